@@ -1,0 +1,7 @@
+//! brownout stands between MQTT devices and their hub, breaks the link the way real networks and hubs break it,
+//! and says in numbers how each end noticed and recovered.
+//!
+//! The modules are floors; each imports only from lower ones (`tests/floors.rs` enforces it), and the floors up
+//! to [`report`] know no sockets, no clock and no file system. ARCHITECTURE.md is the guided walk.
+
+pub mod base;

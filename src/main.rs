@@ -1,0 +1,2 @@
+//! The `brownout` binary.
+fn main() {}
