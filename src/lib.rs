@@ -5,3 +5,8 @@
 //! to [`report`] know no sockets, no clock and no file system. ARCHITECTURE.md is the guided walk.
 
 pub mod base;
+pub mod event;
+pub mod fault;
+pub mod mqtt;
+pub mod profile;
+pub mod session;

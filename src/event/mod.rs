@@ -1,0 +1,338 @@
+//! Floor 2: what happened. Every figure that brownout shows is a fold over these events.
+//!
+//! Owns the event types, their JSON form (one line each in `events.jsonl`) and their one-line text. Invariant: an
+//! event says what was seen or what a system call returned, never what was intended; secrets are gone before a
+//! value gets here. Deliberately absent: any arithmetic over events (measure/), any writing of them (cli/).
+//!
+//! In JSON, fields that end in `_ns` and the field `t` are nanoseconds; `t` counts from the beginning of the run.
+
+mod packet;
+mod samples;
+
+pub use packet::Packet;
+pub use samples::Samples;
+
+use crate::base::{
+    DeviceId, Direction, Ends, FiringId, LinkId, ListenerId, RuleId, Side, Time, Ways, WindowId,
+};
+use crate::fault::{Ending, Fidelity, LegFate, Mechanism};
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number in the run, from 0, without gaps.
+    pub seq: u64,
+    /// When it happened.
+    #[serde(rename = "t")]
+    pub at: Time,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum What {
+    /// The run began; always the first event.
+    RunStarted(Box<RunStarted>),
+    /// The run ended; always the last event.
+    RunEnded {
+        /// Why.
+        reason: EndReason,
+    },
+    /// The command beside the run ended.
+    CommandEnded {
+        /// Its exit code; `None` if a signal ended it.
+        code: Option<i32>,
+    },
+    /// A listener is ready for devices.
+    ListenerOpened {
+        /// Which.
+        listener: ListenerId,
+        /// Its address.
+        address: String,
+        /// Where its links lead.
+        upstream: String,
+    },
+    /// Connects to the listener vanish from now on.
+    ListenerMuted {
+        /// Which.
+        listener: ListenerId,
+        /// By what means.
+        mechanism: Mechanism,
+    },
+    /// The kernel refused to mute the listener; connects are met with silence instead.
+    ListenerMuteRefused {
+        /// Which.
+        listener: ListenerId,
+        /// The reason, and the way out.
+        error: String,
+    },
+    /// Connects to the listener arrive again.
+    ListenerUnmuted {
+        /// Which.
+        listener: ListenerId,
+    },
+    /// A connect could not be accepted (the listener lives on).
+    AcceptFailed {
+        /// Which.
+        listener: ListenerId,
+        /// The system's word for it.
+        error: String,
+    },
+    /// A device's TCP connection was accepted.
+    LinkOpened {
+        /// The new link.
+        link: LinkId,
+        /// Where.
+        listener: ListenerId,
+        /// The device's address and port.
+        peer: String,
+    },
+    /// The hub's leg is up.
+    HubConnected {
+        /// The link.
+        link: LinkId,
+        /// How long the connect took.
+        took_ns: u64,
+    },
+    /// The hub could not be reached for this link.
+    HubUnreachable {
+        /// The link.
+        link: LinkId,
+        /// What, where, what to do.
+        error: String,
+    },
+    /// A device was seen for the first time, or is known by another name from now on.
+    DeviceNamed {
+        /// The device.
+        device: DeviceId,
+        /// Its client identifier, or its address where it has none.
+        name: String,
+    },
+    /// The link belongs to this device.
+    LinkIdentified {
+        /// The link.
+        link: LinkId,
+        /// Its device.
+        device: DeviceId,
+    },
+    /// An MQTT packet arrived at brownout, whole.
+    Packet {
+        /// The link.
+        link: LinkId,
+        /// Which way it travels.
+        direction: Direction,
+        /// What it says.
+        #[serde(flatten)]
+        packet: Packet,
+    },
+    /// A packet that a fault had held or delayed was passed on, whole.
+    Forwarded {
+        /// The link.
+        link: LinkId,
+        /// The number of its `packet` event.
+        packet_seq: u64,
+    },
+    /// The first PUBLISH of this link in this direction.
+    FirstPublish {
+        /// The link.
+        link: LinkId,
+        /// Which way.
+        direction: Direction,
+    },
+    /// The bytes are not MQTT; they are relayed as they come from here on.
+    NotMqtt {
+        /// The link.
+        link: LinkId,
+        /// Which way.
+        direction: Direction,
+        /// The offset in the stream of the first byte that is not.
+        offset: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The device sent nothing for longer than its keep-alive [MQTT-3.1.2-23], with no fault to blame.
+    KeepaliveExceeded {
+        /// The link.
+        link: LinkId,
+        /// How long it was silent.
+        gap_ns: u64,
+    },
+    /// An end gave its leg up, of its own accord: the sign that it knows.
+    LegEnded {
+        /// The link.
+        link: LinkId,
+        /// Whose leg.
+        side: Side,
+        /// How.
+        how: Ending,
+        /// The system's word, where it was neither FIN nor RST from the wire (a TCP time-out, say).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+        /// The last packets from and to that end.
+        last: LastPackets,
+    },
+    /// The end of one leg was carried through to the other.
+    EndCarried {
+        /// The link.
+        link: LinkId,
+        /// The end that was told.
+        to: Side,
+        /// How.
+        how: Ending,
+    },
+    /// A fault ended this leg, or left it with nothing behind it.
+    LegCut {
+        /// The link.
+        link: LinkId,
+        /// Whose leg.
+        side: Side,
+        /// What was done.
+        fate: LegFate,
+        /// The window it belongs to.
+        window: Option<WindowId>,
+        /// The last packets from and to that end.
+        last: LastPackets,
+    },
+    /// What passed since the last such event of this link.
+    Traffic(Box<Traffic>),
+    /// Both legs are gone; the link's last event.
+    LinkClosed {
+        /// The link.
+        link: LinkId,
+        /// Bytes that arrived and were never passed on, by direction of travel (a cut or an error cost them).
+        undelivered: Ways<u64>,
+    },
+    /// A rule fired.
+    Fired {
+        /// The firing.
+        firing: FiringId,
+        /// The rule.
+        rule: RuleId,
+        /// The rule's how-manieth firing (for this device, where it fires per device), from 1.
+        nth: u32,
+    },
+    /// A firing fell on a device. What was done to its links follows.
+    WindowOpened {
+        /// The window.
+        window: WindowId,
+        /// Its firing.
+        firing: FiringId,
+        /// Its rule.
+        rule: RuleId,
+        /// The device.
+        device: DeviceId,
+        /// When it is to end; `None` for a one-shot or with the run.
+        until: Option<Time>,
+        /// The keep-alive that spans were resolved with.
+        keep_alive_ns: u64,
+        /// Whether that keep-alive is the stated default, because the device has none.
+        assumed: bool,
+    },
+    /// The fault holds on this link from now on (stamped when the last system call returned).
+    FaultApplied {
+        /// The window.
+        window: WindowId,
+        /// The link.
+        link: LinkId,
+        /// What the peers' TCP sees of it.
+        fidelity: Fidelity,
+        /// The means, by leg; `None` for a leg left alone.
+        means: Ends<Option<Mechanism>>,
+    },
+    /// The kernel refused; this fault did not happen on this link.
+    FaultRefused {
+        /// The window.
+        window: WindowId,
+        /// The link.
+        link: LinkId,
+        /// The reason, and the way out.
+        error: String,
+    },
+    /// The fault no longer holds on this link: its path is restored.
+    FaultLifted {
+        /// The window.
+        window: WindowId,
+        /// The link.
+        link: LinkId,
+    },
+    /// The window is over: for this device the path is restored.
+    WindowClosed {
+        /// The window.
+        window: WindowId,
+    },
+}
+
+/// The first event: all that is needed to read the others, and to render every report again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// The version of brownout that wrote this.
+    pub version: String,
+    /// Wall-clock time of the beginning, RFC 3339 in UTC.
+    pub wall_clock: String,
+    /// The seed of every draw.
+    pub seed: u64,
+    /// The profile's file or shipped name.
+    pub profile_name: String,
+    /// The profile's text, as read.
+    pub profile: String,
+    /// The `--set` overrides, as given.
+    #[serde(default)]
+    pub overrides: Vec<String>,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// Every rule is through and the devices were watched long enough after.
+    Complete,
+    /// The duration is over.
+    Duration,
+    /// Ctrl-C or SIGTERM.
+    Interrupted,
+    /// The command ended and no rule is left.
+    CommandEnded,
+}
+
+/// Counts and timings of one link since its last such event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// The link.
+    pub link: LinkId,
+    /// From the device.
+    pub up: Count,
+    /// From the hub.
+    pub down: Count,
+    /// The last packets from and to each end.
+    pub last: Ends<LastPackets>,
+    /// From each QoS 1 or 2 PUBLISH to its PUBACK or PUBCOMP, in nanoseconds: up, measured at the device's leg.
+    #[serde(default, skip_serializing_if = "Samples::is_empty")]
+    pub publish_rtt: Samples,
+    /// From each packet of the device to the next, in nanoseconds, but for gaps that a fault may have made.
+    #[serde(default, skip_serializing_if = "Samples::is_empty")]
+    pub control_gap: Samples,
+}
+
+/// When an end was last heard of, and when it last heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastPackets {
+    /// When its last packet arrived at brownout.
+    pub from: Option<Time>,
+    /// When the last packet for it was passed on.
+    pub to: Option<Time>,
+}
+
+/// What passed in one direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// Bytes.
+    pub bytes: u64,
+    /// MQTT packets.
+    pub packets: u64,
+    /// PUBLISH packets among them.
+    pub publishes: u64,
+}

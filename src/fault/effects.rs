@@ -1,0 +1,158 @@
+//! What the active faults add up to on one link: the state that net/ brings the link into, and keeps.
+//!
+//! Effects are levels, not edges: the engine says what should hold now, net/ makes it so and answers with what the
+//! kernel granted. Composition, tested in engine/: gates close if any fault closes them, mutes and delays add up in
+//! the order of the rules.
+
+use super::delay::DelayModel;
+use crate::base::{Direction, Ends, RuleId, Side, Ways, WindowId, rand};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The faults in force on one link.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Effects {
+    /// Whether the hub may not be dialled yet (a connect that is met with silence).
+    pub hold_dial: bool,
+    /// Directions in which nothing passes; bytes wait, none is lost.
+    pub closed: Ways<bool>,
+    /// Legs whose ingress the kernel is to drop.
+    pub mute: Ends<bool>,
+    /// Delays, in the order of their rules; they add.
+    pub delays: Ways<Vec<Delay>>,
+}
+
+impl Effects {
+    /// Whether nothing is in force.
+    pub fn is_clear(&self) -> bool {
+        *self == Effects::default()
+    }
+}
+
+/// One rule's delay in one direction, with the key of its draws.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delay {
+    /// The rule.
+    pub rule: RuleId,
+    /// How late.
+    pub model: DelayModel,
+    /// The seed of the run.
+    pub seed: u64,
+    /// The hash of the device's name.
+    pub subject: u64,
+    /// The device's how-manieth link this is: frames of a later link draw anew.
+    pub link_nth: u32,
+}
+
+impl Delay {
+    /// The delay of the `frame`th frame of this link in this direction.
+    pub fn of(&self, direction: Direction, frame: u64) -> Duration {
+        let side = match direction {
+            Direction::Up => 0,
+            Direction::Down => 1,
+        };
+        let key = |draw: u64| rand::Key {
+            seed: self.seed,
+            purpose: (u64::from(self.rule.0) << 8) | (side << 4) | draw,
+            subject: self.subject,
+            nth: (u64::from(self.link_nth) << 40) ^ frame,
+        };
+        self.model.sample(rand::unit(key(0)), rand::unit(key(1)))
+    }
+}
+
+/// How a leg is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// FIN: the stream ends in order.
+    Fin,
+    /// RST: the connection is gone at once.
+    Reset,
+}
+
+/// What becomes of a leg when a fault ends its link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LegFate {
+    /// RST.
+    Reset,
+    /// FIN.
+    Close,
+    /// Nothing: it stays up with nobody behind it, until its end gives up.
+    HalfOpen,
+}
+
+/// A one-shot: end the legs of a link, each as said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cut {
+    /// The window it belongs to; `None` for a link whose device is not known.
+    pub window: Option<WindowId>,
+    /// What to do to each leg.
+    pub legs: Ends<LegFate>,
+}
+
+impl Cut {
+    /// What to do to this leg.
+    pub fn on(&self, side: Side) -> LegFate {
+        *self.legs.get(side)
+    }
+}
+
+/// How a fault was really made, in the sense of what the peer's TCP sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fidelity {
+    /// Packets vanish in the kernel; nothing is acknowledged.
+    Packet,
+    /// Bytes are held; TCP acknowledges until its windows are full.
+    Stall,
+    /// Bytes that came are worked on; TCP itself is sound.
+    Stream,
+}
+
+impl Fidelity {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Fidelity::Packet => "packet",
+            Fidelity::Stall => "stall",
+            Fidelity::Stream => "stream",
+        }
+    }
+}
+
+/// The means by which a fault was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mechanism {
+    /// Classic BPF `ret 0` on the socket (SO_ATTACH_FILTER).
+    Filter,
+    /// IP_MINTTL or IPV6_MINHOPCOUNT 255 on the socket.
+    MinTtl,
+    /// Bytes held in brownout.
+    Gate,
+    /// Bytes delayed in brownout.
+    Lane,
+    /// SO_LINGER zero and close: RST.
+    Linger,
+    /// Shutdown of the sending half: FIN.
+    Shutdown,
+    /// The leg left as it is with nothing behind it.
+    Parked,
+}
+
+impl Mechanism {
+    /// The words for it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Mechanism::Filter => "socket filter",
+            Mechanism::MinTtl => "minimum TTL",
+            Mechanism::Gate => "bytes held",
+            Mechanism::Lane => "delay lane",
+            Mechanism::Linger => "RST",
+            Mechanism::Shutdown => "FIN",
+            Mechanism::Parked => "left half-open",
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! temp
+pub mod kind;
+pub use kind::*;

@@ -1,0 +1,276 @@
+//! Floor 3: devices, followed across their links.
+//!
+//! Owns the fold from events to "which device, on which link, with which keep-alive, connected or not". The engine
+//! and the measures hold one each and feed it the same events. Invariant: a link that closed leaves nothing behind
+//! but its device. Deliberately absent: any judgement (measure/), any decision (engine/).
+
+use crate::base::{DeviceId, Direction, LinkId, ListenerId, Side, Time};
+use crate::event::{Event, Packet, What};
+use crate::mqtt::Version;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// All devices and live links of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Sessions {
+    devices: Vec<Device>,
+    names: BTreeMap<String, DeviceId>,
+    links: BTreeMap<LinkId, Link>,
+}
+
+/// A device, known by its client identifier.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its number.
+    pub id: DeviceId,
+    /// Its client identifier, or its address where it has none.
+    pub name: String,
+    /// Its live links, oldest first.
+    pub links: Vec<LinkId>,
+    /// How many links it has had.
+    pub links_seen: u32,
+    /// How many CONNACKs accepted it.
+    pub accepted: u32,
+    /// The keep-alive in force on its latest link; `None` while unknown, zero for none.
+    pub keep_alive: Option<Duration>,
+    /// The protocol version of its latest CONNECT.
+    pub version: Option<Version>,
+    /// The user name of its latest CONNECT, redacted.
+    pub username: Option<String>,
+    /// The topic filters it subscribed to and did not drop.
+    pub filters: BTreeSet<String>,
+}
+
+/// A live link.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Where it came in.
+    pub listener: ListenerId,
+    /// The device's address and port.
+    pub peer: String,
+    /// When it was accepted.
+    pub opened: Time,
+    /// Its device, once known.
+    pub device: Option<DeviceId>,
+    /// The device's how-manieth link it is, from 1; 0 while the device is unknown.
+    pub nth: u32,
+    /// When its CONNACK came, and the code.
+    pub connack: Option<(Time, u8)>,
+    /// Whether the device sent DISCONNECT.
+    pub disconnected: bool,
+    /// The ends that have given it up.
+    pub ended: BTreeSet<Side>,
+    asked: BTreeMap<u16, Vec<String>>,
+}
+
+impl Link {
+    /// Whether the device is connected over it, as far as both ends have shown.
+    pub fn is_up(&self) -> bool {
+        matches!(self.connack, Some((_, 0))) && self.ended.is_empty() && !self.disconnected
+    }
+
+    /// The device's address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.peer.parse::<SocketAddr>().ok().map(|address| address.ip())
+    }
+}
+
+impl Device {
+    /// The keep-alive that spans are resolved with, and whether it is the default.
+    pub fn keep_alive_or(&self, default: Duration) -> (Duration, bool) {
+        match self.keep_alive {
+            Some(keep_alive) if !keep_alive.is_zero() => (keep_alive, false),
+            Some(_) | None => (default, true),
+        }
+    }
+}
+
+impl Sessions {
+    /// Takes in one event. Events come in order.
+    pub fn apply(&mut self, event: &Event) {
+        match &event.what {
+            What::LinkOpened { link, listener, peer } => {
+                self.links.insert(*link, Link::new(*listener, peer.clone(), event.at));
+            }
+            What::DeviceNamed { device, name } => self.name(*device, name),
+            What::LinkIdentified { link, device } => self.identify(*link, *device),
+            What::Packet { link, direction, packet } => self.packet(event.at, *link, *direction, packet),
+            What::LegEnded { link, side, .. } | What::LegCut { link, side, .. } => {
+                if let Some(link) = self.links.get_mut(link) {
+                    link.ended.insert(*side);
+                }
+            }
+            What::LinkClosed { link, .. } => self.close(*link),
+            What::RunStarted(_)
+            | What::RunEnded { .. }
+            | What::CommandEnded { .. }
+            | What::ListenerOpened { .. }
+            | What::ListenerMuted { .. }
+            | What::ListenerMuteRefused { .. }
+            | What::ListenerUnmuted { .. }
+            | What::AcceptFailed { .. }
+            | What::HubConnected { .. }
+            | What::HubUnreachable { .. }
+            | What::Forwarded { .. }
+            | What::FirstPublish { .. }
+            | What::NotMqtt { .. }
+            | What::KeepaliveExceeded { .. }
+            | What::EndCarried { .. }
+            | What::Traffic(_)
+            | What::Fired { .. }
+            | What::WindowOpened { .. }
+            | What::FaultApplied { .. }
+            | What::FaultRefused { .. }
+            | What::FaultLifted { .. }
+            | What::WindowClosed { .. } => {}
+        }
+    }
+
+    /// The devices, in order of first appearance.
+    pub fn devices(&self) -> impl Iterator<Item = &Device> {
+        self.devices.iter()
+    }
+
+    /// The device of that number.
+    pub fn device(&self, id: DeviceId) -> Option<&Device> {
+        self.devices.get(usize::try_from(id.0).ok()?)
+    }
+
+    /// The device of that name.
+    pub fn by_name(&self, name: &str) -> Option<&Device> {
+        self.device(*self.names.get(name)?)
+    }
+
+    /// The number that a device not yet seen gets.
+    pub fn next_device(&self) -> DeviceId {
+        DeviceId(u32::try_from(self.devices.len()).unwrap_or(u32::MAX))
+    }
+
+    /// The live link of that number.
+    pub fn link(&self, id: LinkId) -> Option<&Link> {
+        self.links.get(&id)
+    }
+
+    /// The live links, oldest first.
+    pub fn links(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+        self.links.iter().map(|(id, link)| (*id, link))
+    }
+
+    /// The device of a live link.
+    pub fn device_of(&self, link: LinkId) -> Option<&Device> {
+        self.device(self.link(link)?.device?)
+    }
+
+    /// Whether a device is connected, as far as both ends have shown.
+    pub fn is_up(&self, device: &Device) -> bool {
+        device.links.iter().filter_map(|link| self.link(*link)).any(Link::is_up)
+    }
+
+    fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
+        self.devices.get_mut(usize::try_from(id.0).ok()?)
+    }
+
+    fn name(&mut self, id: DeviceId, name: &str) {
+        match self.device_mut(id) {
+            Some(device) => name.clone_into(&mut device.name),
+            None => self.devices.push(Device::new(id, name.to_owned())),
+        }
+        self.names.insert(name.to_owned(), id);
+    }
+
+    fn identify(&mut self, link_id: LinkId, id: DeviceId) {
+        let Some(device) = self.device_mut(id) else { return };
+        device.links_seen += 1;
+        device.links.push(link_id);
+        let nth = device.links_seen;
+        if let Some(link) = self.links.get_mut(&link_id) {
+            link.device = Some(id);
+            link.nth = nth;
+        }
+    }
+
+    fn close(&mut self, link_id: LinkId) {
+        let Some(link) = self.links.remove(&link_id) else { return };
+        if let Some(device) = link.device.and_then(|id| self.device_mut(id)) {
+            device.links.retain(|live| *live != link_id);
+        }
+    }
+
+    fn packet(&mut self, at: Time, link_id: LinkId, direction: Direction, packet: &Packet) {
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        let device = link.device.and_then(|id| self.devices.get_mut(usize::try_from(id.0).ok()?));
+        match (direction, packet) {
+            (Direction::Up, Packet::Connect { version, keep_alive, username, .. }) => {
+                if let Some(device) = device {
+                    device.version = Some(*version);
+                    device.keep_alive = Some(Duration::from_secs(u64::from(*keep_alive)));
+                    device.username.clone_from(username);
+                }
+            }
+            (Direction::Down, Packet::Connack { code, session_present, server_keep_alive, .. }) => {
+                link.connack = Some((at, *code));
+                let Some(device) = device else { return };
+                if *code == 0 {
+                    device.accepted += 1;
+                    if !session_present {
+                        // Filters held before count as lost until subscribed again; measures keep the old set.
+                        device.filters.clear();
+                    }
+                }
+                if let Some(seconds) = server_keep_alive {
+                    device.keep_alive = Some(Duration::from_secs(u64::from(*seconds)));
+                }
+            }
+            (Direction::Up, Packet::Subscribe { id, filters }) => {
+                link.asked.insert(*id, filters.clone());
+            }
+            (Direction::Down, Packet::Suback { id, codes }) => {
+                let asked = link.asked.remove(id).unwrap_or_default();
+                let granted = asked.into_iter().zip(codes).filter(|(_, code)| **code < 0x80);
+                if let Some(device) = device {
+                    device.filters.extend(granted.map(|(filter, _)| filter));
+                }
+            }
+            (Direction::Up, Packet::Unsubscribe { filters }) => {
+                if let Some(device) = device {
+                    device.filters.retain(|held| !filters.contains(held));
+                }
+            }
+            (Direction::Up, Packet::Disconnect { .. }) => link.disconnected = true,
+            (Direction::Up | Direction::Down, _) => {}
+        }
+    }
+}
+
+impl Device {
+    fn new(id: DeviceId, name: String) -> Device {
+        Device {
+            id,
+            name,
+            links: Vec::new(),
+            links_seen: 0,
+            accepted: 0,
+            keep_alive: None,
+            version: None,
+            username: None,
+            filters: BTreeSet::new(),
+        }
+    }
+}
+
+impl Link {
+    fn new(listener: ListenerId, peer: String, opened: Time) -> Link {
+        Link {
+            listener,
+            peer,
+            opened,
+            device: None,
+            nth: 0,
+            connack: None,
+            disconnected: false,
+            ended: BTreeSet::new(),
+            asked: BTreeMap::new(),
+        }
+    }
+}
