@@ -17,13 +17,16 @@
 //! anything that changes traffic on its own.
 
 pub mod error;
+pub mod framer;
 pub mod kind;
 pub mod packet;
+pub mod peek;
 pub mod property;
 pub mod topic;
 pub mod wire;
 
 pub use error::{DecodeError, EncodeError};
+pub use framer::{Framer, Piece};
 pub use kind::{PacketKind, QoS, Version};
 pub use packet::{Packet, decode, encode};
 pub use property::{Properties, Property};

@@ -8,6 +8,7 @@ use super::error::{DecodeError, EncodeError};
 use super::kind::PacketKind;
 use super::topic::TopicProblem;
 use super::wire::{Reader, put_binary, put_varint};
+use std::ops::RangeInclusive;
 
 /// Where properties stand: in a packet of some type, or in the will of a CONNECT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +57,10 @@ trait Wire {
     type Value;
     fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self::Value, DecodeError>;
     fn write(value: &Self::Value, field: &'static str, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+    /// The value, if the wire type is one of the integers.
+    fn integer(_: &Self::Value) -> Option<u32> {
+        None
+    }
 }
 
 macro_rules! integer_wire {
@@ -69,6 +74,9 @@ macro_rules! integer_wire {
             fn write(value: &$value, _: &'static str, out: &mut Vec<u8>) -> Result<(), EncodeError> {
                 out.extend_from_slice(&value.to_be_bytes());
                 Ok(())
+            }
+            fn integer(value: &$value) -> Option<u32> {
+                Some(u32::from(*value))
             }
         }
     };
@@ -86,6 +94,9 @@ impl Wire for VarByte {
     }
     fn write(value: &u32, _: &'static str, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         put_varint(out, usize::try_from(*value).unwrap_or(usize::MAX))
+    }
+    fn integer(value: &u32) -> Option<u32> {
+        Some(*value)
     }
 }
 
@@ -123,8 +134,26 @@ impl Wire for Pair {
     }
 }
 
+/// What an integer may be, where not every value of its wire type.
+struct Range {
+    values: RangeInclusive<u32>,
+    allowed: &'static str,
+}
+
+macro_rules! range {
+    () => {
+        None
+    };
+    ($low:literal to $high:literal) => {
+        Some(Range { values: $low..=$high, allowed: concat!($low, " to ", $high) })
+    };
+}
+
 macro_rules! properties {
-    ($($number:literal $variant:ident($wire:ident: $value:ty) $name:literal in $places:expr;)*) => {
+    ($(
+        $number:literal $variant:ident($wire:ident: $value:ty) $name:literal in $places:expr
+        $(, $low:literal to $high:literal)?;
+    )*) => {
         /// Which property.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum PropertyId {
@@ -162,6 +191,10 @@ macro_rules! properties {
             fn places(self) -> u16 {
                 match self { $(PropertyId::$variant => $places,)* }
             }
+
+            fn range(self) -> Option<Range> {
+                match self { $(PropertyId::$variant => range!($($low to $high)?),)* }
+            }
         }
 
         impl Property {
@@ -176,6 +209,10 @@ macro_rules! properties {
                 })
             }
 
+            fn integer(&self) -> Option<u32> {
+                match self { $(Property::$variant(value) => <$wire as Wire>::integer(value),)* }
+            }
+
             fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
                 out.push(self.id().number());
                 match self {
@@ -187,33 +224,33 @@ macro_rules! properties {
 }
 
 properties! {
-    0x01 PayloadFormat(Byte: u8) "Payload Format Indicator" in PUBLISH | WILL;
+    0x01 PayloadFormat(Byte: u8) "Payload Format Indicator" in PUBLISH | WILL, 0 to 1;
     0x02 MessageExpiry(FourByte: u32) "Message Expiry Interval" in PUBLISH | WILL;
     0x03 ContentType(Text: String) "Content Type" in PUBLISH | WILL;
     0x08 ResponseTopic(Text: String) "Response Topic" in PUBLISH | WILL;
     0x09 CorrelationData(Binary: Vec<u8>) "Correlation Data" in PUBLISH | WILL;
-    0x0b SubscriptionIdentifier(VarByte: u32) "Subscription Identifier" in PUBLISH | SUBSCRIBE;
+    0x0b SubscriptionIdentifier(VarByte: u32) "Subscription Identifier" in PUBLISH | SUBSCRIBE, 1 to 268435455;
     0x11 SessionExpiry(FourByte: u32) "Session Expiry Interval" in CONNECT | CONNACK | DISCONNECT;
     0x12 AssignedClientId(Text: String) "Assigned Client Identifier" in CONNACK;
     0x13 ServerKeepAlive(TwoByte: u16) "Server Keep Alive" in CONNACK;
     0x15 AuthenticationMethod(Text: String) "Authentication Method" in CONNECT | CONNACK | AUTH;
     0x16 AuthenticationData(Binary: Vec<u8>) "Authentication Data" in CONNECT | CONNACK | AUTH;
-    0x17 RequestProblemInformation(Byte: u8) "Request Problem Information" in CONNECT;
+    0x17 RequestProblemInformation(Byte: u8) "Request Problem Information" in CONNECT, 0 to 1;
     0x18 WillDelay(FourByte: u32) "Will Delay Interval" in WILL;
-    0x19 RequestResponseInformation(Byte: u8) "Request Response Information" in CONNECT;
+    0x19 RequestResponseInformation(Byte: u8) "Request Response Information" in CONNECT, 0 to 1;
     0x1a ResponseInformation(Text: String) "Response Information" in CONNACK;
     0x1c ServerReference(Text: String) "Server Reference" in CONNACK | DISCONNECT;
     0x1f ReasonString(Text: String) "Reason String" in CONNACK | ACKS | DISCONNECT | AUTH;
-    0x21 ReceiveMaximum(TwoByte: u16) "Receive Maximum" in CONNECT | CONNACK;
+    0x21 ReceiveMaximum(TwoByte: u16) "Receive Maximum" in CONNECT | CONNACK, 1 to 65535;
     0x22 TopicAliasMaximum(TwoByte: u16) "Topic Alias Maximum" in CONNECT | CONNACK;
-    0x23 TopicAlias(TwoByte: u16) "Topic Alias" in PUBLISH;
-    0x24 MaximumQos(Byte: u8) "Maximum QoS" in CONNACK;
-    0x25 RetainAvailable(Byte: u8) "Retain Available" in CONNACK;
+    0x23 TopicAlias(TwoByte: u16) "Topic Alias" in PUBLISH, 1 to 65535;
+    0x24 MaximumQos(Byte: u8) "Maximum QoS" in CONNACK, 0 to 1;
+    0x25 RetainAvailable(Byte: u8) "Retain Available" in CONNACK, 0 to 1;
     0x26 UserProperty(Pair: (String, String)) "User Property" in EVERYWHERE;
-    0x27 MaximumPacketSize(FourByte: u32) "Maximum Packet Size" in CONNECT | CONNACK;
-    0x28 WildcardSubscriptionAvailable(Byte: u8) "Wildcard Subscription Available" in CONNACK;
-    0x29 SubscriptionIdentifierAvailable(Byte: u8) "Subscription Identifier Available" in CONNACK;
-    0x2a SharedSubscriptionAvailable(Byte: u8) "Shared Subscription Available" in CONNACK;
+    0x27 MaximumPacketSize(FourByte: u32) "Maximum Packet Size" in CONNECT | CONNACK, 1 to 4294967295;
+    0x28 WildcardSubscriptionAvailable(Byte: u8) "Wildcard Subscription Available" in CONNACK, 0 to 1;
+    0x29 SubscriptionIdentifierAvailable(Byte: u8) "Subscription Identifier Available" in CONNACK, 0 to 1;
+    0x2a SharedSubscriptionAvailable(Byte: u8) "Shared Subscription Available" in CONNACK, 0 to 1;
 }
 
 /// Reads properties one by one from the bytes after the property length, without judging places or values.
@@ -304,9 +341,8 @@ macro_rules! getters {
     ($($(#[$doc:meta])* $name:ident: $variant:ident -> $value:ty;)*) => {
         impl Properties {
             $($(#[$doc])* pub fn $name(&self) -> Option<$value> {
-                self.0.iter().find_map(|property| match property {
-                    Property::$variant(value) => Some((*value).clone()),
-                    _ => None,
+                self.0.iter().find_map(|property| {
+                    if let Property::$variant(value) = property { Some(value.clone()) } else { None }
                 })
             })*
         }
@@ -356,31 +392,19 @@ fn check_place(before: &Properties, id: PropertyId, place: Place) -> Result<(), 
     Ok(())
 }
 
-/// The ranges of section 3: every one-byte property is a switch, and four integers are never 0.
+/// The range of the property's row, and what a Response Topic may not hold [MQTT-3.3.2-14].
 fn check_value(property: &Property) -> Result<(), DecodeError> {
     let field = property.id().name();
-    let bad = |value: u32, allowed| {
-        Err(DecodeError::Value { field, value, allowed, rule: "a protocol error by the property's section" })
-    };
-    match property {
-        Property::PayloadFormat(value)
-        | Property::RequestProblemInformation(value)
-        | Property::RequestResponseInformation(value)
-        | Property::MaximumQos(value)
-        | Property::RetainAvailable(value)
-        | Property::WildcardSubscriptionAvailable(value)
-        | Property::SubscriptionIdentifierAvailable(value)
-        | Property::SharedSubscriptionAvailable(value)
-            if *value > 1 =>
-        {
-            bad((*value).into(), "0 or 1")
-        }
-        Property::ReceiveMaximum(0) | Property::TopicAlias(0) => bad(0, "1 to 65535"),
-        Property::MaximumPacketSize(0) => bad(0, "1 to 4294967295"),
-        Property::SubscriptionIdentifier(0) => bad(0, "1 to 268435455"),
-        Property::ResponseTopic(topic) if topic.contains(['+', '#']) => {
-            Err(DecodeError::Topic { field, text: topic.clone(), problem: TopicProblem::Wildcard })
-        }
-        _ => Ok(()),
+    if let (Some(value), Some(range)) = (property.integer(), property.id().range())
+        && !range.values.contains(&value)
+    {
+        let rule = "a protocol error by the property's section";
+        return Err(DecodeError::Value { field, value, allowed: range.allowed, rule });
     }
+    if let Property::ResponseTopic(topic) = property
+        && topic.contains(['+', '#'])
+    {
+        return Err(DecodeError::Topic { field, text: topic.clone(), problem: TopicProblem::Wildcard });
+    }
+    Ok(())
 }

@@ -65,7 +65,7 @@ impl<'a> Reader<'a> {
 
     /// A variable byte integer, at most [`VARINT_MAX`].
     pub fn varint(&mut self, field: &'static str) -> Result<u32, DecodeError> {
-        let mut varint = VarInt::default();
+        let mut varint = VarInt::START;
         loop {
             match varint.push(self.u8(field)?) {
                 Step::More => {}
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
 }
 
 /// A variable byte integer as its bytes come in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VarInt {
     value: u32,
     /// How many bytes were pushed, 0 to 4.
@@ -123,6 +123,9 @@ pub enum Step {
 }
 
 impl VarInt {
+    /// Before its first byte.
+    pub const START: VarInt = VarInt { value: 0, seen: 0, last: 0 };
+
     /// Takes the next byte.
     pub fn push(&mut self, byte: u8) -> Step {
         // Four groups at most: a caller that goes on after `TooLong` gets it again.

@@ -17,8 +17,10 @@ mod subscribe;
 mod tests;
 
 pub use ack::{Ack, Auth, Disconnect};
+pub(in crate::mqtt) use connect::flag as connect_flag;
 pub use connect::{Connack, Connect, Will};
 pub use publish::Publish;
+pub(in crate::mqtt) use publish::flag as publish_flag;
 pub use subscribe::{Suback, Subscribe, Subscription, Unsubscribe};
 
 use super::error::{DecodeError, EncodeError};
