@@ -5,3 +5,4 @@
 //! to [`report`] know no sockets, no clock and no file system. ARCHITECTURE.md is the guided walk.
 
 pub mod base;
+pub mod fault;
