@@ -9,5 +9,6 @@ pub mod engine;
 pub mod event;
 pub mod fault;
 pub mod mqtt;
+pub mod net;
 pub mod profile;
 pub mod session;

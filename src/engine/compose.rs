@@ -5,7 +5,7 @@
 
 use super::firing::Window;
 use crate::base::{Direction, LinkId, Side, rand};
-use crate::fault::{Blackhole, Connects, Delay, Effects, Fault, FidelityWanted};
+use crate::fault::{Blackhole, Connects, Effects, Fault, FidelityWanted, RuleDelay};
 use crate::session::Device;
 
 /// Adds one window's share to the effects on a link of its device.
@@ -28,9 +28,9 @@ pub fn add(
         }
         Fault::Latency(latency) => {
             for direction in Direction::BOTH.into_iter().filter(|d| latency.direction.hits(*d)) {
-                effects.delays.get_mut(direction).push(Delay {
+                effects.delays.get_mut(direction).push(RuleDelay {
                     rule: window.rule,
-                    model: latency.model,
+                    delay: latency.delay,
                     seed: key.seed,
                     subject: rand::name_hash(&device.name),
                     link_nth: key.link_nth,

@@ -1,6 +1,6 @@
 //! The parameters of each fault, checked: no field is left open by the file.
 
-use super::delay::DelayModel;
+use super::delay::Delay;
 use super::effects::LegFate;
 use crate::base::{Direction, Ends, Side, Span};
 use serde::{Deserialize, Serialize};
@@ -173,7 +173,7 @@ pub struct Latency {
     /// The directions delayed.
     pub direction: WaysWanted,
     /// By how much.
-    pub model: DelayModel,
+    pub delay: Delay,
     /// For how long; `None`: to the end of the run.
     pub hold: Option<Span>,
 }
