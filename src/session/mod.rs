@@ -4,6 +4,10 @@
 //! and the measures hold one each and feed it the same events. Invariant: a link that closed leaves nothing behind
 //! but its device. Deliberately absent: any judgement (measure/), any decision (engine/).
 
+pub mod meter;
+
+pub use meter::Meter;
+
 use crate::base::{DeviceId, Direction, LinkId, ListenerId, Side, Time};
 use crate::event::{Event, Packet, What};
 use crate::mqtt::Version;
