@@ -65,7 +65,7 @@ impl Alarm {
     pub fn start(clock: Clock) -> io::Result<Alarm> {
         let shared = Arc::new(Shared {
             clock,
-            timer: AsyncFd::new(TimerFd::new()?)?,
+            timer: TimerFd::new()?.watched()?,
             waiters: Mutex::new(Waiters::default()),
         });
         let task = tokio::spawn(run(Arc::clone(&shared))).abort_handle();

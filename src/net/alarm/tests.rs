@@ -132,7 +132,7 @@ async fn the_last_waker_counts() {
 }
 
 #[tokio::test]
-async fn an_idle_alarm_does_not_spin_and_its_task_ends_with_it() {
+async fn the_task_ends_with_the_last_handle_and_slot() {
     let alarm = alarm();
     alarm.sleep_until(alarm.clock().now() + MILLI).await;
     let task = alarm.owner.task.clone();

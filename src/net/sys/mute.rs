@@ -14,7 +14,8 @@
 //!   both; so both are set. An AF_INET socket refuses IPV6_MINHOPCOUNT.
 //! - The peer repairs by its own retransmission. Its RTO has doubled all the while, so that takes from nothing to
 //!   about as long as the mute was (measured: 0.34 s after 0.5 s, 0.66 s after 1 s, 5.3 s after 8 s), and at most
-//!   120 s (TCP_RTO_MAX).
+//!   120 s (TCP_RTO_MAX). A peer whose handshake took seconds takes the way for that long: its first RTO is three
+//!   times that, and Linux keeps it for its next connections to the same address (tcp_metrics).
 //! - A peer that sent a RST while muted is gone, and says so only when it is written to. A FIN is repeated.
 //! - **A handshake that was under way when its listener was muted by [`Mechanism::MinTtl`] completes**: the last ACK
 //!   is not held against the listener's option. **The accepted socket then inherits the option** and stays muted

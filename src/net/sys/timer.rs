@@ -4,6 +4,8 @@ use super::check;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// A timer on CLOCK_MONOTONIC (timerfd_create(2)), readable once it has fired. Never blocks.
 #[derive(Debug)]
@@ -54,6 +56,16 @@ impl TimerFd {
             error if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             error => Err(error),
         }
+    }
+
+    /// Hands it to tokio, to await that it fires. Must be called in a runtime with I/O enabled.
+    ///
+    /// # Errors
+    /// The kernel's, such as no more room for watches.
+    pub fn watched(self) -> io::Result<AsyncFd<TimerFd>> {
+        // SAFETY: `as_raw_fd` gives the descriptor that `self` owns, always the same one, and open until the
+        // `AsyncFd` drops it.
+        Ok(unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) }?)
     }
 
     fn set(&self, at: Duration) -> io::Result<()> {
