@@ -34,8 +34,8 @@ pub enum DelayModel {
         #[serde(with = "text")]
         deviation: Duration,
     },
-    /// Mostly short, now and then very long: queues and cellular links. The chance that a delay is longer than
-    /// `d` is `(scale / d) ^ shape`, so that of `scale 50ms, shape 1.5` one in 31 is over half a second.
+    /// Mostly short, now and then very long: queues and cellular links. The chance that a delay is longer
+    /// than `d` is `(scale / d) ^ shape`, so that of `scale 50ms, shape 1.5` one in 31 is over half a second.
     Pareto {
         /// The shortest, and the most likely.
         #[serde(with = "text")]
@@ -54,7 +54,8 @@ pub enum DelayModel {
 pub struct Delay {
     /// The shape.
     pub model: DelayModel,
-    /// Every delay is moved by an even draw from minus to plus this, and not below zero. Zero means no jitter.
+    /// Every delay is moved by an even draw from minus to plus this, and not below zero. Zero means no
+    /// jitter.
     #[serde(with = "text", default)]
     pub jitter: Duration,
 }
@@ -86,8 +87,8 @@ pub enum BadDelay {
 }
 
 impl DelayModel {
-    /// One delay, from two even draws of [0, 1) (see [`crate::base::rand::unit`]). Only [`DelayModel::Normal`]
-    /// uses the second. Equal draws give equal delays.
+    /// One delay, from two even draws of [0, 1) (see [`crate::base::rand::unit`]). Only
+    /// [`DelayModel::Normal`] uses the second. Equal draws give equal delays.
     pub fn sample(&self, unit1: f64, unit2: f64) -> Duration {
         match *self {
             DelayModel::Fixed { delay } => delay,
@@ -98,7 +99,8 @@ impl DelayModel {
                 seconds(mean.as_secs_f64() + deviation.as_secs_f64() * standard_normal(unit1, unit2))
             }
             DelayModel::Pareto { scale, shape, max } => {
-                // The inverse of the distribution function; 1 - unit is in (0, 1], so there is no division by 0.
+                // The inverse of the distribution function; 1 - unit is in (0, 1], so there is no division by
+                // 0.
                 seconds(scale.as_secs_f64() / (1.0 - unit1).powf(1.0 / shape)).min(max)
             }
         }

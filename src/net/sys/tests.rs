@@ -1,6 +1,6 @@
-//! What the kernel does, on loopback and without privileges. Real sockets, so real time passes; each test has an
-//! address of its own, because Linux remembers the round-trip times of a muted peer (tcp_metrics) and would give
-//! the next connection to that address an RTO of seconds.
+//! What the kernel does, on loopback and without privileges. Real sockets, so real time passes. Each test has
+//! an address of its own, because Linux remembers between two addresses what a muted dial did to the RTO
+//! (tcp_metrics).
 
 use super::info::{TcpState, set_user_timeout, tcp_info};
 use super::mute::{mute, save_syns, syn_ttl, unmute};
@@ -208,7 +208,7 @@ fn a_handshake_under_way_passes_a_muted_listener_and_inherits_its_mute() {
     std::thread::sleep(ms(100));
     assert_eq!(tcp_info(&client).unwrap().unacked, 1, "inherited");
     unmute(&accepted, Mechanism::MinTtl).unwrap();
-    // Not the client's own repair: it took the long handshake for a long way, and its RTO is of seconds.
+    // Not by the client's own repair: it took the long handshake for a long way, and its RTO is of seconds.
     (&accepted).write_all(b"y").unwrap();
     await_info(&accepted, "healed", |info| info.unacked == 0);
 }
