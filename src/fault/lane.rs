@@ -17,8 +17,8 @@ use crate::base::Time;
 use std::collections::VecDeque;
 
 /// What one lane holds before its reader stops, in bytes: 1 MiB. That is 8 s of a link of 1 Mbit/s, or 1 s of
-/// delay at 8 Mbit/s, well past what a device sends; and a hundred links that are all full take 200 MiB, which
-/// a small CI machine has.
+/// delay at 8 Mbit/s, well past what a device sends; and a hundred links that are all full take 200 MiB,
+/// which a small CI machine has.
 pub const LANE_LIMIT: usize = 1024 * 1024;
 
 /// Bytes in order, each with its release time, and at most one [`Ending`] behind them.
@@ -77,9 +77,9 @@ impl<N> Lane<N> {
 
     /// Queues bytes, not to be written before `release`, nor before anything pushed earlier.
     ///
-    /// Returns whether the lane took them: once [`Lane::finish`] has been called, nothing may follow, and they
-    /// are refused. The lane takes them even where there is no [`room`](Lane::room): the limit binds whoever
-    /// reads, not a packet that a rule injects. A note needs at least one byte to ride on.
+    /// Returns whether the lane took them: once [`Lane::finish`] has been called, nothing may follow, and
+    /// they are refused. The lane takes them even where there is no [`room`](Lane::room): the limit binds
+    /// whoever reads, not a packet that a rule injects. A note needs at least one byte to ride on.
     pub fn push(&mut self, release: Time, bytes: &[u8], note: Option<N>) -> bool {
         debug_assert!(note.is_none() || !bytes.is_empty(), "a note needs a byte to ride on");
         if self.end.is_some() || bytes.is_empty() {
@@ -101,8 +101,8 @@ impl<N> Lane<N> {
 
     /// Sets the end, not to come before `release` nor before the last byte is written.
     ///
-    /// The first end stands, except that a reset takes the place of a FIN: of one that waits, together with the
-    /// bytes before it (see [`Lane::clear`] for a reset that overtakes them), and of one that is out.
+    /// The first end stands, except that a reset takes the place of a FIN: of one that waits, together with
+    /// the bytes before it (see [`Lane::clear`] for a reset that overtakes them), and of one that is out.
     pub fn finish(&mut self, release: Time, end: Ending) {
         let replaces = match self.end {
             None => true,

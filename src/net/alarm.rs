@@ -6,9 +6,9 @@
 //!          '------------------- wake all that are due <--- one task <--- readable ------------'
 //! ```
 //!
-//! The timerfd is armed for the first entry, by whoever puts an earlier one in front or by the task after it has woken
-//! those due. A slot has at most one entry, moved when it asks for another time and removed when it is dropped. An
-//! early or needless wake-up is harmless: a slot is ready by the clock alone.
+//! The timerfd is armed for the first entry, by whoever puts an earlier one in front or by the task after it
+//! has woken those due. A slot has at most one entry, moved when it asks for another time and removed when it
+//! is dropped. An early or needless wake-up is harmless: a slot is ready by the clock alone.
 
 use super::clock::Clock;
 use super::sys::TimerFd;
@@ -65,7 +65,7 @@ impl Alarm {
     pub fn start(clock: Clock) -> io::Result<Alarm> {
         let shared = Arc::new(Shared {
             clock,
-            timer: AsyncFd::new(TimerFd::new()?)?,
+            timer: TimerFd::new()?.watched()?,
             waiters: Mutex::new(Waiters::default()),
         });
         let task = tokio::spawn(run(Arc::clone(&shared))).abort_handle();
@@ -94,8 +94,8 @@ impl Alarm {
 impl AlarmSlot {
     /// Ready once the clock says `when`, and never before; until then the task of `cx` is woken at that time.
     ///
-    /// Each call takes the place of the one before: another time moves the slot, and the last waker counts. To
-    /// wait for nothing, [`AlarmSlot::cancel`] it or drop it.
+    /// Each call takes the place of the one before: another time moves the slot, and the last waker counts.
+    /// To wait for nothing, [`AlarmSlot::cancel`] it or drop it.
     pub fn poll_until(&mut self, cx: &mut Context<'_>, when: Time) -> Poll<()> {
         if self.owner.shared.clock.now() >= when {
             self.cancel();

@@ -11,8 +11,8 @@ const FAR_FUTURE: Duration = Duration::from_secs(30 * 366 * 24 * 3600);
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     began: Instant,
-    /// The same moment as the kernel counts it for timers, or some nanoseconds later: never earlier, so that a
-    /// timer armed by it cannot be early by `began`.
+    /// The same moment as the kernel counts it for timers, or some nanoseconds later: never earlier, so that
+    /// a timer armed by it cannot be early by `began`.
     began_monotonic: Duration,
 }
 
@@ -39,7 +39,8 @@ impl Clock {
         self.began + time.elapsed().min(FAR_FUTURE)
     }
 
-    /// A time of the run as a reading of the kernel's CLOCK_MONOTONIC, for timers; late by nanoseconds at most.
+    /// A time of the run as a reading of the kernel's CLOCK_MONOTONIC, for timers; late by nanoseconds at
+    /// most.
     pub fn monotonic(&self, time: Time) -> Duration {
         self.began_monotonic.saturating_add(time.elapsed())
     }

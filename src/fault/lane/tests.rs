@@ -144,12 +144,12 @@ fn step() -> impl Strategy<Value = Step> {
 struct Model {
     lane: Lane<u32>,
     waiting: VecDeque<(u8, Time)>,
-    notes: VecDeque<(u32, Time, u64)>,
+    notes: VecDeque<(u32, Time, usize)>,
     latest: Time,
     now: Time,
     open: bool,
-    pushed: u64,
-    written: u64,
+    pushed: usize,
+    written: usize,
 }
 
 impl Model {
@@ -170,11 +170,11 @@ impl Model {
     }
 
     fn push(&mut self, delay: u64, length: usize, noted: bool) {
-        let bytes: Vec<u8> = (0..length).map(|i| (self.pushed as usize + i) as u8).collect();
+        let bytes: Vec<u8> = (self.pushed..self.pushed + length).map(|i| i.to_le_bytes()[0]).collect();
         let release = self.now + ms(delay).elapsed();
-        let note = noted.then_some(self.pushed as u32);
+        let note = noted.then(|| u32::try_from(self.pushed).unwrap());
         assert!(self.lane.push(release, &bytes, note));
-        self.pushed += length as u64;
+        self.pushed += length;
         if length > 0 {
             self.latest = self.latest.max(release);
             self.waiting.extend(bytes.iter().map(|&byte| (byte, self.latest)));
@@ -187,7 +187,7 @@ impl Model {
         let due = self.waiting.iter().take_while(|(_, release)| self.open && *release <= self.now).count();
         let expected: Vec<u8> = self.waiting.drain(..due.min(most)).map(|(byte, _)| byte).collect();
         assert_eq!(bytes, expected);
-        self.written += bytes.len() as u64;
+        self.written += bytes.len();
         let due_notes = self.notes.iter().take_while(|(_, _, end)| *end <= self.written).count();
         let expected: Vec<_> = self.notes.drain(..due_notes).map(|(note, at, _)| (note, at)).collect();
         assert_eq!(notes, expected);

@@ -132,7 +132,29 @@ async fn the_last_waker_counts() {
 }
 
 #[tokio::test]
-async fn an_idle_alarm_does_not_spin_and_its_task_ends_with_it() {
+async fn an_alarm_with_nothing_due_takes_no_processor_time() {
+    let Ok(before) = time_on_processor() else {
+        return println!("SKIPPED: the kernel keeps no /proc/thread-self/schedstat");
+    };
+    let alarm = alarm();
+    let mut slot = alarm.slot();
+    let far = alarm.clock().now() + Duration::from_secs(60);
+    poll_fn(|cx| Poll::Ready(slot.poll_until(cx, far).is_pending())).await;
+    alarm.sleep_until(alarm.clock().now() + MILLI).await;
+    tokio::time::sleep(100 * MILLI).await;
+    let spent = time_on_processor().unwrap() - before;
+    assert!(spent < 50 * MILLI, "{spent:?} of 100 ms");
+}
+
+/// Of this thread, which is all of the test's runtime; proc(5).
+fn time_on_processor() -> io::Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
+    let nanos = stat.split(' ').next().and_then(|first| first.parse().ok());
+    nanos.map(Duration::from_nanos).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+#[tokio::test]
+async fn the_task_ends_with_the_last_handle_and_slot() {
     let alarm = alarm();
     alarm.sleep_until(alarm.clock().now() + MILLI).await;
     let task = alarm.owner.task.clone();

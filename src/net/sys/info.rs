@@ -60,7 +60,8 @@ pub struct TcpInfo {
     pub last_ack: Duration,
     /// Time since data came.
     pub last_data: Duration,
-    /// Segments that TCP has taken in. What a mute drops is not among them: growth says that it does not hold.
+    /// Segments that TCP has taken in. What a mute drops is not among them: growth says that it does not
+    /// hold.
     pub segments_in: u32,
     /// Segments sent.
     pub segments_out: u32,
@@ -91,8 +92,9 @@ pub fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
     })
 }
 
-/// Sets how long sent data may stay unacknowledged before the connection fails with ETIMEDOUT (TCP_USER_TIMEOUT,
-/// RFC 5482); whole milliseconds, at least 1, at most 24 days. The kernel looks when it retransmits, so it may be late.
+/// Sets how long sent data may stay unacknowledged before the connection fails with ETIMEDOUT
+/// (TCP_USER_TIMEOUT, RFC 5482); whole milliseconds, at least 1, at most 24 days. The kernel looks when it
+/// retransmits, so it may be late.
 ///
 /// # Errors
 /// The kernel's, such as for a descriptor that is not a TCP socket.

@@ -1,7 +1,8 @@
 //! The system calls that no crate wraps, each behind a safe function of a few lines.
 //!
-//! Owns all of the crate's `unsafe`. Invariant: every block says why it is sound, and every public function is
-//! sound for any argument. Deliberately absent: policy; which socket is muted or reset, and when, comes from above.
+//! Owns all of the crate's `unsafe`. Invariant: every block says why it is sound, and every public function
+//! is sound for any argument. Deliberately absent: policy; which socket is muted or reset, and when, comes
+//! from above.
 
 #![allow(
     unsafe_code,

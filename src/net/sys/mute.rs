@@ -10,18 +10,25 @@
 //!
 //! What Linux 6.18 does, measured (the tests of this folder hold it in place where they can):
 //!
-//! - An AF_INET6 socket looks at IP_MINTTL for IPv4-mapped peers and at IPV6_MINHOPCOUNT for the others, never at
-//!   both; so both are set. An AF_INET socket refuses IPV6_MINHOPCOUNT.
-//! - The peer repairs by its own retransmission. Its RTO has doubled all the while, so that takes from nothing to
-//!   about as long as the mute was (measured: 0.34 s after 0.5 s, 0.66 s after 1 s, 5.3 s after 8 s), and at most
-//!   120 s (TCP_RTO_MAX).
+//! - An AF_INET6 socket looks at IP_MINTTL for IPv4-mapped peers and at IPV6_MINHOPCOUNT for the others,
+//!   never at both; so both are set. An AF_INET socket refuses IPV6_MINHOPCOUNT.
+//! - The peer repairs by its own retransmission. Its RTO has doubled all the while, so that takes from
+//!   nothing to about as long as the mute was (measured: 0.34 s after 0.5 s, 0.66 s after 1 s, 5.3 s after 8
+//!   s), and at most 120 s (TCP_RTO_MAX).
+//! - A socket muted while it dials takes the way for as long as its handshake then took: its first RTO is
+//!   three times that, and Linux keeps it for the next connections between the two addresses (tcp_metrics; 7
+//!   s after a handshake of 3 s). So mute dialled sockets when connected. Who waits for a muted listener is
+//!   not affected.
 //! - A peer that sent a RST while muted is gone, and says so only when it is written to. A FIN is repeated.
-//! - **A handshake that was under way when its listener was muted by [`Mechanism::MinTtl`] completes**: the last ACK
-//!   is not held against the listener's option. **The accepted socket then inherits the option** and stays muted
-//!   when the listener no longer is. So [`unmute`] what is accepted, unless it is to be mute. With
-//!   [`Mechanism::Filter`] the ACK is dropped, and nothing is inherited.
-//! - Mute is for what arrives. What is in the send queue is still sent and sent again, and closing sends a FIN:
-//!   stop writing, and park the socket until [`unmute`] or [`super::reset::reset`] (which works on a muted socket).
+//! - **A handshake that was under way when its listener was muted by [`Mechanism::MinTtl`] completes**: the
+//!   last ACK is not held against the listener's option. **The accepted socket then inherits the option** and
+//!   stays muted when the listener no longer is. So [`unmute`] what is accepted, unless it is to be mute.
+//!   With [`Mechanism::Filter`] the ACK is dropped, and nothing is inherited.
+//! - Mute is for what arrives. What is in the send queue is still sent and sent again, and closing sends a
+//!   FIN: stop writing, and park the socket until [`unmute`] or [`super::reset::reset`] (which works on a
+//!   muted socket).
+//! - Our own timers go on: a muted socket with unacknowledged data (tcp_retries2, some 15 minutes), with
+//!   SO_KEEPALIVE or with TCP_USER_TIMEOUT gives up by itself with ETIMEDOUT.
 
 use super::option::{self, Name};
 use serde::{Deserialize, Serialize};
@@ -87,9 +94,9 @@ pub enum MuteError {
 
 /// Mutes a TCP socket, accepted, dialled or listening, and says by which mechanism.
 ///
-/// `preferred` is tried first and the other one after it, except that [`Mechanism::MinTtl`] is left out for a peer
-/// whose packets are known to arrive with TTL 255 (`peer_ttl`, from [`syn_ttl`]; `None` where it is not known).
-/// Muting a muted socket is harmless.
+/// `preferred` is tried first and the other one after it, except that [`Mechanism::MinTtl`] is left out for a
+/// peer whose packets are known to arrive with TTL 255 (`peer_ttl`, from [`syn_ttl`]; `None` where it is not
+/// known). Muting a muted socket is harmless.
 ///
 /// # Errors
 /// [`MuteError`] of the last mechanism tried.
@@ -135,7 +142,8 @@ pub fn save_syns(listener: impl AsFd) -> io::Result<()> {
 
 /// The TTL, or hop limit, with which the SYN of an accepted connection arrived.
 ///
-/// `None` if its listener saved none, or it has been read before: the kernel gives it once, so read it at accept.
+/// `None` if its listener saved none, or it has been read before: the kernel gives it once, so read it at
+/// accept.
 pub fn syn_ttl(accepted: impl AsFd) -> Option<u8> {
     // IPv4: a header of up to 60 bytes, TTL at 8 (RFC 791). IPv6: hop limit at 7 (RFC 8200). Then TCP's 60.
     // The kernel gives all or nothing, so there is room for extension headers too.

@@ -34,13 +34,13 @@ pub(super) fn set<T: Plain>(fd: BorrowedFd<'_>, Name(level, name): Name, value: 
     .map(drop)
 }
 
-/// Reads an option, and how many bytes of it the kernel filled; the rest are zero (an older kernel's structure
-/// is shorter than ours).
+/// Reads an option, and how many bytes of it the kernel filled; the rest are zero (an older kernel's
+/// structure is shorter than ours).
 pub(super) fn get<T: Plain>(fd: BorrowedFd<'_>, Name(level, name): Name) -> io::Result<(T, usize)> {
     let mut value = MaybeUninit::<T>::zeroed();
     let mut length = length_of::<T>();
-    // SAFETY: the descriptor is open while it is borrowed; the kernel writes at most `length` bytes, which is the
-    // size of `value`, and the new length.
+    // SAFETY: the descriptor is open while it is borrowed; the kernel writes at most `length` bytes, which is
+    // the size of `value`, and the new length.
     check(unsafe {
         libc::getsockopt(fd.as_raw_fd(), level, name, value.as_mut_ptr().cast(), &raw mut length)
     })?;

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 /// Resets a connection: the peer gets RST now, whatever waits in either buffer is thrown away.
 ///
-/// SO_LINGER of zero and close (socket(7), RFC 9293 section 3.10.5). The descriptor must be the only one of its socket:
-/// the RST goes out with the last of them. Of tokio streams, give `into_std()`. A muted socket resets too.
+/// SO_LINGER of zero and close (socket(7), RFC 9293 section 3.10.5). The descriptor must be the only one of
+/// its socket: the RST goes out with the last of them. Of tokio streams, give `into_std()`. A muted socket
+/// resets too.
 ///
 /// # Errors
 /// The kernel's refusal of SO_LINGER, for a descriptor that is not a socket; it is closed all the same.

@@ -4,6 +4,8 @@ use super::check;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// A timer on CLOCK_MONOTONIC (timerfd_create(2)), readable once it has fired. Never blocks.
 #[derive(Debug)]
@@ -22,7 +24,8 @@ impl TimerFd {
         Ok(TimerFd(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    /// Arms it for this reading of [`monotonic`], in place of what it was armed for; a past one fires at once.
+    /// Arms it for this reading of [`monotonic`], in place of what it was armed for; a past one fires at
+    /// once.
     ///
     /// # Errors
     /// The kernel's; none is known for valid times.
@@ -56,11 +59,22 @@ impl TimerFd {
         }
     }
 
+    /// Hands it to tokio, to await that it fires. Must be called in a runtime with I/O enabled.
+    ///
+    /// # Errors
+    /// The kernel's, such as no more room for watches.
+    pub fn watched(self) -> io::Result<AsyncFd<TimerFd>> {
+        // SAFETY: `as_raw_fd` gives the descriptor that `self` owns, always the same one, and open until the
+        // `AsyncFd` drops it.
+        Ok(unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) }?)
+    }
+
     fn set(&self, at: Duration) -> io::Result<()> {
         let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         let when = libc::itimerspec { it_interval: never, it_value: timespec(at) };
         let flags = libc::TFD_TIMER_ABSTIME;
-        // SAFETY: the kernel reads one `itimerspec` from the pointer, which is ours; the old value is not asked for.
+        // SAFETY: the kernel reads one `itimerspec` from the pointer, which is ours; the old value is not
+        // asked for.
         check(unsafe {
             libc::timerfd_settime(self.0.as_raw_fd(), flags, &raw const when, std::ptr::null_mut())
         })
@@ -83,7 +97,8 @@ impl AsRawFd for TimerFd {
 /// CLOCK_MONOTONIC: time since some point in the past, about the boot (clock_gettime(2)).
 pub fn monotonic() -> Duration {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the kernel writes one `timespec` to the pointer, which is ours. It fails for unknown clocks only.
+    // SAFETY: the kernel writes one `timespec` to the pointer, which is ours. It fails for unknown clocks
+    // only.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
     Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
