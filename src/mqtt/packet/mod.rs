@@ -25,7 +25,7 @@ pub use subscribe::{Suback, Subscribe, Subscription, Unsubscribe};
 
 use super::error::{DecodeError, EncodeError};
 use super::kind::{PacketKind, Version};
-use super::wire::{Reader, VARINT_MAX, put_varint};
+use super::wire::{Reader, put_varint};
 
 /// A control packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,13 +119,16 @@ pub fn decode(version: Version, first_byte: u8, body: &[u8]) -> Result<Packet, D
 pub fn encode(packet: &Packet, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let mut body = Vec::new();
     write_body(packet, version, &mut body)?;
-    if usize::try_from(VARINT_MAX).is_ok_and(|most| body.len() > most) {
-        return Err(EncodeError::PacketTooLong { length: body.len() });
-    }
-    out.push(packet.kind().number() << 4 | flags(packet));
-    put_varint(out, body.len())?;
+    put_header(out, packet.kind().number() << 4 | flags(packet), body.len())?;
     out.extend_from_slice(&body);
     Ok(())
+}
+
+/// Appends a fixed header; on an error `out` is as it was.
+fn put_header(out: &mut Vec<u8>, first_byte: u8, length: usize) -> Result<(), EncodeError> {
+    let before = out.len();
+    out.push(first_byte);
+    put_varint(out, length).inspect_err(|_| out.truncate(before))
 }
 
 fn write_body(packet: &Packet, version: Version, body: &mut Vec<u8>) -> Result<(), EncodeError> {
