@@ -130,6 +130,7 @@ impl Packet {
             PacketKind::Unsuback => Packet::Unsuback,
             PacketKind::Pingreq => Packet::Pingreq,
             PacketKind::Pingresp => Packet::Pingresp,
+            PacketKind::Disconnect if version < Version::V5 => Packet::Disconnect { reason: 0 },
             PacketKind::Disconnect => Packet::Disconnect { reason: peek::reason_view(version, head)?.reason },
             PacketKind::Auth => Packet::Auth { reason: peek::reason_view(version, head)?.reason },
         })

@@ -26,6 +26,8 @@ pub struct Leg {
     pub severed: bool,
     /// The peer's giving up has been told.
     pub end_told: bool,
+    /// A fault has closed it, and it is heard out.
+    lingering: bool,
     /// tokio believes that there is nothing to read, but nobody has looked.
     unread: bool,
 }
@@ -117,8 +119,16 @@ impl Leg {
             LegFate::Close => self.shut(),
             LegFate::HalfOpen => self.writing = false,
         }
+        self.lingering = fate == LegFate::Close;
         self.severed = true;
         Some(fate)
+    }
+
+    /// It has been heard out for long enough, if a fault closed it.
+    pub fn linger_over(&mut self) {
+        if self.lingering {
+            self.drop_socket();
+        }
     }
 
     /// Mutes the leg or lets it hear again, as wanted; the mechanism where it is mute now.
@@ -142,7 +152,6 @@ impl Leg {
         self.muted.map(|mechanism| Ok(mechanism.into()))
     }
 }
-
 
 /// How a failed read or write shows the peer's end, and the system's word where it was not RST from the wire.
 pub fn ending_of(error: &io::Error) -> (Ending, Option<String>) {

@@ -9,8 +9,7 @@ use std::os::fd::{AsFd, AsRawFd};
 /// # Errors
 /// The kernel's; none is known for an open descriptor.
 pub fn hang_up(socket: impl AsFd) -> io::Result<Option<Ending>> {
-    let mut asked =
-        libc::pollfd { fd: socket.as_fd().as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
+    let mut asked = libc::pollfd { fd: socket.as_fd().as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
     // SAFETY: one valid pollfd of ours, for the duration of the call, which does not wait.
     super::check(unsafe { libc::poll(&raw mut asked, 1, 0) })?;
     Ok(if asked.revents & libc::POLLERR != 0 {

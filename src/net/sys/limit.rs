@@ -26,3 +26,9 @@ pub fn raise_files() -> io::Result<FileLimit> {
     check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) })?;
     Ok(FileLimit { before, now: limit.rlim_cur })
 }
+
+/// Whether an operation failed because there is no file descriptor left, in the process (EMFILE) or the system
+/// (ENFILE).
+pub fn is_out_of_files(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+}
