@@ -516,10 +516,10 @@ impl Link {
             return;
         }
         let now = self.now();
-        if side == Side::Device {
-            if let Some(gap) = self.meter.device_ended(now) {
-                self.core.tell(Input::KeepaliveExceeded { link: self.id, gap });
-            }
+        if side == Side::Device
+            && let Some(gap) = self.meter.device_ended(now)
+        {
+            self.core.tell(Input::KeepaliveExceeded { link: self.id, gap });
         }
         let last = self.meter.last(side);
         self.core.tell(Input::LegEnded { link: self.id, side, how, error, last });

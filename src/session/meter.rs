@@ -101,10 +101,10 @@ impl Meter {
     /// refuses) ends the flight of.
     pub fn passed(&mut self, now: Time, direction: Direction, acknowledges: Option<u16>) {
         self.last.get_mut(direction.to()).to = Some(now);
-        if direction == Direction::Down {
-            if let Some(sent) = acknowledges.and_then(|id| self.in_flight.remove(&id)) {
-                self.publish_rtt.add(now.since(sent));
-            }
+        if direction == Direction::Down
+            && let Some(sent) = acknowledges.and_then(|id| self.in_flight.remove(&id))
+        {
+            self.publish_rtt.add(now.since(sent));
         }
     }
 
@@ -174,11 +174,11 @@ impl Meter {
 
     fn publish(&mut self, now: Time, direction: Direction, publish: Publish) -> bool {
         self.counts.get_mut(direction).publishes += 1;
-        if direction == Direction::Up {
-            if let Some(id) = publish.id {
-                // A repeat on the same link does not restart the flight.
-                self.in_flight.entry(id).or_insert(now);
-            }
+        if direction == Direction::Up
+            && let Some(id) = publish.id
+        {
+            // A repeat on the same link does not restart the flight.
+            self.in_flight.entry(id).or_insert(now);
         }
         !std::mem::replace(self.first_publish.get_mut(direction), true)
     }
