@@ -4,6 +4,7 @@ use super::delay::DelayModel;
 use super::effects::LegFate;
 use crate::base::{Direction, Ends, Side, Span};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A fault with its parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -174,6 +175,8 @@ pub struct Latency {
     pub direction: WaysWanted,
     /// By how much.
     pub model: DelayModel,
+    /// Each delay is moved by an even draw from minus to plus this, and not below zero.
+    pub jitter: Duration,
     /// For how long; `None`: to the end of the run.
     pub hold: Option<Span>,
 }
