@@ -61,12 +61,17 @@ impl<'de> Visitor<'de> for Walk<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let Some((&number, rest)) = self.path.split_first() else { return Ok(()) };
         for _ in 0..number {
-            map.next_entry::<IgnoredAny, IgnoredAny>()?;
+            if map.next_entry::<IgnoredAny, IgnoredAny>()?.is_none() {
+                return Ok(());
+            }
         }
         if rest.is_empty() && self.part == Part::Key {
             return map.next_key_seed(Walk { path: &[], part: Part::Key }).map(drop);
         }
-        map.next_key::<IgnoredAny>()?;
+        // Past the end there is no value, and asking for one is an error of ours.
+        if map.next_key::<IgnoredAny>()?.is_none() {
+            return Ok(());
+        }
         map.next_value_seed(Walk { path: rest, part: self.part })
     }
 }

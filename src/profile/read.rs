@@ -15,6 +15,8 @@ mod sets;
 
 pub use sets::{BadOverride, Override};
 
+pub(super) use rule::can_vanish;
+
 use super::node::{Kind, Node, Origin};
 use super::plan::Plan;
 use super::problem::{Mark, Problem, Problems, Severity, Sink, mark_in, whole};
@@ -88,6 +90,8 @@ fn yaml_problem(text: &str, error: &serde_yaml::Error) -> Problem {
             "there is a second YAML document (`---`); a profile is one"
         }
         "unknown anchor" => "this alias (`*...`) has no anchor (`&...`) before it",
+        "repetition limit exceeded" => "aliases of aliases multiply beyond all bounds",
+        "recursion limit exceeded" => "lists and mappings are nested too deep; 128 levels are read",
         other => other,
     };
     let marks = error.location().map(|location| yaml_mark(text, location.index(), context.to_owned()));

@@ -281,7 +281,7 @@ mod tests {
             (Type::Span { zero: false }, ["1ns", "1 keepalive"], ["0 keepalive", "0s"]),
             (Type::Network, ["10.0.0.0/32", "::/0"], ["10.0.0.0/33", "::/129"]),
             (Type::Network, ["10.0.0.1", "::1"], ["10.0.0", "10.0.0.0/"]),
-            (Type::Address { port_zero: true }, ["localhost:0", "[::1]:1"], ["localhost", "::1:1"]),
+            (Type::Address { port_zero: true }, ["localhost:0", "'[::1]:1'"], ["localhost", "::1:1"]),
             (Type::Address { port_zero: false }, ["h:1", "h:65535"], ["h:0", "h:65536"]),
             (Type::Name, ["a", "1-b"], ["A", "a_b"]),
             (Type::Sentence, ["a", "'1'"], ["1", "' '"]),
