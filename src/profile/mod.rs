@@ -4,10 +4,25 @@
 //! the plan told in words. Invariant: a [`Plan`] has nothing left to check; whoever holds one can run it.
 //! Deliberately absent: files and the command line (cli/), and anything that happens when a rule fires (engine/).
 
+mod locate;
 pub mod metric;
+pub mod nearest;
+mod node;
 pub mod plan;
+pub mod problem;
+mod read;
+pub mod render;
+pub mod schema;
+pub mod shipped;
+pub mod timeline;
+
+#[cfg(test)]
+mod tests;
 
 pub use metric::{Metric, Unit};
 pub use plan::{
     Comparison, Expectation, Limit, ListenerPlan, Network, Plan, Repeat, Rule, Statistic, When, Who,
 };
+pub use problem::{Mark, Problem, Problems, Severity, Source};
+pub use read::{BadOverride, Checked, LARGEST, Override, read};
+pub use render::render;

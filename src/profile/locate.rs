@@ -1,0 +1,169 @@
+//! Where in the text a node stands.
+//!
+//! The YAML reader tells places only in its errors. So the path to the node is walked again, and the walk fails on
+//! purpose at the node: the place of that error is the place of the node. Nothing is kept for the many nodes that
+//! nobody asks about.
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+use std::ops::Range;
+
+/// Which part of an entry is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The key of the last step.
+    Key,
+    /// The node itself.
+    Value,
+}
+
+/// The bytes of the node that `path` leads to: at each step the number of the item, or of the entry. For a node
+/// that an alias stands for, this is where it is written out. `written` is the scalar's text, where known.
+pub(super) fn locate(text: &str, path: &[usize], part: Part, written: Option<&str>) -> Option<Range<usize>> {
+    let walk = Walk { path, part };
+    let error = walk.deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
+    let start = after_anchor(text, error.location()?.index());
+    let rest = text.get(start..)?;
+    Some(start..start + length(rest, written))
+}
+
+struct Walk<'a> {
+    path: &'a [usize],
+    part: Part,
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.path.is_empty() {
+            deserializer.deserialize_any(Arrived)
+        } else {
+            deserializer.deserialize_any(self)
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the way on")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let Some((&number, rest)) = self.path.split_first() else { return Ok(()) };
+        for _ in 0..number {
+            seq.next_element::<IgnoredAny>()?;
+        }
+        seq.next_element_seed(Walk { path: rest, part: self.part }).map(drop)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Some((&number, rest)) = self.path.split_first() else { return Ok(()) };
+        for _ in 0..number {
+            if map.next_entry::<IgnoredAny, IgnoredAny>()?.is_none() {
+                return Ok(());
+            }
+        }
+        if rest.is_empty() && self.part == Part::Key {
+            return map.next_key_seed(Walk { path: &[], part: Part::Key }).map(drop);
+        }
+        // Past the end there is no value, and asking for one is an error of ours.
+        if map.next_key::<IgnoredAny>()?.is_none() {
+            return Ok(());
+        }
+        map.next_value_seed(Walk { path: rest, part: self.part })
+    }
+}
+
+/// Takes nothing: whatever stands here is the error that was looked for.
+struct Arrived;
+
+impl Visitor<'_> for Arrived {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("to fail here")
+    }
+}
+
+/// Past an anchor (`&name`) before a node.
+fn after_anchor(text: &str, start: usize) -> usize {
+    let Some(rest) = text.get(start..).filter(|rest| rest.starts_with('&')) else { return start };
+    let name = rest.find(|c: char| c.is_whitespace()).unwrap_or(rest.len());
+    let gap = rest[name..].find(|c: char| !c.is_whitespace()).unwrap_or(0);
+    start + name + gap
+}
+
+/// How many bytes of the line the node at the beginning of `rest` takes; at least one character where there is one.
+fn length(rest: &str, written: Option<&str>) -> usize {
+    let line = rest.lines().next().unwrap_or_default();
+    if let Some(written) = written.filter(|written| !written.is_empty() && line.starts_with(written)) {
+        return written.len();
+    }
+    let length = match line.chars().next() {
+        Some(quote @ ('"' | '\'')) => line[1..].find(quote).map_or(line.len(), |end| end + 2),
+        Some('{' | '[') => flow_length(line),
+        Some(_) => plain_length(line),
+        None => 0,
+    };
+    length.max(line.chars().next().map_or(0, char::len_utf8))
+}
+
+/// To the bracket that closes the first one, or to the end of the line.
+fn flow_length(line: &str) -> usize {
+    let mut open = 0_i32;
+    for (at, c) in line.char_indices() {
+        match c {
+            '{' | '[' => open += 1,
+            '}' | ']' => open -= 1,
+            _ => {}
+        }
+        if open == 0 {
+            return at + 1;
+        }
+    }
+    line.trim_end().len()
+}
+
+/// To what ends a plain scalar: a comment, a colon, or in flow style a comma or bracket.
+fn plain_length(line: &str) -> usize {
+    let ends = [" #", ": ", ",", "}", "]"].into_iter().filter_map(|end| line.find(end));
+    let end = ends.min().unwrap_or(line.len());
+    line[..end].trim_end().trim_end_matches(':').len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "naïve: 'Größe ü'\nrules:\n  - id: dark # why\n    fault: { blackhole: { for: 0s, x: &a [1] } }\nlast: *a\n";
+
+    #[test]
+    fn finds_keys_and_values_by_their_numbers() {
+        for (path, part, found) in [
+            (&[0][..], Part::Key, "naïve"),
+            (&[0], Part::Value, "'Größe ü'"),
+            (&[1], Part::Key, "rules"),
+            (&[1, 0], Part::Value, "id"),
+            (&[1, 0, 0], Part::Value, "dark"),
+            (&[1, 0, 1, 0], Part::Key, "blackhole"),
+            (&[1, 0, 1, 0], Part::Value, "{ for: 0s, x: &a [1] }"),
+            (&[1, 0, 1, 0, 0], Part::Value, "0s"),
+            (&[1, 0, 1, 0, 1], Part::Value, "[1]"),
+            (&[2], Part::Value, "[1]"),
+        ] {
+            let span = locate(TEXT, path, part, None).unwrap();
+            assert_eq!(&TEXT[span], found, "{path:?} {part:?}");
+        }
+        assert_eq!(locate(TEXT, &[7], Part::Value, None), None);
+    }
+
+    #[test]
+    fn a_known_text_is_marked_whole() {
+        let text = "summary: one, two: and three\n";
+        let span =
+            locate("summary: one, two and three", &[0], Part::Value, Some("one, two and three")).unwrap();
+        assert_eq!(span.len(), 18);
+        assert!(locate(text, &[0], Part::Value, None).is_none_or(|span| span.end <= text.len()));
+    }
+}

@@ -1,0 +1,118 @@
+//! Expectations: each statistic of an item is one.
+
+use super::fields::{Fields, Given};
+use super::plan::Names;
+use super::scalar::Scalar;
+use crate::base::RuleId;
+use crate::fault::Fault;
+use crate::profile::metric::{Metric, Unit};
+use crate::profile::plan::{Expectation, Limit, Rule, Statistic};
+use crate::profile::problem::Sink;
+use crate::profile::schema::percentile;
+
+/// The expectations of all items that are sound.
+pub(super) fn expectations(
+    items: &[Fields],
+    names: &Names<'_, RuleId>,
+    rules: &[Option<Rule>],
+    sink: &mut Sink,
+) -> Vec<Expectation> {
+    items.iter().flat_map(|fields| item(fields, names, rules, sink)).collect()
+}
+
+fn item(
+    fields: &Fields,
+    names: &Names<'_, RuleId>,
+    rules: &[Option<Rule>],
+    sink: &mut Sink,
+) -> Vec<Expectation> {
+    let of = names.find(fields, "of", sink);
+    let statistics: Vec<(&Given, Statistic)> =
+        fields.all().filter_map(|given| Some((given, statistic(&given.name)?))).collect();
+    if statistics.is_empty() {
+        sink.error(fields.spot(), "the expectation says nothing of the samples")
+            .help("add a statistic: `max: \"<= 2 keepalive\"`, `p95: \"<= 30s\"`, `count: \">= 4\"`");
+    }
+    let Some(metric) = fields.metric("metric") else { return Vec::new() };
+    let rule = of.and_then(|of| rules.get(usize::from(of.0))?.as_ref());
+    check_evidence(fields, metric, rule, sink);
+    statistics
+        .into_iter()
+        .filter_map(|(given, statistic)| {
+            let Scalar::Limit(comparison, text) = given.scalar()? else { return None };
+            let limit = limit(given, metric, statistic, text, sink)?;
+            let client = fields.text("client");
+            Some(Expectation { metric, of, client, statistic, comparison: *comparison, limit })
+        })
+        .collect()
+}
+
+/// The statistic that a key asks for.
+fn statistic(name: &str) -> Option<Statistic> {
+    match name {
+        "min" => Some(Statistic::Min),
+        "max" => Some(Statistic::Max),
+        "sum" => Some(Statistic::Sum),
+        "count" => Some(Statistic::Count),
+        other => percentile(other).map(Statistic::Percentile),
+    }
+}
+
+fn limit(given: &Given, metric: Metric, statistic: Statistic, text: &str, sink: &mut Sink) -> Option<Limit> {
+    if statistic == Statistic::Count || metric.unit() == Unit::Count {
+        let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+        if number.is_none() {
+            sink.error(given.spot(), format!("the limit of `{}` is a number, not `{text}`", given.name))
+                .help(format!("`{}` of `{metric}` counts: write for example \">= 4\"", given.name));
+        }
+        return number.map(Limit::Number);
+    }
+    let span = text.parse();
+    if let Err(bad) = &span {
+        let told = bad_span(bad);
+        sink.error(given.spot(), format!("the limit of `{}`: {}", given.name, told.0)).help(told.1);
+    }
+    span.ok().map(Limit::Span)
+}
+
+fn bad_span(bad: &crate::base::span::BadSpan) -> (String, String) {
+    let told = bad.to_string();
+    match told.split_once("; write ") {
+        Some((message, help)) => (message.to_owned(), format!("write {help}")),
+        None => (told, "write a time with its unit".to_owned()),
+    }
+}
+
+fn check_evidence(fields: &Fields, metric: Metric, rule: Option<&Rule>, sink: &mut Sink) {
+    let Some(rule) = rule else { return };
+    if let Some(why) = no_evidence(metric, &rule.fault) {
+        sink.error(fields.value_spot("metric"), format!("`{metric}` never has a sample of `{}`", rule.id))
+            .label(why)
+            .also(fields.value_spot("of"), "so this cannot be met")
+            .help("an expectation without a sample is unmet; take `of` out, or name another rule");
+    }
+}
+
+/// Why windows of such a fault never give a sample of a measure; `None` where they can.
+fn no_evidence(metric: Metric, fault: &Fault) -> Option<&'static str> {
+    match metric {
+        Metric::DeviceDetection
+        | Metric::HubDetection
+        | Metric::DeviceSilence
+        | Metric::HubSilence
+        | Metric::SplitView
+        | Metric::Downtime
+        | Metric::Recovery
+        | Metric::Resubscribe
+        | Metric::FirstPublish
+        | Metric::FirstDelivery
+        | Metric::ConnectGap
+        | Metric::ConnectAttempts => (!fault.breaks_link())
+            .then_some("latency leaves the link up: there is nothing to detect or recover from"),
+        Metric::ConnectRate => Some("it is of all devices and rules together"),
+        Metric::ControlGap | Metric::KeepaliveViolations => {
+            Some("it is measured on a sound path, outside of faults")
+        }
+        Metric::PingRtt | Metric::PublishRtt => fault.is_one_shot().then_some("the link is gone at once"),
+    }
+}

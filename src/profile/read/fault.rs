@@ -1,0 +1,121 @@
+//! The parameters of a fault.
+
+use super::fields::Fields;
+use crate::base::Span;
+use crate::fault::delay::DelayModel;
+use crate::fault::{Blackhole, Close, Delay, Fault, Latency, Stall, Toward};
+use crate::profile::problem::{Sink, Spot};
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, IntoDeserializer};
+
+/// The fault; `when` is the rule's, where `for` may stand too.
+pub(super) fn fault(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Fault> {
+    if let Some(fields) = fields.one("blackhole") {
+        return blackhole(fields, when, sink).map(Fault::Blackhole);
+    }
+    if let Some(fields) = fields.one("rst") {
+        return close(fields, "rst", when, sink).map(Fault::Rst);
+    }
+    if let Some(fields) = fields.one("fin") {
+        return close(fields, "fin", when, sink).map(Fault::Fin);
+    }
+    if let Some(fields) = fields.one("stall") {
+        let hold = required_span(fields, when, sink);
+        return Some(Fault::Stall(Stall { direction: choice(fields, "direction")?, hold: hold? }));
+    }
+    latency(fields.one("latency")?, when, sink).map(Fault::Latency)
+}
+
+/// Where a rule says how long its fault holds.
+pub(super) fn hold(rule: &Fields) -> Option<Spot> {
+    let fault = rule.one("fault");
+    let kinds = ["blackhole", "stall", "latency"].into_iter().filter_map(|kind| fault?.one(kind));
+    kinds.chain(rule.one("when")).find(|place| place.has("for")).map(|place| place.value_spot("for"))
+}
+
+fn blackhole(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Blackhole> {
+    let hold = required_span(fields, when, sink);
+    Some(Blackhole {
+        toward: choice(fields, "toward")?,
+        hold: hold?,
+        fidelity: choice(fields, "fidelity")?,
+        connects: choice(fields, "connects")?,
+    })
+}
+
+fn close(fields: &Fields, name: &str, when: Option<&Fields>, sink: &mut Sink) -> Option<Close> {
+    if let Some(when) = when.filter(|when| when.has("for")) {
+        sink.error(
+            when.key_spot("for"),
+            format!("`for` has no meaning for `{name}`, which happens in one moment"),
+        )
+        .help("take `for` out");
+    }
+    let toward: Toward = choice(fields, "toward")?;
+    if toward == Toward::Both && fields.has("other") {
+        sink.error(fields.key_spot("other"), format!("`other` has no meaning: `{name}` falls on both legs"))
+            .help("write `toward: device` or `toward: hub` beside it, or take `other` out");
+    }
+    Some(Close { toward, other: choice(fields, "other")? })
+}
+
+fn latency(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Latency> {
+    let hold = span(fields, when, sink);
+    let model = model(fields)?;
+    if let Err(bad) = model.check() {
+        let place = ["uniform", "normal", "pareto"].into_iter().find_map(|shape| fields.one(shape));
+        let told = bad.to_string();
+        let (message, help) = told.split_once("; ").unwrap_or((&told, ""));
+        let found = sink.error(place.map_or_else(|| fields.spot(), Fields::spot), message);
+        if !help.is_empty() {
+            found.help(help);
+        }
+    }
+    let delay = Delay { model, jitter: fields.time("jitter")? };
+    Some(Latency { direction: choice(fields, "direction")?, delay, hold })
+}
+
+fn model(fields: &Fields) -> Option<DelayModel> {
+    if let Some(uniform) = fields.one("uniform") {
+        return Some(DelayModel::Uniform { min: uniform.time("min")?, max: uniform.time("max")? });
+    }
+    if let Some(normal) = fields.one("normal") {
+        return Some(DelayModel::Normal { mean: normal.time("mean")?, deviation: normal.time("deviation")? });
+    }
+    if let Some(pareto) = fields.one("pareto") {
+        return Some(DelayModel::Pareto {
+            scale: pareto.time("scale")?,
+            shape: pareto.number("shape")?,
+            max: pareto.time("max")?,
+        });
+    }
+    Some(DelayModel::Fixed { delay: fields.time("fixed")? })
+}
+
+/// A word of the table as its type: both are written alike.
+fn choice<T: DeserializeOwned>(fields: &Fields, key: &str) -> Option<T> {
+    let word: StrDeserializer<'_, serde::de::value::Error> = fields.word(key)?.into_deserializer();
+    T::deserialize(word).ok()
+}
+
+fn required_span(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Span> {
+    if !fields.has("for") && !when.is_some_and(|when| when.has("for")) {
+        fields.missing("for", sink);
+    }
+    span(fields, when, sink)
+}
+
+/// `for`, from the fault or from `when`; not from both.
+fn span(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Span> {
+    let outer = when.filter(|when| when.has("for"));
+    match (fields.has("for"), outer) {
+        (true, Some(outer)) => {
+            sink.error(outer.key_spot("for"), "`for` stands in `when` and in the fault; once is enough")
+                .also(fields.key_spot("for"), "here too");
+            None
+        }
+        (false, Some(outer)) => outer.span("for"),
+        (true, None) => fields.span("for"),
+        (false, None) => None,
+    }
+}

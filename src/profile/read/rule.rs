@@ -1,0 +1,146 @@
+//! A rule: who, when, how often.
+
+use super::fault::{fault, hold};
+use super::fields::Fields;
+use super::plan::Names;
+use crate::base::{Chance, ListenerId, Span};
+use crate::fault::{Connects, Fault};
+use crate::mqtt::Version;
+use crate::profile::plan::{Repeat, Rule, When, Who};
+use crate::profile::problem::Sink;
+use std::time::Duration;
+
+/// The rule; `None` where something that it cannot do without was wrong, and has been told.
+pub(super) fn rule(fields: &Fields, listeners: &Names<'_, ListenerId>, sink: &mut Sink) -> Option<Rule> {
+    let who = match fields.one("who") {
+        Some(given) => who(given, listeners, sink),
+        None => Some(Who::EVERYONE),
+    };
+    let when_fields = fields.one("when");
+    let when = when_fields.and_then(|given| when(given, sink));
+    let chance = chance(fields, when_fields, sink);
+    let fault = fields.one("fault").and_then(|given| fault(given, when_fields, sink));
+    let rule = Rule { id: fields.text("id")?, who: who?, when: when?, chance: chance?, fault: fault? };
+    note_connects(&rule, fields, sink);
+    note_overlap(&rule, fields, sink);
+    Some(rule)
+}
+
+fn who(fields: &Fields, listeners: &Names<'_, ListenerId>, sink: &mut Sink) -> Option<Who> {
+    let listener = listeners.find(fields, "listener", sink);
+    Some(Who {
+        client: fields.text("client"),
+        username: fields.text("username"),
+        address: fields.network("address"),
+        version: fields.word("version").and_then(|number| number.parse::<Version>().ok()),
+        listener,
+        share: fields.chance("share")?,
+    })
+}
+
+/// `chance` may stand in the rule or in its `when`.
+fn chance(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Chance> {
+    let inner = when.filter(|when| when.has("chance"));
+    match (fields.has("chance"), inner) {
+        (true, Some(inner)) => {
+            sink.error(inner.key_spot("chance"), "`chance` stands in `when` and beside it; once is enough")
+                .also(fields.key_spot("chance"), "here too");
+            None
+        }
+        (true, None) => fields.chance("chance"),
+        (false, Some(inner)) => inner.chance("chance"),
+        (false, None) => Some(Chance::ALWAYS),
+    }
+}
+
+fn when(fields: &Fields, sink: &mut Sink) -> Option<When> {
+    let on_run_clock = ["at", "every"].into_iter().find(|key| fields.has(key));
+    match (fields.has("after"), on_run_clock) {
+        (true, Some(key)) => {
+            sink.error(fields.key_spot(key), format!("`{key}` and `after` exclude each other"))
+                .label("on the run's clock")
+                .also(fields.key_spot("after"), "on each device's own clock")
+                .help("keep one of them");
+            None
+        }
+        (false, None) => {
+            sink.error(fields.spot(), "`when` says no time").help(
+                "write `at: 10s` for a time of the run, `every: 30s` to repeat it, or `after: connack` for a \
+                 packet of each device's own link",
+            );
+            None
+        }
+        (true, None) => after(fields, sink),
+        (false, Some(_)) => at(fields, sink),
+    }
+}
+
+fn after(fields: &Fields, sink: &mut Sink) -> Option<When> {
+    // No `every` here: an `after` beside it has been told.
+    needs(fields, "jitter", "every", sink);
+    Some(When::After {
+        packet: fields.packet("after")?,
+        nth: fields.count("nth")?,
+        delay: fields.span("delay")?,
+        times: if fields.has("times") { fields.count("times")? } else { 1 },
+    })
+}
+
+fn at(fields: &Fields, sink: &mut Sink) -> Option<When> {
+    needs(fields, "nth", "after", sink);
+    needs(fields, "delay", "after", sink);
+    if !fields.has("every") {
+        needs(fields, "jitter", "every", sink);
+        needs(fields, "times", "every", sink);
+        return Some(When::At { first: fields.time("at")?, repeat: None });
+    }
+    let repeat =
+        Repeat { every: fields.time("every")?, jitter: fields.time("jitter")?, times: fields.count("times") };
+    if repeat.jitter >= repeat.every {
+        sink.error(
+            fields.value_spot("jitter"),
+            "`jitter` is not less than `every`: firings would overtake each other",
+        )
+        .also(fields.value_spot("every"), "the gap that it moves them in");
+    }
+    let first = if fields.has("at") { fields.time("at")? } else { repeat.every };
+    Some(When::At { first, repeat: Some(repeat) })
+}
+
+fn needs(fields: &Fields, key: &str, other: &str, sink: &mut Sink) {
+    if fields.has(key) {
+        sink.error(fields.key_spot(key), format!("`{key}` has no meaning without `{other}`"))
+            .help(format!("add `{other}`, or take `{key}` out"));
+    }
+}
+
+/// Whether connects made during the rule's blackhole can be made to vanish: they come before the device can be
+/// told, so the rule has to fall on every device of a listener.
+pub(in crate::profile) fn can_vanish(rule: &Rule) -> bool {
+    matches!(rule.when, When::At { .. })
+        && !rule.who.needs_connect()
+        && rule.who.address.is_none()
+        && rule.chance == Chance::ALWAYS
+}
+
+fn note_connects(rule: &Rule, fields: &Fields, sink: &mut Sink) {
+    let Fault::Blackhole(blackhole) = &rule.fault else { return };
+    if blackhole.connects != Connects::Vanish || can_vanish(rule) {
+        return;
+    }
+    let place = fields.one("fault").and_then(|fault| fault.one("blackhole"));
+    let spot = place.map_or_else(|| fields.spot(), |place| place.value_spot("connects"));
+    sink.note(spot, format!("connects cannot vanish for `{}`; they are met with silence", rule.id)).help(
+        "a SYN does not say whose it is: to vanish, the rule has to fall on every device of a listener at a \
+         time of the run (`at`, and no `who` but `listener`, no `chance`)",
+    );
+}
+
+fn note_overlap(rule: &Rule, fields: &Fields, sink: &mut Sink) {
+    let When::At { repeat: Some(repeat), .. } = &rule.when else { return };
+    // Only the fixed part is known here.
+    let least = rule.fault.hold().unwrap_or(Span::ZERO).resolve(Duration::ZERO);
+    if let Some(place) = hold(fields).filter(|_| least > repeat.every) {
+        sink.note(place, format!("`{}` fires again before it is over; the windows overlap", rule.id));
+    }
+}

@@ -1,0 +1,305 @@
+//! One scalar held against its type.
+
+use crate::base::span::{LONGEST, parse_fixed};
+use crate::base::text::printable;
+use crate::base::{Chance, Span};
+use crate::mqtt::PacketKind;
+use crate::profile::metric::Metric;
+use crate::profile::nearest::nearest;
+use crate::profile::node::{Kind, Node};
+use crate::profile::plan::{Comparison, Network};
+use crate::profile::schema::{Type, Word};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A sound value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Scalar {
+    Text(String),
+    Word(&'static str),
+    Packet(PacketKind),
+    Network(Network),
+    Time(Duration),
+    Span(Span),
+    Count(u32),
+    Number(f64),
+    Chance(Chance),
+    Metric(Metric),
+    Limit(Comparison, String),
+}
+
+/// What is wrong with a value, and what to do.
+#[derive(Debug, PartialEq)]
+pub(super) struct Wrong {
+    pub message: String,
+    pub label: String,
+    pub help: Option<String>,
+}
+
+impl Wrong {
+    fn new(message: impl Into<String>) -> Wrong {
+        Wrong { message: message.into(), label: String::new(), help: None }
+    }
+
+    fn label(self, label: impl Into<String>) -> Wrong {
+        Wrong { label: label.into(), ..self }
+    }
+
+    fn help(self, help: impl Into<String>) -> Wrong {
+        Wrong { help: Some(help.into()), ..self }
+    }
+}
+
+/// Measures that the design names and this version does not make.
+const NOT_YET: [&str; 6] =
+    ["qos0_lost", "qos1_lost", "qos1_duplicated", "qos2_lost", "qos2_duplicated", "token_margin"];
+
+/// Longer names are hardly meant, and spoil every table.
+const LONGEST_NAME: usize = 64;
+
+/// The value of a key of this type. `name` is the key's.
+pub(super) fn scalar(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
+    let Some(text) = node.scalar().map(str::trim).filter(|_| node.kind != Kind::Null) else {
+        return Err(Wrong::new(format!("`{name}` takes {}, not {}", ty.words(), node.what())));
+    };
+    match ty {
+        Type::Language => language(text),
+        Type::Name => plain_name(text),
+        Type::Sentence | Type::Glob | Type::Rule | Type::Listener => plain_text(name, ty, node),
+        Type::Address { port_zero } => address(text, *port_zero),
+        Type::Network => network(text).map(Scalar::Network),
+        Type::Word(words) => word(name, words, text),
+        Type::Packet => packet(name, text),
+        Type::Time { zero } => time(name, *zero, text),
+        Type::Span { zero } => span(name, *zero, text),
+        Type::Count { most } => count(name, *most, ty, node),
+        Type::Number { most } => match node.kind {
+            Kind::Number { value, .. } if value > 0.0 && value <= *most => Ok(Scalar::Number(value)),
+            _ => Err(Wrong::new(format!("`{name}` takes {}, not `{text}`", ty.words()))),
+        },
+        Type::Chance => chance(name, text),
+        Type::Metric => metric(text),
+        Type::Limit => limit(text),
+        Type::One(_) | Type::Many { .. } => {
+            Err(Wrong::new(format!("`{name}` takes {}, not `{text}`", ty.words())))
+        }
+    }
+}
+
+fn language(text: &str) -> Result<Scalar, Wrong> {
+    if text == "1" {
+        return Ok(Scalar::Count(1));
+    }
+    Err(Wrong::new(format!("version `{text}` of the profile language is not known"))
+        .help("this brownout reads version 1: write `brownout: 1`"))
+}
+
+fn plain_name(text: &str) -> Result<Scalar, Wrong> {
+    let sound = text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if sound && !text.is_empty() && text.len() <= LONGEST_NAME {
+        return Ok(Scalar::Text(text.to_owned()));
+    }
+    Err(Wrong::new(format!("`{text}` is not a name"))
+        .help(format!("a name is 1 to {LONGEST_NAME} lower-case letters, digits and dashes")))
+}
+
+fn plain_text(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
+    match &node.kind {
+        Kind::Text(text) if !text.trim().is_empty() => Ok(Scalar::Text(text.trim().to_owned())),
+        Kind::Text(_) => Err(Wrong::new(format!("`{name}` is empty; it takes {}", ty.words()))),
+        Kind::Number { text, .. } => {
+            Err(Wrong::new(format!("`{name}` takes {}, not {}", ty.words(), node.what()))
+                .help(format!("if a text is meant, quote it: \"{text}\"")))
+        }
+        Kind::Null | Kind::Bool(_) | Kind::List(_) | Kind::Map(_) => {
+            Err(Wrong::new(format!("`{name}` takes {}, not {}", ty.words(), node.what())))
+        }
+    }
+}
+
+fn address(text: &str, port_zero: bool) -> Result<Scalar, Wrong> {
+    let sound = text.rsplit_once(':').filter(|(host, port)| {
+        let bracketed = host.starts_with('[') && host.ends_with(']');
+        let host_sound = !host.is_empty()
+            && (bracketed || !host.contains(':'))
+            && !host.contains(|c: char| c.is_whitespace() || c == '/');
+        host_sound && port.parse::<u16>().is_ok_and(|port| port_zero || port != 0)
+    });
+    if sound.is_some() {
+        return Ok(Scalar::Text(text.to_owned()));
+    }
+    let ports = if port_zero { "0 to 65535" } else { "1 to 65535" };
+    Err(Wrong::new(format!("`{text}` is not a host and port"))
+        .help(format!("write host:port with a port of {ports}: 127.0.0.1:1883, broker:1883, [::1]:1883")))
+}
+
+fn network(text: &str) -> Result<Network, Wrong> {
+    let bad = |problem: &str| {
+        Wrong::new(format!("`{text}` is not a network: {problem}")).help(
+            "write a base address and how many leading bits count: 10.0.0.0/8, 2001:db8::/32; or one address",
+        )
+    };
+    let (base, prefix) = text.split_once('/').map_or((text, None), |(base, prefix)| (base, Some(prefix)));
+    let base: IpAddr = base.parse().map_err(|_| bad(&format!("`{base}` is not an address")))?;
+    let most = if base.is_ipv4() { 32 } else { 128 };
+    let prefix = match prefix {
+        None => most,
+        Some(prefix) => prefix
+            .parse::<u8>()
+            .ok()
+            .filter(|prefix| *prefix <= most)
+            .ok_or_else(|| bad(&format!("after `/` stands a number from 0 to {most}")))?,
+    };
+    Ok(Network { base, prefix })
+}
+
+fn word(name: &str, words: &'static [Word], text: &str) -> Result<Scalar, Wrong> {
+    if let Some(found) = words.iter().find(|word| word.word == text) {
+        return Ok(Scalar::Word(found.word));
+    }
+    let meant = nearest(text, words.iter().map(|word| word.word));
+    Err(not_a_word(name, text, meant, &Type::Word(words)))
+}
+
+fn packet(name: &str, text: &str) -> Result<Scalar, Wrong> {
+    text.parse().map(Scalar::Packet).map_err(|_| {
+        let words = Type::Packet.choices();
+        not_a_word(name, text, nearest(text, words.iter().map(String::as_str)), &Type::Packet)
+    })
+}
+
+fn not_a_word(name: &str, text: &str, meant: Option<&str>, ty: &Type) -> Wrong {
+    Wrong::new(format!("`{name}` cannot be `{text}`"))
+        .label(did_you_mean(meant))
+        .help(format!("write {}", ty.words()))
+}
+
+fn time(name: &str, zero: bool, text: &str) -> Result<Scalar, Wrong> {
+    let help = "write a time with its unit: `500ms`, `10s`, `1m 30s`, `2h`";
+    if text.contains("keep") {
+        return Err(Wrong::new(format!("`{name}` takes a fixed time, not keep-alives: `{text}`")).help(help));
+    }
+    let time = parse_fixed(text).map_err(|problem| Wrong::new(format!("`{name}`: {problem}")).help(help))?;
+    match time {
+        time if time > LONGEST => Err(Wrong::new(format!("`{name}`: `{text}` is longer than a year"))),
+        Duration::ZERO if !zero => Err(Wrong::new(format!("`{name}` is 0; it has to be longer"))),
+        time => Ok(Scalar::Time(time)),
+    }
+}
+
+fn span(name: &str, zero: bool, text: &str) -> Result<Scalar, Wrong> {
+    let span = text.parse::<Span>().map_err(|bad| {
+        let told = bad.to_string();
+        let (message, help) = told.split_once("; write ").unwrap_or((&told, "a time with its unit"));
+        Wrong::new(format!("`{name}`: {message}")).help(format!("write {help}"))
+    })?;
+    if span.is_zero() && !zero {
+        return Err(Wrong::new(format!("`{name}` is 0; it has to be longer")));
+    }
+    Ok(Scalar::Span(span))
+}
+
+fn count(name: &str, most: u32, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
+    let text = node.scalar().unwrap_or_default();
+    match text.parse::<u32>() {
+        Ok(count) if (1..=most).contains(&count) && matches!(node.kind, Kind::Number { .. }) => {
+            Ok(Scalar::Count(count))
+        }
+        Ok(_) | Err(_) => Err(Wrong::new(format!("`{name}` takes {}, not `{text}`", ty.words()))),
+    }
+}
+
+fn chance(name: &str, text: &str) -> Result<Scalar, Wrong> {
+    let chance: Chance = text.parse().map_err(|problem: String| {
+        let (message, help) = problem.split_once("; ").unwrap_or((&problem, "write 1% to 100%"));
+        Wrong::new(format!("`{name}`: {message}")).help(help)
+    })?;
+    if chance.get() > 0.0 {
+        return Ok(Scalar::Chance(chance));
+    }
+    Err(Wrong::new(format!("`{name}` is {text}: the rule would never fall on anyone"))
+        .help("take the rule out"))
+}
+
+fn metric(text: &str) -> Result<Scalar, Wrong> {
+    if let Some(metric) = Metric::from_name(text) {
+        return Ok(Scalar::Metric(metric));
+    }
+    if NOT_YET.contains(&text) {
+        return Err(
+            Wrong::new(format!("`{text}` is not measured by this version")).help("take the expectation out")
+        );
+    }
+    let names: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();
+    Err(Wrong::new(format!("there is no measure `{text}`"))
+        .label(did_you_mean(nearest(text, names.iter().copied())))
+        .help(format!("measures: {}", names.join(", "))))
+}
+
+fn limit(text: &str) -> Result<Scalar, Wrong> {
+    const COMPARISONS: [(&str, Comparison); 5] = [
+        ("<=", Comparison::AtMost),
+        (">=", Comparison::AtLeast),
+        ("==", Comparison::Equal),
+        ("<", Comparison::Below),
+        (">", Comparison::Above),
+    ];
+    COMPARISONS
+        .into_iter()
+        .find_map(|(sign, comparison)| Some((comparison, text.strip_prefix(sign)?.trim())))
+        .map(|(comparison, rest)| Scalar::Limit(comparison, rest.to_owned()))
+        .ok_or_else(|| {
+            Wrong::new(format!("`{text}` does not begin with a comparison"))
+                .help(format!("write <=, <, >=, > or == before the limit: \"<= {text}\""))
+        })
+}
+
+/// For a label: ``did you mean `for`?``, or nothing.
+pub(super) fn did_you_mean(name: Option<&str>) -> String {
+    name.map(|name| format!("did you mean `{}`?", printable(name))).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::node::Origin;
+
+    fn read(ty: &Type, text: &str) -> Result<Scalar, String> {
+        let node = Node::parse(text, Origin::File).unwrap();
+        scalar("key", ty, &node).map_err(|wrong| wrong.message)
+    }
+
+    #[test]
+    fn both_sides_of_every_edge() {
+        for (ty, sound, wrong) in [
+            (Type::Count { most: 10 }, ["1", "10"], ["0", "11"]),
+            (Type::Count { most: 10 }, ["2", "3"], ["\"2\"", "2.5"]),
+            (Type::Chance, ["100%", "0.001"], ["0%", "100.1%"]),
+            (Type::Number { most: 100.0 }, ["0.1", "100"], ["0", "100.1"]),
+            (Type::Time { zero: false }, ["1ns", "1h"], ["0s", "1 keepalive"]),
+            (Type::Time { zero: true }, ["0", "0s"], ["10", "99999h"]),
+            (Type::Span { zero: false }, ["1ns", "1 keepalive"], ["0 keepalive", "0s"]),
+            (Type::Network, ["10.0.0.0/32", "::/0"], ["10.0.0.0/33", "::/129"]),
+            (Type::Network, ["10.0.0.1", "::1"], ["10.0.0", "10.0.0.0/"]),
+            (Type::Address { port_zero: true }, ["localhost:0", "'[::1]:1'"], ["localhost", "::1:1"]),
+            (Type::Address { port_zero: false }, ["h:1", "h:65535"], ["h:0", "h:65536"]),
+            (Type::Name, ["a", "1-b"], ["A", "a_b"]),
+            (Type::Sentence, ["a", "'1'"], ["1", "' '"]),
+            (Type::Limit, ["<= 1s", "==0"], ["1s", "=< 1s"]),
+            (Type::Packet, ["connack", "pingreq"], ["CONNACK", "ping"]),
+        ] {
+            for text in sound {
+                assert!(read(&ty, text).is_ok(), "{text}: {:?}", read(&ty, text));
+            }
+            for text in wrong {
+                assert!(read(&ty, text).is_err(), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_network_of_one_address_counts_all_its_bits() {
+        assert_eq!(network("10.0.0.1"), network("10.0.0.1/32"));
+        assert_eq!(network("::1"), network("::1/128"));
+    }
+}

@@ -1,0 +1,230 @@
+//! The language, once: every key of every place. The reader, the nearest names, the reference and the JSON Schema
+//! are all made from this table, so that no key can be in one and not in the other.
+
+mod faults;
+mod json;
+mod reference;
+mod table;
+
+pub(super) use faults::FAULT;
+pub use json::json_schema;
+pub use reference::reference;
+pub(super) use table::{PROFILE, RULE, WHEN, WHO};
+
+use super::metric::Metric;
+use crate::mqtt::PacketKind;
+
+/// A place where keys may stand.
+pub(super) struct Place {
+    /// The key that leads there, or a word for it.
+    pub name: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
+    /// Its keys, in the order of the reference.
+    pub keys: &'static [Key],
+    /// Keys of which exactly one stands there; empty where there is no such choice.
+    pub one_of: &'static [&'static str],
+}
+
+/// A key of a place.
+pub(super) struct Key {
+    /// As it is written. [`PERCENTILE`] stands for every `p50`, `p99.9` and so on.
+    pub name: &'static str,
+    pub ty: Type,
+    pub presence: Presence,
+    /// What it says, in one sentence.
+    pub doc: &'static str,
+    /// A value as it could stand in a profile.
+    pub example: &'static str,
+}
+
+/// The key that stands for every percentile.
+pub(super) const PERCENTILE: &str = "pNN";
+
+/// Whether a key has to be there, and what holds where it is not.
+pub(super) enum Presence {
+    Required,
+    /// The value that it then has, as it would be written.
+    Default(&'static str),
+    /// What then holds, in words.
+    Optional(&'static str),
+}
+
+/// What may stand as a value.
+pub(super) enum Type {
+    /// The version of the language: 1.
+    Language,
+    /// Lower-case letters, digits and dashes.
+    Name,
+    /// Any text that is not empty.
+    Sentence,
+    /// A text with `*` and `?`.
+    Glob,
+    /// Host and port.
+    Address { port_zero: bool },
+    /// A network in CIDR form, or one address.
+    Network,
+    /// One of these words.
+    Word(&'static [Word]),
+    /// A packet type, in lower case.
+    Packet,
+    /// A fixed time.
+    Time { zero: bool },
+    /// A time, also in keep-alives.
+    Span { zero: bool },
+    /// A whole number from 1.
+    Count { most: u32 },
+    /// A number above 0.
+    Number { most: f64 },
+    /// A probability or a share.
+    Chance,
+    /// The `id` of a rule.
+    Rule,
+    /// The `name` of a listener.
+    Listener,
+    /// A measure.
+    Metric,
+    /// A comparison with a limit.
+    Limit,
+    /// A mapping with the keys of a place.
+    One(&'static Place),
+    /// A list of such.
+    Many { place: &'static Place, most: usize },
+}
+
+/// A word that may stand, and what it says.
+pub(super) struct Word {
+    pub word: &'static str,
+    pub doc: &'static str,
+}
+
+impl Place {
+    /// The key that a name stands for.
+    pub(super) fn key(&self, name: &str) -> Option<&Key> {
+        self.keys.iter().find(|key| key.is(name))
+    }
+
+    /// The names of its keys.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.iter().map(|key| key.name)
+    }
+}
+
+impl Key {
+    /// Whether a name as written means this key.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.name == name || (self.name == PERCENTILE && percentile(name).is_some())
+    }
+
+    pub(super) fn is_required(&self) -> bool {
+        matches!(self.presence, Presence::Required)
+    }
+}
+
+/// The percentage of a key such as `p50` or `p99.9`: above 0, at most 100.
+pub(super) fn percentile(name: &str) -> Option<f64> {
+    let digits = name.strip_prefix('p')?;
+    let plain = digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let percent: f64 = digits.parse().ok()?;
+    (plain && percent > 0.0 && percent <= 100.0).then_some(percent)
+}
+
+impl Type {
+    /// What may stand, for messages: `takes a time with its unit, such as ...`.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Type::Language => "1, the version of the language".into(),
+            Type::Name => "a name of lower-case letters, digits and dashes".into(),
+            Type::Sentence => "a text".into(),
+            Type::Glob => "a text in which `*` stands for any characters and `?` for one".into(),
+            Type::Address { port_zero: true } => "an address and port; port 0 takes a free one".into(),
+            Type::Address { port_zero: false } => "a host and port".into(),
+            Type::Network => "a network such as `10.0.0.0/8`, or one address".into(),
+            Type::Word(_) | Type::Packet => format!("one of {}", code_list(self.choices())),
+            Type::Time { zero: true } => "a time with its unit".into(),
+            Type::Time { zero: false } => "a time with its unit, above 0".into(),
+            Type::Span { zero: true } => "a time with its unit, keep-alives, or both".into(),
+            Type::Span { zero: false } => "a time with its unit, keep-alives, or both, above 0".into(),
+            Type::Count { most } => format!("a whole number from 1 to {most}"),
+            Type::Number { most } => format!("a number above 0, up to {most}"),
+            Type::Chance => "0% to 100%, or a number from 0 to 1; above 0".into(),
+            Type::Rule => "the `id` of a rule".into(),
+            Type::Listener => "the `name` of a listener".into(),
+            Type::Metric => "a measure".into(),
+            Type::Limit => "a comparison (`<=`, `<`, `>=`, `>`, `==`) and a limit".into(),
+            Type::One(place) => format!("a mapping of the keys of `{}`", place.name),
+            Type::Many { place, most } => format!("a list of {}, at most {most}", place.name),
+        }
+    }
+
+    /// The words that may stand, where only some may.
+    pub(super) fn choices(&self) -> Vec<String> {
+        match self {
+            Type::Word(words) => words.iter().map(|word| word.word.to_owned()).collect(),
+            Type::Packet => PacketKind::ALL.into_iter().map(PacketKind::word).collect(),
+            Type::Metric => Metric::ALL.iter().map(|metric| metric.name().to_owned()).collect(),
+            Type::Language
+            | Type::Name
+            | Type::Sentence
+            | Type::Glob
+            | Type::Address { .. }
+            | Type::Network
+            | Type::Time { .. }
+            | Type::Span { .. }
+            | Type::Count { .. }
+            | Type::Number { .. }
+            | Type::Chance
+            | Type::Rule
+            | Type::Listener
+            | Type::Limit
+            | Type::One(_)
+            | Type::Many { .. } => Vec::new(),
+        }
+    }
+
+    /// The place that the value is made of, where it has keys of its own.
+    pub(super) fn place(&self) -> Option<&'static Place> {
+        match self {
+            Type::One(place) | Type::Many { place, .. } => Some(place),
+            Type::Language
+            | Type::Name
+            | Type::Sentence
+            | Type::Glob
+            | Type::Address { .. }
+            | Type::Network
+            | Type::Word(_)
+            | Type::Packet
+            | Type::Time { .. }
+            | Type::Span { .. }
+            | Type::Count { .. }
+            | Type::Number { .. }
+            | Type::Chance
+            | Type::Rule
+            | Type::Listener
+            | Type::Metric
+            | Type::Limit => None,
+        }
+    }
+}
+
+/// Every place, each once, the outer before the inner.
+pub(super) fn places() -> Vec<&'static Place> {
+    let mut found: Vec<&'static Place> = vec![&PROFILE];
+    let mut next = 0;
+    while let Some(place) = found.get(next).copied() {
+        for inner in place.keys.iter().filter_map(|key| key.ty.place()) {
+            if !found.iter().any(|known| std::ptr::eq(*known, inner)) {
+                found.push(inner);
+            }
+        }
+        next += 1;
+    }
+    found
+}
+
+/// `a`, `b`, `c`
+pub(super) fn code_list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    quoted.join(", ")
+}

@@ -1,0 +1,222 @@
+//! The table, continued: the faults.
+
+use super::{Key, Place, Presence, Type, Word};
+
+/// One fault.
+pub(in crate::profile) static FAULT: Place = Place {
+    name: "fault",
+    doc: "Exactly one fault.",
+    one_of: &["blackhole", "rst", "fin", "stall", "latency"],
+    keys: &[
+        fault("blackhole", &BLACKHOLE, "The path goes dark: nothing passes.", "{ for: 1.5 keepalive + 10s }"),
+        fault("rst", &RST, "TCP reset without DISCONNECT.", "{ toward: device, other: half_open }"),
+        fault("fin", &FIN, "TCP close (FIN) without DISCONNECT.", "{}"),
+        fault("stall", &STALL, "Bytes stop; TCP acknowledges until its windows are full.", "{ for: 10s }"),
+        fault("latency", &LATENCY, "Bytes come later.", "{ fixed: 300ms, jitter: 50ms }"),
+    ],
+};
+
+const fn fault(name: &'static str, place: &'static Place, doc: &'static str, example: &'static str) -> Key {
+    Key { name, ty: Type::One(place), presence: Presence::Optional("another fault is given"), doc, example }
+}
+
+static BLACKHOLE: Place = Place {
+    name: "blackhole",
+    doc: "The path goes dark for a time: nothing passes, and nobody is told.",
+    one_of: &[],
+    keys: &[
+        TOWARD,
+        FOR,
+        Key {
+            name: "fidelity",
+            ty: Type::Word(&[
+                Word {
+                    word: "auto",
+                    doc: "the truest that still shows when each end gave up; where nothing sees dropped packets, \
+                          as in this version, that is `stall`",
+                },
+                Word {
+                    word: "packet",
+                    doc: "what arrives is dropped in the kernel, so that TCP goes unacknowledged; refused, and \
+                          said so, where the machine does not let it",
+                },
+                Word {
+                    word: "stall",
+                    doc: "bytes are held, and TCP acknowledges until its windows are full; works everywhere",
+                },
+            ]),
+            presence: Presence::Default("auto"),
+            doc: "How true to a real blackhole it is to be.",
+            example: "stall",
+        },
+        Key {
+            name: "connects",
+            ty: Type::Word(&[
+                Word {
+                    word: "vanish",
+                    doc: "their SYNs vanish, where the fault falls on every device of a listener; else as \
+                          `silence`, since a SYN does not say whose it is",
+                },
+                Word {
+                    word: "silence",
+                    doc: "TCP is accepted, and CONNECT is met with silence until the blackhole ends",
+                },
+                Word { word: "allow", doc: "new links pass; only links that were up when it began go dark" },
+            ]),
+            presence: Presence::Default("silence"),
+            doc: "What becomes of connects meanwhile.",
+            example: "vanish",
+        },
+    ],
+};
+
+static RST: Place = Place {
+    name: "rst",
+    doc: "The TCP connection is reset, without an MQTT DISCONNECT.",
+    one_of: &[],
+    keys: &[TOWARD, OTHER],
+};
+
+static FIN: Place = Place {
+    name: "fin",
+    doc: "The TCP connection is closed in order (FIN), without an MQTT DISCONNECT.",
+    one_of: &[],
+    keys: &[TOWARD, OTHER],
+};
+
+static STALL: Place = Place {
+    name: "stall",
+    doc: "Bytes stop for a time and none is lost; TCP acknowledges until its windows are full.",
+    one_of: &[],
+    keys: &[DIRECTION, FOR],
+};
+
+static LATENCY: Place = Place {
+    name: "latency",
+    doc: "Bytes come later: exactly one of `fixed`, `uniform`, `normal`, `pareto`. Each delay is one way; where \
+          both directions are delayed, a round trip takes two.",
+    one_of: &["fixed", "uniform", "normal", "pareto"],
+    keys: &[
+        Key {
+            name: "fixed",
+            ty: Type::Time { zero: false },
+            presence: Presence::Optional("another shape is given"),
+            doc: "The same delay for all: a long cable, a satellite.",
+            example: "300ms",
+        },
+        shape("uniform", &UNIFORM, "Every delay between two is as likely.", "{ min: 50ms, max: 200ms }"),
+        shape("normal", &NORMAL, "Bell-shaped about a mean.", "{ mean: 100ms, deviation: 20ms }"),
+        shape(
+            "pareto",
+            &PARETO,
+            "Mostly short, now and then very long: queues, cellular links.",
+            "{ scale: 50ms, shape: 1.5, max: 10s }",
+        ),
+        Key {
+            name: "jitter",
+            ty: Type::Time { zero: true },
+            presence: Presence::Default("0s"),
+            doc: "Each delay is moved by an even draw from minus to plus this, and not below zero.",
+            example: "50ms",
+        },
+        DIRECTION,
+        Key {
+            name: "for",
+            ty: Type::Span { zero: false },
+            presence: Presence::Optional("to the end of the run"),
+            doc: "How long it holds.",
+            example: "10s",
+        },
+    ],
+};
+
+const fn shape(name: &'static str, place: &'static Place, doc: &'static str, example: &'static str) -> Key {
+    Key { name, ty: Type::One(place), presence: Presence::Optional("another shape is given"), doc, example }
+}
+
+static UNIFORM: Place = Place {
+    name: "uniform",
+    doc: "Every delay between the two is as likely: a poll interval, a radio that wakes up now and then.",
+    one_of: &[],
+    keys: &[
+        time("min", true, "The shortest; not above `max`.", "50ms"),
+        time("max", false, "The longest.", "200ms"),
+    ],
+};
+
+static NORMAL: Place = Place {
+    name: "normal",
+    doc: "Bell-shaped about a mean: many small causes. A draw below zero counts as zero.",
+    one_of: &[],
+    keys: &[
+        time("mean", false, "The mean.", "100ms"),
+        time("deviation", true, "The standard deviation.", "20ms"),
+    ],
+};
+
+static PARETO: Place = Place {
+    name: "pareto",
+    doc: "Mostly short, now and then very long. The chance that a delay is longer than `d` is \
+          `(scale / d) ^ shape`: of `scale: 50ms, shape: 1.5`, one in 31 is over half a second.",
+    one_of: &[],
+    keys: &[
+        time("scale", false, "The shortest, and the most likely; not above `max`.", "50ms"),
+        Key {
+            name: "shape",
+            ty: Type::Number { most: 100.0 },
+            presence: Presence::Required,
+            doc: "How fast the tail falls; real links show 1.5 to 3.",
+            example: "1.5",
+        },
+        time("max", false, "The longest: a longer draw counts as this.", "10s"),
+    ],
+};
+
+const fn time(name: &'static str, zero: bool, doc: &'static str, example: &'static str) -> Key {
+    Key { name, ty: Type::Time { zero }, presence: Presence::Required, doc, example }
+}
+
+const TOWARD: Key = Key {
+    name: "toward",
+    ty: Type::Word(&[
+        Word { word: "device", doc: "the device's leg" },
+        Word { word: "hub", doc: "the hub's leg" },
+        Word { word: "both", doc: "both legs" },
+    ]),
+    presence: Presence::Default("both"),
+    doc: "The leg that it falls on.",
+    example: "device",
+};
+
+const OTHER: Key = Key {
+    name: "other",
+    ty: Type::Word(&[
+        Word { word: "reset", doc: "RST" },
+        Word { word: "close", doc: "FIN" },
+        Word { word: "half_open", doc: "nothing: it stays up with nobody behind it, until its end gives up" },
+    ]),
+    presence: Presence::Default("half_open"),
+    doc: "What becomes of the other leg, where `toward` names one.",
+    example: "close",
+};
+
+const DIRECTION: Key = Key {
+    name: "direction",
+    ty: Type::Word(&[
+        Word { word: "up", doc: "device to hub" },
+        Word { word: "down", doc: "hub to device" },
+        Word { word: "both", doc: "both directions" },
+    ]),
+    presence: Presence::Default("both"),
+    doc: "The direction of travel that it works on.",
+    example: "up",
+};
+
+/// Required, but may stand in `when` instead: the reader looks there first.
+const FOR: Key = Key {
+    name: "for",
+    ty: Type::Span { zero: false },
+    presence: Presence::Optional("`for` stands in `when`"),
+    doc: "How long it holds; stands here or in `when`.",
+    example: "1.5 keepalive + 10s",
+};

@@ -1,0 +1,70 @@
+//! The profiles that come with brownout, built in.
+
+use super::nearest::nearest;
+
+/// A shipped profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shipped {
+    /// Its name, which is the file's too.
+    pub name: &'static str,
+    /// Its text, comments and all.
+    pub text: &'static str,
+}
+
+macro_rules! shipped {
+    ($($name:literal),* $(,)?) => {
+        &[$(Shipped { name: $name, text: include_str!(concat!("../../profiles/", $name, ".yaml")) }),*]
+    };
+}
+
+const ALL: &[Shipped] = shipped!["demo", "keepalive-blackhole", "rst-without-disconnect", "slow-link"];
+
+/// No shipped profile has that name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no shipped profile `{name}`{}; there are: {}", self.meant(), names())]
+pub struct NotShipped {
+    name: String,
+}
+
+/// All of them, by name.
+pub fn all() -> &'static [Shipped] {
+    ALL
+}
+
+/// The one of that name.
+///
+/// # Errors
+/// Says which name is nearest, and which there are.
+pub fn find(name: &str) -> Result<Shipped, NotShipped> {
+    ALL.iter()
+        .copied()
+        .find(|shipped| shipped.name == name)
+        .ok_or_else(|| NotShipped { name: name.to_owned() })
+}
+
+impl NotShipped {
+    fn meant(&self) -> String {
+        nearest(&self.name, ALL.iter().map(|shipped| shipped.name))
+            .map(|name| format!("; did you mean `{name}`?"))
+            .unwrap_or_default()
+    }
+}
+
+fn names() -> String {
+    ALL.iter().map(|shipped| shipped.name).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn found_by_name_and_missed_with_the_nearest() {
+        assert_eq!(find("demo").map(|shipped| shipped.name), Ok("demo"));
+        assert_eq!(
+            find("keepalive-blackhol").unwrap_err().to_string(),
+            "there is no shipped profile `keepalive-blackhol`; did you mean `keepalive-blackhole`?; there are: \
+             demo, keepalive-blackhole, rst-without-disconnect, slow-link"
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! The words of the timeline.
+
+use crate::base::span::show_fixed;
+use crate::base::{Chance, Span};
+use crate::fault::delay::DelayModel;
+use crate::fault::{LegFate, Toward, WaysWanted};
+use crate::profile::plan::{Comparison, Limit, Network, Plan, Who};
+use std::time::Duration;
+
+/// How times are told.
+#[derive(Clone, Copy)]
+pub(super) struct Words {
+    /// The keep-alive that spans are told for.
+    pub example: Duration,
+}
+
+impl Words {
+    /// `10s`, as the language has it.
+    pub(super) fn time(self, time: Duration) -> String {
+        show_fixed(time)
+    }
+
+    /// `1.5 keep-alives + 10s (16s at a keep-alive of 4s)`
+    pub(super) fn span(self, span: Span) -> String {
+        if !span.is_relative() {
+            return span.to_string();
+        }
+        let text = span.to_string();
+        let plural = if text.starts_with("1 keepalive") { "keep-alive" } else { "keep-alives" };
+        format!(
+            "{} ({} at a keep-alive of {})",
+            text.replace("keepalive", plural),
+            self.time(span.resolve(self.example)),
+            self.time(self.example)
+        )
+    }
+
+    pub(super) fn delay(self, model: &DelayModel) -> String {
+        match model {
+            DelayModel::Fixed { delay } => self.time(*delay),
+            DelayModel::Uniform { min, max } => {
+                format!("{} to {}, each as likely", self.time(*min), self.time(*max))
+            }
+            DelayModel::Normal { mean, deviation } => {
+                format!("about {} (bell-shaped, deviation {})", self.time(*mean), self.time(*deviation))
+            }
+            DelayModel::Pareto { scale, shape, max } => format!(
+                "{} and more, up to {} (long tail, shape {shape})",
+                self.time(*scale),
+                self.time(*max)
+            ),
+        }
+    }
+}
+
+/// `every device`, or the conditions that are given.
+pub(super) fn who(who: &Who, plan: &Plan) -> String {
+    let Who { client, username, address, version, listener, share } = who;
+    let conditions: Vec<String> = [
+        client.as_ref().map(|glob| format!("whose client identifier is like `{glob}`")),
+        username.as_ref().map(|glob| format!("whose user name is like `{glob}`")),
+        address.as_ref().map(|network| format!("with an address in {}", cidr(network))),
+        version.map(|version| format!("of MQTT {version}")),
+        listener
+            .and_then(|id| plan.listeners.get(usize::from(id.0)))
+            .map(|listener| format!("at listener {}", listener.name)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let everyone =
+        if *share == Chance::ALWAYS { "every device".to_owned() } else { format!("{share} of the devices") };
+    if conditions.is_empty() { everyone } else { format!("{everyone} {}", conditions.join(" and ")) }
+}
+
+fn cidr(network: &Network) -> String {
+    format!("{}/{}", network.base, network.prefix)
+}
+
+pub(super) fn toward(toward: Toward) -> &'static str {
+    match toward {
+        Toward::Device => "toward the device",
+        Toward::Hub => "toward the hub",
+        Toward::Both => "toward both ends",
+    }
+}
+
+pub(super) fn both_ways(ways: WaysWanted) -> &'static str {
+    match ways {
+        WaysWanted::Up => "from device to hub",
+        WaysWanted::Down => "from hub to device",
+        WaysWanted::Both => "in both directions",
+    }
+}
+
+pub(super) fn fate(fate: LegFate) -> &'static str {
+    match fate {
+        LegFate::Reset => "is reset too",
+        LegFate::Close => "is closed (FIN)",
+        LegFate::HalfOpen => "stays half-open, with nobody behind it, until its end gives up",
+    }
+}
+
+pub(super) fn comparison(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::AtMost => "at most",
+        Comparison::Below => "below",
+        Comparison::AtLeast => "at least",
+        Comparison::Above => "above",
+        Comparison::Equal => "exactly",
+    }
+}
+
+pub(super) fn limit(limit: Limit, words: Words) -> String {
+    match limit {
+        Limit::Span(span) => words.span(span),
+        Limit::Number(number) => number.to_string(),
+    }
+}
+
+/// `once`, `twice`, `3 times`
+pub(super) fn times(times: u32) -> String {
+    match times {
+        1 => "once".into(),
+        2 => "twice".into(),
+        more => format!("{more} times"),
+    }
+}
+
+/// `2nd`, `11th`
+pub(super) fn ordinal(number: u32) -> String {
+    let ending = match (number % 10, number % 100) {
+        (1, n) if n != 11 => "st",
+        (2, n) if n != 12 => "nd",
+        (3, n) if n != 13 => "rd",
+        (_, _) => "th",
+    };
+    format!("{number}{ending}")
+}
