@@ -1,2 +1,5 @@
-//! The `brownout` binary.
-fn main() {}
+//! The `brownout` binary: everything is in the library.
+
+fn main() -> brownout::cli::Exit {
+    brownout::cli::main()
+}

@@ -84,11 +84,11 @@ impl Engine {
 
     pub(super) fn applied(&mut self, link: LinkId, generation: u64, granted: &Granted) {
         let Some(control) = self.links.get_mut(&link) else { return };
-        let mut wanted = None;
+        let mut confirmed = Vec::new();
         while control.asked.front().is_some_and(|(asked, _)| *asked <= generation) {
-            wanted = control.asked.pop_front().map(|(_, windows)| windows);
+            confirmed.extend(control.asked.pop_front().map(|(_, windows)| windows));
         }
-        let Some(wanted) = wanted else { return };
+        let Some(wanted) = confirmed.last().cloned() else { return };
         let before = std::mem::take(&mut control.in_force);
         let refusal = refusal(granted);
         let mut in_force = BTreeSet::new();
@@ -116,7 +116,7 @@ impl Engine {
             self.settle_link(link);
         }
         // A window that ended before it was confirmed waits for nothing more.
-        for window in wanted {
+        for window in confirmed.into_iter().flatten() {
             self.close_if_lifted(window);
         }
     }

@@ -1,1 +1,672 @@
+//! The engine in literal time, with net/ played by the tests: orders are confirmed at once unless a test holds back.
 
+use super::{Engine, Input, Order, Output};
+use crate::base::{Chance, Direction, Ends, LinkId, ListenerId, RuleId, Span, Time, Ways};
+use crate::event::{EndReason, Event, LastPackets, Packet, RunStarted, What};
+use crate::fault::{
+    Blackhole, Close, Connects, Delay, Effects, Fault, Fidelity, FidelityWanted, Latency, LegFate, Mechanism,
+    Stall, Toward, WaysWanted,
+};
+use crate::mqtt::{PacketKind, Version};
+use crate::profile::{Plan, Repeat, Rule, When, Who};
+use proptest::prelude::*;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn ms(millis: u64) -> Time {
+    Time::from_millis(millis)
+}
+
+fn span(text: &str) -> Span {
+    text.parse().unwrap()
+}
+
+fn plan(rules: Vec<Rule>) -> Plan {
+    Plan {
+        name: "test".into(),
+        summary: "A test.".into(),
+        reproduces: None,
+        listeners: Vec::new(),
+        devices: 1,
+        default_keep_alive: Duration::from_secs(60),
+        settle: span("2s"),
+        duration: None,
+        rules,
+        expectations: Vec::new(),
+    }
+}
+
+fn rule(when: When, fault: Fault) -> Rule {
+    Rule { id: "r".into(), who: Who::EVERYONE, when, chance: Chance::ALWAYS, fault }
+}
+
+fn at(millis: u64) -> When {
+    When::At { first: Duration::from_millis(millis), repeat: None }
+}
+
+fn after(packet: PacketKind, delay: &str, times: u32) -> When {
+    When::After { packet, nth: 1, delay: span(delay), times }
+}
+
+fn dark(hold: &str, connects: Connects) -> Fault {
+    Fault::Blackhole(Blackhole {
+        toward: Toward::Both,
+        hold: span(hold),
+        fidelity: FidelityWanted::Auto,
+        connects,
+    })
+}
+
+fn packet_dark(hold: &str) -> Fault {
+    Fault::Blackhole(Blackhole {
+        toward: Toward::Both,
+        hold: span(hold),
+        fidelity: FidelityWanted::Packet,
+        connects: Connects::Silence,
+    })
+}
+
+fn rst() -> Fault {
+    Fault::Rst(Close { toward: Toward::Both, other: LegFate::HalfOpen })
+}
+
+fn slow(delay: u64, hold: Option<&str>) -> Fault {
+    Fault::Latency(Latency {
+        direction: WaysWanted::Both,
+        delay: Delay::fixed(Duration::from_millis(delay)),
+        hold: hold.map(span),
+    })
+}
+
+/// An engine with net/ played: what it ordered, what it said, and how net/ answers.
+struct Run {
+    engine: Engine,
+    now: Time,
+    orders: Vec<(Time, LinkId, Order)>,
+    events: Vec<Event>,
+    mutes: Vec<(Time, bool)>,
+    finished: Option<(Time, EndReason)>,
+    confirm: bool,
+    refuse_mute: bool,
+}
+
+impl Run {
+    fn new(plan: Plan) -> Run {
+        Run::with_command(plan, false)
+    }
+
+    fn with_command(plan: Plan, with_command: bool) -> Run {
+        let mut run = Run {
+            engine: Engine::new(Arc::new(plan), 7, with_command),
+            now: Time::ZERO,
+            orders: Vec::new(),
+            events: Vec::new(),
+            mutes: Vec::new(),
+            finished: None,
+            confirm: true,
+            refuse_mute: false,
+        };
+        let start = RunStarted {
+            version: "test".into(),
+            wall_clock: "2026-01-01T00:00:00Z".into(),
+            seed: 7,
+            profile_name: "test".into(),
+            profile: String::new(),
+            overrides: Vec::new(),
+        };
+        run.tell(Input::Started(Box::new(start)));
+        run.tell(Input::ListenerOpened {
+            listener: ListenerId(0),
+            address: "127.0.0.1:1884".into(),
+            upstream: "hub:1883".into(),
+        });
+        run
+    }
+
+    /// Lets time pass, stopping at each deadline as net/ does.
+    fn to(&mut self, millis: u64) -> &mut Run {
+        let until = ms(millis);
+        while let Some(deadline) = self.engine.deadline().filter(|at| *at <= until) {
+            self.now = self.now.max(deadline);
+            self.engine.tick(self.now);
+            self.drain();
+        }
+        self.now = until;
+        self.engine.tick(until);
+        self.drain();
+        self
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.engine.handle(self.now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.engine.poll() {
+            match output {
+                Output::Event(event) => self.events.push(*event),
+                Output::Link(link, order) => {
+                    self.orders.push((self.now, link, order.clone()));
+                    if self.confirm {
+                        self.answer(link, order);
+                    }
+                }
+                Output::MuteListener(listener, mute) => {
+                    self.mutes.push((self.now, mute));
+                    let outcome = if self.refuse_mute && mute {
+                        Err("not permitted".to_owned())
+                    } else {
+                        Ok(mute.then_some(Mechanism::MinTtl))
+                    };
+                    self.engine.handle(self.now, Input::ListenerDone { listener, outcome });
+                }
+                Output::Finish(reason) => self.finished = self.finished.or(Some((self.now, reason))),
+            }
+        }
+    }
+
+    fn answer(&mut self, link: LinkId, order: Order) {
+        let input = match order {
+            Order::Apply { generation, effects } => {
+                let mute = |wanted: bool| {
+                    wanted.then(|| {
+                        if self.refuse_mute { Err("not permitted".to_owned()) } else { Ok(Mechanism::Filter) }
+                    })
+                };
+                let granted = Ends { device: mute(effects.mute.device), hub: mute(effects.mute.hub) };
+                Input::Applied { link, generation, granted }
+            }
+            Order::Cut(cut) => Input::CutDone {
+                link,
+                window: cut.window,
+                done: Ends { device: Some(cut.legs.device), hub: Some(cut.legs.hub) },
+                last: Ends::default(),
+            },
+        };
+        self.engine.handle(self.now, input);
+    }
+
+    fn open(&mut self, link: u64) -> LinkId {
+        let link = LinkId(link);
+        let peer = format!("127.0.0.1:{}", 50_000 + link.0).parse().unwrap();
+        self.tell(Input::LinkOpened { link, listener: ListenerId(0), peer });
+        link
+    }
+
+    fn packet(&mut self, link: LinkId, direction: Direction, packet: Packet) {
+        let ticket = self.engine.packet(self.now, link, direction, packet, false);
+        self.drain();
+        if ticket.wanted {
+            self.tell(Input::Passed { link, ticket });
+        }
+    }
+
+    fn connect(&mut self, link: LinkId, name: &str, keep_alive: u16) {
+        let packet = Packet::Connect {
+            version: Version::V311,
+            client_id: name.into(),
+            keep_alive,
+            clean: true,
+            username: None,
+        };
+        self.packet(link, Direction::Up, packet);
+    }
+
+    fn connack(&mut self, link: LinkId, code: u8) {
+        let packet = Packet::Connack {
+            session_present: false,
+            code,
+            server_keep_alive: None,
+            assigned_client_id: None,
+        };
+        self.packet(link, Direction::Down, packet);
+    }
+
+    /// A device that is connected over a new link.
+    fn device(&mut self, link: u64, name: &str, keep_alive: u16) -> LinkId {
+        let link = self.open(link);
+        self.connect(link, name, keep_alive);
+        self.connack(link, 0);
+        link
+    }
+
+    fn close(&mut self, link: LinkId) {
+        self.tell(Input::LinkClosed { link, undelivered: Ways::default() });
+    }
+
+    /// The effects last ordered on a link.
+    fn effects(&self, link: LinkId) -> Effects {
+        let applied = self.orders.iter().rev().find_map(|(_, of, order)| match order {
+            Order::Apply { effects, .. } if *of == link => Some((**effects).clone()),
+            Order::Apply { .. } | Order::Cut(_) => None,
+        });
+        applied.unwrap_or_default()
+    }
+
+    fn times(&self, matches: impl Fn(&What) -> bool) -> Vec<u64> {
+        let hits = self.events.iter().filter(|event| matches(&event.what));
+        hits.map(|event| event.at.as_nanos() / 1_000_000).collect()
+    }
+
+    fn cuts(&self) -> Vec<(u64, LinkId)> {
+        let cuts = self.orders.iter().filter(|(_, _, order)| matches!(order, Order::Cut(_)));
+        cuts.map(|(at, link, _)| (at.as_nanos() / 1_000_000, *link)).collect()
+    }
+}
+
+fn is_applied(what: &What) -> bool {
+    matches!(what, What::FaultApplied { .. })
+}
+
+fn is_closed(what: &What) -> bool {
+    matches!(what, What::WindowClosed { .. })
+}
+
+#[test]
+fn a_blackhole_holds_for_its_span_of_each_devices_own_keep_alive() {
+    let mut run = Run::new(plan(vec![rule(at(1000), dark("2 keepalive", Connects::Silence))]));
+    let (short, long) = (run.device(1, "short", 2), run.device(2, "long", 5));
+    run.to(999);
+    assert!(run.effects(short).is_clear());
+    run.to(1000);
+    assert!(run.effects(short).closed.up && run.effects(long).closed.down);
+    run.to(4999);
+    assert!(run.effects(short).closed.up);
+    run.to(5000);
+    assert!(run.effects(short).is_clear() && run.effects(long).closed.up);
+    run.to(11_000);
+    assert!(run.effects(long).is_clear());
+    assert_eq!(run.times(is_applied), [1000, 1000]);
+    assert_eq!(run.times(is_closed), [5000, 11_000]);
+}
+
+#[test]
+fn a_fault_is_reported_when_it_was_done_and_not_before() {
+    let mut run = Run::new(plan(vec![rule(at(1000), dark("1s", Connects::Silence))]));
+    let link = run.device(1, "d", 2);
+    run.confirm = false;
+    run.to(1500);
+    assert_eq!(run.times(is_applied), [0u64; 0]);
+    run.tell(Input::Applied { link, generation: 1, granted: Ends::default() });
+    assert_eq!(run.times(is_applied), [1500]);
+    run.to(2600);
+    assert_eq!(run.times(is_closed), [0u64; 0], "lifted is what was confirmed to be lifted");
+    run.tell(Input::Applied { link, generation: 2, granted: Ends::default() });
+    assert_eq!(run.times(is_closed), [2600]);
+}
+
+#[test]
+fn a_window_that_ends_before_it_was_confirmed_still_ends() {
+    let mut run = Run::new(plan(vec![rule(at(1000), dark("1s", Connects::Silence))]));
+    let link = run.device(1, "d", 2);
+    run.confirm = false;
+    run.to(3000);
+    // Both orders were waiting; the link does the second, which confirms the first with it.
+    run.tell(Input::Applied { link, generation: 2, granted: Ends::default() });
+    assert_eq!(run.times(is_applied), [0u64; 0], "it never held on the wire");
+    assert_eq!(run.times(is_closed), [3000]);
+}
+
+#[test]
+fn a_link_that_closes_takes_its_share_of_a_window_with_it() {
+    let mut run = Run::new(plan(vec![rule(at(1000), dark("2s", Connects::Silence))]));
+    let link = run.device(1, "d", 2);
+    run.to(1500);
+    run.close(link);
+    assert_eq!(run.times(is_closed), [0u64; 0], "the path is dark although nobody is on it");
+    run.to(3000);
+    assert_eq!(run.times(is_closed), [3000]);
+}
+
+#[test]
+fn connects_in_the_dark_are_met_as_asked() {
+    for (connects, held) in [(Connects::Silence, true), (Connects::Vanish, true), (Connects::Allow, false)] {
+        let mut run = Run::new(plan(vec![rule(at(1000), dark("2s", connects))]));
+        run.device(1, "d", 2);
+        run.to(1500);
+        let late = run.open(2);
+        assert_eq!(run.effects(late).hold_dial, held, "{connects:?}");
+        run.connect(late, "d", 2);
+        assert_eq!(run.effects(late).closed.up, held, "{connects:?}");
+        run.to(3000);
+        assert!(run.effects(late).is_clear());
+    }
+}
+
+#[test]
+fn the_listener_is_mute_only_where_the_fault_falls_on_everyone() {
+    let everyone = plan(vec![rule(at(1000), dark("2s", Connects::Vanish))]);
+    let mut some = everyone.clone();
+    some.rules[0].who.client = Some("d*".into());
+    let mut run = Run::new(everyone);
+    run.device(1, "d", 2);
+    run.to(5000);
+    assert_eq!(run.mutes, [(ms(1000), true), (ms(3000), false)]);
+    let mut run = Run::new(some);
+    run.device(1, "d", 2);
+    run.to(5000);
+    assert_eq!(run.mutes, []);
+}
+
+#[test]
+fn a_listener_that_cannot_be_muted_meets_connects_with_silence() {
+    let mut run = Run::new(plan(vec![rule(at(1000), dark("2s", Connects::Vanish))]));
+    run.refuse_mute = true;
+    run.device(1, "d", 2);
+    run.to(1500);
+    assert_eq!(run.times(|what| matches!(what, What::ListenerMuteRefused { .. })), [1000]);
+    let late = run.open(2);
+    assert!(run.effects(late).hold_dial && run.effects(late).closed.down);
+    run.to(5000);
+    assert_eq!(run.mutes, [(ms(1000), true)], "asked once");
+}
+
+#[test]
+fn a_device_that_only_connect_can_tell_is_not_dialled_for_before_it() {
+    let mut dark = rule(at(1000), dark("2s", Connects::Silence));
+    dark.who.client = Some("dark-*".into());
+    let mut run = Run::new(plan(vec![dark]));
+    run.to(1500);
+    let (hit, spared) = (run.open(1), run.open(2));
+    for link in [hit, spared] {
+        assert!(run.effects(link).hold_dial && !run.effects(link).closed.up);
+    }
+    run.connect(hit, "dark-1", 2);
+    run.connect(spared, "light-1", 2);
+    assert!(run.effects(hit).closed.up);
+    assert!(run.effects(spared).is_clear());
+}
+
+#[test]
+fn packet_fidelity_mutes_links_that_were_up_and_says_so() {
+    let mut run = Run::new(plan(vec![rule(at(1000), packet_dark("2s"))]));
+    let up = run.device(1, "d", 2);
+    run.to(1000);
+    assert!(run.effects(up).mute.device && run.effects(up).mute.hub);
+    let late = run.open(2);
+    run.connect(late, "d", 2);
+    assert!(!run.effects(late).mute.device, "a connect that was accepted is met with silence");
+    let made: Vec<Fidelity> = run
+        .events
+        .iter()
+        .filter_map(|event| match event.what {
+            What::FaultApplied { fidelity, .. } => Some(fidelity),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(made, [Fidelity::Packet, Fidelity::Stall]);
+}
+
+#[test]
+fn a_fault_that_the_kernel_refuses_is_not_claimed_and_not_left_half_made() {
+    let mut run = Run::new(plan(vec![rule(at(1000), packet_dark("2s"))]));
+    run.refuse_mute = true;
+    let link = run.device(1, "d", 2);
+    run.to(1500);
+    assert_eq!(run.times(is_applied), [0u64; 0]);
+    assert_eq!(run.times(|what| matches!(what, What::FaultRefused { .. })), [1000]);
+    assert!(run.effects(link).is_clear(), "the gates stay open where the mute was refused");
+    run.to(4000);
+    assert_eq!(run.times(|what| matches!(what, What::FaultLifted { .. })), [0u64; 0]);
+    assert_eq!(run.times(is_closed), [3000]);
+}
+
+#[test]
+fn faults_compose_in_the_order_of_their_rules() {
+    let stall = Fault::Stall(Stall { direction: WaysWanted::Down, hold: span("2s") });
+    let rules = vec![rule(at(2000), slow(30, None)), rule(at(1000), slow(20, None)), rule(at(1500), stall)];
+    let mut run = Run::new(plan(rules));
+    let link = run.device(1, "d", 2);
+    run.to(2500);
+    let effects = run.effects(link);
+    assert_eq!(effects.closed, Ways { up: false, down: true });
+    let order: Vec<RuleId> = effects.delays.up.iter().map(|delay| delay.rule).collect();
+    assert_eq!(order, [RuleId(0), RuleId(1)], "rules in order, whichever fired first");
+    let total: Duration = effects.delays.up.iter().map(|delay| delay.of(Direction::Up, 0)).sum();
+    assert_eq!(total, Duration::from_millis(50), "delays add");
+}
+
+#[test]
+fn after_connack_counts_from_when_the_device_has_it() {
+    let mut run = Run::new(plan(vec![rule(after(PacketKind::Connack, "1 keepalive", 1), rst())]));
+    let link = run.open(1);
+    run.connect(link, "d", 2);
+    let packet = Packet::Connack {
+        session_present: false,
+        code: 0,
+        server_keep_alive: None,
+        assigned_client_id: None,
+    };
+    let ticket = run.engine.packet(ms(0), link, Direction::Down, packet, true);
+    assert!(ticket.wanted && ticket.held);
+    run.to(500);
+    run.tell(Input::Passed { link, ticket });
+    run.to(2499);
+    assert_eq!(run.cuts(), []);
+    run.to(2500);
+    assert_eq!(run.cuts(), [(2500, link)]);
+    assert_eq!(run.times(|what| matches!(what, What::Forwarded { .. })), [500]);
+}
+
+#[test]
+fn a_refusing_connack_is_not_after_connack() {
+    let mut run = Run::new(plan(vec![rule(after(PacketKind::Connack, "0s", 1), rst())]));
+    let link = run.open(1);
+    run.connect(link, "d", 2);
+    run.connack(link, 5);
+    run.to(1000);
+    assert_eq!(run.cuts(), []);
+}
+
+#[test]
+fn a_rule_fires_so_many_times_for_each_device() {
+    let mut run = Run::new(plan(vec![rule(after(PacketKind::Connack, "1s", 2), rst())]));
+    for attempt in 0..4u64 {
+        run.to(attempt * 3000);
+        run.device(attempt, "d", 2);
+        run.to(attempt * 3000 + 2000);
+        run.close(LinkId(attempt));
+    }
+    assert_eq!(run.cuts(), [(1000, LinkId(0)), (4000, LinkId(1))]);
+}
+
+#[test]
+fn the_nth_packet_of_a_link_pulls() {
+    let when = When::After { packet: PacketKind::Pingreq, nth: 3, delay: Span::ZERO, times: 1 };
+    let mut run = Run::new(plan(vec![rule(when, rst())]));
+    let link = run.device(1, "d", 2);
+    for second in 1..=4u64 {
+        run.to(second * 1000);
+        run.packet(link, Direction::Up, Packet::Pingreq);
+        run.to(second * 1000);
+    }
+    assert_eq!(run.cuts(), [(3000, link)]);
+}
+
+#[test]
+fn a_repeated_rule_fires_at_even_times_moved_by_its_jitter() {
+    let repeat = |jitter, times| {
+        Some(Repeat { every: Duration::from_secs(10), jitter: Duration::from_millis(jitter), times })
+    };
+    let fired = |what: &What| matches!(what, What::Fired { .. });
+    let first = Duration::from_secs(1);
+    let mut run = Run::new(plan(vec![rule(When::At { first, repeat: repeat(0, Some(3)) }, rst())]));
+    run.to(60_000);
+    assert_eq!(run.times(fired), [1000, 11_000, 21_000]);
+    let mut run = Run::new(plan(vec![rule(When::At { first, repeat: repeat(500, None) }, rst())]));
+    run.to(60_000);
+    let times = run.times(fired);
+    assert_eq!(times.len(), 6);
+    assert!(
+        times.iter().zip((1000..).step_by(10_000)).all(|(at, even)| at.abs_diff(even) <= 500),
+        "{times:?}"
+    );
+    assert!(times[1..].iter().any(|at| at % 10_000 != 1000), "{times:?}");
+}
+
+#[test]
+fn a_device_that_comes_in_mid_fault_meets_what_is_left_of_it() {
+    let mut run = Run::new(plan(vec![rule(at(1000), slow(50, Some("2 keepalive")))]));
+    run.device(9, "first", 10);
+    run.to(2000);
+    let late = run.device(1, "late", 2);
+    assert_eq!(run.effects(late).delays.up.len(), 1);
+    run.to(5000);
+    assert!(run.effects(late).is_clear(), "two of its own keep-alives after the firing");
+    let too_late = run.device(2, "too-late", 2);
+    assert!(run.effects(too_late).is_clear());
+}
+
+#[test]
+fn a_keep_alive_of_zero_counts_as_the_default_and_is_said() {
+    let mut run = Run::new(plan(vec![rule(at(1000), dark("1 keepalive", Connects::Silence))]));
+    run.device(1, "d", 0);
+    run.to(1000);
+    let window = run.events.iter().find_map(|event| match event.what {
+        What::WindowOpened { until, assumed, .. } => Some((until, assumed)),
+        _ => None,
+    });
+    assert_eq!(window, Some((Some(ms(61_000)), true)));
+}
+
+#[test]
+fn the_run_is_through_when_nothing_is_left_to_do_and_the_watch_is_over() {
+    let mut run = Run::new(plan(vec![rule(at(1000), dark("1s", Connects::Silence))]));
+    run.device(1, "d", 2);
+    run.to(3999);
+    assert_eq!(run.finished, None);
+    run.to(4000);
+    assert_eq!(run.finished, Some((ms(4000), EndReason::Complete)));
+}
+
+#[test]
+fn the_run_waits_for_its_first_device_and_for_each_that_is_there() {
+    let mut run = Run::new(plan(vec![rule(after(PacketKind::Connack, "1s", 1), rst())]));
+    run.to(100_000);
+    assert_eq!(run.finished, None, "nobody came yet");
+    let link = run.device(1, "d", 2);
+    run.to(101_000);
+    run.close(link);
+    run.to(102_500);
+    run.device(2, "e", 2);
+    run.to(103_000);
+    assert_eq!(run.finished, None, "the second device's turn is to come");
+    run.to(110_000);
+    assert!(run.finished.is_some());
+}
+
+#[test]
+fn a_command_that_runs_keeps_the_run_going_and_one_that_ended_does_not() {
+    let mut run = Run::with_command(plan(vec![rule(at(1000), rst())]), true);
+    let link = run.device(1, "d", 2);
+    run.to(60_000);
+    assert_eq!(run.finished, None);
+    run.close(link);
+    run.tell(Input::CommandEnded { code: Some(0) });
+    run.to(60_000);
+    assert!(run.finished.is_some());
+}
+
+#[test]
+fn the_duration_ends_the_run() {
+    let mut plan = plan(vec![]);
+    plan.duration = Some(Duration::from_secs(5));
+    let mut run = Run::new(plan);
+    run.to(10_000);
+    assert_eq!(run.finished, Some((ms(5000), EndReason::Duration)));
+}
+
+#[test]
+fn an_assigned_client_identifier_names_the_device_from_then_on() {
+    let mut run = Run::new(plan(vec![]));
+    let link = run.open(1);
+    run.connect(link, "", 2);
+    run.packet(
+        link,
+        Direction::Down,
+        Packet::Connack {
+            session_present: false,
+            code: 0,
+            server_keep_alive: None,
+            assigned_client_id: Some("given".into()),
+        },
+    );
+    run.close(link);
+    run.device(2, "given", 2);
+    let devices: Vec<&str> = run.engine.sessions.devices().map(|device| device.name.as_str()).collect();
+    assert_eq!(devices, ["given"]);
+}
+
+#[test]
+fn time_that_runs_backwards_between_threads_does_no_harm() {
+    let mut run = Run::new(plan(vec![]));
+    run.to(1000);
+    run.engine.handle(
+        ms(900),
+        Input::LinkOpened { link: LinkId(1), listener: ListenerId(0), peer: "127.0.0.1:5".parse().unwrap() },
+    );
+    run.drain();
+    assert_eq!(run.events.last().unwrap().at, ms(1000));
+}
+
+proptest! {
+    /// The same devices, however their connects interleave, get the same faults: chance, share and delays are drawn
+    /// for the device, not in the order of arrival.
+    #[test]
+    fn faults_do_not_depend_on_the_order_of_devices(order in Just((0..12u64).collect::<Vec<_>>()).prop_shuffle()) {
+        let hit = |order: &[u64]| {
+            let mut dark = rule(at(1000), dark("5s", Connects::Silence));
+            dark.chance = Chance::new(0.5).unwrap();
+            dark.who.share = Chance::new(0.7).unwrap();
+            let mut run = Run::new(plan(vec![dark, rule(at(1000), Fault::Latency(Latency {
+                direction: WaysWanted::Up,
+                delay: Delay { model: crate::fault::DelayModel::Fixed { delay: Duration::from_millis(50) },
+                    jitter: Duration::from_millis(20) },
+                hold: None,
+            }))]));
+            for device in order {
+                run.device(*device, &format!("d{device}"), 2);
+            }
+            run.to(1000);
+            (0..12u64).map(|device| {
+                let effects = run.effects(LinkId(device));
+                (effects.closed.up, effects.delays.up.iter().map(|d| d.of(Direction::Up, 3)).sum::<Duration>())
+            }).collect::<Vec<_>>()
+        };
+        let even: Vec<u64> = (0..12).collect();
+        let expected = hit(&even);
+        prop_assert!(expected.iter().any(|(dark, _)| *dark) && expected.iter().any(|(dark, _)| !*dark));
+        prop_assert_eq!(hit(&order), expected);
+    }
+
+    /// Whatever happens in whatever order, events are numbered without gaps and their times never fall.
+    #[test]
+    fn events_are_in_order(steps in prop::collection::vec((0..6u8, 0..4u64, 0..800u64), 0..120)) {
+        let rules = vec![
+            rule(after(PacketKind::Connack, "300ms", 2), dark("400ms", Connects::Vanish)),
+            rule(at(500), packet_dark("700ms")),
+            rule(at(900), rst()),
+            rule(at(1100), slow(10, Some("300ms"))),
+        ];
+        let mut run = Run::new(plan(rules));
+        for (what, link, wait) in steps {
+            let now = run.now.as_nanos() / 1_000_000 + wait;
+            run.to(now);
+            let id = LinkId(link);
+            match what {
+                0 => { run.open(link); }
+                1 => run.connect(id, &format!("d{}", link % 2), 1),
+                2 => run.connack(id, 0),
+                3 => run.close(id),
+                4 => run.confirm = !run.confirm,
+                _ => run.tell(Input::LegEnded {
+                    link: id, side: crate::base::Side::Device, how: crate::fault::Ending::Fin, error: None,
+                    last: LastPackets::default(),
+                }),
+            }
+        }
+        prop_assert!(run.events.iter().enumerate().all(|(n, event)| event.seq == n as u64));
+        prop_assert!(run.events.windows(2).all(|pair| pair[0].at <= pair[1].at));
+    }
+}

@@ -19,6 +19,7 @@ pub mod hangup;
 pub mod info;
 pub mod limit;
 pub mod mute;
+pub mod process;
 pub mod reset;
 pub mod timer;
 

@@ -1,0 +1,86 @@
+//! The files of a report: opened before the run, so that a wrong path is known before an hour of it, and emptied only
+//! once it runs, so that a run that cannot start costs no earlier report.
+
+use super::exit::Refusal;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+const REPORT: &str = "report.json";
+const EVENTS: &str = "events.jsonl";
+
+/// The open files of a report directory.
+#[derive(Debug)]
+pub struct ReportFiles {
+    directory: PathBuf,
+    report: Output,
+    events: Option<Output>,
+}
+
+#[derive(Debug)]
+struct Output {
+    file: File,
+    path: PathBuf,
+    existed: bool,
+}
+
+impl ReportFiles {
+    /// Makes the directory if need be, and opens `report.json` and, if wanted, `events.jsonl` in it.
+    pub fn open(directory: &Path, with_events: bool) -> Result<ReportFiles, Refusal> {
+        fs::create_dir_all(directory).map_err(|error| refused(directory, &error))?;
+        let report = Output::open(directory.join(REPORT))?;
+        let events = with_events.then(|| Output::open(directory.join(EVENTS))).transpose()?;
+        Ok(ReportFiles { directory: directory.to_owned(), report, events })
+    }
+
+    /// Where they are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Empties both, and hands out the one for events.
+    pub fn begin(&mut self) -> Result<Option<File>, Refusal> {
+        for output in [Some(&self.report), self.events.as_ref()].into_iter().flatten() {
+            output.file.set_len(0).map_err(|error| refused(&output.path, &error))?;
+        }
+        Ok(self.events.take().map(|output| output.file))
+    }
+
+    /// Writes the report.
+    pub fn write_report(&mut self, json: &str) -> Result<(), Refusal> {
+        let write = self.report.file.write_all(json.as_bytes());
+        write.and_then(|()| self.report.file.flush()).map_err(|error| {
+            let path = self.report.path.display();
+            Refusal::environment(format!("cannot write {path}: {error}; the figures shown are complete"))
+        })
+    }
+
+    /// Takes away what was made, when nothing came of the run.
+    pub fn discard(self) {
+        for output in [Some(self.report), self.events].into_iter().flatten() {
+            if !output.existed {
+                let _ = fs::remove_file(output.path);
+            }
+        }
+        // Goes only if it is empty.
+        let _ = fs::remove_dir(&self.directory);
+    }
+}
+
+impl Output {
+    fn open(path: PathBuf) -> Result<Output, Refusal> {
+        let existed = path.exists();
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        match file {
+            Ok(file) => Ok(Output { file, path, existed }),
+            Err(error) => Err(refused(&path, &error)),
+        }
+    }
+}
+
+fn refused(path: &Path, error: &io::Error) -> Refusal {
+    Refusal::environment(format!(
+        "cannot write the report to {}: {error}; give another directory with --report",
+        path.display()
+    ))
+}

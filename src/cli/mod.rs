@@ -1,0 +1,73 @@
+//! Floor 7: the command line.
+//!
+//! Owns arguments, files, signals, exit codes, and the wiring of a run. Invariant: every way out of a run writes its
+//! report; output files are opened before the run starts. Deliberately absent: any figure (measure/) and any wording
+//! of a report (report/).
+
+mod args;
+mod check;
+mod command;
+mod exit;
+mod files;
+mod load;
+mod progress;
+mod recorder;
+mod run;
+mod runner;
+mod signals;
+
+pub use args::Args;
+pub use exit::Exit;
+
+use args::Command;
+use clap::Parser;
+use std::future::Future;
+use std::io::IsTerminal;
+
+/// Reads the command line and does what it says.
+pub fn main() -> Exit {
+    let args = Args::parse();
+    log_to_stderr(args.verbose);
+    match args.command {
+        Command::Run(args) => run::run(args),
+        Command::Check(args) => check::check(&args),
+        Command::Profiles(args) => check::profiles(args.command.as_ref()),
+    }
+}
+
+/// Notes of brownout itself go to standard error: warnings, or with `-v` every event too.
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::DEBUG,
+        2.. => tracing::Level::TRACE,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(colour_on_stderr())
+        .with_target(false)
+        .init();
+}
+
+fn is_terminal_stderr() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Whether text for standard error may hold colours: a terminal, and NO_COLOR is not set.
+fn colour_on_stderr() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// The same for standard output.
+fn colour_on_stdout() -> bool {
+    anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// Runs to the end on a runtime of its own.
+fn in_runtime(work: impl Future<Output = Exit>) -> Exit {
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(work),
+        Err(error) => exit::Refusal::environment(format!("cannot start: {error}")).tell(),
+    }
+}

@@ -1,0 +1,117 @@
+//! Live progress on standard error: on a terminal a block of status lines that stays at the bottom, elsewhere a line for
+//! each notable moment.
+
+use crate::event::Event;
+use crate::net::Clock;
+use crate::profile::Plan;
+use crate::report::live::Live;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// How often the status block is drawn anew: often enough to count seconds by.
+const REDRAW: Duration = Duration::from_millis(200);
+
+/// How progress is shown.
+#[derive(Debug)]
+pub enum Progress {
+    /// Not at all.
+    Silent,
+    /// A line for each notable moment.
+    Lines(Box<Live>),
+    /// Those, and a status block below.
+    Block(Block),
+}
+
+/// A status block on a terminal.
+#[derive(Debug)]
+pub struct Block {
+    shared: Arc<Shared>,
+    redraw: thread::JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    live: Mutex<Option<Live>>,
+    screen: MultiProgress,
+    lines: Mutex<Vec<ProgressBar>>,
+    clock: Clock,
+}
+
+impl Progress {
+    /// Fit for where standard error goes. `block`: a status block may be drawn there.
+    pub fn new(plan: &Plan, clock: Clock, quiet: bool, block: bool) -> Progress {
+        if quiet {
+            return Progress::Silent;
+        }
+        let live = Live::new(plan);
+        if !block || !super::is_terminal_stderr() {
+            return Progress::Lines(Box::new(live));
+        }
+        let shared = Arc::new(Shared {
+            live: Mutex::new(Some(live)),
+            screen: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
+            lines: Mutex::new(Vec::new()),
+            clock,
+        });
+        let drawn = Arc::clone(&shared);
+        let redraw = thread::spawn(move || {
+            while drawn.draw() {
+                thread::sleep(REDRAW);
+            }
+        });
+        Progress::Block(Block { shared, redraw })
+    }
+
+    /// Takes in an event.
+    pub fn push(&mut self, event: &Event) {
+        match self {
+            Progress::Silent => {}
+            Progress::Lines(live) => {
+                if let Some(line) = live.push(event) {
+                    anstream::eprintln!("{line}");
+                }
+            }
+            Progress::Block(block) => block.shared.push(event),
+        }
+    }
+
+    /// Takes the status block away.
+    pub fn finish(self) {
+        if let Progress::Block(block) = self {
+            *block.shared.live() = None;
+            let _ = block.redraw.join();
+            let _ = block.shared.screen.clear();
+        }
+    }
+}
+
+impl Shared {
+    fn live(&self) -> std::sync::MutexGuard<'_, Option<Live>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, event: &Event) {
+        let line = self.live().as_mut().and_then(|live| live.push(event));
+        if let Some(line) = line {
+            let _ = self.screen.println(line);
+        }
+    }
+
+    /// Draws the status anew; false once there is nothing to draw any more.
+    fn draw(&self) -> bool {
+        let Some(status) = self.live().as_ref().map(|live| live.status(self.clock.now())) else { return false };
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        while lines.len() < status.len() {
+            let line = self.screen.add(ProgressBar::new_spinner());
+            line.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            lines.push(line);
+        }
+        let blank = std::iter::repeat_n(String::new(), lines.len().saturating_sub(status.len()));
+        for (line, text) in lines.iter().zip(status.into_iter().chain(blank)) {
+            line.set_message(text);
+        }
+        true
+    }
+}

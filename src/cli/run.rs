@@ -1,0 +1,145 @@
+//! `brownout run`.
+
+use super::args::RunArgs;
+use super::command::Beside;
+use super::exit::{Exit, Refusal};
+use super::files::ReportFiles;
+use super::load;
+use super::progress::Progress;
+use super::runner::{Runner, Setup};
+use super::signals::Signals;
+use crate::event::EndReason;
+use crate::net::Clock;
+use crate::profile::{Checked, ListenerPlan, Plan};
+use std::time::Duration;
+
+/// Where devices connect, unless told: beside a broker on this machine, which has 1883.
+const LISTEN: &str = "127.0.0.1:1884";
+
+/// With a command, which is told the address: any free port, so that runs may stand side by side.
+const LISTEN_ANY: &str = "127.0.0.1:0";
+
+/// Runs a profile.
+pub(super) fn run(args: RunArgs) -> Exit {
+    super::in_runtime(async move { conduct(args).await.unwrap_or_else(Refusal::tell) })
+}
+
+async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
+    let text = load::text(&args.profile)?;
+    let Checked { mut plan, notes: _ } = load::checked(&text, &args.sets)?;
+    plan.duration = args.duration.or(plan.duration);
+    let listeners = listeners(&args, &plan)?;
+    let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, true)).transpose()?;
+    let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
+    let clock = Clock::start();
+    let with_command = !args.command.is_empty();
+    let progress = Progress::new(&plan, clock, args.quiet, !with_command);
+    let setup = Setup {
+        text,
+        overrides: args.sets.iter().map(ToString::to_string).collect(),
+        plan,
+        seed: args.seed.unwrap_or_else(draw_seed),
+        listeners,
+        files,
+        progress,
+        with_command,
+    };
+    let (seed, upstreams) = (setup.seed, setup.listeners.clone());
+    let runner = Runner::start(setup, clock).await?;
+    if !args.quiet {
+        greet(&runner, &upstreams, seed);
+    }
+    let (reason, failure) = attend(&runner, &args.command, &mut signals).await?;
+    let exit = runner.end(reason).await;
+    Ok(match failure {
+        Some(failure) => failure.tell().max_with(exit),
+        None => exit,
+    })
+}
+
+/// Waits for the end: the plan through, the duration over, a signal, or the command's failure.
+async fn attend(
+    runner: &Runner,
+    command: &[String],
+    signals: &mut Signals,
+) -> Result<(EndReason, Option<Refusal>), Refusal> {
+    let Some((program, arguments)) = command.split_first() else {
+        let reason = tokio::select! {
+            reason = runner.proxy.finished() => reason,
+            () = signals.next() => EndReason::Interrupted,
+        };
+        return Ok((reason, None));
+    };
+    let address = runner.proxy.addresses().first().copied();
+    let address = address.ok_or_else(|| Refusal::usage("a command needs a listener to connect to"))?;
+    let mut beside = match Beside::start(program, arguments, address) {
+        Ok(beside) => beside,
+        Err(refusal) => return Ok((EndReason::CommandEnded, Some(refusal))),
+    };
+    let mut ended = None;
+    let reason = loop {
+        tokio::select! {
+            reason = runner.proxy.finished() => break reason,
+            () = signals.next() => break EndReason::Interrupted,
+            status = beside.wait(), if ended.is_none() => {
+                runner.proxy.command_ended(status.code());
+                ended = Some(status);
+            }
+        }
+    };
+    let status = match ended {
+        Some(status) => status,
+        None => {
+            let status = beside.stop().await;
+            runner.proxy.command_ended(status.code());
+            return Ok((reason, None));
+        }
+    };
+    Ok((reason, status.failure(program)))
+}
+
+fn listeners(args: &RunArgs, plan: &Plan) -> Result<Vec<ListenerPlan>, Refusal> {
+    let listen = || match (&args.listen, args.command.is_empty()) {
+        (Some(listen), _) => listen.clone(),
+        (None, true) => LISTEN.to_owned(),
+        (None, false) => LISTEN_ANY.to_owned(),
+    };
+    match (plan.listeners.as_slice(), &args.upstream) {
+        ([], None) => Err(Refusal::usage(
+            "there is no hub to lead to: give --upstream HOST:PORT, or `listeners` in the profile",
+        )),
+        ([], Some(upstream)) => {
+            Ok(vec![ListenerPlan { name: "main".into(), listen: listen(), upstream: upstream.clone() }])
+        }
+        ([only], upstream) => Ok(vec![ListenerPlan {
+            name: only.name.clone(),
+            listen: args.listen.clone().unwrap_or_else(|| only.listen.clone()),
+            upstream: upstream.clone().unwrap_or_else(|| only.upstream.clone()),
+        }]),
+        (several, None) if args.listen.is_none() => Ok(several.to_vec()),
+        (several, _) => Err(Refusal::usage(format!(
+            "the profile has {} listeners: --listen and --upstream cannot say which; change the profile",
+            several.len()
+        ))),
+    }
+}
+
+/// Tells where devices are to connect.
+fn greet(runner: &Runner, listeners: &[ListenerPlan], seed: u64) {
+    for (address, listener) in runner.proxy.addresses().iter().zip(listeners) {
+        anstream::eprintln!(
+            "{}: devices connect to {address}, the hub is {} (seed {seed})",
+            runner.plan.name,
+            listener.upstream
+        );
+    }
+}
+
+/// A seed from the wall clock, short enough to type.
+pub(super) fn draw_seed() -> u64 {
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO)
+        .subsec_nanos();
+    u64::from(nanos) % 1_000_000
+}

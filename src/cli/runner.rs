@@ -1,0 +1,118 @@
+//! A run from its files to its report: what `run` and `demo` share.
+
+use super::exit::{Exit, Refusal};
+use super::files::ReportFiles;
+use super::load::Text;
+use super::progress::Progress;
+use super::recorder::{Record, Recorder};
+use crate::event::{EndReason, RunStarted};
+use crate::measure::Results;
+use crate::net::proxy::Config;
+use crate::net::sys::limit;
+use crate::net::{Clock, EventQueue, Proxy};
+use crate::profile::{ListenerPlan, Plan};
+use crate::report::{Report, terminal};
+use std::sync::Arc;
+
+/// What a run is made of.
+#[derive(Debug)]
+pub struct Setup {
+    /// The profile as read.
+    pub text: Text,
+    /// The overrides as given.
+    pub overrides: Vec<String>,
+    /// The plan.
+    pub plan: Plan,
+    /// The seed.
+    pub seed: u64,
+    /// Where to listen.
+    pub listeners: Vec<ListenerPlan>,
+    /// Where the report goes.
+    pub files: Option<ReportFiles>,
+    /// How progress is shown.
+    pub progress: Progress,
+    /// Whether a command runs beside it.
+    pub with_command: bool,
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Runner {
+    /// The proxy.
+    pub proxy: Proxy,
+    /// The plan.
+    pub plan: Arc<Plan>,
+    queue: EventQueue,
+    recorder: Recorder,
+    files: Option<ReportFiles>,
+}
+
+impl Runner {
+    /// Starts everything, or says what the environment refused.
+    pub async fn start(setup: Setup, clock: Clock) -> Result<Runner, Refusal> {
+        raise_limit();
+        let mut files = setup.files;
+        let queue = EventQueue::default();
+        let start = RunStarted {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            wall_clock: jiff::Timestamp::now().to_string(),
+            seed: setup.seed,
+            profile_name: setup.text.name,
+            profile: setup.text.text,
+            overrides: setup.overrides,
+        };
+        let plan = Arc::new(setup.plan);
+        let config = Config {
+            plan: Arc::clone(&plan),
+            listeners: setup.listeners,
+            with_command: setup.with_command,
+            start,
+        };
+        let proxy = match Proxy::start(config, clock, queue.clone()).await {
+            Ok(proxy) => proxy,
+            Err(error) => {
+                if let Some(files) = files {
+                    files.discard();
+                }
+                return Err(Refusal::environment(error.to_string()));
+            }
+        };
+        let log = files.as_mut().map_or(Ok(None), ReportFiles::begin)?;
+        let recorder = Recorder::start(queue.clone(), &plan, log, setup.progress);
+        Ok(Runner { proxy, plan, queue, recorder, files })
+    }
+
+    /// Ends the run, and shows and writes its report. The code says whether the expectations were met.
+    pub async fn end(self, reason: EndReason) -> Exit {
+        self.proxy.stop(reason).await;
+        self.queue.close();
+        let Record { measures, end, trouble } = self.recorder.finish();
+        let report = Report::build(&self.plan, Results::of(measures.results(end)));
+        show(&report);
+        let mut exit = if report.is_met() { Exit::Met } else { Exit::Unmet };
+        if let Some(mut files) = self.files {
+            if let Err(refusal) = files.write_report(&report.to_json()) {
+                exit = refusal.tell();
+            } else {
+                anstream::println!("\nreport written to {}", files.directory().display());
+            }
+        }
+        if let Some(error) = trouble {
+            exit = Refusal::environment(format!("events.jsonl is not complete: {error}")).tell();
+        }
+        exit
+    }
+}
+
+/// Shows a report on standard output, in colour where that is a terminal.
+pub fn show(report: &Report) {
+    anstream::print!("{}", terminal::render(report, true));
+}
+
+/// Each link takes two descriptors: take all that the system grants.
+fn raise_limit() {
+    match limit::raise_files() {
+        Ok(files) => tracing::debug!("open files: at most {}, before {}", files.now, files.before),
+        Err(error) => tracing::warn!("the limit of open files stays as it is: {error}"),
+    }
+}
