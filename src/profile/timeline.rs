@@ -4,6 +4,7 @@ mod words;
 
 use super::plan::{Expectation, Plan, Rule, Statistic, When};
 use super::read::can_vanish;
+use crate::base::text::printable;
 use crate::base::time::nanos;
 use crate::fault::{Blackhole, Close, Connects, Fault, FidelityWanted, Latency, Stall, Toward};
 use std::time::Duration;
@@ -206,11 +207,13 @@ fn end(page: &mut Page, plan: &Plan, words: Words) {
             .rules
             .iter()
             .any(|rule| matches!(&rule.when, When::At { repeat: Some(r), .. } if r.times.is_none()));
-    let through = format!(
-        "The run ends when {devices}, every rule has fired as often as it may, and {} have passed since the last \
-         path was restored",
-        words.span(plan.settle)
-    );
+    let settled = if plan.settle.is_zero() {
+        "the last path is restored".to_owned()
+    } else {
+        format!("{} have passed since the last path was restored", words.span(plan.settle))
+    };
+    let through =
+        format!("The run ends when {devices}, every rule has fired as often as it may, and {settled}");
     let text = match (endless, plan.duration) {
         (true, None) => "The run ends when it is stopped.".to_owned(),
         (true, Some(duration)) => format!("The run ends after {}.", words.time(duration)),
@@ -273,7 +276,7 @@ impl Page {
     fn wrap(&mut self, first: &str, rest: &str, text: &str) {
         let mut line = first.to_owned();
         let mut empty = true;
-        for word in text.split_whitespace() {
+        for word in printable(text).split_whitespace() {
             if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
                 self.text.push_str(&line);
                 self.text.push('\n');

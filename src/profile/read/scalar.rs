@@ -1,6 +1,6 @@
 //! One scalar held against its type.
 
-use crate::base::span::{LONGEST, parse_fixed};
+use crate::base::span::{BadSpan, LONGEST, parse_fixed};
 use crate::base::text::printable;
 use crate::base::{Chance, Span};
 use crate::mqtt::PacketKind;
@@ -189,14 +189,22 @@ fn time(name: &str, zero: bool, text: &str) -> Result<Scalar, Wrong> {
 
 fn span(name: &str, zero: bool, text: &str) -> Result<Scalar, Wrong> {
     let span = text.parse::<Span>().map_err(|bad| {
-        let told = bad.to_string();
-        let (message, help) = told.split_once("; write ").unwrap_or((&told, "a time with its unit"));
-        Wrong::new(format!("`{name}`: {message}")).help(format!("write {help}"))
+        let (message, help) = bad_span(&bad);
+        Wrong::new(format!("`{name}`: {message}")).help(help)
     })?;
     if span.is_zero() && !zero {
         return Err(Wrong::new(format!("`{name}` is 0; it has to be longer")));
     }
     Ok(Scalar::Span(span))
+}
+
+/// What is wrong with a span, and what to write.
+pub(super) fn bad_span(bad: &BadSpan) -> (String, String) {
+    let told = bad.to_string();
+    match told.split_once("; write ") {
+        Some((message, help)) => (message.to_owned(), format!("write {help}")),
+        None => (told, "write a time with its unit".to_owned()),
+    }
 }
 
 fn count(name: &str, most: u32, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
