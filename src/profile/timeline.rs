@@ -7,6 +7,7 @@ use super::read::can_vanish;
 use crate::base::text::printable;
 use crate::base::time::nanos;
 use crate::fault::{Blackhole, Close, Connects, Fault, FidelityWanted, Latency, Stall, Toward};
+use crate::mqtt::PacketKind;
 use std::time::Duration;
 use words::{Words, both_ways, comparison, fate, limit, ordinal, times, toward, who};
 
@@ -97,13 +98,16 @@ fn when(when: &When, words: Words) -> String {
             format!("at {}, then every {}{moved}, {often}", words.time(*first), words.time(repeat.every))
         }
         When::After { packet, nth, delay, times: most } => {
-            let which = if *nth == 1 {
-                format!("the first {packet}")
-            } else {
-                format!("the {} {packet}", ordinal(*nth))
+            let which = match packet {
+                // One of each link [MQTT-3.1.0-2].
+                PacketKind::Connect | PacketKind::Connack | PacketKind::Disconnect => {
+                    format!("each {packet}")
+                }
+                packet if *nth == 1 => format!("the first {packet} of each link"),
+                packet => format!("the {} {packet} of each link", ordinal(*nth)),
             };
             let delay = if delay.is_zero() { String::new() } else { format!("{} ", words.span(*delay)) };
-            format!("{delay}after {which} of a link, at most {} for each device", times(*most))
+            format!("{delay}after {which}, at most {} for each device", times(*most))
         }
     }
 }

@@ -73,10 +73,7 @@ pub(super) fn scalar(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong
         Type::Time { zero } => time(name, *zero, text),
         Type::Span { zero } => span(name, *zero, text),
         Type::Count { most } => count(name, *most, ty, node),
-        Type::Number { most } => match node.kind {
-            Kind::Number { value, .. } if value > 0.0 && value <= *most => Ok(Scalar::Number(value)),
-            _ => Err(Wrong::new(format!("`{name}` takes {}, not `{text}`", ty.words()))),
-        },
+        Type::Number { most } => number(name, *most, ty, node),
         Type::Chance => chance(name, text),
         Type::Metric => metric(text),
         Type::Limit => limit(text),
@@ -215,6 +212,16 @@ fn count(name: &str, most: u32, ty: &Type, node: &Node) -> Result<Scalar, Wrong>
         }
         Ok(_) | Err(_) => Err(Wrong::new(format!("`{name}` takes {}, not `{text}`", ty.words()))),
     }
+}
+
+fn number(name: &str, most: f64, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
+    if let Kind::Number { value, .. } = node.kind
+        && value > 0.0
+        && value <= most
+    {
+        return Ok(Scalar::Number(value));
+    }
+    Err(Wrong::new(format!("`{name}` takes {}, not `{}`", ty.words(), node.scalar().unwrap_or_default())))
 }
 
 fn chance(name: &str, text: &str) -> Result<Scalar, Wrong> {
