@@ -5,8 +5,10 @@
 //! to [`report`] know no sockets, no clock and no file system. ARCHITECTURE.md is the guided walk.
 
 pub mod base;
+pub mod engine;
 pub mod event;
 pub mod fault;
 pub mod mqtt;
+pub mod net;
 pub mod profile;
 pub mod session;

@@ -128,6 +128,9 @@ pub enum What {
         /// What it says.
         #[serde(flatten)]
         packet: Packet,
+        /// Whether it waits in brownout; a `forwarded` event follows when it has been passed on.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        held: bool,
     },
     /// A packet that a fault had held or delayed was passed on, whole.
     Forwarded {

@@ -1,6 +1,8 @@
 //! What an MQTT packet says, as far as rules and measures ask. Secrets are gone; payloads never get here.
 
-use crate::mqtt::Version;
+use crate::base::text::{printable, redact};
+use crate::mqtt::framer::Frame;
+use crate::mqtt::{PacketKind, Version, peek};
 use serde::{Deserialize, Serialize};
 
 /// An MQTT packet. `packet` in JSON is its name in lower case.
@@ -90,4 +92,73 @@ pub enum Packet {
         /// The name of its kind.
         kind: String,
     },
+}
+
+impl Packet {
+    /// Reads what a frame says. `version` is that of the link's CONNECT; 3.1.1 where that is not known.
+    pub fn read(version: Option<Version>, frame: &Frame<'_>) -> Packet {
+        let version = version.unwrap_or(Version::V311);
+        Packet::known(version, frame).unwrap_or_else(|| Packet::Unreadable { kind: frame.kind.word() })
+    }
+
+    fn known(version: Version, frame: &Frame<'_>) -> Option<Packet> {
+        let head = frame.head;
+        Some(match frame.kind {
+            PacketKind::Connect => connect(head)?,
+            PacketKind::Connack => connack(version, head)?,
+            PacketKind::Publish => {
+                let view = peek::publish_view(version, frame.first_byte, head)?;
+                Packet::Publish { topic: shown(&view.topic), qos: view.qos?.number(), dup: view.dup }
+            }
+            PacketKind::Puback => Packet::Puback,
+            PacketKind::Pubrec => Packet::Pubrec,
+            PacketKind::Pubrel => Packet::Pubrel,
+            PacketKind::Pubcomp => Packet::Pubcomp,
+            PacketKind::Subscribe => {
+                let view = peek::subscribe_view(version, head)?;
+                let filters = view.filters.iter().map(|(filter, _)| shown(filter)).collect();
+                Packet::Subscribe { id: view.packet_id, filters }
+            }
+            PacketKind::Suback => {
+                let view = peek::suback_view(version, head)?;
+                Packet::Suback { id: view.packet_id, codes: view.codes.to_vec() }
+            }
+            PacketKind::Unsubscribe => {
+                let view = peek::unsubscribe_view(version, head)?;
+                Packet::Unsubscribe { filters: view.filters.iter().map(|filter| shown(filter)).collect() }
+            }
+            PacketKind::Unsuback => Packet::Unsuback,
+            PacketKind::Pingreq => Packet::Pingreq,
+            PacketKind::Pingresp => Packet::Pingresp,
+            PacketKind::Disconnect if version < Version::V5 => Packet::Disconnect { reason: 0 },
+            PacketKind::Disconnect => Packet::Disconnect { reason: peek::reason_view(version, head)?.reason },
+            PacketKind::Auth => Packet::Auth { reason: peek::reason_view(version, head)?.reason },
+        })
+    }
+}
+
+fn connect(head: &[u8]) -> Option<Packet> {
+    let view = peek::connect_view(head)?;
+    Some(Packet::Connect {
+        version: view.version?,
+        client_id: shown(&view.client_id),
+        keep_alive: view.keep_alive,
+        clean: view.clean_start,
+        username: view.username.map(|name| shown(&name)),
+    })
+}
+
+fn connack(version: Version, head: &[u8]) -> Option<Packet> {
+    let view = peek::connack_view(version, head)?;
+    Some(Packet::Connack {
+        session_present: view.session_present,
+        code: view.code,
+        server_keep_alive: view.server_keep_alive,
+        assigned_client_id: view.assigned_client_id.map(|id| shown(&id)),
+    })
+}
+
+/// Text of a peer's that may be shown and stored.
+fn shown(text: &str) -> String {
+    printable(&redact(text))
 }

@@ -4,7 +4,7 @@
 //! kernel granted. Composition, tested in engine/: gates close if any fault closes them, mutes and delays add up in
 //! the order of the rules.
 
-use super::delay::DelayModel;
+use super::delay::Delay;
 use crate::base::{Direction, Ends, RuleId, Side, Ways, WindowId, rand};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub struct Effects {
     /// Legs whose ingress the kernel is to drop.
     pub mute: Ends<bool>,
     /// Delays, in the order of their rules; they add.
-    pub delays: Ways<Vec<Delay>>,
+    pub delays: Ways<Vec<RuleDelay>>,
 }
 
 impl Effects {
@@ -31,11 +31,11 @@ impl Effects {
 
 /// One rule's delay in one direction, with the key of its draws.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Delay {
+pub struct RuleDelay {
     /// The rule.
     pub rule: RuleId,
     /// How late.
-    pub model: DelayModel,
+    pub delay: Delay,
     /// The seed of the run.
     pub seed: u64,
     /// The hash of the device's name.
@@ -44,7 +44,7 @@ pub struct Delay {
     pub link_nth: u32,
 }
 
-impl Delay {
+impl RuleDelay {
     /// The delay of the `frame`th frame of this link in this direction.
     pub fn of(&self, direction: Direction, frame: u64) -> Duration {
         let side = match direction {
@@ -57,7 +57,7 @@ impl Delay {
             subject: self.subject,
             nth: (u64::from(self.link_nth) << 40) ^ frame,
         };
-        self.model.sample(rand::unit(key(0)), rand::unit(key(1)))
+        self.delay.sample([0, 1, 2].map(|draw| rand::unit(key(draw))))
     }
 }
 

@@ -1,10 +1,9 @@
 //! The parameters of each fault, checked: no field is left open by the file.
 
-use super::delay::DelayModel;
+use super::delay::Delay;
 use super::effects::LegFate;
 use crate::base::{Direction, Ends, Side, Span};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// A fault with its parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -174,9 +173,7 @@ pub struct Latency {
     /// The directions delayed.
     pub direction: WaysWanted,
     /// By how much.
-    pub model: DelayModel,
-    /// Each delay is moved by an even draw from minus to plus this, and not below zero.
-    pub jitter: Duration,
+    pub delay: Delay,
     /// For how long; `None`: to the end of the run.
     pub hold: Option<Span>,
 }

@@ -7,6 +7,9 @@
 pub mod delay;
 pub mod effects;
 pub mod kinds;
+pub mod lane;
 
-pub use effects::{Cut, Delay, Effects, Ending, Fidelity, LegFate, Mechanism};
+pub use delay::{Delay, DelayModel};
+pub use effects::{Cut, Effects, Ending, Fidelity, LegFate, Mechanism, RuleDelay};
 pub use kinds::{Blackhole, Close, Connects, Fault, FidelityWanted, Latency, Stall, Toward, WaysWanted};
+pub use lane::Lane;

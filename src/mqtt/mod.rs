@@ -1,3 +1,32 @@
-//! temp
+//! Floor 1: MQTT 3.1, 3.1.1 and 5 as bytes.
+//!
+//! Two ways to read, for two needs:
+//!
+//! | for | modules | manner |
+//! |---|---|---|
+//! | the proxy, which forwards what it does not understand | [`framer`], [`peek`] | borrowed, lenient, bounded memory |
+//! | the embedded hub and the simulated devices | [`packet`] | owned, strict, complete |
+//!
+//! Both stand on [`wire`] (the primitive fields), [`property`] (the one table of MQTT 5 properties) and [`kind`];
+//! [`topic`] matches names against filters.
+//!
+//! Invariant: no byte of a peer's can panic or allocate without bound. Versions differ by a branch or a table
+//! row, never by a second decoder.
+//!
+//! Deliberately absent: sessions, timers, retransmission (floor 3 and the hub's and devices' own machines), and
+//! anything that changes traffic on its own.
+
+pub mod error;
+pub mod framer;
 pub mod kind;
-pub use kind::*;
+pub mod packet;
+pub mod peek;
+pub mod property;
+pub mod topic;
+pub mod wire;
+
+pub use error::{DecodeError, EncodeError};
+pub use framer::{Framer, Piece};
+pub use kind::{PacketKind, QoS, Version};
+pub use packet::{Packet, decode, encode};
+pub use property::{Properties, Property};

@@ -70,7 +70,7 @@ metrics! {
     ControlGap = "control_gap", Time,
         "from one packet of the device to its next, on a sound path";
     KeepaliveViolations = "keepalive_violations", Count,
-        "gaps longer than the device's keep-alive on a sound path [MQTT-3.1.2-23]";
+        "gaps on a sound path longer than the device's keep-alive by more than a tenth [MQTT-3.1.2-23]";
     PingRtt = "ping_rtt", Time,
         "from PINGREQ to PINGRESP, at the device's leg";
     PublishRtt = "publish_rtt", Time,

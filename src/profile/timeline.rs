@@ -6,7 +6,7 @@ use super::plan::{Expectation, Plan, Rule, Statistic, When};
 use super::read::can_vanish;
 use crate::base::text::printable;
 use crate::base::time::nanos;
-use crate::fault::{Blackhole, Close, Connects, Fault, FidelityWanted, Latency, Stall, Toward};
+use crate::fault::{Blackhole, Close, Connects, Delay, Fault, FidelityWanted, Latency, Stall, Toward};
 use crate::mqtt::PacketKind;
 use std::time::Duration;
 use words::{Words, both_ways, comparison, fate, limit, ordinal, times, toward, who};
@@ -131,7 +131,7 @@ fn fault(fault: &Fault, words: Words) -> String {
         Fault::Stall(Stall { direction, hold }) => {
             format!("bytes {} stop for {}", both_ways(*direction), words.span(*hold))
         }
-        Fault::Latency(Latency { direction, model, jitter, hold }) => {
+        Fault::Latency(Latency { direction, delay: Delay { model, jitter }, hold }) => {
             let jitter = if jitter.is_zero() {
                 String::new()
             } else {
@@ -203,8 +203,8 @@ fn fidelity(wanted: FidelityWanted) -> String {
 fn end(page: &mut Page, plan: &Plan, words: Words) {
     page.gap();
     let devices = match plan.devices {
-        1 => "a device has been seen".to_owned(),
-        devices => format!("{devices} devices have been seen"),
+        1 => "a device has been accepted".to_owned(),
+        devices => format!("{devices} devices have been accepted"),
     };
     let endless = plan.rules.is_empty()
         || plan
@@ -212,9 +212,9 @@ fn end(page: &mut Page, plan: &Plan, words: Words) {
             .iter()
             .any(|rule| matches!(&rule.when, When::At { repeat: Some(r), .. } if r.times.is_none()));
     let settled = if plan.settle.is_zero() {
-        "the last path is restored".to_owned()
+        "every fault is over".to_owned()
     } else {
-        format!("{} have passed since the last path was restored", words.span(plan.settle))
+        format!("{} have passed since a fault ended or a device was accepted", words.span(plan.settle))
     };
     let through =
         format!("The run ends when {devices}, every rule has fired as often as it may, and {settled}");

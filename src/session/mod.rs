@@ -4,6 +4,10 @@
 //! and the measures hold one each and feed it the same events. Invariant: a link that closed leaves nothing behind
 //! but its device. Deliberately absent: any judgement (measure/), any decision (engine/).
 
+pub mod meter;
+
+pub use meter::Meter;
+
 use crate::base::{DeviceId, Direction, LinkId, ListenerId, Side, Time};
 use crate::event::{Event, Packet, What};
 use crate::mqtt::Version;
@@ -95,7 +99,9 @@ impl Sessions {
             }
             What::DeviceNamed { device, name } => self.name(*device, name),
             What::LinkIdentified { link, device } => self.identify(*link, *device),
-            What::Packet { link, direction, packet } => self.packet(event.at, *link, *direction, packet),
+            What::Packet { link, direction, packet, held: _ } => {
+                self.packet(event.at, *link, *direction, packet)
+            }
             What::LegEnded { link, side, .. } | What::LegCut { link, side, .. } => {
                 if let Some(link) = self.links.get_mut(link) {
                     link.ended.insert(*side);

@@ -81,7 +81,7 @@ fn check_evidence(fields: &Fields, metric: Metric, rule: Option<&Rule>, sink: &m
         sink.error(fields.value_spot("metric"), format!("`{metric}` never has a sample of `{}`", rule.id))
             .label(why)
             .also(fields.value_spot("of"), "so this cannot be met")
-            .help("an expectation without a sample is unmet; take `of` out, or name another rule");
+            .help("an expectation without a sample is unmet; take `of` out, or the whole expectation");
     }
 }
 
@@ -105,6 +105,6 @@ fn no_evidence(metric: Metric, fault: &Fault) -> Option<&'static str> {
         Metric::ControlGap | Metric::KeepaliveViolations => {
             Some("it is measured on a sound path, outside of faults")
         }
-        Metric::PingRtt | Metric::PublishRtt => fault.is_one_shot().then_some("the link is gone at once"),
+        Metric::PingRtt | Metric::PublishRtt => Some("it is measured over the whole run, not for each fault"),
     }
 }

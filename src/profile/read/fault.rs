@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use crate::base::Span;
 use crate::fault::delay::DelayModel;
-use crate::fault::{Blackhole, Close, Fault, Latency, Stall, Toward};
+use crate::fault::{Blackhole, Close, Delay, Fault, Latency, Stall, Toward};
 use crate::profile::problem::{Sink, Spot};
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -71,7 +71,8 @@ fn latency(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<La
             found.help(help);
         }
     }
-    Some(Latency { direction: choice(fields, "direction")?, model, jitter: fields.time("jitter")?, hold })
+    let delay = Delay { model, jitter: fields.time("jitter")? };
+    Some(Latency { direction: choice(fields, "direction")?, delay, hold })
 }
 
 fn model(fields: &Fields) -> Option<DelayModel> {

@@ -1,0 +1,85 @@
+//! Composition: the open windows of a device, added up to the effects on one of its links.
+//!
+//! Order, tested: windows in the order of their rules, then of their numbers. A direction is closed if any fault
+//! closes it; a leg is mute if any fault mutes it; delays stand one after another and add.
+
+use super::firing::Window;
+use crate::base::{Direction, LinkId, Side, rand};
+use crate::fault::{Blackhole, Connects, Effects, Fault, FidelityWanted, RuleDelay};
+use crate::session::Device;
+
+/// Adds one window's share to the effects on a link of its device.
+pub fn add(
+    effects: &mut Effects,
+    window: &Window,
+    fault: &Fault,
+    link: LinkId,
+    device: &Device,
+    key: LinkKey,
+) {
+    match fault {
+        Fault::Blackhole(blackhole) => {
+            darken(effects, blackhole, window.was_up(link));
+        }
+        Fault::Stall(stall) => {
+            for direction in Direction::BOTH {
+                *effects.closed.get_mut(direction) |= stall.direction.hits(direction);
+            }
+        }
+        Fault::Latency(latency) => {
+            for direction in Direction::BOTH.into_iter().filter(|d| latency.direction.hits(*d)) {
+                effects.delays.get_mut(direction).push(RuleDelay {
+                    rule: window.rule,
+                    delay: latency.delay,
+                    seed: key.seed,
+                    subject: rand::name_hash(&device.name),
+                    link_nth: key.link_nth,
+                });
+            }
+        }
+        Fault::Rst(_) | Fault::Fin(_) => {}
+    }
+}
+
+/// What the draws of a link are keyed with, beside its device and rule.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkKey {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The device's how-manieth link it is.
+    pub link_nth: u32,
+}
+
+/// A blackhole closes both directions whichever leg it falls on: what one end sends cannot reach the other. Only a
+/// link that was up when it began is muted in the kernel; one that came later was accepted, and meets silence.
+fn darken(effects: &mut Effects, blackhole: &Blackhole, was_up: bool) {
+    for direction in Direction::BOTH {
+        *effects.closed.get_mut(direction) = true;
+    }
+    effects.hold_dial = true;
+    match blackhole.fidelity {
+        FidelityWanted::Packet if was_up => {
+            for side in Side::BOTH {
+                *effects.mute.get_mut(side) |= blackhole.toward.hits(side);
+            }
+        }
+        FidelityWanted::Packet | FidelityWanted::Stall | FidelityWanted::Auto => {}
+    }
+}
+
+/// Adds what holds on a link whose device is not known yet, while this fault is in force on devices that it may
+/// turn out to be.
+///
+/// `needs_connect`: only the CONNECT can tell; then the hub is not dialled before it, and nothing else happens.
+pub fn add_unknown(effects: &mut Effects, fault: &Fault, needs_connect: bool) {
+    match fault {
+        Fault::Blackhole(blackhole) if blackhole.connects != Connects::Allow => {
+            effects.hold_dial = true;
+            if !needs_connect {
+                effects.closed.up = true;
+                effects.closed.down = true;
+            }
+        }
+        Fault::Blackhole(_) | Fault::Rst(_) | Fault::Fin(_) | Fault::Stall(_) | Fault::Latency(_) => {}
+    }
+}

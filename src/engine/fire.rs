@@ -1,0 +1,248 @@
+//! Rules fire: firings are made, windows opened and closed, one-shots ordered.
+
+use super::firing::{Firing, Window};
+use super::io::{Order, PacketTicket};
+use super::machine::{Engine, Timer};
+use super::pick;
+use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, WindowId, time};
+use crate::event::What;
+use crate::fault::{Connects, Cut, Fault, LegFate};
+use crate::mqtt::PacketKind;
+use crate::profile::{Rule, When};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Engine {
+    pub(super) fn fire(&mut self, rule_id: RuleId, nth: u32, device: Option<DeviceId>) {
+        let plan = Arc::clone(&self.plan);
+        let Some(rule) = plan.rule(rule_id) else { return };
+        let id = FiringId(self.next_firing);
+        self.next_firing += 1;
+        self.emit(What::Fired { firing: id, rule: rule_id, nth });
+        let links = self.links.keys().copied().collect();
+        let firing = Firing { rule: rule_id, nth, at: self.now, device, links, windows: BTreeMap::new() };
+        self.firings.insert(id, firing);
+        self.fall_on_devices(id, rule_id, rule, device);
+        if rule.fault.is_one_shot() {
+            self.cut_unknown(rule, device);
+            self.firings.remove(&id);
+            self.changed();
+            return;
+        }
+        if let Some(hold) = rule.fault.hold() {
+            let longest = hold.resolve(self.longest_keep_alive(device));
+            self.set_timer(self.now + longest, Timer::EndFiring(id));
+        }
+        self.settle_unknown();
+        self.settle_listeners();
+    }
+
+    pub(super) fn fall_on_devices(
+        &mut self,
+        id: FiringId,
+        rule_id: RuleId,
+        rule: &Rule,
+        only: Option<DeviceId>,
+    ) {
+        let hit: Vec<DeviceId> = self
+            .sessions
+            .devices()
+            .filter(|device| only.is_none_or(|only| only == device.id))
+            .filter(|device| device.links.iter().any(|link| self.falls_on(rule_id, rule, device.id, *link)))
+            .map(|device| device.id)
+            .collect();
+        for device in hit {
+            self.open_window(id, rule, device);
+            self.settle_device(device);
+        }
+    }
+
+    pub(super) fn falls_on(&self, rule_id: RuleId, rule: &Rule, device: DeviceId, link: LinkId) -> bool {
+        let (Some(device), Some(link)) = (self.sessions.device(device), self.sessions.link(link)) else {
+            return false;
+        };
+        pick::matches(self.seed, rule_id, &rule.who, device, link)
+    }
+
+    /// The longest keep-alive that a firing may have to do with.
+    pub(super) fn longest_keep_alive(&self, device: Option<DeviceId>) -> Duration {
+        let default = self.plan.default_keep_alive;
+        self.sessions
+            .devices()
+            .filter(|known| device.is_none_or(|only| only == known.id))
+            .map(|known| known.keep_alive_or(default).0)
+            .max()
+            .unwrap_or(default)
+    }
+
+    /// Lets the firings in force fall on the device of a link that was just identified.
+    pub(super) fn join_firings(&mut self, link: LinkId) {
+        let Some(device) = self.sessions.device_of(link).map(|device| device.id) else { return };
+        let plan = Arc::clone(&self.plan);
+        let joined: Vec<(FiringId, RuleId)> = self
+            .firings
+            .iter()
+            .filter(|(_, firing)| firing.device.is_none_or(|only| only == device))
+            .filter(|(_, firing)| !firing.windows.contains_key(&device))
+            .map(|(id, firing)| (*id, firing.rule))
+            .collect();
+        for (id, rule_id) in joined {
+            let Some(rule) = plan.rule(rule_id) else { continue };
+            if falls_on_later_links(&rule.fault) && self.falls_on(rule_id, rule, device, link) {
+                self.open_window(id, rule, device);
+            }
+        }
+    }
+
+    pub(super) fn open_window(&mut self, id: FiringId, rule: &Rule, device_id: DeviceId) {
+        let (Some(device), Some(firing)) = (self.sessions.device(device_id), self.firings.get_mut(&id))
+        else {
+            return;
+        };
+        let (rule_id, at, nth) = (firing.rule, firing.at, firing.nth);
+        let (keep_alive, assumed) = device.keep_alive_or(self.plan.default_keep_alive);
+        let until = rule.fault.hold().map(|hold| at + hold.resolve(keep_alive));
+        let late = until.is_some_and(|until| until <= self.now);
+        if late || !pick::chance(self.seed, rule_id, rule, device, nth) {
+            return;
+        }
+        let window = WindowId(self.next_window);
+        self.next_window += 1;
+        firing.windows.insert(device_id, window);
+        let up_at_start: BTreeSet<LinkId> =
+            device.links.iter().copied().filter(|link| firing.links.contains(link)).collect();
+        let links = device.links.clone();
+        self.windows.insert(
+            window,
+            Window {
+                rule: rule_id,
+                device: device_id,
+                up_at_start,
+                later_links: falls_on_later_links(&rule.fault),
+                refused: BTreeSet::new(),
+                in_force: BTreeSet::new(),
+                ending: false,
+            },
+        );
+        self.by_device.entry(device_id).or_default().insert(window);
+        self.emit(What::WindowOpened {
+            window,
+            firing: id,
+            rule: rule_id,
+            device: device_id,
+            until,
+            keep_alive_ns: time::nanos(keep_alive),
+            assumed,
+        });
+        match until {
+            Some(until) => self.set_timer(until, Timer::EndWindow(window)),
+            None => self.order_cuts(window, &rule.fault, &links),
+        }
+    }
+
+    pub(super) fn order_cuts(&mut self, window_id: WindowId, fault: &Fault, links: &[LinkId]) {
+        let Some(legs) = cut_of(fault) else { return };
+        if let Some(window) = self.windows.get_mut(&window_id) {
+            window.in_force.extend(links);
+            window.ending = true;
+        }
+        for link in links {
+            self.order(*link, Order::Cut(Cut { window: Some(window_id), legs }));
+        }
+    }
+
+    /// Cuts links whose device is not known, where the rule asks for nothing that only CONNECT can tell.
+    pub(super) fn cut_unknown(&mut self, rule: &Rule, device: Option<DeviceId>) {
+        let Some(legs) = cut_of(&rule.fault) else { return };
+        if device.is_some() || rule.who.needs_connect() {
+            return;
+        }
+        let unknown: Vec<LinkId> = self
+            .sessions
+            .links()
+            .filter(|(_, link)| link.device.is_none() && pick::may_match(&rule.who, link))
+            .map(|(id, _)| id)
+            .collect();
+        for link in unknown {
+            self.order(link, Order::Cut(Cut { window: None, legs }));
+        }
+    }
+
+    pub(super) fn end_window(&mut self, id: WindowId) {
+        let Some(window) = self.windows.get_mut(&id) else { return };
+        window.ending = true;
+        let device = window.device;
+        self.settle_device(device);
+        self.close_if_lifted(id);
+    }
+
+    /// A window no longer holds on a link, or the link is gone.
+    pub(super) fn lift(&mut self, id: WindowId, link: LinkId) {
+        if let Some(window) = self.windows.get_mut(&id) {
+            window.in_force.remove(&link);
+        }
+        self.close_if_lifted(id);
+    }
+
+    pub(super) fn close_if_lifted(&mut self, id: WindowId) {
+        let Some(window) = self.windows.get(&id) else { return };
+        let device = window.device;
+        let links = self.sessions.device(device).map(|known| known.links.as_slice()).unwrap_or_default();
+        let still_asked = links.iter().filter_map(|link| self.links.get(link)).any(|link| link.awaits(id));
+        if !window.ending || !window.in_force.is_empty() || still_asked {
+            return;
+        }
+        self.windows.remove(&id);
+        if let Some(windows) = self.by_device.get_mut(&device) {
+            windows.remove(&id);
+        }
+        self.emit(What::WindowClosed { window: id });
+        self.changed();
+    }
+
+    pub(super) fn pull_triggers(&mut self, link: LinkId, kind: PacketKind, seq: u64) -> bool {
+        let Some(device) = self.sessions.device_of(link) else { return false };
+        let Some(live) = self.sessions.link(link) else { return false };
+        let (seed, plan) = (self.seed, &self.plan);
+        self.triggers.pull(plan, link, device.id, kind, seq, |id, rule| {
+            pick::matches(seed, id, &rule.who, device, live)
+        })
+    }
+
+    pub(super) fn passed(&mut self, link: LinkId, ticket: PacketTicket) {
+        if ticket.held {
+            self.emit(What::Forwarded { link, packet_seq: ticket.seq });
+        }
+        if !ticket.wanted {
+            return;
+        }
+        let plan = Arc::clone(&self.plan);
+        for (rule, device) in self.triggers.passed(link, ticket.seq) {
+            let Some(When::After { delay, .. }) = plan.rule(rule).map(|of| &of.when) else { continue };
+            let keep_alive = self
+                .sessions
+                .device(device)
+                .map_or(plan.default_keep_alive, |known| known.keep_alive_or(plan.default_keep_alive).0);
+            self.set_timer(self.now + delay.resolve(keep_alive), Timer::FireOn { rule, device });
+        }
+    }
+}
+
+/// Whether a fault is a state of the path, which later links meet too.
+fn falls_on_later_links(fault: &Fault) -> bool {
+    match fault {
+        Fault::Blackhole(blackhole) => blackhole.connects != Connects::Allow,
+        Fault::Stall(_) | Fault::Latency(_) => true,
+        Fault::Rst(_) | Fault::Fin(_) => false,
+    }
+}
+
+/// What a one-shot does to each leg.
+fn cut_of(fault: &Fault) -> Option<Ends<LegFate>> {
+    match fault {
+        Fault::Rst(close) => Some(close.legs(LegFate::Reset)),
+        Fault::Fin(close) => Some(close.legs(LegFate::Close)),
+        Fault::Blackhole(_) | Fault::Stall(_) | Fault::Latency(_) => None,
+    }
+}

@@ -1,0 +1,52 @@
+//! A firing of a rule, and its windows: one for each device it falls on.
+
+use crate::base::{DeviceId, LinkId, RuleId, Time, WindowId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One firing, in force until [`Firing::over`].
+#[derive(Debug)]
+pub struct Firing {
+    /// Its rule.
+    pub rule: RuleId,
+    /// The how-manieth of the rule, for its scope.
+    pub nth: u32,
+    /// When.
+    pub at: Time,
+    /// The one device it falls on; `None`: every device that matches, also one that comes later.
+    pub device: Option<DeviceId>,
+    /// The links that were up when it fired.
+    pub links: BTreeSet<LinkId>,
+    /// Its windows by device; a device keeps its entry when its window closes.
+    pub windows: BTreeMap<DeviceId, WindowId>,
+}
+
+/// A firing on one device.
+#[derive(Debug)]
+pub struct Window {
+    /// Its rule.
+    pub rule: RuleId,
+    /// Its device.
+    pub device: DeviceId,
+    /// Links that were up when the firing began.
+    pub up_at_start: BTreeSet<LinkId>,
+    /// Whether it falls on later links too.
+    pub later_links: bool,
+    /// Links on which the kernel refused it.
+    pub refused: BTreeSet<LinkId>,
+    /// Links on which it is confirmed to hold.
+    pub in_force: BTreeSet<LinkId>,
+    /// Whether it is being lifted: it closes when it holds on no link any more.
+    pub ending: bool,
+}
+
+impl Window {
+    /// Whether the link was up when the firing began.
+    pub fn was_up(&self, link: LinkId) -> bool {
+        self.up_at_start.contains(&link)
+    }
+
+    /// Whether it is to hold on this link of its device.
+    pub fn covers(&self, link: LinkId) -> bool {
+        !self.ending && !self.refused.contains(&link) && (self.later_links || self.was_up(link))
+    }
+}

@@ -1,0 +1,191 @@
+//! What goes into the engine and what comes out of it.
+
+use crate::base::{Direction, Ends, LinkId, ListenerId, Side, Ways, WindowId};
+use crate::event::{EndReason, Event, LastPackets, RunStarted, Traffic};
+use crate::fault::{Cut, Effects, Ending, LegFate, Mechanism};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Something that net/ saw or did. Packets come by [`Engine::packet`](super::Engine::packet).
+#[derive(Debug)]
+pub enum Input {
+    /// The run begins; the first input.
+    Started(Box<RunStarted>),
+    /// A listener is bound.
+    ListenerOpened {
+        /// Which.
+        listener: ListenerId,
+        /// Its address.
+        address: String,
+        /// Where its links lead.
+        upstream: String,
+    },
+    /// A listener was asked to mute itself or to listen again; this came of it.
+    ListenerDone {
+        /// Which.
+        listener: ListenerId,
+        /// `Ok(None)`: it listens; `Ok(Some)`: it is mute.
+        outcome: Result<Option<Mechanism>, String>,
+    },
+    /// A connect could not be accepted.
+    AcceptFailed {
+        /// Which.
+        listener: ListenerId,
+        /// The system's word for it.
+        error: String,
+    },
+    /// A device's connection was accepted.
+    LinkOpened {
+        /// A new number.
+        link: LinkId,
+        /// Where.
+        listener: ListenerId,
+        /// From where.
+        peer: SocketAddr,
+    },
+    /// The hub's leg is up.
+    HubConnected {
+        /// The link.
+        link: LinkId,
+        /// How long the connect took.
+        took: Duration,
+    },
+    /// The hub could not be reached.
+    HubUnreachable {
+        /// The link.
+        link: LinkId,
+        /// What, where, what to do.
+        error: String,
+    },
+    /// A packet that the engine asked about, or that had been held, was passed on.
+    Passed {
+        /// The link.
+        link: LinkId,
+        /// Its ticket.
+        ticket: PacketTicket,
+    },
+    /// The first PUBLISH of a link in a direction.
+    FirstPublish {
+        /// The link.
+        link: LinkId,
+        /// The direction.
+        direction: Direction,
+    },
+    /// The bytes are not MQTT from here on.
+    NotMqtt {
+        /// The link.
+        link: LinkId,
+        /// The direction.
+        direction: Direction,
+        /// Where in the stream.
+        offset: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The device was silent for longer than its keep-alive.
+    KeepaliveExceeded {
+        /// The link.
+        link: LinkId,
+        /// How long.
+        gap: Duration,
+    },
+    /// An end gave up its leg.
+    LegEnded {
+        /// The link.
+        link: LinkId,
+        /// The end.
+        side: Side,
+        /// How.
+        how: Ending,
+        /// The system's word, where it was neither FIN nor RST from the wire.
+        error: Option<String>,
+        /// The last packets from and to it.
+        last: LastPackets,
+    },
+    /// The end of one leg was carried to the other.
+    EndCarried {
+        /// The link.
+        link: LinkId,
+        /// The end that was told.
+        to: Side,
+        /// How.
+        how: Ending,
+    },
+    /// The effects of this generation hold on the link.
+    Applied {
+        /// The link.
+        link: LinkId,
+        /// The generation, from its [`Order::Apply`]; earlier ones are confirmed with it.
+        generation: u64,
+        /// What the kernel granted.
+        granted: Granted,
+    },
+    /// A cut was made.
+    CutDone {
+        /// The link.
+        link: LinkId,
+        /// Its window.
+        window: Option<WindowId>,
+        /// What was done to each leg; `None` for a leg that had gone before.
+        done: Ends<Option<LegFate>>,
+        /// The last packets from and to each end.
+        last: Ends<LastPackets>,
+    },
+    /// Counts and timings.
+    Traffic(Box<Traffic>),
+    /// Both legs are gone.
+    LinkClosed {
+        /// The link.
+        link: LinkId,
+        /// Bytes that were never passed on.
+        undelivered: Ways<u64>,
+    },
+    /// The command beside the run ended.
+    CommandEnded {
+        /// Its exit code.
+        code: Option<i32>,
+    },
+    /// All links are closed and no more input comes: the last input.
+    Ended(EndReason),
+}
+
+/// What the kernel said to each mute that was asked for.
+pub type Granted = Ends<Option<Result<Mechanism, String>>>;
+
+/// Something for net/ to do, or an event for the log.
+#[derive(Debug, PartialEq)]
+pub enum Output {
+    /// It happened.
+    Event(Box<Event>),
+    /// For a link.
+    Link(LinkId, Order),
+    /// For a listener: whether its connects are to vanish.
+    MuteListener(ListenerId, bool),
+    /// The run is over for this reason; close the links, then say [`Input::Ended`].
+    Finish(EndReason),
+}
+
+/// Something for a link to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Order {
+    /// Bring the link into this state and confirm it.
+    Apply {
+        /// Ascending for each link.
+        generation: u64,
+        /// The state.
+        effects: Box<Effects>,
+    },
+    /// End its legs and confirm it.
+    Cut(Cut),
+}
+
+/// What net/ is to do about a packet that it has told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketTicket {
+    /// The number of its event.
+    pub seq: u64,
+    /// Whether [`Input::Passed`] is wanted even if the packet is not held.
+    pub wanted: bool,
+    /// Whether it was held.
+    pub held: bool,
+}

@@ -1,0 +1,259 @@
+//! Levels: what should hold on each link and listener, and what net/ confirmed of it.
+
+use super::compose::{self, LinkKey};
+use super::firing::Window;
+use super::io::{Granted, Order, Output};
+use super::machine::Engine;
+use super::pick;
+use crate::base::{Chance, DeviceId, Direction, Ends, LinkId, ListenerId, RuleId, Side, WindowId};
+use crate::event::{LastPackets, What};
+use crate::fault::{Connects, Effects, Fault, Fidelity, FidelityWanted, LegFate, Mechanism};
+use crate::session::Link;
+use std::collections::BTreeSet;
+
+impl Engine {
+    pub(super) fn settle_device(&mut self, device: DeviceId) {
+        let links = self.sessions.device(device).map(|known| known.links.clone()).unwrap_or_default();
+        for link in links {
+            self.settle_link(link);
+        }
+    }
+
+    pub(super) fn settle_unknown(&mut self) {
+        let unknown: Vec<LinkId> =
+            self.sessions.links().filter(|(_, link)| link.device.is_none()).map(|(id, _)| id).collect();
+        for link in unknown {
+            self.settle_link(link);
+        }
+    }
+
+    /// Orders what should hold on a link, if that is not what was last ordered.
+    pub(super) fn settle_link(&mut self, link: LinkId) {
+        let (effects, windows) = self.desired(link);
+        let Some(control) = self.links.get_mut(&link) else { return };
+        let last = control.asked.back().map_or(&control.in_force, |(_, windows)| windows);
+        if control.desired == effects && *last == windows {
+            return;
+        }
+        control.desired = effects.clone();
+        control.generation += 1;
+        let generation = control.generation;
+        control.asked.push_back((generation, windows));
+        self.order(link, Order::Apply { generation, effects: Box::new(effects) });
+    }
+
+    pub(super) fn desired(&self, link_id: LinkId) -> (Effects, BTreeSet<WindowId>) {
+        let mut effects = Effects::default();
+        let mut holding = BTreeSet::new();
+        let Some(link) = self.sessions.link(link_id) else { return (effects, holding) };
+        let Some(device) = link.device.and_then(|id| self.sessions.device(id)) else {
+            self.add_unknown(&mut effects, link);
+            return (effects, holding);
+        };
+        let mut windows: Vec<(RuleId, WindowId, &Window)> = self
+            .by_device
+            .get(&device.id)
+            .into_iter()
+            .flatten()
+            .filter_map(|id| self.windows.get(id).map(|window| (window.rule, *id, window)))
+            .filter(|(_, _, window)| window.covers(link_id))
+            .collect();
+        windows.sort_by_key(|(rule, id, _)| (*rule, *id));
+        let key = LinkKey { seed: self.seed, link_nth: link.nth };
+        for (rule, id, window) in windows {
+            let Some(rule) = self.plan.rule(rule) else { continue };
+            compose::add(&mut effects, window, &rule.fault, link_id, device, key);
+            holding.insert(id);
+        }
+        (effects, holding)
+    }
+
+    pub(super) fn add_unknown(&self, effects: &mut Effects, link: &Link) {
+        for firing in self.firings.values() {
+            let Some(rule) = self.plan.rule(firing.rule) else { continue };
+            if pick::may_match(&rule.who, link) {
+                let needs_connect = firing.device.is_some() || rule.who.needs_connect();
+                compose::add_unknown(effects, &rule.fault, needs_connect);
+            }
+        }
+    }
+
+    pub(super) fn order(&mut self, link: LinkId, order: Order) {
+        self.outputs.push_back(Output::Link(link, order));
+    }
+
+    pub(super) fn applied(&mut self, link: LinkId, generation: u64, granted: &Granted) {
+        let Some(control) = self.links.get_mut(&link) else { return };
+        let mut wanted = None;
+        while control.asked.front().is_some_and(|(asked, _)| *asked <= generation) {
+            wanted = control.asked.pop_front().map(|(_, windows)| windows);
+        }
+        let Some(wanted) = wanted else { return };
+        let before = std::mem::take(&mut control.in_force);
+        let refusal = refusal(granted);
+        let mut in_force = BTreeSet::new();
+        for window in &wanted {
+            match refusal {
+                Some(error) if self.is_packet(*window, link) => self.refuse(*window, link, error.clone()),
+                Some(_) | None => {
+                    if !before.contains(window) {
+                        self.confirm(*window, link, granted);
+                    }
+                    in_force.insert(*window);
+                }
+            }
+        }
+        if let Some(control) = self.links.get_mut(&link) {
+            control.in_force.clone_from(&in_force);
+        }
+        for window in before.difference(&in_force) {
+            if !self.windows.get(window).is_some_and(|of| of.refused.contains(&link)) {
+                self.emit(What::FaultLifted { window: *window, link });
+            }
+            self.lift(*window, link);
+        }
+        if refusal.is_some() {
+            self.settle_link(link);
+        }
+        // A window that ended before it was confirmed waits for nothing more.
+        for window in wanted {
+            self.close_if_lifted(window);
+        }
+    }
+
+    /// Whether this window asks for packet fidelity on this link.
+    pub(super) fn is_packet(&self, window: WindowId, link: LinkId) -> bool {
+        self.windows.get(&window).is_some_and(|of| {
+            of.was_up(link)
+                && self.plan.rule(of.rule).is_some_and(|rule| match &rule.fault {
+                    Fault::Blackhole(blackhole) => blackhole.fidelity == FidelityWanted::Packet,
+                    Fault::Rst(_) | Fault::Fin(_) | Fault::Stall(_) | Fault::Latency(_) => false,
+                })
+        })
+    }
+
+    pub(super) fn refuse(&mut self, window: WindowId, link: LinkId, error: String) {
+        if let Some(of) = self.windows.get_mut(&window) {
+            of.refused.insert(link);
+        }
+        self.emit(What::FaultRefused { window, link, error });
+    }
+
+    pub(super) fn confirm(&mut self, id: WindowId, link: LinkId, granted: &Granted) {
+        let packet = self.is_packet(id, link);
+        let Some(window) = self.windows.get_mut(&id) else { return };
+        window.in_force.insert(link);
+        let Some(rule) = self.plan.rule(window.rule) else { return };
+        let (fidelity, means) = how(&rule.fault, packet, granted);
+        self.emit(What::FaultApplied { window: id, link, fidelity, means });
+    }
+
+    pub(super) fn cut_done(
+        &mut self,
+        link: LinkId,
+        window: Option<WindowId>,
+        done: Ends<Option<LegFate>>,
+        last: Ends<LastPackets>,
+    ) {
+        if let Some(window) = window.filter(|_| done != Ends::default()) {
+            let means = Ends { device: done.device.map(mechanism), hub: done.hub.map(mechanism) };
+            self.emit(What::FaultApplied { window, link, fidelity: Fidelity::Packet, means });
+        }
+        for side in Side::BOTH {
+            if let Some(fate) = *done.get(side) {
+                self.emit(What::LegCut { link, side, fate, window, last: *last.get(side) });
+            }
+        }
+        if let Some(window) = window {
+            self.lift(window, link);
+        }
+    }
+
+    pub(super) fn settle_listeners(&mut self) {
+        let wanted: Vec<(ListenerId, bool)> = self
+            .listeners
+            .iter()
+            .filter(|(_, control)| !control.refused)
+            .map(|(id, control)| (*id, control.asked, self.is_to_vanish(*id)))
+            .filter(|(_, asked, vanish)| asked != vanish)
+            .map(|(id, _, vanish)| (id, vanish))
+            .collect();
+        for (listener, mute) in wanted {
+            if let Some(control) = self.listeners.get_mut(&listener) {
+                control.asked = mute;
+            }
+            self.outputs.push_back(Output::MuteListener(listener, mute));
+        }
+    }
+
+    /// Connects vanish where a blackhole that asks for it falls on every device of the listener.
+    pub(super) fn is_to_vanish(&self, listener: ListenerId) -> bool {
+        self.firings.values().filter(|firing| firing.device.is_none()).any(|firing| {
+            self.plan.rule(firing.rule).is_some_and(|rule| match &rule.fault {
+                Fault::Blackhole(blackhole) => {
+                    blackhole.connects == Connects::Vanish
+                        && rule.chance == Chance::ALWAYS
+                        && rule.who.is_everyone_at(listener)
+                }
+                Fault::Rst(_) | Fault::Fin(_) | Fault::Stall(_) | Fault::Latency(_) => false,
+            })
+        })
+    }
+
+    pub(super) fn listener_done(&mut self, listener: ListenerId, outcome: Result<Option<Mechanism>, String>) {
+        match outcome {
+            Ok(Some(mechanism)) => self.emit(What::ListenerMuted { listener, mechanism }),
+            Ok(None) => self.emit(What::ListenerUnmuted { listener }),
+            Err(error) => {
+                if let Some(control) = self.listeners.get_mut(&listener) {
+                    control.refused = true;
+                }
+                self.emit(What::ListenerMuteRefused { listener, error });
+            }
+        }
+    }
+}
+
+fn mechanism(fate: LegFate) -> Mechanism {
+    match fate {
+        LegFate::Reset => Mechanism::Linger,
+        LegFate::Close => Mechanism::Shutdown,
+        LegFate::HalfOpen => Mechanism::Parked,
+    }
+}
+
+/// The first refusal among what the kernel said.
+fn refusal(granted: &Granted) -> Option<&String> {
+    Side::BOTH.into_iter().find_map(|side| granted.get(side).as_ref().and_then(|mute| mute.as_ref().err()))
+}
+
+/// How a holding fault was made, given what the kernel granted.
+fn how(fault: &Fault, packet: bool, granted: &Granted) -> (Fidelity, Ends<Option<Mechanism>>) {
+    let mut means = Ends::default();
+    match fault {
+        Fault::Blackhole(blackhole) => {
+            let mut fidelity = Fidelity::Stall;
+            for side in Side::BOTH.into_iter().filter(|side| blackhole.toward.hits(*side)) {
+                let muted = granted.get(side).as_ref().and_then(|mute| mute.as_ref().ok()).filter(|_| packet);
+                if muted.is_some() {
+                    fidelity = Fidelity::Packet;
+                }
+                *means.get_mut(side) = Some(muted.copied().unwrap_or(Mechanism::Gate));
+            }
+            (fidelity, means)
+        }
+        Fault::Stall(stall) => {
+            for direction in Direction::BOTH.into_iter().filter(|d| stall.direction.hits(*d)) {
+                *means.get_mut(direction.from()) = Some(Mechanism::Gate);
+            }
+            (Fidelity::Stall, means)
+        }
+        Fault::Latency(latency) => {
+            for direction in Direction::BOTH.into_iter().filter(|d| latency.direction.hits(*d)) {
+                *means.get_mut(direction.from()) = Some(Mechanism::Lane);
+            }
+            (Fidelity::Stream, means)
+        }
+        Fault::Rst(_) | Fault::Fin(_) => (Fidelity::Packet, means),
+    }
+}

@@ -1,0 +1,339 @@
+//! The machine itself: inputs in, events and orders out.
+
+use super::firing::{Firing, Window};
+use super::io::{Input, Output, PacketTicket};
+use super::pick;
+use super::through::Progress;
+use super::trigger::Triggers;
+use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Time, WindowId, time};
+use crate::event::{EndReason, Event, Packet, RunStarted, What};
+use crate::fault::Effects;
+use crate::mqtt::PacketKind;
+use crate::profile::{Plan, When};
+use crate::session::Sessions;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// Decides which fault holds on which link, and says what happened.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) plan: Arc<Plan>,
+    pub(super) seed: u64,
+    pub(super) now: Time,
+    pub(super) sessions: Sessions,
+    pub(super) links: BTreeMap<LinkId, Control>,
+    pub(super) listeners: BTreeMap<ListenerId, ListenerControl>,
+    pub(super) firings: BTreeMap<FiringId, Firing>,
+    pub(super) windows: BTreeMap<WindowId, Window>,
+    pub(super) by_device: BTreeMap<DeviceId, BTreeSet<WindowId>>,
+    pub(super) triggers: Triggers,
+    pub(super) timers: BTreeMap<(Time, u64), Timer>,
+    pub(super) progress: Progress,
+    pub(super) outputs: VecDeque<Output>,
+    pub(super) next_seq: u64,
+    pub(super) next_timer: u64,
+    pub(super) next_firing: u64,
+    pub(super) next_window: u64,
+}
+
+/// What is known and asked of one live link.
+#[derive(Debug)]
+pub(super) struct Control {
+    pub(super) desired: Effects,
+    pub(super) generation: u64,
+    /// The windows behind each generation that is not confirmed yet, oldest first.
+    pub(super) asked: VecDeque<(u64, BTreeSet<WindowId>)>,
+    pub(super) in_force: BTreeSet<WindowId>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct ListenerControl {
+    pub(super) asked: bool,
+    pub(super) refused: bool,
+}
+
+/// What is to happen at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Timer {
+    /// A rule that fires by the run's time.
+    Fire { rule: RuleId, nth: u32 },
+    /// A rule that fires on one device.
+    FireOn { rule: RuleId, device: DeviceId },
+    /// A window is to end.
+    EndWindow(WindowId),
+    /// A firing falls on nobody new from now on.
+    EndFiring(FiringId),
+    /// The plan's duration is over.
+    Duration,
+}
+
+impl Engine {
+    /// A machine for this plan. `with_command`: the run also waits for a command to end.
+    pub fn new(plan: Arc<Plan>, seed: u64, with_command: bool) -> Engine {
+        Engine {
+            triggers: Triggers::new(&plan),
+            progress: Progress::new(with_command),
+            plan,
+            seed,
+            now: Time::ZERO,
+            sessions: Sessions::default(),
+            links: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            firings: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            by_device: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            next_seq: 0,
+            next_timer: 0,
+            next_firing: 0,
+            next_window: 0,
+        }
+    }
+
+    /// Whether packets of this kind are to be told to [`Engine::packet`]. Constant over the run.
+    pub fn wants(&self, kind: PacketKind) -> bool {
+        self.triggers.wants(kind)
+    }
+
+    /// Takes in what net/ saw or did. `now` may lag behind an earlier call's: then that one's counts.
+    pub fn handle(&mut self, now: Time, input: Input) {
+        self.advance(now);
+        match input {
+            Input::Started(start) => self.start(start),
+            Input::ListenerOpened { listener, address, upstream } => {
+                self.listeners.insert(listener, ListenerControl::default());
+                self.emit(What::ListenerOpened { listener, address, upstream });
+            }
+            Input::ListenerDone { listener, outcome } => self.listener_done(listener, outcome),
+            Input::AcceptFailed { listener, error } => self.emit(What::AcceptFailed { listener, error }),
+            Input::LinkOpened { link, listener, peer } => {
+                self.links.insert(link, Control::new());
+                self.emit(What::LinkOpened { link, listener, peer: peer.to_string() });
+                self.settle_link(link);
+            }
+            Input::HubConnected { link, took } => {
+                self.emit(What::HubConnected { link, took_ns: time::nanos(took) });
+            }
+            Input::HubUnreachable { link, error } => self.emit(What::HubUnreachable { link, error }),
+            Input::Passed { link, ticket } => self.passed(link, ticket),
+            Input::FirstPublish { link, direction } => self.emit(What::FirstPublish { link, direction }),
+            Input::NotMqtt { link, direction, offset, reason } => {
+                self.not_mqtt(link, direction, offset, reason)
+            }
+            Input::KeepaliveExceeded { link, gap } => {
+                self.emit(What::KeepaliveExceeded { link, gap_ns: time::nanos(gap) });
+            }
+            Input::LegEnded { link, side, how, error, last } => {
+                self.emit(What::LegEnded { link, side, how, error, last });
+            }
+            Input::EndCarried { link, to, how } => self.emit(What::EndCarried { link, to, how }),
+            Input::Applied { link, generation, granted } => self.applied(link, generation, &granted),
+            Input::CutDone { link, window, done, last } => self.cut_done(link, window, done, last),
+            Input::Traffic(traffic) => self.emit(What::Traffic(traffic)),
+            Input::LinkClosed { link, undelivered } => {
+                self.emit(What::LinkClosed { link, undelivered });
+                self.forget_link(link);
+            }
+            Input::CommandEnded { code } => {
+                self.emit(What::CommandEnded { code });
+                self.command_ended();
+            }
+            Input::Ended(reason) => self.emit(What::RunEnded { reason }),
+        }
+    }
+
+    /// Takes in a packet that arrived whole. `held`: it will wait in brownout, as things stand.
+    pub fn packet(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        direction: Direction,
+        packet: Packet,
+        held: bool,
+    ) -> PacketTicket {
+        self.advance(now);
+        let unknown = self.sessions.link(link).is_some_and(|live| live.device.is_none());
+        let mut identified = false;
+        if let (Direction::Up, Packet::Connect { client_id, .. }, true) = (direction, &packet, unknown) {
+            let name = if client_id.is_empty() { self.address_name(link) } else { client_id.clone() };
+            self.identify(link, &name);
+            identified = true;
+        }
+        if let (Direction::Down, Packet::Connack { assigned_client_id: Some(name), .. }) =
+            (direction, &packet)
+        {
+            self.rename(link, name);
+        }
+        let accepted = matches!((direction, &packet), (Direction::Down, Packet::Connack { code: 0, .. }));
+        let kind = self.triggers.kind_of(&packet);
+        let seq = self.next_seq;
+        self.emit(What::Packet { link, direction, packet, held });
+        if identified {
+            self.join_firings(link);
+            self.settle_link(link);
+        }
+        if accepted {
+            self.changed();
+        }
+        let wanted = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
+        PacketTicket { seq, wanted, held }
+    }
+
+    /// Does what is due by `now`. Harmless at any time.
+    pub fn tick(&mut self, now: Time) {
+        self.advance(now);
+        while let Some((&key, _)) = self.timers.first_key_value() {
+            if key.0 > self.now {
+                break;
+            }
+            if let Some(timer) = self.timers.remove(&key) {
+                self.timer(timer);
+            }
+        }
+        self.look();
+    }
+
+    /// The next output; `None` until the next input.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Engine::tick`] is next due. May change with every input.
+    pub fn deadline(&self) -> Option<Time> {
+        let timer = self.timers.first_key_value().map(|((at, _), _)| *at);
+        timer.into_iter().chain(self.progress.look_at).min()
+    }
+
+    fn advance(&mut self, now: Time) {
+        self.now = self.now.max(now);
+    }
+
+    /// The time of the latest input.
+    pub(super) fn now(&self) -> Time {
+        self.now
+    }
+
+    pub(super) fn emit(&mut self, what: What) {
+        let event = Event { seq: self.next_seq, at: self.now, what };
+        self.next_seq += 1;
+        self.sessions.apply(&event);
+        self.outputs.push_back(Output::Event(Box::new(event)));
+    }
+
+    pub(super) fn finish(&mut self, reason: EndReason) {
+        self.outputs.push_back(Output::Finish(reason));
+    }
+
+    pub(super) fn set_timer(&mut self, at: Time, timer: Timer) {
+        self.timers.insert((at, self.next_timer), timer);
+        self.next_timer += 1;
+    }
+
+    fn start(&mut self, start: Box<RunStarted>) {
+        self.emit(What::RunStarted(start));
+        let plan = Arc::clone(&self.plan);
+        for (rule, of) in plan.rules() {
+            if let When::At { .. } = of.when {
+                self.schedule(rule, 1);
+            }
+        }
+        if let Some(duration) = plan.duration {
+            self.set_timer(Time::ZERO + duration, Timer::Duration);
+        }
+    }
+
+    fn timer(&mut self, timer: Timer) {
+        match timer {
+            Timer::Fire { rule, nth } => {
+                self.fire(rule, nth, None);
+                self.schedule(rule, nth + 1);
+            }
+            Timer::FireOn { rule, device } => {
+                let nth = self.triggers.fire(rule, device);
+                self.fire(rule, nth, Some(device));
+            }
+            Timer::EndWindow(window) => self.end_window(window),
+            Timer::EndFiring(firing) => {
+                self.firings.remove(&firing);
+                self.settle_unknown();
+                self.settle_listeners();
+            }
+            Timer::Duration => self.finish(EndReason::Duration),
+        }
+    }
+
+    /// Sets the timer for the `nth` firing of a rule that fires by the run's time, if there is one.
+    fn schedule(&mut self, rule: RuleId, nth: u32) {
+        let Some(When::At { first, repeat }) = self.plan.rule(rule).map(|of| of.when.clone()) else { return };
+        let at = match repeat {
+            _ if nth == 1 => first,
+            Some(repeat) if repeat.times.is_none_or(|times| nth <= times) => {
+                let even = first + repeat.every * (nth - 1);
+                let jitter = pick::jitter(self.seed, rule, nth);
+                let shift = repeat.jitter.mul_f64(jitter.abs());
+                if jitter < 0.0 { even.saturating_sub(shift) } else { even + shift }
+            }
+            Some(_) | None => return,
+        };
+        self.set_timer(Time::ZERO + at, Timer::Fire { rule, nth });
+    }
+
+    fn address_name(&self, link: LinkId) -> String {
+        self.sessions.link(link).map(|live| live.peer.clone()).unwrap_or_default()
+    }
+
+    fn identify(&mut self, link: LinkId, name: &str) {
+        let device = match self.sessions.by_name(name) {
+            Some(known) => known.id,
+            None => {
+                let device = self.sessions.next_device();
+                self.emit(What::DeviceNamed { device, name: name.to_owned() });
+                device
+            }
+        };
+        self.emit(What::LinkIdentified { link, device });
+    }
+
+    fn rename(&mut self, link: LinkId, name: &str) {
+        let Some(device) = self.sessions.device_of(link) else { return };
+        if self.sessions.by_name(name).is_none() {
+            let device = device.id;
+            self.emit(What::DeviceNamed { device, name: name.to_owned() });
+        }
+    }
+
+    fn not_mqtt(&mut self, link: LinkId, direction: Direction, offset: u64, reason: String) {
+        self.emit(What::NotMqtt { link, direction, offset, reason });
+        if self.sessions.link(link).is_some_and(|live| live.device.is_none()) {
+            self.identify(link, &self.address_name(link));
+            self.join_firings(link);
+            self.settle_link(link);
+        }
+    }
+
+    fn forget_link(&mut self, link: LinkId) {
+        let Some(control) = self.links.remove(&link) else { return };
+        let asked = control.asked.iter().flat_map(|(_, windows)| windows);
+        for window in asked.chain(&control.in_force).copied().collect::<BTreeSet<_>>() {
+            self.lift(window, link);
+        }
+        self.triggers.forget(link);
+        self.link_gone();
+    }
+}
+
+impl Control {
+    fn new() -> Control {
+        Control {
+            desired: Effects::default(),
+            generation: 0,
+            asked: VecDeque::new(),
+            in_force: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn awaits(&self, window: WindowId) -> bool {
+        self.asked.iter().any(|(_, windows)| windows.contains(&window))
+    }
+}

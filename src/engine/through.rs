@@ -1,0 +1,118 @@
+//! When a run is through: no rule has anything left to do on any device that is there, and the devices were watched
+//! for the plan's settling time after the last change.
+
+use super::machine::{Engine, Timer};
+use crate::base::{RuleId, Time};
+use crate::event::EndReason;
+use crate::profile::{Rule, When};
+use crate::session::Device;
+
+/// How far the run is.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// When to look next whether the run is through.
+    pub(super) look_at: Option<Time>,
+    /// The last time that a window closed or a device was accepted.
+    last_change: Time,
+    command: Command,
+    finished: bool,
+}
+
+#[derive(Debug, PartialEq)]
+enum Command {
+    Absent,
+    Running,
+    Ended,
+}
+
+impl Progress {
+    pub(super) fn new(with_command: bool) -> Progress {
+        let command = if with_command { Command::Running } else { Command::Absent };
+        Progress { look_at: None, last_change: Time::ZERO, command, finished: false }
+    }
+}
+
+impl Engine {
+    /// Something happened that starts the watch anew.
+    pub(super) fn changed(&mut self) {
+        self.progress.last_change = self.now();
+        self.progress.look_at = Some(self.settled_at());
+    }
+
+    /// A link is gone: there may be nobody left to wait for.
+    pub(super) fn link_gone(&mut self) {
+        self.progress.look_at = Some(self.settled_at().max(self.now()));
+        self.end_with_command();
+    }
+
+    pub(super) fn command_ended(&mut self) {
+        self.progress.command = Command::Ended;
+        self.progress.look_at = Some(self.settled_at().max(self.now()));
+        self.end_with_command();
+    }
+
+    /// Finishes the run if it is due to be looked at, and through.
+    pub(super) fn look(&mut self) {
+        if self.progress.look_at.is_none_or(|at| at > self.now()) {
+            return;
+        }
+        self.progress.look_at = None;
+        let watched = self.now() >= self.settled_at();
+        if watched && self.progress.command != Command::Running && self.is_exhausted() {
+            self.finish_once(EndReason::Complete);
+        }
+    }
+
+    /// Once the command has ended and no device is left, nothing more can happen.
+    fn end_with_command(&mut self) {
+        let deserted = self.sessions.links().next().is_none();
+        if self.progress.command == Command::Ended && deserted {
+            self.finish_once(EndReason::CommandEnded);
+        }
+    }
+
+    fn finish_once(&mut self, reason: EndReason) {
+        if !std::mem::replace(&mut self.progress.finished, true) {
+            self.finish(reason);
+        }
+    }
+
+    fn settled_at(&self) -> Time {
+        let default = self.plan.default_keep_alive;
+        let longest = self.sessions.devices().map(|device| device.keep_alive_or(default).0).max();
+        self.progress.last_change + self.plan.settle.resolve(longest.unwrap_or(default))
+    }
+
+    fn is_exhausted(&self) -> bool {
+        let firing_due = self.timers.values().any(|timer| match timer {
+            Timer::Fire { .. } | Timer::FireOn { .. } => true,
+            Timer::EndWindow(_) | Timer::EndFiring(_) | Timer::Duration => false,
+        });
+        let lasting = |window: &super::firing::Window| {
+            self.plan.rule(window.rule).is_some_and(|rule| rule.fault.hold().is_none())
+        };
+        !self.plan.rules.is_empty()
+            && !firing_due
+            && self.windows.values().all(lasting)
+            && self.seen_enough()
+            && self
+                .plan
+                .rules()
+                .all(|(id, rule)| self.sessions.devices().all(|device| self.is_done_with(id, rule, device)))
+    }
+
+    fn seen_enough(&self) -> bool {
+        let seen = self.sessions.devices().filter(|device| device.accepted > 0).count();
+        u32::try_from(seen).unwrap_or(u32::MAX) >= self.plan.devices
+    }
+
+    fn is_done_with(&self, id: RuleId, rule: &Rule, device: &Device) -> bool {
+        match rule.when {
+            When::At { .. } => true,
+            When::After { times, .. } => {
+                let may_fall = device.links.iter().any(|link| self.falls_on(id, rule, device.id, *link));
+                !may_fall || self.triggers.is_spent(id, device.id, times)
+            }
+        }
+    }
+}

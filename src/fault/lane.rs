@@ -1,0 +1,219 @@
+//! The delay lane of one direction of one link: bytes that wait for their release, and one end behind them.
+//!
+//! ```text
+//!            push(release, bytes, note)                                   finish(release, end)
+//!                      |                                                          |
+//!   bytes    [ b b b b b b b b b b b b b b b b ]                                  v
+//!   segments |   t=5   |  t=5 N |     t=9     |                              t=12  Fin | Reset
+//!            ^                                ^
+//!            ready(now=7) ends with t=5       releases never fall from left to right
+//! ```
+//!
+//! The lane only says what is due. Whoever owns the socket writes what [`Lane::ready`] shows, says with
+//! [`Lane::wrote`] how much the peer took, and comes again at [`Lane::deadline`].
+
+use super::effects::Ending;
+use crate::base::Time;
+use std::collections::VecDeque;
+
+/// What one lane holds before its reader stops, in bytes: 1 MiB. That is 8 s of a link of 1 Mbit/s, or 1 s of
+/// delay at 8 Mbit/s, well past what a device sends; and a hundred links that are all full take 200 MiB,
+/// which a small CI machine has.
+pub const LANE_LIMIT: usize = 1024 * 1024;
+
+/// Bytes in order, each with its release time, and at most one [`Ending`] behind them.
+///
+/// `N` is a note that a segment may carry; it is handed back when the segment's last byte has been written.
+#[derive(Debug)]
+pub struct Lane<N> {
+    /// What waits; `bytes[0]` is byte `gone` of the stream. Segments share this one ring.
+    bytes: VecDeque<u8>,
+    /// In order of both `end` and `release`; the last one's `end` is `gone + bytes.len()`.
+    segments: VecDeque<Segment<N>>,
+    /// Bytes written so far.
+    gone: u64,
+    /// The latest release given, which no later one may undercut.
+    latest: Time,
+    end: Option<(Time, Ending)>,
+    /// The end has been carried out.
+    ended: bool,
+    open: bool,
+    limit: usize,
+}
+
+#[derive(Debug)]
+struct Segment<N> {
+    /// The stream position behind its last byte.
+    end: u64,
+    release: Time,
+    note: Option<N>,
+}
+
+impl<N> Default for Lane<N> {
+    fn default() -> Lane<N> {
+        Lane::new()
+    }
+}
+
+impl<N> Lane<N> {
+    /// An empty lane of [`LANE_LIMIT`], its gate open. Takes no heap memory.
+    pub fn new() -> Lane<N> {
+        Lane::with_limit(LANE_LIMIT)
+    }
+
+    /// An empty lane that has room for `limit` bytes, the book-keeping of its segments included.
+    pub fn with_limit(limit: usize) -> Lane<N> {
+        Lane {
+            bytes: VecDeque::new(),
+            segments: VecDeque::new(),
+            gone: 0,
+            latest: Time::ZERO,
+            end: None,
+            ended: false,
+            open: true,
+            limit,
+        }
+    }
+
+    /// Queues bytes, not to be written before `release`, nor before anything pushed earlier.
+    ///
+    /// Returns whether the lane took them: once [`Lane::finish`] has been called, nothing may follow, and
+    /// they are refused. The lane takes them even where there is no [`room`](Lane::room): the limit binds
+    /// whoever reads, not a packet that a rule injects. A note needs at least one byte to ride on.
+    pub fn push(&mut self, release: Time, bytes: &[u8], note: Option<N>) -> bool {
+        debug_assert!(note.is_none() || !bytes.is_empty(), "a note needs a byte to ride on");
+        if self.end.is_some() || bytes.is_empty() {
+            return self.end.is_none();
+        }
+        self.latest = self.latest.max(release);
+        self.bytes.extend(bytes);
+        let end = self.gone + widen(self.bytes.len());
+        match self.segments.back_mut() {
+            // The note of the longer segment is then due with its last byte, so only one without may grow.
+            Some(last) if last.release == self.latest && last.note.is_none() => {
+                last.end = end;
+                last.note = note;
+            }
+            _ => self.segments.push_back(Segment { end, release: self.latest, note }),
+        }
+        true
+    }
+
+    /// Sets the end, not to come before `release` nor before the last byte is written.
+    ///
+    /// The first end stands, except that a reset takes the place of a FIN: of one that waits, together with
+    /// the bytes before it (see [`Lane::clear`] for a reset that overtakes them), and of one that is out.
+    pub fn finish(&mut self, release: Time, end: Ending) {
+        let replaces = match self.end {
+            None => true,
+            Some((_, Ending::Fin)) => end == Ending::Reset,
+            Some((_, Ending::Reset)) => false,
+        };
+        if replaces {
+            self.latest = self.latest.max(release);
+            self.end = Some((self.latest, end));
+            self.ended = false;
+        }
+    }
+
+    /// Closes the gate, and nothing is due however long it waits; or opens it, and all that is due is due.
+    pub fn gate(&mut self, open: bool) {
+        self.open = open;
+    }
+
+    /// Throws away what waits, notes and all; the end and the gate stay. Returns the number of bytes lost.
+    /// With nothing left to overtake, what comes next may be released earlier than what was thrown away.
+    pub fn clear(&mut self) -> usize {
+        let lost = self.bytes.len();
+        self.gone += widen(lost);
+        self.bytes = VecDeque::new();
+        self.segments = VecDeque::new();
+        self.latest = Time::ZERO;
+        lost
+    }
+
+    /// The bytes to write now: due, in order, in one piece. More may be due behind them, so ask again after
+    /// [`Lane::wrote`]; empty when nothing is due. Takes O(log segments).
+    pub fn ready(&self, now: Time) -> &[u8] {
+        let (front, _) = self.bytes.as_slices();
+        &front[..self.due(now).min(front.len())]
+    }
+
+    /// Takes off the `written` bytes at the front, of those that [`Lane::ready`] showed at `now`, and hands
+    /// back each note whose last byte is among them, with the release time that it had.
+    pub fn wrote(&mut self, now: Time, written: usize, mut note: impl FnMut(N, Time)) {
+        debug_assert!(written <= self.due(now), "wrote {written} bytes of {} due", self.due(now));
+        let written = written.min(self.bytes.len());
+        self.bytes.drain(..written);
+        self.gone += widen(written);
+        while self.segments.front().is_some_and(|segment| segment.end <= self.gone) {
+            if let Some(Segment { release, note: Some(carried), .. }) = self.segments.pop_front() {
+                note(carried, release);
+            }
+        }
+        if self.bytes.is_empty() {
+            self.clear();
+        }
+    }
+
+    /// When to come again: the next release, which may have passed (then write at once). `None` when nothing
+    /// waits or the gate is closed. Changes by every other call.
+    pub fn deadline(&self) -> Option<Time> {
+        let end = self.end.filter(|_| !self.ended).map(|(at, _)| at);
+        let next = self.segments.front().map(|segment| segment.release).or(end);
+        next.filter(|_| self.open)
+    }
+
+    /// The end, once its time has come and all bytes before it are written; until [`Lane::ended`] is called.
+    pub fn end_due(&self, now: Time) -> Option<Ending> {
+        let (at, end) = self.end.filter(|_| !self.ended)?;
+        (self.open && self.bytes.is_empty() && at <= now).then_some(end)
+    }
+
+    /// Says that the end has been carried out: nothing is due from here on.
+    pub fn ended(&mut self) {
+        self.ended = true;
+    }
+
+    /// Bytes that wait.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether no byte waits; an end may.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether an end has been set, due or not: nothing more may be pushed.
+    pub fn is_finished(&self) -> bool {
+        self.end.is_some()
+    }
+
+    /// How many bytes may still be read for this lane. At 0, stop reading: the sender's own TCP then waits.
+    ///
+    /// Each segment counts with what its book-keeping takes, so that a flood of tiny packets is bounded too.
+    pub fn room(&self) -> usize {
+        let books = self.segments.len() * size_of::<Segment<N>>();
+        self.limit.saturating_sub(self.bytes.len() + books)
+    }
+
+    /// How many of the waiting bytes are due.
+    fn due(&self, now: Time) -> usize {
+        if !self.open {
+            return 0;
+        }
+        let segments_due = self.segments.partition_point(|segment| segment.release <= now);
+        let last = segments_due.checked_sub(1).and_then(|index| self.segments.get(index));
+        let due = last.map_or(0, |segment| segment.end - self.gone);
+        usize::try_from(due).unwrap_or(usize::MAX)
+    }
+}
+
+/// A length as a stream position.
+fn widen(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

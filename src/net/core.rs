@@ -1,0 +1,307 @@
+//! The engine behind its one lock.
+//!
+//! Everything that happens is told to the engine here, and stamped under the lock, so that events are in order of
+//! time. Orders go to the mailbox of their link under the same lock, so that they arrive in order too. The lock is
+//! held for the engine's work alone, never across an await.
+
+use super::alarm::Alarm;
+use super::sys::mute;
+use super::{Clock, EventQueue};
+use crate::base::{Direction, LinkId, ListenerId, Time};
+use crate::engine::{Engine, Input, Order, Output, PacketTicket};
+use crate::event::{EndReason, Packet};
+use crate::fault::Mechanism;
+use crate::mqtt::PacketKind;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use tokio::sync::{Notify, watch};
+
+/// The engine, and the way of its outputs.
+#[derive(Debug)]
+pub struct Core {
+    clock: Clock,
+    inner: Mutex<Inner>,
+    /// The kinds of packets that the engine wants, as [`PacketKind::bit`]s.
+    wanted: u16,
+    /// The engine's deadline came nearer.
+    sooner: Notify,
+    finish: watch::Sender<Option<EndReason>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    engine: Engine,
+    events: EventQueue,
+    links: BTreeMap<LinkId, Arc<Mailbox>>,
+    listeners: BTreeMap<ListenerId, MutedListener>,
+    next_link: u64,
+    armed: Option<Time>,
+}
+
+/// A second descriptor of a listening socket, to mute it with.
+#[derive(Debug)]
+struct MutedListener {
+    socket: OwnedFd,
+    mechanism: Option<mute::Mechanism>,
+    ever: Arc<AtomicBool>,
+}
+
+/// Orders on their way to a link's task.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    full: AtomicBool,
+    inner: Mutex<Letters>,
+}
+
+#[derive(Debug, Default)]
+struct Letters {
+    letters: Vec<Letter>,
+    waker: Option<Waker>,
+}
+
+/// One message to a link's task.
+#[derive(Debug, PartialEq)]
+pub enum Letter {
+    /// Something to do.
+    Order(Order),
+    /// The run is over: say what was counted, and go.
+    Stop,
+}
+
+impl Core {
+    /// A core for this engine.
+    pub fn new(engine: Engine, clock: Clock, events: EventQueue) -> Core {
+        let wanted = PacketKind::ALL.into_iter().filter(|kind| engine.wants(*kind)).map(PacketKind::bit);
+        Core {
+            clock,
+            wanted: wanted.fold(0, |all, bit| all | bit),
+            inner: Mutex::new(Inner {
+                engine,
+                events,
+                links: BTreeMap::new(),
+                listeners: BTreeMap::new(),
+                next_link: 0,
+                armed: None,
+            }),
+            sooner: Notify::new(),
+            finish: watch::Sender::new(None),
+        }
+    }
+
+    /// The run's clock.
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Whether packets of this kind are to be told.
+    pub fn wants(&self, kind: PacketKind) -> bool {
+        self.wanted & kind.bit() != 0
+    }
+
+    /// Tells the engine something; its outputs are on their way when this returns.
+    pub fn tell(&self, input: Input) {
+        let mut inner = self.lock();
+        inner.engine.handle(self.clock.now(), input);
+        self.deliver(&mut inner);
+    }
+
+    /// Tells the engine of a packet.
+    pub fn packet(&self, link: LinkId, direction: Direction, packet: Packet, held: bool) -> PacketTicket {
+        let mut inner = self.lock();
+        let ticket = inner.engine.packet(self.clock.now(), link, direction, packet, held);
+        self.deliver(&mut inner);
+        ticket
+    }
+
+    /// Opens a link for an accepted connection: its number, and where its orders arrive.
+    pub fn open_link(&self, listener: ListenerId, peer: SocketAddr) -> (LinkId, Arc<Mailbox>) {
+        let mut inner = self.lock();
+        let link = LinkId(inner.next_link);
+        inner.next_link += 1;
+        let mailbox = Arc::new(Mailbox::default());
+        inner.links.insert(link, Arc::clone(&mailbox));
+        inner.engine.handle(self.clock.now(), Input::LinkOpened { link, listener, peer });
+        self.deliver(&mut inner);
+        (link, mailbox)
+    }
+
+    /// The link's last words: what it leaves undelivered.
+    pub fn close_link(&self, link: LinkId, input: Input) {
+        let mut inner = self.lock();
+        inner.links.remove(&link);
+        inner.engine.handle(self.clock.now(), input);
+        self.deliver(&mut inner);
+    }
+
+    /// Makes a listener known, with a descriptor to mute it by. `ever` is set when it first is.
+    pub fn open_listener(
+        &self,
+        listener: ListenerId,
+        socket: OwnedFd,
+        ever: Arc<AtomicBool>,
+        address: String,
+        upstream: String,
+    ) {
+        let mut inner = self.lock();
+        inner.listeners.insert(listener, MutedListener { socket, mechanism: None, ever });
+        inner.engine.handle(self.clock.now(), Input::ListenerOpened { listener, address, upstream });
+        self.deliver(&mut inner);
+    }
+
+    /// Ends the run for this reason, unless it has ended.
+    pub fn finish(&self, reason: EndReason) {
+        self.finish.send_if_modified(|finish| {
+            let first = finish.is_none();
+            *finish = finish.or(Some(reason));
+            first
+        });
+    }
+
+    /// Waits until the run is to end.
+    pub async fn finished(&self) -> EndReason {
+        let mut finish = self.finish.subscribe();
+        loop {
+            if let Some(reason) = *finish.borrow_and_update() {
+                return reason;
+            }
+            if finish.changed().await.is_err() {
+                // The sender lives in self: this cannot be, and waiting on would hide it.
+                return EndReason::Interrupted;
+            }
+        }
+    }
+
+    /// Tells every link to go, and the listeners to stop being mute.
+    pub fn stop(&self) {
+        let inner = self.lock();
+        for mailbox in inner.links.values() {
+            mailbox.post(Letter::Stop);
+        }
+    }
+
+    /// How many links there are.
+    pub fn links(&self) -> usize {
+        self.lock().links.len()
+    }
+
+    /// Lets the engine do what falls due. Runs as long as the run.
+    pub async fn keep_time(&self, alarm: &Alarm) {
+        let mut slot = alarm.slot();
+        loop {
+            let sooner = self.sooner.notified();
+            let deadline = self.tick();
+            let due = poll_fn(|cx| match deadline {
+                Some(at) => slot.poll_until(cx, at),
+                None => std::task::Poll::Pending,
+            });
+            tokio::select! {
+                () = due => {}
+                () = sooner => {}
+            }
+        }
+    }
+
+    fn tick(&self) -> Option<Time> {
+        let mut inner = self.lock();
+        inner.engine.tick(self.clock.now());
+        self.deliver(&mut inner);
+        inner.armed = inner.engine.deadline();
+        inner.armed
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn deliver(&self, inner: &mut Inner) {
+        while let Some(output) = inner.engine.poll() {
+            match output {
+                Output::Event(event) => {
+                    tracing::debug!(target: "brownout::event", "{event:?}");
+                    inner.events.push(*event);
+                }
+                Output::Link(link, order) => {
+                    if let Some(mailbox) = inner.links.get(&link) {
+                        mailbox.post(Letter::Order(order));
+                    }
+                }
+                Output::MuteListener(listener, mute) => {
+                    let outcome = inner.listeners.get_mut(&listener).map(|known| known.set(mute));
+                    if let Some(outcome) = outcome {
+                        let now = self.clock.now();
+                        inner.engine.handle(now, Input::ListenerDone { listener, outcome });
+                    }
+                }
+                Output::Finish(reason) => self.finish(reason),
+            }
+        }
+        let deadline = inner.engine.deadline();
+        if deadline.is_some_and(|at| inner.armed.is_none_or(|armed| at < armed)) {
+            inner.armed = deadline;
+            self.sooner.notify_one();
+        }
+    }
+}
+
+impl MutedListener {
+    fn set(&mut self, wanted: bool) -> Result<Option<Mechanism>, String> {
+        match (wanted, self.mechanism) {
+            (true, None) => {
+                self.ever.store(true, Ordering::Release);
+                let mechanism = mute::mute(&self.socket, mute::Mechanism::Filter, None)
+                    .map_err(|error| format!("connects cannot be made to vanish: {error}"))?;
+                self.mechanism = Some(mechanism);
+            }
+            (false, Some(mechanism)) => {
+                mute::unmute(&self.socket, mechanism)
+                    .map_err(|error| format!("the listener stays mute: {error}"))?;
+                self.mechanism = None;
+            }
+            (true, Some(_)) | (false, None) => {}
+        }
+        Ok(self.mechanism.map(Mechanism::from))
+    }
+}
+
+impl From<mute::Mechanism> for Mechanism {
+    fn from(mechanism: mute::Mechanism) -> Mechanism {
+        match mechanism {
+            mute::Mechanism::Filter => Mechanism::Filter,
+            mute::Mechanism::MinTtl => Mechanism::MinTtl,
+        }
+    }
+}
+
+impl Mailbox {
+    /// Sets whom to wake when a letter comes.
+    pub fn register(&self, waker: &Waker) {
+        let mut letters = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if !letters.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            letters.waker = Some(waker.clone());
+        }
+    }
+
+    /// The letters that came. Costs one atomic load where there are none.
+    pub fn take(&self) -> Vec<Letter> {
+        if !self.full.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut letters = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        self.full.store(false, Ordering::Release);
+        std::mem::take(&mut letters.letters)
+    }
+
+    fn post(&self, letter: Letter) {
+        let mut letters = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        letters.letters.push(letter);
+        self.full.store(true, Ordering::Release);
+        if let Some(waker) = &letters.waker {
+            waker.wake_by_ref();
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The proxy: listeners, and the run from its start to its end.
+
+use super::alarm::Alarm;
+use super::core::Core;
+use super::leg::Leg;
+use super::link::Link;
+use super::sys::limit::is_out_of_files;
+use super::sys::mute;
+use super::{Clock, EventQueue};
+use crate::base::ListenerId;
+use crate::engine::{Engine, Input};
+use crate::event::{EndReason, RunStarted};
+use crate::profile::{ListenerPlan, Plan};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::task::JoinHandle;
+
+/// How many connects may wait to be accepted: as many as Linux allows by default (net.core.somaxconn).
+const BACKLOG: i32 = 4096;
+
+/// How long accepting rests when the system has no descriptor or memory for it; links that end meanwhile free some.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// How often at most the same listener's failure to accept is told.
+const ACCEPT_TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the hub may take to answer when it is looked for at the start.
+const PROBE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long links may take to say their last words when the run ends.
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+
+/// A running proxy.
+#[derive(Debug)]
+pub struct Proxy {
+    core: Arc<Core>,
+    addresses: Vec<SocketAddr>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// What a run is made of.
+#[derive(Debug)]
+pub struct Config {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Where to listen and where that leads; at least one.
+    pub listeners: Vec<ListenerPlan>,
+    /// Whether the run also waits for a command to end.
+    pub with_command: bool,
+    /// The first event; its seed is the run's.
+    pub start: RunStarted,
+}
+
+/// Why a proxy could not start. Each names what the environment refused, and the way out.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The listener's address is none, or not of this machine.
+    #[error("cannot listen on {address}: {source}; {hint}")]
+    Listen {
+        /// As given.
+        address: String,
+        /// What to do.
+        hint: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The hub does not answer.
+    #[error(
+        "the hub at {upstream} cannot be reached: {source}; start it first, or correct the upstream address \
+         (`--upstream HOST:PORT`)"
+    )]
+    Hub {
+        /// As given.
+        upstream: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The system gives no timer.
+    #[error("cannot make a timer: {0}; raise the limit of open files (`ulimit -n`)")]
+    Timer(io::Error),
+}
+
+impl Proxy {
+    /// Looks for each hub, binds each listener, and starts to accept. Must be called in a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`]: nothing is running then.
+    pub async fn start(config: Config, clock: Clock, events: EventQueue) -> Result<Proxy, StartError> {
+        for listener in &config.listeners {
+            probe(&listener.upstream).await?;
+        }
+        let alarm = Alarm::start(clock).map_err(StartError::Timer)?;
+        let mut bound = Vec::new();
+        for listener in &config.listeners {
+            bound.push((listener.clone(), bind(&listener.listen).await?));
+        }
+        let engine = Engine::new(Arc::clone(&config.plan), config.start.seed, config.with_command);
+        let core = Arc::new(Core::new(engine, clock, events));
+        core.tell(Input::Started(Box::new(config.start)));
+        let mut proxy = Proxy { core, addresses: Vec::new(), tasks: Vec::new() };
+        for (id, (plan, socket)) in (0..).map(ListenerId).zip(bound) {
+            proxy.open(id, &plan, socket, &alarm).map_err(|source| listen_error(&plan.listen, source))?;
+        }
+        let core = Arc::clone(&proxy.core);
+        proxy.tasks.push(tokio::spawn(async move { core.keep_time(&alarm).await }));
+        Ok(proxy)
+    }
+
+    /// The addresses of the listeners, in order.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Waits until the run is to end: its plan is through, or [`Proxy::finish`] was called.
+    pub async fn finished(&self) -> EndReason {
+        self.core.finished().await
+    }
+
+    /// Ends the run for this reason, unless it has ended.
+    pub fn finish(&self, reason: EndReason) {
+        self.core.finish(reason);
+    }
+
+    /// The command beside the run has ended.
+    pub fn command_ended(&self, code: Option<i32>) {
+        self.core.tell(Input::CommandEnded { code });
+    }
+
+    /// Closes listeners and links, and writes the last event.
+    pub async fn stop(self, reason: EndReason) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.core.stop();
+        let emptied = async {
+            while self.core.links() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                // A link accepted just before its listener ended may have missed the word.
+                self.core.stop();
+            }
+        };
+        if tokio::time::timeout(STOP_LIMIT, emptied).await.is_err() {
+            tracing::warn!("{} links did not end in {} s", self.core.links(), STOP_LIMIT.as_secs());
+        }
+        self.core.tell(Input::Ended(reason));
+    }
+
+    fn open(
+        &mut self,
+        id: ListenerId,
+        plan: &ListenerPlan,
+        socket: StdListener,
+        alarm: &Alarm,
+    ) -> io::Result<()> {
+        let address = socket.local_addr()?;
+        let ever_muted = Arc::new(AtomicBool::new(false));
+        let second = socket.as_fd().try_clone_to_owned()?;
+        let listener = TcpListener::from_std(socket)?;
+        self.addresses.push(address);
+        let upstream = plan.upstream.clone();
+        self.core.open_listener(id, second, Arc::clone(&ever_muted), address.to_string(), upstream);
+        let door = Door {
+            id,
+            core: Arc::clone(&self.core),
+            alarm: alarm.clone(),
+            upstream: plan.upstream.as_str().into(),
+            ever_muted,
+        };
+        self.tasks.push(tokio::spawn(door.accept(listener)));
+        Ok(())
+    }
+}
+
+/// What a listener gives each link on its way.
+struct Door {
+    id: ListenerId,
+    core: Arc<Core>,
+    alarm: Alarm,
+    upstream: Arc<str>,
+    ever_muted: Arc<AtomicBool>,
+}
+
+impl Door {
+    /// Accepts for ever: no error ends a listener.
+    async fn accept(self, listener: TcpListener) {
+        let mut told = None;
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => self.welcome(stream, peer),
+                Err(error) => {
+                    let now = self.core.clock().now();
+                    if told.is_none_or(|told| now.since(told) >= ACCEPT_TELL_EVERY) {
+                        told = Some(now);
+                        let error = accept_error(&error);
+                        self.core.tell(Input::AcceptFailed { listener: self.id, error });
+                    }
+                    tokio::time::sleep(ACCEPT_REST).await;
+                }
+            }
+        }
+    }
+
+    fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
+        if self.ever_muted.load(Ordering::Acquire) {
+            // A handshake that was under way when the listener was muted hands the mute on.
+            let _ = mute::unmute(&stream, mute::Mechanism::MinTtl);
+        }
+        let _ = stream.set_nodelay(true);
+        let ttl = mute::syn_ttl(&stream);
+        let (id, mailbox) = self.core.open_link(self.id, peer);
+        let device = Leg::connected(stream, ttl);
+        let mut link = Link::new(
+            id,
+            Arc::clone(&self.core),
+            mailbox,
+            device,
+            Arc::clone(&self.upstream),
+            self.alarm.slot(),
+        );
+        tokio::spawn(poll_fn(move |cx| link.poll(cx)));
+    }
+}
+
+/// Looks whether a hub answers: one connection, closed at once.
+async fn probe(upstream: &str) -> Result<(), StartError> {
+    let connect = tokio::time::timeout(PROBE_LIMIT, TcpStream::connect(upstream)).await;
+    let slow =
+        || io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {} s", PROBE_LIMIT.as_secs()));
+    connect
+        .unwrap_or_else(|_| Err(slow()))
+        .map(drop)
+        .map_err(|source| StartError::Hub { upstream: upstream.to_owned(), source })
+}
+
+async fn bind(address: &str) -> Result<StdListener, StartError> {
+    let error = |source| listen_error(address, source);
+    let resolved = lookup_host(address).await.map_err(error)?.next();
+    let resolved = resolved.ok_or_else(|| error(io::Error::other("the name has no address")))?;
+    listen(resolved).map_err(error)
+}
+
+fn listen(address: SocketAddr) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    // Without it a peer's TTL stays unknown, which only matters to mutes: not worth failing for.
+    let _ = mute::save_syns(&socket);
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn listen_error(address: &str, source: io::Error) -> StartError {
+    let hint = match source.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program has the port: stop it, or take another (port 0 takes a free one)"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need CAP_NET_BIND_SERVICE: take a higher one, or grant it"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "no interface of this machine has the address: 0.0.0.0 listens on all"
+        }
+        _ => "give ADDRESS:PORT, such as 127.0.0.1:1884",
+    };
+    StartError::Listen { address: address.to_owned(), hint, source }
+}
+
+fn accept_error(error: &io::Error) -> String {
+    if is_out_of_files(error) {
+        format!("{error}; raise the limit of open files (`ulimit -n`): each link takes two")
+    } else {
+        error.to_string()
+    }
+}

@@ -1,0 +1,110 @@
+//! One direction of a link: where its frames are, and what waits to be passed on.
+
+use crate::base::{Direction, Time};
+use crate::engine::PacketTicket;
+use crate::fault::{Lane, RuleDelay};
+use crate::mqtt::framer::Framer;
+use crate::session::meter::Publish;
+use std::time::Duration;
+
+/// One direction of a link.
+#[derive(Debug)]
+pub struct Pump {
+    /// Finds the packets.
+    pub framer: Framer,
+    /// What waits.
+    pub lane: Lane<Note>,
+    /// The delays in force; they add.
+    pub delays: Vec<RuleDelay>,
+    /// Whether a fault lets nothing pass.
+    pub closed: bool,
+    /// The how-manieth frame is under way; for bytes that are not MQTT, the how-manieth read.
+    pub frame: u64,
+    /// A PUBLISH whose payload is still coming.
+    pub publish: Option<Publish>,
+    /// Bytes that came and will never be passed on.
+    pub lost: u64,
+    direction: Direction,
+}
+
+/// What is to be said when the last byte of a packet has been passed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// The engine's ticket, if it wants to know.
+    pub ticket: Option<PacketTicket>,
+    /// The identifier whose PUBLISH this packet acknowledges for good.
+    pub acknowledges: Option<u16>,
+}
+
+/// The end of a packet within the bytes of one read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// Just past its last byte.
+    pub end: usize,
+    /// Which frame of the direction it is.
+    pub frame: u64,
+    /// What to say.
+    pub note: Note,
+}
+
+impl Pump {
+    /// A pump for this direction, with nothing in it.
+    pub fn new(direction: Direction) -> Pump {
+        Pump {
+            framer: Framer::new(direction),
+            lane: Lane::new(),
+            delays: Vec::new(),
+            closed: false,
+            frame: 0,
+            publish: None,
+            lost: 0,
+            direction,
+        }
+    }
+
+    /// Whether bytes that come now would wait.
+    pub fn holds(&self) -> bool {
+        self.closed || !self.delays.is_empty() || !self.lane.is_empty()
+    }
+
+    /// Whether to read on. Without a fault, what the peer did not take yet is passed on first; with one, the lane
+    /// fills to its limit.
+    pub fn wants_more(&self) -> bool {
+        !self.lane.is_finished()
+            && if self.closed || !self.delays.is_empty() {
+                self.lane.room() > 0
+            } else {
+                self.lane.is_empty()
+            }
+    }
+
+    /// How long bytes of this frame are delayed.
+    pub fn delay(&self, frame: u64) -> Duration {
+        self.delays.iter().map(|rule| rule.of(self.direction, frame)).sum()
+    }
+
+    /// Puts bytes that came at `now` into the lane, each packet with its own delay. `from`: how many of them have
+    /// been passed on already.
+    pub fn hold(&mut self, now: Time, bytes: &[u8], from: usize, marks: &[Mark]) {
+        let mut start = from;
+        for mark in marks.iter().filter(|mark| mark.end > from) {
+            let release = now + self.delay(mark.frame);
+            self.lane.push(release, &bytes[start..mark.end], Some(mark.note));
+            start = mark.end;
+        }
+        if start < bytes.len() {
+            self.lane.push(now + self.delay(self.frame), &bytes[start..], None);
+        }
+    }
+
+    /// Throws away what waits.
+    pub fn discard(&mut self) {
+        self.lose(self.lane.len());
+        self.lane.clear();
+    }
+
+    /// Bytes will never be passed on.
+    pub fn lose(&mut self, bytes: usize) {
+        self.lost += u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
+}

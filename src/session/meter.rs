@@ -1,0 +1,266 @@
+//! The meter of one link: counts and timings that would be too many as events of their own.
+//!
+//! net/ holds one for each link, tells it of every packet, and passes on what it [flushes](Meter::flush).
+
+use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
+use crate::event::{Count, LastPackets, Samples, Traffic};
+use crate::mqtt::{PacketKind, QoS};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A gap counts as longer than the keep-alive from a tenth over it, at least 100 ms: timers and networks are no
+/// more exact than that, and hubs allow a half.
+const TOLERANCE_SHARE: u32 = 10;
+const TOLERANCE_LEAST: Duration = Duration::from_millis(100);
+
+/// How long counts are gathered before they are due as an event.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+
+/// Counts and timings of one link.
+#[derive(Debug)]
+pub struct Meter {
+    link: LinkId,
+    counts: Ways<Count>,
+    last: Ends<LastPackets>,
+    first_publish: Ways<bool>,
+    keep_alive: Option<Duration>,
+    /// QoS 1 and 2 publishes of the device that wait for PUBACK or PUBCOMP, by packet identifier.
+    in_flight: BTreeMap<u16, Time>,
+    publish_rtt: Samples,
+    control_gap: Samples,
+    /// Whether a fault may be hiding packets of the device, or have hidden some since the last one.
+    disturbed: Disturbed,
+    flushed: Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Disturbed {
+    Sound,
+    Now,
+    SinceLastPacket,
+}
+
+/// What a packet meant beyond its count.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Remark {
+    /// It is the first PUBLISH of the link in its direction.
+    FirstPublish,
+    /// It came later than the device's keep-alive allows [MQTT-3.1.2-23].
+    KeepaliveExceeded(Duration),
+}
+
+/// A PUBLISH, as far as the meter asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Publish {
+    /// Its quality of service.
+    pub qos: QoS,
+    /// Its packet identifier; `None` at QoS 0.
+    pub id: Option<u16>,
+}
+
+impl Meter {
+    /// A meter for a link that was just accepted.
+    pub fn new(link: LinkId, now: Time) -> Meter {
+        Meter {
+            link,
+            counts: Ways::default(),
+            last: Ends::default(),
+            first_publish: Ways::default(),
+            keep_alive: None,
+            in_flight: BTreeMap::new(),
+            publish_rtt: Samples::default(),
+            control_gap: Samples::default(),
+            disturbed: Disturbed::Sound,
+            flushed: now,
+        }
+    }
+
+    /// The keep-alive in force from now on; zero for none.
+    pub fn set_keep_alive(&mut self, keep_alive: Duration) {
+        self.keep_alive = (!keep_alive.is_zero()).then_some(keep_alive);
+    }
+
+    /// Bytes arrived.
+    pub fn bytes(&mut self, direction: Direction, bytes: usize) {
+        self.counts.get_mut(direction).bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+    }
+
+    /// A packet arrived whole.
+    pub fn arrived(&mut self, now: Time, direction: Direction, publish: Option<Publish>) -> Option<Remark> {
+        self.counts.get_mut(direction).packets += 1;
+        let before = self.last.get_mut(direction.from()).from.replace(now);
+        let late = match direction {
+            Direction::Up => before.and_then(|before| self.gap(now.since(before))),
+            Direction::Down => None,
+        };
+        let first = publish.is_some_and(|publish| self.publish(now, direction, publish));
+        late.map(Remark::KeepaliveExceeded).or(first.then_some(Remark::FirstPublish))
+    }
+
+    /// A packet was passed on whole. `acknowledges`: the identifier that a PUBACK or PUBCOMP (or a PUBREC that
+    /// refuses) ends the flight of.
+    pub fn passed(&mut self, now: Time, direction: Direction, acknowledges: Option<u16>) {
+        self.last.get_mut(direction.to()).to = Some(now);
+        if direction == Direction::Down
+            && let Some(sent) = acknowledges.and_then(|id| self.in_flight.remove(&id))
+        {
+            self.publish_rtt.add(now.since(sent));
+        }
+    }
+
+    /// Whether an acknowledgement of this kind ends the flight of a PUBLISH.
+    pub fn ends_flight(kind: PacketKind, reason: u8) -> bool {
+        match kind {
+            PacketKind::Puback | PacketKind::Pubcomp => true,
+            // A PUBREC that refuses is the last word on its PUBLISH (MQTT 5, section 4.3.3).
+            PacketKind::Pubrec => reason >= 0x80,
+            PacketKind::Connect
+            | PacketKind::Connack
+            | PacketKind::Publish
+            | PacketKind::Pubrel
+            | PacketKind::Subscribe
+            | PacketKind::Suback
+            | PacketKind::Unsubscribe
+            | PacketKind::Unsuback
+            | PacketKind::Pingreq
+            | PacketKind::Pingresp
+            | PacketKind::Disconnect
+            | PacketKind::Auth => false,
+        }
+    }
+
+    /// A fault that may keep packets of the device from arriving begins, or holds no more.
+    pub fn disturb(&mut self, hiding: bool) {
+        self.disturbed = match (hiding, self.disturbed) {
+            (true, _) => Disturbed::Now,
+            (false, Disturbed::Now) => Disturbed::SinceLastPacket,
+            (false, other) => other,
+        };
+    }
+
+    /// The device's leg ended: its last silence counts as a gap if it was already too long.
+    pub fn device_ended(&mut self, now: Time) -> Option<Duration> {
+        let last = self.last.device.from?;
+        let gap = now.since(last);
+        (self.disturbed == Disturbed::Sound && self.exceeds(gap)).then_some(gap)
+    }
+
+    /// The last packets from and to an end.
+    pub fn last(&self, side: Side) -> LastPackets {
+        *self.last.get(side)
+    }
+
+    /// Whether counts have been gathered for long enough.
+    pub fn is_due(&self, now: Time) -> bool {
+        now.since(self.flushed) >= FLUSH_EVERY
+    }
+
+    /// Hands out what was gathered; `None` if nothing was.
+    pub fn flush(&mut self, now: Time) -> Option<Traffic> {
+        self.flushed = now;
+        let counts = std::mem::take(&mut self.counts);
+        if counts == Ways::default() && self.publish_rtt.is_empty() {
+            return None;
+        }
+        Some(Traffic {
+            link: self.link,
+            up: counts.up,
+            down: counts.down,
+            last: self.last,
+            publish_rtt: std::mem::take(&mut self.publish_rtt),
+            control_gap: std::mem::take(&mut self.control_gap),
+        })
+    }
+
+    fn publish(&mut self, now: Time, direction: Direction, publish: Publish) -> bool {
+        self.counts.get_mut(direction).publishes += 1;
+        if direction == Direction::Up
+            && let Some(id) = publish.id
+        {
+            // A repeat on the same link does not restart the flight.
+            self.in_flight.entry(id).or_insert(now);
+        }
+        !std::mem::replace(self.first_publish.get_mut(direction), true)
+    }
+
+    fn gap(&mut self, gap: Duration) -> Option<Duration> {
+        match self.disturbed {
+            Disturbed::Now => None,
+            Disturbed::SinceLastPacket => {
+                self.disturbed = Disturbed::Sound;
+                None
+            }
+            Disturbed::Sound => {
+                self.control_gap.add(gap);
+                self.exceeds(gap).then_some(gap)
+            }
+        }
+    }
+
+    fn exceeds(&self, gap: Duration) -> bool {
+        self.keep_alive
+            .is_some_and(|keep_alive| gap > keep_alive + (keep_alive / TOLERANCE_SHARE).max(TOLERANCE_LEAST))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QOS0: Publish = Publish { qos: QoS::AtMostOnce, id: None };
+
+    fn meter() -> Meter {
+        let mut meter = Meter::new(LinkId(1), Time::ZERO);
+        meter.set_keep_alive(Duration::from_secs(10));
+        meter
+    }
+
+    #[test]
+    fn a_gap_is_too_long_from_a_tenth_over_the_keep_alive() {
+        for (gap, remark) in
+            [(11_000, None), (11_001, Some(Remark::KeepaliveExceeded(Duration::from_millis(11_001))))]
+        {
+            let mut meter = meter();
+            assert_eq!(meter.arrived(Time::from_secs(1), Direction::Up, None), None);
+            let next = Time::from_millis(1000 + gap);
+            assert_eq!(meter.arrived(next, Direction::Up, None), remark);
+        }
+    }
+
+    #[test]
+    fn a_gap_that_a_fault_had_a_part_in_says_nothing() {
+        let mut meter = meter();
+        meter.arrived(Time::from_secs(1), Direction::Up, None);
+        meter.disturb(true);
+        meter.disturb(false);
+        assert_eq!(meter.arrived(Time::from_secs(30), Direction::Up, None), None);
+        assert!(meter.arrived(Time::from_secs(60), Direction::Up, None).is_some());
+    }
+
+    #[test]
+    fn the_flight_of_a_publish_is_timed_once() {
+        let mut meter = meter();
+        let publish = Publish { qos: QoS::AtLeastOnce, id: Some(7) };
+        assert_eq!(
+            meter.arrived(Time::from_secs(1), Direction::Up, Some(publish)),
+            Some(Remark::FirstPublish)
+        );
+        assert_eq!(meter.arrived(Time::from_secs(2), Direction::Up, Some(publish)), None);
+        meter.passed(Time::from_secs(3), Direction::Down, Some(7));
+        meter.passed(Time::from_secs(4), Direction::Down, Some(7));
+        let traffic = meter.flush(Time::from_secs(5)).unwrap();
+        assert_eq!(traffic.publish_rtt.count(), 1);
+        assert!(traffic.publish_rtt.iter().all(|(rtt, _)| rtt.as_secs_f64() > 1.99));
+        assert_eq!(traffic.up.publishes, 2);
+    }
+
+    #[test]
+    fn nothing_gathered_is_nothing_to_say() {
+        let mut meter = meter();
+        assert_eq!(meter.flush(Time::from_secs(1)), None);
+        meter.bytes(Direction::Down, 5);
+        meter.arrived(Time::from_secs(1), Direction::Down, Some(QOS0));
+        assert!(!meter.is_due(Time::from_millis(1999)) && meter.is_due(Time::from_secs(2)));
+        assert!(meter.flush(Time::from_secs(2)).is_some());
+    }
+}

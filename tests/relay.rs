@@ -1,0 +1,279 @@
+//! The way of the bytes, end to end over loopback: exact, half-close kept, ends carried as what they are, faults at
+//! once, nothing lost when a path heals.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use brownout::base::{Direction, Side, Span};
+use brownout::event::What;
+use brownout::fault::{
+    Blackhole, Close, Connects, Delay, Ending, Fault, Fidelity, FidelityWanted, Latency, LegFate, Stall,
+    Toward, WaysWanted,
+};
+use common::{at, bench, connected, count, expect, find, joined, wire};
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const NOW: Duration = Duration::ZERO;
+
+/// Bytes without pattern, the same in every run.
+fn noise(len: u64, seed: u64) -> Vec<u8> {
+    let key = |nth| brownout::base::rand::Key { seed, purpose: 0, subject: 0, nth };
+    (0..len / 8).flat_map(|nth| brownout::base::rand::draw(key(nth)).to_le_bytes()).collect()
+}
+
+#[tokio::test]
+async fn bytes_that_are_not_mqtt_pass_exactly_in_both_directions_with_half_close() {
+    let (bench, hub) = bench(vec![]).await;
+    let (device, served) = joined(&bench, &hub).await;
+    let (up, down) = (noise(3_000_000, 1), noise(5_000_000, 2));
+    let (mut device_reads, mut device_writes) = device.into_split();
+    let (mut hub_reads, mut hub_writes) = served.into_split();
+    let sends_up = async {
+        for chunk in up.chunks(70_001) {
+            device_writes.write_all(chunk).await.unwrap();
+        }
+        device_writes.shutdown().await.unwrap();
+    };
+    let reads_up = async {
+        let mut got = Vec::new();
+        hub_reads.read_to_end(&mut got).await.unwrap();
+        // The device has said FIN; the hub may still speak.
+        hub_writes.write_all(&down).await.unwrap();
+        hub_writes.shutdown().await.unwrap();
+        got
+    };
+    let reads_down = async {
+        let mut got = Vec::new();
+        device_reads.read_to_end(&mut got).await.unwrap();
+        got
+    };
+    let ((), got_up, got_down) = tokio::join!(sends_up, reads_up, reads_down);
+    assert!(got_up == up && got_down == down, "bytes changed on the way");
+    bench.until("closed link", |e| matches!(e.what, What::LinkClosed { .. }).then_some(())).await;
+    let events = bench.stop().await;
+    find(&events, "note that it is not MQTT", |e| match &e.what {
+        What::NotMqtt { direction: Direction::Up, offset: 0, reason, .. } => Some(reason.clone()),
+        _ => None,
+    });
+    let undelivered = find(&events, "closed link", |e| match e.what {
+        What::LinkClosed { undelivered, .. } => Some(undelivered),
+        _ => None,
+    });
+    assert_eq!((undelivered.up, undelivered.down), (0, 0));
+}
+
+#[tokio::test]
+async fn a_reset_of_one_end_is_a_reset_for_the_other() {
+    for side in Side::BOTH {
+        let (bench, hub) = bench(vec![]).await;
+        let (device, served) = connected(&bench, &hub).await;
+        let (gone, mut left) = match side {
+            Side::Device => (device, served),
+            Side::Hub => (served, device),
+        };
+        gone.set_zero_linger().unwrap();
+        drop(gone);
+        assert_eq!(left.read(&mut [0; 8]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        bench.until("closed link", |e| matches!(e.what, What::LinkClosed { .. }).then_some(())).await;
+        let events = bench.stop().await;
+        let (ended, how) = find(&events, "ended leg", |e| match e.what {
+            What::LegEnded { side, how, .. } => Some((side, how)),
+            _ => None,
+        });
+        assert_eq!((ended, how), (side, Ending::Reset));
+    }
+}
+
+#[tokio::test]
+async fn rst_falls_at_once_on_an_idle_link_and_nowhere_else() {
+    for toward in [Toward::Device, Toward::Hub, Toward::Both] {
+        let rst = Fault::Rst(Close { toward, other: LegFate::HalfOpen });
+        let (bench, hub) = bench(vec![at("rst", Duration::from_millis(300), rst)]).await;
+        let (mut device, mut served) = connected(&bench, &hub).await;
+        let started = Instant::now();
+        for (side, stream) in [(Side::Device, &mut device), (Side::Hub, &mut served)] {
+            let read = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut [0; 8])).await;
+            match toward.hits(side) {
+                true => assert_eq!(read.unwrap().unwrap_err().kind(), ErrorKind::ConnectionReset),
+                false => assert!(read.is_err(), "{side:?} was told: {read:?}"),
+            }
+        }
+        assert!(started.elapsed() < Duration::from_secs(3));
+        let events = bench.stop().await;
+        for side in Side::BOTH {
+            let fate = find(&events, "cut leg", |e| match e.what {
+                What::LegCut { side: cut, fate, .. } if cut == side => Some(fate),
+                _ => None,
+            });
+            let wanted = if toward.hits(side) { LegFate::Reset } else { LegFate::HalfOpen };
+            assert_eq!(fate, wanted);
+        }
+        assert_eq!(count(&events, |what| matches!(what, What::FaultApplied { .. })), 1);
+    }
+}
+
+#[tokio::test]
+async fn fin_ends_in_order_and_the_end_of_a_half_open_leg_is_seen() {
+    let fin = Fault::Fin(Close { toward: Toward::Device, other: LegFate::HalfOpen });
+    let (bench, hub) = bench(vec![at("fin", Duration::from_millis(300), fin)]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    assert_eq!(device.read(&mut [0; 8]).await.unwrap(), 0);
+    drop(device);
+    // The hub believes in the link, and what it says is taken; then it gives up.
+    served.write_all(&wire::PINGRESP).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(200), served.read(&mut [0; 8])).await.is_err());
+    drop(served);
+    bench.until("closed link", |e| matches!(e.what, What::LinkClosed { .. }).then_some(())).await;
+    let events = bench.stop().await;
+    let ended = count(&events, |what| matches!(what, What::LegEnded { side: Side::Hub, .. }));
+    assert_eq!(ended, 1);
+}
+
+fn dark(fidelity: FidelityWanted, connects: Connects, hold: Duration) -> Fault {
+    Fault::Blackhole(Blackhole { toward: Toward::Both, hold: Span::fixed(hold), fidelity, connects })
+}
+
+#[tokio::test]
+async fn a_blackhole_lets_nothing_pass_and_loses_nothing() {
+    for fidelity in [FidelityWanted::Stall, FidelityWanted::Packet] {
+        let fault = dark(fidelity, Connects::Silence, Duration::from_millis(900));
+        let (bench, hub) = bench(vec![at("dark", Duration::from_millis(300), fault)]).await;
+        let (mut device, mut served) = connected(&bench, &hub).await;
+        let made = bench
+            .until("applied fault", |e| match e.what {
+                What::FaultApplied { fidelity, .. } => Some(fidelity),
+                _ => None,
+            })
+            .await;
+        let wanted = if fidelity == FidelityWanted::Stall { Fidelity::Stall } else { Fidelity::Packet };
+        assert_eq!(made, wanted);
+        device.write_all(&wire::PINGREQ).await.unwrap();
+        served.write_all(&wire::PINGRESP).await.unwrap();
+        let mut byte = [0; 1];
+        for stream in [&mut device, &mut served] {
+            let read = tokio::time::timeout(Duration::from_millis(250), stream.read(&mut byte)).await;
+            assert!(read.is_err(), "something passed: {read:?}");
+        }
+        expect(&mut served, &wire::PINGREQ).await;
+        expect(&mut device, &wire::PINGRESP).await;
+        let events = bench.stop().await;
+        assert_eq!(count(&events, |what| matches!(what, What::FaultLifted { .. })), 1);
+        assert_eq!(count(&events, |what| matches!(what, What::WindowClosed { .. })), 1);
+        assert_eq!(count(&events, |what| matches!(what, What::FaultRefused { .. })), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_gives_up_in_the_dark_is_seen_then_and_carried_later() {
+    let fault = dark(FidelityWanted::Stall, Connects::Silence, Duration::from_millis(1200));
+    let (bench, hub) = bench(vec![at("dark", Duration::from_millis(200), fault)]).await;
+    let (device, mut served) = connected(&bench, &hub).await;
+    let applied =
+        bench.until("applied fault", |e| matches!(e.what, What::FaultApplied { .. }).then_some(e.at)).await;
+    drop(device);
+    assert_eq!(served.read(&mut [0; 1]).await.unwrap(), 0);
+    let events = bench.stop().await;
+    let ended = find(&events, "ended device leg", |e| {
+        matches!(e.what, What::LegEnded { side: Side::Device, how: Ending::Fin, .. }).then_some(e.at)
+    });
+    let carried = find(&events, "carried end", |e| matches!(e.what, What::EndCarried { .. }).then_some(e.at));
+    assert!(ended.since(applied) < Duration::from_millis(200), "seen after {:?}", ended.since(applied));
+    assert!(carried.since(applied) >= Duration::from_millis(1200), "carried in the dark");
+}
+
+#[tokio::test]
+async fn a_connect_in_the_dark_meets_silence_until_the_path_heals() {
+    let fault = dark(FidelityWanted::Stall, Connects::Silence, Duration::from_millis(1000));
+    let (bench, hub) = bench(vec![at("dark", NOW, fault)]).await;
+    let mut device = TcpStream::connect(bench.address).await.unwrap();
+    let connect = wire::connect("d1", 60);
+    device.write_all(&connect).await.unwrap();
+    let dialled = tokio::time::timeout(Duration::from_millis(400), hub.accept()).await;
+    assert!(dialled.is_err(), "the hub was dialled in the dark");
+    let (mut served, _) = hub.accept().await.unwrap();
+    expect(&mut served, &connect).await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn connects_vanish_where_the_fault_falls_on_everyone() {
+    let fault = dark(FidelityWanted::Auto, Connects::Vanish, Duration::from_millis(600));
+    let (bench, hub) = bench(vec![at("dark", NOW, fault)]).await;
+    bench.until("mute listener", |e| matches!(e.what, What::ListenerMuted { .. }).then_some(())).await;
+    let started = Instant::now();
+    let device = TcpStream::connect(bench.address).await.unwrap();
+    assert!(started.elapsed() > Duration::from_millis(500), "connected in the dark, {:?}", started.elapsed());
+    hub.accept().await.unwrap();
+    drop(device);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_stall_of_one_direction_lets_the_other_pass() {
+    let stall =
+        Fault::Stall(Stall { direction: WaysWanted::Down, hold: Span::fixed(Duration::from_millis(700)) });
+    let (bench, hub) = bench(vec![at("stall", Duration::from_millis(200), stall)]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    bench.until("applied fault", |e| matches!(e.what, What::FaultApplied { .. }).then_some(())).await;
+    device.write_all(&wire::PINGREQ).await.unwrap();
+    tokio::time::timeout(Duration::from_millis(200), expect(&mut served, &wire::PINGREQ)).await.unwrap();
+    served.write_all(&wire::PINGRESP).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(200), device.read(&mut [0; 2])).await.is_err());
+    expect(&mut device, &wire::PINGRESP).await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn latency_pipelines_and_is_never_early() {
+    const DELAY: Duration = Duration::from_millis(100);
+    let latency =
+        Fault::Latency(Latency { direction: WaysWanted::Up, delay: Delay::fixed(DELAY), hold: None });
+    let (bench, hub) = bench(vec![at("slow", NOW, latency)]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    let sender = tokio::spawn(async move {
+        let mut sent = Vec::new();
+        for _ in 0..100 {
+            sent.push(Instant::now());
+            device.write_all(&wire::PINGREQ).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        (device, sent)
+    });
+    let mut came = Vec::new();
+    for _ in 0..100 {
+        expect(&mut served, &wire::PINGREQ).await;
+        came.push(Instant::now());
+    }
+    let (_device, sent) = sender.await.unwrap();
+    let mut errors: Vec<Duration> = Vec::new();
+    for (sent, came) in sent.iter().zip(&came) {
+        assert!(came.duration_since(*sent) >= DELAY, "early: {:?}", came.duration_since(*sent));
+        errors.push(came.duration_since(*sent) - DELAY);
+    }
+    errors.sort();
+    // Generous: a busy machine schedules late. A sleep per packet would be hundreds of milliseconds out.
+    assert!(errors[50] < Duration::from_millis(20), "median error {:?}", errors[50]);
+    println!("error of a 100 ms delay: p50 {:?}, p99 {:?}", errors[50], errors[98]);
+    let events = bench.stop().await;
+    assert!(count(&events, |what| matches!(what, What::Forwarded { .. })) >= 100);
+}
+
+#[tokio::test]
+async fn a_device_whose_hub_is_gone_is_reset_and_the_others_live_on() {
+    let (bench, hub) = bench(vec![]).await;
+    let (mut first, mut served) = connected(&bench, &hub).await;
+    drop(hub);
+    let mut second = TcpStream::connect(bench.address).await.unwrap();
+    assert_eq!(second.read(&mut [0; 1]).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    first.write_all(&wire::PINGREQ).await.unwrap();
+    expect(&mut served, &wire::PINGREQ).await;
+    let events = bench.stop().await;
+    find(&events, "unreachable hub", |e| match &e.what {
+        What::HubUnreachable { error, .. } => Some(error.clone()),
+        _ => None,
+    });
+}
