@@ -15,6 +15,8 @@ pub(super) struct Fields {
     place: &'static Place,
     path: Vec<usize>,
     given: Vec<Given>,
+    /// Whether there are keys that are not known; they may be slips of those that seem to be missing.
+    strangers: bool,
 }
 
 /// A key that is given.
@@ -46,11 +48,12 @@ pub(super) fn fields(place: &'static Place, node: &Node, path: &[usize], sink: &
             return None;
         }
     }
-    let mut fields = Fields { place, path: path.to_vec(), given: Vec::new() };
+    let mut fields = Fields { place, path: path.to_vec(), given: Vec::new(), strangers: false };
     for (number, (key, value)) in node.entries().iter().enumerate() {
         let path = [path, &[number]].concat();
-        if let Some(given) = fields.entry(key, value, path, sink) {
-            fields.given.push(given);
+        match fields.entry(key, value, path, sink) {
+            Some(given) => fields.given.push(given),
+            None => fields.strangers = true,
         }
     }
     fields.check_presence(sink);
@@ -85,7 +88,7 @@ impl Fields {
             self.given.iter().filter(|given| self.place.one_of.contains(&given.key.name)).collect();
         let wanted = code_list(self.place.one_of);
         match chosen.as_slice() {
-            [] if !self.place.one_of.is_empty() => {
+            [] if !self.place.one_of.is_empty() && !self.strangers => {
                 let message = format!("`{}` takes exactly one of {wanted}; there is none", self.place.name);
                 let found = sink.error(self.spot(), message);
                 if let Some(key) = self.place.one_of.first().and_then(|name| self.place.key(name)) {
@@ -117,7 +120,7 @@ impl Fields {
         self.given(name).is_some()
     }
 
-    /// The keys that are given and of this type's table entry, in the order of the text.
+    /// The keys that are given, in the order of the text.
     pub(super) fn all(&self) -> impl Iterator<Item = &Given> {
         self.given.iter()
     }
