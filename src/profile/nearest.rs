@@ -23,10 +23,11 @@ fn distance(plain_name: &str, candidate: &str) -> usize {
     strsim::damerau_levenshtein(plain_name, &candidate)
 }
 
-/// One slip in a short word, two in a longer one, three in a long one.
+/// None in a word of two letters, one slip in a short word, two in a longer one, three in a long one.
 fn allowed(name: &str, candidate: &str) -> usize {
     match name.chars().count().max(candidate.chars().count()) {
-        0..=5 => 1,
+        0..=2 => 0,
+        3..=5 => 1,
         6..=11 => 2,
         12.. => 3,
     }
@@ -43,7 +44,7 @@ mod tests {
 
     #[test]
     fn slips_are_known_and_strangers_are_not() {
-        let keys = ["for", "toward", "fidelity", "connects", "default_keepalive"];
+        let keys = ["for", "toward", "fidelity", "connects", "default_keepalive", "5"];
         for (name, meant) in [
             ("fore", Some("for")),
             ("towards", Some("toward")),
@@ -51,6 +52,7 @@ mod tests {
             ("default-keepalive", Some("default_keepalive")),
             ("conn", Some("connects")),
             ("banana", None),
+            ("4", None),
             ("", None),
         ] {
             assert_eq!(nearest(name, keys), meant, "{name}");

@@ -2,7 +2,7 @@
 
 use super::locate::{Part, locate};
 use super::node::{Node, Origin};
-use super::read::Override;
+use super::read::{Override, without_mark};
 use crate::base::text::printable;
 use std::fmt;
 use std::ops::Range;
@@ -45,6 +45,16 @@ pub struct Mark {
     pub span: Range<usize>,
     /// What to say beside the carets; may be empty.
     pub label: String,
+}
+
+impl Mark {
+    /// Overrides as they were given, then the profile from its beginning.
+    fn order(&self) -> (bool, usize) {
+        match self.source {
+            Source::Set(_) => (false, 0),
+            Source::Profile => (true, self.span.start),
+        }
+    }
 }
 
 /// A text that was read.
@@ -130,7 +140,7 @@ impl Found {
     }
 
     pub(super) fn help(&mut self, help: impl Into<String>) -> &mut Found {
-        self.help = Some(help.into());
+        self.help = Some(printable(&help.into()));
         self
     }
 }
@@ -181,10 +191,15 @@ impl Sink {
         errors.truncate(MOST_PROBLEMS);
         notes.truncate(MOST_PROBLEMS);
         let place = |found: Vec<Found>| {
-            let mut placed: Vec<Problem> =
-                found.into_iter().map(|found| placed(found, text, root, sets)).collect();
-            placed.sort_by_key(|problem| problem.marks.first().map(|mark| mark.span.start));
-            placed
+            let mut problems: Vec<Problem> = Vec::new();
+            for problem in found.into_iter().map(|found| placed(found, text, root, sets)) {
+                // What stands behind an alias is met once for each alias.
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
+            problems.sort_by_key(|problem| problem.marks.first().map(Mark::order));
+            problems
         };
         let mut problems = place(errors);
         if more > 0 {
@@ -231,7 +246,7 @@ fn mark(at: At, label: String, text: &str, root: &Node, sets: &[Override]) -> Op
             mark_set(set, span, label)
         }
         Origin::File => {
-            let span = locate(text, &spot.path, spot.part, node.and_then(Node::scalar))?;
+            let span = locate(&without_mark(text), &spot.path, spot.part, node.and_then(Node::scalar))?;
             Some(mark_in(text, span, label))
         }
     }

@@ -21,6 +21,7 @@ use super::node::{Kind, Node, Origin};
 use super::plan::Plan;
 use super::problem::{Mark, Problem, Problems, Severity, Sink, mark_in, whole};
 use super::schema::PROFILE;
+use std::borrow::Cow;
 
 /// The largest profile, in bytes: 1 MiB, some thousand times the shipped ones.
 pub const LARGEST: usize = 1024 * 1024;
@@ -62,7 +63,7 @@ fn tree(text: &str) -> Result<Node, Problem> {
             text.len()
         )));
     }
-    let root = Node::parse(text, Origin::File).map_err(|error| yaml_problem(text, &error))?;
+    let root = Node::parse(&without_mark(text), Origin::File).map_err(|error| yaml_problem(text, &error))?;
     match root.kind {
         Kind::Map(_) => Ok(root),
         Kind::Null => Err(empty("the profile is empty")),
@@ -74,7 +75,7 @@ fn tree(text: &str) -> Result<Node, Problem> {
 
 fn empty(message: &str) -> Problem {
     let help =
-        "begin with `brownout: 1`, `name: ...` and `summary: ...`; `brownout profiles` shows whole ones";
+        "begin with `brownout: 1`, `name: ...` and `summary: ...`; the shipped profiles are whole examples";
     Problem { help: Some(help.into()), ..whole(message) }
 }
 
@@ -94,14 +95,31 @@ fn yaml_problem(text: &str, error: &serde_yaml::Error) -> Problem {
         "recursion limit exceeded" => "lists and mappings are nested too deep; 128 levels are read",
         other => other,
     };
-    let marks = error.location().map(|location| yaml_mark(text, location.index(), context.to_owned()));
-    let help =
-        if message.starts_with("this alias") || message.starts_with("found character that cannot start") {
-            Some("put a text that begins with a sign such as `*`, `@`, `%` in quotes: \"*-1\"".to_owned())
-        } else {
-            None
-        };
+    let second =
+        message.starts_with("there is a second").then(|| text.rfind("\n---").map(|at| at + 1)).flatten();
+    let place = error.location().map(|location| location.index()).or(second);
+    let marks = place.map(|place| yaml_mark(text, place, context.to_owned()));
+    let help = yaml_help(message).map(str::to_owned);
     Problem { marks: marks.into_iter().collect(), help, ..whole(message) }
+}
+
+fn yaml_help(message: &str) -> Option<&'static str> {
+    if message.starts_with("this alias") || message.starts_with("found character that cannot start") {
+        return Some(
+            "put a text that begins with a sign such as `*`, `@`, `%` in quotes; indent with spaces, not tabs",
+        );
+    }
+    message
+        .starts_with("mapping values are not allowed")
+        .then_some("put a text that holds a colon and a space in quotes")
+}
+
+/// The text with its byte order mark, which some editors write, made into as many bytes of nothing.
+pub(super) fn without_mark(text: &str) -> Cow<'_, str> {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => Cow::Owned(format!("\n\n\n{rest}")),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// One character wide, and on the last line where the place is the end of the text.

@@ -99,6 +99,17 @@ pub(super) struct Word {
 }
 
 impl Place {
+    /// What it is called in messages: `` `blackhole` ``, or `this rule` for an item of a list.
+    pub(super) fn called(&self) -> String {
+        match self.name {
+            "profile" => "the profile".into(),
+            "listeners" => "this listener".into(),
+            "rules" => "this rule".into(),
+            "expect" => "this expectation".into(),
+            name => format!("`{name}`"),
+        }
+    }
+
     /// The key that a name stands for.
     pub(super) fn key(&self, name: &str) -> Option<&Key> {
         self.keys.iter().find(|key| key.is(name))

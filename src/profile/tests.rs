@@ -1,8 +1,18 @@
 //! Whole texts: what a reader of a wrong profile sees, what `check` says of the shipped ones, the reference.
 
+mod any_text;
+mod examples;
+
 use super::schema::{json_schema, reference};
-use super::{Checked, Override, Plan, Problems, Severity, plan, read, render, shipped, timeline};
+use super::{
+    Checked, Comparison, Expectation, Limit, Metric, Network, Override, Plan, Problems, Repeat, Rule,
+    Severity, Statistic, When, Who, plan, read, render, shipped, timeline,
+};
+use crate::base::{Chance, RuleId, Span};
+use crate::fault::{Blackhole, Close, Connects, Fault, FidelityWanted, LegFate, Toward};
+use crate::mqtt::{PacketKind, Version};
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,6 +51,85 @@ fn sound(text: &str) -> Plan {
     }
 }
 
+/// The profile of the design page, less the measures that do not exist yet.
+#[test]
+fn a_profile_reads_as_it_is_meant() {
+    let text = r#"
+brownout: 1
+name: keepalive-blackhole
+summary: The path goes dark for longer than the keep-alive; the hub times the device out.
+reproduces: "404104 cause 2, connectivity lost for longer than the keep-alive"
+rules:
+  - id: first
+    when: { every: 30s, jitter: 5s }
+    fault: { fin: { toward: hub } }
+  - id: dark
+    who: { client: "sensor-*", version: 3.1, address: 10.0.0.0/8 }
+    when: { after: connack, delay: 5s, times: 3, chance: 50% }
+    fault: { blackhole: { toward: both, for: 1.5 keepalive + 10s } }
+expect:
+  - { metric: device_detection, of: dark, p95: "<= 1.5 keepalive", count: ">= 3" }
+"#;
+    let plan = sound(text);
+    let hold = Span::of(1.5, Duration::from_secs(10));
+    let dark = Rule {
+        id: "dark".into(),
+        who: Who {
+            client: Some("sensor-*".into()),
+            version: Some(Version::V31),
+            address: Some(Network { base: IpAddr::from([10, 0, 0, 0]), prefix: 8 }),
+            ..Who::EVERYONE
+        },
+        when: When::After {
+            packet: PacketKind::Connack,
+            nth: 1,
+            delay: Span::fixed(Duration::from_secs(5)),
+            times: 3,
+        },
+        chance: Chance::new(0.5).unwrap(),
+        fault: Fault::Blackhole(Blackhole {
+            toward: Toward::Both,
+            hold,
+            fidelity: FidelityWanted::Auto,
+            connects: Connects::Silence,
+        }),
+    };
+    assert_eq!(plan.rules[1], dark);
+    let every = Duration::from_secs(30);
+    let repeat = Repeat { every, jitter: Duration::from_secs(5), times: None };
+    assert_eq!(plan.rules[0].when, When::At { first: every, repeat: Some(repeat) });
+    assert_eq!(plan.rules[0].fault, Fault::Fin(Close { toward: Toward::Hub, other: LegFate::HalfOpen }));
+    let expected = Expectation {
+        metric: Metric::DeviceDetection,
+        of: Some(RuleId(1)),
+        client: None,
+        statistic: Statistic::Percentile(95.0),
+        comparison: Comparison::AtMost,
+        limit: Limit::Span(Span::of(1.5, Duration::ZERO)),
+    };
+    let counted = Expectation {
+        statistic: Statistic::Count,
+        comparison: Comparison::AtLeast,
+        limit: Limit::Number(3.0),
+        ..expected.clone()
+    };
+    assert_eq!(plan.expectations, [expected, counted]);
+}
+
+#[test]
+fn an_override_takes_the_place_of_what_the_file_says() {
+    let dark = shipped::find("keepalive-blackhole").unwrap().text;
+    let sets: Vec<Override> = ["dark.delay=1s", "dark.for=2 keepalive", "dark.client=*-1", "devices=7"]
+        .map(|set| set.parse().unwrap())
+        .into();
+    let plan = read(dark, &sets).unwrap().plan;
+    let When::After { delay, .. } = plan.rules[0].when else { panic!("{:?}", plan.rules[0].when) };
+    assert_eq!(delay, Span::fixed(Duration::from_secs(1)));
+    assert_eq!(plan.rules[0].fault.hold(), Some(Span::of(2.0, Duration::ZERO)));
+    assert_eq!(plan.rules[0].who.client.as_deref(), Some("*-1"));
+    assert_eq!(plan.devices, 7);
+}
+
 #[test]
 fn shipped_profiles_read_without_a_word_and_are_told() {
     for shipped in shipped::all() {
@@ -68,101 +157,6 @@ fn defaults_of_the_table_are_those_of_the_plan() {
     assert_eq!(plan.settle, plan::DEFAULT_SETTLE);
 }
 
-/// Each example of the table stands in a profile of its own.
-#[test]
-fn every_example_of_the_table_reads() {
-    use super::schema::places;
-    for place in places() {
-        for key in place.keys {
-            let text = example_of(place.name, key.name, key.example);
-            let told = read(&text, &[]).map_err(|problems| problems.to_string());
-            assert!(told.is_ok(), "{}.{}: {}\n{text}", place.name, key.name, told.unwrap_err());
-        }
-    }
-}
-
-fn example_of(place: &str, key: &str, example: &str) -> String {
-    let key = key.replace("pNN", "p99.9");
-    let rule = |who: &str, when: &str, fault: &str| {
-        format!(
-            "{HEAD}listeners: [{{ name: main, listen: \"h:1\", upstream: \"h:1\" }}]\nrules: [{{ id: dark, who: {{ {who} }}, when: {{ {when} }}, fault: {{ {fault} }} }}]\n"
-        )
-    };
-    let pair = format!("{key}: {example}");
-    let close = |kind: &str| {
-        let toward = if key == "other" { ", toward: device" } else { "" };
-        rule("", "at: 1s", &format!("{kind}: {{ {pair}{toward} }}"))
-    };
-    match (place, key.as_str()) {
-        ("profile", "brownout" | "name" | "summary" | "duration") => {
-            let kept: Vec<&str> = HEAD.lines().filter(|line| !line.starts_with(&format!("{key}:"))).collect();
-            format!("{}\n{pair}\n", kept.join("\n"))
-        }
-        ("profile", _) => format!("{HEAD}{pair}\n"),
-        ("listeners", key) => {
-            let all = [("name", "a"), ("listen", "\"h:1\""), ("upstream", "\"h:1\"")];
-            let rest: Vec<String> =
-                all.into_iter().filter(|(k, _)| *k != key).map(|(k, v)| format!("{k}: {v}")).collect();
-            format!("{HEAD}listeners: [{{ {pair}, {} }}]\n", rest.join(", "))
-        }
-        ("rules", key) => {
-            let all = [("id", "a"), ("when", "{ at: 1s }"), ("fault", "{ rst: {} }")];
-            let rest: Vec<String> =
-                all.into_iter().filter(|(k, _)| *k != key).map(|(k, v)| format!("{k}: {v}")).collect();
-            format!("{HEAD}rules: [{{ {pair}, {} }}]\n", rest.join(", "))
-        }
-        ("who", _) => rule(&pair, "at: 1s", "rst: {}"),
-        ("when", "for") => rule("", &format!("at: 1s, {pair}"), "stall: {}"),
-        ("when", "jitter" | "times") => rule("", &format!("every: 30s, {pair}"), "rst: {}"),
-        ("when", "nth" | "delay") => rule("", &format!("after: connack, {pair}"), "rst: {}"),
-        ("when", "chance") => rule("", &format!("at: 1s, {pair}"), "rst: {}"),
-        ("when", _) => rule("", &pair, "rst: {}"),
-        ("expect", "metric") => format!("{HEAD}expect: [{{ {pair}, max: \"<= 1s\" }}]\n"),
-        ("expect", "of") => format!(
-            "{}expect: [{{ {pair}, metric: recovery, max: \"<= 1s\" }}]\n",
-            rule("", "at: 1s", "rst: {}")
-        ),
-        ("expect", "client") => format!("{HEAD}expect: [{{ {pair}, metric: recovery, max: \"<= 1s\" }}]\n"),
-        ("expect", _) => format!("{HEAD}expect: [{{ {pair}, metric: recovery }}]\n"),
-        ("fault", _) => rule("", "at: 1s", &pair),
-        ("rst" | "fin", _) => close(place),
-        ("blackhole" | "stall", "for") => rule("", "at: 1s", &format!("{place}: {{ {pair} }}")),
-        ("blackhole" | "stall", _) => rule("", "at: 1s", &format!("{place}: {{ {pair}, for: 1s }}")),
-        ("latency", "fixed" | "uniform" | "normal" | "pareto") => {
-            rule("", "at: 1s", &format!("latency: {{ {pair} }}"))
-        }
-        ("latency", _) => rule("", "at: 1s", &format!("latency: {{ {pair}, fixed: 1s }}")),
-        (shape, key) => {
-            let all: &[(&str, &str)] = match shape {
-                "uniform" => &[("min", "1ms"), ("max", "1s")],
-                "normal" => &[("mean", "1s"), ("deviation", "0s")],
-                "pareto" => &[("scale", "1ms"), ("shape", "2"), ("max", "10s")],
-                other => panic!("the table has a new place `{other}`: say here how its keys stand"),
-            };
-            let rest: Vec<String> =
-                all.iter().filter(|(k, _)| *k != key).map(|(k, v)| format!("{k}: {v}")).collect();
-            rule("", "at: 1s", &format!("latency: {{ {shape}: {{ {pair}, {} }} }}", rest.join(", ")))
-        }
-    }
-}
-
-#[test]
-fn every_word_of_the_table_is_a_word_of_its_type() {
-    use super::schema::{Type, places};
-    for place in places() {
-        for key in place.keys {
-            for word in key.ty.choices() {
-                if matches!(key.ty, Type::Metric) {
-                    continue;
-                }
-                let text = example_of(place.name, key.name, &word);
-                let plan = sound(&text);
-                assert_eq!(plan.rules.len(), 1, "{text}");
-            }
-        }
-    }
-}
-
 #[test]
 fn a_profile_of_more_than_a_mebibyte_and_one_of_too_many_rules_are_refused() {
     let text = format!("{HEAD}# {}", "x".repeat(1024 * 1024));
@@ -186,101 +180,4 @@ fn colour_is_for_terminals_only() {
     assert!(problems.iter().all(|problem| problem.severity == Severity::Error));
     assert!(!render(&problems, "a.yaml", "brownout: 2\n", false).contains('\x1b'));
     assert!(render(&problems, "a.yaml", "brownout: 2\n", true).contains('\x1b'));
-}
-
-mod any_text {
-    use super::*;
-    use proptest::prelude::*;
-
-    /// Pieces that profiles are made of, so that chance comes near to them.
-    fn piece() -> impl Strategy<Value = String> {
-        let words = [
-            "brownout: 1",
-            "rules:",
-            "- id: a",
-            "when:",
-            "fault:",
-            "{",
-            "}",
-            "[",
-            "]",
-            ":",
-            ",",
-            "\n",
-            "\n  ",
-            "\n    ",
-            "&a ",
-            "*a",
-            "!t ",
-            "'",
-            "\"",
-            "|",
-            ">",
-            "---",
-            "at: 1s",
-            "after: connack",
-            "blackhole:",
-            "for: 1 keepalive",
-            "latency:",
-            "uniform:",
-            "min: 5s",
-            "max: 1s",
-            "expect:",
-            "metric: recovery",
-            "p99: \"<= 1s\"",
-            "? ",
-            "ü",
-            "\u{feff}",
-            "\r\n",
-            "\t",
-            "#",
-            "1e999",
-            "-0",
-            ".nan",
-            "~",
-            "<<: ",
-        ];
-        prop_oneof![9 => proptest::sample::select(words.to_vec()).prop_map(str::to_owned), 1 => ".{0,4}"]
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(pieces in proptest::collection::vec(piece(), 0..40), set in "[a-z.]{1,8}=.{0,8}") {
-            let text = pieces.concat();
-            check(&text, &set)?;
-            check(&format!("{HEAD}{text}"), &set)?;
-        }
-
-        #[test]
-        fn never_panics_on_noise(text in "\\PC{0,200}") {
-            check(&text, "a.b=c")?;
-        }
-
-        /// One character of a shipped profile is struck out, or one line doubled.
-        #[test]
-        fn never_panics_near_a_sound_profile(at in 0_usize..2000, which in 0_usize..4, new in "\\PC?") {
-            let text = shipped::all()[which].text;
-            let chars: Vec<char> = text.chars().collect();
-            let at = at % chars.len();
-            let changed: String =
-                chars[..at].iter().copied().chain(new.chars()).chain(chars[at + 1..].iter().copied()).collect();
-            check(&changed, "dark.for=1s")?;
-        }
-    }
-
-    fn check(text: &str, set: &str) -> Result<(), TestCaseError> {
-        let sets: Vec<Override> = set.parse().into_iter().collect();
-        match read(text, &sets) {
-            Ok(checked) => {
-                let told = timeline::tell(&checked.plan, Duration::from_secs(4));
-                prop_assert!(!told.is_empty());
-                render(&checked.notes, "a.yaml", text, true);
-            }
-            Err(Problems(problems)) => {
-                prop_assert!(problems.iter().any(|problem| problem.severity == Severity::Error));
-                prop_assert!(!render(&problems, "a.yaml", text, true).is_empty());
-            }
-        }
-        Ok(())
-    }
 }

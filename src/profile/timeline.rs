@@ -4,8 +4,10 @@ mod words;
 
 use super::plan::{Expectation, Plan, Rule, Statistic, When};
 use super::read::can_vanish;
+use crate::base::text::printable;
 use crate::base::time::nanos;
 use crate::fault::{Blackhole, Close, Connects, Delay, Fault, FidelityWanted, Latency, Stall, Toward};
+use crate::mqtt::PacketKind;
 use std::time::Duration;
 use words::{Words, both_ways, comparison, fate, limit, ordinal, times, toward, who};
 
@@ -96,13 +98,16 @@ fn when(when: &When, words: Words) -> String {
             format!("at {}, then every {}{moved}, {often}", words.time(*first), words.time(repeat.every))
         }
         When::After { packet, nth, delay, times: most } => {
-            let which = if *nth == 1 {
-                format!("the first {packet}")
-            } else {
-                format!("the {} {packet}", ordinal(*nth))
+            let which = match packet {
+                // One of each link [MQTT-3.1.0-2].
+                PacketKind::Connect | PacketKind::Connack | PacketKind::Disconnect => {
+                    format!("each {packet}")
+                }
+                packet if *nth == 1 => format!("the first {packet} of each link"),
+                packet => format!("the {} {packet} of each link", ordinal(*nth)),
             };
             let delay = if delay.is_zero() { String::new() } else { format!("{} ", words.span(*delay)) };
-            format!("{delay}after {which} of a link, at most {} for each device", times(*most))
+            format!("{delay}after {which}, at most {} for each device", times(*most))
         }
     }
 }
@@ -198,19 +203,21 @@ fn fidelity(wanted: FidelityWanted) -> String {
 fn end(page: &mut Page, plan: &Plan, words: Words) {
     page.gap();
     let devices = match plan.devices {
-        1 => "a device has been seen".to_owned(),
-        devices => format!("{devices} devices have been seen"),
+        1 => "a device has been accepted".to_owned(),
+        devices => format!("{devices} devices have been accepted"),
     };
     let endless = plan.rules.is_empty()
         || plan
             .rules
             .iter()
             .any(|rule| matches!(&rule.when, When::At { repeat: Some(r), .. } if r.times.is_none()));
-    let through = format!(
-        "The run ends when {devices}, every rule has fired as often as it may, and {} have passed since the last \
-         path was restored",
-        words.span(plan.settle)
-    );
+    let settled = if plan.settle.is_zero() {
+        "every fault is over".to_owned()
+    } else {
+        format!("{} have passed since a fault ended or a device was accepted", words.span(plan.settle))
+    };
+    let through =
+        format!("The run ends when {devices}, every rule has fired as often as it may, and {settled}");
     let text = match (endless, plan.duration) {
         (true, None) => "The run ends when it is stopped.".to_owned(),
         (true, Some(duration)) => format!("The run ends after {}.", words.time(duration)),
@@ -273,7 +280,7 @@ impl Page {
     fn wrap(&mut self, first: &str, rest: &str, text: &str) {
         let mut line = first.to_owned();
         let mut empty = true;
-        for word in text.split_whitespace() {
+        for word in printable(text).split_whitespace() {
             if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
                 self.text.push_str(&line);
                 self.text.push('\n');

@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, Given};
 use super::plan::Names;
-use super::scalar::Scalar;
+use super::scalar::{Scalar, bad_span};
 use crate::base::RuleId;
 use crate::fault::Fault;
 use crate::profile::metric::{Metric, Unit};
@@ -69,18 +69,10 @@ fn limit(given: &Given, metric: Metric, statistic: Statistic, text: &str, sink: 
     }
     let span = text.parse();
     if let Err(bad) = &span {
-        let told = bad_span(bad);
-        sink.error(given.spot(), format!("the limit of `{}`: {}", given.name, told.0)).help(told.1);
+        let (message, help) = bad_span(bad);
+        sink.error(given.spot(), format!("the limit of `{}`: {message}", given.name)).help(help);
     }
     span.ok().map(Limit::Span)
-}
-
-fn bad_span(bad: &crate::base::span::BadSpan) -> (String, String) {
-    let told = bad.to_string();
-    match told.split_once("; write ") {
-        Some((message, help)) => (message.to_owned(), format!("write {help}")),
-        None => (told, "write a time with its unit".to_owned()),
-    }
 }
 
 fn check_evidence(fields: &Fields, metric: Metric, rule: Option<&Rule>, sink: &mut Sink) {
@@ -89,7 +81,7 @@ fn check_evidence(fields: &Fields, metric: Metric, rule: Option<&Rule>, sink: &m
         sink.error(fields.value_spot("metric"), format!("`{metric}` never has a sample of `{}`", rule.id))
             .label(why)
             .also(fields.value_spot("of"), "so this cannot be met")
-            .help("an expectation without a sample is unmet; take `of` out, or name another rule");
+            .help("an expectation without a sample is unmet; take `of` out, or the whole expectation");
     }
 }
 
@@ -113,6 +105,6 @@ fn no_evidence(metric: Metric, fault: &Fault) -> Option<&'static str> {
         Metric::ControlGap | Metric::KeepaliveViolations => {
             Some("it is measured on a sound path, outside of faults")
         }
-        Metric::PingRtt | Metric::PublishRtt => fault.is_one_shot().then_some("the link is gone at once"),
+        Metric::PingRtt | Metric::PublishRtt => Some("it is measured over the whole run, not for each fault"),
     }
 }

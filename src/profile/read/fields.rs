@@ -15,6 +15,8 @@ pub(super) struct Fields {
     place: &'static Place,
     path: Vec<usize>,
     given: Vec<Given>,
+    /// Whether there are keys that are not known; they may be slips of those that seem to be missing.
+    strangers: bool,
 }
 
 /// A key that is given.
@@ -37,7 +39,7 @@ pub(super) fn fields(place: &'static Place, node: &Node, path: &[usize], sink: &
     match &node.kind {
         Kind::Map(_) | Kind::Null => {}
         Kind::Bool(_) | Kind::Number { .. } | Kind::Text(_) | Kind::List(_) => {
-            let message = format!("`{}` takes a mapping of keys, not {}", place.name, node.what());
+            let message = format!("{} takes a mapping of keys, not {}", place.called(), node.what());
             sink.error(Spot::value(path), message).help(format!(
                 "allowed here: {}; for example {}",
                 place.names().collect::<Vec<_>>().join(", "),
@@ -46,11 +48,12 @@ pub(super) fn fields(place: &'static Place, node: &Node, path: &[usize], sink: &
             return None;
         }
     }
-    let mut fields = Fields { place, path: path.to_vec(), given: Vec::new() };
+    let mut fields = Fields { place, path: path.to_vec(), given: Vec::new(), strangers: false };
     for (number, (key, value)) in node.entries().iter().enumerate() {
         let path = [path, &[number]].concat();
-        if let Some(given) = fields.entry(key, value, path, sink) {
-            fields.given.push(given);
+        match fields.entry(key, value, path, sink) {
+            Some(given) => fields.given.push(given),
+            None => fields.strangers = true,
         }
     }
     fields.check_presence(sink);
@@ -68,7 +71,7 @@ impl Fields {
             return None;
         };
         if let Some(first) = self.given.iter().find(|given| given.name == name) {
-            sink.error(Spot::key(&path), format!("`{name}` stands twice in `{}`", self.place.name))
+            sink.error(Spot::key(&path), format!("`{name}` stands twice in {}", self.place.called()))
                 .label("again here")
                 .also(Spot::key(&first.path), "first here");
             return None;
@@ -85,11 +88,12 @@ impl Fields {
             self.given.iter().filter(|given| self.place.one_of.contains(&given.key.name)).collect();
         let wanted = code_list(self.place.one_of);
         match chosen.as_slice() {
-            [] if !self.place.one_of.is_empty() => {
-                sink.error(
-                    self.spot(),
-                    format!("`{}` takes exactly one of {wanted}; there is none", self.place.name),
-                );
+            [] if !self.place.one_of.is_empty() && !self.strangers => {
+                let message = format!("`{}` takes exactly one of {wanted}; there is none", self.place.name);
+                let found = sink.error(self.spot(), message);
+                if let Some(key) = self.place.one_of.first().and_then(|name| self.place.key(name)) {
+                    found.help(format!("write for example `{}: {}`", key.name, key.example));
+                }
             }
             [first, second, ..] => {
                 sink.error(
@@ -105,7 +109,7 @@ impl Fields {
 
     /// Tells that a key is missing.
     pub(super) fn missing(&self, name: &str, sink: &mut Sink) {
-        let found = sink.error(self.spot(), format!("`{name}` is missing in `{}`", self.place.name));
+        let found = sink.error(self.spot(), format!("`{name}` is missing in {}", self.place.called()));
         if let Some(key) = self.place.key(name) {
             found.help(format!("write for example `{name}: {}`; {}", key.example, lower_first(key.doc)));
         }
@@ -116,7 +120,7 @@ impl Fields {
         self.given(name).is_some()
     }
 
-    /// The keys that are given and of this type's table entry, in the order of the text.
+    /// The keys that are given, in the order of the text.
     pub(super) fn all(&self) -> impl Iterator<Item = &Given> {
         self.given.iter()
     }
@@ -300,7 +304,9 @@ fn unknown(place: &'static Place, name: &str, path: &[usize], sink: &mut Sink) {
         help = "merge keys are not part of YAML 1.2; write the keys out, or use an alias for the whole value"
             .into();
     }
-    sink.error(Spot::key(path), format!("unknown key `{name}` in `{}`", place.name)).label(label).help(help);
+    sink.error(Spot::key(path), format!("unknown key `{name}` in {}", place.called()))
+        .label(label)
+        .help(help);
 }
 
 fn example(place: &Place) -> String {

@@ -4,6 +4,7 @@ use super::expect::expectations;
 use super::fields::Fields;
 use super::rule::rule;
 use super::scalar::did_you_mean;
+use crate::base::span::show_fixed;
 use crate::base::{ListenerId, RuleId};
 use crate::profile::nearest::nearest;
 use crate::profile::plan::{ListenerPlan, Plan, When};
@@ -39,6 +40,7 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
         expectations,
     };
     note_endless(&plan, fields, sink);
+    note_too_late(&plan, fields, sink);
     Some(plan)
 }
 
@@ -115,6 +117,18 @@ fn note_endless(plan: &Plan, fields: &Fields, sink: &mut Sink) {
         if let Some(when) = fields.one("when").filter(|_| endless) {
             sink.note(when.key_spot("every"), format!("`{}` fires until the run is stopped", rule.id))
                 .help(format!("set `times` beside `every`; or {help}"));
+        }
+    }
+}
+
+fn note_too_late(plan: &Plan, fields: &Fields, sink: &mut Sink) {
+    let Some(duration) = plan.duration else { return };
+    for (rule, fields) in plan.rules.iter().zip(fields.many("rules")) {
+        let late = matches!(rule.when, When::At { first, .. } if first >= duration);
+        if let Some(when) = fields.one("when").filter(|_| late) {
+            let key = if when.has("at") { "at" } else { "every" };
+            sink.note(when.value_spot(key), format!("`{}` never fires: the run is over before", rule.id))
+                .help(format!("the run lasts at most {}", show_fixed(duration)));
         }
     }
 }

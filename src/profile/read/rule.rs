@@ -5,7 +5,7 @@ use super::fields::Fields;
 use super::plan::Names;
 use crate::base::{Chance, ListenerId, Span};
 use crate::fault::{Connects, Fault};
-use crate::mqtt::Version;
+use crate::mqtt::{PacketKind, Version};
 use crate::profile::plan::{Repeat, Rule, When, Who};
 use crate::profile::problem::Sink;
 use std::time::Duration;
@@ -78,12 +78,26 @@ fn when(fields: &Fields, sink: &mut Sink) -> Option<When> {
 fn after(fields: &Fields, sink: &mut Sink) -> Option<When> {
     // No `every` here: an `after` beside it has been told.
     needs(fields, "jitter", "every", sink);
+    check_nth(fields, sink);
     Some(When::After {
         packet: fields.packet("after")?,
         nth: fields.count("nth")?,
         delay: fields.span("delay")?,
         times: if fields.has("times") { fields.count("times")? } else { 1 },
     })
+}
+
+/// A second CONNECT on a link is a protocol violation [MQTT-3.1.0-2], so there is one answer, and one end.
+fn check_nth(fields: &Fields, sink: &mut Sink) {
+    let Some(packet @ (PacketKind::Connect | PacketKind::Connack | PacketKind::Disconnect)) =
+        fields.packet("after")
+    else {
+        return;
+    };
+    if fields.count("nth").is_some_and(|nth| nth > 1) {
+        sink.error(fields.value_spot("nth"), format!("a link has only one {packet}, so this never fires"))
+            .help("each reconnect is a link of its own: take `nth` out, and say with `times` how often");
+    }
 }
 
 fn at(fields: &Fields, sink: &mut Sink) -> Option<When> {

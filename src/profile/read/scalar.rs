@@ -1,6 +1,6 @@
 //! One scalar held against its type.
 
-use crate::base::span::{LONGEST, parse_fixed};
+use crate::base::span::{BadSpan, LONGEST, parse_fixed};
 use crate::base::text::printable;
 use crate::base::{Chance, Span};
 use crate::mqtt::PacketKind;
@@ -73,10 +73,7 @@ pub(super) fn scalar(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong
         Type::Time { zero } => time(name, *zero, text),
         Type::Span { zero } => span(name, *zero, text),
         Type::Count { most } => count(name, *most, ty, node),
-        Type::Number { most } => match node.kind {
-            Kind::Number { value, .. } if value > 0.0 && value <= *most => Ok(Scalar::Number(value)),
-            _ => Err(Wrong::new(format!("`{name}` takes {}, not `{text}`", ty.words()))),
-        },
+        Type::Number { most } => number(name, *most, ty, node),
         Type::Chance => chance(name, text),
         Type::Metric => metric(text),
         Type::Limit => limit(text),
@@ -189,14 +186,22 @@ fn time(name: &str, zero: bool, text: &str) -> Result<Scalar, Wrong> {
 
 fn span(name: &str, zero: bool, text: &str) -> Result<Scalar, Wrong> {
     let span = text.parse::<Span>().map_err(|bad| {
-        let told = bad.to_string();
-        let (message, help) = told.split_once("; write ").unwrap_or((&told, "a time with its unit"));
-        Wrong::new(format!("`{name}`: {message}")).help(format!("write {help}"))
+        let (message, help) = bad_span(&bad);
+        Wrong::new(format!("`{name}`: {message}")).help(help)
     })?;
     if span.is_zero() && !zero {
         return Err(Wrong::new(format!("`{name}` is 0; it has to be longer")));
     }
     Ok(Scalar::Span(span))
+}
+
+/// What is wrong with a span, and what to write.
+pub(super) fn bad_span(bad: &BadSpan) -> (String, String) {
+    let told = bad.to_string();
+    match told.split_once("; write ") {
+        Some((message, help)) => (message.to_owned(), format!("write {help}")),
+        None => (told, "write a time with its unit".to_owned()),
+    }
 }
 
 fn count(name: &str, most: u32, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
@@ -207,6 +212,16 @@ fn count(name: &str, most: u32, ty: &Type, node: &Node) -> Result<Scalar, Wrong>
         }
         Ok(_) | Err(_) => Err(Wrong::new(format!("`{name}` takes {}, not `{text}`", ty.words()))),
     }
+}
+
+fn number(name: &str, most: f64, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
+    if let Kind::Number { value, .. } = node.kind
+        && value > 0.0
+        && value <= most
+    {
+        return Ok(Scalar::Number(value));
+    }
+    Err(Wrong::new(format!("`{name}` takes {}, not `{}`", ty.words(), node.scalar().unwrap_or_default())))
 }
 
 fn chance(name: &str, text: &str) -> Result<Scalar, Wrong> {

@@ -231,7 +231,9 @@ impl Home<'_> {
 }
 
 fn miss(part: usize, name: &str, known: Vec<&str>, place: &str) -> Miss {
-    let known: Vec<&str> = known.into_iter().filter(|name| *name != PERCENTILE).collect();
+    let mut known: Vec<&str> = known.into_iter().filter(|name| *name != PERCENTILE).collect();
+    known.sort_unstable();
+    known.dedup();
     let help = match known.as_slice() {
         [] => "there are no keys below it".to_owned(),
         known => format!("keys that can be set: {}", code_list(known)),

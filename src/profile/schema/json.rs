@@ -55,7 +55,9 @@ fn property(key: &Key) -> Value {
         Presence::Optional(meaning) => format!(" Without it: {meaning}."),
     };
     schema.insert("description".into(), json!(format!("{}{without}", key.doc)));
-    schema.insert("examples".into(), json!([key.example.trim_matches('"')]));
+    if let Ok(example) = serde_yaml::from_str::<Value>(key.example) {
+        schema.insert("examples".into(), json!([example]));
+    }
     Value::Object(schema)
 }
 

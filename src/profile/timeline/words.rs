@@ -95,7 +95,7 @@ pub(super) fn both_ways(ways: WaysWanted) -> &'static str {
 
 pub(super) fn fate(fate: LegFate) -> &'static str {
     match fate {
-        LegFate::Reset => "is reset too",
+        LegFate::Reset => "is reset",
         LegFate::Close => "is closed (FIN)",
         LegFate::HalfOpen => "stays half-open, with nobody behind it, until its end gives up",
     }

@@ -1,0 +1,98 @@
+//! Every example and every word of the table, in a profile of its own.
+
+use super::super::read;
+use super::super::schema::{Type, places};
+use super::{HEAD, sound};
+
+/// Each example of the table stands in a profile of its own.
+#[test]
+fn every_example_of_the_table_reads() {
+    for place in places() {
+        for key in place.keys {
+            let text = example_of(place.name, key.name, key.example);
+            let told = read(&text, &[]).map_err(|problems| problems.to_string());
+            assert!(told.is_ok(), "{}.{}: {}\n{text}", place.name, key.name, told.unwrap_err());
+        }
+    }
+}
+
+fn example_of(place: &str, key: &str, example: &str) -> String {
+    let key = key.replace("pNN", "p99.9");
+    let rule = |who: &str, when: &str, fault: &str| {
+        format!(
+            "{HEAD}listeners: [{{ name: main, listen: \"h:1\", upstream: \"h:1\" }}]\nrules: [{{ id: dark, who: {{ {who} }}, when: {{ {when} }}, fault: {{ {fault} }} }}]\n"
+        )
+    };
+    let pair = format!("{key}: {example}");
+    let close = |kind: &str| {
+        let toward = if key == "other" { ", toward: device" } else { "" };
+        rule("", "at: 1s", &format!("{kind}: {{ {pair}{toward} }}"))
+    };
+    match (place, key.as_str()) {
+        ("profile", "brownout" | "name" | "summary" | "duration") => {
+            let kept: Vec<&str> = HEAD.lines().filter(|line| !line.starts_with(&format!("{key}:"))).collect();
+            format!("{}\n{pair}\n", kept.join("\n"))
+        }
+        ("profile", _) => format!("{HEAD}{pair}\n"),
+        ("listeners", key) => {
+            let all = [("name", "a"), ("listen", "\"h:1\""), ("upstream", "\"h:1\"")];
+            let rest: Vec<String> =
+                all.into_iter().filter(|(k, _)| *k != key).map(|(k, v)| format!("{k}: {v}")).collect();
+            format!("{HEAD}listeners: [{{ {pair}, {} }}]\n", rest.join(", "))
+        }
+        ("rules", key) => {
+            let all = [("id", "a"), ("when", "{ at: 1s }"), ("fault", "{ rst: {} }")];
+            let rest: Vec<String> =
+                all.into_iter().filter(|(k, _)| *k != key).map(|(k, v)| format!("{k}: {v}")).collect();
+            format!("{HEAD}rules: [{{ {pair}, {} }}]\n", rest.join(", "))
+        }
+        ("who", _) => rule(&pair, "at: 1s", "rst: {}"),
+        ("when", "for") => rule("", &format!("at: 1s, {pair}"), "stall: {}"),
+        ("when", "jitter" | "times") => rule("", &format!("every: 30s, {pair}"), "rst: {}"),
+        ("when", "nth" | "delay") => rule("", &format!("after: pingreq, {pair}"), "rst: {}"),
+        ("when", "chance") => rule("", &format!("at: 1s, {pair}"), "rst: {}"),
+        ("when", _) => rule("", &pair, "rst: {}"),
+        ("expect", "metric") => format!("{HEAD}expect: [{{ {pair}, max: \"<= 1s\" }}]\n"),
+        ("expect", "of") => format!(
+            "{}expect: [{{ {pair}, metric: recovery, max: \"<= 1s\" }}]\n",
+            rule("", "at: 1s", "rst: {}")
+        ),
+        ("expect", "client") => format!("{HEAD}expect: [{{ {pair}, metric: recovery, max: \"<= 1s\" }}]\n"),
+        ("expect", _) => format!("{HEAD}expect: [{{ {pair}, metric: recovery }}]\n"),
+        ("fault", _) => rule("", "at: 1s", &pair),
+        ("rst" | "fin", _) => close(place),
+        ("blackhole" | "stall", "for") => rule("", "at: 1s", &format!("{place}: {{ {pair} }}")),
+        ("blackhole" | "stall", _) => rule("", "at: 1s", &format!("{place}: {{ {pair}, for: 1s }}")),
+        ("latency", "fixed" | "uniform" | "normal" | "pareto") => {
+            rule("", "at: 1s", &format!("latency: {{ {pair} }}"))
+        }
+        ("latency", _) => rule("", "at: 1s", &format!("latency: {{ {pair}, fixed: 1s }}")),
+        (shape, key) => {
+            let all: &[(&str, &str)] = match shape {
+                "uniform" => &[("min", "1ms"), ("max", "1s")],
+                "normal" => &[("mean", "1s"), ("deviation", "0s")],
+                "pareto" => &[("scale", "1ms"), ("shape", "2"), ("max", "10s")],
+                other => panic!("the table has a new place `{other}`: say here how its keys stand"),
+            };
+            let rest: Vec<String> =
+                all.iter().filter(|(k, _)| *k != key).map(|(k, v)| format!("{k}: {v}")).collect();
+            rule("", "at: 1s", &format!("latency: {{ {shape}: {{ {pair}, {} }} }}", rest.join(", ")))
+        }
+    }
+}
+
+#[test]
+fn every_word_of_the_table_is_a_word_of_its_type() {
+    for place in places() {
+        for key in place.keys {
+            for word in key.ty.choices() {
+                if matches!(key.ty, Type::Metric) {
+                    continue;
+                }
+                let text = example_of(place.name, key.name, &word);
+                let plan = sound(&text);
+                assert_eq!(plan.rules.len(), 1, "{text}");
+            }
+        }
+    }
+}
