@@ -7,6 +7,7 @@
 pub mod base;
 pub mod event;
 pub mod fault;
+pub mod measure;
 pub mod mqtt;
 pub mod profile;
 pub mod session;
