@@ -122,7 +122,12 @@ impl Link {
     pub(super) fn sign(&mut self, side: Side, at: Time, showed: Showed, last: Option<LastPackets>) {
         let known = latest(*self.last.get(side), last.unwrap_or_default(), at);
         match self.signs.get_mut(side) {
-            Some(sign) => sign.last = latest(sign.last, last.unwrap_or_default(), sign.at),
+            Some(sign) => {
+                // A DISCONNECT is itself the last packet from its end; the silence ran from the one before.
+                let news = last.unwrap_or_default();
+                let before = LastPackets { from: news.from.filter(|at| *at < sign.at), to: news.to };
+                sign.last = latest(sign.last, before, sign.at);
+            }
             none => *none = Some(Sign { at, showed, last: known }),
         }
     }

@@ -33,3 +33,8 @@ pub use facts::{Showed, Sign};
 pub use fold::{Measures, Trouble};
 pub use results::{DeviceResults, Outcome, Results, RunResults, Sample, WindowResults};
 pub use value::Value;
+
+#[cfg(test)]
+pub(crate) mod story;
+#[cfg(test)]
+mod tests;
