@@ -10,4 +10,5 @@ pub mod fault;
 pub mod measure;
 pub mod mqtt;
 pub mod profile;
+pub mod report;
 pub mod session;

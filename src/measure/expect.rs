@@ -43,8 +43,10 @@ pub struct Verdict {
     pub finding: Finding,
     /// How many samples spoke to it.
     pub samples: u64,
-    /// The samples that are not shown to be as they should (for a sum or a count: all, the greatest first), at most
-    /// [`MOST_EVIDENCE`].
+    /// What they add up to, for a sum; how many there are, for a count.
+    pub total: Option<Value>,
+    /// The samples that are not shown to be as they should (for a sum: all, the greatest first; for a count: none), at
+    /// most [`MOST_EVIDENCE`].
     pub evidence: Vec<Evidence>,
 }
 
@@ -85,14 +87,16 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
     let samples = samples(expectation, results);
     let count: u64 = samples.iter().map(|sample| sample.count).sum();
     if count == 0 {
-        return Verdict { nth, finding: Finding::NoEvidence, samples: 0, evidence: Vec::new() };
+        return Verdict { nth, finding: Finding::NoEvidence, samples: 0, total: None, evidence: Vec::new() };
     }
-    let answer = match expectation.statistic {
-        Statistic::Sum => compare(sum(&samples), expectation.comparison, least_limit(&samples)),
-        Statistic::Count => {
-            compare((float(count), float(count)), expectation.comparison, least_limit(&samples))
-        }
-        Statistic::Max | Statistic::Min | Statistic::Percentile(_) => ranked(expectation, &samples, count),
+    let total = match expectation.statistic {
+        Statistic::Sum => Some(sum(&samples)),
+        Statistic::Count => Some(Value::Count(count)),
+        Statistic::Max | Statistic::Min | Statistic::Percentile(_) => None,
+    };
+    let answer = match total {
+        Some(total) => compare(total.bounds(), expectation.comparison, least_limit(&samples)),
+        None => ranked(expectation, &samples, count),
     };
     let finding = match answer {
         Answer::Holds => Finding::Met,
@@ -100,7 +104,7 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
         Answer::Open => Finding::Inconclusive,
     };
     let evidence = if finding.is_met() { Vec::new() } else { evidence(expectation, samples) };
-    Verdict { nth, finding, samples: count, evidence }
+    Verdict { nth, finding, samples: count, total, evidence }
 }
 
 /// Max, min and percentiles: so many samples must be on the right side of their limits.
@@ -168,11 +172,10 @@ fn compare((low, high): (f64, f64), comparison: Comparison, limit: f64) -> Answe
     }
 }
 
-fn sum(samples: &[Evidence]) -> (f64, f64) {
-    samples.iter().fold((0.0, 0.0), |(low, high), sample| {
-        let (least, most) = sample.value.bounds();
-        (low + least * float(sample.count), high + most * float(sample.count))
-    })
+fn sum(samples: &[Evidence]) -> Value {
+    let times = |sample: &Evidence| u32::try_from(sample.count).unwrap_or(u32::MAX);
+    let all = samples.iter().map(|sample| sample.value.times(times(sample)));
+    all.reduce(Value::added).unwrap_or(Value::Count(0))
 }
 
 /// A sum has one limit: the strictest of its samples'.
@@ -182,7 +185,8 @@ fn least_limit(samples: &[Evidence]) -> f64 {
 
 fn evidence(expectation: &Expectation, mut samples: Vec<Evidence>) -> Vec<Evidence> {
     match expectation.statistic {
-        Statistic::Sum | Statistic::Count => {}
+        Statistic::Sum => {}
+        Statistic::Count => samples.clear(),
         Statistic::Max | Statistic::Min | Statistic::Percentile(_) => samples.retain(|sample| {
             compare(sample.value.bounds(), expectation.comparison, sample.limit) != Answer::Holds
         }),

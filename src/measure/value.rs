@@ -43,14 +43,39 @@ impl Value {
         if after >= before { Value::Exact(before) } else { Value::Between { after, before } }
     }
 
-    /// The same with so much more time on both ends. Counts stay.
+    /// So many of it.
     #[must_use]
-    pub fn plus(self, more: Duration) -> Value {
+    pub fn times(self, number: u32) -> Value {
+        let of = |span: Duration| span.saturating_mul(number);
         match self {
-            Value::Exact(span) => Value::Exact(span + more),
-            Value::Between { after, before } => Value::Between { after: after + more, before: before + more },
-            Value::Never { watched } => Value::Never { watched: watched + more },
-            Value::Count(count) => Value::Count(count),
+            Value::Exact(span) => Value::Exact(of(span)),
+            Value::Between { after, before } => Value::Between { after: of(after), before: of(before) },
+            Value::Never { watched } => Value::Never { watched: of(watched) },
+            Value::Count(count) => Value::Count(count.saturating_mul(u64::from(number))),
+        }
+    }
+
+    /// Both together; with a never it is never. A measure either counts or takes time, so the two do not meet.
+    #[must_use]
+    pub fn added(self, other: Value) -> Value {
+        if let (Value::Count(count), Value::Count(more)) = (self, other) {
+            return Value::Count(count.saturating_add(more));
+        }
+        let ((low, high), (other_low, other_high)) = (self.span(), other.span());
+        let after = low.saturating_add(other_low);
+        match high.zip(other_high) {
+            Some((high, other_high)) => Value::bracket(after, high.saturating_add(other_high)),
+            None => Value::Never { watched: after },
+        }
+    }
+
+    /// The least and the greatest it can be as times; `None` for what never ends.
+    fn span(self) -> (Duration, Option<Duration>) {
+        match self {
+            Value::Exact(span) => (span, Some(span)),
+            Value::Between { after, before } => (after, Some(before)),
+            Value::Never { watched } => (watched, None),
+            Value::Count(_) => (Duration::ZERO, Some(Duration::ZERO)),
         }
     }
 
@@ -68,18 +93,11 @@ impl Value {
 
 /// The distance between two values that are both known, wherever in their brackets they lie.
 pub fn distance(a: Value, b: Value) -> Option<Value> {
-    let ((a_low, a_high), (b_low, b_high)) = (ends(a)?, ends(b)?);
+    let ((a_low, a_high), (b_low, b_high)) = (a.span(), b.span());
+    let (a_high, b_high) = (a_high?, b_high?);
     let near = a_low.saturating_sub(b_high).max(b_low.saturating_sub(a_high));
     let far = a_high.saturating_sub(b_low).max(b_high.saturating_sub(a_low));
     Some(Value::bracket(near, far))
-}
-
-fn ends(value: Value) -> Option<(Duration, Duration)> {
-    match value {
-        Value::Exact(span) => Some((span, span)),
-        Value::Between { after, before } => Some((after, before)),
-        Value::Never { .. } | Value::Count(_) => None,
-    }
 }
 
 /// The value of this percentile (above 0, up to 100) by nearest rank, of values sorted by [`Value::order`].
