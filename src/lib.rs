@@ -5,10 +5,13 @@
 //! to [`report`] know no sockets, no clock and no file system. ARCHITECTURE.md is the guided walk.
 
 pub mod base;
+pub mod cli;
 pub mod engine;
 pub mod event;
 pub mod fault;
+pub mod measure;
 pub mod mqtt;
 pub mod net;
 pub mod profile;
+pub mod report;
 pub mod session;

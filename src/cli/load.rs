@@ -20,7 +20,9 @@ pub fn text(name: &str) -> Result<Text, Refusal> {
     let is_path = name.contains('/') || [".yaml", ".yml"].iter().any(|ending| name.ends_with(ending));
     if !is_path && !Path::new(name).is_file() {
         let shipped = shipped::find(name).map_err(|unknown| {
-            Refusal::usage(format!("{unknown}\n  a profile of your own is named by its file, such as ./{name}.yaml"))
+            Refusal::usage(format!(
+                "{unknown}\n  a profile of your own is named by its file, such as ./{name}.yaml"
+            ))
         })?;
         return Ok(Text { name: name.to_owned(), text: shipped.text.to_owned() });
     }

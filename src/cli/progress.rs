@@ -101,11 +101,15 @@ impl Shared {
 
     /// Draws the status anew; false once there is nothing to draw any more.
     fn draw(&self) -> bool {
-        let Some(status) = self.live().as_ref().map(|live| live.status(self.clock.now())) else { return false };
+        let Some(status) = self.live().as_ref().map(|live| live.status(self.clock.now())) else {
+            return false;
+        };
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         while lines.len() < status.len() {
             let line = self.screen.add(ProgressBar::new_spinner());
-            line.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            line.set_style(
+                ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+            );
             lines.push(line);
         }
         let blank = std::iter::repeat_n(String::new(), lines.len().saturating_sub(status.len()));

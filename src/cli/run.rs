@@ -36,7 +36,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     let progress = Progress::new(&plan, clock, args.quiet, !with_command);
     let setup = Setup {
         text,
-        overrides: args.sets.iter().map(ToString::to_string).collect(),
+        overrides: args.sets.iter().map(|set| set.text().to_owned()).collect(),
         plan,
         seed: args.seed.unwrap_or_else(draw_seed),
         listeners,

@@ -6,12 +6,11 @@ use super::load::Text;
 use super::progress::Progress;
 use super::recorder::{Record, Recorder};
 use crate::event::{EndReason, RunStarted};
-use crate::measure::Results;
 use crate::net::proxy::Config;
 use crate::net::sys::limit;
 use crate::net::{Clock, EventQueue, Proxy};
 use crate::profile::{ListenerPlan, Plan};
-use crate::report::{Report, terminal};
+use crate::report::{Report, Styling, terminal};
 use std::sync::Arc;
 
 /// What a run is made of.
@@ -87,14 +86,13 @@ impl Runner {
         self.proxy.stop(reason).await;
         self.queue.close();
         let Record { measures, end, trouble } = self.recorder.finish();
-        let report = Report::build(&self.plan, Results::of(measures.results(end)));
+        let report = Report::new(&self.plan, &measures.results(end));
         show(&report);
-        let mut exit = if report.is_met() { Exit::Met } else { Exit::Unmet };
+        let mut exit = if report.unmet() == 0 { Exit::Met } else { Exit::Unmet };
         if let Some(mut files) = self.files {
-            if let Err(refusal) = files.write_report(&report.to_json()) {
-                exit = refusal.tell();
-            } else {
-                anstream::println!("\nreport written to {}", files.directory().display());
+            match write(&report, &mut files) {
+                Ok(()) => anstream::println!("\nreport written to {}", files.directory().display()),
+                Err(refusal) => exit = refusal.tell(),
             }
         }
         if let Some(error) = trouble {
@@ -106,7 +104,13 @@ impl Runner {
 
 /// Shows a report on standard output, in colour where that is a terminal.
 pub fn show(report: &Report) {
-    anstream::print!("{}", terminal::render(report, true));
+    anstream::print!("{}", terminal::render(report, Styling::Ansi));
+}
+
+/// Writes a report's file.
+pub fn write(report: &Report, files: &mut ReportFiles) -> Result<(), Refusal> {
+    let json = report.to_json().map_err(|error| Refusal::environment(format!("report.json: {error}")))?;
+    files.write_report(&json)
 }
 
 /// Each link takes two descriptors: take all that the system grants.

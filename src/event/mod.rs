@@ -8,6 +8,7 @@
 
 mod packet;
 mod samples;
+mod text;
 
 pub use packet::Packet;
 pub use samples::Samples;
@@ -125,12 +126,12 @@ pub enum What {
         link: LinkId,
         /// Which way it travels.
         direction: Direction,
-        /// What it says.
-        #[serde(flatten)]
-        packet: Packet,
         /// Whether it waits in brownout; a `forwarded` event follows when it has been passed on.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         held: bool,
+        /// What it says.
+        #[serde(flatten)]
+        packet: Packet,
     },
     /// A packet that a fault had held or delayed was passed on, whole.
     Forwarded {

@@ -71,6 +71,16 @@ pub enum Ending {
     Reset,
 }
 
+impl Ending {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Ending::Fin => "FIN",
+            Ending::Reset => "RST",
+        }
+    }
+}
+
 /// What becomes of a leg when a fault ends its link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,6 +91,17 @@ pub enum LegFate {
     Close,
     /// Nothing: it stays up with nobody behind it, until its end gives up.
     HalfOpen,
+}
+
+impl LegFate {
+    /// The words for it.
+    pub fn words(self) -> &'static str {
+        match self {
+            LegFate::Reset => "RST",
+            LegFate::Close => "FIN",
+            LegFate::HalfOpen => "left half-open",
+        }
+    }
 }
 
 /// A one-shot: end the legs of a link, each as said.

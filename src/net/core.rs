@@ -222,7 +222,7 @@ impl Core {
         while let Some(output) = inner.engine.poll() {
             match output {
                 Output::Event(event) => {
-                    tracing::debug!(target: "brownout::event", "{event:?}");
+                    tracing::debug!(target: "brownout::event", "{event}");
                     inner.events.push(*event);
                 }
                 Output::Link(link, order) => {

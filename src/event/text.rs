@@ -1,0 +1,210 @@
+//! Events as text: one line each, for debug logs. Secrets are gone before; names of peers are made printable here.
+
+use super::{Count, EndReason, Event, Packet, What};
+use crate::base::text::printable;
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+impl Display for Event {
+    /// Number, time, what happened: `#12 3.104 L1 up PINGREQ`.
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "#{} {} {}", self.seq, self.at, self.what)
+    }
+}
+
+impl Display for What {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            What::RunStarted(run) => write!(
+                f,
+                "run started: profile {}, seed {}, brownout {}",
+                printable(&run.profile_name),
+                run.seed,
+                run.version
+            ),
+            What::RunEnded { reason } => write!(f, "run ended: {}", reason.words()),
+            What::CommandEnded { code: Some(code) } => write!(f, "command ended with code {code}"),
+            What::CommandEnded { code: None } => f.write_str("command ended by a signal"),
+            What::ListenerOpened { listener, address, upstream } => {
+                write!(f, "{listener} listens on {address}, leads to {upstream}")
+            }
+            What::ListenerMuted { listener, mechanism } => {
+                write!(f, "{listener} muted ({})", mechanism.words())
+            }
+            What::ListenerMuteRefused { listener, error } => {
+                write!(f, "{listener} mute refused: {}", printable(error))
+            }
+            What::ListenerUnmuted { listener } => write!(f, "{listener} unmuted"),
+            What::AcceptFailed { listener, error } => {
+                write!(f, "{listener} accept failed: {}", printable(error))
+            }
+            What::LinkOpened { link, listener, peer } => write!(f, "{link} opened at {listener} from {peer}"),
+            What::HubConnected { link, took_ns } => {
+                write!(f, "{link} hub connected in {:?}", Duration::from_nanos(*took_ns))
+            }
+            What::HubUnreachable { link, error } => {
+                write!(f, "{link} hub unreachable: {}", printable(error))
+            }
+            What::DeviceNamed { device, name } => write!(f, "{device} is {}", printable(name)),
+            What::LinkIdentified { link, device } => write!(f, "{link} belongs to {device}"),
+            What::LinkClosed { link, undelivered } => {
+                write!(f, "{link} closed, undelivered {} up {} down", undelivered.up, undelivered.down)
+            }
+            What::Packet { link, direction, packet, held } => {
+                write!(f, "{link} {} {packet}{}", direction.word(), if *held { ", held" } else { "" })
+            }
+            What::Forwarded { link, packet_seq } => write!(f, "{link} forwarded #{packet_seq}"),
+            What::FirstPublish { link, direction } => write!(f, "{link} {} first PUBLISH", direction.word()),
+            What::NotMqtt { link, direction, offset, reason } => {
+                write!(f, "{link} {} not MQTT from byte {offset}: {}", direction.word(), printable(reason))
+            }
+            What::KeepaliveExceeded { link, gap_ns } => {
+                write!(f, "{link} silent for {:?}", Duration::from_nanos(*gap_ns))
+            }
+            What::Traffic(traffic) => {
+                write!(f, "{} passed: up {}; down {}", traffic.link, traffic.up, traffic.down)
+            }
+            What::LegEnded { link, side, how, error, .. } => {
+                write!(f, "{link} {} ended its leg: {}", side.word(), how.word())?;
+                error.iter().try_for_each(|error| write!(f, " ({})", printable(error)))
+            }
+            What::EndCarried { link, to, how } => {
+                write!(f, "{link} end carried to {}: {}", to.word(), how.word())
+            }
+            What::LegCut { link, side, fate, window, .. } => {
+                write!(f, "{link} {} leg cut: {}", side.word(), fate.words())?;
+                window.iter().try_for_each(|window| write!(f, " ({window})"))
+            }
+            What::Fired { firing, rule, nth } => write!(f, "{rule} fired for the {nth}. time ({firing})"),
+            What::WindowOpened { window, rule, device, until, .. } => {
+                write!(f, "{window} opened: {rule} on {device}")?;
+                until.iter().try_for_each(|until| write!(f, " until {until}"))
+            }
+            What::FaultApplied { window, link, fidelity, .. } => {
+                write!(f, "{window} holds on {link} ({})", fidelity.word())
+            }
+            What::FaultRefused { window, link, error } => {
+                write!(f, "{window} refused on {link}: {}", printable(error))
+            }
+            What::FaultLifted { window, link } => write!(f, "{window} lifted from {link}"),
+            What::WindowClosed { window } => write!(f, "{window} closed"),
+        }
+    }
+}
+
+impl Display for Packet {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Packet::Connect { version, client_id, keep_alive, clean, .. } => {
+                let clean = if *clean { ", clean" } else { "" };
+                write!(f, "CONNECT {} ({version}, keep-alive {keep_alive} s{clean})", printable(client_id))
+            }
+            Packet::Connack { code, session_present, .. } => {
+                let session = if *session_present { ", session present" } else { "" };
+                write!(f, "CONNACK {code}{session}")
+            }
+            Packet::Publish { topic, qos, dup } => {
+                write!(f, "PUBLISH {} (QoS {qos}{})", printable(topic), if *dup { ", DUP" } else { "" })
+            }
+            Packet::Puback => f.write_str("PUBACK"),
+            Packet::Pubrec => f.write_str("PUBREC"),
+            Packet::Pubrel => f.write_str("PUBREL"),
+            Packet::Pubcomp => f.write_str("PUBCOMP"),
+            Packet::Subscribe { id, filters } => {
+                write!(f, "SUBSCRIBE {id} {}", printable(&filters.join(", ")))
+            }
+            Packet::Suback { id, codes } => write!(f, "SUBACK {id} {codes:?}"),
+            Packet::Unsubscribe { filters } => write!(f, "UNSUBSCRIBE {}", printable(&filters.join(", "))),
+            Packet::Unsuback => f.write_str("UNSUBACK"),
+            Packet::Pingreq => f.write_str("PINGREQ"),
+            Packet::Pingresp => f.write_str("PINGRESP"),
+            Packet::Disconnect { reason } => write!(f, "DISCONNECT {reason}"),
+            Packet::Auth { reason } => write!(f, "AUTH {reason}"),
+            Packet::Unreadable { kind } => write!(f, "{} (unreadable)", printable(kind)),
+        }
+    }
+}
+
+impl Display for Count {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes, {} packets, {} PUBLISH", self.bytes, self.packets, self.publishes)
+    }
+}
+
+impl EndReason {
+    /// The words for it.
+    pub fn words(self) -> &'static str {
+        match self {
+            EndReason::Complete => "every rule is through",
+            EndReason::Duration => "the duration is over",
+            EndReason::Interrupted => "interrupted",
+            EndReason::CommandEnded => "the command ended",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{DeviceId, Direction, FiringId, LinkId, RuleId, Side, Time, WindowId};
+    use crate::event::LastPackets;
+    use crate::fault::Ending;
+
+    #[test]
+    fn one_event_is_one_line() {
+        let link = LinkId(1);
+        for (what, line) in [
+            (
+                What::Packet { link, direction: Direction::Up, held: true, packet: Packet::Pingreq },
+                "#7 3.104 L1 up PINGREQ, held",
+            ),
+            (What::LinkIdentified { link, device: DeviceId(2) }, "#7 3.104 L1 belongs to D2"),
+            (
+                What::LegEnded {
+                    link,
+                    side: Side::Hub,
+                    how: Ending::Reset,
+                    error: Some("timed out\n".into()),
+                    last: LastPackets::default(),
+                },
+                "#7 3.104 L1 hub ended its leg: RST (timed out\\n)",
+            ),
+            (
+                What::WindowOpened {
+                    window: WindowId(4),
+                    firing: FiringId(3),
+                    rule: RuleId(0),
+                    device: DeviceId(2),
+                    until: Some(Time::from_secs(11)),
+                    keep_alive_ns: 0,
+                    assumed: false,
+                },
+                "#7 3.104 W4 opened: R0 on D2 until 11.000",
+            ),
+        ] {
+            let event = Event { seq: 7, at: Time::from_millis(3_104), what };
+            assert_eq!(event.to_string(), line);
+        }
+    }
+
+    #[test]
+    fn held_is_in_the_log_only_where_it_is_so() {
+        let packet = |held| What::Packet {
+            link: LinkId(1),
+            direction: Direction::Down,
+            held,
+            packet: Packet::Connack {
+                session_present: false,
+                code: 0,
+                server_keep_alive: None,
+                assigned_client_id: None,
+            },
+        };
+        for (held, count) in [(false, 0), (true, 1)] {
+            let event = Event { seq: 0, at: Time::ZERO, what: packet(held) };
+            let line = serde_json::to_string(&event).unwrap();
+            assert_eq!(line.matches("\"held\":true").count(), count, "{line}");
+            assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+        }
+    }
+}

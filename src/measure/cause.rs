@@ -1,0 +1,149 @@
+//! How a link ended, in the words that a hub's log would use.
+
+use super::facts::{Link, Showed};
+use crate::base::{RuleId, Side, Time};
+use crate::fault::Ending;
+use std::fmt;
+use std::time::Duration;
+
+/// A hub ends a silent link after 1.5 keep-alives [MQTT-3.1.2-24]; from 1.4 on its end is taken for that time-out
+/// (its clock started a little after the packet was passed on, and some look early).
+const TIMED_OUT_TENTHS: u32 = 14;
+
+/// MQTT 5 reason codes of a hub's DISCONNECT that name the cause.
+const KEEP_ALIVE_TIMEOUT: u8 = 0x8d;
+const SESSION_TAKEN_OVER: u8 = 0x8e;
+
+/// How a link ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// It is still open.
+    StillOpen,
+    /// This end sent DISCONNECT.
+    Disconnect(Side),
+    /// This end closed (FIN) without DISCONNECT.
+    Closed(Side),
+    /// This end reset (RST, or its system gave up) without DISCONNECT.
+    Reset(Side),
+    /// The hub ended it after 1.5 keep-alives without a packet.
+    KeepAliveTimeout,
+    /// The hub ended it because the device had connected anew.
+    TakenOver,
+    /// The hub refused the CONNECT with this code.
+    Refused(u8),
+    /// The hub could not be reached.
+    HubUnavailable,
+    /// This rule ended it; `None` where the rule is not known.
+    Injected(Option<RuleId>),
+    /// Neither end showed anything: the link ended with the run.
+    WithTheRun,
+}
+
+impl Cause {
+    /// The words for it, with the rules' names.
+    pub fn words(self, rule_name: impl Fn(RuleId) -> String) -> String {
+        match self {
+            Cause::StillOpen => "still open".into(),
+            Cause::Disconnect(Side::Device) => "clean DISCONNECT".into(),
+            Cause::Disconnect(Side::Hub) => "DISCONNECT by the hub".into(),
+            Cause::Closed(side) => format!("closed without DISCONNECT by the {}", side.word()),
+            Cause::Reset(side) => format!("reset without DISCONNECT by the {}", side.word()),
+            Cause::KeepAliveTimeout => "keep-alive timeout".into(),
+            Cause::TakenOver => "taken over".into(),
+            Cause::Refused(code) => format!("refused with code {code}"),
+            Cause::HubUnavailable => "hub unavailable".into(),
+            Cause::Injected(Some(rule)) => format!("injected by {}", rule_name(rule)),
+            Cause::Injected(None) => "injected".into(),
+            Cause::WithTheRun => "ended with the run".into(),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words(|rule| rule.to_string()))
+    }
+}
+
+/// How this link ended. `rule` is the rule whose fault cut it, `newer` when the device's next link
+/// that the hub answered was opened.
+pub(super) fn cause(link: &Link, rule: Option<RuleId>, newer: Option<Time>) -> Cause {
+    if link.cut.is_some() {
+        return Cause::Injected(rule);
+    }
+    if link.unreachable {
+        return Cause::HubUnavailable;
+    }
+    if let Some(refused) = link.connack.filter(|connack| connack.code != 0) {
+        return Cause::Refused(refused.code);
+    }
+    let signs = [(Side::Device, link.signs.device), (Side::Hub, link.signs.hub)];
+    let first = signs.into_iter().filter_map(|(side, sign)| Some((side, sign?))).min_by_key(|(_, s)| s.at);
+    let Some((side, sign)) = first else {
+        return if link.closed.is_some() { Cause::WithTheRun } else { Cause::StillOpen };
+    };
+    match (side, sign.showed) {
+        (Side::Hub, Showed::Disconnect(KEEP_ALIVE_TIMEOUT)) => Cause::KeepAliveTimeout,
+        (Side::Hub, Showed::Disconnect(SESSION_TAKEN_OVER)) => Cause::TakenOver,
+        (side, Showed::Disconnect(_)) => Cause::Disconnect(side),
+        (Side::Hub, _) if is_timed_out(link.keep_alive, sign.last.to, sign.at) => Cause::KeepAliveTimeout,
+        (Side::Hub, _) if newer.is_some_and(|newer| newer <= sign.at) => Cause::TakenOver,
+        (side, Showed::Ended(Ending::Reset)) => Cause::Reset(side),
+        (side, Showed::Ended(Ending::Fin) | Showed::Connect) => Cause::Closed(side),
+    }
+}
+
+fn is_timed_out(keep_alive: Duration, last: Option<Time>, at: Time) -> bool {
+    let silence = last.map_or(Duration::ZERO, |last| at.since(last));
+    !keep_alive.is_zero() && silence * 10 >= keep_alive * TIMED_OUT_TENTHS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::LastPackets;
+    use crate::measure::facts::Connack;
+
+    fn ended(side: Side, showed: Showed, silent_ms: u64) -> Link {
+        let mut link = Link::new(Time::ZERO);
+        link.keep_alive = Duration::from_secs(10);
+        let at = Time::from_secs(100);
+        let last = at - Duration::from_millis(silent_ms);
+        link.sign(side, at, showed, Some(LastPackets { from: Some(last), to: Some(last) }));
+        link.closed = Some(at);
+        link
+    }
+
+    #[test]
+    fn a_silence_of_one_and_a_half_keep_alives_is_a_timeout() {
+        for (silent, expected) in [
+            (15_000, Cause::KeepAliveTimeout),
+            (21_000, Cause::KeepAliveTimeout),
+            (14_000, Cause::KeepAliveTimeout),
+            (13_999, Cause::Closed(Side::Hub)),
+        ] {
+            assert_eq!(cause(&ended(Side::Hub, Showed::Ended(Ending::Fin), silent), None, None), expected);
+        }
+    }
+
+    #[test]
+    fn the_first_to_show_it_names_the_cause() {
+        let fin = Showed::Ended(Ending::Fin);
+        let device_reset = ended(Side::Device, Showed::Ended(Ending::Reset), 20_000);
+        assert_eq!(cause(&device_reset, None, None), Cause::Reset(Side::Device));
+        assert_eq!(
+            cause(&ended(Side::Device, Showed::Disconnect(0), 0), None, None),
+            Cause::Disconnect(Side::Device)
+        );
+        let by_hub = ended(Side::Hub, fin, 0);
+        for (newer, expected) in
+            [(100, Cause::TakenOver), (99, Cause::TakenOver), (101, Cause::Closed(Side::Hub))]
+        {
+            assert_eq!(cause(&by_hub, None, Some(Time::from_secs(newer))), expected, "{newer}");
+        }
+        let mut refused = ended(Side::Hub, fin, 0);
+        refused.connack = Some(Connack { delivered: None, code: 5 });
+        assert_eq!(cause(&refused, None, None), Cause::Refused(5));
+        assert_eq!(cause(&Link::new(Time::ZERO), None, None), Cause::StillOpen);
+    }
+}

@@ -1,0 +1,196 @@
+//! Who noticed, and after how long: the signs of both ends that a fault's link is gone.
+//!
+//! A sign counts for a fault that holds if it came before the path was restored, or after, from an end that had
+//! nothing to do with the link in between (the device sent nothing, the hub was sent nothing). Where the kernel
+//! dropped the end's packets, its FIN or RST was not seen when it was sent: the sign is an upper bound, and one that
+//! comes soon after the mute (as long as it lasted, and a second more: the sender's retransmission has doubled its
+//! pause until then) is still the fault's.
+
+use super::facts::{Applied, Link, Showed, Sign, Window};
+use super::fold::Measures;
+use super::value::Value;
+use crate::base::{Ends, LinkId, Side, Time};
+use crate::event::LastPackets;
+use crate::fault::{Fault, Mechanism, WaysWanted};
+use std::time::Duration;
+
+/// Beyond a mute's own length, how much later the first retransmission may come.
+const RETRANSMISSION_GRACE: Duration = Duration::from_secs(1);
+
+/// A window with the link that its fault found up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Struck<'a> {
+    pub measures: &'a Measures,
+    pub window: &'a Window,
+    pub fault: &'a Fault,
+    /// When the fault began to hold.
+    pub start: Time,
+    pub id: LinkId,
+    pub link: &'a Link,
+    applied: Applied,
+    /// When the run, as far as known, ends.
+    pub end: Time,
+}
+
+/// What one end showed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Noticed {
+    /// Its sign, if it is the fault's.
+    pub sign: Option<Sign>,
+    /// From the start of the fault to the sign.
+    pub detection: Option<Value>,
+    /// From its last packet (the device) or the last packet for it (the hub) to the sign.
+    pub silence: Option<Value>,
+    /// When brownout told it instead, before any sign.
+    pub told: Option<Time>,
+}
+
+impl<'a> Struck<'a> {
+    /// The newest link of the window's device that was there when the window opened, an accepted one first; `None`
+    /// where the fault found no link.
+    pub fn find(measures: &'a Measures, window: &'a Window, end: Time) -> Option<Struck<'a>> {
+        let start = window.start()?;
+        let fault = &measures.plan.rule(window.rule)?.fault;
+        let found = window.applied.iter().filter_map(|applied| {
+            let link = measures.links.get(&applied.link)?;
+            (link.opened <= window.opened).then_some((link, *applied))
+        });
+        let (link, applied) = found.max_by_key(|(link, applied)| (link.connack.is_some(), applied.link))?;
+        Some(Struck { measures, window, fault, start, id: applied.link, link, applied, end })
+    }
+
+    /// What both ends showed.
+    pub fn noticed(&self) -> Ends<Noticed> {
+        Ends { device: self.by(Side::Device), hub: self.by(Side::Hub) }
+    }
+
+    /// The device's links after the struck one, oldest first.
+    pub fn later_links(&self) -> impl Iterator<Item = (LinkId, &'a Link)> + use<'a> {
+        let (measures, id, start) = (self.measures, self.id, self.start);
+        let links = measures.devices.get(&self.window.device).map_or(&[][..], |device| &device.links);
+        links
+            .iter()
+            .filter(move |later| **later > id)
+            .filter_map(move |later| Some((*later, measures.links.get(later)?)))
+            .filter(move |(_, link)| link.opened >= start)
+    }
+
+    /// Whether the fault ended the link itself, or made an end give it up.
+    pub fn is_lost(&self, noticed: &Ends<Noticed>) -> bool {
+        let cut = self.link.cut.is_some_and(|(at, _)| at >= self.start);
+        (cut && self.fault.is_one_shot()) || noticed.device.sign.is_some() || noticed.hub.sign.is_some()
+    }
+
+    fn by(&self, side: Side) -> Noticed {
+        let sign = self.first_sign(side);
+        let told = self.link.told.get(side).filter(|at| *at >= self.start);
+        let told = told.filter(|told| sign.is_none_or(|sign| *told <= sign.at));
+        match (told, self.fault.is_one_shot()) {
+            (None, _) => self.by_itself(side, sign.filter(|sign| self.is_the_faults(side, sign))),
+            (Some(told), false) => {
+                Noticed { told: Some(told), ..self.missed(side, told.min(self.watched_until())) }
+            }
+            (Some(told), true) => Noticed { told: Some(told), ..self.after_the_cut(side) },
+        }
+    }
+
+    /// An end that brownout had told nothing.
+    fn by_itself(&self, side: Side, sign: Option<Sign>) -> Noticed {
+        let Some(sign) = sign else { return self.missed(side, self.watched_until()) };
+        let detection = self.detection(side, &sign);
+        let last = self.last_packet(side, &sign);
+        let silence = last.map(|last| silence(self.start, detection, last, sign.at));
+        Noticed { sign: Some(sign), detection: Some(detection), silence, told: None }
+    }
+
+    /// An end whose leg the fault ended: of the hub nothing more can be seen, the device shows in its next connect.
+    fn after_the_cut(&self, side: Side) -> Noticed {
+        match side {
+            Side::Hub => Noticed::default(),
+            Side::Device => self.by_itself(side, self.next_connect()),
+        }
+    }
+
+    /// An end that showed nothing until then: a miss, if it had the time and the reason to notice.
+    fn missed(&self, side: Side, until: Time) -> Noticed {
+        let watched = until.since(self.start);
+        // Less than a keep-alive of silence shows nobody anything.
+        let had_time = self.fault.is_one_shot() || watched >= self.window.keep_alive;
+        let missed = had_time && self.has_reason(side);
+        Noticed { detection: missed.then_some(Value::Never { watched }), ..Noticed::default() }
+    }
+
+    /// Whether this end's side of the conversation breaks off.
+    fn has_reason(&self, side: Side) -> bool {
+        match (self.fault, side) {
+            // The hub hears all that the device sends.
+            (Fault::Stall(stall), Side::Hub) => stall.direction != WaysWanted::Down,
+            (fault, Side::Device | Side::Hub) => fault.breaks_link(),
+        }
+    }
+
+    fn first_sign(&self, side: Side) -> Option<Sign> {
+        let own = self.link.signs.get(side).filter(|sign| sign.at >= self.start);
+        let connect = match side {
+            Side::Device => self.next_connect(),
+            Side::Hub => None,
+        };
+        own.into_iter().chain(connect).min_by_key(|sign| sign.at)
+    }
+
+    fn next_connect(&self) -> Option<Sign> {
+        let (_, next) = self.later_links().next()?;
+        Some(Sign { at: next.opened, showed: Showed::Connect, last: self.link.last.device })
+    }
+
+    fn is_the_faults(&self, side: Side, sign: &Sign) -> bool {
+        if !self.fault.breaks_link() && matches!(sign.showed, Showed::Disconnect(0)) {
+            return false;
+        }
+        let Some(restored) = self.window.closed.filter(|_| !self.fault.is_one_shot()) else { return true };
+        let length = restored.since(self.start);
+        let slack = if self.is_muted(side) { length + RETRANSMISSION_GRACE } else { Duration::ZERO };
+        sign.at <= restored + slack || life(side, sign.last).is_none_or(|last| last < restored)
+    }
+
+    fn detection(&self, side: Side, sign: &Sign) -> Value {
+        let before = sign.at.since(self.start);
+        if !self.is_muted(side) {
+            return Value::Exact(before);
+        }
+        let until = self.watched_until();
+        let seen = sign.last.from.filter(|at| (self.start..=until).contains(at));
+        Value::bracket(seen.map_or(Duration::ZERO, |at| at.since(self.start)), before)
+    }
+
+    /// The packet that the end's silence runs from.
+    fn last_packet(&self, side: Side, sign: &Sign) -> Option<Time> {
+        life(side, sign.last).filter(|last| *last <= sign.at)
+    }
+
+    fn is_muted(&self, side: Side) -> bool {
+        matches!(self.applied.means.get(side), Some(Mechanism::Filter | Mechanism::MinTtl))
+    }
+
+    /// Until when there was something to notice.
+    fn watched_until(&self) -> Time {
+        let restored = self.window.closed.filter(|_| !self.fault.is_one_shot());
+        restored.unwrap_or(self.end)
+    }
+}
+
+/// The last that this end had to do with its link: what the device sent, what the hub was sent.
+fn life(side: Side, last: LastPackets) -> Option<Time> {
+    match side {
+        Side::Device => last.from,
+        Side::Hub => last.to,
+    }
+}
+
+/// From the last packet to a sign that came `detection` after the start.
+fn silence(start: Time, detection: Value, last: Time, sign: Time) -> Value {
+    match detection {
+        Value::Between { after, .. } => Value::bracket((start + after).since(last), sign.since(last)),
+        Value::Exact(_) | Value::Never { .. } | Value::Count(_) => Value::Exact(sign.since(last)),
+    }
+}

@@ -1,0 +1,289 @@
+//! Expectations held against the results.
+//!
+//! A limit in keep-alives is resolved for each sample with its own device's keep-alive, so a statistic is not one
+//! number compared with one limit, but a question about the samples: `max <= L` is "every sample is within its own
+//! limit", `p95 <= L` is "at least 95 % of them are" (nearest rank). A sample that is a bracket or a never may be
+//! within its limit, beyond it, or undecided; where the undecided ones could turn the answer, the expectation is
+//! inconclusive, which counts as unmet.
+
+use super::results::{Results, RunResults};
+use super::value::{Value, float, rank};
+use crate::base::text::glob;
+use crate::base::time::nanos;
+use crate::event::Samples;
+use crate::profile::{Comparison, Expectation, Limit, Metric, Statistic};
+use std::time::Duration;
+
+/// How an expectation came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The samples show it.
+    Met,
+    /// The samples show the contrary.
+    Unmet,
+    /// Brackets and nevers leave it open; counts as unmet.
+    Inconclusive,
+    /// No sample speaks to it; counts as unmet.
+    NoEvidence,
+}
+
+impl Finding {
+    /// Whether it counts as met.
+    pub fn is_met(self) -> bool {
+        matches!(self, Finding::Met)
+    }
+}
+
+/// An expectation with what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// Which, by its place in the plan.
+    pub nth: usize,
+    /// How it came out.
+    pub finding: Finding,
+    /// How many samples spoke to it.
+    pub samples: u64,
+    /// What they add up to, for a sum; how many there are, for a count.
+    pub total: Option<Value>,
+    /// The samples that are not shown to be as they should (for a sum: all, the greatest first; for a count: none), at
+    /// most [`MOST_EVIDENCE`].
+    pub evidence: Vec<Evidence>,
+}
+
+/// The most samples that a verdict lists.
+pub const MOST_EVIDENCE: usize = 20;
+
+/// One sample that a verdict rests on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evidence {
+    /// The run, from 0, in the order of [`Results`].
+    pub run: usize,
+    /// The device's name; `None` for figures of the whole fleet.
+    pub device: Option<String>,
+    /// When the fault of its window began.
+    pub start: Option<Duration>,
+    /// The value.
+    pub value: Value,
+    /// How many samples had it.
+    pub count: u64,
+    /// The limit for this sample: nanoseconds, or things.
+    pub limit: f64,
+}
+
+/// What is known of a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Holds,
+    Breaks,
+    Open,
+}
+
+/// Judges every expectation.
+pub fn judge(expectations: &[Expectation], results: &Results) -> Vec<Verdict> {
+    expectations.iter().enumerate().map(|(nth, expectation)| verdict(nth, expectation, results)).collect()
+}
+
+fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict {
+    let samples = samples(expectation, results);
+    let count: u64 = samples.iter().map(|sample| sample.count).sum();
+    if count == 0 {
+        return Verdict { nth, finding: Finding::NoEvidence, samples: 0, total: None, evidence: Vec::new() };
+    }
+    let total = match expectation.statistic {
+        Statistic::Sum => Some(sum(&samples)),
+        Statistic::Count => Some(Value::Count(count)),
+        Statistic::Max | Statistic::Min | Statistic::Percentile(_) => None,
+    };
+    let answer = match total {
+        Some(total) => compare(total.bounds(), expectation.comparison, least_limit(&samples)),
+        None => ranked(expectation, &samples, count),
+    };
+    let finding = match answer {
+        Answer::Holds => Finding::Met,
+        Answer::Breaks => Finding::Unmet,
+        Answer::Open => Finding::Inconclusive,
+    };
+    let evidence = if finding.is_met() { Vec::new() } else { evidence(expectation, samples) };
+    Verdict { nth, finding, samples: count, total, evidence }
+}
+
+/// Max, min and percentiles: so many samples must be on the right side of their limits.
+fn ranked(expectation: &Expectation, samples: &[Evidence], count: u64) -> Answer {
+    let size = usize::try_from(count).unwrap_or(usize::MAX);
+    let rank = match expectation.statistic {
+        Statistic::Max => size,
+        Statistic::Min => 1,
+        Statistic::Percentile(percent) => rank(size, percent),
+        Statistic::Sum | Statistic::Count => return Answer::Open,
+    };
+    // The sample at that rank is within its limit if as many are; it reaches it if as many as stand above do.
+    let needed_within = u64::try_from(rank).unwrap_or(u64::MAX);
+    let needed_above = count - needed_within + 1;
+    let of = |comparison, needed| enough(samples, comparison, needed);
+    match expectation.comparison {
+        Comparison::AtMost | Comparison::Below => of(expectation.comparison, needed_within),
+        Comparison::AtLeast | Comparison::Above => of(expectation.comparison, needed_above),
+        Comparison::Equal => {
+            both(of(Comparison::AtMost, needed_within), of(Comparison::AtLeast, needed_above))
+        }
+    }
+}
+
+fn enough(samples: &[Evidence], comparison: Comparison, needed: u64) -> Answer {
+    let having = |answer| -> u64 {
+        let answers = samples.iter().filter(|s| compare(s.value.bounds(), comparison, s.limit) == answer);
+        answers.map(|sample| sample.count).sum()
+    };
+    let holding = having(Answer::Holds);
+    if holding >= needed {
+        Answer::Holds
+    } else if holding + having(Answer::Open) >= needed {
+        Answer::Open
+    } else {
+        Answer::Breaks
+    }
+}
+
+fn both(a: Answer, b: Answer) -> Answer {
+    match (a, b) {
+        (Answer::Breaks, _) | (_, Answer::Breaks) => Answer::Breaks,
+        (Answer::Open, _) | (_, Answer::Open) => Answer::Open,
+        (Answer::Holds, Answer::Holds) => Answer::Holds,
+    }
+}
+
+/// Compares a value between two bounds with a limit.
+fn compare((low, high): (f64, f64), comparison: Comparison, limit: f64) -> Answer {
+    let (surely, possibly) = match comparison {
+        Comparison::AtMost => (high <= limit, low <= limit),
+        Comparison::Below => (high < limit, low < limit),
+        Comparison::AtLeast => (low >= limit, high >= limit),
+        Comparison::Above => (low > limit, high > limit),
+        #[expect(clippy::float_cmp, reason = "counts, and whole nanoseconds")]
+        Comparison::Equal => (low == limit && high == limit, low <= limit && limit <= high),
+    };
+    // A never that was watched up to its limit is beyond it.
+    let beyond =
+        high.is_infinite() && low >= limit && matches!(comparison, Comparison::AtMost | Comparison::Below);
+    match (surely, possibly && !beyond) {
+        (true, _) => Answer::Holds,
+        (false, true) => Answer::Open,
+        (false, false) => Answer::Breaks,
+    }
+}
+
+fn sum(samples: &[Evidence]) -> Value {
+    let times = |sample: &Evidence| u32::try_from(sample.count).unwrap_or(u32::MAX);
+    let all = samples.iter().map(|sample| sample.value.times(times(sample)));
+    all.reduce(Value::added).unwrap_or(Value::Count(0))
+}
+
+/// A sum has one limit: the strictest of its samples'.
+fn least_limit(samples: &[Evidence]) -> f64 {
+    samples.iter().map(|sample| sample.limit).fold(f64::INFINITY, f64::min)
+}
+
+fn evidence(expectation: &Expectation, mut samples: Vec<Evidence>) -> Vec<Evidence> {
+    match expectation.statistic {
+        Statistic::Sum => {}
+        Statistic::Count => samples.clear(),
+        Statistic::Max | Statistic::Min | Statistic::Percentile(_) => samples.retain(|sample| {
+            compare(sample.value.bounds(), expectation.comparison, sample.limit) != Answer::Holds
+        }),
+    }
+    match expectation.comparison {
+        Comparison::AtMost | Comparison::Below | Comparison::Equal => {
+            samples.sort_by(|a, b| b.value.order(a.value));
+        }
+        Comparison::AtLeast | Comparison::Above => samples.sort_by(|a, b| a.value.order(b.value)),
+    }
+    samples.truncate(MOST_EVIDENCE);
+    samples
+}
+
+/// The samples that an expectation asks about, over all runs.
+fn samples(expectation: &Expectation, results: &Results) -> Vec<Evidence> {
+    let runs = results.runs.iter().enumerate();
+    runs.flat_map(|(number, run)| match expectation.metric {
+        Metric::DeviceDetection
+        | Metric::HubDetection
+        | Metric::DeviceSilence
+        | Metric::HubSilence
+        | Metric::SplitView
+        | Metric::Downtime
+        | Metric::Recovery
+        | Metric::Resubscribe
+        | Metric::FirstPublish
+        | Metric::FirstDelivery
+        | Metric::ConnectGap
+        | Metric::ConnectAttempts => kept(expectation, number, run),
+        Metric::ConnectRate => vec![fleet(expectation, number, Value::Count(run.connect_rate))],
+        Metric::ControlGap => of_devices(expectation, number, run, |device| &device.control_gap),
+        Metric::PingRtt => of_devices(expectation, number, run, |device| &device.ping_rtt),
+        Metric::PublishRtt => of_devices(expectation, number, run, |device| &device.publish_rtt),
+        Metric::KeepaliveViolations => violations(expectation, number, run),
+    })
+    .collect()
+}
+
+fn kept(expectation: &Expectation, number: usize, run: &RunResults) -> Vec<Evidence> {
+    let asked = run.samples.iter().filter(|sample| {
+        sample.metric == expectation.metric
+            && (expectation.of.is_none() || sample.rule == expectation.of)
+            && is_asked(expectation, run.name(sample.device))
+    });
+    asked
+        .map(|sample| Evidence {
+            run: number,
+            device: Some(run.name(sample.device).to_owned()),
+            start: sample.window.and_then(|id| Some(run.windows.get(&id)?.start?.elapsed())),
+            value: sample.value,
+            count: 1,
+            limit: limit(expectation, sample.keep_alive),
+        })
+        .collect()
+}
+
+fn of_devices(
+    expectation: &Expectation,
+    number: usize,
+    run: &RunResults,
+    samples: impl Fn(&super::results::DeviceResults) -> &Samples,
+) -> Vec<Evidence> {
+    let asked = run.devices.values().filter(|device| is_asked(expectation, &device.name));
+    let of = |device| samples(device).iter().map(move |(value, count)| (device, Value::Exact(value), count));
+    asked.flat_map(of).map(|(device, value, count)| one(expectation, number, device, value, count)).collect()
+}
+
+fn violations(expectation: &Expectation, number: usize, run: &RunResults) -> Vec<Evidence> {
+    // A device that was never accepted had no keep-alive to keep.
+    let asked = run.devices.values().filter(|d| d.accepted > 0 && is_asked(expectation, &d.name));
+    asked.map(|device| one(expectation, number, device, Value::Count(device.violations), 1)).collect()
+}
+
+fn one(
+    expectation: &Expectation,
+    run: usize,
+    device: &super::results::DeviceResults,
+    value: Value,
+    count: u64,
+) -> Evidence {
+    let limit = limit(expectation, device.keep_alive);
+    Evidence { run, device: Some(device.name.clone()), start: None, value, count, limit }
+}
+
+fn fleet(expectation: &Expectation, run: usize, value: Value) -> Evidence {
+    let limit = limit(expectation, Duration::ZERO);
+    Evidence { run, device: None, start: None, value, count: 1, limit }
+}
+
+fn is_asked(expectation: &Expectation, name: &str) -> bool {
+    expectation.client.as_ref().is_none_or(|pattern| glob(pattern, name))
+}
+
+fn limit(expectation: &Expectation, keep_alive: Duration) -> f64 {
+    match expectation.limit {
+        Limit::Span(span) => float(nanos(span.resolve(keep_alive))),
+        Limit::Number(number) => number,
+    }
+}

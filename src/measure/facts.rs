@@ -1,0 +1,271 @@
+//! What is remembered of links, devices and windows: plain facts with their times, no judgement.
+
+use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
+use crate::event::{Count, LastPackets, Samples};
+use crate::fault::{Ending, Fidelity, Mechanism};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+/// Unanswered PINGREQs remembered of a link; a device that sends more without an answer is past measuring.
+const MOST_PINGS: usize = 64;
+
+/// How an end showed that it knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Showed {
+    /// It ended its leg.
+    Ended(Ending),
+    /// It sent DISCONNECT, with this reason code.
+    Disconnect(u8),
+    /// It connected anew.
+    Connect,
+}
+
+/// The first sign of an end that it gives a link up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// When.
+    pub at: Time,
+    /// How.
+    pub showed: Showed,
+    /// The last packets from and to that end before it.
+    pub last: LastPackets,
+}
+
+/// A CONNACK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connack {
+    /// When it was passed on to the device; `None` while a fault holds it.
+    pub delivered: Option<Time>,
+    /// Its code; 0 is accepted.
+    pub code: u8,
+}
+
+/// What a packet's delivery means, for those that wait in brownout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    Connack,
+    Pingresp,
+    Resubscribed,
+    Disconnect,
+    Other,
+}
+
+/// A link.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Its device, once known.
+    pub device: Option<DeviceId>,
+    /// When it was accepted.
+    pub opened: Time,
+    /// When both legs were gone.
+    pub closed: Option<Time>,
+    /// Its keep-alive; zero for none or not known.
+    pub keep_alive: Duration,
+    /// Its CONNACK.
+    pub connack: Option<Connack>,
+    /// The first sign of each end that it gives the link up.
+    pub signs: Ends<Option<Sign>>,
+    /// When each end was told by brownout: the other's end carried through, its leg cut by a fault, or the other's
+    /// DISCONNECT passed on.
+    pub told: Ends<Option<Time>>,
+    /// The window whose fault ended it, and when.
+    pub cut: Option<(Time, Option<WindowId>)>,
+    /// The last packets from and to each end, as far as events have shown.
+    pub last: Ends<LastPackets>,
+    /// The hub could not be reached for it.
+    pub unreachable: bool,
+    /// Filters the device held before it, where the hub has no session for it.
+    pub owed: BTreeSet<String>,
+    /// When all of them were held again.
+    pub resubscribed: Option<Time>,
+    /// The first PUBLISH each way.
+    pub first: Ways<Option<Time>>,
+    /// What passed.
+    pub count: Ways<Count>,
+    pings: VecDeque<Time>,
+    waiting: BTreeMap<u64, (Direction, Delivery)>,
+}
+
+impl Link {
+    pub(super) fn new(opened: Time) -> Link {
+        Link {
+            device: None,
+            opened,
+            closed: None,
+            keep_alive: Duration::ZERO,
+            connack: None,
+            signs: Ends::default(),
+            told: Ends::default(),
+            cut: None,
+            last: Ends::default(),
+            unreachable: false,
+            owed: BTreeSet::new(),
+            resubscribed: None,
+            first: Ways::default(),
+            count: Ways::default(),
+            pings: VecDeque::new(),
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    /// When the CONNACK that accepts the device was passed on to it.
+    pub fn accepted(&self) -> Option<Time> {
+        self.connack.filter(|connack| connack.code == 0)?.delivered
+    }
+
+    /// The moment it was over for the device: its own sign, or being told.
+    pub fn over_for_device(&self) -> Option<Time> {
+        self.signs.device.map(|sign| sign.at).into_iter().chain(self.told.device).chain(self.closed).min()
+    }
+
+    /// Notes a sign of this end; only the first counts. Later news of its last packets is taken in.
+    pub(super) fn sign(&mut self, side: Side, at: Time, showed: Showed, last: Option<LastPackets>) {
+        let known = latest(*self.last.get(side), last.unwrap_or_default(), at);
+        match self.signs.get_mut(side) {
+            Some(sign) => {
+                // A DISCONNECT is itself the last packet from its end; the silence ran from the one before.
+                let news = last.unwrap_or_default();
+                let before = LastPackets { from: news.from.filter(|at| *at < sign.at), to: news.to };
+                sign.last = latest(sign.last, before, sign.at);
+            }
+            none => *none = Some(Sign { at, showed, last: known }),
+        }
+    }
+
+    pub(super) fn told(&mut self, side: Side, at: Time) {
+        self.told.get_mut(side).get_or_insert(at);
+    }
+
+    pub(super) fn heard(&mut self, side: Side, news: LastPackets) {
+        let last = self.last.get_mut(side);
+        *last = latest(*last, news, Time::MAX);
+    }
+
+    pub(super) fn ping(&mut self, at: Time) {
+        if self.pings.len() < MOST_PINGS {
+            self.pings.push_back(at);
+        }
+    }
+
+    /// A packet arrived; where it waits, `delivered` follows when its number is forwarded.
+    pub(super) fn arrived(&mut self, at: Time, direction: Direction) {
+        self.heard(direction.from(), LastPackets { from: Some(at), to: None });
+    }
+
+    pub(super) fn hold(&mut self, seq: u64, direction: Direction, delivery: Delivery) {
+        self.waiting.insert(seq, (direction, delivery));
+    }
+
+    pub(super) fn release(&mut self, seq: u64) -> Option<(Direction, Delivery)> {
+        self.waiting.remove(&seq)
+    }
+
+    /// A packet was passed on. Answers with the round trip of a PINGREQ, where it ends one.
+    pub(super) fn delivered(
+        &mut self,
+        at: Time,
+        direction: Direction,
+        delivery: Delivery,
+    ) -> Option<Duration> {
+        self.heard(direction.to(), LastPackets { from: None, to: Some(at) });
+        match delivery {
+            Delivery::Connack => {
+                if let Some(connack) = &mut self.connack {
+                    connack.delivered.get_or_insert(at);
+                }
+            }
+            Delivery::Resubscribed => {
+                self.resubscribed.get_or_insert(at);
+            }
+            Delivery::Disconnect => self.told(direction.to(), at),
+            Delivery::Pingresp => return self.pings.pop_front().map(|asked| at.since(asked)),
+            Delivery::Other => {}
+        }
+        None
+    }
+
+    /// Nothing more comes of it: what only a live link needs goes.
+    pub(super) fn close(&mut self, at: Time) {
+        self.closed = Some(at);
+        self.pings = VecDeque::new();
+        self.waiting = BTreeMap::new();
+    }
+}
+
+/// The later of each, as far as not after `until`.
+fn latest(a: LastPackets, b: LastPackets, until: Time) -> LastPackets {
+    let later = |a: Option<Time>, b: Option<Time>| a.max(b.filter(|at| *at <= until));
+    LastPackets { from: later(a.from, b.from), to: later(a.to, b.to) }
+}
+
+/// A device over its links.
+#[derive(Clone, Debug, Default)]
+pub struct DeviceFacts {
+    /// Its links, oldest first.
+    pub links: Vec<LinkId>,
+    /// The filters it wants: subscribed to once, and not given up.
+    pub wanted: BTreeSet<String>,
+    /// Gaps between its packets on a sound path.
+    pub control_gap: Samples,
+    /// Round trips of its QoS 1 and 2 PUBLISH packets.
+    pub publish_rtt: Samples,
+    /// Round trips of its PINGREQs.
+    pub ping_rtt: Samples,
+    /// Gaps over its keep-alive.
+    pub violations: u64,
+}
+
+/// A fault on one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The link.
+    pub link: LinkId,
+    /// From when it held.
+    pub at: Time,
+    /// What the peers' TCP sees.
+    pub fidelity: Fidelity,
+    /// By what means, by leg.
+    pub means: Ends<Option<Mechanism>>,
+}
+
+/// A fault window: one firing on one device.
+#[derive(Clone, Debug)]
+pub struct Window {
+    /// Its firing.
+    pub firing: FiringId,
+    /// Its rule.
+    pub rule: RuleId,
+    /// Its device.
+    pub device: DeviceId,
+    /// When it was opened; the fault's start is [`Window::start`].
+    pub opened: Time,
+    /// When the path was restored.
+    pub closed: Option<Time>,
+    /// The keep-alive that spans were resolved with.
+    pub keep_alive: Duration,
+    /// Whether that is the stated default.
+    pub assumed: bool,
+    /// On which links it held.
+    pub applied: Vec<Applied>,
+    /// Why it did not on others.
+    pub refused: Vec<String>,
+}
+
+impl Window {
+    pub(super) fn new(
+        firing: FiringId,
+        rule: RuleId,
+        device: DeviceId,
+        opened: Time,
+        keep_alive: Duration,
+        assumed: bool,
+    ) -> Window {
+        let (applied, refused) = (Vec::new(), Vec::new());
+        Window { firing, rule, device, opened, closed: None, keep_alive, assumed, applied, refused }
+    }
+
+    /// When the fault held first; `None` if it held on no link.
+    pub fn start(&self) -> Option<Time> {
+        self.applied.iter().map(|applied| applied.at).min()
+    }
+}

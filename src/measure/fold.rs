@@ -1,0 +1,266 @@
+//! The fold: events in, facts kept.
+
+use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, Showed, Window};
+use super::rate::ConnectRate;
+use super::results::{Results, RunResults};
+use crate::base::{DeviceId, Direction, LinkId, RuleId, Side, Time, WindowId};
+use crate::event::{EndReason, Event, Packet, RunStarted, Traffic, What};
+use crate::fault::LegFate;
+use crate::profile::Plan;
+use crate::session::Sessions;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The measures of one run, being made.
+#[derive(Clone, Debug)]
+pub struct Measures {
+    pub(super) plan: Plan,
+    pub(super) sessions: Sessions,
+    pub(super) started: Option<RunStarted>,
+    pub(super) ended: Option<EndReason>,
+    pub(super) events: u64,
+    pub(super) links: BTreeMap<LinkId, Link>,
+    pub(super) devices: BTreeMap<DeviceId, DeviceFacts>,
+    pub(super) windows: BTreeMap<WindowId, Window>,
+    pub(super) fired: BTreeMap<RuleId, u64>,
+    pub(super) rate: ConnectRate,
+    pub(super) trouble: Trouble,
+}
+
+/// What went wrong around the measures.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// Connects that could not be accepted.
+    pub accept_failed: u64,
+    /// Links for which the hub could not be reached.
+    pub hub_unreachable: u64,
+    /// Links with bytes that are not MQTT.
+    pub not_mqtt: u64,
+    /// Listeners that could not be muted, with the reason.
+    pub mute_refused: Vec<String>,
+}
+
+impl Measures {
+    /// Of a run of this plan, before its first event.
+    pub fn new(plan: &Plan) -> Measures {
+        Measures {
+            plan: plan.clone(),
+            sessions: Sessions::default(),
+            started: None,
+            ended: None,
+            events: 0,
+            links: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            fired: BTreeMap::new(),
+            rate: ConnectRate::default(),
+            trouble: Trouble::default(),
+        }
+    }
+
+    /// Takes in one event. Events come in order.
+    pub fn push(&mut self, event: &Event) {
+        self.sessions.apply(event);
+        self.events += 1;
+        let at = event.at;
+        match &event.what {
+            What::RunStarted(started) => self.started = Some((**started).clone()),
+            What::RunEnded { reason } => self.ended = Some(*reason),
+            What::LinkOpened { link, .. } => {
+                self.rate.connect(at);
+                self.links.insert(*link, Link::new(at));
+            }
+            What::LinkIdentified { link, device } => self.identified(*link, *device),
+            What::Packet { link, direction, packet, held } => {
+                self.packet(event.seq, at, *link, *direction, packet, *held);
+            }
+            What::Forwarded { link, packet_seq } => self.forwarded(at, *link, *packet_seq),
+            What::FirstPublish { link, direction } => {
+                self.on(*link, |link| *link.first.get_mut(*direction) = Some(at));
+            }
+            What::KeepaliveExceeded { link, .. } => {
+                if let Some(device) = self.device_of(*link) {
+                    device.violations += 1;
+                }
+            }
+            What::Traffic(traffic) => self.traffic(traffic),
+            What::LegEnded { link, side, how, last, .. } => self.on(*link, |link| {
+                link.sign(*side, at, Showed::Ended(*how), Some(*last));
+                link.heard(*side, *last);
+            }),
+            What::EndCarried { link, to, .. } => self.on(*link, |link| link.told(*to, at)),
+            What::LegCut { link, side, fate, window, last } => {
+                self.on(*link, |link| link.heard(*side, *last));
+                self.cut(at, *link, *side, *fate, *window);
+            }
+            What::LinkClosed { link, .. } => self.on(*link, |link| link.close(at)),
+            What::HubUnreachable { link, .. } => {
+                self.trouble.hub_unreachable += 1;
+                self.on(*link, |link| link.unreachable = true);
+            }
+            What::AcceptFailed { .. } => self.trouble.accept_failed += 1,
+            What::NotMqtt { .. } => self.trouble.not_mqtt += 1,
+            What::ListenerMuteRefused { error, .. } => self.trouble.mute_refused.push(error.clone()),
+            What::Fired { rule, .. } => *self.fired.entry(*rule).or_default() += 1,
+            What::WindowOpened { window, firing, rule, device, keep_alive_ns, assumed, .. } => {
+                let keep_alive = Duration::from_nanos(*keep_alive_ns);
+                let opened = Window::new(*firing, *rule, *device, at, keep_alive, *assumed);
+                self.windows.insert(*window, opened);
+            }
+            What::FaultApplied { window, link, fidelity, means } => {
+                let applied = Applied { link: *link, at, fidelity: *fidelity, means: *means };
+                self.at_window(*window, |window| window.applied.push(applied));
+            }
+            What::FaultRefused { window, error, .. } => {
+                self.at_window(*window, |window| window.refused.push(error.clone()));
+            }
+            What::WindowClosed { window } => self.at_window(*window, |window| window.closed = Some(at)),
+            What::CommandEnded { .. }
+            | What::ListenerOpened { .. }
+            | What::ListenerMuted { .. }
+            | What::ListenerUnmuted { .. }
+            | What::HubConnected { .. }
+            | What::DeviceNamed { .. }
+            | What::FaultLifted { .. } => {}
+        }
+    }
+
+    /// The results, as of this moment: what has not happened by then has "never" happened while watched.
+    pub fn results(&self, end: Time) -> Results {
+        Results::of(RunResults::of(self, end))
+    }
+
+    fn on(&mut self, link: LinkId, change: impl FnOnce(&mut Link)) {
+        if let Some(link) = self.links.get_mut(&link) {
+            change(link);
+        }
+    }
+
+    fn at_window(&mut self, window: WindowId, change: impl FnOnce(&mut Window)) {
+        if let Some(window) = self.windows.get_mut(&window) {
+            change(window);
+        }
+    }
+
+    fn device_of(&mut self, link: LinkId) -> Option<&mut DeviceFacts> {
+        self.devices.get_mut(&self.links.get(&link)?.device?)
+    }
+
+    fn identified(&mut self, link_id: LinkId, device: DeviceId) {
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        link.device = Some(device);
+        let facts = self.devices.entry(device).or_default();
+        facts.links.push(link_id);
+        // Numbers are in the order of opening; links may be identified in another.
+        facts.links.sort_unstable();
+    }
+
+    fn packet(&mut self, seq: u64, at: Time, id: LinkId, direction: Direction, packet: &Packet, held: bool) {
+        let delivery = self.read(at, id, direction, packet);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.arrived(at, direction);
+        if held {
+            link.hold(seq, direction, delivery);
+        } else {
+            self.deliver(at, id, direction, delivery);
+        }
+    }
+
+    fn forwarded(&mut self, at: Time, id: LinkId, seq: u64) {
+        let waited = self.links.get_mut(&id).and_then(|link| link.release(seq));
+        if let Some((direction, delivery)) = waited {
+            self.deliver(at, id, direction, delivery);
+        }
+    }
+
+    fn deliver(&mut self, at: Time, id: LinkId, direction: Direction, delivery: Delivery) {
+        let round_trip = self.links.get_mut(&id).and_then(|link| link.delivered(at, direction, delivery));
+        if let (Some(round_trip), Some(device)) = (round_trip, self.device_of(id)) {
+            device.ping_rtt.add(round_trip);
+        }
+    }
+
+    /// What a packet that has arrived says, and what its delivery will mean.
+    fn read(&mut self, at: Time, id: LinkId, direction: Direction, packet: &Packet) -> Delivery {
+        let Some(link) = self.links.get_mut(&id) else { return Delivery::Other };
+        match (direction, packet) {
+            (Direction::Up, Packet::Connect { keep_alive, .. }) => link.keep_alive = seconds(keep_alive),
+            (Direction::Down, Packet::Connack { code, session_present, server_keep_alive, .. }) => {
+                link.connack = Some(Connack { delivered: None, code: *code });
+                link.keep_alive = server_keep_alive.as_ref().map_or(link.keep_alive, seconds);
+                let device = link.device.and_then(|device| self.devices.get(&device));
+                if let Some(device) = device.filter(|_| *code == 0 && !session_present) {
+                    link.owed.clone_from(&device.wanted);
+                }
+                return Delivery::Connack;
+            }
+            (Direction::Up, Packet::Pingreq) => link.ping(at),
+            (Direction::Down, Packet::Pingresp) => return Delivery::Pingresp,
+            (Direction::Down, Packet::Suback { .. }) => return self.granted(id),
+            (Direction::Up, Packet::Unsubscribe { filters }) => self.given_up(id, filters),
+            (_, Packet::Disconnect { reason }) => {
+                link.sign(direction.from(), at, Showed::Disconnect(*reason), None);
+                return Delivery::Disconnect;
+            }
+            (Direction::Up | Direction::Down, _) => {}
+        }
+        Delivery::Other
+    }
+
+    /// After a SUBACK: what the device holds now is what it wants, and may be all that it is owed.
+    fn granted(&mut self, id: LinkId) -> Delivery {
+        let Some(link) = self.links.get(&id) else { return Delivery::Other };
+        let (Some(device), Some(held)) = (link.device, self.sessions.device_of(id)) else {
+            return Delivery::Other;
+        };
+        if let Some(facts) = self.devices.get_mut(&device) {
+            facts.wanted.extend(held.filters.iter().cloned());
+        }
+        if link.owed.is_empty() || !link.owed.is_subset(&held.filters) {
+            return Delivery::Other;
+        }
+        Delivery::Resubscribed
+    }
+
+    fn given_up(&mut self, id: LinkId, filters: &[String]) {
+        if let Some(device) = self.device_of(id) {
+            device.wanted.retain(|held| !filters.contains(held));
+        }
+        self.on(id, |link| {
+            if link.resubscribed.is_none() {
+                link.owed.retain(|owed| !filters.contains(owed));
+            }
+        });
+    }
+
+    fn traffic(&mut self, traffic: &Traffic) {
+        self.on(traffic.link, |link| {
+            link.heard(Side::Device, traffic.last.device);
+            link.heard(Side::Hub, traffic.last.hub);
+            for (direction, more) in [(Direction::Up, traffic.up), (Direction::Down, traffic.down)] {
+                let count = link.count.get_mut(direction);
+                count.bytes += more.bytes;
+                count.packets += more.packets;
+                count.publishes += more.publishes;
+            }
+        });
+        if let Some(device) = self.device_of(traffic.link) {
+            device.control_gap.merge(&traffic.control_gap);
+            device.publish_rtt.merge(&traffic.publish_rtt);
+        }
+    }
+
+    fn cut(&mut self, at: Time, id: LinkId, side: Side, fate: LegFate, window: Option<WindowId>) {
+        self.on(id, |link| {
+            link.cut.get_or_insert((at, window));
+            match fate {
+                LegFate::Reset | LegFate::Close => link.told(side, at),
+                LegFate::HalfOpen => {}
+            }
+        });
+    }
+}
+
+fn seconds(seconds: &u16) -> Duration {
+    Duration::from_secs(u64::from(*seconds))
+}

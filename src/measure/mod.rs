@@ -1,0 +1,40 @@
+//! Floor 3: measures, as a fold over events.
+//!
+//! Owns how long each end took to notice, how each device came back, how links ended, and whether the expectations
+//! of the plan are met. [`Measures`] takes in events and keeps facts; [`Measures::results`] judges them. Invariant: a
+//! value says no more than was seen: brackets and nevers stay what they are, and nothing is averaged. Deliberately
+//! absent: words and layout (report/), any reading of files (cli/).
+//!
+//! ```text
+//! events -> fold (facts) -> detection, recovery, cause -> results -> expect (verdicts)
+//!                            backoff, rate, distribution
+//! ```
+//!
+//! Memory grows with the links and windows of the run (some 400 bytes a link), not with its packets.
+
+pub mod backoff;
+pub mod cause;
+mod detection;
+pub mod distribution;
+pub mod expect;
+pub mod facts;
+mod fold;
+mod rate;
+mod recovery;
+pub mod results;
+pub mod value;
+
+pub use backoff::{BackOff, Shape};
+pub use cause::Cause;
+pub use detection::Noticed;
+pub use distribution::Distribution;
+pub use expect::{Evidence, Finding, Verdict, judge};
+pub use facts::{Showed, Sign};
+pub use fold::{Measures, Trouble};
+pub use results::{DeviceResults, Outcome, Results, RunResults, Sample, WindowResults};
+pub use value::Value;
+
+#[cfg(test)]
+pub(crate) mod story;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! The way back: connect attempts until a CONNACK accepts the device, then subscriptions and traffic.
+
+use super::backoff::{self, BackOff};
+use super::facts::Link;
+use super::value::Value;
+use crate::base::Time;
+use crate::profile::Metric;
+use std::time::Duration;
+
+/// What a device did from losing its link until it was accepted again.
+#[derive(Clone, Debug)]
+pub(super) struct Outage<'a> {
+    /// Its connects, the one that was accepted included.
+    attempts: Vec<&'a Link>,
+    /// The link that was accepted, and when.
+    pub back: Option<(&'a Link, Time)>,
+}
+
+impl<'a> Outage<'a> {
+    /// From the links that the device opened after the lost one, oldest first.
+    pub fn of(later_links: impl Iterator<Item = &'a Link>) -> Outage<'a> {
+        let mut attempts = Vec::new();
+        for link in later_links {
+            attempts.push(link);
+            if let Some(at) = link.accepted() {
+                return Outage { attempts, back: Some((link, at)) };
+            }
+        }
+        Outage { attempts, back: None }
+    }
+
+    /// How many connects it took.
+    pub fn count(&self) -> u64 {
+        u64::try_from(self.attempts.len()).unwrap_or(u64::MAX)
+    }
+
+    /// From each connect to the next; the time that an attempt took to fail is in it.
+    pub fn gaps(&self) -> impl Iterator<Item = Duration> + '_ {
+        self.pairs().map(|(one, next)| next.opened.since(one.opened))
+    }
+
+    /// The shape of the waits: from the end of each attempt to the next connect, or from connect to connect where the
+    /// end was not seen before.
+    pub fn back_off(&self) -> BackOff {
+        let waits: Vec<Duration> = self.pairs().map(|(one, next)| wait(one, next)).collect();
+        backoff::classify(&waits)
+    }
+
+    /// The measures of the outage itself and of what followed it, as of `end`.
+    pub fn measures(&self, end: Time) -> Vec<(Metric, Value)> {
+        let mut values = vec![(Metric::ConnectAttempts, Value::Count(self.count()))];
+        values.extend(self.gaps().map(|gap| (Metric::ConnectGap, Value::Exact(gap))));
+        let Some((link, accepted)) = self.back else { return values };
+        if !link.owed.is_empty() {
+            let watched = link.closed.unwrap_or(end).since(accepted);
+            let done = link.resubscribed.map(|at| Value::Exact(at.since(accepted)));
+            values.push((Metric::Resubscribe, done.unwrap_or(Value::Never { watched })));
+        }
+        for (metric, first) in
+            [(Metric::FirstPublish, link.first.up), (Metric::FirstDelivery, link.first.down)]
+        {
+            values.extend(first.map(|at| (metric, Value::Exact(at.since(accepted)))));
+        }
+        values
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (&'a Link, &'a Link)> + '_ {
+        self.attempts.iter().copied().zip(self.attempts.iter().copied().skip(1))
+    }
+}
+
+fn wait(one: &Link, next: &Link) -> Duration {
+    let over = one.over_for_device().filter(|over| *over <= next.opened);
+    next.opened.since(over.unwrap_or(one.opened))
+}

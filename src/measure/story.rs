@@ -1,0 +1,264 @@
+//! Runs told event by event, for tests: literal milliseconds, numbers and last packets kept as the engine would.
+
+use super::{Measures, Results, Value};
+use crate::base::{
+    Chance, DeviceId, Direction, Ends, FiringId, LinkId, ListenerId, RuleId, Side, Span, Time,
+};
+use crate::base::{Ways, WindowId};
+use crate::event::{Count, EndReason, Event, LastPackets, Packet, RunStarted, Samples, Traffic, What};
+use crate::fault::{
+    Blackhole, Close, Connects, Ending, Fault, Fidelity, FidelityWanted, LegFate, Mechanism, Stall, Toward,
+    WaysWanted,
+};
+use crate::mqtt::{PacketKind, Version};
+use crate::profile::{Comparison, Expectation, Limit, Metric, Plan, Rule, Statistic, When, Who};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(crate) fn plan(rules: Vec<(&str, Fault)>) -> Plan {
+    let when = When::After { packet: PacketKind::Connack, nth: 1, delay: Span::ZERO, times: 1 };
+    let rule = |(id, fault): (&str, Fault)| Rule {
+        id: id.to_owned(),
+        who: Who::EVERYONE,
+        when: when.clone(),
+        chance: Chance::ALWAYS,
+        fault,
+    };
+    Plan {
+        name: "keepalive-blackhole".into(),
+        summary: "The path goes dark for longer than the keep-alive.".into(),
+        reproduces: None,
+        listeners: Vec::new(),
+        devices: 1,
+        default_keep_alive: Duration::from_secs(60),
+        settle: Span::ZERO,
+        duration: None,
+        rules: rules.into_iter().map(rule).collect(),
+        expectations: Vec::new(),
+    }
+}
+
+pub(crate) fn blackhole(hold: &str) -> Fault {
+    Fault::Blackhole(Blackhole {
+        toward: Toward::Both,
+        hold: hold.parse().unwrap(),
+        fidelity: FidelityWanted::Auto,
+        connects: Connects::Silence,
+    })
+}
+
+pub(crate) fn stall(direction: WaysWanted, hold: &str) -> Fault {
+    Fault::Stall(Stall { direction, hold: hold.parse().unwrap() })
+}
+
+pub(crate) fn rst(toward: Toward, other: LegFate) -> Fault {
+    Fault::Rst(Close { toward, other })
+}
+
+pub(crate) fn expect(
+    metric: Metric,
+    statistic: Statistic,
+    comparison: Comparison,
+    limit: Limit,
+) -> Expectation {
+    Expectation { metric, of: None, client: None, statistic, comparison, limit }
+}
+
+pub(crate) fn span(text: &str) -> Limit {
+    Limit::Span(text.parse().unwrap())
+}
+
+/// A run so far.
+#[derive(Clone, Default)]
+pub(crate) struct Story {
+    pub events: Vec<Event>,
+    now: Time,
+    last: BTreeMap<LinkId, Ends<LastPackets>>,
+    named: BTreeMap<u32, &'static str>,
+}
+
+impl Story {
+    pub fn new() -> Story {
+        let mut story = Story::default();
+        story.tell(What::RunStarted(Box::new(RunStarted {
+            version: "0.1.0".into(),
+            wall_clock: "2026-01-01T00:00:00Z".into(),
+            seed: 42,
+            profile_name: "keepalive-blackhole".into(),
+            profile: String::new(),
+            overrides: Vec::new(),
+        })));
+        story
+    }
+
+    /// What follows happens at this millisecond.
+    pub fn at(&mut self, millis: u64) -> &mut Story {
+        self.now = Time::from_millis(millis);
+        self
+    }
+
+    pub fn tell(&mut self, what: What) -> &mut Story {
+        let seq = u64::try_from(self.events.len()).unwrap();
+        self.events.push(Event { seq, at: self.now, what });
+        self
+    }
+
+    /// The device opens the link and sends CONNECT; held, if `held`.
+    pub fn connect(&mut self, link: u64, device: u32, name: &'static str, keep_alive: u16) -> &mut Story {
+        self.connecting(link, device, name, keep_alive, false)
+    }
+
+    pub fn connecting(
+        &mut self,
+        link: u64,
+        device: u32,
+        name: &'static str,
+        keep_alive: u16,
+        held: bool,
+    ) -> &mut Story {
+        let id = LinkId(link);
+        self.tell(What::LinkOpened { link: id, listener: ListenerId(0), peer: format!("127.0.0.1:{link}") });
+        if self.named.insert(device, name).is_none() {
+            self.tell(What::DeviceNamed { device: DeviceId(device), name: name.into() });
+        }
+        self.tell(What::LinkIdentified { link: id, device: DeviceId(device) });
+        let connect = Packet::Connect {
+            version: Version::V311,
+            client_id: name.into(),
+            keep_alive,
+            clean: true,
+            username: None,
+        };
+        self.passes(link, Direction::Up, connect, held)
+    }
+
+    pub fn connack(&mut self, link: u64, session_present: bool, code: u8) -> &mut Story {
+        let connack =
+            Packet::Connack { session_present, code, server_keep_alive: None, assigned_client_id: None };
+        self.passes(link, Direction::Down, connack, false)
+    }
+
+    /// Connected and accepted at once.
+    pub fn joins(&mut self, link: u64, device: u32, name: &'static str, keep_alive: u16) -> &mut Story {
+        self.connect(link, device, name, keep_alive).connack(link, false, 0)
+    }
+
+    pub fn passes(&mut self, link: u64, direction: Direction, packet: Packet, held: bool) -> &mut Story {
+        let last = self.last.entry(LinkId(link)).or_default();
+        last.get_mut(direction.from()).from = Some(self.now);
+        if !held {
+            last.get_mut(direction.to()).to = Some(self.now);
+        }
+        self.tell(What::Packet { link: LinkId(link), direction, held, packet })
+    }
+
+    pub fn up(&mut self, link: u64, packet: Packet) -> &mut Story {
+        self.passes(link, Direction::Up, packet, false)
+    }
+
+    pub fn down(&mut self, link: u64, packet: Packet) -> &mut Story {
+        self.passes(link, Direction::Down, packet, false)
+    }
+
+    /// Passed on: the packet told as number `seq`.
+    pub fn forwarded(&mut self, link: u64, direction: Direction, seq: u64) -> &mut Story {
+        self.last.entry(LinkId(link)).or_default().get_mut(direction.to()).to = Some(self.now);
+        self.tell(What::Forwarded { link: LinkId(link), packet_seq: seq })
+    }
+
+    /// The number of the event told last.
+    pub fn seq(&self) -> u64 {
+        self.events.last().unwrap().seq
+    }
+
+    pub fn ends(&mut self, link: u64, side: Side, how: Ending) -> &mut Story {
+        let last = *self.last.entry(LinkId(link)).or_default().get(side);
+        self.tell(What::LegEnded { link: LinkId(link), side, how, error: None, last })
+    }
+
+    pub fn carried(&mut self, link: u64, to: Side) -> &mut Story {
+        self.tell(What::EndCarried { link: LinkId(link), to, how: Ending::Fin })
+    }
+
+    pub fn cut(&mut self, link: u64, side: Side, fate: LegFate, window: u64) -> &mut Story {
+        let last = *self.last.entry(LinkId(link)).or_default().get(side);
+        self.tell(What::LegCut { link: LinkId(link), side, fate, window: Some(WindowId(window)), last })
+    }
+
+    pub fn closes(&mut self, link: u64) -> &mut Story {
+        self.tell(What::LinkClosed { link: LinkId(link), undelivered: Ways::default() })
+    }
+
+    /// The rule fires on the device, whose keep-alive is so many seconds.
+    pub fn opens(&mut self, window: u64, rule: u16, device: u32, keep_alive: u64) -> &mut Story {
+        self.tell(What::Fired { firing: FiringId(window), rule: RuleId(rule), nth: 1 });
+        self.tell(What::WindowOpened {
+            window: WindowId(window),
+            firing: FiringId(window),
+            rule: RuleId(rule),
+            device: DeviceId(device),
+            until: None,
+            keep_alive_ns: keep_alive * 1_000_000_000,
+            assumed: false,
+        })
+    }
+
+    pub fn applies(&mut self, window: u64, link: u64, by: Mechanism) -> &mut Story {
+        let fidelity = match by {
+            Mechanism::Filter | Mechanism::MinTtl => Fidelity::Packet,
+            Mechanism::Gate => Fidelity::Stall,
+            Mechanism::Lane | Mechanism::Linger | Mechanism::Shutdown | Mechanism::Parked => Fidelity::Stream,
+        };
+        let means = Ends { device: Some(by), hub: Some(by) };
+        self.tell(What::FaultApplied { window: WindowId(window), link: LinkId(link), fidelity, means })
+    }
+
+    pub fn lifts(&mut self, window: u64, link: u64) -> &mut Story {
+        self.tell(What::FaultLifted { window: WindowId(window), link: LinkId(link) })
+    }
+
+    pub fn heals(&mut self, window: u64) -> &mut Story {
+        self.tell(What::WindowClosed { window: WindowId(window) })
+    }
+
+    pub fn traffic(&mut self, link: u64, bytes: u64, publish_rtt: Samples) -> &mut Story {
+        let count = Count { bytes, packets: 2, publishes: 1 };
+        let last = *self.last.entry(LinkId(link)).or_default();
+        self.tell(What::Traffic(Box::new(Traffic {
+            link: LinkId(link),
+            up: count,
+            down: count,
+            last,
+            publish_rtt,
+            control_gap: Samples::default(),
+        })))
+    }
+
+    pub fn over(&mut self) -> &mut Story {
+        self.tell(What::RunEnded { reason: EndReason::Complete })
+    }
+
+    pub fn results(&self, plan: &Plan) -> Results {
+        let mut measures = Measures::new(plan);
+        self.events.iter().for_each(|event| measures.push(event));
+        measures.results(self.now)
+    }
+}
+
+/// The values of a measure, in the order they were made.
+pub(crate) fn values(results: &Results, metric: Metric) -> Vec<Value> {
+    let samples = results.runs.iter().flat_map(|run| &run.samples);
+    samples.filter(|sample| sample.metric == metric).map(|sample| sample.value).collect()
+}
+
+pub(crate) const fn exact(millis: u64) -> Value {
+    Value::Exact(Duration::from_millis(millis))
+}
+
+pub(crate) const fn never(millis: u64) -> Value {
+    Value::Never { watched: Duration::from_millis(millis) }
+}
+
+pub(crate) const fn between(after: u64, before: u64) -> Value {
+    Value::Between { after: Duration::from_millis(after), before: Duration::from_millis(before) }
+}

@@ -1,0 +1,312 @@
+//! Who noticed, and after how long.
+
+use crate::base::{Direction, Side};
+use crate::event::Packet;
+use crate::fault::{Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
+use crate::measure::story::{Story, between, blackhole, exact, never, plan, rst, stall, values};
+use crate::measure::{Outcome, Value};
+use crate::profile::Metric;
+
+/// Joined at 0, last heard of at 2 s, fault from 3 s.
+fn struck(by: Mechanism) -> Story {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(2_000).up(1, Packet::Pingreq).down(1, Packet::Pingresp);
+    story.at(3_000).opens(1, 0, 0, 2).applies(1, 1, by);
+    story
+}
+
+struct Case {
+    name: &'static str,
+    fault: Fault,
+    by: Mechanism,
+    tell: fn(&mut Story),
+    device: Option<Value>,
+    hub: Option<Value>,
+    device_silence: Option<Value>,
+    hub_silence: Option<Value>,
+}
+
+impl Default for Case {
+    fn default() -> Case {
+        Case {
+            name: "",
+            fault: blackhole("8s"),
+            by: Mechanism::Gate,
+            tell: |_| {},
+            device: None,
+            hub: None,
+            device_silence: None,
+            hub_silence: None,
+        }
+    }
+}
+
+fn heal(story: &mut Story) {
+    story.at(11_000).lifts(1, 1).heals(1);
+}
+
+#[test]
+fn signs_of_both_ends() {
+    let cases = [
+        Case {
+            name: "each end gives up by itself",
+            tell: |s| {
+                s.at(5_000).ends(1, Side::Hub, Ending::Fin);
+                s.at(6_100).ends(1, Side::Device, Ending::Fin);
+                heal(s);
+                s.carried(1, Side::Hub).carried(1, Side::Device).closes(1);
+            },
+            device: Some(exact(3_100)),
+            hub: Some(exact(2_000)),
+            device_silence: Some(exact(4_100)),
+            hub_silence: Some(exact(3_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "a ping into the dark shortens the silence, not the detection",
+            tell: |s| {
+                s.at(4_000).passes(1, Direction::Up, Packet::Pingreq, true);
+                s.at(6_000).ends(1, Side::Device, Ending::Reset);
+                heal(s);
+            },
+            device: Some(exact(3_000)),
+            device_silence: Some(exact(2_000)),
+            hub: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "DISCONNECT counts at its arrival, and the silence runs from the packet before it",
+            tell: |s| {
+                let say = Packet::Disconnect { reason: 0 };
+                s.at(6_000).passes(1, Direction::Up, say, true).at(6_500).ends(1, Side::Device, Ending::Fin);
+                heal(s);
+            },
+            device: Some(exact(3_000)),
+            device_silence: Some(exact(4_000)),
+            hub: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "a new connect is a sign too",
+            tell: |s| {
+                s.at(7_000).connecting(2, 0, "a", 2, true).applies(1, 2, Mechanism::Gate);
+                heal(s);
+            },
+            device: Some(exact(4_000)),
+            device_silence: Some(exact(5_000)),
+            hub: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "a device that is told when the path is restored has not noticed",
+            tell: |s| {
+                s.at(5_000).ends(1, Side::Hub, Ending::Fin);
+                heal(s);
+                s.at(11_001).carried(1, Side::Device).at(11_002).ends(1, Side::Device, Ending::Fin);
+                s.at(11_100).joins(2, 0, "a", 2);
+            },
+            device: Some(never(8_000)),
+            hub: Some(exact(2_000)),
+            hub_silence: Some(exact(3_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "told while the path is dark: watched until then",
+            tell: |s| {
+                s.at(6_000).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+                heal(s);
+            },
+            device: Some(never(3_000)),
+            hub: Some(exact(3_000)),
+            hub_silence: Some(exact(4_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "told within a keep-alive: nobody had the time",
+            tell: |s| {
+                s.at(4_999).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+                heal(s);
+            },
+            device: None,
+            hub: Some(exact(1_999)),
+            hub_silence: Some(exact(2_999)),
+            ..Case::default()
+        },
+        Case {
+            name: "the hub's answer to the device's end is no detection",
+            tell: |s| {
+                s.at(4_000).ends(1, Side::Device, Ending::Fin).carried(1, Side::Hub);
+                s.at(4_001).ends(1, Side::Hub, Ending::Fin);
+                heal(s);
+            },
+            device: Some(exact(1_000)),
+            device_silence: Some(exact(2_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "a link that survives: both missed it",
+            tell: |s| {
+                heal(s);
+                s.at(11_500).up(1, Packet::Pingreq).down(1, Packet::Pingresp).at(60_000);
+            },
+            device: Some(never(8_000)),
+            hub: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "an end after the path is restored, of a device that went on: not the fault's",
+            tell: |s| {
+                heal(s);
+                s.at(11_500).up(1, Packet::Pingreq).at(60_000).up(1, Packet::Disconnect { reason: 0 });
+                s.carried(1, Side::Hub);
+            },
+            device: Some(never(8_000)),
+            hub: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "an end after the path is restored, of a device that said nothing since: the fault's",
+            tell: |s| {
+                heal(s);
+                s.at(11_500).ends(1, Side::Device, Ending::Fin).carried(1, Side::Hub);
+            },
+            device: Some(exact(8_500)),
+            device_silence: Some(exact(9_500)),
+            hub: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "the hub hears all while only the way down stalls",
+            fault: stall(WaysWanted::Down, "8s"),
+            tell: |s| heal(s),
+            device: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "shorter than the keep-alive: nothing to miss",
+            tell: |s| {
+                s.at(4_999).heals(1).at(30_000);
+            },
+            ..Case::default()
+        },
+        Case {
+            name: "as long as the keep-alive: missed",
+            tell: |s| {
+                s.at(5_000).heals(1).at(30_000);
+            },
+            device: Some(never(2_000)),
+            hub: Some(never(2_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "a muted leg hides when the device gave up",
+            by: Mechanism::MinTtl,
+            tell: |s| {
+                heal(s);
+                s.at(11_600).ends(1, Side::Device, Ending::Fin);
+                s.at(30_000);
+            },
+            device: Some(between(0, 8_600)),
+            device_silence: Some(between(1_000, 9_600)),
+            hub: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "reset toward both: the device shows in its next connect, the hub is not heard again",
+            fault: rst(Toward::Both, LegFate::Reset),
+            by: Mechanism::Linger,
+            tell: |s| {
+                s.cut(1, Side::Device, LegFate::Reset, 1).cut(1, Side::Hub, LegFate::Reset, 1).heals(1);
+                s.closes(1).at(3_400).joins(2, 0, "a", 2);
+            },
+            device: Some(exact(400)),
+            device_silence: Some(exact(1_400)),
+            ..Case::default()
+        },
+        Case {
+            name: "reset toward both, and the device never comes back",
+            fault: rst(Toward::Both, LegFate::Reset),
+            by: Mechanism::Linger,
+            tell: |s| {
+                s.cut(1, Side::Device, LegFate::Reset, 1).cut(1, Side::Hub, LegFate::Reset, 1).heals(1);
+                s.closes(1).at(9_000);
+            },
+            device: Some(never(6_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "reset toward the device, the hub left half-open: its time-out is measured",
+            fault: rst(Toward::Device, LegFate::HalfOpen),
+            by: Mechanism::Linger,
+            tell: |s| {
+                s.cut(1, Side::Device, LegFate::Reset, 1).cut(1, Side::Hub, LegFate::HalfOpen, 1).heals(1);
+                s.at(3_400).joins(2, 0, "a", 2).at(5_100).ends(1, Side::Hub, Ending::Fin).closes(1);
+            },
+            device: Some(exact(400)),
+            device_silence: Some(exact(1_400)),
+            hub: Some(exact(2_100)),
+            hub_silence: Some(exact(3_100)),
+            ..Case::default()
+        },
+        Case {
+            name: "reset toward the hub, the device left half-open: its own sign is measured",
+            fault: rst(Toward::Hub, LegFate::HalfOpen),
+            by: Mechanism::Linger,
+            tell: |s| {
+                s.cut(1, Side::Device, LegFate::HalfOpen, 1).cut(1, Side::Hub, LegFate::Reset, 1).heals(1);
+                s.at(6_000).ends(1, Side::Device, Ending::Fin).closes(1);
+            },
+            device: Some(exact(3_000)),
+            device_silence: Some(exact(4_000)),
+            ..Case::default()
+        },
+    ];
+    for case in cases {
+        let mut story = struck(case.by);
+        (case.tell)(&mut story);
+        let results = story.results(&plan(vec![("dark", case.fault)]));
+        for (metric, expected) in [
+            (Metric::DeviceDetection, case.device),
+            (Metric::HubDetection, case.hub),
+            (Metric::DeviceSilence, case.device_silence),
+            (Metric::HubSilence, case.hub_silence),
+        ] {
+            let seen = values(&results, metric);
+            assert_eq!(seen, expected.into_iter().collect::<Vec<_>>(), "{}: {metric}", case.name);
+        }
+    }
+}
+
+#[test]
+fn the_start_is_when_the_fault_holds_not_when_the_rule_fires() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).at(3_250).applies(1, 1, Mechanism::Gate);
+    story.at(6_000).ends(1, Side::Device, Ending::Fin);
+    let results = story.results(&plan(vec![("dark", blackhole("8s"))]));
+    assert_eq!(values(&results, Metric::DeviceDetection), [exact(2_750)]);
+}
+
+#[test]
+fn split_view_needs_both_signs() {
+    let mut story = struck(Mechanism::Gate);
+    story.at(5_000).ends(1, Side::Hub, Ending::Fin).at(6_100).ends(1, Side::Device, Ending::Fin);
+    let results = story.results(&plan(vec![("dark", blackhole("8s"))]));
+    assert_eq!(values(&results, Metric::SplitView), [exact(1_100)]);
+    let mut one_sided = struck(Mechanism::Gate);
+    one_sided.at(5_000).ends(1, Side::Hub, Ending::Fin).at(11_000).heals(1);
+    let results = one_sided.results(&plan(vec![("dark", blackhole("8s"))]));
+    assert_eq!(values(&results, Metric::SplitView), []);
+}
+
+#[test]
+fn a_window_on_a_device_without_a_link_has_no_samples() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(1_000).ends(1, Side::Device, Ending::Fin).closes(1);
+    story.at(3_000).opens(1, 0, 0, 2);
+    story.at(4_000).connecting(2, 0, "a", 2, true).applies(1, 2, Mechanism::Gate);
+    story.at(11_000).heals(1);
+    let results = story.results(&plan(vec![("dark", blackhole("8s"))]));
+    let window = results.runs[0].windows.values().next().unwrap();
+    assert_eq!(window.outcome, Outcome::NoLink);
+    assert!(results.runs[0].samples.iter().all(|sample| sample.rule.is_none()));
+}

@@ -1,0 +1,127 @@
+//! Expectations against results: both sides of each edge.
+
+use crate::base::Side;
+use crate::event::{EndReason, What};
+use crate::fault::{Ending, Mechanism};
+use crate::measure::story::{Story, blackhole, expect, plan, span};
+use crate::measure::{Finding, Results, judge};
+use crate::profile::{Comparison, Expectation, Limit, Metric, Statistic};
+
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+/// Each device notices after so many milliseconds, or never, in a blackhole of 8 s; all have keep-alive 2 s.
+fn noticing(detections: &[Option<u64>]) -> Results {
+    let mut story = Story::new();
+    let devices: Vec<(u32, u64, &'static str)> =
+        (0..).zip(1..).zip(NAMES).map(|((d, l), n)| (d, l, n)).collect();
+    for (device, link, name) in &devices[..detections.len()] {
+        story.joins(*link, *device, name, 2);
+    }
+    story.at(3_000);
+    for (device, link, _) in &devices[..detections.len()] {
+        story.opens(*link, 0, *device, 2).applies(*link, *link, Mechanism::Gate);
+    }
+    let mut ends: Vec<(u64, u64)> = detections
+        .iter()
+        .zip(&devices)
+        .filter_map(|(after, (_, link, _))| Some(((*after)?, *link)))
+        .collect();
+    ends.sort_unstable();
+    for (after, link) in ends {
+        story.at(3_000 + after).ends(link, Side::Device, Ending::Fin);
+    }
+    story.at(11_000);
+    for (_, link, _) in &devices[..detections.len()] {
+        story.heals(*link);
+    }
+    story.tell(What::RunEnded { reason: EndReason::Complete });
+    story.results(&plan(vec![("dark", blackhole("8s"))]))
+}
+
+fn finding(expectation: Expectation, results: &Results) -> Finding {
+    judge(&[expectation], results)[0].finding
+}
+
+#[test]
+fn limits_on_both_sides_of_their_edges() {
+    use Comparison::{Above, AtLeast, AtMost, Below, Equal};
+    use Statistic::{Count, Max, Min, Percentile, Sum};
+    let seen = noticing(&[Some(1_000), Some(2_000), Some(3_000), Some(4_000)]);
+    let time = Metric::DeviceDetection;
+    for (statistic, comparison, limit, expected) in [
+        (Max, AtMost, span("4s"), Finding::Met),
+        (Max, AtMost, span("3999ms"), Finding::Unmet),
+        (Max, Below, span("4s"), Finding::Unmet),
+        (Max, AtMost, span("2 keepalive"), Finding::Met),
+        (Max, AtMost, span("1.9 keepalive"), Finding::Unmet),
+        (Max, AtLeast, span("4s"), Finding::Met),
+        (Max, Above, span("4s"), Finding::Unmet),
+        (Max, Equal, span("4s"), Finding::Met),
+        (Max, Equal, span("3s"), Finding::Unmet),
+        (Min, AtLeast, span("1s"), Finding::Met),
+        (Min, Above, span("1s"), Finding::Unmet),
+        (Min, AtMost, span("1s"), Finding::Met),
+        (Min, Equal, span("1s"), Finding::Met),
+        (Percentile(75.0), AtMost, span("3s"), Finding::Met),
+        (Percentile(76.0), AtMost, span("3s"), Finding::Unmet),
+        (Percentile(50.0), AtLeast, span("2s"), Finding::Met),
+        (Percentile(50.0), Above, span("2s"), Finding::Unmet),
+        (Sum, AtMost, span("10s"), Finding::Met),
+        (Sum, Below, span("10s"), Finding::Unmet),
+        (Count, Equal, Limit::Number(4.0), Finding::Met),
+        (Count, Above, Limit::Number(4.0), Finding::Unmet),
+    ] {
+        let found = finding(expect(time, statistic, comparison, limit), &seen);
+        assert_eq!(found, expected, "{statistic:?} {comparison:?} {limit:?}");
+    }
+}
+
+#[test]
+fn a_never_is_beyond_every_limit_it_was_watched_for() {
+    let seen = noticing(&[Some(1_000), None]);
+    let max = |limit| expect(Metric::DeviceDetection, Statistic::Max, Comparison::AtMost, span(limit));
+    assert_eq!(finding(max("8s"), &seen), Finding::Unmet);
+    assert_eq!(finding(max("8001ms"), &seen), Finding::Inconclusive);
+    let verdict = &judge(&[max("8s")], &seen)[0];
+    assert_eq!(verdict.evidence.len(), 1);
+    assert_eq!(verdict.evidence[0].device.as_deref(), Some("b"));
+    let median = expect(Metric::DeviceDetection, Statistic::Percentile(50.0), Comparison::AtMost, span("1s"));
+    assert_eq!(finding(median, &seen), Finding::Met, "the other half may be what it will");
+}
+
+#[test]
+fn a_bracket_across_the_limit_is_inconclusive() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Filter);
+    story.at(9_000).heals(1).at(9_500).ends(1, Side::Device, Ending::Fin);
+    let seen = story.results(&plan(vec![("dark", blackhole("6s"))]));
+    let max = |limit| expect(Metric::DeviceDetection, Statistic::Max, Comparison::AtMost, span(limit));
+    assert_eq!(finding(max("6499ms"), &seen), Finding::Inconclusive);
+    assert_eq!(finding(max("6500ms"), &seen), Finding::Met);
+}
+
+#[test]
+fn no_sample_is_no_evidence() {
+    let seen = noticing(&[Some(1_000)]);
+    let recovery = expect(Metric::Resubscribe, Statistic::Max, Comparison::AtMost, span("1h"));
+    assert_eq!(finding(recovery, &seen), Finding::NoEvidence);
+    let mut other_device = expect(Metric::DeviceDetection, Statistic::Max, Comparison::AtMost, span("1h"));
+    other_device.client = Some("z*".into());
+    assert_eq!(finding(other_device, &seen), Finding::NoEvidence);
+    assert!(!Finding::NoEvidence.is_met());
+}
+
+#[test]
+fn counts_speak_where_a_device_was_there_to_be_counted() {
+    let seen = noticing(&[Some(1_000), Some(1_000)]);
+    let violations =
+        expect(Metric::KeepaliveViolations, Statistic::Sum, Comparison::Equal, Limit::Number(0.0));
+    assert_eq!(finding(violations, &seen), Finding::Met);
+    let rate = |limit| expect(Metric::ConnectRate, Statistic::Max, Comparison::AtMost, Limit::Number(limit));
+    assert_eq!(finding(rate(2.0), &seen), Finding::Met);
+    assert_eq!(finding(rate(1.0), &seen), Finding::Unmet);
+    let nobody = Story::new().results(&plan(vec![]));
+    let violations =
+        expect(Metric::KeepaliveViolations, Statistic::Sum, Comparison::Equal, Limit::Number(0.0));
+    assert_eq!(finding(violations, &nobody), Finding::NoEvidence);
+}

@@ -1,0 +1,208 @@
+//! The way back, and what the fleet did.
+
+use crate::base::{Direction, LinkId, Side};
+use crate::event::{Packet, What};
+use crate::fault::{Ending, LegFate, Mechanism, Toward};
+use crate::measure::story::{Story, blackhole, exact, never, plan, rst, values};
+use crate::measure::{BackOff, Cause, Outcome, Shape, Value};
+use crate::profile::{Metric, Plan};
+
+fn dark() -> Plan {
+    plan(vec![("dark", blackhole("8s"))])
+}
+
+/// The device gives up at 5.0 s; what it does then is told by the test.
+fn down() -> Story {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+    story.at(5_000).ends(1, Side::Device, Ending::Fin).closes(1);
+    story
+}
+
+fn outcome(story: &Story) -> Outcome {
+    story.results(&dark()).runs[0].windows.values().next().unwrap().outcome
+}
+
+#[test]
+fn recovery_runs_from_the_path_restored() {
+    let mut story = down();
+    story.at(6_000).connecting(2, 0, "a", 2, true).at(11_000).heals(1).at(11_400).connack(2, false, 0);
+    let results = story.results(&dark());
+    assert_eq!(values(&results, Metric::Recovery), [exact(400)]);
+    assert_eq!(values(&results, Metric::Downtime), [exact(8_400)]);
+    assert_eq!(outcome(&story), Outcome::Back);
+}
+
+#[test]
+fn a_held_connack_counts_when_it_is_passed_on() {
+    let mut story = down();
+    let connack = Packet::Connack {
+        session_present: false,
+        code: 0,
+        server_keep_alive: None,
+        assigned_client_id: None,
+    };
+    story.at(6_000).connect(2, 0, "a", 2).passes(2, Direction::Down, connack, true);
+    let seq = story.seq();
+    story.at(11_000).heals(1).at(11_010).forwarded(2, Direction::Down, seq);
+    assert_eq!(values(&story.results(&dark()), Metric::Downtime), [exact(8_010)]);
+}
+
+#[test]
+fn back_before_the_path_is_restored_has_no_recovery() {
+    let mut story = down();
+    story.at(6_000).joins(2, 0, "a", 2).at(11_000).heals(1).at(20_000);
+    let results = story.results(&dark());
+    assert_eq!(values(&results, Metric::Recovery), []);
+    assert_eq!(values(&results, Metric::Downtime), [exact(3_000)]);
+    assert_eq!(outcome(&story), Outcome::BackBefore);
+}
+
+#[test]
+fn never_back_is_watched_to_the_end() {
+    let mut story = down();
+    story.at(11_000).heals(1).at(12_000).connect(2, 0, "a", 2).connack(2, false, 5).at(20_000);
+    let results = story.results(&dark());
+    assert_eq!(values(&results, Metric::Recovery), [never(9_000)]);
+    assert_eq!(values(&results, Metric::Downtime), [never(17_000)]);
+    assert_eq!(values(&results, Metric::ConnectAttempts), [Value::Count(1)]);
+    assert_eq!(outcome(&story), Outcome::Gone);
+}
+
+#[test]
+fn attempts_and_gaps_count_the_first_connect_and_the_accepted_one() {
+    let mut story = down();
+    for (link, at) in [(2, 6_000), (3, 8_000), (4, 12_000), (5, 20_000)] {
+        story.at(at).connect(link, 0, "a", 2).ends(link, Side::Device, Ending::Fin).closes(link);
+    }
+    story.heals(1).at(36_000).joins(6, 0, "a", 2);
+    let results = story.results(&dark());
+    assert_eq!(values(&results, Metric::ConnectAttempts), [Value::Count(5)]);
+    let gaps = [2_000, 4_000, 8_000, 16_000].map(exact);
+    assert_eq!(values(&results, Metric::ConnectGap), gaps);
+    let window = results.runs[0].windows.values().next().unwrap();
+    assert_eq!(window.back_off, BackOff { shape: Shape::Exponential, jittered: false });
+}
+
+#[test]
+fn the_back_off_is_the_wait_without_the_time_an_attempt_took_to_fail() {
+    // Each attempt hangs for 3 s in the dark; the next follows at once.
+    let mut story = down();
+    for (link, at) in [(2, 5_010), (3, 8_020), (4, 11_030), (5, 14_040)] {
+        story.at(at).connecting(link, 0, "a", 2, true);
+        story.at(at + 3_000).ends(link, Side::Device, Ending::Fin).closes(link);
+    }
+    let results = story.results(&dark());
+    let window = results.runs[0].windows.values().next().unwrap();
+    assert_eq!(window.back_off, BackOff { shape: Shape::None, jittered: false });
+    assert_eq!(values(&results, Metric::ConnectGap), [exact(3_010); 3]);
+}
+
+fn subscribe(story: &mut Story, link: u64, id: u16, filters: &[&str], codes: &[u8]) {
+    let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
+    story
+        .up(link, Packet::Subscribe { id, filters })
+        .down(link, Packet::Suback { id, codes: codes.to_vec() });
+}
+
+/// Holds `a` and `b` from the start; back at 12.0 s.
+fn subscriber(session_present: bool) -> Story {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2);
+    subscribe(&mut story, 1, 1, &["a", "b"], &[0, 1]);
+    story.at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Linger);
+    story.cut(1, Side::Device, LegFate::Reset, 1).cut(1, Side::Hub, LegFate::Reset, 1).heals(1).closes(1);
+    story.at(12_000).connect(2, 0, "a", 2).connack(2, session_present, 0);
+    story
+}
+
+#[test]
+fn resubscribed_when_every_earlier_filter_is_held_again() {
+    let reset = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
+    let resubscribe = |story: &Story| values(&story.results(&reset), Metric::Resubscribe);
+
+    let mut all = subscriber(false);
+    subscribe(all.at(12_100), 2, 1, &["a"], &[0]);
+    subscribe(all.at(12_300), 2, 2, &["b", "c"], &[0, 0]);
+    assert_eq!(resubscribe(&all), [exact(300)]);
+
+    let mut refused = subscriber(false);
+    subscribe(refused.at(12_100), 2, 1, &["a", "b"], &[0, 0x80]);
+    refused.at(15_000);
+    assert_eq!(resubscribe(&refused), [never(3_000)]);
+
+    let mut session = subscriber(true);
+    session.at(15_000);
+    assert_eq!(resubscribe(&session), []);
+
+    let mut given_up = subscriber(false);
+    subscribe(given_up.at(12_100), 2, 1, &["a"], &[0]);
+    given_up.up(2, Packet::Unsubscribe { filters: vec!["b".into()] }).at(15_000);
+    subscribe(given_up.at(15_000), 2, 3, &["c"], &[0]);
+    assert_eq!(resubscribe(&given_up), [exact(3_000)]);
+}
+
+#[test]
+fn first_traffic_runs_from_connack() {
+    let reset = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
+    let mut story = subscriber(true);
+    story.at(12_250).tell(What::FirstPublish { link: LinkId(2), direction: Direction::Up });
+    let results = story.results(&reset);
+    assert_eq!(values(&results, Metric::FirstPublish), [exact(250)]);
+    assert_eq!(values(&results, Metric::FirstDelivery), []);
+}
+
+#[test]
+fn an_outage_without_a_fault_is_measured_too_but_a_goodbye_is_none() {
+    for (goodbye, expected) in [(false, vec![Value::Count(2)]), (true, vec![])] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(5_000);
+        if goodbye {
+            story.up(1, Packet::Disconnect { reason: 0 });
+        }
+        story.ends(1, Side::Device, Ending::Fin).closes(1);
+        story.at(6_000).connect(2, 0, "a", 2).ends(2, Side::Device, Ending::Fin).closes(2);
+        story.at(7_000).joins(3, 0, "a", 2);
+        assert_eq!(values(&story.results(&dark()), Metric::ConnectAttempts), expected);
+    }
+}
+
+#[test]
+fn a_ping_waits_for_its_answer_to_be_passed_on() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(1_000).up(1, Packet::Pingreq);
+    story.at(1_001).passes(1, Direction::Down, Packet::Pingresp, true);
+    let seq = story.seq();
+    story.at(1_500).forwarded(1, Direction::Down, seq);
+    let results = story.results(&dark());
+    let device = results.runs[0].devices.values().next().unwrap();
+    let round_trips: Vec<_> = device.ping_rtt.iter().map(|(rtt, count)| (rtt.as_millis(), count)).collect();
+    assert_eq!(round_trips, [(499, 1)], "500 ms, kept to within a thousandth");
+}
+
+#[test]
+fn causes_are_counted_by_device() {
+    let mut story = down();
+    story.at(12_000).connect(2, 0, "a", 2).connack(2, false, 5).ends(2, Side::Hub, Ending::Fin).closes(2);
+    story.at(13_000).joins(3, 0, "a", 2).at(20_000);
+    let results = story.results(&dark());
+    let device = results.runs[0].devices.values().next().unwrap();
+    let causes: Vec<_> = device.causes.iter().map(|(cause, count)| (*cause, *count)).collect();
+    assert_eq!(causes, [(Cause::StillOpen, 1), (Cause::Closed(Side::Device), 1), (Cause::Refused(5), 1)]);
+    assert_eq!((device.links, device.accepted), (3, 2));
+}
+
+#[test]
+fn identified_after_connect_is_the_same() {
+    let mut story = down();
+    story.at(11_000).heals(1).at(12_000).joins(2, 0, "a", 2);
+    let mut swapped = story.clone();
+    let places: Vec<usize> = (1..swapped.events.len())
+        .filter(|at| matches!(swapped.events[*at].what, What::Packet { packet: Packet::Connect { .. }, .. }))
+        .collect();
+    for place in places {
+        swapped.events.swap(place - 1, place);
+    }
+    let (told, swapped) = (story.results(&dark()), swapped.results(&dark()));
+    assert_eq!(told.runs[0].samples, swapped.runs[0].samples);
+}

@@ -1,0 +1,276 @@
+//! From a plan and the results of its runs to the report model.
+
+use super::model::{
+    Device, Evidence, Expectation, FORMAT, Figure, Finding, Fleet, Outcome, Profile, Quantiles, Report, Rule,
+    Run, Summary, Verdict, Window,
+};
+use super::{notes, words};
+use crate::base::{Direction, RuleId, Side, WindowId};
+use crate::event::{Count, Samples};
+use crate::measure::value::percentile;
+use crate::measure::{self, DeviceResults, Distribution, Noticed, Results, RunResults, Value, WindowResults};
+use crate::profile::{Limit, Metric, Plan};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+impl Report {
+    /// The report on these results of runs of this plan.
+    pub fn new(plan: &Plan, results: &Results) -> Report {
+        let expectations = expectations(plan, results);
+        Report {
+            format: FORMAT,
+            profile: Profile {
+                name: plan.name.clone(),
+                summary: plan.summary.clone(),
+                reproduces: plan.reproduces.clone(),
+            },
+            verdict: verdict(&expectations),
+            runs: results.runs.iter().zip(1..).map(|(run, number)| self::run(run, number)).collect(),
+            expectations,
+            rules: plan.rules().map(|(id, _)| rule(plan, id, results)).collect(),
+            devices: devices(plan, results),
+            fleet: fleet(results),
+            notes: notes::notes(plan, results),
+        }
+    }
+
+    /// How many expectations are not met.
+    pub fn unmet(&self) -> usize {
+        self.expectations.iter().filter(|expectation| expectation.finding != Finding::Met).count()
+    }
+
+    /// As JSON, indented, with a newline at the end.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+}
+
+/// A value as a figure.
+pub(super) fn figure(value: Value) -> Figure {
+    match value {
+        Value::Exact(span) => Figure::Seconds(span.as_secs_f64()),
+        Value::Between { after, before } => {
+            Figure::Between { after_s: after.as_secs_f64(), before_s: before.as_secs_f64() }
+        }
+        Value::Never { watched } => Figure::Never { never_watched_s: watched.as_secs_f64() },
+        Value::Count(count) => Figure::Count(count),
+    }
+}
+
+fn verdict(expectations: &[Expectation]) -> Verdict {
+    if expectations.is_empty() {
+        Verdict::NoExpectations
+    } else if expectations.iter().all(|expectation| expectation.finding == Finding::Met) {
+        Verdict::Passed
+    } else {
+        Verdict::Failed
+    }
+}
+
+fn run(run: &RunResults, number: usize) -> Run {
+    let started = run.started.as_ref();
+    Run {
+        run: number,
+        wall_clock: started.map(|started| started.wall_clock.clone()),
+        seed: started.map(|started| started.seed),
+        overrides: started.map(|started| started.overrides.clone()).unwrap_or_default(),
+        lasted_s: run.lasted.as_secs_f64(),
+        ended: run.ended.map(crate::event::EndReason::words),
+        events: run.events,
+    }
+}
+
+fn expectations(plan: &Plan, results: &Results) -> Vec<Expectation> {
+    let verdicts = measure::judge(&plan.expectations, results);
+    let judged = plan.expectations.iter().zip(verdicts);
+    judged
+        .map(|(expectation, verdict)| Expectation {
+            expectation: words::expectation(plan, expectation),
+            metric: expectation.metric.name(),
+            finding: match verdict.finding {
+                measure::Finding::Met => Finding::Met,
+                measure::Finding::Unmet => Finding::Unmet,
+                measure::Finding::Inconclusive => Finding::Inconclusive,
+                measure::Finding::NoEvidence => Finding::NoEvidence,
+            },
+            samples: verdict.samples,
+            total: verdict.total.map(figure),
+            evidence: verdict.evidence.into_iter().map(|e| evidence(e, expectation.limit)).collect(),
+        })
+        .collect()
+}
+
+fn evidence(evidence: measure::Evidence, limit: Limit) -> Evidence {
+    Evidence {
+        run: evidence.run + 1,
+        device: evidence.device,
+        fault_start_s: evidence.start.map(|start| start.as_secs_f64()),
+        value: figure(evidence.value),
+        count: evidence.count,
+        limit_s: matches!(limit, Limit::Span(_)).then_some(evidence.limit / 1e9),
+        limit: matches!(limit, Limit::Number(_)).then_some(evidence.limit),
+    }
+}
+
+fn rule(plan: &Plan, id: RuleId, results: &Results) -> Rule {
+    let fault = plan.rule(id).map(|rule| &rule.fault);
+    let mut windows = Vec::new();
+    let mut fidelities = BTreeSet::new();
+    let (mut means, mut refused) = (Vec::new(), Vec::new());
+    for (run, number) in results.runs.iter().zip(1..) {
+        for (window, judged) in run.windows.iter().filter(|(_, window)| window.rule == id) {
+            windows.push(self::window(run, number, *window, judged));
+            fidelities.extend(judged.fidelities.iter().copied());
+            let used = Side::BOTH.into_iter().flat_map(|side| judged.means.get(side));
+            add_new(&mut means, used.map(|mechanism| words::means(*mechanism)));
+            add_new(&mut refused, judged.refused.iter().cloned());
+        }
+    }
+    Rule {
+        id: words::rule_name(plan, id),
+        fault: fault.map_or("", |fault| fault.name()),
+        description: fault.map(words::fault).unwrap_or_default(),
+        fired: results.runs.iter().filter_map(|run| run.fired.get(&id)).sum(),
+        fidelities: fidelities.into_iter().map(|fidelity| fidelity.word()).collect(),
+        means,
+        refused,
+        windows,
+        measures: Metric::ALL.iter().filter_map(|m| Some((m.name(), summary(results, id, *m)?))).collect(),
+    }
+}
+
+fn add_new<T: PartialEq>(list: &mut Vec<T>, more: impl Iterator<Item = T>) {
+    for item in more {
+        if !list.contains(&item) {
+            list.push(item);
+        }
+    }
+}
+
+fn window(run: &RunResults, number: usize, id: WindowId, window: &WindowResults) -> Window {
+    let noticed = |side| noticed(window.noticed.get(side));
+    let (device_detection_s, device_silence_s) = noticed(Side::Device);
+    let (hub_detection_s, hub_silence_s) = noticed(Side::Hub);
+    Window {
+        run: number,
+        window: id.0,
+        device: run.name(window.device).to_owned(),
+        keep_alive_s: window.keep_alive.as_secs_f64(),
+        keep_alive_assumed: window.assumed,
+        start_s: window.start.map(|at| at.elapsed().as_secs_f64()),
+        restored_s: window.closed.map(|at| at.elapsed().as_secs_f64()),
+        outcome: match window.outcome {
+            measure::Outcome::NoLink => Outcome::NoLink,
+            measure::Outcome::Survived => Outcome::Survived,
+            measure::Outcome::BackBefore => Outcome::BackBefore,
+            measure::Outcome::Back => Outcome::Back,
+            measure::Outcome::Gone => Outcome::Gone,
+        },
+        device_detection_s,
+        device_silence_keepalives: in_keep_alives(window.noticed.device.silence, window.keep_alive),
+        device_silence_s,
+        device_told: window.noticed.device.told.is_some() && window.noticed.device.sign.is_none(),
+        hub_detection_s,
+        hub_silence_keepalives: in_keep_alives(window.noticed.hub.silence, window.keep_alive),
+        hub_silence_s,
+        split_view_s: window.split_view().map(figure),
+        downtime_s: window.downtime.map(figure),
+        recovery_s: window.recovery.map(figure),
+        connect_attempts: window.attempts,
+        back_off: window.back_off.to_string(),
+    }
+}
+
+fn noticed(noticed: &Noticed) -> (Option<Figure>, Option<Figure>) {
+    (noticed.detection.map(figure), noticed.silence.map(figure))
+}
+
+fn in_keep_alives(silence: Option<Value>, keep_alive: Duration) -> Option<f64> {
+    let upper = match silence? {
+        Value::Exact(span) | Value::Between { before: span, .. } => span,
+        Value::Never { .. } | Value::Count(_) => return None,
+    };
+    (!keep_alive.is_zero()).then(|| upper.as_secs_f64() / keep_alive.as_secs_f64())
+}
+
+fn summary(results: &Results, rule: RuleId, metric: Metric) -> Option<Summary> {
+    let samples = results.runs.iter().flat_map(|run| &run.samples);
+    let asked = samples.filter(|sample| sample.metric == metric && sample.rule == Some(rule));
+    let mut values: Vec<Value> = asked.map(|sample| sample.value).collect();
+    values.sort_by(|a, b| a.order(*b));
+    let count = |wanted: fn(&Value) -> bool| values.iter().filter(|value| wanted(value)).map(|_| 1).sum();
+    Some(Summary {
+        samples: count(|_| true),
+        brackets: count(|value| matches!(value, Value::Between { .. })),
+        never: count(|value| value.is_never()),
+        min: figure(*values.first()?),
+        p50: figure(percentile(&values, 50.0)?),
+        p95: figure(percentile(&values, 95.0)?),
+        max: figure(*values.last()?),
+    })
+}
+
+fn devices(plan: &Plan, results: &Results) -> Vec<Device> {
+    let mut by_name: BTreeMap<&str, Vec<&DeviceResults>> = BTreeMap::new();
+    for device in results.runs.iter().flat_map(|run| run.devices.values()) {
+        by_name.entry(&device.name).or_default().push(device);
+    }
+    by_name.into_iter().map(|(name, runs)| device(plan, name, &runs)).collect()
+}
+
+fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
+    let total = |of: fn(&DeviceResults) -> u64| runs.iter().map(|device| of(device)).sum();
+    let passed = |direction, of: fn(&Count) -> u64| -> u64 {
+        runs.iter().map(|device| of(device.count.get(direction))).sum()
+    };
+    let mut ends = BTreeMap::new();
+    for (cause, count) in runs.iter().flat_map(|device| &device.causes) {
+        *ends.entry(cause.words(|rule| words::rule_name(plan, rule))).or_default() += count;
+    }
+    Device {
+        name: name.to_owned(),
+        keep_alive_s: runs.last().map_or(0.0, |device| device.keep_alive.as_secs_f64()),
+        links: total(|device| device.links),
+        accepted: total(|device| device.accepted),
+        down_s: runs.iter().map(|device| device.down.as_secs_f64()).sum(),
+        bytes_up: passed(Direction::Up, |count| count.bytes),
+        bytes_down: passed(Direction::Down, |count| count.bytes),
+        packets_up: passed(Direction::Up, |count| count.packets),
+        packets_down: passed(Direction::Down, |count| count.packets),
+        ping_rtt: quantiles(runs.iter().map(|device| &device.ping_rtt)),
+        publish_rtt: quantiles(runs.iter().map(|device| &device.publish_rtt)),
+        control_gap: quantiles(runs.iter().map(|device| &device.control_gap)),
+        keepalive_violations: total(|device| device.violations),
+        ends,
+    }
+}
+
+fn fleet(results: &Results) -> Fleet {
+    let devices: Vec<&DeviceResults> = results.runs.iter().flat_map(|run| run.devices.values()).collect();
+    let names: BTreeSet<&str> = devices.iter().map(|device| device.name.as_str()).collect();
+    let nameless: u64 = results.runs.iter().map(|run| run.nameless_links).sum();
+    Fleet {
+        devices: names.len(),
+        links: nameless + devices.iter().map(|device| device.links).sum::<u64>(),
+        accepted: devices.iter().map(|device| device.accepted).sum(),
+        connect_rate: results.runs.iter().map(|run| run.connect_rate).max().unwrap_or(0),
+        ping_rtt: quantiles(devices.iter().map(|device| &device.ping_rtt)),
+        publish_rtt: quantiles(devices.iter().map(|device| &device.publish_rtt)),
+        control_gap: quantiles(devices.iter().map(|device| &device.control_gap)),
+        keepalive_violations: devices.iter().map(|device| device.violations).sum(),
+    }
+}
+
+fn quantiles<'a>(samples: impl Iterator<Item = &'a Samples>) -> Option<Quantiles> {
+    let all = Distribution::of(samples);
+    let at = |percent| all.percentile(percent).map(|span| span.as_secs_f64());
+    Some(Quantiles {
+        count: all.count(),
+        p50_s: at(50.0)?,
+        p90_s: at(90.0)?,
+        p95_s: at(95.0)?,
+        p99_s: at(99.0)?,
+        max_s: at(100.0)?,
+        clipped: all.clipped(),
+    })
+}

@@ -1,0 +1,20 @@
+//! Floor 4: what is said about a run.
+//!
+//! Owns the one report model and its forms: JSON, text for a terminal, live progress. Invariant: every form shows the
+//! same model, and the model is a fold over events, so that a log renders the same report again. Deliberately absent:
+//! any measuring (measure/), any file or terminal (cli/).
+
+mod build;
+pub mod live;
+pub mod model;
+mod notes;
+mod table;
+pub mod terminal;
+mod words;
+
+pub use live::Live;
+pub use model::Report;
+pub use table::Styling;
+
+#[cfg(test)]
+mod tests;

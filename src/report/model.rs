@@ -1,0 +1,327 @@
+//! The one report model: what every form of the report shows, and, serialised, report.json.
+//!
+//! Keys are stable and in snake case. Those that end in `_s` are seconds. A figure ([`Figure`]) is a number of seconds
+//! (or of things), or `{"after_s", "before_s"}` for a bracket, or `{"never_watched_s"}` for what did not happen while
+//! it was watched. `null` stands for a measure that the window has no value of.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The version of the JSON form; it changes when a key changes its meaning or goes.
+pub const FORMAT: u32 = 1;
+
+/// A report on one or several runs of a profile.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// The version of this form: [`FORMAT`].
+    pub format: u32,
+    /// What was run.
+    pub profile: Profile,
+    /// Whether the expectations are met.
+    pub verdict: Verdict,
+    /// The runs, in the order of their beginning.
+    pub runs: Vec<Run>,
+    /// The expectations, in the order of the profile.
+    pub expectations: Vec<Expectation>,
+    /// The rules, in the order of the profile, with their windows.
+    pub rules: Vec<Rule>,
+    /// The devices by name, over all runs.
+    pub devices: Vec<Device>,
+    /// All devices together.
+    pub fleet: Fleet,
+    /// What a reader should know before believing a figure: sentences.
+    pub notes: Vec<String>,
+}
+
+/// The profile of the runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub summary: String,
+    /// The symptom it brings about.
+    pub reproduces: Option<String>,
+}
+
+/// Whether the expectations are met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// All of them.
+    Passed,
+    /// Not all of them.
+    Failed,
+    /// There are none.
+    NoExpectations,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Run {
+    /// Its number in this report, from 1.
+    pub run: usize,
+    /// Wall-clock time of its beginning (RFC 3339).
+    pub wall_clock: Option<String>,
+    /// Its seed.
+    pub seed: Option<u64>,
+    /// Its overrides of the profile.
+    pub overrides: Vec<String>,
+    /// How long it lasted.
+    pub lasted_s: f64,
+    /// Why it ended; `null` for a log that was cut off.
+    pub ended: Option<&'static str>,
+    /// Its events.
+    pub events: u64,
+}
+
+/// An expectation, judged.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Expectation {
+    /// In words.
+    pub expectation: String,
+    /// The measure.
+    pub metric: &'static str,
+    /// How it came out; only `met` is met.
+    pub finding: Finding,
+    /// How many samples spoke to it.
+    pub samples: u64,
+    /// What they add up to, for a sum or a count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<Figure>,
+    /// Those that are not shown to be as they should, the worst first.
+    pub evidence: Vec<Evidence>,
+}
+
+/// How an expectation came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// The samples show it.
+    Met,
+    /// The samples show the contrary.
+    Unmet,
+    /// Brackets and nevers leave it open.
+    Inconclusive,
+    /// No sample speaks to it.
+    NoEvidence,
+}
+
+/// A sample that speaks against an expectation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Evidence {
+    /// The run, from 1.
+    pub run: usize,
+    /// The device; `null` for the whole fleet.
+    pub device: Option<String>,
+    /// When the fault of its window began, in the run.
+    pub fault_start_s: Option<f64>,
+    /// The value.
+    pub value: Figure,
+    /// How often it was seen.
+    pub count: u64,
+    /// The limit for this sample, in seconds, where it is a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit_s: Option<f64>,
+    /// The limit, where it is a number of things.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+}
+
+/// A figure.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Figure {
+    /// Seconds.
+    Seconds(f64),
+    /// A bracket.
+    Between {
+        /// Not before this, in seconds.
+        after_s: f64,
+        /// Not after this, in seconds.
+        before_s: f64,
+    },
+    /// It did not happen.
+    Never {
+        /// While watched for so long, in seconds.
+        never_watched_s: f64,
+    },
+    /// A number of things.
+    Count(u64),
+}
+
+/// A rule with its windows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rule {
+    /// Its name.
+    pub id: String,
+    /// Its fault's key.
+    pub fault: &'static str,
+    /// Its fault in words.
+    pub description: String,
+    /// How often it fired, over all runs.
+    pub fired: u64,
+    /// How its fault was really made: `packet`, `stall`, `stream`.
+    pub fidelities: Vec<&'static str>,
+    /// By what means, in words.
+    pub means: Vec<&'static str>,
+    /// Why it was not made on some links.
+    pub refused: Vec<String>,
+    /// Its windows, by run and number.
+    pub windows: Vec<Window>,
+    /// Its measures over all windows, by name.
+    pub measures: BTreeMap<&'static str, Summary>,
+}
+
+/// A window: one firing on one device.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Window {
+    /// The run, from 1.
+    pub run: usize,
+    /// Its number in the run.
+    pub window: u64,
+    /// The device's name.
+    pub device: String,
+    /// The keep-alive that its spans were resolved with.
+    pub keep_alive_s: f64,
+    /// Whether that is the stated default, the device having none.
+    pub keep_alive_assumed: bool,
+    /// From when the fault held; `null` if it fell on no link.
+    pub start_s: Option<f64>,
+    /// When the path was restored; `null` if it was not by the end.
+    pub restored_s: Option<f64>,
+    /// What it did: `no_link`, `survived`, `back_before`, `back`, `gone`.
+    pub outcome: Outcome,
+    /// From the start to the device's sign.
+    pub device_detection_s: Option<Figure>,
+    /// From the device's last packet to its sign.
+    pub device_silence_s: Option<Figure>,
+    /// The same (its upper end) in keep-alives.
+    pub device_silence_keepalives: Option<f64>,
+    /// The device noticed nothing until brownout told it of the hub's end.
+    pub device_told: bool,
+    /// From the start to the hub's sign.
+    pub hub_detection_s: Option<Figure>,
+    /// From the last packet for the hub to its sign.
+    pub hub_silence_s: Option<Figure>,
+    /// The same (its upper end) in keep-alives.
+    pub hub_silence_keepalives: Option<f64>,
+    /// From one sign to the other.
+    pub split_view_s: Option<Figure>,
+    /// From the start to the next CONNACK accepted.
+    pub downtime_s: Option<Figure>,
+    /// From the path restored to the next CONNACK accepted.
+    pub recovery_s: Option<Figure>,
+    /// Connects until accepted, or until the end.
+    pub connect_attempts: u64,
+    /// The shape of the waits between them.
+    pub back_off: String,
+}
+
+/// What a window did to its device's link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// There was none.
+    NoLink,
+    /// It outlived the window.
+    Survived,
+    /// Lost; the device was back before the path was restored.
+    BackBefore,
+    /// Lost; the device came back after.
+    Back,
+    /// Lost; the device was not back by the end.
+    Gone,
+}
+
+/// Samples that are listed one by one, summed up: nearest-rank percentiles, nothing averaged.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// How many there are.
+    pub samples: u64,
+    /// How many of them are brackets.
+    pub brackets: u64,
+    /// How many of them never happened.
+    pub never: u64,
+    /// The smallest.
+    pub min: Figure,
+    /// The median.
+    pub p50: Figure,
+    /// The 95th percentile.
+    pub p95: Figure,
+    /// The greatest.
+    pub max: Figure,
+}
+
+/// A distribution, from its histogram at three significant digits.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Quantiles {
+    /// How many values there are.
+    pub count: u64,
+    /// The median.
+    pub p50_s: f64,
+    /// The 90th percentile.
+    pub p90_s: f64,
+    /// The 95th percentile.
+    pub p95_s: f64,
+    /// The 99th percentile.
+    pub p99_s: f64,
+    /// The greatest.
+    pub max_s: f64,
+    /// How many were longer than a day, and count as a day.
+    pub clipped: u64,
+}
+
+/// A device over all runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Device {
+    /// Its name.
+    pub name: String,
+    /// Its latest keep-alive; 0 for none.
+    pub keep_alive_s: f64,
+    /// Links opened.
+    pub links: u64,
+    /// Links accepted by the hub.
+    pub accepted: u64,
+    /// Down in all, in windows that cost it its link.
+    pub down_s: f64,
+    /// Bytes from the device.
+    pub bytes_up: u64,
+    /// Bytes for the device.
+    pub bytes_down: u64,
+    /// Packets from the device.
+    pub packets_up: u64,
+    /// Packets for the device.
+    pub packets_down: u64,
+    /// From PINGREQ to PINGRESP.
+    pub ping_rtt: Option<Quantiles>,
+    /// From PUBLISH to PUBACK or PUBCOMP.
+    pub publish_rtt: Option<Quantiles>,
+    /// From each of its packets to the next, on a sound path.
+    pub control_gap: Option<Quantiles>,
+    /// Gaps over its keep-alive.
+    pub keepalive_violations: u64,
+    /// How its links ended, and how many so.
+    pub ends: BTreeMap<String, u64>,
+}
+
+/// All devices together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Fleet {
+    /// How many devices there were.
+    pub devices: usize,
+    /// Links opened.
+    pub links: u64,
+    /// Links accepted by the hub.
+    pub accepted: u64,
+    /// The most connects in any one second of any run.
+    pub connect_rate: u64,
+    /// From PINGREQ to PINGRESP.
+    pub ping_rtt: Option<Quantiles>,
+    /// From PUBLISH to PUBACK or PUBCOMP.
+    pub publish_rtt: Option<Quantiles>,
+    /// From each packet of a device to its next, on a sound path.
+    pub control_gap: Option<Quantiles>,
+    /// Gaps over the keep-alive.
+    pub keepalive_violations: u64,
+}

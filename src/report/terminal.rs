@@ -1,0 +1,303 @@
+//! The report for a terminal: at most 80 columns, the verdict first, differences between devices at a glance.
+
+use super::model::{Device, Evidence, Expectation, Figure, Finding, Outcome, Report, Rule, Verdict, Window};
+use super::table::{Cell, Styling, Tone, WIDTH, cut, lay_out, paint, wrap};
+use super::words::{count, figure, keepalives, seconds, told};
+
+/// Up to so many windows of a rule are listed one by one; more are summed up, with the worst by name.
+const MOST_ROWS: usize = 12;
+/// So many of the worst are named.
+const WORST: usize = 3;
+/// So many pieces of evidence are named under an expectation.
+const MOST_EVIDENCE: usize = 4;
+/// Names are cut to this.
+const NAME: usize = 20;
+
+/// The whole report.
+pub fn render(report: &Report, styling: Styling) -> String {
+    let mut out = head(report, styling);
+    out += &expectations(report, styling);
+    for rule in &report.rules {
+        out += &self::rule(rule, report.runs.len() > 1, styling);
+    }
+    out += &devices(report, styling);
+    out += &notes(report, styling);
+    out
+}
+
+fn head(report: &Report, styling: Styling) -> String {
+    let lasted: f64 = report.runs.iter().map(|run| run.lasted_s).sum();
+    let runs = match report.runs.as_slice() {
+        [run] => run.seed.map_or(String::new(), |seed| format!(", seed {seed}")),
+        runs => format!(", {}", many(runs.len(), "run")),
+    };
+    let name = cut(&report.profile.name, 40);
+    let what =
+        format!("brownout  {name}, {}{runs}, {}", seconds(lasted), many(report.fleet.devices, "device"));
+    let (verdict, tone) = verdict(report);
+    let gap = WIDTH.saturating_sub(what.chars().count() + verdict.chars().count());
+    let between = if gap >= 2 { " ".repeat(gap) } else { "\n".into() };
+    format!("{}{between}{}\n", paint(&what, Tone::Strong, styling), paint(&verdict, tone, styling))
+}
+
+fn verdict(report: &Report) -> (String, Tone) {
+    let all = report.expectations.len();
+    match report.verdict {
+        Verdict::Passed => (format!("PASSED: {all} of {all} met"), Tone::Good),
+        Verdict::Failed => (format!("FAILED: {} of {all} unmet", report.unmet()), Tone::Bad),
+        Verdict::NoExpectations => ("no expectations".into(), Tone::Faint),
+    }
+}
+
+fn expectations(report: &Report, styling: Styling) -> String {
+    if report.expectations.is_empty() {
+        return String::new();
+    }
+    let mut out = heading("expectations", "", styling);
+    let (met, unmet): (Vec<_>, Vec<_>) = report.expectations.iter().partition(|e| e.finding == Finding::Met);
+    for expectation in unmet.into_iter().chain(met) {
+        let (word, tone) = match expectation.finding {
+            Finding::Met => ("met    ", Tone::Good),
+            Finding::Unmet | Finding::Inconclusive | Finding::NoEvidence => ("UNMET  ", Tone::Bad),
+        };
+        let text = format!("{}{}", expectation.expectation, because(expectation, report.runs.len() > 1));
+        let wrapped = wrap(&format!("  {word}"), &text);
+        out += &wrapped.replacen(word, &paint(word, tone, styling), 1);
+    }
+    out
+}
+
+fn because(expectation: &Expectation, several_runs: bool) -> String {
+    let samples = count(expectation.samples, "sample");
+    match expectation.finding {
+        Finding::Met => format!(" ({samples})"),
+        Finding::NoEvidence => ": no evidence, nothing was seen that speaks to it".into(),
+        Finding::Unmet => format!(": {}", evidence(expectation, several_runs)),
+        Finding::Inconclusive => {
+            format!(
+                ": inconclusive, not seen long or sharply enough: {}",
+                evidence(expectation, several_runs)
+            )
+        }
+    }
+}
+
+fn evidence(expectation: &Expectation, several_runs: bool) -> String {
+    if let Some(total) = &expectation.total {
+        return format!("{} of {}", told(total), count(expectation.samples, "sample"));
+    }
+    let shown = expectation.evidence.iter().take(MOST_EVIDENCE);
+    let shown: Vec<String> = shown.map(|evidence| one_evidence(evidence, several_runs)).collect();
+    match expectation.evidence.len().saturating_sub(MOST_EVIDENCE) {
+        0 => shown.join("; "),
+        more => format!("{}; and {more} more", shown.join("; ")),
+    }
+}
+
+fn one_evidence(evidence: &Evidence, several_runs: bool) -> String {
+    let who = evidence.device.as_deref().map_or("all devices", |name| name);
+    let run = if several_runs { format!(" in run {}", evidence.run) } else { String::new() };
+    let times = if evidence.count > 1 { format!(" ({} times)", evidence.count) } else { String::new() };
+    let limit = evidence.limit_s.map(seconds).or_else(|| Some(evidence.limit?.to_string()));
+    let limit = limit.map_or(String::new(), |limit| format!(", limit {limit}"));
+    format!("{who} {}{times}{run}{limit}", told(&evidence.value))
+}
+
+fn rule(rule: &Rule, several_runs: bool, styling: Styling) -> String {
+    let means = if rule.means.is_empty() { String::new() } else { format!(" ({})", rule.means.join("; ")) };
+    let mut out = heading(&rule.id, &format!("{}{means}", rule.description), styling);
+    let windows: Vec<&Window> = rule.windows.iter().filter(|w| w.outcome != Outcome::NoLink).collect();
+    if windows.is_empty() {
+        return out + "  fell on no link\n";
+    }
+    if windows.len() <= MOST_ROWS {
+        out += &window_table(&windows, several_runs, styling);
+    } else {
+        out += &summary_table(rule, styling);
+        out += &worst(&windows, several_runs, styling);
+    }
+    out
+}
+
+/// A window is told by its time only where a device has several.
+fn window_table(windows: &[&Window], several_runs: bool, styling: Styling) -> String {
+    let repeated =
+        windows.iter().any(|one| windows.iter().filter(|other| other.device == one.device).count() > 1);
+    let mut head = vec!["device"];
+    if repeated {
+        head.push("at");
+    }
+    head.extend(["noticed", "silence", "hub noticed", "silence", "back", "connects", "back-off"]);
+    let mut rows = vec![header(&head)];
+    for window in windows {
+        let mut row = vec![Cell::plain(cut(&window.device, NAME))];
+        if repeated {
+            row.push(Cell::new(place(window, several_runs), Tone::Faint));
+        }
+        row.extend(window_cells(window));
+        rows.push(row);
+    }
+    lay_out(&rows, styling)
+}
+
+fn place(window: &Window, several_runs: bool) -> String {
+    let at = window.start_s.map_or(String::new(), seconds);
+    if several_runs { format!("run {} {at}", window.run) } else { at }
+}
+
+fn window_cells(window: &Window) -> Vec<Cell> {
+    let silence = |silence: Option<f64>| Cell::new(silence.map(keepalives).unwrap_or_default(), Tone::Faint);
+    let attempts = match window.connect_attempts {
+        0 => String::new(),
+        attempts => attempts.to_string(),
+    };
+    let back_off = match window.back_off.as_str() {
+        "unclear" => Cell::plain(""),
+        "none" if window.connect_attempts > 3 => Cell::new("none", Tone::Bad),
+        named => Cell::plain(named),
+    };
+    vec![
+        value_cell(window.device_detection_s.as_ref()),
+        silence(window.device_silence_keepalives),
+        value_cell(window.hub_detection_s.as_ref()),
+        silence(window.hub_silence_keepalives),
+        back(window),
+        Cell::plain(attempts),
+        back_off,
+    ]
+}
+
+fn value_cell(value: Option<&Figure>) -> Cell {
+    match value {
+        None => Cell::new("-", Tone::Faint),
+        Some(never @ Figure::Never { .. }) => Cell::new(figure(never), Tone::Bad),
+        Some(seen @ (Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_))) => {
+            Cell::plain(figure(seen))
+        }
+    }
+}
+
+/// When the device was back: after the path was restored, or before it was.
+fn back(window: &Window) -> Cell {
+    match window.outcome {
+        Outcome::NoLink => Cell::plain(""),
+        Outcome::Survived => Cell::new("kept link", Tone::Faint),
+        Outcome::BackBefore => Cell::plain("before"),
+        Outcome::Gone => Cell::new("not back", Tone::Bad),
+        Outcome::Back => value_cell(window.recovery_s.as_ref()),
+    }
+}
+
+/// Over many windows: one row a measure.
+fn summary_table(rule: &Rule, styling: Styling) -> String {
+    let shown = [
+        ("device_detection", "noticed"),
+        ("hub_detection", "hub noticed"),
+        ("split_view", "split view"),
+        ("downtime", "downtime"),
+        ("recovery", "back after"),
+        ("resubscribe", "resubscribed"),
+        ("connect_attempts", "connects"),
+        ("connect_gap", "gap between"),
+    ];
+    let mut rows = vec![header(&["over all", "samples", "never", "p50", "p95", "max"])];
+    for (metric, name) in shown {
+        let Some(summary) = rule.measures.get(metric) else { continue };
+        let never = if summary.never > 0 { Tone::Bad } else { Tone::Faint };
+        rows.push(vec![
+            Cell::plain(name),
+            Cell::plain(summary.samples.to_string()),
+            Cell::new(summary.never.to_string(), never),
+            value_cell(Some(&summary.p50)),
+            value_cell(Some(&summary.p95)),
+            value_cell(Some(&summary.max)),
+        ]);
+    }
+    lay_out(&rows, styling)
+}
+
+/// The worst few of many, by the time they took to come back, then to notice.
+fn worst(windows: &[&Window], several_runs: bool, styling: Styling) -> String {
+    let upper = |value: Option<&Figure>| match value {
+        None => -1.0,
+        Some(Figure::Seconds(exact) | Figure::Between { before_s: exact, .. }) => *exact,
+        Some(Figure::Never { .. }) => f64::INFINITY,
+        Some(Figure::Count(_)) => 0.0,
+    };
+    let mut sorted = windows.to_vec();
+    sorted.sort_by(|a, b| {
+        let by = |w: &Window| (upper(w.recovery_s.as_ref()), upper(w.device_detection_s.as_ref()));
+        let ((a_back, a_noticed), (b_back, b_noticed)) = (by(a), by(b));
+        b_back.total_cmp(&a_back).then(b_noticed.total_cmp(&a_noticed)).then(a.device.cmp(&b.device))
+    });
+    sorted.truncate(WORST);
+    paint("  the worst", Tone::Faint, styling) + "\n" + &window_table(&sorted, several_runs, styling)
+}
+
+fn devices(report: &Report, styling: Styling) -> String {
+    if report.devices.is_empty() {
+        return heading("devices", "none was seen", styling);
+    }
+    let fleet = &report.fleet;
+    let busiest = format!("busiest second: {}", count(fleet.connect_rate, "connect"));
+    let mut out = heading("devices", &busiest, styling);
+    let mut rows =
+        vec![header(&["device", "keep-alive", "links", "down", "ping p50", "p99", "late", "links ended"])];
+    let mut shown: Vec<&Device> = report.devices.iter().collect();
+    if shown.len() > MOST_ROWS {
+        shown.sort_by(|a, b| b.down_s.total_cmp(&a.down_s).then(a.name.cmp(&b.name)));
+        shown.truncate(WORST);
+        out += &format!("  the {WORST} longest down of {}\n", report.devices.len());
+    }
+    rows.extend(shown.into_iter().map(device_row));
+    out += &lay_out(&rows, styling);
+    if fleet.keepalive_violations > 0 {
+        out += &wrap("  ", "late: gaps longer than the keep-alive on a sound path [MQTT-3.1.2-23]");
+    }
+    out
+}
+
+fn device_row(device: &Device) -> Vec<Cell> {
+    let keep_alive = if device.keep_alive_s > 0.0 { seconds(device.keep_alive_s) } else { "none".into() };
+    let rtt = |of: fn(&super::model::Quantiles) -> f64| {
+        device.ping_rtt.as_ref().map_or("-".into(), |ping| seconds(of(ping)))
+    };
+    let late = if device.keepalive_violations > 0 { Tone::Bad } else { Tone::Faint };
+    vec![
+        Cell::plain(cut(&device.name, NAME)),
+        Cell::plain(keep_alive),
+        Cell::plain(device.links.to_string()),
+        Cell::plain(seconds(device.down_s)),
+        Cell::plain(rtt(|ping| ping.p50_s)),
+        Cell::plain(rtt(|ping| ping.p99_s)),
+        Cell::new(device.keepalive_violations.to_string(), late),
+        Cell::new(ends(device), Tone::Faint),
+    ]
+}
+
+fn ends(device: &Device) -> String {
+    let mut ends: Vec<(&String, &u64)> = device.ends.iter().collect();
+    ends.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+    ends.into_iter().map(|(cause, count)| format!("{count} {cause}")).collect::<Vec<_>>().join(", ")
+}
+
+fn notes(report: &Report, styling: Styling) -> String {
+    if report.notes.is_empty() {
+        return String::new();
+    }
+    let notes = report.notes.iter().map(|note| wrap("  - ", note));
+    heading("what to know", "", styling) + &notes.collect::<String>()
+}
+
+fn heading(name: &str, rest: &str, styling: Styling) -> String {
+    let line = wrap(&format!("{name}  "), rest);
+    format!("\n{}\n", line.trim_end().replacen(name, &paint(name, Tone::Strong, styling), 1))
+}
+
+fn header(names: &[&str]) -> Vec<Cell> {
+    names.iter().map(|name| Cell::new(*name, Tone::Faint)).collect()
+}
+
+fn many(number: usize, thing: &str) -> String {
+    count(u64::try_from(number).unwrap_or(u64::MAX), thing)
+}

@@ -1,0 +1,217 @@
+//! Figures, faults and expectations in words: the digits that a person can use, and no more.
+
+use super::model::Figure;
+use crate::base::{Ends, RuleId};
+use crate::fault::{Blackhole, Close, Fault, LegFate, Mechanism, Toward, WaysWanted};
+use crate::profile::{Comparison, Expectation, Limit, Plan, Statistic};
+
+/// Seconds as people say them: `412 us`, `4.2 ms`, `412 ms`, `3.1 s`, `152 s`, `12 m 30 s`, `2.5 h`.
+pub fn seconds(seconds: f64) -> String {
+    if seconds <= 0.0 {
+        "0 s".into()
+    } else if seconds < 0.001 {
+        format!("{:.0} us", seconds * 1e6)
+    } else if seconds < 0.00995 {
+        format!("{:.1} ms", seconds * 1e3)
+    } else if seconds < 0.9995 {
+        format!("{:.0} ms", seconds * 1e3)
+    } else if seconds < 99.95 {
+        format!("{seconds:.1} s")
+    } else if seconds < 599.5 {
+        format!("{seconds:.0} s")
+    } else if seconds < 7_199.5 {
+        let whole = seconds.round();
+        format!("{:.0} m {:.0} s", (whole / 60.0).floor(), whole % 60.0)
+    } else {
+        format!("{:.1} h", seconds / 3_600.0)
+    }
+}
+
+/// A figure in a table: `3.1 s`, `2.0 to 8.6 s`, `never (8.0 s)`, `31`.
+pub fn figure(figure: &Figure) -> String {
+    match figure {
+        Figure::Seconds(exact) => seconds(*exact),
+        Figure::Between { after_s, before_s } => between(*after_s, *before_s),
+        Figure::Never { never_watched_s } => format!("never ({})", seconds(*never_watched_s)),
+        Figure::Count(count) => count.to_string(),
+    }
+}
+
+/// A figure in a sentence: `never in 8.0 s`.
+pub fn told(value: &Figure) -> String {
+    match value {
+        Figure::Never { never_watched_s } => format!("never in {}", seconds(*never_watched_s)),
+        Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_) => figure(value),
+    }
+}
+
+fn between(after: f64, before: f64) -> String {
+    let (from, to) = (seconds(after), seconds(before));
+    match (from.rsplit_once(' '), to.rsplit_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} to {to}"),
+        _ => format!("{from} to {to}"),
+    }
+}
+
+/// A span in keep-alives: `1.5 K`.
+pub fn keepalives(count: f64) -> String {
+    format!("{count:.1} K")
+}
+
+/// So many things: `1 link`, `3 links`.
+pub fn count(number: u64, thing: &str) -> String {
+    let ending = match (number, thing.ends_with("ch"), thing.ends_with('y')) {
+        (1, _, _) => return format!("1 {thing}"),
+        (_, true, _) => "es",
+        (_, _, true) => return format!("{number} {}ies", thing.trim_end_matches('y')),
+        (_, false, false) => "s",
+    };
+    format!("{number} {thing}{ending}")
+}
+
+/// A fault: `blackhole toward both for 1.5 keepalive + 10s`.
+pub fn fault(fault: &Fault) -> String {
+    let name = fault.name();
+    match fault {
+        Fault::Blackhole(Blackhole { toward, hold, .. }) => {
+            format!("{name} toward {} for {hold}", toward_words(*toward))
+        }
+        Fault::Rst(close) => format!("{name} {}", close_words(*close, LegFate::Reset)),
+        Fault::Fin(close) => format!("{name} {}", close_words(*close, LegFate::Close)),
+        Fault::Stall(stall) => format!("{name} {} for {}", ways(stall.direction), stall.hold),
+        Fault::Latency(latency) => {
+            let hold = latency.hold.map_or("to the end".into(), |hold| format!("for {hold}"));
+            format!("{name} {} {hold}", ways(latency.direction))
+        }
+    }
+}
+
+fn close_words(close: Close, ending: LegFate) -> String {
+    let Ends { device, hub } = close.legs(ending);
+    let other = match close.toward {
+        Toward::Both => return "toward both".into(),
+        Toward::Device => format!("the hub {}", other_words(hub)),
+        Toward::Hub => format!("the device {}", other_words(device)),
+    };
+    format!("toward the {}, {other}", toward_words(close.toward))
+}
+
+fn other_words(fate: LegFate) -> &'static str {
+    match fate {
+        LegFate::Reset => "reset",
+        LegFate::Close => "closed",
+        LegFate::HalfOpen => "left half-open",
+    }
+}
+
+fn toward_words(toward: Toward) -> &'static str {
+    match toward {
+        Toward::Device => "device",
+        Toward::Hub => "hub",
+        Toward::Both => "both",
+    }
+}
+
+fn ways(direction: WaysWanted) -> &'static str {
+    match direction {
+        WaysWanted::Up => "up",
+        WaysWanted::Down => "down",
+        WaysWanted::Both => "both ways",
+    }
+}
+
+/// What a means does to the peers: the fidelity, in words.
+pub fn means(mechanism: Mechanism) -> &'static str {
+    match mechanism {
+        Mechanism::Filter => "dropped by a socket filter: nothing acknowledged",
+        Mechanism::MinTtl => "dropped by minimum TTL: nothing acknowledged",
+        Mechanism::Gate => "bytes held: TCP still acknowledged",
+        Mechanism::Lane => "bytes delayed: TCP itself is sound",
+        Mechanism::Linger => "RST sent",
+        Mechanism::Shutdown => "FIN sent",
+        Mechanism::Parked => "left half-open",
+    }
+}
+
+/// An expectation: `device_detection of dark, p95 <= 1.5 keepalive`.
+pub fn expectation(plan: &Plan, expectation: &Expectation) -> String {
+    let of = expectation.of.map_or(String::new(), |rule| format!(" of {}", rule_name(plan, rule)));
+    let client = expectation.client.as_ref().map_or(String::new(), |client| format!(" of clients {client}"));
+    let limit = match expectation.limit {
+        Limit::Span(span) => span.to_string(),
+        Limit::Number(number) => number.to_string(),
+    };
+    let statistic = statistic(expectation.statistic);
+    let comparison = comparison(expectation.comparison);
+    format!("{}{of}{client}, {statistic} {comparison} {limit}", expectation.metric)
+}
+
+/// The name of a rule.
+pub fn rule_name(plan: &Plan, rule: RuleId) -> String {
+    plan.rule(rule).map_or_else(|| rule.to_string(), |rule| rule.id.clone())
+}
+
+fn statistic(statistic: Statistic) -> String {
+    match statistic {
+        Statistic::Max => "max".into(),
+        Statistic::Min => "min".into(),
+        Statistic::Percentile(percent) => format!("p{percent}"),
+        Statistic::Sum => "sum".into(),
+        Statistic::Count => "count".into(),
+    }
+}
+
+fn comparison(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::AtMost => "<=",
+        Comparison::Below => "<",
+        Comparison::AtLeast => ">=",
+        Comparison::Above => ">",
+        Comparison::Equal => "==",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::story::{blackhole, rst, stall};
+
+    #[test]
+    fn sensible_digits_on_both_sides_of_each_step() {
+        for (value, shown) in [
+            (0.0, "0 s"),
+            (0.000_412, "412 us"),
+            (0.000_999, "999 us"),
+            (0.001, "1.0 ms"),
+            (0.009_94, "9.9 ms"),
+            (0.009_96, "10 ms"),
+            (0.412, "412 ms"),
+            (0.999_4, "999 ms"),
+            (0.999_6, "1.0 s"),
+            (3.14, "3.1 s"),
+            (99.94, "99.9 s"),
+            (99.96, "100 s"),
+            (599.4, "599 s"),
+            (599.6, "10 m 0 s"),
+            (750.0, "12 m 30 s"),
+            (9_000.0, "2.5 h"),
+        ] {
+            assert_eq!(seconds(value), shown);
+        }
+        assert_eq!(figure(&Figure::Between { after_s: 2.0, before_s: 8.6 }), "2.0 to 8.6 s");
+        assert_eq!(figure(&Figure::Between { after_s: 0.2, before_s: 8.6 }), "200 ms to 8.6 s");
+    }
+
+    #[test]
+    fn faults_in_words() {
+        for (told, words) in [
+            (blackhole("1.5 keepalive + 10s"), "blackhole toward both for 1.5 keepalive + 10s"),
+            (stall(WaysWanted::Up, "8s"), "stall up for 8s"),
+            (rst(Toward::Both, LegFate::Close), "rst toward both"),
+            (rst(Toward::Device, LegFate::HalfOpen), "rst toward the device, the hub left half-open"),
+        ] {
+            assert_eq!(fault(&told), words);
+        }
+        assert_eq!((count(1, "link"), count(2, "link")), ("1 link".into(), "2 links".into()));
+    }
+}
