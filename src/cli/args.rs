@@ -24,6 +24,8 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// The profiles that come with brownout, and their language
     Profiles(ProfilesArgs),
+    /// Render the report of one or several runs again, from their logs
+    Report(ReportArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,6 +68,19 @@ pub(super) struct CheckArgs {
     /// The keep-alive to give examples for
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = crate::base::span::parse_fixed)]
     pub keep_alive: Duration,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ReportArgs {
+    /// The events.jsonl of each run; several runs of one profile are merged
+    #[arg(required = true, value_name = "EVENTS.jsonl")]
+    pub logs: Vec<PathBuf>,
+    /// Write report.json into this directory; it is made if need be
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// Print report.json instead of the text
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -12,6 +12,7 @@ mod files;
 mod load;
 mod progress;
 mod recorder;
+mod report;
 mod run;
 mod runner;
 mod signals;
@@ -31,6 +32,7 @@ pub fn main() -> Exit {
     match args.command {
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(&args),
+        Command::Report(args) => report::report(&args),
         Command::Profiles(args) => check::profiles(args.command.as_ref()),
     }
 }

@@ -1,0 +1,126 @@
+//! `brownout report`: every report again, from the logs of one or several runs.
+
+use super::args::ReportArgs;
+use super::exit::{Exit, Refusal};
+use super::files::ReportFiles;
+use super::load::{self, Text};
+use super::runner;
+use crate::base::Time;
+use crate::event::{Event, RunStarted, What};
+use crate::measure::{Measures, Results};
+use crate::profile::{Override, Plan};
+use crate::report::Report;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+/// Renders the report of the logs.
+pub(super) fn report(args: &ReportArgs) -> Exit {
+    again(args).unwrap_or_else(Refusal::tell)
+}
+
+fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
+    let mut files =
+        args.report.as_deref().map(|directory| ReportFiles::open(directory, false)).transpose()?;
+    let mut merged: Option<(RunStarted, Plan, Results)> = None;
+    for path in &args.logs {
+        let run = Log::read(path)?;
+        merged = Some(match merged {
+            None => (run.start, run.plan, run.results),
+            Some((start, plan, results)) => {
+                same_profile(&start, &run.start, path)?;
+                (start, plan, results.merge(run.results))
+            }
+        });
+    }
+    let Some((_, plan, results)) = merged else { return Ok(Exit::Met) };
+    let report = Report::new(&plan, &results);
+    if args.json {
+        let json = report.to_json().map_err(|error| Refusal::environment(error.to_string()))?;
+        anstream::print!("{json}");
+    } else {
+        runner::show(&report);
+    }
+    if let Some(files) = &mut files {
+        files.begin()?;
+        runner::write(&report, files)?;
+    }
+    Ok(if report.unmet() == 0 { Exit::Met } else { Exit::Unmet })
+}
+
+/// Expectations of one profile say nothing about runs of another.
+fn same_profile(first: &RunStarted, other: &RunStarted, path: &Path) -> Result<(), Refusal> {
+    if first.profile == other.profile && first.overrides == other.overrides {
+        return Ok(());
+    }
+    Err(Refusal::usage(format!(
+        "{} is of another profile or other overrides ({}) than the first log ({}): runs are merged only where they \
+         are alike; render them one by one",
+        path.display(),
+        described(other),
+        described(first),
+    )))
+}
+
+fn described(start: &RunStarted) -> String {
+    std::iter::once(start.profile_name.clone())
+        .chain(start.overrides.iter().map(|set| format!("--set {set}")))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// One run's log, folded.
+struct Log {
+    start: RunStarted,
+    plan: Plan,
+    results: Results,
+}
+
+impl Log {
+    fn read(path: &Path) -> Result<Log, Refusal> {
+        let bad = |line: usize, problem: String| {
+            Refusal::usage(format!(
+                "{}:{line}: {problem}; give an events.jsonl that brownout wrote",
+                path.display()
+            ))
+        };
+        let file = File::open(path)
+            .map_err(|error| Refusal::usage(format!("cannot read {}: {error}", path.display())))?;
+        let mut lines = BufReader::new(file).lines().zip(1..);
+        let first = lines.next().ok_or_else(|| bad(1, "the log is empty".into()))?;
+        let first = first.0.map_err(|error| bad(1, error.to_string()))?;
+        let event: Event = serde_json::from_str(&first).map_err(|error| bad(1, error.to_string()))?;
+        let What::RunStarted(start) = &event.what else {
+            return Err(bad(1, "the first event is not `run_started`".into()));
+        };
+        let plan = plan(start)?;
+        let mut measures = Measures::new(&plan);
+        measures.push(&event);
+        let mut end = Time::ZERO;
+        while let Some((line, number)) = lines.next() {
+            let line = line.map_err(|error| bad(number, error.to_string()))?;
+            match serde_json::from_str::<Event>(&line) {
+                Ok(event) => {
+                    end = event.at;
+                    measures.push(&event);
+                }
+                // A run that was killed leaves half a line; everything before it counts.
+                Err(error) if error.is_eof() && lines.next().is_none() => {
+                    tracing::warn!("{}:{number}: the log breaks off here", path.display());
+                    break;
+                }
+                Err(error) => return Err(bad(number, error.to_string())),
+            }
+        }
+        let start = (**start).clone();
+        Ok(Log { start, plan, results: measures.results(end) })
+    }
+}
+
+/// The plan that the run was made by, from what its first event holds.
+fn plan(start: &RunStarted) -> Result<Plan, Refusal> {
+    let sets: Result<Vec<Override>, _> = start.overrides.iter().map(|set| set.parse()).collect();
+    let sets = sets.map_err(|error| Refusal::usage(error.to_string()))?;
+    let text = Text { name: start.profile_name.clone(), text: start.profile.clone() };
+    Ok(load::checked(&text, &sets)?.plan)
+}
