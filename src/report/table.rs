@@ -102,7 +102,7 @@ pub fn wrap(first: &str, text: &str) -> String {
     let indent = " ".repeat(first.chars().count());
     let mut lines = vec![first.to_owned()];
     let mut empty = true;
-    for word in text.split_whitespace() {
+    for word in words(text) {
         let used = lines.last().map_or(0, |line| line.chars().count());
         if !empty && used + 1 + word.chars().count() > WIDTH {
             lines.push(indent.clone());
@@ -112,11 +112,24 @@ pub fn wrap(first: &str, text: &str) -> String {
             if !empty {
                 line.push(' ');
             }
-            line.push_str(word);
+            line.push_str(&word);
         }
         empty = false;
     }
     lines.join("\n") + "\n"
+}
+
+/// The words of a text; a number and its unit are one.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let unit = ["us", "ms", "s", "m", "h", "K"].contains(&word.trim_end_matches([',', ';', ':', ')']));
+        match words.last_mut().filter(|last| unit && last.ends_with(|c: char| c.is_ascii_digit())) {
+            Some(number) => *number = format!("{number} {word}"),
+            None => words.push(word.to_owned()),
+        }
+    }
+    words
 }
 
 #[cfg(test)]
