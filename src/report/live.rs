@@ -3,6 +3,7 @@
 //! A pure fold. Devices that a firing hits at once are told together, and of what happens in one second only so much
 //! is told; the report has it all.
 
+use super::budget::Budget;
 use super::words::{self, count, seconds};
 use crate::base::text::printable;
 use crate::base::{DeviceId, Direction, FiringId, LinkId, RuleId, Side, Time, WindowId};
@@ -11,9 +12,6 @@ use crate::profile::Plan;
 use crate::session::Sessions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// So many moments are told of each second: more would scroll past unread.
-const MOST_A_SECOND: u64 = 12;
 
 /// The fold.
 #[derive(Clone, Debug)]
@@ -26,30 +24,6 @@ pub struct Live {
     firings: BTreeMap<FiringId, Firing>,
     windows: BTreeMap<WindowId, FiringId>,
     watches: BTreeMap<DeviceId, Watch>,
-}
-
-/// What has been told in the second that runs.
-#[derive(Clone, Copy, Debug, Default)]
-struct Budget {
-    second: u64,
-    told: u64,
-}
-
-impl Budget {
-    /// In a new second: a line for what the last one left out.
-    fn left_out(&mut self, now: Time) -> Option<String> {
-        let second = now.elapsed().as_secs();
-        if second == self.second {
-            return None;
-        }
-        let left_out = std::mem::replace(self, Budget { second, told: 0 }).told.saturating_sub(MOST_A_SECOND);
-        (left_out > 0).then(|| format!("{:>9}  ... and {}", "", count(left_out, "more moment")))
-    }
-
-    fn allows(&mut self) -> bool {
-        self.told += 1;
-        self.told <= MOST_A_SECOND
-    }
 }
 
 /// A firing with windows still open.

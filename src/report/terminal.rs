@@ -88,25 +88,33 @@ fn because(expectation: &Expectation, several_runs: bool) -> String {
     }
 }
 
+/// The worst sample of each device, the worst first.
 fn evidence(expectation: &Expectation, several_runs: bool) -> String {
-    if let Some(total) = &expectation.total {
-        return format!("{} of {}", told(total), count(expectation.samples, "sample"));
+    let mut worst: Vec<(&Evidence, u64)> = Vec::new();
+    for evidence in &expectation.evidence {
+        match worst.iter_mut().find(|(w, _)| (w.run, &w.device) == (evidence.run, &evidence.device)) {
+            Some((_, count)) => *count += evidence.count,
+            None => worst.push((evidence, evidence.count)),
+        }
     }
-    let shown = expectation.evidence.iter().take(MOST_EVIDENCE);
-    let shown: Vec<String> = shown.map(|evidence| one_evidence(evidence, several_runs)).collect();
-    match expectation.evidence.len().saturating_sub(MOST_EVIDENCE) {
-        0 => shown.join("; "),
-        more => format!("{}; and {more} more", shown.join("; ")),
+    let shown: Vec<_> = worst.iter().take(MOST_EVIDENCE).collect();
+    let left = expectation.against.saturating_sub(shown.iter().map(|(_, count)| count).sum());
+    let mut parts: Vec<String> =
+        expectation.total.iter().map(|total| format!("it is {}", told(total))).collect();
+    parts.extend(shown.into_iter().map(|(evidence, count)| one_evidence(evidence, *count, several_runs)));
+    if left > 0 {
+        parts.push(format!("and {left} more"));
     }
+    parts.join("; ")
 }
 
-fn one_evidence(evidence: &Evidence, several_runs: bool) -> String {
-    let who = evidence.device.as_deref().map_or("all devices", |name| name);
+fn one_evidence(evidence: &Evidence, times: u64, several_runs: bool) -> String {
+    let who = evidence.device.as_deref().unwrap_or("all devices");
     let run = if several_runs { format!(" in run {}", evidence.run) } else { String::new() };
-    let times = if evidence.count > 1 { format!(" ({} times)", evidence.count) } else { String::new() };
     let limit = evidence.limit_s.map(seconds).or_else(|| Some(evidence.limit?.to_string()));
     let limit = limit.map_or(String::new(), |limit| format!(", limit {limit}"));
-    format!("{who} {}{times}{run}{limit}", told(&evidence.value))
+    let times = if times > 1 { format!(", worst of {times}") } else { String::new() };
+    format!("{who} {}{run}{limit}{times}", told(&evidence.value))
 }
 
 fn rule(rule: &Rule, several_runs: bool, styling: Styling) -> String {
@@ -225,7 +233,7 @@ fn summary_table(rule: &Rule, styling: Styling) -> String {
     lay_out(&rows, styling)
 }
 
-/// The worst few of many, by the time they took to come back, then to notice.
+/// The worst few of many, by the longer of the times they took to notice and to come back.
 fn worst(windows: &[&Window], several_runs: bool, styling: Styling) -> String {
     let upper = |value: Option<&Figure>| match value {
         None => -1.0,
@@ -233,12 +241,9 @@ fn worst(windows: &[&Window], several_runs: bool, styling: Styling) -> String {
         Some(Figure::Never { .. }) => f64::INFINITY,
         Some(Figure::Count(_)) => 0.0,
     };
+    let by = |w: &Window| upper(w.recovery_s.as_ref()).max(upper(w.device_detection_s.as_ref()));
     let mut sorted = windows.to_vec();
-    sorted.sort_by(|a, b| {
-        let by = |w: &Window| (upper(w.recovery_s.as_ref()), upper(w.device_detection_s.as_ref()));
-        let ((a_back, a_noticed), (b_back, b_noticed)) = (by(a), by(b));
-        b_back.total_cmp(&a_back).then(b_noticed.total_cmp(&a_noticed)).then(a.device.cmp(&b.device))
-    });
+    sorted.sort_by(|a, b| by(b).total_cmp(&by(a)).then(a.device.cmp(&b.device)));
     sorted.truncate(WORST);
     paint("  the worst", Tone::Faint, styling) + "\n" + &window_table(&sorted, several_runs, styling)
 }
@@ -308,10 +313,17 @@ fn endings(report: &Report, styling: Styling) -> String {
 }
 
 fn notes(report: &Report, styling: Styling) -> String {
-    if report.notes.is_empty() {
+    let mut windows = report.rules.iter().flat_map(|rule| &rule.windows);
+    let legend = windows.any(|w| w.device_silence_keepalives.is_some() || w.hub_silence_keepalives.is_some());
+    let legend = legend.then_some(
+        "\"3.1 s, 2.1 K\": noticed 3.1 s after the fault began, after 2.1 keep-alives of silence; back: after \
+         the path was restored",
+    );
+    let notes: Vec<&str> = report.notes.iter().map(String::as_str).chain(legend).collect();
+    if notes.is_empty() {
         return String::new();
     }
-    let notes = report.notes.iter().map(|note| wrap("  - ", note));
+    let notes = notes.into_iter().map(|note| wrap("  - ", note));
     heading("what to know", "", styling) + &notes.collect::<String>()
 }
 

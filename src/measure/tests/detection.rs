@@ -246,7 +246,6 @@ fn signs_of_both_ends() {
             device_silence: Some(exact(1_400)),
             hub: Some(exact(2_100)),
             hub_silence: Some(exact(3_100)),
-            ..Case::default()
         },
         Case {
             name: "reset toward the hub, the device left half-open: its own sign is measured",
