@@ -31,15 +31,16 @@ impl RunResults {
             nameless_links: count(measures.links.values().filter(|link| link.device.is_none())),
             trouble: measures.trouble.clone(),
         };
-        let mut explained = BTreeSet::new();
+        let (mut explained, mut lost) = (BTreeSet::new(), BTreeSet::new());
         for (id, window) in &measures.windows {
             let struck = Struck::find(measures, window, end);
-            let first = struck.as_ref().is_some_and(|struck| explained.insert(struck.id));
-            let judged = run.add_window(*id, window, struck);
+            let link = struck.as_ref().map(|struck| struck.id);
+            let downtime = run.add_window(*id, window, struck);
             // Two windows may cost a device the same link; it was down once.
-            if first {
-                run.add_downtime(window.device, judged);
+            if downtime.is_some() && link.is_some_and(|link| lost.insert(link)) {
+                run.add_downtime(window.device, downtime);
             }
+            explained.extend(link);
         }
         run.add_other_outages(measures, &explained, end);
         run
