@@ -33,7 +33,7 @@ impl RunResults {
         };
         let (mut explained, mut lost) = (BTreeSet::new(), BTreeSet::new());
         for (id, window) in &measures.windows {
-            let struck = Struck::find(measures, window, end);
+            let struck = Struck::find(measures, *id, window, end);
             let link = struck.as_ref().map(|struck| struck.id);
             let downtime = run.add_window(*id, window, struck);
             // Two windows may cost a device the same link; it was down once.
