@@ -9,7 +9,7 @@
 use super::facts::{Applied, Link, Showed, Sign, Window};
 use super::fold::Measures;
 use super::value::Value;
-use crate::base::{Ends, LinkId, Side, Time};
+use crate::base::{Ends, LinkId, Side, Time, WindowId};
 use crate::event::LastPackets;
 use crate::fault::{Fault, Mechanism, WaysWanted};
 use std::time::Duration;
@@ -23,8 +23,12 @@ pub(super) struct Struck<'a> {
     pub measures: &'a Measures,
     pub window: &'a Window,
     pub fault: &'a Fault,
-    /// When the fault began to hold.
+    /// When the fault began to hold: where every measure starts.
     pub start: Time,
+    /// From when signs count: the start, or the cut of the link where that was noted a moment before it.
+    since: Time,
+    /// Whether this window's fault cut the link.
+    is_cut: bool,
     pub id: LinkId,
     pub link: &'a Link,
     applied: Applied,
@@ -48,7 +52,12 @@ pub struct Noticed {
 impl<'a> Struck<'a> {
     /// The newest link of the window's device that was there when the window opened, an accepted one first; `None`
     /// where the fault found no link.
-    pub fn find(measures: &'a Measures, window: &'a Window, end: Time) -> Option<Struck<'a>> {
+    pub fn find(
+        measures: &'a Measures,
+        number: WindowId,
+        window: &'a Window,
+        end: Time,
+    ) -> Option<Struck<'a>> {
         let start = window.start()?;
         let fault = &measures.plan.rule(window.rule)?.fault;
         let found = window.applied.iter().filter_map(|applied| {
@@ -56,7 +65,10 @@ impl<'a> Struck<'a> {
             (link.opened <= window.opened).then_some((link, *applied))
         });
         let (link, applied) = found.max_by_key(|(link, applied)| (link.connack.is_some(), applied.link))?;
-        Some(Struck { measures, window, fault, start, id: applied.link, link, applied, end })
+        let cut = link.cut.filter(|(_, by)| *by == Some(number)).map(|(at, _)| at);
+        let since = cut.map_or(start, |at| at.min(start));
+        let id = applied.link;
+        Some(Struck { measures, window, fault, start, since, is_cut: cut.is_some(), id, link, applied, end })
     }
 
     /// What both ends showed.
@@ -66,24 +78,23 @@ impl<'a> Struck<'a> {
 
     /// The device's links after the struck one, oldest first.
     pub fn later_links(&self) -> impl Iterator<Item = (LinkId, &'a Link)> + use<'a> {
-        let (measures, id, start) = (self.measures, self.id, self.start);
+        let (measures, id, since) = (self.measures, self.id, self.since);
         let links = measures.devices.get(&self.window.device).map_or(&[][..], |device| &device.links);
         links
             .iter()
             .filter(move |later| **later > id)
             .filter_map(move |later| Some((*later, measures.links.get(later)?)))
-            .filter(move |(_, link)| link.opened >= start)
+            .filter(move |(_, link)| link.opened >= since)
     }
 
     /// Whether the fault ended the link itself, or made an end give it up.
     pub fn is_lost(&self, noticed: &Ends<Noticed>) -> bool {
-        let cut = self.link.cut.is_some_and(|(at, _)| at >= self.start);
-        (cut && self.fault.is_one_shot()) || noticed.device.sign.is_some() || noticed.hub.sign.is_some()
+        self.is_cut || noticed.device.sign.is_some() || noticed.hub.sign.is_some()
     }
 
     fn by(&self, side: Side) -> Noticed {
         let sign = self.first_sign(side);
-        let told = self.link.told.get(side).filter(|at| *at >= self.start);
+        let told = self.link.told.get(side).filter(|at| *at >= self.since);
         let told = told.filter(|told| sign.is_none_or(|sign| *told <= sign.at));
         match (told, self.fault.is_one_shot()) {
             (None, _) => self.by_itself(side, sign.filter(|sign| self.is_the_faults(side, sign))),
@@ -130,7 +141,7 @@ impl<'a> Struck<'a> {
     }
 
     fn first_sign(&self, side: Side) -> Option<Sign> {
-        let own = self.link.signs.get(side).filter(|sign| sign.at >= self.start);
+        let own = self.link.signs.get(side).filter(|sign| sign.at >= self.since);
         let connect = match side {
             Side::Device => self.next_connect(),
             Side::Hub => None,

@@ -1,6 +1,5 @@
 //! Distributions of many values: an HDR histogram with what it could not hold counted beside it.
 
-use super::value::float;
 use crate::base::time::nanos;
 use crate::event::Samples;
 use hdrhistogram::Histogram;
@@ -62,14 +61,6 @@ impl Distribution {
     /// The greatest value, to three significant digits.
     pub fn max(&self) -> Option<Duration> {
         self.percentile(100.0)
-    }
-
-    /// The share of values that do not exceed the limit, 0 to 1; 1 without values.
-    pub fn share_within(&self, limit: Duration) -> f64 {
-        let Some(histogram) = self.histogram.as_ref().filter(|histogram| !histogram.is_empty()) else {
-            return 1.0;
-        };
-        float(histogram.count_between(0, nanos(limit))) / float(histogram.len())
     }
 }
 

@@ -45,8 +45,9 @@ pub struct Verdict {
     pub samples: u64,
     /// What they add up to, for a sum; how many there are, for a count.
     pub total: Option<Value>,
-    /// The samples that are not shown to be as they should (for a sum: all, the greatest first; for a count: none), at
-    /// most [`MOST_EVIDENCE`].
+    /// How many samples are not shown to be as they should (for a sum: all but zeros; for a count: none).
+    pub against: u64,
+    /// Those samples, the worst first, at most [`MOST_EVIDENCE`].
     pub evidence: Vec<Evidence>,
 }
 
@@ -87,7 +88,14 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
     let samples = samples(expectation, results);
     let count: u64 = samples.iter().map(|sample| sample.count).sum();
     if count == 0 {
-        return Verdict { nth, finding: Finding::NoEvidence, samples: 0, total: None, evidence: Vec::new() };
+        return Verdict {
+            nth,
+            finding: Finding::NoEvidence,
+            samples: 0,
+            total: None,
+            against: 0,
+            evidence: Vec::new(),
+        };
     }
     let total = match expectation.statistic {
         Statistic::Sum => Some(sum(&samples)),
@@ -103,8 +111,10 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
         Answer::Breaks => Finding::Unmet,
         Answer::Open => Finding::Inconclusive,
     };
-    let evidence = if finding.is_met() { Vec::new() } else { evidence(expectation, samples) };
-    Verdict { nth, finding, samples: count, total, evidence }
+    let mut evidence = if finding.is_met() { Vec::new() } else { evidence(expectation, samples) };
+    let against = evidence.iter().map(|sample| sample.count).sum();
+    evidence.truncate(MOST_EVIDENCE);
+    Verdict { nth, finding, samples: count, total, against, evidence }
 }
 
 /// Max, min and percentiles: so many samples must be on the right side of their limits.
@@ -185,7 +195,7 @@ fn least_limit(samples: &[Evidence]) -> f64 {
 
 fn evidence(expectation: &Expectation, mut samples: Vec<Evidence>) -> Vec<Evidence> {
     match expectation.statistic {
-        Statistic::Sum => {}
+        Statistic::Sum => samples.retain(|sample| sample.value.bounds().1 > 0.0),
         Statistic::Count => samples.clear(),
         Statistic::Max | Statistic::Min | Statistic::Percentile(_) => samples.retain(|sample| {
             compare(sample.value.bounds(), expectation.comparison, sample.limit) != Answer::Holds
@@ -197,7 +207,6 @@ fn evidence(expectation: &Expectation, mut samples: Vec<Evidence>) -> Vec<Eviden
         }
         Comparison::AtLeast | Comparison::Above => samples.sort_by(|a, b| a.value.order(b.value)),
     }
-    samples.truncate(MOST_EVIDENCE);
     samples
 }
 

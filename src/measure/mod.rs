@@ -6,8 +6,9 @@
 //! absent: words and layout (report/), any reading of files (cli/).
 //!
 //! ```text
-//! events -> fold (facts) -> detection, recovery, cause -> results -> expect (verdicts)
-//!                            backoff, rate, distribution
+//! events -> fold (facts) -> judge -> results -> expect (verdicts)
+//!                             |
+//!         detection, recovery, backoff, cause
 //! ```
 //!
 //! Memory grows with the links and windows of the run (some 400 bytes a link), not with its packets.
@@ -19,6 +20,7 @@ pub mod distribution;
 pub mod expect;
 pub mod facts;
 mod fold;
+mod judge;
 mod rate;
 mod recovery;
 pub mod results;

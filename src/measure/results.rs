@@ -1,16 +1,15 @@
 //! What the measures of a run came to, and of several runs together.
 
 use super::backoff::BackOff;
-use super::cause::{Cause, cause};
-use super::detection::{Noticed, Struck};
-use super::facts::{DeviceFacts, Link, Window};
-use super::fold::{Measures, Trouble};
-use super::recovery::Outage;
+use super::cause::Cause;
+use super::detection::Noticed;
+use super::fold::Trouble;
 use super::value::{Value, distance};
-use crate::base::{DeviceId, Ends, LinkId, RuleId, Time, Ways, WindowId};
+use crate::base::{DeviceId, Ends, RuleId, Time, Ways, WindowId};
 use crate::event::{Count, EndReason, RunStarted, Samples};
 use crate::fault::{Fidelity, Mechanism};
 use crate::profile::Metric;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -31,7 +30,7 @@ impl Results {
     #[must_use]
     pub fn merge(mut self, other: Results) -> Results {
         self.runs.extend(other.runs);
-        self.runs.sort_by_cached_key(RunResults::key);
+        self.runs.sort_by(RunResults::order);
         self
     }
 }
@@ -158,227 +157,26 @@ pub enum Outcome {
 }
 
 impl RunResults {
-    pub(super) fn of(measures: &Measures, end: Time) -> RunResults {
-        let mut run = RunResults {
-            started: measures.started.clone(),
-            ended: measures.ended,
-            lasted: end.elapsed(),
-            events: measures.events,
-            devices: devices(measures),
-            windows: BTreeMap::new(),
-            samples: Vec::new(),
-            fired: measures.fired.clone(),
-            connect_rate: measures.rate.peak(),
-            nameless_links: count(measures.links.values().filter(|link| link.device.is_none())),
-            trouble: measures.trouble.clone(),
-        };
-        let mut explained = BTreeSet::new();
-        for (id, window) in &measures.windows {
-            let struck = Struck::find(measures, window, end);
-            explained.extend(struck.iter().map(|struck| struck.id));
-            run.add_window(*id, window, struck);
-        }
-        run.add_other_outages(measures, &explained, end);
-        run
-    }
-
     /// The name of a device of this run.
     pub fn name(&self, device: DeviceId) -> &str {
         self.devices.get(&device).map_or("?", |device| &device.name)
     }
 
-    /// What runs are sorted by; runs that share it all are alike for every report.
-    fn key(&self) -> (Option<(String, u64)>, Duration, u64, String) {
-        let began = self.started.as_ref().map(|run| (run.wall_clock.clone(), run.seed));
-        (began, self.lasted, self.events, format!("{:?}", self.samples))
-    }
-
-    fn add_window(&mut self, id: WindowId, window: &Window, struck: Option<Struck<'_>>) {
-        let mut results = WindowResults::unjudged(window);
-        if let Some(struck) = struck {
-            let outage = results.judge(&struck);
-            let sample = |(metric, value)| Sample {
-                metric,
-                value,
-                device: window.device,
-                window: Some(id),
-                rule: Some(window.rule),
-                keep_alive: window.keep_alive,
-            };
-            self.samples.extend(results.measures().into_iter().map(sample));
-            self.samples.extend(outage.iter().flat_map(|outage| outage.measures(struck.end)).map(sample));
-            self.add_downtime(&results);
-        }
-        self.windows.insert(id, results);
-    }
-
-    fn add_downtime(&mut self, window: &WindowResults) {
-        let down = match window.downtime {
-            Some(Value::Exact(down) | Value::Never { watched: down }) => down,
-            Some(Value::Between { .. } | Value::Count(_)) | None => Duration::ZERO,
-        };
-        if let Some(device) = self.devices.get_mut(&window.device) {
-            device.down += down;
-        }
-    }
-
-    /// Outages of links that no window explains: the attempts and what followed are measured all the same.
-    fn add_other_outages(&mut self, measures: &Measures, explained: &BTreeSet<LinkId>, end: Time) {
-        for (id, facts) in &measures.devices {
-            for (nth, link_id) in facts.links.iter().enumerate() {
-                let Some(link) = measures.links.get(link_id) else { continue };
-                let lost =
-                    link.accepted().is_some() && link.over_for_device().is_some() && !said_goodbye(link);
-                if explained.contains(link_id) || !lost || nth + 1 == facts.links.len() {
-                    continue;
-                }
-                let later = facts.links[nth + 1..].iter().filter_map(|later| measures.links.get(later));
-                let sample = |(metric, value)| Sample {
-                    metric,
-                    value,
-                    device: *id,
-                    window: None,
-                    rule: None,
-                    keep_alive: keep_alive_or(link.keep_alive, measures.plan.default_keep_alive),
-                };
-                self.samples.extend(Outage::of(later).measures(end).into_iter().map(sample));
-            }
-        }
+    /// The order of runs in a report. Runs that began alike are told apart by whatever tells them apart.
+    fn order(&self, other: &RunResults) -> Ordering {
+        let began = |run: &RunResults| run.started.as_ref().map(|run| (run.wall_clock.clone(), run.seed));
+        let told = |run: &RunResults| format!("{run:?}");
+        let by_start =
+            (began(self), self.lasted, self.events).cmp(&(began(other), other.lasted, other.events));
+        by_start.then_with(|| told(self).cmp(&told(other)))
     }
 }
 
 impl WindowResults {
-    fn unjudged(window: &Window) -> WindowResults {
-        let mut means: Ends<Vec<Mechanism>> = Ends::default();
-        for (of_leg, applied) in window.applied.iter().flat_map(|applied| {
-            [(crate::base::Side::Device, applied.means.device), (crate::base::Side::Hub, applied.means.hub)]
-        }) {
-            let seen = means.get_mut(of_leg);
-            seen.extend(applied.filter(|mechanism| !seen.contains(mechanism)));
-        }
-        WindowResults {
-            rule: window.rule,
-            device: window.device,
-            start: window.start(),
-            closed: window.closed,
-            keep_alive: window.keep_alive,
-            assumed: window.assumed,
-            fidelities: window.applied.iter().map(|applied| applied.fidelity).collect(),
-            means,
-            refused: window.refused.clone(),
-            outcome: Outcome::NoLink,
-            noticed: Ends::default(),
-            downtime: None,
-            recovery: None,
-            attempts: 0,
-            back_off: BackOff::UNCLEAR,
-        }
-    }
-
-    /// Judges the window; answers with the outage, if the link was lost.
-    fn judge<'a>(&mut self, struck: &Struck<'a>) -> Option<Outage<'a>> {
-        self.noticed = struck.noticed();
-        if !struck.is_lost(&self.noticed) {
-            self.outcome = Outcome::Survived;
-            return None;
-        }
-        let outage = Outage::of(struck.later_links().map(|(_, link)| link));
-        let back = outage.back.map(|(_, at)| at);
-        let until = |from: Time| match back {
-            Some(at) => Value::Exact(at.since(from)),
-            None => Value::Never { watched: struck.end.since(from) },
-        };
-        self.downtime = Some(until(struck.start));
-        self.recovery = self.closed.filter(|restored| back.is_none_or(|at| at >= *restored)).map(until);
-        self.outcome = match (back, self.recovery) {
-            (None, _) => Outcome::Gone,
-            (Some(_), None) => Outcome::BackBefore,
-            (Some(_), Some(_)) => Outcome::Back,
-        };
-        self.attempts = outage.count();
-        self.back_off = outage.back_off();
-        Some(outage)
-    }
-
-    /// The measures that the window has one value of.
-    fn measures(&self) -> Vec<(Metric, Value)> {
-        let Ends { device, hub } = &self.noticed;
-        let both = device.sign.and(hub.sign).and(device.detection.zip(hub.detection));
-        [
-            (Metric::DeviceDetection, device.detection),
-            (Metric::HubDetection, hub.detection),
-            (Metric::DeviceSilence, device.silence),
-            (Metric::HubSilence, hub.silence),
-            (Metric::SplitView, both.and_then(|(device, hub)| distance(device, hub))),
-            (Metric::Downtime, self.downtime),
-            (Metric::Recovery, self.recovery),
-        ]
-        .into_iter()
-        .filter_map(|(metric, value)| Some((metric, value?)))
-        .collect()
-    }
-
     /// From one end's sign to the other's, where both are known.
     pub fn split_view(&self) -> Option<Value> {
-        self.measures().into_iter().find(|(metric, _)| *metric == Metric::SplitView).map(|(_, value)| value)
+        let Ends { device, hub } = &self.noticed;
+        device.sign.and(hub.sign)?;
+        distance(device.detection?, hub.detection?)
     }
-}
-
-fn said_goodbye(link: &Link) -> bool {
-    link.signs.device.is_some_and(|sign| matches!(sign.showed, super::facts::Showed::Disconnect(_)))
-}
-
-fn keep_alive_or(keep_alive: Duration, default: Duration) -> Duration {
-    if keep_alive.is_zero() { default } else { keep_alive }
-}
-
-fn devices(measures: &Measures) -> BTreeMap<DeviceId, DeviceResults> {
-    let nothing = DeviceFacts::default();
-    let of = |device: &crate::session::Device| {
-        let facts = measures.devices.get(&device.id).unwrap_or(&nothing);
-        (device.id, device_results(measures, device, facts))
-    };
-    measures.sessions.devices().map(of).collect()
-}
-
-fn device_results(
-    measures: &Measures,
-    device: &crate::session::Device,
-    facts: &DeviceFacts,
-) -> DeviceResults {
-    let links: Vec<&Link> = facts.links.iter().filter_map(|id| measures.links.get(id)).collect();
-    let mut passed: Ways<Count> = Ways::default();
-    for link in &links {
-        add(&mut passed.up, link.count.up);
-        add(&mut passed.down, link.count.down);
-    }
-    let mut causes = BTreeMap::new();
-    for (nth, link) in links.iter().enumerate() {
-        let newer = links[nth + 1..].iter().find(|newer| newer.connack.is_some()).map(|newer| newer.opened);
-        let rule = link.cut.and_then(|(_, window)| Some(measures.windows.get(&window?)?.rule));
-        *causes.entry(cause(link, rule, newer)).or_default() += 1;
-    }
-    DeviceResults {
-        name: device.name.clone(),
-        keep_alive: device.keep_alive.unwrap_or_default(),
-        links: count(links.iter()),
-        accepted: count(links.iter().filter(|link| link.accepted().is_some())),
-        down: Duration::ZERO,
-        count: passed,
-        ping_rtt: facts.ping_rtt.clone(),
-        publish_rtt: facts.publish_rtt.clone(),
-        control_gap: facts.control_gap.clone(),
-        violations: facts.violations,
-        causes,
-    }
-}
-
-fn add(sum: &mut Count, more: Count) {
-    sum.bytes += more.bytes;
-    sum.packets += more.packets;
-    sum.publishes += more.publishes;
-}
-
-fn count(items: impl Iterator) -> u64 {
-    u64::try_from(items.count()).unwrap_or(u64::MAX)
 }

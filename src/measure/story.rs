@@ -69,7 +69,7 @@ pub(crate) fn span(text: &str) -> Limit {
 }
 
 /// A run so far.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Story {
     pub events: Vec<Event>,
     now: Time,

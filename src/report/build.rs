@@ -75,7 +75,7 @@ fn run(run: &RunResults, number: usize) -> Run {
         seed: started.map(|started| started.seed),
         overrides: started.map(|started| started.overrides.clone()).unwrap_or_default(),
         lasted_s: run.lasted.as_secs_f64(),
-        ended: run.ended.map(crate::event::EndReason::words),
+        ended: run.ended,
         events: run.events,
     }
 }
@@ -95,6 +95,7 @@ fn expectations(plan: &Plan, results: &Results) -> Vec<Expectation> {
             },
             samples: verdict.samples,
             total: verdict.total.map(figure),
+            against: verdict.against,
             evidence: verdict.evidence.into_iter().map(|e| evidence(e, expectation.limit)).collect(),
         })
         .collect()

@@ -3,6 +3,7 @@
 //! A pure fold. Devices that a firing hits at once are told together, and of what happens in one second only so much
 //! is told; the report has it all.
 
+use super::budget::Budget;
 use super::words::{self, count, seconds};
 use crate::base::text::printable;
 use crate::base::{DeviceId, Direction, FiringId, LinkId, RuleId, Side, Time, WindowId};
@@ -11,9 +12,6 @@ use crate::profile::Plan;
 use crate::session::Sessions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// So many moments are told of each second: more would scroll past unread.
-const MOST_A_SECOND: u64 = 12;
 
 /// The fold.
 #[derive(Clone, Debug)]
@@ -26,30 +24,6 @@ pub struct Live {
     firings: BTreeMap<FiringId, Firing>,
     windows: BTreeMap<WindowId, FiringId>,
     watches: BTreeMap<DeviceId, Watch>,
-}
-
-/// What has been told in the second that runs.
-#[derive(Clone, Copy, Debug, Default)]
-struct Budget {
-    second: u64,
-    told: u64,
-}
-
-impl Budget {
-    /// In a new second: a line for what the last one left out.
-    fn left_out(&mut self, now: Time) -> Option<String> {
-        let second = now.elapsed().as_secs();
-        if second == self.second {
-            return None;
-        }
-        let left_out = std::mem::replace(self, Budget { second, told: 0 }).told.saturating_sub(MOST_A_SECOND);
-        (left_out > 0).then(|| format!("{:>8}  ... and {}", "", count(left_out, "more moment")))
-    }
-
-    fn allows(&mut self) -> bool {
-        self.told += 1;
-        self.told <= MOST_A_SECOND
-    }
 }
 
 /// A firing with windows still open.
@@ -94,7 +68,7 @@ impl Live {
         self.sessions.apply(event);
         let fresh = self.told_fresh(&event.what);
         let moment =
-            self.moment(event.at, &event.what).map(|moment| format!("{:>8}  {moment}", at(event.at)));
+            self.moment(event.at, &event.what).map(|moment| format!("{:>9}  {moment}", at(event.at)));
         let ends = matches!(event.what, What::RunEnded { .. } | What::CommandEnded { .. });
         let mut lines = Vec::new();
         for line in fresh.into_iter().chain(moment) {
@@ -143,7 +117,7 @@ impl Live {
         };
         let until = firing.until.map_or(String::new(), |until| format!(", until {}", at(until)));
         let (rule, fault) = (self.rule(firing.rule), self.fault(firing.rule));
-        Some(format!("{:>8}  {rule}: {fault} {on}{until}", at(firing.at)))
+        Some(format!("{:>9}  {rule}: {fault} {on}{until}", at(firing.at)))
     }
 
     fn moment(&mut self, now: Time, what: &What) -> Option<String> {
@@ -240,25 +214,27 @@ impl Live {
             return None;
         }
         let firing = self.firings.remove(&id)?;
-        let mut noticed = 0;
-        for watch in self.watches.values_mut().filter(|watch| watch.firing == id) {
+        let (mut all, mut noticed) = (0, 0);
+        for watch in self.watches.values_mut().filter(|watch| watch.firing == id && watch.start.is_some()) {
             watch.restored = Some(now);
+            all += 1;
             noticed += usize::from(watch.noticed);
         }
         let one_shot = self.plan.rule(firing.rule).is_some_and(|rule| rule.fault.is_one_shot());
-        let all = firing.devices.len();
-        (!one_shot).then(|| {
-            let unaware = all.saturating_sub(noticed);
-            format!("{}: path restored; {noticed} had noticed, {unaware} had not", self.rule(firing.rule))
+        (all > 0 && !one_shot).then(|| {
+            let rule = self.rule(firing.rule);
+            format!("{rule}: path restored; {noticed} of {} had noticed", many(all, "device"))
         })
     }
 
     /// An end gave a link up.
     fn sign(&mut self, now: Time, link: LinkId, side: Side, how: &str) -> Option<String> {
-        let name = self.sessions.device_of(link)?.name.clone();
+        let name = printable(&self.sessions.device_of(link)?.name);
+        let accepted = matches!(self.sessions.link(link)?.connack, Some((_, 0)));
         let watch = self.watch_of(link).filter(|watch| watch.links.contains(&link));
         let Some(watch) = watch else {
-            return Some(format!("{name}: the {} ended the link ({how})", side.word()));
+            // Attempts that fail are the report's to count.
+            return accepted.then(|| format!("{name}: the {} ended the link ({how})", side.word()));
         };
         let first = match side {
             Side::Device => !watch.told && !std::mem::replace(&mut watch.noticed, true),
@@ -270,8 +246,8 @@ impl Live {
             return None;
         }
         let who = match side {
-            Side::Device => format!("{} noticed", printable(&name)),
-            Side::Hub => format!("hub gave {} up", printable(&name)),
+            Side::Device => format!("{name} noticed"),
+            Side::Hub => format!("hub gave {name} up"),
         };
         Some(format!("{who} after {} ({how}); {}", span(after), self.rule(rule)))
     }
@@ -279,11 +255,11 @@ impl Live {
     /// A device opened another link.
     fn connected(&mut self, now: Time, link: LinkId, device: DeviceId) -> Option<String> {
         let watch = self.watches.get_mut(&device).filter(|watch| !watch.links.contains(&link))?;
-        let start = watch.start?;
-        if std::mem::replace(&mut watch.noticed, true) {
+        let (start, rule) = (watch.start?, watch.rule);
+        let one_shot = self.plan.rule(rule).is_some_and(|rule| rule.fault.is_one_shot());
+        if (watch.told && !one_shot) || std::mem::replace(&mut watch.noticed, true) {
             return None;
         }
-        let rule = watch.rule;
         let name = printable(&self.sessions.device(device)?.name);
         Some(format!("{name} noticed after {} (connects); {}", span(now.since(start)), self.rule(rule)))
     }
@@ -350,9 +326,9 @@ impl Watch {
     }
 }
 
-/// A time of the run: `12.3 s`.
+/// A time of the run: `12.34 s`.
 fn at(time: Time) -> String {
-    format!("{:.1} s", time.elapsed().as_secs_f64())
+    format!("{:.2} s", time.elapsed().as_secs_f64())
 }
 
 fn span(span: Duration) -> String {

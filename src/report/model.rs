@@ -4,6 +4,7 @@
 //! (or of things), or `{"after_s", "before_s"}` for a bracket, or `{"never_watched_s"}` for what did not happen while
 //! it was watched. `null` stands for a measure that the window has no value of.
 
+use crate::event::EndReason;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -70,7 +71,7 @@ pub struct Run {
     /// How long it lasted.
     pub lasted_s: f64,
     /// Why it ended; `null` for a log that was cut off.
-    pub ended: Option<&'static str>,
+    pub ended: Option<EndReason>,
     /// Its events.
     pub events: u64,
 }
@@ -89,7 +90,9 @@ pub struct Expectation {
     /// What they add up to, for a sum or a count.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<Figure>,
-    /// Those that are not shown to be as they should, the worst first.
+    /// How many of them are not shown to be as they should.
+    pub against: u64,
+    /// Those, the worst first, at most 20.
     pub evidence: Vec<Evidence>,
 }
 

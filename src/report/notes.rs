@@ -101,8 +101,8 @@ fn assumed(results: &Results) -> Option<String> {
     let names: Vec<&str> = names.into_iter().map(|(name, _)| name).collect();
     Some(format!(
         "{} had no keep-alive; spans and limits took {} for it",
-        list(&names),
-        words::seconds(keep_alive.as_secs_f64())
+        words::names(&names, MOST_NAMES),
+        words::whole_seconds(keep_alive.as_secs_f64())
     ))
 }
 
@@ -130,14 +130,6 @@ fn trouble(results: &Results) -> Vec<String> {
         format!("a listener could not be muted, connects were met with silence instead: {error}")
     }));
     notes
-}
-
-fn list(names: &[&str]) -> String {
-    let shown = names.iter().take(MOST_NAMES).copied().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(MOST_NAMES) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 fn to_u64(number: usize) -> u64 {

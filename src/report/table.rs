@@ -1,5 +1,6 @@
 //! Columns of text, at most [`WIDTH`] characters wide, in plain text or with ANSI styles.
 
+use crate::base::text::printable;
 use anstyle::{AnsiColor, Style};
 
 /// The widest a line may be: a terminal of 80 columns.
@@ -37,9 +38,9 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Text in this tone.
+    /// Text in this tone; names come from peers, so control characters are made visible.
     pub fn new(text: impl Into<String>, tone: Tone) -> Cell {
-        Cell { text: text.into(), tone }
+        Cell { text: printable(&text.into()), tone }
     }
 
     /// Text that says nothing by its looks.
@@ -102,7 +103,7 @@ pub fn wrap(first: &str, text: &str) -> String {
     let indent = " ".repeat(first.chars().count());
     let mut lines = vec![first.to_owned()];
     let mut empty = true;
-    for word in text.split_whitespace() {
+    for word in words(text) {
         let used = lines.last().map_or(0, |line| line.chars().count());
         if !empty && used + 1 + word.chars().count() > WIDTH {
             lines.push(indent.clone());
@@ -112,11 +113,24 @@ pub fn wrap(first: &str, text: &str) -> String {
             if !empty {
                 line.push(' ');
             }
-            line.push_str(word);
+            line.push_str(&word);
         }
         empty = false;
     }
     lines.join("\n") + "\n"
+}
+
+/// The words of a text; a number and its unit are one.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace().map(printable) {
+        let unit = ["us", "ms", "s", "m", "h", "K"].contains(&word.trim_end_matches([',', ';', ':', ')']));
+        match words.last_mut().filter(|last| unit && last.ends_with(|c: char| c.is_ascii_digit())) {
+            Some(number) => *number = format!("{number} {word}"),
+            None => words.push(word),
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -137,6 +151,13 @@ mod tests {
             [vec![Cell::new("ab", Tone::Bad), Cell::plain("x")], vec![Cell::plain("abc"), Cell::plain("x")]];
         assert_eq!(lay_out(&rows, Styling::Plain), "  ab   x\n  abc  x\n");
         assert_eq!(lay_out(&rows, Styling::Ansi).matches("   x").count(), 1);
+    }
+
+    #[test]
+    fn no_name_can_move_the_cursor() {
+        let row = vec![Cell::plain("a\x1b[2J")];
+        assert_eq!(lay_out(&[row], Styling::Plain), "  a\\u{1b}[2J\n");
+        assert!(!wrap("- ", "a \x1b[2J b").contains('\x1b'));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use super::model::{Device, Evidence, Expectation, Figure, Finding, Outcome, Report, Rule, Verdict, Window};
 use super::table::{Cell, Styling, Tone, WIDTH, cut, lay_out, paint, wrap};
-use super::words::{count, figure, keepalives, seconds, told};
+use super::words::{self, count, figure, keepalives, seconds, told, whole_seconds};
+use std::collections::BTreeMap;
 
 /// Up to so many windows of a rule are listed one by one; more are summed up, with the worst by name.
 const MOST_ROWS: usize = 12;
@@ -10,6 +11,8 @@ const MOST_ROWS: usize = 12;
 const WORST: usize = 3;
 /// So many pieces of evidence are named under an expectation.
 const MOST_EVIDENCE: usize = 4;
+/// So many devices are named beside a cause.
+const NAMED: usize = 4;
 /// Names are cut to this.
 const NAME: usize = 20;
 
@@ -21,6 +24,9 @@ pub fn render(report: &Report, styling: Styling) -> String {
         out += &self::rule(rule, report.runs.len() > 1, styling);
     }
     out += &devices(report, styling);
+    if !report.devices.is_empty() {
+        out += &endings(report, styling);
+    }
     out += &notes(report, styling);
     out
 }
@@ -82,25 +88,33 @@ fn because(expectation: &Expectation, several_runs: bool) -> String {
     }
 }
 
+/// The worst sample of each device, the worst first.
 fn evidence(expectation: &Expectation, several_runs: bool) -> String {
-    if let Some(total) = &expectation.total {
-        return format!("{} of {}", told(total), count(expectation.samples, "sample"));
+    let mut worst: Vec<(&Evidence, u64)> = Vec::new();
+    for evidence in &expectation.evidence {
+        match worst.iter_mut().find(|(w, _)| (w.run, &w.device) == (evidence.run, &evidence.device)) {
+            Some((_, count)) => *count += evidence.count,
+            None => worst.push((evidence, evidence.count)),
+        }
     }
-    let shown = expectation.evidence.iter().take(MOST_EVIDENCE);
-    let shown: Vec<String> = shown.map(|evidence| one_evidence(evidence, several_runs)).collect();
-    match expectation.evidence.len().saturating_sub(MOST_EVIDENCE) {
-        0 => shown.join("; "),
-        more => format!("{}; and {more} more", shown.join("; ")),
+    let shown: Vec<_> = worst.iter().take(MOST_EVIDENCE).collect();
+    let left = expectation.against.saturating_sub(shown.iter().map(|(_, count)| count).sum());
+    let mut parts: Vec<String> =
+        expectation.total.iter().map(|total| format!("it is {}", told(total))).collect();
+    parts.extend(shown.into_iter().map(|(evidence, count)| one_evidence(evidence, *count, several_runs)));
+    if left > 0 {
+        parts.push(format!("and {left} more"));
     }
+    parts.join("; ")
 }
 
-fn one_evidence(evidence: &Evidence, several_runs: bool) -> String {
-    let who = evidence.device.as_deref().map_or("all devices", |name| name);
+fn one_evidence(evidence: &Evidence, times: u64, several_runs: bool) -> String {
+    let who = evidence.device.as_deref().unwrap_or("all devices");
     let run = if several_runs { format!(" in run {}", evidence.run) } else { String::new() };
-    let times = if evidence.count > 1 { format!(" ({} times)", evidence.count) } else { String::new() };
     let limit = evidence.limit_s.map(seconds).or_else(|| Some(evidence.limit?.to_string()));
     let limit = limit.map_or(String::new(), |limit| format!(", limit {limit}"));
-    format!("{who} {}{times}{run}{limit}", told(&evidence.value))
+    let times = if times > 1 { format!(", worst of {times}") } else { String::new() };
+    format!("{who} {}{run}{limit}{times}", told(&evidence.value))
 }
 
 fn rule(rule: &Rule, several_runs: bool, styling: Styling) -> String {
@@ -119,7 +133,7 @@ fn rule(rule: &Rule, several_runs: bool, styling: Styling) -> String {
     out
 }
 
-/// A window is told by its time only where a device has several.
+/// One row a window. Where a device has several, each is told by its time, and the silences give way to it.
 fn window_table(windows: &[&Window], several_runs: bool, styling: Styling) -> String {
     let repeated =
         windows.iter().any(|one| windows.iter().filter(|other| other.device == one.device).count() > 1);
@@ -127,14 +141,14 @@ fn window_table(windows: &[&Window], several_runs: bool, styling: Styling) -> St
     if repeated {
         head.push("at");
     }
-    head.extend(["noticed", "silence", "hub noticed", "silence", "back", "connects", "back-off"]);
+    head.extend(["noticed", "hub noticed", "back", "reconnects"]);
     let mut rows = vec![header(&head)];
     for window in windows {
         let mut row = vec![Cell::plain(cut(&window.device, NAME))];
         if repeated {
             row.push(Cell::new(place(window, several_runs), Tone::Faint));
         }
-        row.extend(window_cells(window));
+        row.extend(window_cells(window, !repeated));
         rows.push(row);
     }
     lay_out(&rows, styling)
@@ -145,34 +159,36 @@ fn place(window: &Window, several_runs: bool) -> String {
     if several_runs { format!("run {} {at}", window.run) } else { at }
 }
 
-fn window_cells(window: &Window) -> Vec<Cell> {
-    let silence = |silence: Option<f64>| Cell::new(silence.map(keepalives).unwrap_or_default(), Tone::Faint);
-    let attempts = match window.connect_attempts {
-        0 => String::new(),
-        attempts => attempts.to_string(),
-    };
-    let back_off = match window.back_off.as_str() {
-        "unclear" => Cell::plain(""),
-        "none" if window.connect_attempts > 3 => Cell::new("none", Tone::Bad),
-        named => Cell::plain(named),
+fn window_cells(window: &Window, with_silence: bool) -> Vec<Cell> {
+    let sign = |detection: Option<&Figure>, silence: Option<f64>| {
+        value_cell(detection, silence.filter(|_| with_silence))
     };
     vec![
-        value_cell(window.device_detection_s.as_ref()),
-        silence(window.device_silence_keepalives),
-        value_cell(window.hub_detection_s.as_ref()),
-        silence(window.hub_silence_keepalives),
+        sign(window.device_detection_s.as_ref(), window.device_silence_keepalives),
+        sign(window.hub_detection_s.as_ref(), window.hub_silence_keepalives),
         back(window),
-        Cell::plain(attempts),
-        back_off,
+        reconnects(window),
     ]
 }
 
-fn value_cell(value: Option<&Figure>) -> Cell {
+/// How often the device connected, and how it waited in between: `4, exponential`.
+fn reconnects(window: &Window) -> Cell {
+    match (window.connect_attempts, window.back_off.as_str()) {
+        (0, _) => Cell::plain(""),
+        (connects, "unclear") => Cell::plain(connects.to_string()),
+        (connects, "none") => Cell::new(format!("{connects}, no back-off"), Tone::Bad),
+        (connects, shape) => Cell::plain(format!("{connects}, {shape}")),
+    }
+}
+
+/// A value, with the silence before it in keep-alives: `3.1 s, 2.1 K`.
+fn value_cell(value: Option<&Figure>, silence: Option<f64>) -> Cell {
     match value {
         None => Cell::new("-", Tone::Faint),
         Some(never @ Figure::Never { .. }) => Cell::new(figure(never), Tone::Bad),
         Some(seen @ (Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_))) => {
-            Cell::plain(figure(seen))
+            let silence = silence.map_or(String::new(), |silence| format!(", {}", keepalives(silence)));
+            Cell::plain(format!("{}{silence}", figure(seen)))
         }
     }
 }
@@ -181,10 +197,11 @@ fn value_cell(value: Option<&Figure>) -> Cell {
 fn back(window: &Window) -> Cell {
     match window.outcome {
         Outcome::NoLink => Cell::plain(""),
+        Outcome::Survived if window.restored_s.is_none() => Cell::new("still on", Tone::Faint),
         Outcome::Survived => Cell::new("kept link", Tone::Faint),
         Outcome::BackBefore => Cell::plain("before"),
         Outcome::Gone => Cell::new("not back", Tone::Bad),
-        Outcome::Back => value_cell(window.recovery_s.as_ref()),
+        Outcome::Back => value_cell(window.recovery_s.as_ref(), None),
     }
 }
 
@@ -208,15 +225,15 @@ fn summary_table(rule: &Rule, styling: Styling) -> String {
             Cell::plain(name),
             Cell::plain(summary.samples.to_string()),
             Cell::new(summary.never.to_string(), never),
-            value_cell(Some(&summary.p50)),
-            value_cell(Some(&summary.p95)),
-            value_cell(Some(&summary.max)),
+            value_cell(Some(&summary.p50), None),
+            value_cell(Some(&summary.p95), None),
+            value_cell(Some(&summary.max), None),
         ]);
     }
     lay_out(&rows, styling)
 }
 
-/// The worst few of many, by the time they took to come back, then to notice.
+/// The worst few of many, by the longer of the times they took to notice and to come back.
 fn worst(windows: &[&Window], several_runs: bool, styling: Styling) -> String {
     let upper = |value: Option<&Figure>| match value {
         None => -1.0,
@@ -224,12 +241,9 @@ fn worst(windows: &[&Window], several_runs: bool, styling: Styling) -> String {
         Some(Figure::Never { .. }) => f64::INFINITY,
         Some(Figure::Count(_)) => 0.0,
     };
+    let by = |w: &Window| upper(w.recovery_s.as_ref()).max(upper(w.device_detection_s.as_ref()));
     let mut sorted = windows.to_vec();
-    sorted.sort_by(|a, b| {
-        let by = |w: &Window| (upper(w.recovery_s.as_ref()), upper(w.device_detection_s.as_ref()));
-        let ((a_back, a_noticed), (b_back, b_noticed)) = (by(a), by(b));
-        b_back.total_cmp(&a_back).then(b_noticed.total_cmp(&a_noticed)).then(a.device.cmp(&b.device))
-    });
+    sorted.sort_by(|a, b| by(b).total_cmp(&by(a)).then(a.device.cmp(&b.device)));
     sorted.truncate(WORST);
     paint("  the worst", Tone::Faint, styling) + "\n" + &window_table(&sorted, several_runs, styling)
 }
@@ -241,8 +255,7 @@ fn devices(report: &Report, styling: Styling) -> String {
     let fleet = &report.fleet;
     let busiest = format!("busiest second: {}", count(fleet.connect_rate, "connect"));
     let mut out = heading("devices", &busiest, styling);
-    let mut rows =
-        vec![header(&["device", "keep-alive", "links", "down", "ping p50", "p99", "late", "links ended"])];
+    let mut rows = vec![header(&["device", "keep-alive", "links", "down", "ping p50", "p99", "late"])];
     let mut shown: Vec<&Device> = report.devices.iter().collect();
     if shown.len() > MOST_ROWS {
         shown.sort_by(|a, b| b.down_s.total_cmp(&a.down_s).then(a.name.cmp(&b.name)));
@@ -258,7 +271,8 @@ fn devices(report: &Report, styling: Styling) -> String {
 }
 
 fn device_row(device: &Device) -> Vec<Cell> {
-    let keep_alive = if device.keep_alive_s > 0.0 { seconds(device.keep_alive_s) } else { "none".into() };
+    let keep_alive =
+        if device.keep_alive_s > 0.0 { whole_seconds(device.keep_alive_s) } else { "none".into() };
     let rtt = |of: fn(&super::model::Quantiles) -> f64| {
         device.ping_rtt.as_ref().map_or("-".into(), |ping| seconds(of(ping)))
     };
@@ -271,21 +285,45 @@ fn device_row(device: &Device) -> Vec<Cell> {
         Cell::plain(rtt(|ping| ping.p50_s)),
         Cell::plain(rtt(|ping| ping.p99_s)),
         Cell::new(device.keepalive_violations.to_string(), late),
-        Cell::new(ends(device), Tone::Faint),
     ]
 }
 
-fn ends(device: &Device) -> String {
-    let mut ends: Vec<(&String, &u64)> = device.ends.iter().collect();
-    ends.sort_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
-    ends.into_iter().map(|(cause, count)| format!("{count} {cause}")).collect::<Vec<_>>().join(", ")
+/// How links ended, the most frequent way first, with the devices.
+fn endings(report: &Report, styling: Styling) -> String {
+    let mut by_cause: BTreeMap<&str, (u64, Vec<&str>)> = BTreeMap::new();
+    for device in &report.devices {
+        for (cause, count) in &device.ends {
+            let (all, names) = by_cause.entry(cause).or_default();
+            *all += count;
+            names.push(&device.name);
+        }
+    }
+    let mut sorted: Vec<(&str, (u64, Vec<&str>))> = by_cause.into_iter().collect();
+    sorted.sort_by(|(a, (a_count, _)), (b, (b_count, _))| b_count.cmp(a_count).then(a.cmp(b)));
+    let mut out = heading("how links ended", "", styling);
+    let rows: Vec<Vec<Cell>> = sorted
+        .into_iter()
+        .map(|(cause, (all, names))| {
+            let who = Cell::new(words::names(&names, NAMED), Tone::Faint);
+            vec![Cell::plain(all.to_string()), Cell::plain(cause), who]
+        })
+        .collect();
+    out += &lay_out(&rows, styling);
+    out
 }
 
 fn notes(report: &Report, styling: Styling) -> String {
-    if report.notes.is_empty() {
+    let mut windows = report.rules.iter().flat_map(|rule| &rule.windows);
+    let legend = windows.any(|w| w.device_silence_keepalives.is_some() || w.hub_silence_keepalives.is_some());
+    let legend = legend.then_some(
+        "\"3.1 s, 2.1 K\": noticed 3.1 s after the fault began, after 2.1 keep-alives of silence; back: after \
+         the path was restored",
+    );
+    let notes: Vec<&str> = report.notes.iter().map(String::as_str).chain(legend).collect();
+    if notes.is_empty() {
         return String::new();
     }
-    let notes = report.notes.iter().map(|note| wrap("  - ", note));
+    let notes = notes.into_iter().map(|note| wrap("  - ", note));
     heading("what to know", "", styling) + &notes.collect::<String>()
 }
 

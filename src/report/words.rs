@@ -27,6 +27,24 @@ pub fn seconds(seconds: f64) -> String {
     }
 }
 
+/// The same without decimals where the seconds are whole, as keep-alives are: `2 s`.
+pub fn whole_seconds(whole: f64) -> String {
+    let text = seconds(whole);
+    match text.strip_suffix(".0 s") {
+        Some(number) if whole.fract() == 0.0 => format!("{number} s"),
+        Some(_) | None => text,
+    }
+}
+
+/// Names in a row, at most so many: `a, b and 3 more`.
+pub fn names(names: &[&str], most: usize) -> String {
+    let shown = names.iter().take(most).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(most) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// A figure in a table: `3.1 s`, `2.0 to 8.6 s`, `never (8.0 s)`, `31`.
 pub fn figure(figure: &Figure) -> String {
     match figure {
@@ -188,7 +206,7 @@ mod tests {
             (0.412, "412 ms"),
             (0.999_4, "999 ms"),
             (0.999_6, "1.0 s"),
-            (3.14, "3.1 s"),
+            (3.12, "3.1 s"),
             (99.94, "99.9 s"),
             (99.96, "100 s"),
             (599.4, "599 s"),

@@ -246,7 +246,6 @@ fn signs_of_both_ends() {
             device_silence: Some(exact(1_400)),
             hub: Some(exact(2_100)),
             hub_silence: Some(exact(3_100)),
-            ..Case::default()
         },
         Case {
             name: "reset toward the hub, the device left half-open: its own sign is measured",
@@ -309,4 +308,16 @@ fn a_window_on_a_device_without_a_link_has_no_samples() {
     let window = results.runs[0].windows.values().next().unwrap();
     assert_eq!(window.outcome, Outcome::NoLink);
     assert!(results.runs[0].samples.iter().all(|sample| sample.rule.is_none()));
+}
+
+#[test]
+fn legs_cut_a_moment_before_the_fault_is_told_are_cut_by_it() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2);
+    story.at(3_001).cut(1, Side::Device, LegFate::Reset, 1).cut(1, Side::Hub, LegFate::Reset, 1);
+    story.at(3_002).applies(1, 1, Mechanism::Linger).heals(1).closes(1).at(3_402).joins(2, 0, "a", 2);
+    let results = story.results(&plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]));
+    assert_eq!(values(&results, Metric::DeviceDetection), [exact(400)]);
+    assert_eq!(values(&results, Metric::Downtime), [exact(400)]);
+    assert_eq!(values(&results, Metric::Recovery), [exact(400)]);
 }

@@ -206,3 +206,23 @@ fn identified_after_connect_is_the_same() {
     let (told, swapped) = (story.results(&dark()), swapped.results(&dark()));
     assert_eq!(told.runs[0].samples, swapped.runs[0].samples);
 }
+
+#[test]
+fn two_faults_on_one_link_are_one_outage_of_the_device() {
+    let two = plan(vec![("dark", blackhole("8s")), ("also", blackhole("8s"))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000);
+    story.opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate).opens(2, 1, 0, 2).applies(2, 1, Mechanism::Gate);
+    story
+        .at(5_000)
+        .ends(1, Side::Device, Ending::Fin)
+        .at(11_000)
+        .heals(1)
+        .heals(2)
+        .at(12_000)
+        .joins(2, 0, "a", 2);
+    let results = story.results(&two);
+    assert_eq!(values(&results, Metric::Downtime), [exact(9_000), exact(9_000)]);
+    let device = results.runs[0].devices.values().next().unwrap();
+    assert_eq!(device.down.as_secs(), 9);
+}

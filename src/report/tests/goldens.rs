@@ -1,0 +1,74 @@
+//! Goldens hold whole outputs.
+
+use super::stories::{dark_and_reset, fleet, four_devices, troubled};
+use crate::measure::story::{Story, blackhole, plan};
+use crate::profile::Plan;
+use crate::report::{Report, Styling, terminal};
+
+fn shown(plan: &Plan, stories: &[Story]) -> String {
+    let all = stories.iter().map(|story| story.results(plan)).reduce(crate::measure::Results::merge).unwrap();
+    let text = terminal::render(&Report::new(plan, &all), Styling::Plain);
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "wider than 80: {line}");
+        assert_eq!(line.trim_end(), line, "blanks at the end");
+    }
+    text
+}
+
+#[test]
+fn a_few_devices() {
+    insta::assert_snapshot!(shown(&dark_and_reset(), &[four_devices()]));
+}
+
+#[test]
+fn many_devices() {
+    let mut plan = plan(vec![("dark", blackhole("8s"))]);
+    plan.expectations = dark_and_reset().expectations[1..3].to_vec();
+    insta::assert_snapshot!(shown(&plan, &[fleet(40)]));
+}
+
+#[test]
+fn nobody_came() {
+    let mut story = Story::new();
+    story.at(5_000).over();
+    insta::assert_snapshot!(shown(&dark_and_reset(), &[story]));
+}
+
+#[test]
+fn what_to_know() {
+    let mut plan = plan(vec![("dark", blackhole("8s"))]);
+    plan.expectations = dark_and_reset().expectations[1..2].to_vec();
+    insta::assert_snapshot!(shown(&plan, &[troubled()]));
+}
+
+#[test]
+fn two_runs() {
+    let mut later = four_devices();
+    later.events.truncate(later.events.len() - 40);
+    later.at(15_000);
+    insta::assert_snapshot!(shown(&dark_and_reset(), &[four_devices(), later]));
+}
+
+#[test]
+fn an_observer_without_rules() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 10).at(4_000).over();
+    insta::assert_snapshot!(shown(&plan(Vec::new()), &[story]));
+}
+
+#[test]
+fn as_json() {
+    let plan = dark_and_reset();
+    let report = Report::new(&plan, &four_devices().results(&plan));
+    insta::assert_snapshot!(report.to_json().unwrap());
+}
+
+#[test]
+fn with_styles() {
+    let plan = dark_and_reset();
+    let report = Report::new(&plan, &four_devices().results(&plan));
+    let styled = terminal::render(&report, Styling::Ansi);
+    let plain = terminal::render(&report, Styling::Plain);
+    assert_ne!(styled, plain);
+    assert_eq!(anstream::adapter::strip_str(&styled).to_string(), plain);
+}

@@ -1,0 +1,6 @@
+//! Whole reports, held against goldens, and what must hold of every report.
+
+mod goldens;
+mod live;
+mod properties;
+mod stories;

@@ -1,0 +1,100 @@
+//! What must hold of every report: a log renders it again, and runs merge in any order.
+
+use super::stories::{dark_and_reset, fleet, four_devices, troubled};
+use crate::base::{LinkId, Side};
+use crate::event::{Event, Packet, What};
+use crate::fault::{Ending, Mechanism};
+use crate::measure::story::{Story, plan};
+use crate::measure::{Measures, Results};
+use crate::profile::Plan;
+use crate::report::{Live, Report, Styling, terminal};
+use proptest::prelude::*;
+
+/// A step of an unlikely run: whatever comes, in any order.
+fn step(story: &mut Story, (kind, device, pause): (u8, u32, u64)) {
+    let link = u64::from(device) + 10 * (story.seq() / 40);
+    let now = story.events.last().unwrap().at.as_nanos() / 1_000_000;
+    story.at(now + pause);
+    let name = ["a", "b", "c", "d"][usize::try_from(device % 4).unwrap()];
+    match kind % 14 {
+        0 | 1 => story.joins(link, device, name, 2),
+        2 => story.connecting(link, device, name, 2, true),
+        3 => story.up(link, Packet::Pingreq),
+        4 => story.down(link, Packet::Pingresp),
+        5 => story.ends(link, Side::Device, Ending::Fin),
+        6 => story.ends(link, Side::Hub, Ending::Reset),
+        7 => story.carried(link, Side::Device),
+        8 => story.closes(link),
+        9 => story.opens(link, u16::from(kind) % 3, device, 2),
+        10 => story.applies(link, link, Mechanism::Gate),
+        11 => story.heals(link),
+        12 => story.connack(link, false, kind % 2),
+        _ => story.tell(What::HubUnreachable { link: LinkId(link), error: String::new() }),
+    };
+}
+
+fn unlikely() -> impl Strategy<Value = Story> {
+    prop::collection::vec((any::<u8>(), 0..5u32, 0..3_000u64), 0..120).prop_map(|steps| {
+        let mut story = Story::new();
+        steps.into_iter().for_each(|next| step(&mut story, next));
+        story
+    })
+}
+
+fn report(plan: &Plan, events: &[Event]) -> Report {
+    let mut measures = Measures::new(plan);
+    events.iter().for_each(|event| measures.push(event));
+    Report::new(plan, &measures.results(events.last().unwrap().at))
+}
+
+fn read_back(events: &[Event]) -> Vec<Event> {
+    let lines = events.iter().map(|event| serde_json::to_string(event).unwrap());
+    lines.map(|line| serde_json::from_str(&line).unwrap()).collect()
+}
+
+#[test]
+fn a_log_renders_its_report_again() {
+    let plan = dark_and_reset();
+    for story in [four_devices(), fleet(20), troubled()] {
+        assert_eq!(report(&plan, &story.events), report(&plan, &read_back(&story.events)));
+    }
+}
+
+#[test]
+fn runs_merge_in_any_order() {
+    let plan = dark_and_reset();
+    let runs = [four_devices(), fleet(20), troubled()].map(|story| story.results(&plan));
+    let merged = |order: [usize; 3]| {
+        let all = order.map(|at| runs[at].clone()).into_iter().reduce(Results::merge).unwrap();
+        Report::new(&plan, &all)
+    };
+    let first = merged([0, 1, 2]);
+    for order in [[0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        assert_eq!(merged(order), first, "{order:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_run_is_too_odd_to_report(story in unlikely()) {
+        let plan = dark_and_reset();
+        let told = report(&plan, &story.events);
+        prop_assert_eq!(&told, &report(&plan, &read_back(&story.events)));
+        prop_assert!(told.to_json().is_ok());
+        for line in terminal::render(&told, Styling::Plain).lines() {
+            prop_assert!(line.chars().count() <= 80, "{}", line);
+        }
+        let mut live = Live::new(&plan);
+        for event in &story.events {
+            live.push(event);
+            prop_assert!(!live.status(event.at).is_empty());
+        }
+    }
+
+    #[test]
+    fn merging_two_is_the_same_both_ways(one in unlikely(), other in unlikely()) {
+        let plan = plan(Vec::new());
+        let (one, other) = (one.results(&plan), other.results(&plan));
+        prop_assert_eq!(one.clone().merge(other.clone()), other.merge(one));
+    }
+}

@@ -1,0 +1,177 @@
+//! The runs that the goldens show.
+
+use crate::base::{Direction, LinkId, ListenerId, Side};
+use crate::base::{RuleId, WindowId};
+use crate::event::{Packet, Samples, What};
+use crate::fault::{Ending, LegFate, Mechanism, Toward};
+use crate::measure::story::{Story, blackhole, expect, plan, rst, span};
+use crate::profile::{Comparison, Expectation, Limit, Metric, Plan, Statistic};
+use std::time::Duration;
+
+fn at_most(metric: Metric, statistic: Statistic, limit: Limit, of: Option<u16>) -> Expectation {
+    Expectation { of: of.map(RuleId), ..expect(metric, statistic, Comparison::AtMost, limit) }
+}
+
+/// A blackhole of 8 s, then a reset; keep-alive 2 s.
+pub(super) fn dark_and_reset() -> Plan {
+    let mut plan = plan(vec![("dark", blackhole("8s")), ("reset", rst(Toward::Both, LegFate::Reset))]);
+    plan.reproduces = Some("404104 cause 2, connectivity lost for longer than the keep-alive".into());
+    plan.expectations = vec![
+        at_most(Metric::HubDetection, Statistic::Max, span("1.5 keepalive + 6s"), Some(0)),
+        at_most(Metric::DeviceDetection, Statistic::Max, span("3 keepalive"), Some(0)),
+        at_most(Metric::Recovery, Statistic::Percentile(95.0), span("30s"), None),
+        at_most(Metric::KeepaliveViolations, Statistic::Sum, Limit::Number(0.0), None),
+        at_most(Metric::Resubscribe, Statistic::Max, span("5s"), None),
+        Expectation {
+            client: Some("naive".into()),
+            ..expect(Metric::ConnectGap, Statistic::Min, Comparison::AtLeast, span("500ms"))
+        },
+    ];
+    plan
+}
+
+/// Four devices that differ in what they notice and how they come back.
+pub(super) fn four_devices() -> Story {
+    let mut story = Story::new();
+    for (link, name) in [(1, "careful"), (2, "naive"), (3, "sleeper"), (4, "keeper")] {
+        story.at(10 * link).joins(link, u32::try_from(link).unwrap() - 1, name, 2);
+    }
+    for link in 1..=4 {
+        story.at(2_000 + link).up(link, Packet::Pingreq).at(2_001 + link).down(link, Packet::Pingresp);
+    }
+    story.at(3_000);
+    story.tell(What::Fired { firing: crate::base::FiringId(1), rule: RuleId(0), nth: 1 });
+    for (window, device) in [(1, 0), (2, 1), (3, 2), (4, 3)] {
+        window_opened(&mut story, window, device);
+    }
+    for link in 1..=4 {
+        story.applies(link, link, Mechanism::Gate);
+    }
+    story.at(5_000).ends(3, Side::Hub, Ending::Fin);
+    story.at(5_002).ends(1, Side::Hub, Ending::Fin).at(5_003).ends(2, Side::Hub, Ending::Fin);
+    story.at(6_100).ends(1, Side::Device, Ending::Fin).closes(1);
+    story.at(6_650).ends(2, Side::Device, Ending::Reset).closes(2);
+    attempts(&mut story);
+    story.at(11_000);
+    for window in 1..=4 {
+        story.lifts(window, window).heals(window);
+    }
+    story.carried(3, Side::Device).at(11_002).ends(3, Side::Device, Ending::Fin).closes(3);
+    story.at(11_010).joins(50, 1, "naive", 2).at(11_300).joins(51, 2, "sleeper", 2);
+    story.at(13_100).joins(52, 0, "careful", 2);
+    story.at(14_000).tell(What::KeepaliveExceeded { link: LinkId(4), gap_ns: 2_400_000_000 });
+    resets(&mut story);
+    story.at(27_400).over();
+    story
+}
+
+fn window_opened(story: &mut Story, window: u64, device: u32) {
+    story.tell(What::WindowOpened {
+        window: WindowId(window),
+        firing: crate::base::FiringId(1),
+        rule: RuleId(0),
+        device: crate::base::DeviceId(device),
+        until: Some(crate::base::Time::from_secs(11)),
+        keep_alive_ns: 2_000_000_000,
+        assumed: false,
+    });
+}
+
+/// careful doubles its wait from 0.6 s, naive comes at once; each attempt meets silence for 10 ms, then is given up.
+fn attempts(story: &mut Story) {
+    let mut connects: Vec<(u64, u32, &str, u64)> = [(6_700, 20), (7_310, 21), (8_520, 22), (10_930, 23)]
+        .map(|(at, link)| (at, 0, "careful", link))
+        .into();
+    connects.extend((0..20).map(|nth| (6_651 + nth * 12, 1, "naive", 24 + nth)));
+    let mut moments: Vec<(u64, u32, &'static str, u64, bool)> = Vec::new();
+    for (at, device, name, link) in connects {
+        moments.push((at, device, name, link, true));
+        moments.push((at + 10, device, name, link, false));
+    }
+    moments.sort_unstable();
+    for (at, device, name, link, opens) in moments {
+        story.at(at);
+        if opens {
+            story.connecting(link, device, name, 2, true);
+        } else {
+            story.ends(link, Side::Device, Ending::Fin).closes(link);
+        }
+    }
+}
+
+/// The reset falls on careful and keeper; both come back.
+fn resets(story: &mut Story) {
+    for (window, link, device) in [(5, 52, 0), (6, 4, 3)] {
+        story.at(20_000).opens(window, 1, device, 2).applies(window, link, Mechanism::Linger);
+        story.cut(link, Side::Device, LegFate::Reset, window).cut(link, Side::Hub, LegFate::Reset, window);
+        story.heals(window).closes(link);
+    }
+    story.at(20_003).joins(60, 3, "keeper", 2).at(20_612).joins(61, 0, "careful", 2);
+    let mut rtt = Samples::default();
+    rtt.add(Duration::from_micros(480));
+    story.at(27_000).traffic(61, 512, rtt);
+}
+
+/// So many devices in one blackhole: the nth notices 100 ms later than the one before, every tenth never.
+pub(super) fn fleet(devices: u32) -> Story {
+    const NAMES: [&str; 8] = ["pump", "valve", "meter", "lamp", "gate", "fan", "lock", "bell"];
+    let mut story = Story::new();
+    let name = |device: u32| -> &'static str {
+        Box::leak(format!("{}-{device:02}", NAMES[usize::try_from(device % 8).unwrap()]).into_boxed_str())
+    };
+    let link = |device: u32| u64::from(device) + 1;
+    for device in 0..devices {
+        story.at(u64::from(device)).joins(link(device), device, name(device), 2);
+    }
+    story.at(3_000).tell(What::Fired { firing: crate::base::FiringId(1), rule: RuleId(0), nth: 1 });
+    for device in 0..devices {
+        window_opened(&mut story, link(device), device);
+    }
+    for device in 0..devices {
+        story.applies(link(device), link(device), Mechanism::Gate);
+    }
+    for device in (0..devices).filter(|device| device % 10 != 9) {
+        story.at(5_000 + u64::from(device) * 100).ends(link(device), Side::Device, Ending::Fin);
+    }
+    story.at(11_000);
+    for device in 0..devices {
+        story.heals(link(device));
+    }
+    for device in (0..devices).filter(|device| device % 10 != 9) {
+        story.at(11_100 + u64::from(device)).carried(link(device), Side::Hub).closes(link(device));
+        story.joins(1_000 + link(device), device, name(device), 2);
+    }
+    story.at(20_000).over();
+    story
+}
+
+/// Everything that a reader must be told: a mute with brackets, a refusal, an assumed keep-alive, a hub out of reach,
+/// a window still open.
+pub(super) fn troubled() -> Story {
+    let mut story = Story::new();
+    story.tell(What::AcceptFailed { listener: ListenerId(0), error: "too many open files".into() });
+    story.joins(1, 0, "muted", 2).joins(2, 1, "endless", 0).joins(3, 2, "refused", 2);
+    story.at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::MinTtl);
+    story.tell(What::WindowOpened {
+        window: WindowId(2),
+        firing: crate::base::FiringId(2),
+        rule: RuleId(0),
+        device: crate::base::DeviceId(1),
+        until: None,
+        keep_alive_ns: 60_000_000_000,
+        assumed: true,
+    });
+    story.applies(2, 2, Mechanism::Gate);
+    story.opens(3, 0, 2, 2).tell(What::FaultRefused {
+        window: WindowId(3),
+        link: LinkId(3),
+        error: "SO_ATTACH_FILTER: operation not permitted; grant CAP_NET_ADMIN or write `fidelity: stall`"
+            .into(),
+    });
+    story.heals(3).at(11_000).heals(1).at(11_600).ends(1, Side::Device, Ending::Fin).carried(1, Side::Hub);
+    story.closes(1).at(12_000).connect(4, 0, "muted", 2);
+    story.tell(What::HubUnreachable { link: LinkId(4), error: "connection refused".into() }).closes(4);
+    story.at(13_000).joins(5, 0, "muted", 2).up(5, Packet::Pingreq);
+    story.at(15_000).passes(5, Direction::Down, Packet::Pingresp, false);
+    story
+}
