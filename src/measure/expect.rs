@@ -43,8 +43,8 @@ pub struct Verdict {
     pub finding: Finding,
     /// How many samples spoke to it.
     pub samples: u64,
-    /// What they add up to, for a sum; how many there are, for a count.
-    pub total: Option<Value>,
+    /// What the statistic comes to: the sum, the count, or the sample at its rank. `None` without samples.
+    pub measured: Option<Value>,
     /// How many samples are not shown to be as they should (for a sum: all but zeros; for a count: none).
     pub against: u64,
     /// Those samples, the worst first, at most [`MOST_EVIDENCE`].
@@ -92,19 +92,23 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
             nth,
             finding: Finding::NoEvidence,
             samples: 0,
-            total: None,
+            measured: None,
             against: 0,
             evidence: Vec::new(),
         };
     }
-    let total = match expectation.statistic {
+    let measured = match expectation.statistic {
         Statistic::Sum => Some(sum(&samples)),
         Statistic::Count => Some(Value::Count(count)),
-        Statistic::Max | Statistic::Min | Statistic::Percentile(_) => None,
+        Statistic::Max | Statistic::Min | Statistic::Percentile(_) => {
+            at_rank(&samples, rank_of(expectation.statistic, count))
+        }
     };
-    let answer = match total {
-        Some(total) => compare(total.bounds(), expectation.comparison, least_limit(&samples)),
-        None => ranked(expectation, &samples, count),
+    let answer = match (expectation.statistic, measured) {
+        (Statistic::Sum | Statistic::Count, Some(total)) => {
+            compare(total.bounds(), expectation.comparison, least_limit(&samples))
+        }
+        (_, _) => ranked(expectation, &samples, count),
     };
     let finding = match answer {
         Answer::Holds => Finding::Met,
@@ -114,20 +118,13 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
     let mut evidence = if finding.is_met() { Vec::new() } else { evidence(expectation, samples) };
     let against = evidence.iter().map(|sample| sample.count).sum();
     evidence.truncate(MOST_EVIDENCE);
-    Verdict { nth, finding, samples: count, total, against, evidence }
+    Verdict { nth, finding, samples: count, measured, against, evidence }
 }
 
 /// Max, min and percentiles: so many samples must be on the right side of their limits.
 fn ranked(expectation: &Expectation, samples: &[Evidence], count: u64) -> Answer {
-    let size = usize::try_from(count).unwrap_or(usize::MAX);
-    let rank = match expectation.statistic {
-        Statistic::Max => size,
-        Statistic::Min => 1,
-        Statistic::Percentile(percent) => rank(size, percent),
-        Statistic::Sum | Statistic::Count => return Answer::Open,
-    };
+    let needed_within = rank_of(expectation.statistic, count);
     // The sample at that rank is within its limit if as many are; it reaches it if as many as stand above do.
-    let needed_within = u64::try_from(rank).unwrap_or(u64::MAX);
     let needed_above = count - needed_within + 1;
     let of = |comparison, needed| enough(samples, comparison, needed);
     match expectation.comparison {
@@ -137,6 +134,28 @@ fn ranked(expectation: &Expectation, samples: &[Evidence], count: u64) -> Answer
             both(of(Comparison::AtMost, needed_within), of(Comparison::AtLeast, needed_above))
         }
     }
+}
+
+/// Which sample a statistic looks at, from 1 for the smallest.
+fn rank_of(statistic: Statistic, count: u64) -> u64 {
+    match statistic {
+        Statistic::Min => 1,
+        Statistic::Percentile(percent) => {
+            let size = usize::try_from(count).unwrap_or(usize::MAX);
+            u64::try_from(rank(size, percent)).unwrap_or(u64::MAX)
+        }
+        Statistic::Max | Statistic::Sum | Statistic::Count => count,
+    }
+}
+
+fn at_rank(samples: &[Evidence], rank: u64) -> Option<Value> {
+    let mut sorted: Vec<(Value, u64)> = samples.iter().map(|sample| (sample.value, sample.count)).collect();
+    sorted.sort_by(|a, b| a.0.order(b.0));
+    let mut passed = 0;
+    sorted.into_iter().find_map(|(value, count)| {
+        passed += count;
+        (passed >= rank).then_some(value)
+    })
 }
 
 fn enough(samples: &[Evidence], comparison: Comparison, needed: u64) -> Answer {

@@ -94,7 +94,7 @@ fn expectations(plan: &Plan, results: &Results) -> Vec<Expectation> {
                 measure::Finding::NoEvidence => Finding::NoEvidence,
             },
             samples: verdict.samples,
-            total: verdict.total.map(figure),
+            measured: verdict.measured.map(figure),
             against: verdict.against,
             evidence: verdict.evidence.into_iter().map(|e| evidence(e, expectation.limit)).collect(),
         })

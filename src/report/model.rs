@@ -87,9 +87,9 @@ pub struct Expectation {
     pub finding: Finding,
     /// How many samples spoke to it.
     pub samples: u64,
-    /// What they add up to, for a sum or a count.
+    /// What the statistic comes to: the sum, the count, or the sample at its rank.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub total: Option<Figure>,
+    pub measured: Option<Figure>,
     /// How many of them are not shown to be as they should.
     pub against: u64,
     /// Those, the worst first, at most 20.

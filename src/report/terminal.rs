@@ -76,7 +76,10 @@ fn expectations(report: &Report, styling: Styling) -> String {
 fn because(expectation: &Expectation, several_runs: bool) -> String {
     let samples = count(expectation.samples, "sample");
     match expectation.finding {
-        Finding::Met => format!(" ({samples})"),
+        Finding::Met => {
+            let measured = expectation.measured.as_ref().map(told).unwrap_or_default();
+            format!(": {measured} ({samples})")
+        }
         Finding::NoEvidence => ": no evidence, nothing was seen that speaks to it".into(),
         Finding::Unmet => format!(": {}", evidence(expectation, several_runs)),
         Finding::Inconclusive => {
@@ -99,8 +102,11 @@ fn evidence(expectation: &Expectation, several_runs: bool) -> String {
     }
     let shown: Vec<_> = worst.iter().take(MOST_EVIDENCE).collect();
     let left = expectation.against.saturating_sub(shown.iter().map(|(_, count)| count).sum());
-    let mut parts: Vec<String> =
-        expectation.total.iter().map(|total| format!("it is {}", told(total))).collect();
+    let mut parts = Vec::new();
+    // A sum or a count is of no one device.
+    if let Some(Figure::Count(_)) = expectation.measured.filter(|_| shown.len() != 1) {
+        parts.extend(expectation.measured.iter().map(|total| format!("it is {}", told(total))));
+    }
     parts.extend(shown.into_iter().map(|(evidence, count)| one_evidence(evidence, *count, several_runs)));
     if left > 0 {
         parts.push(format!("and {left} more"));
