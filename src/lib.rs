@@ -8,6 +8,7 @@ pub mod base;
 pub mod engine;
 pub mod event;
 pub mod fault;
+pub mod hub;
 pub mod mqtt;
 pub mod net;
 pub mod profile;
