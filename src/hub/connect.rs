@@ -108,7 +108,7 @@ impl Hub {
             session.conn = Some(conn);
             session.lasts = Lasts::of_connect(connect);
             session.will = connect.will.clone();
-            session.outbox.begin(window);
+            session.outbox.resume(window);
         }
         (id, earlier.is_some())
     }

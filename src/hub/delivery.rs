@@ -2,7 +2,8 @@
 
 use super::event::{Dropped, HubSaw};
 use super::machine::{ConnId, Hub, is_acknowledged};
-use super::outbox::{Delivery, Sending};
+use super::message::Delivery;
+use super::outbox::{Full, Sending, Waiting};
 use super::session::SessionId;
 use crate::mqtt::packet::{Ack, Publish};
 use crate::mqtt::{Packet, encode};
@@ -14,9 +15,10 @@ impl Hub {
         if is_acknowledged(delivery.qos) {
             let topic = delivery.message.publish.topic.clone();
             let (most, bytes) = (self.config.max_queued, self.config.max_queued_bytes);
-            match session.outbox.push(delivery, most, bytes) {
+            let (size, expires) = (delivery.message.size(), delivery.message.expires);
+            match session.outbox.push(Waiting { item: delivery, size, expires }, most, bytes) {
                 Ok(()) => self.flush(id),
-                Err(why) => self.log(None, Some(id), HubSaw::Dropped { topic, why }),
+                Err(Full) => self.log(None, Some(id), HubSaw::Dropped { topic, why: Dropped::QueueFull }),
             }
         } else if let Some(conn) = session.conn {
             self.deliver_at_most_once(conn, id, &delivery);
@@ -42,7 +44,7 @@ impl Hub {
         {
             match sending {
                 Sending::Pubrel { packet_id } => self.send(conn, &Packet::Pubrel(Ack::success(packet_id))),
-                Sending::Publish { packet_id, dup, delivery } => {
+                Sending::Publish { packet_id, dup, item: delivery } => {
                     let packet = delivery.packet(self.now, Some(packet_id), dup);
                     if let Err(why) = self.send_publish(conn, packet) {
                         self.give_up(id, packet_id, &delivery, why);

@@ -2,7 +2,7 @@
 
 use super::event::{Dropped, HubSaw};
 use super::machine::{ConnId, Hub};
-use super::outbox::{Delivery, Message};
+use super::message::{Delivery, Message};
 use super::session::SessionId;
 use super::timers::Expires;
 use super::topics::Wish;

@@ -1,6 +1,6 @@
 //! Retained messages: the last of each topic.
 
-use super::outbox::Message;
+use super::message::Message;
 use crate::base::Time;
 use crate::mqtt::topic;
 use std::collections::BTreeMap;

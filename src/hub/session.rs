@@ -1,6 +1,7 @@
 //! What the hub keeps for a client identifier, with or without a connection.
 
 use super::machine::ConnId;
+use super::message::Delivery;
 use super::outbox::Outbox;
 use crate::mqtt::Version;
 use crate::mqtt::packet::{Connect, Will};
@@ -21,7 +22,7 @@ pub(super) struct Session {
     /// Messages of QoS 2 that were taken and not yet released [MQTT-4.3.3-2].
     pub received: BTreeSet<u16>,
     pub will: Option<Will>,
-    pub outbox: Outbox,
+    pub outbox: Outbox<Delivery>,
 }
 
 /// How long a session lasts without a connection.

@@ -2,7 +2,7 @@
 
 use super::config::MAX_LEVELS;
 use super::machine::{ConnId, Hub};
-use super::outbox::Delivery;
+use super::message::Delivery;
 use super::session::SessionId;
 use super::topics::Wish;
 use crate::mqtt::packet::{Suback, Subscribe, Subscription, Unsubscribe, reason};
