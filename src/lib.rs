@@ -5,6 +5,7 @@
 //! to [`report`] know no sockets, no clock and no file system. ARCHITECTURE.md is the guided walk.
 
 pub mod base;
+pub mod device;
 pub mod engine;
 pub mod event;
 pub mod fault;

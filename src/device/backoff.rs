@@ -98,7 +98,8 @@ impl Growth {
             Growth::Linear(step) => step.saturating_mul(failed.saturating_add(1)),
             Growth::Exponential { base, cap, factor } => {
                 // Past 2^1000 or so f64 ends; every cap is far below.
-                let grown = base.as_secs_f64() * factor.powi(i32::try_from(failed.min(1_000)).unwrap_or(1_000));
+                let grown =
+                    base.as_secs_f64() * factor.powi(i32::try_from(failed.min(1_000)).unwrap_or(1_000));
                 if grown < cap.as_secs_f64() { Duration::from_secs_f64(grown) } else { cap }
             }
         }
@@ -124,7 +125,9 @@ fn parse(text: &str) -> Result<Backoff, String> {
             (("factor", _), Growth::None | Growth::Fixed(_) | Growth::Linear(_)) => {
                 return Err("only `exponential` has a factor".into());
             }
-            ((other, _), _) => return Err(format!("`{other}` is not one of its options, `jitter` and `factor`")),
+            ((other, _), _) => {
+                return Err(format!("`{other}` is not one of its options, `jitter` and `factor`"));
+            }
         }
     }
     if growth == Growth::None && jitter != Jitter::None {
@@ -141,7 +144,8 @@ fn parse_growth(text: &str) -> Result<Growth, String> {
         "fixed" => parse_delay(value).map(Growth::Fixed),
         "linear" => parse_delay(value).map(Growth::Linear),
         "exponential" => {
-            let (base, cap) = value.split_once("..").ok_or("`exponential` has a first and a longest delay")?;
+            let (base, cap) =
+                value.split_once("..").ok_or("`exponential` has a first and a longest delay")?;
             let (base, cap) = (parse_delay(base)?, parse_delay(cap)?);
             if base > cap {
                 return Err("the first delay is longer than the longest".into());
@@ -176,7 +180,9 @@ fn parse_jitter(text: &str) -> Result<Jitter, String> {
         percent => {
             let number = percent.strip_suffix('%').and_then(|number| number.trim_end().parse::<f64>().ok());
             let number = number.filter(|number| (0.0..=100.0).contains(number));
-            number.map(Jitter::Percent).ok_or_else(|| format!("`{percent}` is neither `full`, `equal` nor a percentage"))
+            number
+                .map(Jitter::Percent)
+                .ok_or_else(|| format!("`{percent}` is neither `full`, `equal` nor a percentage"))
         }
     }
 }
@@ -227,9 +233,11 @@ mod tests {
 
     #[test]
     fn jitter_stays_in_its_bounds_and_depends_on_its_key_alone() {
-        for (text, low, high) in
-            [("fixed:10s,jitter", 10, 10_000), ("fixed:10s,jitter=equal", 5_000, 10_000), ("fixed:10s,jitter=20%", 8_000, 12_000)]
-        {
+        for (text, low, high) in [
+            ("fixed:10s,jitter", 10, 10_000),
+            ("fixed:10s,jitter=equal", 5_000, 10_000),
+            ("fixed:10s,jitter=20%", 8_000, 12_000),
+        ] {
             let drawn = delays(text, 1_000);
             assert!(drawn.iter().all(|d| (low..=high).contains(d)), "{text}");
             let (least, most) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());

@@ -18,6 +18,17 @@ pub enum PingRule {
     Never,
 }
 
+/// How a device ends its link when it is told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leaving {
+    /// DISCONNECT, then FIN.
+    Disconnect,
+    /// FIN without DISCONNECT.
+    Close,
+    /// RST without DISCONNECT, as some old SDKs and crashed applications do.
+    Reset,
+}
+
 /// The habits of a device. Spans are whole times; presets make them from the keep-alive.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Habits {
@@ -43,6 +54,8 @@ pub struct Habits {
     pub session_expiry: Duration,
     /// Whether it sees FIN and RST as they come. If not, it goes on until a write fails.
     pub notices_close: bool,
+    /// How it ends its link when it is told to stop.
+    pub leaving: Leaving,
     /// Unacknowledged messages of QoS 1 and 2 at once; at least 1, less if the hub's Receive Maximum says so.
     pub max_in_flight: u16,
     /// The will in CONNECT.

@@ -20,17 +20,17 @@ mod fleet;
 mod habits;
 mod link;
 mod machine;
-mod outgoing;
 mod presets;
 mod run;
 #[cfg(test)]
 mod tests;
+mod traffic;
 mod workload;
 
 pub use backoff::{Backoff, BadBackoff, Growth, Jitter, LONGEST_DELAY};
 pub use event::{DeviceDid, DeviceEvent, Sign};
-pub use fleet::{Fleet, FleetSink, MOST_DEVICES, fleet};
-pub use habits::{Habits, PingRule};
+pub use fleet::{Fleet, FleetSink, fleet};
+pub use habits::{Habits, Leaving, PingRule};
 pub use machine::{Device, HowClosed, Input, Output};
 pub use presets::Preset;
 pub use run::{DeviceSink, run};

@@ -13,7 +13,7 @@
 //! 3.8 s and 7.8 s: a demonstration ends within half a minute.
 
 use super::backoff::{Backoff, Growth, Jitter};
-use super::habits::{Habits, PingRule};
+use super::habits::{Habits, Leaving, PingRule};
 use super::workload::Workload;
 use crate::mqtt::Version;
 use std::fmt;
@@ -105,6 +105,7 @@ impl Habits {
             // An hour, past every fault of a test and short enough for a broker to forget the run.
             session_expiry: Duration::from_secs(3600),
             notices_close: true,
+            leaving: Leaving::Disconnect,
             max_in_flight: 20,
             will: None,
             username: None,
@@ -125,7 +126,10 @@ impl FromStr for Preset {
 
     fn from_str(text: &str) -> Result<Preset, String> {
         Preset::ALL.into_iter().find(|preset| preset.word() == text).ok_or_else(|| {
-            format!("`{text}` is not a kind of device; write one of {}", Preset::ALL.map(Preset::word).join(", "))
+            format!(
+                "`{text}` is not a kind of device; write one of {}",
+                Preset::ALL.map(Preset::word).join(", ")
+            )
         })
     }
 }

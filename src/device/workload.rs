@@ -138,7 +138,8 @@ fn set_option(workload: &mut Workload, option: &str) -> Result<(), String> {
         }
         ("size", Workload::Publishing { size, .. }) => {
             let number = value.parse().ok().filter(|&number| number <= MOST_PAYLOAD);
-            *size = number.ok_or_else(|| format!("the size is from 0 to {MOST_PAYLOAD} bytes, not `{value}`"))?;
+            *size =
+                number.ok_or_else(|| format!("the size is from 0 to {MOST_PAYLOAD} bytes, not `{value}`"))?;
         }
         _ => return Err(format!("`{name}` is not one of its options")),
     }
@@ -163,15 +164,20 @@ mod tests {
 
     #[test]
     fn reads_what_it_shows_and_fills_in_what_is_left_away() {
-        for text in
-            ["idle", "publishing:a/{client},every=1s,qos=2,size=10", "subscribing:$share/g/a/#,qos=0"]
+        for text in ["idle", "publishing:a/{client},every=1s,qos=2,size=10", "subscribing:$share/g/a/#,qos=0"]
         {
             assert_eq!(text.parse::<Workload>().unwrap().to_string(), text);
         }
         assert_eq!("publishing".parse(), Ok(Workload::publishing()));
         let short: Workload = "publishing,qos=0".parse().unwrap();
-        assert_eq!(short.to_string(), "publishing:devices/{client}/messages/events/,every=0.25 keepalive,qos=0,size=64");
-        assert_eq!("subscribing".parse::<Workload>().unwrap().of("d1"), "subscribing:devices/d1/messages/devicebound/#,qos=1".parse().unwrap());
+        assert_eq!(
+            short.to_string(),
+            "publishing:devices/{client}/messages/events/,every=0.25 keepalive,qos=0,size=64"
+        );
+        assert_eq!(
+            "subscribing".parse::<Workload>().unwrap().of("d1"),
+            "subscribing:devices/d1/messages/devicebound/#,qos=1".parse().unwrap()
+        );
     }
 
     #[test]
