@@ -11,9 +11,8 @@ use crate::mqtt::{Packet, Properties, QoS};
 /// makes its application wait.
 const OUTPUT_LIMIT: usize = 256 * 1024;
 
-/// The packet identifier of SUBSCRIBE. It may be the same as a PUBLISH's under way in MQTT 3.1.1 only in theory;
-/// the outbox counts from 1, so it is the last that it reaches.
-const SUBSCRIBE_ID: u16 = u16::MAX;
+/// The packet identifier of SUBSCRIBE. Free: a device that subscribes does not publish.
+const SUBSCRIBE_ID: u16 = 1;
 
 impl Device {
     /// The session goes on, or begins anew: resend, or send as new, and subscribe [MQTT-4.4.0-1, MQTT-3.2.2-2].
