@@ -6,9 +6,11 @@
 
 pub mod base;
 pub mod cli;
+pub mod device;
 pub mod engine;
 pub mod event;
 pub mod fault;
+pub mod hub;
 pub mod measure;
 pub mod mqtt;
 pub mod net;

@@ -1,0 +1,147 @@
+//! What a device did and noticed: its own account, beside the proxy's.
+
+use crate::base::Time;
+use crate::base::span::show_fixed;
+use crate::mqtt::packet::reason;
+use std::fmt;
+use std::time::Duration;
+
+/// One thing that a device did or noticed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceEvent {
+    /// When.
+    pub at: Time,
+    /// What.
+    pub did: DeviceDid,
+}
+
+/// What a device did or noticed. Counts run over the device's whole life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceDid {
+    /// It began to connect.
+    Dialing {
+        /// The how-manieth attempt, from 1.
+        attempt: u64,
+    },
+    /// It could not connect.
+    ConnectFailed {
+        /// The system's word, or what was too late.
+        why: String,
+    },
+    /// The hub refused it.
+    Refused {
+        /// The CONNACK's code.
+        code: u8,
+    },
+    /// CONNACK accepted.
+    Connected {
+        /// Whether the hub goes on with an earlier session.
+        session_present: bool,
+        /// Since it began to dial.
+        took: Duration,
+    },
+    /// It noticed that the link is gone.
+    NoticedDead {
+        /// By what.
+        sign: Sign,
+        /// Since the last packet from the hub.
+        silent: Duration,
+    },
+    /// It will dial again.
+    ReconnectIn {
+        /// After this long.
+        delay: Duration,
+        /// Attempts that failed in a row.
+        failed: u32,
+    },
+    /// It sent PUBLISH.
+    Published {
+        /// How many it has sent, resends included.
+        total: u64,
+        /// Whether it was a resend with DUP.
+        dup: bool,
+    },
+    /// PUBACK or PUBCOMP came.
+    Acked {
+        /// How many of its messages are acknowledged.
+        total: u64,
+    },
+    /// A message came; of QoS 2, once.
+    Received {
+        /// How many.
+        total: u64,
+    },
+    /// It subscribed, and the hub answered.
+    Subscribed {
+        /// The SUBACK's code.
+        code: u8,
+    },
+    /// It said DISCONNECT and is done.
+    Stopped,
+}
+
+/// By what a device noticed that its link is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sign {
+    /// FIN.
+    Fin,
+    /// RST.
+    Reset,
+    /// Its kernel gave the connection up.
+    TcpTimeout,
+    /// A write failed.
+    WriteFailed,
+    /// No PINGRESP in time.
+    PingTimeout,
+    /// The hub said DISCONNECT; MQTT 5 only.
+    HubDisconnect {
+        /// The reason.
+        reason: u8,
+    },
+    /// What came is not MQTT, or not what a hub may send.
+    ProtocolError,
+}
+
+impl fmt::Display for DeviceDid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceDid::Dialing { attempt } => write!(f, "dialing, attempt {attempt}"),
+            DeviceDid::ConnectFailed { why } => write!(f, "could not connect: {why}"),
+            DeviceDid::Refused { code } => write!(f, "refused with {code:#04x}"),
+            DeviceDid::Connected { session_present, took } => {
+                let session = if *session_present { "session resumed" } else { "new session" };
+                write!(f, "connected in {}, {session}", show_fixed(*took))
+            }
+            DeviceDid::NoticedDead { sign, silent } => {
+                write!(f, "link gone: {sign}; the hub was silent for {}", show_fixed(*silent))
+            }
+            DeviceDid::ReconnectIn { delay, failed } => {
+                write!(f, "dials again in {}, {failed} attempts failed", show_fixed(*delay))
+            }
+            DeviceDid::Published { total, dup } => {
+                write!(f, "published {total}{}", if *dup { ", again with DUP" } else { "" })
+            }
+            DeviceDid::Acked { total } => write!(f, "acknowledged {total}"),
+            DeviceDid::Received { total } => write!(f, "received {total}"),
+            DeviceDid::Subscribed { code } => write!(f, "subscribed, {code:#04x}"),
+            DeviceDid::Stopped => f.write_str("stopped"),
+        }
+    }
+}
+
+impl fmt::Display for Sign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Sign::Fin => f.write_str("FIN"),
+            Sign::Reset => f.write_str("RST"),
+            Sign::TcpTimeout => f.write_str("TCP gave up"),
+            Sign::WriteFailed => f.write_str("a write failed"),
+            Sign::PingTimeout => f.write_str("no PINGRESP in time"),
+            Sign::HubDisconnect { reason } => {
+                let name = reason::name(*reason).unwrap_or("a reason that MQTT does not know");
+                write!(f, "DISCONNECT {reason:#04x}, {name}")
+            }
+            Sign::ProtocolError => f.write_str("what came is not MQTT"),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A link that is up: its clocks for pings, their answers, and the workload.
+
+use super::habits::{Habits, PingRule};
+use super::workload::{LEAST_INTERVAL, Workload};
+use crate::base::Time;
+use crate::hub::Inlet;
+use std::time::Duration;
+
+/// Bytes of the largest packet that a device takes.
+pub(super) const MAX_PACKET: usize = 1024 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Link {
+    pub inlet: Inlet,
+    pub last_received: Time,
+    ping: PingRule,
+    ping_interval: Duration,
+    ping_timeout: Option<Duration>,
+    last_sent: Time,
+    last_ping: Time,
+    /// When the first PINGREQ that is not answered was sent.
+    unanswered_since: Option<Time>,
+    publish_every: Option<Duration>,
+    next_publish: Time,
+}
+
+/// What is due on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// PINGRESP did not come in time.
+    GiveUp,
+    Ping,
+    Publish,
+}
+
+impl Link {
+    /// A link that is up from `now` on; `server_keep_alive` is the hub's in seconds, where it gave one
+    /// [MQTT-3.2.2-21], and scales the ping interval.
+    pub fn new(habits: &Habits, inlet: Inlet, now: Time, server_keep_alive: Option<u16>) -> Link {
+        let own = habits.span_keep_alive();
+        let keep_alive = server_keep_alive.map_or(habits.keep_alive, |secs| Duration::from_secs(secs.into()));
+        let scale = keep_alive.as_secs_f64() / own.as_secs_f64();
+        Link {
+            inlet,
+            last_received: now,
+            ping: if keep_alive.is_zero() { PingRule::Never } else { habits.ping },
+            ping_interval: habits.ping_interval.mul_f64(scale),
+            ping_timeout: habits.ping_timeout,
+            last_sent: now,
+            last_ping: now,
+            unanswered_since: None,
+            publish_every: publish_every(habits),
+            next_publish: now,
+        }
+    }
+
+    /// What is due next, and when; of things due together, giving up comes first.
+    pub fn next_due(&self) -> Option<(Time, Due)> {
+        let give_up = self
+            .unanswered_since
+            .zip(self.ping_timeout)
+            .map(|(since, timeout)| (since + timeout, Due::GiveUp));
+        let ping = match self.ping {
+            PingRule::Never => None,
+            PingRule::WhenIdleOutgoing => Some((self.last_sent + self.ping_interval, Due::Ping)),
+            PingRule::EveryKeepAlive => Some((self.last_ping + self.ping_interval, Due::Ping)),
+        };
+        let publish = self.publish_every.map(|_| (self.next_publish, Due::Publish));
+        [give_up, ping, publish].into_iter().flatten().min_by_key(|&(at, _)| at)
+    }
+
+    pub fn sent(&mut self, now: Time) {
+        self.last_sent = now;
+    }
+
+    pub fn pinged(&mut self, now: Time) {
+        self.last_ping = now;
+        self.unanswered_since.get_or_insert(now);
+    }
+
+    pub fn answered(&mut self) {
+        self.unanswered_since = None;
+    }
+
+    /// The next publish keeps its beat, unless it is late by more than one.
+    pub fn published(&mut self, now: Time) {
+        let every = self.publish_every.unwrap_or(LEAST_INTERVAL);
+        let on_beat = self.next_publish + every;
+        self.next_publish = if on_beat > now { on_beat } else { now + every };
+    }
+}
+
+fn publish_every(habits: &Habits) -> Option<Duration> {
+    match &habits.workload {
+        Workload::Publishing { every, .. } => {
+            Some(every.resolve(habits.span_keep_alive()).max(LEAST_INTERVAL))
+        }
+        Workload::Idle | Workload::Subscribing { .. } => None,
+    }
+}

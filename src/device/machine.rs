@@ -1,0 +1,372 @@
+//! The device as one pure machine: dialing, greeting, up, waiting.
+
+use super::event::{DeviceDid, DeviceEvent, Sign};
+use super::habits::{Habits, Leaving};
+use super::link::{Due, Link, MAX_PACKET};
+use crate::base::Time;
+use crate::base::rand::name_hash;
+use crate::base::span::show_fixed;
+use crate::hub::Inlet;
+use crate::hub::outbox::Outbox;
+use crate::mqtt::packet::{Connack, Connect, Disconnect, reason};
+use crate::mqtt::{Packet, Properties, Property, Version, encode};
+use std::collections::{BTreeSet, VecDeque};
+
+/// What happened to the device.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The TCP connection is up.
+    Connected,
+    /// It could not be made.
+    ConnectFailed {
+        /// The system's word for it.
+        why: String,
+    },
+    /// Bytes came.
+    Bytes(&'a [u8]),
+    /// Bytes of [`Output::Send`] were taken by the kernel.
+    Written(usize),
+    /// The connection ended from the other side.
+    Closed(HowClosed),
+    /// The device is to stop.
+    Stop,
+}
+
+/// By what the socket tells that the connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HowClosed {
+    /// FIN was read.
+    Fin,
+    /// RST was read.
+    Reset,
+    /// The kernel gave up (ETIMEDOUT, or no route any more).
+    TimedOut,
+    /// A write failed on a connection that is gone.
+    WriteFailed,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Connect to the hub.
+    Dial,
+    /// Write this, after what was given before.
+    Send(Vec<u8>),
+    /// Write what still goes without waiting, then close: FIN. Ends a dial, too.
+    Close,
+    /// RST at once.
+    Reset,
+    /// For the record.
+    Log(DeviceEvent),
+}
+
+/// A simulated device.
+#[derive(Debug)]
+pub struct Device {
+    pub(super) habits: Habits,
+    seed: u64,
+    /// Whom chance is drawn for.
+    subject: u64,
+    pub(super) now: Time,
+    pub(super) state: State,
+    out: VecDeque<Output>,
+    /// Unacknowledged messages by their number; they outlive links.
+    pub(super) outbox: Outbox<u64>,
+    /// Messages of QoS 2 taken and not yet released; they outlive links.
+    pub(super) received: BTreeSet<u16>,
+    pub(super) counts: Counts,
+    /// Bytes given out and not yet written, on this link.
+    pub(super) unsent: usize,
+    dialed_at: Time,
+    /// Attempts that failed since the last CONNACK.
+    failed: u32,
+}
+
+/// Counts over the device's whole life.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub attempts: u64,
+    pub waits: u64,
+    pub made: u64,
+    pub published: u64,
+    pub acked: u64,
+    pub received: u64,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Waiting { until: Time },
+    Dialing { deadline: Time },
+    Greeting { deadline: Time, inlet: Inlet },
+    Up(Link),
+    Stopped,
+}
+
+impl Device {
+    /// A device that dials at once, at the first [`Device::tick`].
+    pub fn new(mut habits: Habits, seed: u64) -> Device {
+        habits.workload = habits.workload.of(&habits.client_id);
+        Device {
+            seed,
+            subject: name_hash(&habits.client_id),
+            habits,
+            now: Time::ZERO,
+            state: State::Waiting { until: Time::ZERO },
+            out: VecDeque::new(),
+            outbox: Outbox::default(),
+            received: BTreeSet::new(),
+            counts: Counts::default(),
+            unsent: 0,
+            dialed_at: Time::ZERO,
+            failed: 0,
+        }
+    }
+
+    /// Takes what happened at `now`; what was due by then happens before it.
+    pub fn handle(&mut self, now: Time, input: Input<'_>) {
+        self.tick(now);
+        match input {
+            Input::Connected => self.greet(),
+            Input::ConnectFailed { why } => {
+                if let State::Dialing { .. } = self.state {
+                    self.attempt_failed(why);
+                }
+            }
+            Input::Bytes(bytes) => self.bytes(bytes),
+            Input::Written(count) => self.unsent = self.unsent.saturating_sub(count),
+            Input::Closed(how) => self.closed(how),
+            Input::Stop => self.stop(),
+        }
+    }
+
+    /// The next thing to do; call until `None` after each [`Device::handle`] and [`Device::tick`].
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When [`Device::tick`] is wanted, at the latest; it may change with every call of the other functions.
+    pub fn deadline(&self) -> Option<Time> {
+        match &self.state {
+            State::Waiting { until } => Some(*until),
+            State::Dialing { deadline } | State::Greeting { deadline, .. } => Some(*deadline),
+            State::Up(link) => link.next_due().map(|(at, _)| at),
+            State::Stopped => None,
+        }
+    }
+
+    /// Whether it was told to stop and has; nothing comes from it any more.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, State::Stopped)
+    }
+
+    /// Does all that is due at `now`. Needless calls are harmless.
+    pub fn tick(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        while self.deadline().is_some_and(|deadline| deadline <= self.now) {
+            match &self.state {
+                State::Waiting { .. } => self.dial(),
+                State::Dialing { .. } | State::Greeting { .. } => {
+                    let why = format!("no CONNACK within {}", show_fixed(self.habits.connect_timeout));
+                    self.attempt_failed(why);
+                }
+                State::Up(link) => {
+                    let due = link.next_due().map(|(_, due)| due);
+                    self.link_due(due);
+                }
+                State::Stopped => return,
+            }
+        }
+    }
+
+    fn link_due(&mut self, due: Option<Due>) {
+        match due {
+            Some(Due::GiveUp) => self.notice(Sign::PingTimeout),
+            Some(Due::Ping) => {
+                self.send(&Packet::Pingreq);
+                if let State::Up(link) = &mut self.state {
+                    link.pinged(self.now);
+                }
+            }
+            Some(Due::Publish) => self.make_message(),
+            None => {}
+        }
+    }
+
+    fn dial(&mut self) {
+        self.counts.attempts += 1;
+        self.dialed_at = self.now;
+        self.unsent = 0;
+        // A timeout of nothing would never let it connect.
+        let patience = self.habits.connect_timeout.max(super::backoff::LEAST_DELAY);
+        self.state = State::Dialing { deadline: self.now + patience };
+        self.log(DeviceDid::Dialing { attempt: self.counts.attempts });
+        self.out.push_back(Output::Dial);
+    }
+
+    fn greet(&mut self) {
+        let State::Dialing { deadline } = self.state else { return };
+        self.state = State::Greeting { deadline, inlet: Inlet::new(MAX_PACKET) };
+        self.send(&Packet::Connect(self.connect()));
+    }
+
+    fn connect(&self) -> Connect {
+        let habits = &self.habits;
+        let mut properties = Properties::NONE;
+        if habits.version == Version::V5 && !habits.clean_session {
+            let seconds = u32::try_from(habits.session_expiry.as_secs()).unwrap_or(u32::MAX);
+            properties = properties.with(Property::SessionExpiry(seconds));
+        }
+        Connect {
+            version: habits.version,
+            clean_start: habits.clean_session,
+            keep_alive: habits.keep_alive_secs(),
+            properties,
+            client_id: habits.client_id.clone(),
+            will: habits.will.clone(),
+            username: habits.username.clone(),
+            password: habits.password.clone(),
+        }
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        if let Some(inlet) = self.inlet() {
+            inlet.push(bytes);
+        }
+        let version = self.habits.version;
+        while let Some(inlet) = self.inlet() {
+            match inlet.next_packet(version) {
+                Ok(None) => return,
+                Ok(Some(packet)) => self.packet(packet),
+                Err(_) => self.broken(),
+            }
+        }
+    }
+
+    fn inlet(&mut self) -> Option<&mut Inlet> {
+        match &mut self.state {
+            State::Greeting { inlet, .. } => Some(inlet),
+            State::Up(link) => Some(&mut link.inlet),
+            State::Waiting { .. } | State::Dialing { .. } | State::Stopped => None,
+        }
+    }
+
+    fn packet(&mut self, packet: Packet) {
+        match (&mut self.state, packet) {
+            (State::Up(link), packet) => {
+                link.last_received = self.now;
+                self.link_packet(packet);
+            }
+            (State::Greeting { .. }, Packet::Connack(connack)) if connack.code == reason::SUCCESS => {
+                self.accepted(&connack);
+            }
+            (State::Greeting { .. }, Packet::Connack(connack)) => {
+                self.log(DeviceDid::Refused { code: connack.code });
+                self.out.push_back(Output::Close);
+                self.wait();
+            }
+            (State::Greeting { .. } | State::Waiting { .. } | State::Dialing { .. } | State::Stopped, _) => {
+                self.broken()
+            }
+        }
+    }
+
+    /// What came is not what a hub sends.
+    pub(super) fn broken(&mut self) {
+        match self.state {
+            State::Up(_) => self.notice(Sign::ProtocolError),
+            State::Greeting { .. } | State::Dialing { .. } => {
+                self.attempt_failed("the answer is not a CONNACK".into())
+            }
+            State::Waiting { .. } | State::Stopped => {}
+        }
+    }
+
+    fn accepted(&mut self, connack: &Connack) {
+        let State::Greeting { inlet, .. } = &mut self.state else { return };
+        let inlet = std::mem::replace(inlet, Inlet::new(MAX_PACKET));
+        let link = Link::new(&self.habits, inlet, self.now, connack.properties.server_keep_alive());
+        self.state = State::Up(link);
+        self.failed = 0;
+        let session_present = connack.session_present;
+        self.log(DeviceDid::Connected { session_present, took: self.now.since(self.dialed_at) });
+        self.begin_session(connack);
+    }
+
+    fn closed(&mut self, how: HowClosed) {
+        match (&self.state, how) {
+            (State::Up(_), HowClosed::Fin | HowClosed::Reset) if !self.habits.notices_close => {}
+            (State::Up(_), how) => self.notice(how.into()),
+            (State::Greeting { .. } | State::Dialing { .. }, how) => {
+                self.attempt_failed(format!("before CONNACK: {}", Sign::from(how)));
+            }
+            (State::Waiting { .. } | State::Stopped, _) => {}
+        }
+    }
+
+    /// The link is gone, and the device knows.
+    pub(super) fn notice(&mut self, sign: Sign) {
+        let State::Up(link) = &self.state else { return };
+        let silent = self.now.since(link.last_received);
+        self.log(DeviceDid::NoticedDead { sign, silent });
+        self.out.push_back(Output::Close);
+        self.wait();
+    }
+
+    fn attempt_failed(&mut self, why: String) {
+        self.log(DeviceDid::ConnectFailed { why });
+        self.out.push_back(Output::Close);
+        self.wait();
+    }
+
+    fn wait(&mut self) {
+        let delay = self.habits.backoff.delay(self.failed, self.seed, self.subject, self.counts.waits);
+        self.counts.waits += 1;
+        self.log(DeviceDid::ReconnectIn { delay, failed: self.failed });
+        self.failed = self.failed.saturating_add(1);
+        self.state = State::Waiting { until: self.now + delay };
+    }
+
+    fn stop(&mut self) {
+        match (&self.state, self.habits.leaving) {
+            (State::Stopped, _) => return,
+            (State::Up(_), Leaving::Disconnect) => {
+                self.send(&Packet::Disconnect(Disconnect::default()));
+                self.out.push_back(Output::Close);
+            }
+            (State::Up(_), Leaving::Reset) => self.out.push_back(Output::Reset),
+            (State::Up(_) | State::Waiting { .. } | State::Dialing { .. } | State::Greeting { .. }, _) => {
+                self.out.push_back(Output::Close);
+            }
+        }
+        self.state = State::Stopped;
+        self.log(DeviceDid::Stopped);
+    }
+
+    /// Gives a packet out. One that cannot be written (a client identifier of more than 65,535 bytes) is left away.
+    pub(super) fn send(&mut self, packet: &Packet) {
+        let mut bytes = Vec::new();
+        if encode(packet, self.habits.version, &mut bytes).is_err() {
+            return;
+        }
+        self.unsent += bytes.len();
+        self.out.push_back(Output::Send(bytes));
+        if let State::Up(link) = &mut self.state {
+            link.sent(self.now);
+        }
+    }
+
+    pub(super) fn log(&mut self, did: DeviceDid) {
+        self.out.push_back(Output::Log(DeviceEvent { at: self.now, did }));
+    }
+}
+
+impl From<HowClosed> for Sign {
+    fn from(how: HowClosed) -> Sign {
+        match how {
+            HowClosed::Fin => Sign::Fin,
+            HowClosed::Reset => Sign::Reset,
+            HowClosed::TimedOut => Sign::TcpTimeout,
+            HowClosed::WriteFailed => Sign::WriteFailed,
+        }
+    }
+}

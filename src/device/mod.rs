@@ -1,0 +1,37 @@
+//! Floor 6: simulated devices, MQTT clients with stated habits, to break links under.
+//!
+//! Owns how a client pings, waits, gives up, backs off, resends and resubscribes, as data in [`Habits`].
+//!
+//! ```text
+//!            Dial             Connected            CONNACK 0
+//!  Waiting ───────► Dialing ────────────► Greeting ──────────► Up
+//!     ^                │ failed, too late    │ refused, too late │ dead link noticed, closed
+//!     └────────────────┴──────────back-off───┴───────────────────┘          Stop ──► Stopped
+//! ```
+//!
+//! Invariant: [`Device`] is a pure machine; all chance is drawn by (seed, client identifier, nth), so that a fleet
+//! behaves alike however its tasks interleave. [`run`] and [`fleet`] are the thin shells of sockets around it.
+//!
+//! Deliberately absent: TLS, and any knowledge of the proxy: these are real TCP clients and see what such see.
+
+mod backoff;
+mod event;
+mod fleet;
+mod habits;
+mod link;
+mod machine;
+mod presets;
+mod run;
+#[cfg(test)]
+mod tests;
+mod traffic;
+mod workload;
+
+pub use backoff::{Backoff, BadBackoff, Growth, Jitter, LONGEST_DELAY};
+pub use event::{DeviceDid, DeviceEvent, Sign};
+pub use fleet::{Fleet, FleetSink, fleet};
+pub use habits::{Habits, Leaving, PingRule};
+pub use machine::{Device, HowClosed, Input, Output};
+pub use presets::Preset;
+pub use run::{DeviceSink, run};
+pub use workload::{BadWorkload, Workload};

@@ -1,0 +1,94 @@
+use super::*;
+use crate::mqtt::packet::Suback;
+
+fn publisher(qos: u8) -> Habits {
+    Habits { workload: publishing("1s", qos), ..habits(Preset::Careful, 100) }
+}
+
+fn message(qos: QoS, packet_id: u16) -> Packet {
+    let packet_id = (qos != QoS::AtMostOnce).then_some(packet_id);
+    Packet::Publish(Publish { qos, topic: "a".into(), packet_id, ..Publish::default() })
+}
+
+#[test]
+fn it_publishes_on_its_beat_and_resends_with_dup_where_the_session_goes_on() {
+    let mut bench = Bench::up(publisher(1));
+    bench.until(Time::from_secs(2));
+    assert_eq!(show(&bench.got()), ["d 1 #1", "d 2 #2", "d 3 #3"]);
+    bench.hub_says(Packet::Puback(Ack::success(2)));
+    bench.input(Input::Closed(HowClosed::Reset));
+    bench.until(bench.device.deadline().unwrap());
+    bench.connect(true);
+    assert_eq!(show(&bench.got()), ["d 1 #1 dup", "d 3 #3 dup", "d 4 #4"]);
+    bench.hub_says(Packet::Puback(Ack::success(1)));
+    assert_eq!(bench.did().last().unwrap(), "acknowledged 2");
+}
+
+#[test]
+fn where_the_hub_has_forgotten_the_session_they_go_as_new() {
+    let mut bench = Bench::up(publisher(2));
+    bench.until(Time::from_secs(1));
+    bench.hub_says(Packet::Pubrec(Ack::success(1)));
+    assert_eq!(show(&bench.got()), ["d 1 #1", "d 2 #2", "PUBREL #1"]);
+    bench.input(Input::Closed(HowClosed::Reset));
+    bench.until(bench.device.deadline().unwrap());
+    bench.connect(false);
+    assert_eq!(show(&bench.got()), ["d 2 #3", "d 3 #4"], "the first is the hub's already");
+}
+
+#[test]
+fn a_full_window_skips_messages() {
+    let mut bench = Bench::up(Habits { max_in_flight: 2, ..publisher(1) });
+    bench.until(Time::from_secs(5));
+    assert_eq!(show(&bench.got()), ["d 1 #1", "d 2 #2"]);
+    bench.hub_says(Packet::Puback(Ack::success(1)));
+    bench.until(Time::from_secs(6));
+    assert_eq!(show(&bench.got()), ["d 3 #3"]);
+}
+
+#[test]
+fn a_subscriber_subscribes_only_where_the_session_is_new() {
+    let workload = "subscribing:a,qos=2".parse().unwrap();
+    let mut bench = Bench::up(Habits { workload, ..habits(Preset::Careful, 100) });
+    assert_eq!(show(&bench.got()), ["SUBSCRIBE"]);
+    bench.hub_says(Packet::Suback(Suback { packet_id: 1, properties: Properties::NONE, codes: vec![2] }));
+    assert_eq!(bench.did().last().unwrap(), "subscribed, 0x02");
+    for (session_present, expected) in [(true, vec![]), (false, vec!["SUBSCRIBE"])] {
+        bench.input(Input::Closed(HowClosed::Fin));
+        bench.until(bench.device.deadline().unwrap());
+        bench.connect(session_present);
+        assert_eq!(show(&bench.got()), expected);
+    }
+}
+
+#[test]
+fn messages_are_answered_and_qos_2_counts_once() {
+    let mut bench = Bench::up(habits(Preset::Careful, 100));
+    for packet in [
+        message(QoS::AtMostOnce, 0),
+        message(QoS::AtLeastOnce, 5),
+        message(QoS::ExactlyOnce, 6),
+        message(QoS::ExactlyOnce, 6),
+        Packet::Pubrel(Ack::success(6)),
+    ] {
+        bench.hub_says(packet);
+    }
+    assert_eq!(show(&bench.got()), ["PUBACK #5", "PUBREC #6", "PUBREC #6", "PUBCOMP #6"]);
+    assert_eq!(bench.did().last().unwrap(), "received 3");
+}
+
+#[test]
+fn a_connection_that_takes_nothing_holds_the_workload_back() {
+    let workload = "publishing:a,every=1s,qos=0,size=100000".parse().unwrap();
+    let habits = Habits { workload, ping_timeout: None, ..habits(Preset::Typical, 100) };
+    let mut device = Device::new(habits, 1);
+    device.tick(Time::ZERO);
+    device.handle(Time::ZERO, Input::Connected);
+    device.handle(Time::ZERO, Input::Bytes(&[0x20, 2, 0, 0]));
+    (1..100).for_each(|second| device.tick(Time::from_secs(second)));
+    let mut bytes = 0;
+    while let Some(output) = device.poll() {
+        bytes += if let Output::Send(sent) = output { sent.len() } else { 0 };
+    }
+    assert!((300_000..400_000).contains(&bytes), "{bytes}");
+}

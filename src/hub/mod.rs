@@ -1,0 +1,43 @@
+//! Floor 6: the embedded hub, an MQTT 3.1, 3.1.1 and 5 broker to test against, alone or behind the proxy.
+//!
+//! Owns connections, sessions, subscriptions, retained messages, wills and keep-alives, all in memory.
+//!
+//! ```text
+//!  sockets ──Input──► Hub ──┬─ links     one a connection: inlet, keep-alive, aliases
+//!                      │    ├─ sessions  one a client identifier: subscriptions, outbox, will
+//!  sockets ◄──Output── │    ├─ topics    the tree of filters
+//!  events  ◄──Output───┘    ├─ retained
+//!                           └─ timers    what expires, soonest first
+//! ```
+//!
+//! Invariant: [`Hub`] is a pure machine (time and bytes come in as arguments, effects go out as data), every queue
+//! in it has a bound in [`HubConfig`], and nothing that a client sends can panic it. [`serve`] is the thin shell of
+//! sockets around it.
+//!
+//! Deliberately absent: users and passwords, TLS, bridges, anything on disk. It is exact about keep-alives and
+//! reasons, because it is the other witness beside the proxy.
+
+mod config;
+mod connect;
+mod delivery;
+mod event;
+mod inlet;
+mod link;
+mod machine;
+mod message;
+pub(crate) mod outbox;
+mod publish;
+mod retained;
+mod serve;
+mod session;
+mod subscribe;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod topics;
+
+pub use config::{ANSWER_ROOM, CONNECT_TIMEOUT, HubConfig, MAX_LEVELS, MAX_PACKET};
+pub use event::{Departure, Dropped, HubEvent, HubSaw};
+pub use inlet::{BadPacket, Inlet};
+pub use machine::{ConnId, HowClosed, Hub, Input, Output};
+pub use serve::{HubHandle, HubSink, serve};
