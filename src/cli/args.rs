@@ -1,8 +1,13 @@
 //! The arguments: their syntax. What they mean together is checked where they are used.
 
+use crate::base::span::parse_fixed;
+use crate::device::{Backoff, Preset, Workload};
+use crate::hub::MAX_PACKET;
+use crate::mqtt::{QoS, Version};
 use crate::profile::Override;
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Breaks MQTT links the way real networks and hubs do, and measures how each end recovers.
@@ -18,6 +23,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// See the whole job in half a minute: embedded hub, simulated devices, three faults, a report
+    Demo(DemoArgs),
     /// Put the proxy before a hub, break links by a profile, and report
     Run(RunArgs),
     /// Tell every problem of a profile, or what will happen when it is run
@@ -26,6 +33,23 @@ pub(super) enum Command {
     Profiles(ProfilesArgs),
     /// Render the report of one or several runs again, from their logs
     Report(ReportArgs),
+    /// Serve as an MQTT hub, to test against
+    Hub(HubArgs),
+    /// Connect as simulated devices with stated habits
+    Device(DeviceArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DemoArgs {
+    /// Write report.json and events.jsonl into this directory; it is made if need be
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
+    /// The seed of every draw [default: the same each time]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Show no progress, only the report
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -48,11 +72,14 @@ pub(super) struct RunArgs {
     #[arg(long = "set", value_name = "RULE.PARAM=VALUE")]
     pub sets: Vec<Override>,
     /// End the run after this time at the latest: `90s`, `1h 30m`
-    #[arg(long, value_name = "TIME", value_parser = crate::base::span::parse_fixed)]
+    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
     pub duration: Option<Duration>,
     /// Show no progress, only the report
     #[arg(short, long)]
     pub quiet: bool,
+    /// End the COMMAND (SIGTERM) when the profile is through, for clients that run for ever
+    #[arg(long, requires = "command")]
+    pub stop_command: bool,
     /// Run this beside the proxy, with its address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
@@ -66,7 +93,7 @@ pub(super) struct CheckArgs {
     #[arg(long = "set", value_name = "RULE.PARAM=VALUE")]
     pub sets: Vec<Override>,
     /// The keep-alive to give examples for
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = crate::base::span::parse_fixed)]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_fixed)]
     pub keep_alive: Duration,
 }
 
@@ -81,6 +108,115 @@ pub(super) struct ReportArgs {
     /// Print report.json instead of the text
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct HubArgs {
+    /// Where devices connect; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:1883")]
+    pub listen: String,
+    /// The keep-alive that MQTT 5 devices are told to keep, in seconds [MQTT-3.2.2-21]
+    #[arg(long, value_name = "SECONDS")]
+    pub server_keep_alive: Option<u16>,
+    /// The largest packet taken, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_PACKET)]
+    pub max_packet: usize,
+    /// Do not tell who comes and goes
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DeviceArgs {
+    /// The hub [default: BROWNOUT_HOST and BROWNOUT_PORT where set, else 127.0.0.1:1884]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub connect: Option<String>,
+    /// How many devices
+    #[arg(long, default_value_t = 1)]
+    pub count: usize,
+    /// The kind of client: careful, typical, naive or oblivious; what follows changes single habits
+    #[arg(long, default_value_t = Preset::Typical)]
+    pub kind: Preset,
+    /// The client identifier; the device's number is put behind it
+    #[arg(long, value_name = "PREFIX", default_value = "device-")]
+    pub client_id: String,
+    /// The keep-alive: whole seconds, 0s for none
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_fixed)]
+    pub keep_alive: Duration,
+    /// How long to wait for PINGRESP before the link counts as dead; `never` does not look
+    #[arg(long, value_name = "TIME")]
+    pub ping_timeout: Option<PingTimeout>,
+    /// The wait before each reconnect: `none`, `fixed:1s`, `linear:1s`, `exponential:200ms..30s,jitter`
+    #[arg(long, value_name = "RULE")]
+    pub backoff: Option<Backoff>,
+    /// What to do while connected: `idle`, `publishing`, `subscribing` (also `publishing:topic,size=64`)
+    #[arg(long, default_value_t = Workload::Idle)]
+    pub workload: Workload,
+    /// The quality of service of the workload: 0, 1 or 2
+    #[arg(long, value_parser = quality)]
+    pub qos: Option<QoS>,
+    /// Messages a second of each publishing device: `10`, `0.5`
+    #[arg(long, value_name = "PER SECOND")]
+    pub rate: Option<Rate>,
+    /// Whether the hub keeps the session between links
+    #[arg(long, value_enum)]
+    pub session: Option<SessionKind>,
+    /// The protocol version: 3.1, 3.1.1 or 5
+    #[arg(long, value_name = "VERSION", default_value_t = Version::V311)]
+    pub mqtt: Version,
+    /// The time from one device's first connect to the next one's
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_fixed)]
+    pub stagger: Duration,
+    /// End after this time
+    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    pub duration: Option<Duration>,
+    /// The seed of every draw [default: 0]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Do not tell what happens
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+/// Whether the hub keeps the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SessionKind {
+    /// A new one each time.
+    Clean,
+    /// The same one, resumed.
+    Persistent,
+}
+
+/// How long to wait for PINGRESP; `None`: for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PingTimeout(pub Option<Duration>);
+
+impl FromStr for PingTimeout {
+    type Err = String;
+    fn from_str(text: &str) -> Result<PingTimeout, String> {
+        if text == "never" { Ok(PingTimeout(None)) } else { Ok(PingTimeout(Some(parse_fixed(text)?))) }
+    }
+}
+
+/// The time between two messages, from messages a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rate(pub Duration);
+
+impl FromStr for Rate {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Rate, String> {
+        match text.parse::<f64>() {
+            Ok(rate) if (0.000_1..=1000.0).contains(&rate) => Ok(Rate(Duration::from_secs_f64(1.0 / rate))),
+            Ok(_) | Err(_) => Err(format!(
+                "`{text}` is not a rate; write messages a second, from 0.0001 to 1000, such as 10 or 0.5"
+            )),
+        }
+    }
+}
+
+fn quality(text: &str) -> Result<QoS, String> {
+    let number = text.parse().ok().and_then(QoS::from_number);
+    number.ok_or_else(|| format!("`{text}` is not a quality of service; write 0, 1 or 2"))
 }
 
 #[derive(Debug, clap::Args)]

@@ -7,9 +7,11 @@
 mod args;
 mod check;
 mod command;
+mod demo;
 mod exit;
 mod files;
 mod load;
+mod peers;
 mod progress;
 mod recorder;
 mod report;
@@ -30,6 +32,9 @@ pub fn main() -> Exit {
     let args = Args::parse();
     log_to_stderr(args.verbose);
     match args.command {
+        Command::Demo(args) => demo::demo(args),
+        Command::Hub(args) => peers::hub(args),
+        Command::Device(args) => peers::device(args),
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report::report(&args),

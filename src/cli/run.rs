@@ -42,7 +42,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
         listeners,
         files,
         progress,
-        with_command,
+        with_command: with_command && !args.stop_command,
     };
     let (seed, upstreams) = (setup.seed, setup.listeners.clone());
     let runner = Runner::start(setup, clock).await?;

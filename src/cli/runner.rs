@@ -114,7 +114,7 @@ pub fn write(report: &Report, files: &mut ReportFiles) -> Result<(), Refusal> {
 }
 
 /// Each link takes two descriptors: take all that the system grants.
-fn raise_limit() {
+pub fn raise_limit() {
     match limit::raise_files() {
         Ok(files) => tracing::debug!("open files: at most {}, before {}", files.now, files.before),
         Err(error) => tracing::warn!("the limit of open files stays as it is: {error}"),

@@ -4,7 +4,7 @@
 //! |---|---|---|---|---|
 //! | PINGREQ | each 0.75 K | after 0.9 K without sending | as typical | as typical |
 //! | PINGRESP within | min(K/2, 10 s) | K | 3 K | never looks |
-//! | CONNACK within | min(K, 30 s) | min(K, 60 s) | min(K/4, 2 s) | min(K, 60 s) |
+//! | CONNACK within | min(K, 30 s) | min(K, 60 s) | K/20, 100 ms to 2 s | min(K, 60 s) |
 //! | back-off | exponential K/10 (at most 1 s) to 2 K (at most 60 s), full jitter | fixed 1 s | none | fixed 1 s |
 //! | session | kept | kept | clean | clean |
 //! | sees FIN and RST | at once | at once | at once | when a write fails |
@@ -78,7 +78,7 @@ impl Preset {
             Preset::Naive => Habits {
                 ping_timeout: Some(k * 3),
                 // Gives a busy hub hardly time to answer: what turns an outage into a storm.
-                connect_timeout: (k / 4).min(secs(2)),
+                connect_timeout: (k / 20).clamp(Duration::from_millis(100), secs(2)),
                 backoff: Backoff::NONE,
                 ..common
             },

@@ -158,6 +158,8 @@ impl Link {
     }
 
     fn apply(&mut self, generation: u64, effects: Effects) {
+        // What was counted so far is told before the fault is: so it is on the right side of the fault's start and end.
+        self.flush(self.now());
         let Effects { hold_dial, closed, mute, delays } = effects;
         self.meter.disturb(closed != Ways::default() || mute != Ends::default());
         let granted = Ends { device: self.legs.device.mute(mute.device), hub: self.legs.hub.mute(mute.hub) };

@@ -1,0 +1,163 @@
+//! `brownout hub` and `brownout device`: the embedded peers, alone.
+
+use super::args::{DeviceArgs, HubArgs, SessionKind};
+use super::exit::{Exit, Refusal};
+use super::runner::raise_limit;
+use super::signals::Signals;
+use crate::device::{self, Fleet, Habits, Workload};
+use crate::hub::{self, HubConfig};
+use crate::net::Clock;
+use std::future;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// A free port of this machine.
+pub(super) const FREE_PORT: &str = "127.0.0.1:0";
+
+/// Where a device connects without being told: where `brownout run` listens.
+const TARGET: &str = "127.0.0.1:1884";
+
+/// Binds a listener for an embedded peer.
+pub(super) async fn local_listener(address: &str) -> Result<TcpListener, Refusal> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            ErrorKind::AddrInUse => "another program has the port: stop it, or give another with --listen",
+            _ => "give ADDRESS:PORT with --listen, such as 127.0.0.1:1883",
+        };
+        Refusal::environment(format!("cannot listen on {address}: {error}; {hint}"))
+    })
+}
+
+/// Serves until a signal.
+pub(super) fn hub(args: HubArgs) -> Exit {
+    super::in_runtime(async move { serve(args).await.unwrap_or_else(Refusal::tell) })
+}
+
+async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
+    raise_limit();
+    let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
+    let listener = local_listener(&args.listen).await?;
+    let config = HubConfig {
+        server_keep_alive: args.server_keep_alive,
+        max_packet: args.max_packet,
+        ..HubConfig::default()
+    };
+    let quiet = args.quiet;
+    let sink = move |event| {
+        if !quiet {
+            anstream::println!("{event}");
+        }
+    };
+    let (stop, stopped) = watch::channel(false);
+    let hub = hub::serve(listener, config, Clock::start(), Arc::new(sink), stopped)
+        .map_err(|error| Refusal::environment(format!("cannot start the hub: {error}")))?;
+    anstream::eprintln!("hub: listening on {}; Ctrl-C ends it", hub.address());
+    signals.next().await;
+    let _ = stop.send(true);
+    hub.stopped().await;
+    Ok(Exit::Met)
+}
+
+/// Runs devices until a signal, or the duration is over.
+pub(super) fn device(args: DeviceArgs) -> Exit {
+    super::in_runtime(async move { connect(args).await.unwrap_or_else(Refusal::tell) })
+}
+
+async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
+    raise_limit();
+    let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
+    let fleet = Fleet {
+        count: args.count,
+        template: habits(&args)?,
+        seed: args.seed.unwrap_or(0),
+        stagger: args.stagger,
+    };
+    let target = args.connect.clone().unwrap_or_else(target);
+    let clock = Clock::start();
+    let quiet = args.quiet;
+    let sink = move |name: &str, event: device::DeviceEvent| {
+        if !quiet {
+            anstream::println!("{:>8}  {name}: {}", event.at, event.did);
+        }
+    };
+    let (stop, stopped) = watch::channel(false);
+    let over = async {
+        match args.duration {
+            Some(duration) => tokio::time::sleep(duration).await,
+            None => future::pending().await,
+        }
+    };
+    let devices = device::fleet(fleet, &target, clock, Arc::new(sink), stopped);
+    tokio::pin!(devices);
+    tokio::select! {
+        lost = &mut devices => return Ok(ended(lost)),
+        () = signals.next() => {}
+        () = over => {}
+    }
+    let _ = stop.send(true);
+    Ok(ended(devices.await))
+}
+
+fn ended(lost: usize) -> Exit {
+    if lost == 0 {
+        return Exit::Met;
+    }
+    Refusal::environment(format!("{lost} devices did not end in order")).tell()
+}
+
+/// The address that `brownout run` gives to its command, or the one that it listens on by default.
+fn target() -> String {
+    match (std::env::var("BROWNOUT_HOST"), std::env::var("BROWNOUT_PORT")) {
+        (Ok(host), Ok(port)) if host.contains(':') => format!("[{host}]:{port}"),
+        (Ok(host), Ok(port)) => format!("{host}:{port}"),
+        (_, _) => TARGET.to_owned(),
+    }
+}
+
+/// The habits of the preset, changed by what was given.
+fn habits(args: &DeviceArgs) -> Result<Habits, Refusal> {
+    if args.keep_alive > Duration::from_secs(65_535) || args.keep_alive.subsec_nanos() > 0 {
+        return Err(Refusal::usage(
+            "--keep-alive is whole seconds, at most 65535s: CONNECT has two bytes for it",
+        ));
+    }
+    let mut habits = args.kind.habits(args.client_id.clone(), args.keep_alive);
+    habits.version = args.mqtt;
+    if let Some(timeout) = args.ping_timeout {
+        habits.ping_timeout = timeout.0;
+    }
+    if let Some(backoff) = args.backoff {
+        habits.backoff = backoff;
+    }
+    if let Some(session) = args.session {
+        habits.clean_session = session == SessionKind::Clean;
+    }
+    habits.workload = workload(args)?;
+    Ok(habits)
+}
+
+fn workload(args: &DeviceArgs) -> Result<Workload, Refusal> {
+    let mut workload = args.workload.clone();
+    match &mut workload {
+        Workload::Idle if args.qos.is_some() || args.rate.is_some() => {
+            return Err(Refusal::usage(
+                "--qos and --rate say nothing of --workload idle; give another workload",
+            ));
+        }
+        Workload::Idle => {}
+        Workload::Publishing { qos, every, .. } => {
+            *qos = args.qos.unwrap_or(*qos);
+            if let Some(rate) = args.rate {
+                *every = crate::base::Span::fixed(rate.0);
+            }
+        }
+        Workload::Subscribing { .. } if args.rate.is_some() => {
+            return Err(Refusal::usage("--rate is of --workload publishing; a subscriber sends no messages"));
+        }
+        Workload::Subscribing { qos, .. } => *qos = args.qos.unwrap_or(*qos),
+    }
+    Ok(workload)
+}
