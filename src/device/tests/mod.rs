@@ -3,6 +3,7 @@
 mod detection;
 mod joined;
 mod reconnect;
+mod sockets;
 mod traffic;
 
 use super::*;
