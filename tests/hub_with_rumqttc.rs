@@ -26,11 +26,11 @@ struct Bench {
 
 impl Bench {
     async fn new(config: HubConfig) -> Bench {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let (sender, events) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let sink = Arc::new(move |event| drop(sender.send(event)));
-        let hub = serve(listener, config, Clock::start(), sink, stopped).unwrap();
+        let hub = serve(listener, config, Clock::start(), sink, stopped).expect("a listener has an address");
         Bench { hub, events, stop }
     }
 
@@ -66,7 +66,7 @@ impl Bench {
     }
 
     async fn stop(self) {
-        self.stop.send(true).unwrap();
+        self.stop.send(true).expect("the hub runs");
         tokio::time::timeout(PATIENCE, self.hub.stopped()).await.expect("the hub stops");
     }
 }

@@ -1,7 +1,8 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
 use super::config::MAX_LEVELS;
-use super::machine::{ConnId, Hub};
+use super::io::ConnId;
+use super::machine::Hub;
 use super::message::Delivery;
 use super::session::SessionId;
 use super::topics::Wish;

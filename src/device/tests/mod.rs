@@ -1,6 +1,7 @@
 //! The pure device in literal time, and against the pure hub in virtual time.
 
 mod detection;
+mod hostile;
 mod joined;
 mod reconnect;
 mod sockets;
