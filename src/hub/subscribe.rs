@@ -1,4 +1,7 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
+//!
+//! `$share/name/filter` is a shared subscription in every version, as mosquitto and EMQX have it; MQTT 5 alone asks for
+//! it (section 4.8.2).
 
 use super::config::MAX_LEVELS;
 use super::io::ConnId;
