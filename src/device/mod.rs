@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Invariant: [`Device`] is a pure machine; all chance is drawn by (seed, client identifier, nth), so that a fleet
-//! behaves alike however its tasks interleave. [`run`] and [`fleet`] are the thin shells of sockets around it.
+//! behaves alike however its tasks interleave. [`run()`] and [`fleet()`] are the thin shells of sockets around it.
 //!
 //! Deliberately absent: TLS, and any knowledge of the proxy: these are real TCP clients and see what such see.
 

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Invariant: [`Hub`] is a pure machine (time and bytes come in as arguments, effects go out as data), every queue
-//! in it has a bound in [`HubConfig`], and nothing that a client sends can panic it. [`serve`] is the thin shell of
+//! in it has a bound in [`HubConfig`], and nothing that a client sends can panic it. [`serve()`] is the thin shell of
 //! sockets around it.
 //!
 //! Deliberately absent: users and passwords, TLS, bridges, anything on disk. It is exact about keep-alives and
