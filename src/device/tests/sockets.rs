@@ -172,5 +172,6 @@ async fn a_silent_socket_sees_the_hubs_fin_in_time() {
         took + Duration::from_millis(5) >= expected && took <= expected + Duration::from_millis(200),
         "{took:?}"
     );
+    drop(stream);
     bench.stop().await;
 }
