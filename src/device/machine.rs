@@ -2,6 +2,7 @@
 
 use super::event::{DeviceDid, DeviceEvent, Sign};
 use super::habits::{Habits, Leaving};
+use super::io::{HowClosed, Input, Output};
 use super::link::{Due, Link, MAX_PACKET};
 use crate::base::Time;
 use crate::base::rand::name_hash;
@@ -11,54 +12,6 @@ use crate::hub::outbox::Outbox;
 use crate::mqtt::packet::{Connack, Connect, Disconnect, reason};
 use crate::mqtt::{Packet, Properties, Property, Version, encode};
 use std::collections::{BTreeSet, VecDeque};
-
-/// What happened to the device.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// The TCP connection is up.
-    Connected,
-    /// It could not be made.
-    ConnectFailed {
-        /// The system's word for it.
-        why: String,
-    },
-    /// Bytes came.
-    Bytes(&'a [u8]),
-    /// Bytes of [`Output::Send`] were taken by the kernel.
-    Written(usize),
-    /// The connection ended from the other side.
-    Closed(HowClosed),
-    /// The device is to stop.
-    Stop,
-}
-
-/// By what the socket tells that the connection is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HowClosed {
-    /// FIN was read.
-    Fin,
-    /// RST was read.
-    Reset,
-    /// The kernel gave up (ETIMEDOUT, or no route any more).
-    TimedOut,
-    /// A write failed on a connection that is gone.
-    WriteFailed,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Connect to the hub.
-    Dial,
-    /// Write this, after what was given before.
-    Send(Vec<u8>),
-    /// Write what still goes without waiting, then close: FIN. Ends a dial, too.
-    Close,
-    /// RST at once.
-    Reset,
-    /// For the record.
-    Log(DeviceEvent),
-}
 
 /// A simulated device.
 #[derive(Debug)]
@@ -75,6 +28,8 @@ pub struct Device {
     /// Messages of QoS 2 taken and not yet released; they outlive links.
     pub(super) received: BTreeSet<u16>,
     pub(super) counts: Counts,
+    /// Whether the hub has granted its subscription in the session that goes on.
+    pub(super) subscribed: bool,
     /// Bytes given out and not yet written, on this link.
     pub(super) unsent: usize,
     dialed_at: Time,
@@ -116,6 +71,7 @@ impl Device {
             outbox: Outbox::default(),
             received: BTreeSet::new(),
             counts: Counts::default(),
+            subscribed: false,
             unsent: 0,
             dialed_at: Time::ZERO,
             failed: 0,
@@ -334,7 +290,8 @@ impl Device {
                 self.out.push_back(Output::Close);
             }
             (State::Up(_), Leaving::Reset) => self.out.push_back(Output::Reset),
-            (State::Up(_) | State::Waiting { .. } | State::Dialing { .. } | State::Greeting { .. }, _) => {
+            (State::Up(_), Leaving::Close)
+            | (State::Waiting { .. } | State::Dialing { .. } | State::Greeting { .. }, _) => {
                 self.out.push_back(Output::Close);
             }
         }
@@ -357,16 +314,5 @@ impl Device {
 
     pub(super) fn log(&mut self, did: DeviceDid) {
         self.out.push_back(Output::Log(DeviceEvent { at: self.now, did }));
-    }
-}
-
-impl From<HowClosed> for Sign {
-    fn from(how: HowClosed) -> Sign {
-        match how {
-            HowClosed::Fin => Sign::Fin,
-            HowClosed::Reset => Sign::Reset,
-            HowClosed::TimedOut => Sign::TcpTimeout,
-            HowClosed::WriteFailed => Sign::WriteFailed,
-        }
     }
 }

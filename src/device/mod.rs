@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Invariant: [`Device`] is a pure machine; all chance is drawn by (seed, client identifier, nth), so that a fleet
-//! behaves alike however its tasks interleave. [`run`] and [`fleet`] are the thin shells of sockets around it.
+//! behaves alike however its tasks interleave. [`run()`] and [`fleet()`] are the thin shells of sockets around it.
 //!
 //! Deliberately absent: TLS, and any knowledge of the proxy: these are real TCP clients and see what such see.
 
@@ -18,6 +18,7 @@ mod backoff;
 mod event;
 mod fleet;
 mod habits;
+mod io;
 mod link;
 mod machine;
 mod presets;
@@ -31,7 +32,8 @@ pub use backoff::{Backoff, BadBackoff, Growth, Jitter, LONGEST_DELAY};
 pub use event::{DeviceDid, DeviceEvent, Sign};
 pub use fleet::{Fleet, FleetSink, fleet};
 pub use habits::{Habits, Leaving, PingRule};
-pub use machine::{Device, HowClosed, Input, Output};
+pub use io::{HowClosed, Input, Output};
+pub use machine::Device;
 pub use presets::Preset;
 pub use run::{DeviceSink, run};
 pub use workload::{BadWorkload, Workload};

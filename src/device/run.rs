@@ -2,7 +2,8 @@
 
 use super::event::DeviceEvent;
 use super::habits::Habits;
-use super::machine::{Device, HowClosed, Input, Output};
+use super::io::{HowClosed, Input, Output};
+use super::machine::Device;
 use crate::base::Time;
 use crate::net::clock::Clock;
 use crate::net::sys::reset;

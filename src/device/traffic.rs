@@ -15,7 +15,8 @@ const OUTPUT_LIMIT: usize = 256 * 1024;
 const SUBSCRIBE_ID: u16 = 1;
 
 impl Device {
-    /// The session goes on, or begins anew: resend, or send as new, and subscribe [MQTT-4.4.0-1, MQTT-3.2.2-2].
+    /// The session goes on, or begins anew: resend, or send as new [MQTT-4.4.0-1]. It subscribes unless the session
+    /// that goes on has a SUBACK for it: an earlier process's session, or one lost before SUBACK, does not count.
     pub(super) fn begin_session(&mut self, connack: &Connack) {
         let theirs = connack.properties.receive_maximum().unwrap_or(u16::MAX);
         let window = self.habits.max_in_flight.min(theirs).max(1);
@@ -24,6 +25,9 @@ impl Device {
         } else {
             self.outbox.restart(window);
             self.received.clear();
+            self.subscribed = false;
+        }
+        if !self.subscribed {
             self.subscribe();
         }
         self.flush();
@@ -101,6 +105,7 @@ impl Device {
                 self.send(&Packet::Pubcomp(Ack::success(ack.packet_id)));
             }
             Packet::Suback(suback) => {
+                self.subscribed = suback.codes.iter().all(|&code| code < reason::UNSPECIFIED_ERROR);
                 suback.codes.into_iter().for_each(|code| self.log(DeviceDid::Subscribed { code }));
             }
             Packet::Pingresp => {

@@ -2,7 +2,8 @@
 
 use super::event::{Departure, HubSaw};
 use super::inlet::BadPacket;
-use super::machine::{ConnId, Hub};
+use super::io::ConnId;
+use super::machine::Hub;
 use super::session::{Lasts, SessionId};
 use super::timers::Expires;
 use crate::mqtt::packet::{Connack, Connect, reason};

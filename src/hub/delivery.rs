@@ -1,18 +1,19 @@
 //! Messages on their way out: what goes now, what waits, what is dropped.
 
 use super::event::{Dropped, HubSaw};
-use super::machine::{ConnId, Hub, is_acknowledged};
+use super::io::ConnId;
+use super::machine::Hub;
 use super::message::Delivery;
 use super::outbox::{Full, Sending, Waiting};
 use super::session::SessionId;
 use crate::mqtt::packet::{Ack, Publish};
-use crate::mqtt::{Packet, encode};
+use crate::mqtt::{Packet, QoS, encode};
 
 impl Hub {
     /// Gives a message to a session: QoS 0 now or never, others by way of the queue.
     pub(super) fn deliver(&mut self, id: SessionId, delivery: Delivery) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        if is_acknowledged(delivery.qos) {
+        if delivery.qos != QoS::AtMostOnce {
             let topic = delivery.message.publish.topic.clone();
             let (most, bytes) = (self.config.max_queued, self.config.max_queued_bytes);
             let (size, expires) = (delivery.message.size(), delivery.message.expires);

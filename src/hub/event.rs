@@ -1,6 +1,6 @@
 //! What the hub saw: the other witness beside the proxy, for tests that compare the two.
 
-use super::machine::ConnId;
+use super::io::ConnId;
 use crate::base::Time;
 use crate::base::span::show_fixed;
 use crate::base::text::printable;

@@ -3,90 +3,17 @@
 use super::config::HubConfig;
 use super::event::{Departure, HubEvent, HubSaw};
 use super::inlet::BadPacket;
+use super::io::{ConnId, Input, Output};
 use super::link::{Link, Stage};
 use super::retained::Retained;
 use super::session::{Lasts, SessionId, Sessions};
 use super::timers::{Expires, Timers};
 use super::topics::Topics;
 use crate::base::Time;
-use crate::mqtt::packet::{Ack, Disconnect, reason};
-use crate::mqtt::{Packet, QoS, Version, encode};
+use crate::mqtt::packet::{Disconnect, reason};
+use crate::mqtt::{Packet, Version, encode};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
-
-/// A connection; the shell numbers them and never uses a number twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnId(pub u64);
-
-/// What happened to the hub.
-#[derive(Debug)]
-pub enum Input<'a> {
-    /// A TCP connection came.
-    Opened {
-        /// Its number.
-        conn: ConnId,
-        /// The peer's address, for events.
-        peer: String,
-    },
-    /// Bytes came.
-    Bytes {
-        /// On which connection.
-        conn: ConnId,
-        /// The next of its stream.
-        bytes: &'a [u8],
-    },
-    /// Bytes of [`Output::Send`] were taken by the kernel.
-    Written {
-        /// On which connection.
-        conn: ConnId,
-        /// How many.
-        count: usize,
-    },
-    /// The connection ended from the other side.
-    Closed {
-        /// Which.
-        conn: ConnId,
-        /// How.
-        how: HowClosed,
-    },
-    /// The hub is to stop: everybody is told and closed.
-    Stop,
-}
-
-/// How the other side ended a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HowClosed {
-    /// FIN.
-    Fin,
-    /// RST, or a write to a connection that is gone.
-    Reset,
-    /// Our kernel gave up: no acknowledgement for too long (ETIMEDOUT, or no route any more).
-    TimedOut,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Output {
-    /// Write this, after what was given before.
-    Send {
-        /// On which connection.
-        conn: ConnId,
-        /// Whole packets.
-        bytes: Vec<u8>,
-    },
-    /// FIN after all that was given before. The connection is forgotten.
-    Close {
-        /// Which.
-        conn: ConnId,
-    },
-    /// RST at once. The connection is forgotten.
-    Reset {
-        /// Which.
-        conn: ConnId,
-    },
-    /// For the record.
-    Log(HubEvent),
-}
 
 /// The hub.
 #[derive(Debug)]
@@ -362,42 +289,4 @@ impl Hub {
         let client_id = session.and_then(|id| self.sessions.get(id)).map(|session| session.client_id.clone());
         self.out.push_back(Output::Log(HubEvent { at: self.now, conn, client_id, what }));
     }
-
-    fn pubrec(&mut self, conn: ConnId, session: SessionId, ack: &Ack) {
-        let packet_id = ack.packet_id;
-        if ack.reason >= reason::UNSPECIFIED_ERROR {
-            return self.message_done(session, packet_id);
-        }
-        let known = self.sessions.get_mut(session).is_some_and(|session| session.outbox.received(packet_id));
-        let code = if known { reason::SUCCESS } else { reason::PACKET_IDENTIFIER_NOT_FOUND };
-        self.send(conn, &Packet::Pubrel(Ack { reason: code, ..Ack::success(packet_id) }));
-    }
-
-    fn pubrel(&mut self, conn: ConnId, session: SessionId, packet_id: u16) {
-        let known = self.sessions.get_mut(session).is_some_and(|session| session.received.remove(&packet_id));
-        let code = if known { reason::SUCCESS } else { reason::PACKET_IDENTIFIER_NOT_FOUND };
-        self.send(conn, &Packet::Pubcomp(Ack { reason: code, ..Ack::success(packet_id) }));
-    }
-
-    fn message_done(&mut self, session: SessionId, packet_id: u16) {
-        if let Some(session) = self.sessions.get_mut(session) {
-            session.outbox.done(packet_id);
-        }
-        self.flush(session);
-    }
-}
-
-impl From<HowClosed> for Departure {
-    fn from(how: HowClosed) -> Departure {
-        match how {
-            HowClosed::Fin => Departure::Closed,
-            HowClosed::Reset => Departure::Reset,
-            HowClosed::TimedOut => Departure::TcpTimeout,
-        }
-    }
-}
-
-/// Whether this QoS is acknowledged.
-pub(super) fn is_acknowledged(qos: QoS) -> bool {
-    qos != QoS::AtMostOnce
 }

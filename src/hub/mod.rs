@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Invariant: [`Hub`] is a pure machine (time and bytes come in as arguments, effects go out as data), every queue
-//! in it has a bound in [`HubConfig`], and nothing that a client sends can panic it. [`serve`] is the thin shell of
+//! in it has a bound in [`HubConfig`], and nothing that a client sends can panic it. [`serve()`] is the thin shell of
 //! sockets around it.
 //!
 //! Deliberately absent: users and passwords, TLS, bridges, anything on disk. It is exact about keep-alives and
@@ -22,6 +22,7 @@ mod connect;
 mod delivery;
 mod event;
 mod inlet;
+mod io;
 mod link;
 mod machine;
 mod message;
@@ -39,5 +40,6 @@ mod topics;
 pub use config::{ANSWER_ROOM, CONNECT_TIMEOUT, HubConfig, MAX_LEVELS, MAX_PACKET};
 pub use event::{Departure, Dropped, HubEvent, HubSaw};
 pub use inlet::{BadPacket, Inlet};
-pub use machine::{ConnId, HowClosed, Hub, Input, Output};
+pub use io::{ConnId, HowClosed, Input, Output};
+pub use machine::Hub;
 pub use serve::{HubHandle, HubSink, serve};

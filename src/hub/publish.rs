@@ -1,7 +1,8 @@
 //! PUBLISH from a device or a will: taken once, retained if asked, given to all who want it.
 
 use super::event::{Dropped, HubSaw};
-use super::machine::{ConnId, Hub};
+use super::io::ConnId;
+use super::machine::Hub;
 use super::message::{Delivery, Message};
 use super::session::SessionId;
 use super::timers::Expires;
@@ -56,6 +57,32 @@ impl Hub {
         if is_new {
             self.accept(Some(session), publish);
         }
+    }
+
+    /// PUBREC: the device has the message; PUBREL lets it go on [MQTT-4.3.3-1].
+    pub(super) fn pubrec(&mut self, conn: ConnId, session: SessionId, ack: &Ack) {
+        let packet_id = ack.packet_id;
+        if ack.reason >= reason::UNSPECIFIED_ERROR {
+            return self.message_done(session, packet_id);
+        }
+        let known = self.sessions.get_mut(session).is_some_and(|session| session.outbox.received(packet_id));
+        let code = if known { reason::SUCCESS } else { reason::PACKET_IDENTIFIER_NOT_FOUND };
+        self.send(conn, &Packet::Pubrel(Ack { reason: code, ..Ack::success(packet_id) }));
+    }
+
+    /// PUBREL: the device will not send the message again [MQTT-4.3.3-2].
+    pub(super) fn pubrel(&mut self, conn: ConnId, session: SessionId, packet_id: u16) {
+        let known = self.sessions.get_mut(session).is_some_and(|session| session.received.remove(&packet_id));
+        let code = if known { reason::SUCCESS } else { reason::PACKET_IDENTIFIER_NOT_FOUND };
+        self.send(conn, &Packet::Pubcomp(Ack { reason: code, ..Ack::success(packet_id) }));
+    }
+
+    /// PUBACK or PUBCOMP: one more may go out.
+    pub(super) fn message_done(&mut self, session: SessionId, packet_id: u16) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.outbox.done(packet_id);
+        }
+        self.flush(session);
     }
 
     /// Publishes the will that the session still has, if any [MQTT-3.1.2-8].

@@ -10,7 +10,8 @@
 
 use super::config::HubConfig;
 use super::event::HubEvent;
-use super::machine::{ConnId, HowClosed, Hub, Input, Output};
+use super::io::{ConnId, HowClosed, Input, Output};
+use super::machine::Hub;
 use crate::net::clock::Clock;
 use crate::net::sys::reset;
 use std::collections::HashMap;

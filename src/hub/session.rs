@@ -1,6 +1,6 @@
 //! What the hub keeps for a client identifier, with or without a connection.
 
-use super::machine::ConnId;
+use super::io::ConnId;
 use super::message::Delivery;
 use super::outbox::Outbox;
 use crate::mqtt::Version;

@@ -1,7 +1,11 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
+//!
+//! `$share/name/filter` is a shared subscription in every version, as mosquitto and EMQX have it; MQTT 5 alone asks for
+//! it (section 4.8.2).
 
 use super::config::MAX_LEVELS;
-use super::machine::{ConnId, Hub};
+use super::io::ConnId;
+use super::machine::Hub;
 use super::message::Delivery;
 use super::session::SessionId;
 use super::topics::Wish;

@@ -1,6 +1,6 @@
 //! The hub's deadlines, soonest first; at most one for each thing that can expire.
 
-use super::machine::ConnId;
+use super::io::ConnId;
 use super::session::SessionId;
 use crate::base::Time;
 use std::collections::{BTreeMap, BTreeSet};

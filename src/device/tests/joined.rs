@@ -213,6 +213,28 @@ fn an_outage_loses_nothing_of_qos_2_and_doubles_nothing() {
     }
 }
 
+/// Messages go every 100 ms and a message takes four steps of 20 ms: breaking the link at each 5 ms of a beat
+/// breaks it before, in and after each step.
+#[test]
+fn wherever_in_the_four_steps_the_link_breaks_nothing_is_lost_or_doubled() {
+    let workload = |text: &str| text.parse().unwrap();
+    for step in 0..20 {
+        let begins = Time::from_millis(20_000 + step * 5);
+        let k = Duration::from_secs(2);
+        let publisher = Preset::Careful.habits("publisher", k);
+        let publisher = Habits { workload: workload("publishing:news,every=100ms,qos=2"), ..publisher };
+        let subscriber = Preset::Careful.habits("subscriber", k);
+        let subscriber = Habits { workload: workload("subscribing:news,qos=2"), ..subscriber };
+        let mut world = World::new(vec![subscriber, publisher], begins..begins + Duration::from_secs(5));
+        world.until(Time::from_secs(60));
+        let resent =
+            world.device_log.iter().any(|(_, e)| matches!(e.did, DeviceDid::Published { dup: true, .. }));
+        let (acked, got) = (world.last(1, acked), world.last(0, received));
+        assert!(resent, "the outage at {begins} hit a message");
+        assert!(acked > 400 && acked.abs_diff(got) <= 2, "at {begins}: acknowledged {acked}, received {got}");
+    }
+}
+
 #[test]
 fn the_hub_times_an_idle_device_out_at_one_and_a_half_keep_alives() {
     let dark = Time::from_secs(100)..Time::from_secs(1_000);

@@ -1,8 +1,10 @@
 //! The pure device in literal time, and against the pure hub in virtual time.
 
 mod detection;
+mod hostile;
 mod joined;
 mod reconnect;
+mod sockets;
 mod traffic;
 
 use super::*;

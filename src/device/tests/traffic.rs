@@ -62,6 +62,24 @@ fn a_subscriber_subscribes_only_where_the_session_is_new() {
 }
 
 #[test]
+fn a_session_that_goes_on_without_a_suback_is_subscribed_in() {
+    let workload = "subscribing:a,qos=2".parse().unwrap();
+    let mut bench = Bench::new(Habits { workload, ..habits(Preset::Careful, 100) });
+    for _ in 0..2 {
+        bench.connect(true);
+        assert_eq!(show(&bench.got()), ["SUBSCRIBE"]);
+        bench.input(Input::Closed(HowClosed::Reset));
+        bench.until(bench.device.deadline().unwrap());
+    }
+    bench.connect(true);
+    bench.hub_says(Packet::Suback(Suback { packet_id: 1, properties: Properties::NONE, codes: vec![0x80] }));
+    bench.input(Input::Closed(HowClosed::Reset));
+    bench.until(bench.device.deadline().unwrap());
+    bench.connect(true);
+    assert_eq!(show(&bench.got()), ["SUBSCRIBE"], "a refusal is no subscription");
+}
+
+#[test]
 fn messages_are_answered_and_qos_2_counts_once() {
     let mut bench = Bench::up(habits(Preset::Careful, 100));
     for packet in [

@@ -58,7 +58,54 @@ fn inputs_for_connections_that_are_not_there_do_nothing() {
     assert_eq!(bench.hub.poll(), None);
 }
 
+/// Packets that a device may send, to be spoilt.
+fn samples(version: Version) -> Vec<Vec<u8>> {
+    let id = 1;
+    let subscription = sub("$share/g/a/+", 2);
+    let properties = Properties::NONE;
+    let packets = [
+        publish("a/b", "m", 0, 0),
+        publish("a/b", "m", 1, id),
+        publish("a/b", "m", 2, id),
+        retained("a/b", "m"),
+        Packet::Pubrel(ack(id)),
+        Packet::Pubrec(ack(id)),
+        Packet::Puback(ack(id)),
+        Packet::Pubcomp(ack(id)),
+        Packet::Subscribe(Subscribe { packet_id: id, properties, filters: vec![sub("#", 2), subscription] }),
+        Packet::Pingreq,
+    ];
+    let encoded = packets.iter().map(|packet| {
+        let mut bytes = Vec::new();
+        encode(packet, version, &mut bytes).unwrap();
+        bytes
+    });
+    encoded.collect()
+}
+
 proptest! {
+    #[test]
+    fn good_packets_a_little_spoilt_cannot_panic_the_hub(
+        steps in proptest::collection::vec((1u64..4, 0usize..10, any::<u16>(), any::<u8>(), any::<bool>()), 0..60),
+        level in 3u8..6,
+    ) {
+        let version = Version::from_level(level).unwrap();
+        let samples = samples(version);
+        let mut bench = Bench::new(HubConfig { max_queued: 3, ..HubConfig::default() });
+        for (second, (conn, sample, at, byte, spoil)) in (0..).zip(steps) {
+            bench.at(Time::from_secs(second));
+            if !bench.ends.contains_key(&conn) || !bench.is_open(conn) {
+                bench.connect(conn, kept(Connect { version, keep_alive: 20, will: will("w", 0), ..v311(&format!("d{}", conn % 2)) }));
+            }
+            let mut bytes = samples[sample].clone();
+            if spoil {
+                let at = usize::from(at) % bytes.len();
+                bytes[at] = byte;
+            }
+            bench.raw(conn, &bytes);
+        }
+    }
+
     #[test]
     fn nothing_that_a_client_sends_can_panic_the_hub(
         chunks in proptest::collection::vec((1u64..4, proptest::collection::vec(any::<u8>(), 0..40)), 0..40),

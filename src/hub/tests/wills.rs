@@ -13,7 +13,8 @@ fn bench(connect: Connect) -> Bench {
 
 #[test]
 fn a_will_is_sent_for_each_end_but_a_clean_disconnect() {
-    let ends: [(&str, fn(&mut Bench), bool); 6] = [
+    type End = fn(&mut Bench);
+    let ends: [(&str, End, bool); 6] = [
         ("DISCONNECT", |b| b.send(1, Packet::Disconnect(Disconnect::default())), false),
         ("DISCONNECT 0x04", |b| b.send(1, Packet::Disconnect(Disconnect::because(4))), true),
         ("FIN", |b| b.close(1, HowClosed::Fin), true),

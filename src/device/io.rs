@@ -1,0 +1,62 @@
+//! What goes into a device and what comes out of it.
+
+use super::event::{DeviceEvent, Sign};
+
+/// What happened to the device.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// The TCP connection is up.
+    Connected,
+    /// It could not be made.
+    ConnectFailed {
+        /// The system's word for it.
+        why: String,
+    },
+    /// Bytes came.
+    Bytes(&'a [u8]),
+    /// Bytes of [`Output::Send`] were taken by the kernel.
+    Written(usize),
+    /// The connection ended from the other side.
+    Closed(HowClosed),
+    /// The device is to stop.
+    Stop,
+}
+
+/// By what the socket tells that the connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HowClosed {
+    /// FIN was read.
+    Fin,
+    /// RST was read.
+    Reset,
+    /// The kernel gave up (ETIMEDOUT, or no route any more).
+    TimedOut,
+    /// A write failed on a connection that is gone.
+    WriteFailed,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Connect to the hub.
+    Dial,
+    /// Write this, after what was given before.
+    Send(Vec<u8>),
+    /// Write what still goes without waiting, then close: FIN. Ends a dial, too.
+    Close,
+    /// RST at once.
+    Reset,
+    /// For the record.
+    Log(DeviceEvent),
+}
+
+impl From<HowClosed> for Sign {
+    fn from(how: HowClosed) -> Sign {
+        match how {
+            HowClosed::Fin => Sign::Fin,
+            HowClosed::Reset => Sign::Reset,
+            HowClosed::TimedOut => Sign::TcpTimeout,
+            HowClosed::WriteFailed => Sign::WriteFailed,
+        }
+    }
+}
