@@ -3,7 +3,7 @@
 use super::habits::{Habits, PingRule};
 use super::workload::{LEAST_INTERVAL, Workload};
 use crate::base::Time;
-use crate::hub::Inlet;
+use crate::mqtt::inlet::Inlet;
 use std::time::Duration;
 
 /// Bytes of the largest packet that a device takes.

@@ -3,7 +3,7 @@
 use super::event::{DeviceDid, Sign};
 use super::machine::{Device, State};
 use super::workload::Workload;
-use crate::hub::outbox::{Full, Sending, Waiting};
+use crate::mqtt::outbox::{Full, Sending, Waiting};
 use crate::mqtt::packet::{Ack, Connack, Publish, Subscribe, Subscription, reason};
 use crate::mqtt::{Packet, Properties, QoS};
 

@@ -1,11 +1,11 @@
 //! CONNECT: who gets in, with which session.
 
 use super::event::{Departure, HubSaw};
-use super::inlet::BadPacket;
 use super::io::ConnId;
 use super::machine::Hub;
 use super::session::{Lasts, SessionId};
 use super::timers::Expires;
+use crate::mqtt::inlet::BadPacket;
 use crate::mqtt::packet::{Connack, Connect, reason};
 use crate::mqtt::{DecodeError, Packet, Properties, Property, Version};
 

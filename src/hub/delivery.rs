@@ -4,8 +4,8 @@ use super::event::{Dropped, HubSaw};
 use super::io::ConnId;
 use super::machine::Hub;
 use super::message::Delivery;
-use super::outbox::{Full, Sending, Waiting};
 use super::session::SessionId;
+use crate::mqtt::outbox::{Full, Sending, Waiting};
 use crate::mqtt::packet::{Ack, Publish};
 use crate::mqtt::{Packet, QoS, encode};
 

@@ -1,9 +1,9 @@
 //! One connection, as the hub knows it.
 
-use super::inlet::Inlet;
 use super::session::SessionId;
 use crate::base::Time;
 use crate::mqtt::Version;
+use crate::mqtt::inlet::Inlet;
 use crate::mqtt::packet::{Connect, Publish};
 use std::collections::BTreeMap;
 use std::time::Duration;

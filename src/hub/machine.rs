@@ -2,7 +2,6 @@
 
 use super::config::HubConfig;
 use super::event::{Departure, HubEvent, HubSaw};
-use super::inlet::BadPacket;
 use super::io::{ConnId, Input, Output};
 use super::link::{Link, Stage};
 use super::retained::Retained;
@@ -10,6 +9,7 @@ use super::session::{Lasts, SessionId, Sessions};
 use super::timers::{Expires, Timers};
 use super::topics::Topics;
 use crate::base::Time;
+use crate::mqtt::inlet::BadPacket;
 use crate::mqtt::packet::{Disconnect, reason};
 use crate::mqtt::{Packet, Version, encode};
 use std::collections::{BTreeMap, VecDeque};

@@ -2,8 +2,8 @@
 
 use super::io::ConnId;
 use super::message::Delivery;
-use super::outbox::Outbox;
 use crate::mqtt::Version;
+use crate::mqtt::outbox::Outbox;
 use crate::mqtt::packet::{Connect, Will};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;

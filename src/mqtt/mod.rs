@@ -5,7 +5,7 @@
 //! | for | modules | manner |
 //! |---|---|---|
 //! | the proxy, which forwards what it does not understand | [`framer`], [`peek`] | borrowed, lenient, bounded memory |
-//! | the embedded hub and the simulated devices | [`packet`] | owned, strict, complete |
+//! | the embedded hub and the simulated devices | [`packet`], [`inlet`], `outbox` | owned, strict, complete |
 //!
 //! Both stand on [`wire`] (the primitive fields), [`property`] (the one table of MQTT 5 properties) and [`kind`];
 //! [`topic`] matches names against filters.
@@ -13,12 +13,14 @@
 //! Invariant: no byte of a peer's can panic or allocate without bound. Versions differ by a branch or a table
 //! row, never by a second decoder.
 //!
-//! Deliberately absent: sessions, timers, retransmission (floor 3 and the hub's and devices' own machines), and
+//! Deliberately absent: sessions and timers (the hub's and devices' own machines), and
 //! anything that changes traffic on its own.
 
 pub mod error;
 pub mod framer;
+pub mod inlet;
 pub mod kind;
+pub(crate) mod outbox;
 pub mod packet;
 pub mod peek;
 pub mod property;

@@ -9,7 +9,7 @@ mod traffic;
 
 use super::*;
 use crate::base::Time;
-use crate::hub::Inlet;
+use crate::mqtt::inlet::Inlet;
 use crate::mqtt::packet::{Ack, Connack, Publish};
 use crate::mqtt::{Packet, Properties, Property, QoS, Version, encode};
 use std::time::Duration;

@@ -10,6 +10,7 @@ mod wills;
 
 use super::*;
 use crate::base::Time;
+use crate::mqtt::inlet::Inlet;
 use crate::mqtt::packet::{Ack, Connack, Connect, Publish, Subscribe, Subscription, Will};
 use crate::mqtt::{Packet, Properties, Property, QoS, Version, encode};
 use std::collections::BTreeMap;

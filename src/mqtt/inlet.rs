@@ -8,8 +8,8 @@
 //! Memory is that of the bytes which really came: a header that promises 256 MB allocates nothing. Between packets
 //! nothing is held.
 
-use crate::mqtt::wire::{Step, VarInt};
-use crate::mqtt::{DecodeError, Packet, Version, decode};
+use super::wire::{Step, VarInt};
+use super::{DecodeError, Packet, Version, decode};
 
 /// Cuts one direction of one connection into packets.
 #[derive(Debug)]
