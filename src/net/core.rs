@@ -61,6 +61,8 @@ pub struct Mailbox {
 #[derive(Debug, Default)]
 struct Letters {
     letters: Vec<Letter>,
+    /// How many of them are due before the bytes of the last packet told.
+    due: usize,
     waker: Option<Waker>,
 }
 
@@ -110,11 +112,20 @@ impl Core {
         self.deliver(&mut inner);
     }
 
-    /// Tells the engine of a packet.
-    pub fn packet(&self, link: LinkId, direction: Direction, packet: Packet, held: bool) -> PacketTicket {
+    /// Tells the engine of a packet. What has been ordered on its link by then is due before its bytes are passed on:
+    /// what the ticket says of them takes it into account, and nothing that is ordered later.
+    pub fn packet(
+        &self,
+        link: LinkId,
+        mailbox: &Mailbox,
+        direction: Direction,
+        packet: Packet,
+        held: bool,
+    ) -> PacketTicket {
         let mut inner = self.lock();
         let ticket = inner.engine.packet(self.clock.now(), link, direction, packet, held);
         self.deliver(&mut inner);
+        mailbox.mark();
         ticket
     }
 
@@ -280,7 +291,7 @@ impl From<mute::Mechanism> for Mechanism {
 impl Mailbox {
     /// Sets whom to wake when a letter comes.
     pub fn register(&self, waker: &Waker) {
-        let mut letters = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut letters = self.lock();
         if !letters.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             letters.waker = Some(waker.clone());
         }
@@ -291,13 +302,37 @@ impl Mailbox {
         if !self.full.load(Ordering::Acquire) {
             return Vec::new();
         }
-        let mut letters = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut letters = self.lock();
         self.full.store(false, Ordering::Release);
+        letters.due = 0;
         std::mem::take(&mut letters.letters)
     }
 
+    /// The letters that had come when the last packet was told.
+    pub fn take_due(&self) -> Vec<Letter> {
+        if !self.full.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut letters = self.lock();
+        let due = std::mem::take(&mut letters.due);
+        let taken = letters.letters.drain(..due).collect();
+        self.full.store(!letters.letters.is_empty(), Ordering::Release);
+        taken
+    }
+
+    fn mark(&self) {
+        if self.full.load(Ordering::Acquire) {
+            let mut letters = self.lock();
+            letters.due = letters.letters.len();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Letters> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn post(&self, letter: Letter) {
-        let mut letters = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut letters = self.lock();
         letters.letters.push(letter);
         self.full.store(true, Ordering::Release);
         if let Some(waker) = &letters.waker {

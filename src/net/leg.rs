@@ -1,6 +1,6 @@
 //! One TCP connection: what can be done to it, and what it has been through.
 
-use super::sys::hangup::hang_up;
+use super::sys::hangup::{hang_up, is_gone};
 use super::sys::{mute, reset};
 use crate::fault::{Ending, LegFate, Mechanism};
 use socket2::SockRef;
@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop;
 
 /// One leg of a link.
 #[derive(Debug, Default)]
@@ -26,10 +27,16 @@ pub struct Leg {
     pub severed: bool,
     /// The peer's giving up has been told.
     pub end_told: bool,
+    /// A write has shown that the peer is gone. What it said before is still read.
+    pub broken: bool,
+    /// FIN has been said.
+    shut: bool,
     /// A fault has closed it, and it is heard out.
     lingering: bool,
     /// tokio believes that there is nothing to read, but nobody has looked.
     unread: bool,
+    /// tokio believes that nothing can be written, but nobody has tried.
+    unwritten: bool,
 }
 
 impl Leg {
@@ -52,6 +59,8 @@ impl Leg {
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
         let Some(stream) = &mut self.stream else { return Poll::Pending };
         if self.unread {
+            // Not through tokio, so its share of the worker is to be asked for.
+            ready!(coop::poll_proceed(cx)).made_progress();
             match io::Read::read(&mut &*SockRef::from(&*stream), buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unread = false,
                 result => return Poll::Ready(result),
@@ -65,7 +74,30 @@ impl Leg {
     /// Writes what the peer takes at once.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Some(stream) = &mut self.stream else { return Poll::Pending };
+        if self.unwritten {
+            ready!(coop::poll_proceed(cx)).made_progress();
+            match SockRef::from(&*stream).send(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unwritten = false,
+                result => return Poll::Ready(result),
+            }
+        }
         Pin::new(stream).poll_write(cx, bytes)
+    }
+
+    /// After the peer's FIN, while it may still be written to: whether the connection is gone all the same. Wakes the
+    /// task when that changes.
+    pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(stream) = &mut self.stream else { return Poll::Pending };
+        loop {
+            ready!(stream.poll_write_ready(cx)).ok();
+            if is_gone(&*stream).unwrap_or(true) {
+                return Poll::Ready(());
+            }
+            // It can be written to, which is no news: forget it until the next change, but try when there is
+            // something to write.
+            self.unwritten = true;
+            let _ = stream.try_io::<()>(Interest::WRITABLE, || Err(io::ErrorKind::WouldBlock.into()));
+        }
     }
 
     /// While nothing is read: whether the peer has hung up all the same. Wakes the task when that changes.
@@ -85,10 +117,11 @@ impl Leg {
 
     /// Says FIN: the peer hears no more, but may go on speaking.
     pub fn shut(&mut self) {
-        if let Some(stream) = self.stream.as_ref().filter(|_| self.writing) {
+        if let Some(stream) = self.stream.as_ref().filter(|_| !self.shut) {
             // Fails only where the connection is gone already, which reading will tell.
             let _ = SockRef::from(stream).shutdown(Shutdown::Write);
         }
+        self.shut = true;
         self.writing = false;
     }
 
@@ -110,18 +143,20 @@ impl Leg {
 
     /// Brings the leg to this fate, for a fault. What was done, or `None` where it had gone before.
     pub fn cut(&mut self, fate: LegFate) -> Option<LegFate> {
-        if self.is_over() {
+        if self.is_over() || self.broken {
             self.drop_socket();
             return None;
         }
+        // A FIN is said once: what an end or an earlier fault has said is not this one's.
+        let done = fate != LegFate::Close || !self.shut;
         match fate {
             LegFate::Reset => self.reset(),
             LegFate::Close => self.shut(),
             LegFate::HalfOpen => self.writing = false,
         }
-        self.lingering = fate == LegFate::Close;
+        self.lingering = self.lingering || fate == LegFate::Close;
         self.severed = true;
-        Some(fate)
+        done.then_some(fate)
     }
 
     /// It has been heard out for long enough, if a fault closed it.

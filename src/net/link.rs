@@ -130,6 +130,7 @@ impl Link {
                 moved |= self.pass_on(cx, direction);
                 moved |= self.carry_end(direction);
                 moved |= self.read_on(cx, direction);
+                moved |= self.watch_half(cx, direction.from());
             }
             if self.is_over() {
                 self.close();
@@ -149,11 +150,15 @@ impl Link {
 
     fn obey(&mut self) {
         for letter in self.mailbox.take() {
-            match letter {
-                Letter::Order(Order::Apply { generation, effects }) => self.apply(generation, *effects),
-                Letter::Order(Order::Cut(cut)) => self.cut(cut),
-                Letter::Stop => self.stopped = true,
-            }
+            self.follow(letter);
+        }
+    }
+
+    fn follow(&mut self, letter: Letter) {
+        match letter {
+            Letter::Order(Order::Apply { generation, effects }) => self.apply(generation, *effects),
+            Letter::Order(Order::Cut(cut)) => self.cut(cut),
+            Letter::Stop => self.stopped = true,
         }
     }
 
@@ -212,9 +217,9 @@ impl Link {
             Err(error) => {
                 let error = format!("{}: {error}", self.upstream);
                 self.core.tell(Input::HubUnreachable { link: self.id, error });
-                // What the device would have met: a connection that does not come about.
-                self.legs.device.reset();
-                self.core.tell(Input::EndCarried { link: self.id, to: Side::Device, how: Ending::Reset });
+                // What the device would have met: a connection that does not come about; in the dark, nothing yet.
+                self.pumps.up.discard();
+                self.pumps.down.lane.finish(self.now(), Ending::Reset);
             }
         }
         true
@@ -242,7 +247,7 @@ impl Link {
                         self.passed(direction, note, true);
                     }
                 }
-                Poll::Ready(Err(error)) => self.failed(direction.to(), &error),
+                Poll::Ready(Err(error)) => self.write_failed(direction.to(), &error),
             }
             moved = true;
         }
@@ -269,7 +274,7 @@ impl Link {
             return false;
         }
         lane.ended();
-        if leg.is_open() {
+        if leg.is_open() && !leg.broken {
             match how {
                 Ending::Fin => leg.shut(),
                 Ending::Reset => leg.reset(),
@@ -295,10 +300,16 @@ impl Link {
         let moved = result.is_ready();
         match result {
             Poll::Pending => {}
-            Poll::Ready(Ok(0)) => self.ended(from, Ending::Fin, None),
+            Poll::Ready(Ok(0)) => {
+                let how = if leg.broken { Ending::Reset } else { Ending::Fin };
+                self.ended(from, how, None);
+            }
             Poll::Ready(Ok(read)) if self.legs.get(from).severed => self.pumps.get_mut(direction).lose(read),
             Poll::Ready(Ok(read)) => self.received(cx, direction, &buffer[..read]),
-            Poll::Ready(Err(error)) => self.failed(from, &error),
+            Poll::Ready(Err(error)) => {
+                let (how, word) = ending_of(&error);
+                self.ended(from, how, word);
+            }
         }
         BUFFER.set(buffer);
         moved
@@ -324,13 +335,26 @@ impl Link {
         }
     }
 
+    /// An end that has said FIN may still be gone before it has heard all.
+    fn watch_half(&mut self, cx: &mut Context<'_>, side: Side) -> bool {
+        let leg = self.legs.get_mut(side);
+        if leg.reading || !leg.writing || leg.poll_gone(cx).is_pending() {
+            return false;
+        }
+        self.ended(side, Ending::Reset, None);
+        true
+    }
+
     fn received(&mut self, cx: &mut Context<'_>, direction: Direction, bytes: &[u8]) {
         let now = self.now();
         self.meter.bytes(direction, bytes.len());
         let mut marks = MARKS.take();
         self.scan(now, direction, bytes, &mut marks);
-        // What the engine ordered about these packets holds for their bytes.
-        self.obey();
+        // What the engine had ordered when it was told of these packets holds for their bytes, and no more: it has
+        // said of each whether it is held.
+        for letter in self.mailbox.take_due() {
+            self.follow(letter);
+        }
         self.route(cx, now, direction, bytes, &marks);
         marks.clear();
         MARKS.set(marks);
@@ -355,7 +379,7 @@ impl Link {
                 Poll::Ready(Ok(taken)) => written += taken,
                 Poll::Ready(Err(error)) => {
                     self.pumps.get_mut(direction).lose(bytes.len() - written);
-                    return self.failed(direction.to(), &error);
+                    return self.write_failed(direction.to(), &error);
                 }
             }
         }
@@ -454,7 +478,7 @@ impl Link {
     fn tell_packet(&mut self, direction: Direction, packet: Packet) -> PacketTicket {
         let ready = self.legs.get(direction.to()).writing;
         let held = self.pumps.get(direction).holds() || !ready;
-        self.core.packet(self.id, direction, packet, held)
+        self.core.packet(self.id, &self.mailbox, direction, packet, held)
     }
 
     /// Keeps what later packets are read by.
@@ -497,10 +521,17 @@ impl Link {
 
     // Ends.
 
-    /// A read or write failed: the peer is gone.
-    fn failed(&mut self, side: Side, error: &io::Error) {
+    /// A write failed: the peer is gone. What it said before is there still, and is passed on before its end.
+    fn write_failed(&mut self, side: Side, error: &io::Error) {
         let (how, word) = ending_of(error);
-        self.ended(side, how, word);
+        let leg = self.legs.get_mut(side);
+        if !leg.reading {
+            return self.ended(side, how, word);
+        }
+        leg.writing = false;
+        leg.broken = true;
+        self.pumps.get_mut(side.other().sends()).discard();
+        self.tell_end(side, how, word);
     }
 
     /// An end gave up its leg.
@@ -576,7 +607,7 @@ impl Link {
     /// Sleeps until the next byte, end or socket is due; ready if that is now.
     fn sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let lanes = Direction::BOTH.into_iter().filter_map(|direction| {
-            let has_peer = self.legs.get(direction.to()).writing;
+            let has_peer = self.legs.get(direction.to()).is_open();
             self.pumps.get(direction).lane.deadline().filter(|at| has_peer && *at > self.looked)
         });
         match lanes.chain(self.drop_at).min() {

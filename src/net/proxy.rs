@@ -135,15 +135,15 @@ impl Proxy {
 
     /// Closes listeners and links, and writes the last event.
     pub async fn stop(self, reason: EndReason) {
-        for task in &self.tasks {
+        for task in self.tasks {
             task.abort();
+            // Until it is gone it may still accept.
+            let _ = task.await;
         }
         self.core.stop();
         let emptied = async {
             while self.core.links() > 0 {
                 tokio::time::sleep(Duration::from_millis(1)).await;
-                // A link accepted just before its listener ended may have missed the word.
-                self.core.stop();
             }
         };
         if tokio::time::timeout(STOP_LIMIT, emptied).await.is_err() {

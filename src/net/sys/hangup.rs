@@ -9,14 +9,28 @@ use std::os::fd::{AsFd, AsRawFd};
 /// # Errors
 /// The kernel's; none is known for an open descriptor.
 pub fn hang_up(socket: impl AsFd) -> io::Result<Option<Ending>> {
-    let mut asked = libc::pollfd { fd: socket.as_fd().as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
-    // SAFETY: one valid pollfd of ours, for the duration of the call, which does not wait.
-    super::check(unsafe { libc::poll(&raw mut asked, 1, 0) })?;
-    Ok(if asked.revents & libc::POLLERR != 0 {
+    let seen = poll(socket)?;
+    Ok(if seen & libc::POLLERR != 0 {
         Some(Ending::Reset)
-    } else if asked.revents & (libc::POLLRDHUP | libc::POLLHUP) != 0 {
+    } else if seen & (libc::POLLRDHUP | libc::POLLHUP) != 0 {
         Some(Ending::Fin)
     } else {
         None
     })
+}
+
+/// Whether a connection on which we have not said FIN is gone for both directions: by RST, or because the peer did
+/// not acknowledge.
+///
+/// # Errors
+/// As [`hang_up`].
+pub fn is_gone(socket: impl AsFd) -> io::Result<bool> {
+    Ok(poll(socket)? & (libc::POLLERR | libc::POLLHUP) != 0)
+}
+
+fn poll(socket: impl AsFd) -> io::Result<libc::c_short> {
+    let mut asked = libc::pollfd { fd: socket.as_fd().as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
+    // SAFETY: one valid pollfd of ours, for the duration of the call, which does not wait.
+    super::check(unsafe { libc::poll(&raw mut asked, 1, 0) })?;
+    Ok(asked.revents)
 }

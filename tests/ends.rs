@@ -1,0 +1,177 @@
+//! Ends of links at awkward moments: carried as what they are, in order, and reported only where they happened.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use brownout::base::{Side, Span};
+use brownout::event::What;
+use brownout::fault::{
+    Blackhole, Close, Connects, Delay, Ending, Fault, FidelityWanted, Latency, LegFate, Toward, WaysWanted,
+};
+use brownout::net::sys::hangup::is_gone;
+use brownout::net::sys::mute;
+use common::{Bench, at, bench, connected, count, expect, find, hub, plan, wire};
+use std::io::ErrorKind;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const NOW: Duration = Duration::ZERO;
+const SOON: Duration = Duration::from_secs(3);
+
+fn reset(stream: TcpStream) {
+    stream.set_zero_linger().unwrap();
+    drop(stream);
+}
+
+async fn is_reset(stream: &mut TcpStream) -> bool {
+    let read = tokio::time::timeout(SOON, stream.read(&mut [0; 1])).await;
+    read.is_ok_and(|read| read.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset))
+}
+
+/// Whether the connection goes for both directions. After a FIN, a read says the end of the stream for ever.
+async fn goes(stream: &TcpStream) -> bool {
+    for _ in 0..300 {
+        if is_gone(stream).unwrap() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    false
+}
+
+/// The reset comes while nothing is read from the device any more.
+#[tokio::test]
+async fn a_reset_after_a_fin_is_carried_too() {
+    for delay in [None, Some(Duration::from_millis(50))] {
+        let latency = |delay| {
+            Fault::Latency(Latency { direction: WaysWanted::Both, delay: Delay::fixed(delay), hold: None })
+        };
+        let (bench, hub) =
+            bench(delay.map(|delay| at("slow", NOW, latency(delay))).into_iter().collect()).await;
+        let (mut device, mut served) = connected(&bench, &hub).await;
+        device.shutdown().await.unwrap();
+        assert_eq!(served.read(&mut [0; 1]).await.unwrap(), 0);
+        reset(device);
+        assert!(goes(&served).await, "delay {delay:?}");
+        bench.until("closed link", |e| matches!(e.what, What::LinkClosed { .. }).then_some(())).await;
+        bench.stop().await;
+    }
+}
+
+/// As above, found by a write: the hub goes on speaking to a device that has gone.
+#[tokio::test]
+async fn a_reset_found_by_a_delayed_write_is_carried_behind_its_delay() {
+    let latency = Fault::Latency(Latency {
+        direction: WaysWanted::Both,
+        delay: Delay::fixed(Duration::from_millis(50)),
+        hold: None,
+    });
+    let (bench, hub) = bench(vec![at("slow", NOW, latency)]).await;
+    let (device, mut served) = connected(&bench, &hub).await;
+    // Closed whole: its TCP answers what comes from now on with RST.
+    drop(device);
+    assert_eq!(served.read(&mut [0; 1]).await.unwrap(), 0);
+    served.write_all(&wire::PINGRESP).await.unwrap();
+    assert!(goes(&served).await);
+    bench.stop().await;
+}
+
+/// A hub that says why, and resets because of what it did not read: the reason still arrives, as it would without us.
+#[tokio::test]
+async fn what_the_hub_said_before_its_reset_is_passed_on_though_a_write_found_the_reset() {
+    let (bench, hub) = bench(vec![]).await;
+    let (mut device, served) = connected(&bench, &hub).await;
+    // All in one go, so that the link finds the device's packet and the hub's reset at once.
+    served.try_write(&wire::DISCONNECT).unwrap();
+    reset(served);
+    device.try_write(&wire::PINGREQ).unwrap();
+    expect(&mut device, &wire::DISCONNECT).await;
+    assert!(is_reset(&mut device).await);
+    let events = bench.stop().await;
+    let ended =
+        count(&events, |what| matches!(what, What::LegEnded { side: Side::Hub, how: Ending::Reset, .. }));
+    assert_eq!(ended, 1);
+}
+
+#[tokio::test]
+async fn a_leg_left_half_open_can_be_closed_later() {
+    let rst = Fault::Rst(Close { toward: Toward::Device, other: LegFate::HalfOpen });
+    let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::HalfOpen });
+    let rules = vec![at("rst", Duration::from_millis(200), rst), at("fin", Duration::from_millis(400), fin)];
+    let (bench, hub) = bench(rules).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    assert!(is_reset(&mut device).await);
+    // Well before the leg has been heard out, which would say FIN too.
+    let read = tokio::time::timeout(Duration::from_secs(1), served.read(&mut [0; 1])).await;
+    assert_eq!(read.expect("FIN was told and not sent").unwrap(), 0);
+    let events = bench.stop().await;
+    let fates: Vec<_> = events
+        .iter()
+        .filter_map(|e| match e.what {
+            What::LegCut { side, fate, .. } => Some((side, fate)),
+            _ => None,
+        })
+        .collect();
+    let wanted =
+        [(Side::Device, LegFate::Reset), (Side::Hub, LegFate::HalfOpen), (Side::Hub, LegFate::Close)];
+    assert_eq!(fates, wanted);
+}
+
+/// The FIN that the hub has seen was the device's own.
+#[tokio::test]
+async fn a_fin_that_went_before_the_fault_is_not_the_faults() {
+    let fin = Fault::Fin(Close { toward: Toward::Hub, other: LegFate::HalfOpen });
+    let (bench, hub) = bench(vec![at("fin", Duration::from_millis(300), fin)]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    device.shutdown().await.unwrap();
+    assert_eq!(served.read(&mut [0; 1]).await.unwrap(), 0);
+    bench.until("cut leg", |e| matches!(e.what, What::WindowClosed { .. }).then_some(())).await;
+    let events = bench.stop().await;
+    assert_eq!(count(&events, |what| matches!(what, What::LegCut { side: Side::Hub, .. })), 0);
+}
+
+/// A dial that was under way when the path went dark, and fails in the dark: the device must not hear of it.
+#[tokio::test]
+async fn a_dial_that_fails_in_the_dark_is_told_to_the_device_when_the_path_heals() {
+    const HOLD: Duration = Duration::from_millis(2500);
+    let dark = Fault::Blackhole(Blackhole {
+        toward: Toward::Both,
+        hold: Span::fixed(HOLD),
+        fidelity: FidelityWanted::Stall,
+        connects: Connects::Silence,
+    });
+    let (bench, hub) = bench(vec![at("dark", Duration::from_millis(300), dark)]).await;
+    mute::mute(&hub, mute::Mechanism::Filter, None).unwrap();
+    let mut device = TcpStream::connect(bench.address).await.unwrap();
+    device.write_all(&wire::connect("d1", 60)).await.unwrap();
+    let applied =
+        bench.until("applied fault", |e| matches!(e.what, What::FaultApplied { .. }).then_some(e.at)).await;
+    drop(hub);
+    assert!(is_reset(&mut device).await);
+    let events = bench.stop().await;
+    find(&events, "unreachable hub", |e| {
+        matches!(e.what, What::HubUnreachable { .. }).then(|| assert!(e.at.since(applied) < HOLD))
+    });
+    let carried = find(&events, "reset", |e| match e.what {
+        What::EndCarried { to: Side::Device, how: Ending::Reset, .. } => Some(e.at.since(applied)),
+        _ => None,
+    });
+    assert!(carried >= HOLD - Duration::from_millis(5), "reset in the dark, after {carried:?}");
+}
+
+#[tokio::test]
+async fn links_end_before_the_run_does() {
+    let hub = hub().await;
+    let bench = Bench::start(plan(vec![]), hub.local_addr().unwrap()).await;
+    let mut devices = Vec::new();
+    for _ in 0..50 {
+        devices.push(TcpStream::connect(bench.address).await.unwrap());
+    }
+    let events = bench.stop().await;
+    assert!(matches!(events.last().unwrap().what, What::RunEnded { .. }));
+    let opened = count(&events, |what| matches!(what, What::LinkOpened { .. }));
+    let closed = count(&events, |what| matches!(what, What::LinkClosed { .. }));
+    assert_eq!(opened, closed);
+}
