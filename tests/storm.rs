@@ -259,13 +259,7 @@ async fn bytes_links_and_events_survive_a_storm() {
     }
     // Links end by themselves once both ends have.
     let ended = tokio::time::timeout(PATIENCE, async {
-        loop {
-            let events = bench.events.lock().unwrap();
-            let closed = events.iter().filter(|e| matches!(e.what, What::LinkClosed { .. })).count();
-            if events.iter().filter(|e| matches!(e.what, What::LinkOpened { .. })).count() == closed {
-                return;
-            }
-            drop(events);
+        while links_left(&bench.events.lock().unwrap()) > 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     });
@@ -281,6 +275,11 @@ async fn bytes_links_and_events_survive_a_storm() {
     serving.abort();
     let _ = serving.await;
     check(&events, &up.lock().unwrap(), &down.lock().unwrap());
+}
+
+fn links_left(events: &[Event]) -> usize {
+    let opened = events.iter().filter(|e| matches!(e.what, What::LinkOpened { .. })).count();
+    opened - events.iter().filter(|e| matches!(e.what, What::LinkClosed { .. })).count()
 }
 
 /// What became of one link, by the events.
