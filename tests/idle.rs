@@ -121,7 +121,8 @@ async fn waiting_takes_no_processor_time() {
     }
 
     let (bench, hub) =
-        bench(vec![at("dark", Duration::ZERO, blackhole(FidelityWanted::Stall, Connects::Silence))]).await;
+        common::bench(vec![at("dark", Duration::ZERO, blackhole(FidelityWanted::Stall, Connects::Silence))])
+            .await;
     let mut device = TcpStream::connect(bench.address).await.unwrap();
     device.write_all(&wire::connect("d1", 60)).await.unwrap();
     fill(&mut device).await;
