@@ -541,9 +541,19 @@ class Privileges(Case):
         self.assertTrue(device.seen["acknowledged"])
 
 
+class Rumqttc(Case):
+    def test_the_same_tests_with_mosquitto_as_the_hub(self):
+        broker = self.broker()
+        cargo = subprocess.run(["cargo", "test", "--locked", "--test", "proxy_with_rumqttc"], capture_output=True, text=True,
+                               env={**os.environ, "BROWNOUT_TEST_HUB": f"127.0.0.1:{broker.port}"})
+        self.assertEqual(cargo.returncode, 0, cargo.stdout + cargo.stderr)
+        self.assertIn("3 passed", cargo.stdout)
+        self.assertTrue(broker.log.find("Client measured has exceeded timeout"), broker.log.text())
+
+
 def main():
     loader = unittest.TestLoader()
-    classes = [Profiles, BadDays, Commands, EmbeddedHub, EmbeddedDevices, Privileges]
+    classes = [Profiles, BadDays, Commands, EmbeddedHub, EmbeddedDevices, Privileges, Rumqttc]
     chosen = set(sys.argv[2:])
     cases = [case for group in classes for case in loader.loadTestsFromTestCase(group)]
     cases = [case for case in cases if not chosen or case._testMethodName in chosen]
