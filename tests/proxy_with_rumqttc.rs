@@ -133,13 +133,12 @@ async fn without_privileges_the_devices_tcp_really_goes_unacknowledged_and_heals
     let (mut worst, mut got) = (tcp_info(&socket).unwrap(), Vec::new());
     let healing = async {
         while got.len() < 20 {
-            if let Ok(event) = tokio::time::timeout(Duration::from_millis(20), events.poll()).await {
-                if let Client::Incoming(Incoming::Publish(publish)) =
+            if let Ok(event) = tokio::time::timeout(Duration::from_millis(20), events.poll()).await
+                && let Client::Incoming(Incoming::Publish(publish)) =
                     event.expect("the link outlives the dark")
                 {
                     got.push(publish.payload[0]);
                 }
-            }
             let info = tcp_info(&socket).unwrap();
             if info.retransmits > worst.retransmits {
                 worst = info;

@@ -9,6 +9,7 @@ use super::packet::connect_flag as connect;
 use super::packet::publish_flag as publish;
 use super::property::Properties;
 use super::wire::Reader;
+use crate::base::Secret;
 use std::borrow::Cow;
 
 /// A CONNECT.
@@ -35,7 +36,7 @@ pub struct ConnectView<'a> {
     /// Whether the flags say that there is a password.
     pub has_password: bool,
     /// The password, for the expiry of a token in it. A secret: never log it.
-    pub password: Option<&'a [u8]>,
+    pub password: Option<Secret<&'a [u8]>>,
     /// Whether every field that the flags promise could be read.
     pub complete: bool,
 }
@@ -83,7 +84,7 @@ impl<'a> ConnectView<'a> {
             self.username = Some(lossy(reader)?);
         }
         if self.has_password {
-            self.password = Some(reader.binary("password").ok()?);
+            self.password = Some(Secret(reader.binary("password").ok()?));
         }
         Some(())
     }

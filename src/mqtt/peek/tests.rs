@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::Secret;
 use crate::mqtt::packet::{self, Packet};
 use Version::{V5, V31, V311};
 use proptest::prelude::*;
@@ -18,7 +19,7 @@ fn a_connect_with_everything() {
         will: true,
         username: Some("u".into()),
         has_password: true,
-        password: Some(b"\xff\0"),
+        password: Some(Secret(b"\xff\0")),
         complete: true,
     };
     assert_eq!(view, expected);
