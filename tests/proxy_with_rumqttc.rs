@@ -136,9 +136,9 @@ async fn without_privileges_the_devices_tcp_really_goes_unacknowledged_and_heals
             if let Ok(event) = tokio::time::timeout(Duration::from_millis(20), events.poll()).await
                 && let Client::Incoming(Incoming::Publish(publish)) =
                     event.expect("the link outlives the dark")
-                {
-                    got.push(publish.payload[0]);
-                }
+            {
+                got.push(publish.payload[0]);
+            }
             let info = tcp_info(&socket).unwrap();
             if info.retransmits > worst.retransmits {
                 worst = info;
