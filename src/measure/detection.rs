@@ -50,8 +50,10 @@ pub struct Noticed {
 }
 
 impl<'a> Struck<'a> {
-    /// The newest link of the window's device that was there when the window opened, an accepted one first; `None`
-    /// where the fault found no link.
+    /// The newest link of the window's device that the fault found up; `None` where it found none.
+    ///
+    /// An attempt that no CONNACK has accepted yet is up only for faults that end it (its reset is a reset) or leave it
+    /// be (it may yet be accepted): a device that tries in the dark has nothing left to find dead.
     pub fn find(
         measures: &'a Measures,
         number: WindowId,
@@ -60,13 +62,17 @@ impl<'a> Struck<'a> {
     ) -> Option<Struck<'a>> {
         let start = window.start()?;
         let fault = &measures.plan.rule(window.rule)?.fault;
+        let attempts_count = fault.is_one_shot() || !fault.breaks_link();
         let found = window.applied.iter().filter_map(|applied| {
             let link = measures.links.get(&applied.link)?;
-            (link.opened <= window.opened).then_some((link, *applied))
+            let since = counts_from(link, number, applied.at);
+            let is_there = link.opened <= window.opened && !link.is_given_up(since);
+            (is_there && (attempts_count || link.is_up(since))).then_some((link, *applied, since))
         });
-        let (link, applied) = found.max_by_key(|(link, applied)| (link.connack.is_some(), applied.link))?;
-        let cut = link.cut.filter(|(_, by)| *by == Some(number)).map(|(at, _)| at);
-        let since = cut.map_or(start, |at| at.min(start));
+        let (link, applied, _) =
+            found.max_by_key(|(link, applied, since)| (link.is_up(*since), applied.link))?;
+        let cut = link.cut.filter(|(_, by)| *by == Some(number));
+        let since = counts_from(link, number, start);
         let id = applied.link;
         Some(Struck { measures, window, fault, start, since, is_cut: cut.is_some(), id, link, applied, end })
     }
@@ -114,11 +120,16 @@ impl<'a> Struck<'a> {
         Noticed { sign: Some(sign), detection: Some(detection), silence, told: None }
     }
 
-    /// An end whose leg the fault ended: of the hub nothing more can be seen, the device shows in its next connect.
+    /// An end whose leg the fault ended: of the hub nothing more can be seen, the device shows in its next connect. Its
+    /// system told it at once, so that any time without one is a miss.
     fn after_the_cut(&self, side: Side) -> Noticed {
-        match side {
-            Side::Hub => Noticed::default(),
-            Side::Device => self.by_itself(side, self.next_connect()),
+        match (side, self.next_connect()) {
+            (Side::Hub, _) => Noticed::default(),
+            (Side::Device, Some(connect)) => self.by_itself(side, Some(connect)),
+            (Side::Device, None) => Noticed {
+                detection: Some(Value::Never { watched: self.end.since(self.start) }),
+                ..Noticed::default()
+            },
         }
     }
 
@@ -126,8 +137,7 @@ impl<'a> Struck<'a> {
     fn missed(&self, side: Side, until: Time) -> Noticed {
         let watched = until.since(self.start);
         // Less than a keep-alive of silence shows nobody anything.
-        let had_time = self.fault.is_one_shot() || watched >= self.window.keep_alive;
-        let missed = had_time && self.has_reason(side);
+        let missed = watched >= self.window.keep_alive && self.has_reason(side);
         Noticed { detection: missed.then_some(Value::Never { watched }), ..Noticed::default() }
     }
 
@@ -188,6 +198,11 @@ impl<'a> Struck<'a> {
         let restored = self.window.closed.filter(|_| !self.fault.is_one_shot());
         restored.unwrap_or(self.end)
     }
+}
+
+/// From when a fault that began then counts on a link that its window may have cut a moment before.
+fn counts_from(link: &Link, window: WindowId, start: Time) -> Time {
+    link.cut.filter(|(_, by)| *by == Some(window)).map_or(start, |(at, _)| at.min(start))
 }
 
 /// The last that this end had to do with its link: what the device sent, what the hub was sent.
