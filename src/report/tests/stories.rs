@@ -112,7 +112,7 @@ fn resets(story: &mut Story) {
     story.at(27_000).traffic(61, 512, rtt);
 }
 
-/// So many devices in one blackhole: the nth notices 100 ms later than the one before, every tenth never.
+/// So many devices in one blackhole: each notices 100 ms (of many, less) later than the one before, every tenth never.
 pub(super) fn fleet(devices: u32) -> Story {
     const NAMES: [&str; 8] = ["pump", "valve", "meter", "lamp", "gate", "fan", "lock", "bell"];
     let mut story = Story::new();
@@ -120,6 +120,7 @@ pub(super) fn fleet(devices: u32) -> Story {
         Box::leak(format!("{}-{device:02}", NAMES[usize::try_from(device % 8).unwrap()]).into_boxed_str())
     };
     let link = |device: u32| u64::from(device) + 1;
+    let apart = (5_900 / u64::from(devices)).min(100);
     for device in 0..devices {
         story.at(u64::from(device)).joins(link(device), device, name(device), 2);
     }
@@ -131,7 +132,7 @@ pub(super) fn fleet(devices: u32) -> Story {
         story.applies(link(device), link(device), Mechanism::Gate);
     }
     for device in (0..devices).filter(|device| device % 10 != 9) {
-        story.at(5_000 + u64::from(device) * 100).ends(link(device), Side::Device, Ending::Fin);
+        story.at(5_000 + u64::from(device) * apart).ends(link(device), Side::Device, Ending::Fin);
     }
     story.at(11_000);
     for device in 0..devices {
@@ -139,7 +140,7 @@ pub(super) fn fleet(devices: u32) -> Story {
     }
     for device in (0..devices).filter(|device| device % 10 != 9) {
         story.at(11_100 + u64::from(device)).carried(link(device), Side::Hub).closes(link(device));
-        story.joins(1_000 + link(device), device, name(device), 2);
+        story.joins(10_000 + link(device), device, name(device), 2);
     }
     story.at(20_000).over();
     story

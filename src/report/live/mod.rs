@@ -1,17 +1,24 @@
 //! Live progress: notable moments as lines, and the state of things at any time.
 //!
-//! A pure fold. Devices that a firing hits at once are told together, and of what happens in one second only so much
-//! is told; the report has it all.
+//! A pure fold. Devices that a firing hits at once are told together, and of each kind of moment only so much is told
+//! in a second; the report has it all.
 
-use super::budget::Budget;
-use super::words::{self, count, seconds};
+mod budget;
+mod status;
+
+use self::budget::{Budget, Kind};
 use crate::base::text::printable;
 use crate::base::{DeviceId, Direction, FiringId, LinkId, RuleId, Side, Time, WindowId};
 use crate::event::{Event, Packet, What};
 use crate::profile::Plan;
+use crate::report::table::wrap;
+use crate::report::words::{self, count, seconds};
 use crate::session::Sessions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// So many devices of a firing are named; more are counted.
+const MOST_NAMES: usize = 4;
 
 /// The fold.
 #[derive(Clone, Debug)]
@@ -22,8 +29,10 @@ pub struct Live {
     /// A firing whose windows are still being opened: told when all are known.
     fresh: Option<FiringId>,
     firings: BTreeMap<FiringId, Firing>,
-    windows: BTreeMap<WindowId, FiringId>,
+    windows: BTreeMap<WindowId, (FiringId, DeviceId)>,
     watches: BTreeMap<DeviceId, Watch>,
+    /// CONNACKs that wait in brownout, by the number of their event.
+    held: BTreeMap<u64, (LinkId, u8)>,
 }
 
 /// A firing with windows still open.
@@ -34,16 +43,20 @@ struct Firing {
     until: Option<Time>,
     devices: Vec<DeviceId>,
     open: BTreeSet<WindowId>,
+    /// How many devices it found up.
+    struck: usize,
+    /// How many of those have noticed.
+    noticed: usize,
 }
 
-/// A device that a fault fell on, until it is back.
+/// A device that a fault found up, until it is back.
 #[derive(Clone, Debug)]
 struct Watch {
     firing: FiringId,
     rule: RuleId,
-    start: Option<Time>,
+    start: Time,
+    link: LinkId,
     restored: Option<Time>,
-    links: BTreeSet<LinkId>,
     noticed: bool,
     hub_noticed: bool,
     told: bool,
@@ -60,6 +73,7 @@ impl Live {
             firings: BTreeMap::new(),
             windows: BTreeMap::new(),
             watches: BTreeMap::new(),
+            held: BTreeMap::new(),
         }
     }
 
@@ -67,44 +81,20 @@ impl Live {
     pub fn push(&mut self, event: &Event) -> Option<String> {
         self.sessions.apply(event);
         let fresh = self.told_fresh(&event.what);
-        let moment =
-            self.moment(event.at, &event.what).map(|moment| format!("{:>9}  {moment}", at(event.at)));
-        let ends = matches!(event.what, What::RunEnded { .. } | What::CommandEnded { .. });
+        let moment = self.moment(event).map(|(kind, text)| (kind, event.at, text));
+        let is_over = matches!(event.what, What::RunEnded { .. });
         let mut lines = Vec::new();
-        for line in fresh.into_iter().chain(moment) {
-            lines.extend(self.budget.left_out(event.at));
-            if self.budget.allows() || ends {
-                lines.push(line);
+        lines.extend(self.budget.left_out(event.at, is_over));
+        for (kind, since, text) in fresh.into_iter().chain(moment) {
+            if self.budget.allows(kind) {
+                lines.push(wrap(&format!("{:>9}  ", at(since)), &text).trim_end().to_owned());
             }
         }
         (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
-    /// Who is connected, and which faults are in force for how long still.
-    pub fn status(&self, now: Time) -> Vec<String> {
-        let devices: Vec<_> = self.sessions.devices().collect();
-        let down: Vec<DeviceId> =
-            devices.iter().filter(|device| !self.sessions.is_up(device)).map(|device| device.id).collect();
-        let mut lines = vec![match down.len() {
-            0 => format!("{} connected", many(devices.len(), "device")),
-            _ => format!(
-                "{} of {} connected; down: {}",
-                devices.len() - down.len(),
-                many(devices.len(), "device"),
-                self.names(&down)
-            ),
-        }];
-        for firing in self.firings.values().filter(|firing| !firing.open.is_empty()) {
-            let left =
-                firing.until.map_or("to the end".into(), |until| format!("{} left", span(until.since(now))));
-            let on = many(firing.open.len(), "device");
-            lines.push(format!("{}: {} on {on}, {left}", self.rule(firing.rule), self.fault(firing.rule)));
-        }
-        lines
-    }
-
     /// The line of a firing, once an event comes that does not open another of its windows.
-    fn told_fresh(&mut self, next: &What) -> Option<String> {
+    fn told_fresh(&mut self, next: &What) -> Option<(Kind, Time, String)> {
         let fresh = self.fresh?;
         if matches!(next, What::WindowOpened { firing, .. } if *firing == fresh) {
             return None;
@@ -113,15 +103,17 @@ impl Live {
         let firing = self.firings.get(&fresh)?;
         let on = match firing.devices.as_slice() {
             [] => "nobody is there".to_owned(),
+            devices if devices.len() > MOST_NAMES => format!("on {}", many(devices.len(), "device")),
             devices => format!("on {}", self.names(devices)),
         };
         let until = firing.until.map_or(String::new(), |until| format!(", until {}", at(until)));
         let (rule, fault) = (self.rule(firing.rule), self.fault(firing.rule));
-        Some(format!("{:>9}  {rule}: {fault} {on}{until}", at(firing.at)))
+        Some((Kind::Fired, firing.at, format!("{rule}: {fault} {on}{until}")))
     }
 
-    fn moment(&mut self, now: Time, what: &What) -> Option<String> {
-        match what {
+    fn moment(&mut self, event: &Event) -> Option<(Kind, String)> {
+        let now = event.at;
+        match &event.what {
             What::Fired { firing, rule, .. } => {
                 self.fresh = Some(*firing);
                 self.firings.insert(*firing, Firing::new(*rule, now));
@@ -136,34 +128,47 @@ impl Live {
                 None
             }
             What::FaultRefused { window, error, .. } => {
-                let firing = self.firings.get(self.windows.get(window)?)?;
-                Some(format!("{}: REFUSED: {}", self.rule(firing.rule), printable(error)))
+                let (firing, _) = self.windows.get(window)?;
+                let firing = self.firings.get(firing)?;
+                Some((Kind::Trouble, format!("{}: REFUSED: {}", self.rule(firing.rule), printable(error))))
             }
-            What::WindowClosed { window } => self.closed(now, *window),
+            What::WindowClosed { window } => Some((Kind::Restored, self.closed(now, *window)?)),
             What::LegEnded { link, side, how, .. } => self.sign(now, *link, *side, how.word()),
             What::Packet { link, direction, packet: Packet::Disconnect { .. }, .. } => {
                 self.sign(now, *link, direction.from(), "DISCONNECT")
             }
             What::EndCarried { link, to: Side::Device, .. }
             | What::LegCut { link, side: Side::Device, .. } => {
-                self.watch_of(*link)?.told = true;
+                self.watch_of(*link).filter(|watch| watch.link == *link)?.told = true;
                 None
             }
             What::LinkIdentified { link, device } => self.connected(now, *link, *device),
             What::Packet { link, direction: Direction::Down, packet: Packet::Connack { code, .. }, held } => {
                 if *held {
+                    self.held.insert(event.seq, (*link, *code));
                     None
                 } else {
                     self.answered(now, *link, *code)
                 }
             }
-            What::HubUnreachable { error, .. } => Some(format!("hub unreachable: {}", printable(error))),
-            What::AcceptFailed { error, .. } => Some(format!("accept failed: {}", printable(error))),
-            What::ListenerMuteRefused { error, .. } => Some(format!("mute REFUSED: {}", printable(error))),
-            What::CommandEnded { code } => Some(code.map_or("command ended by a signal".into(), |code| {
-                format!("command ended with code {code}")
-            })),
-            What::RunEnded { reason } => Some(format!("run ended: {}", reason.words())),
+            What::Forwarded { packet_seq, .. } => {
+                let (link, code) = self.held.remove(packet_seq)?;
+                self.answered(now, link, code)
+            }
+            What::LinkClosed { link, .. } => {
+                self.held.retain(|_, (of, _)| of != link);
+                None
+            }
+            What::HubUnreachable { error, .. } => trouble("hub unreachable", error),
+            What::AcceptFailed { error, .. } => trouble("accept failed", error),
+            What::ListenerMuteRefused { error, .. } => trouble("mute REFUSED", error),
+            What::CommandEnded { code } => Some((
+                Kind::Over,
+                code.map_or("command ended by a signal".into(), |code| {
+                    format!("command ended with code {code}")
+                }),
+            )),
+            What::RunEnded { reason } => Some((Kind::Over, format!("run ended: {}", reason.words()))),
             What::RunStarted(_)
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }
@@ -172,14 +177,12 @@ impl Live {
             | What::HubConnected { .. }
             | What::DeviceNamed { .. }
             | What::Packet { .. }
-            | What::Forwarded { .. }
             | What::FirstPublish { .. }
             | What::NotMqtt { .. }
             | What::KeepaliveExceeded { .. }
             | What::EndCarried { .. }
             | What::LegCut { .. }
             | What::Traffic(_)
-            | What::LinkClosed { .. }
             | What::FaultLifted { .. } => None,
         }
     }
@@ -189,97 +192,111 @@ impl Live {
         firing.devices.push(device);
         firing.open.insert(window);
         firing.until = firing.until.max(until);
-        self.windows.insert(window, firing_id);
-        self.watches.insert(device, Watch::new(firing_id, firing.rule));
+        self.windows.insert(window, (firing_id, device));
     }
 
+    /// A fault holds on a link. Links that were not up are attempts, not what the fault found.
     fn applied(&mut self, now: Time, window: WindowId, link: LinkId) {
-        let Some(firing) = self.windows.get(&window) else { return };
-        let device = self.sessions.device_of(link).map(|device| device.id);
-        let watch = device.and_then(|device| self.watches.get_mut(&device));
-        if let Some(watch) = watch.filter(|watch| watch.firing == *firing) {
-            // Links that come later are attempts, not what the fault found.
-            if watch.start.is_none() {
-                watch.links.insert(link);
-            }
-            watch.start.get_or_insert(now);
+        let Some(&(id, device)) = self.windows.get(&window) else { return };
+        let Some(firing) = self.firings.get_mut(&id) else { return };
+        let is_up = self.sessions.link(link).is_some_and(crate::session::Link::is_up);
+        let is_known = self.watches.get(&device).is_some_and(|watch| watch.firing == id);
+        if is_up && !is_known {
+            firing.struck += 1;
+            self.watches.insert(device, Watch::new(id, firing.rule, now, link));
         }
     }
 
     fn closed(&mut self, now: Time, window: WindowId) -> Option<String> {
-        let id = self.windows.remove(&window)?;
+        let (id, device) = self.windows.remove(&window)?;
+        if let Some(watch) = self.watches.get_mut(&device).filter(|watch| watch.firing == id) {
+            watch.restored = Some(now);
+        }
         let firing = self.firings.get_mut(&id)?;
         firing.open.remove(&window);
         if !firing.open.is_empty() {
             return None;
         }
         let firing = self.firings.remove(&id)?;
-        let (mut all, mut noticed) = (0, 0);
-        for watch in self.watches.values_mut().filter(|watch| watch.firing == id && watch.start.is_some()) {
-            watch.restored = Some(now);
-            all += 1;
-            noticed += usize::from(watch.noticed);
+        let of = self.plan.rule(firing.rule)?;
+        if firing.struck == 0 || of.fault.is_one_shot() {
+            return None;
         }
-        let one_shot = self.plan.rule(firing.rule).is_some_and(|rule| rule.fault.is_one_shot());
-        (all > 0 && !one_shot).then(|| {
-            let rule = self.rule(firing.rule);
-            format!("{rule}: path restored; {noticed} of {} had noticed", many(all, "device"))
-        })
+        let id = &of.id;
+        if !of.fault.breaks_link() {
+            return Some(format!("{id}: path restored"));
+        }
+        let struck = many(firing.struck, "device");
+        Some(format!("{id}: path restored; {} of {struck} had noticed", firing.noticed))
     }
 
     /// An end gave a link up.
-    fn sign(&mut self, now: Time, link: LinkId, side: Side, how: &str) -> Option<String> {
+    fn sign(&mut self, now: Time, link: LinkId, side: Side, how: &str) -> Option<(Kind, String)> {
         let name = printable(&self.sessions.device_of(link)?.name);
         let accepted = matches!(self.sessions.link(link)?.connack, Some((_, 0)));
-        let watch = self.watch_of(link).filter(|watch| watch.links.contains(&link));
-        let Some(watch) = watch else {
+        let Some(watch) = self.watch_of(link).filter(|watch| watch.link == link) else {
             // Attempts that fail are the report's to count.
-            return accepted.then(|| format!("{name}: the {} ended the link ({how})", side.word()));
+            let ended = || format!("{name}: the {} ended the link ({how})", side.word());
+            return accepted.then(|| (Kind::Ended, ended()));
         };
         let first = match side {
-            Side::Device => !watch.told && !std::mem::replace(&mut watch.noticed, true),
+            Side::Device => !watch.told && !watch.noticed,
             Side::Hub => !std::mem::replace(&mut watch.hub_noticed, true),
         };
-        let after = watch.start.map(|start| now.since(start))?;
-        let rule = watch.rule;
         if !first {
             return None;
         }
-        let who = match side {
-            Side::Device => format!("{name} noticed"),
-            Side::Hub => format!("hub gave {name} up"),
+        let (after, rule) = (now.since(watch.start), watch.rule);
+        let (kind, who) = match side {
+            Side::Device => (Kind::Noticed, format!("{name} noticed")),
+            Side::Hub => (Kind::GivenUp, format!("hub gave {name} up")),
         };
-        Some(format!("{who} after {} ({how}); {}", span(after), self.rule(rule)))
+        if side == Side::Device {
+            self.noticed(link);
+        }
+        Some((kind, format!("{who} after {} ({how}); {}", span(after), self.rule(rule))))
+    }
+
+    /// The device of this link has noticed.
+    fn noticed(&mut self, link: LinkId) {
+        let Some(watch) = self.watch_of(link) else { return };
+        watch.noticed = true;
+        let firing = watch.firing;
+        if let Some(firing) = self.firings.get_mut(&firing) {
+            firing.noticed += 1;
+        }
     }
 
     /// A device opened another link.
-    fn connected(&mut self, now: Time, link: LinkId, device: DeviceId) -> Option<String> {
-        let watch = self.watches.get_mut(&device).filter(|watch| !watch.links.contains(&link))?;
-        let (start, rule) = (watch.start?, watch.rule);
+    fn connected(&mut self, now: Time, link: LinkId, device: DeviceId) -> Option<(Kind, String)> {
+        let watch = self.watches.get(&device).filter(|watch| watch.link != link && !watch.noticed)?;
+        let (start, rule) = (watch.start, watch.rule);
         let one_shot = self.plan.rule(rule).is_some_and(|rule| rule.fault.is_one_shot());
-        if (watch.told && !one_shot) || std::mem::replace(&mut watch.noticed, true) {
+        if watch.told && !one_shot {
             return None;
         }
+        self.noticed(link);
         let name = printable(&self.sessions.device(device)?.name);
-        Some(format!("{name} noticed after {} (connects); {}", span(now.since(start)), self.rule(rule)))
+        let after = span(now.since(start));
+        Some((Kind::Noticed, format!("{name} noticed after {after} (connects); {}", self.rule(rule))))
     }
 
-    /// The hub answered a CONNECT.
-    fn answered(&mut self, now: Time, link: LinkId, code: u8) -> Option<String> {
+    /// The hub's answer to a CONNECT has reached the device.
+    fn answered(&mut self, now: Time, link: LinkId, code: u8) -> Option<(Kind, String)> {
         let device = self.sessions.device_of(link)?;
         let (id, name) = (device.id, printable(&device.name));
         if code != 0 {
-            return Some(format!("{name} refused with code {code}"));
+            return Some((Kind::Refused, format!("{name} refused with code {code}")));
         }
         let keep_alive = device.keep_alive.filter(|keep_alive| !keep_alive.is_zero());
         if device.accepted == 1 {
             let keep_alive = keep_alive.map_or("no keep-alive".into(), |k| format!("keep-alive {}", span(k)));
-            return Some(format!("{name} connected, {keep_alive}"));
+            return Some((Kind::Connected, format!("{name} connected, {keep_alive}")));
         }
         let restored = self.watches.remove(&id).and_then(|watch| watch.restored);
         let after =
             restored.map(|restored| format!(", {} after the path was restored", span(now.since(restored))));
-        Some(format!("{name} is back{}", after.unwrap_or_default()))
+        Some((Kind::Back, format!("{name} is back{}", after.unwrap_or_default())))
     }
 
     fn watch_of(&mut self, link: LinkId) -> Option<&mut Watch> {
@@ -289,11 +306,7 @@ impl Live {
 
     fn names(&self, devices: &[DeviceId]) -> String {
         let name = |id: &DeviceId| self.sessions.device(*id).map(|device| printable(&device.name));
-        let shown: Vec<String> = devices.iter().filter_map(name).take(4).collect();
-        match devices.len().saturating_sub(shown.len()) {
-            0 => shown.join(", "),
-            more => format!("{} and {more} more", shown.join(", ")),
-        }
+        devices.iter().filter_map(name).collect::<Vec<_>>().join(", ")
     }
 
     fn rule(&self, rule: RuleId) -> String {
@@ -307,23 +320,20 @@ impl Live {
 
 impl Firing {
     fn new(rule: RuleId, at: Time) -> Firing {
-        Firing { rule, at, until: None, devices: Vec::new(), open: BTreeSet::new() }
+        let (devices, open) = (Vec::new(), BTreeSet::new());
+        Firing { rule, at, until: None, devices, open, struck: 0, noticed: 0 }
     }
 }
 
 impl Watch {
-    fn new(firing: FiringId, rule: RuleId) -> Watch {
-        Watch {
-            firing,
-            rule,
-            start: None,
-            restored: None,
-            links: BTreeSet::new(),
-            noticed: false,
-            hub_noticed: false,
-            told: false,
-        }
+    fn new(firing: FiringId, rule: RuleId, start: Time, link: LinkId) -> Watch {
+        let (noticed, hub_noticed, told) = (false, false, false);
+        Watch { firing, rule, start, link, restored: None, noticed, hub_noticed, told }
     }
+}
+
+fn trouble(what: &str, error: &str) -> Option<(Kind, String)> {
+    Some((Kind::Trouble, format!("{what}: {}", printable(error))))
 }
 
 /// A time of the run: `12.34 s`.
