@@ -1,7 +1,8 @@
 //! Who noticed, and after how long: the signs of both ends that a fault's link is gone.
 //!
-//! A sign counts for a fault that holds if it came before the path was restored, or after, from an end that had
-//! nothing to do with the link in between (the device sent nothing, the hub was sent nothing). Where the kernel
+//! A sign counts for a fault that holds if it came before the path was restored. For one that breaks links it counts
+//! after that too, from an end that had nothing to do with the link in between (the device sent nothing, the hub was
+//! sent nothing), for two keep-alives and until another such fault falls on the link. Where the kernel
 //! dropped the end's packets, its FIN or RST was not seen when it was sent: the sign is an upper bound, and one that
 //! comes soon after the mute (as long as it lasted, and a second more: the sender's retransmission has doubled its
 //! pause until then) is still the fault's.
@@ -17,10 +18,15 @@ use std::time::Duration;
 /// Beyond a mute's own length, how much later the first retransmission may come.
 const RETRANSMISSION_GRACE: Duration = Duration::from_secs(1);
 
+/// By so many keep-alives after the path was restored, a sound device has sent something (one), and a hub has timed
+/// out one that has not (one and a half).
+const LEFT_OVER_KEEP_ALIVES: u32 = 2;
+
 /// A window with the link that its fault found up.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Struck<'a> {
     pub measures: &'a Measures,
+    number: WindowId,
     pub window: &'a Window,
     pub fault: &'a Fault,
     /// When the fault began to hold: where every measure starts.
@@ -74,7 +80,19 @@ impl<'a> Struck<'a> {
         let cut = link.cut.filter(|(_, by)| *by == Some(number));
         let since = counts_from(link, number, start);
         let id = applied.link;
-        Some(Struck { measures, window, fault, start, since, is_cut: cut.is_some(), id, link, applied, end })
+        Some(Struck {
+            measures,
+            number,
+            window,
+            fault,
+            start,
+            since,
+            is_cut: cut.is_some(),
+            id,
+            link,
+            applied,
+            end,
+        })
     }
 
     /// What both ends showed.
@@ -165,13 +183,25 @@ impl<'a> Struck<'a> {
     }
 
     fn is_the_faults(&self, side: Side, sign: &Sign) -> bool {
-        if !self.fault.breaks_link() && matches!(sign.showed, Showed::Disconnect(0)) {
-            return false;
+        let restored = self.window.closed.filter(|_| !self.fault.is_one_shot());
+        if !self.fault.breaks_link() {
+            // What it made late may still be waited for when it is over.
+            let is_waiting = side == Side::Device && self.link.unanswered.contains(&self.number);
+            let in_time = restored.is_none_or(|restored| sign.at <= restored) || is_waiting;
+            return in_time && !matches!(sign.showed, Showed::Disconnect(0));
         }
-        let Some(restored) = self.window.closed.filter(|_| !self.fault.is_one_shot()) else { return true };
+        let Some(restored) = restored else { return true };
         let length = restored.since(self.start);
         let slack = if self.is_muted(side) { length + RETRANSMISSION_GRACE } else { Duration::ZERO };
-        sign.at <= restored + slack || life(side, sign.last).is_none_or(|last| last < restored)
+        sign.at <= restored + slack || self.is_left_over(side, sign, restored)
+    }
+
+    /// Whether a sign after the path was restored is still the fault's: the end had nothing to do with the link in
+    /// between, not for longer than that can be the fault's doing, and no other fault came.
+    fn is_left_over(&self, side: Side, sign: &Sign, restored: Time) -> bool {
+        life(side, sign.last).is_none_or(|last| last < restored)
+            && sign.at <= restored + self.window.keep_alive * LEFT_OVER_KEEP_ALIVES
+            && self.link.broken.is_none_or(|last| last <= restored)
     }
 
     fn detection(&self, side: Side, sign: &Sign) -> Value {

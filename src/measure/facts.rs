@@ -112,6 +112,10 @@ pub struct Link {
     pub first: Ways<Option<Time>>,
     /// What passed.
     pub count: Ways<Count>,
+    /// The windows that the oldest PINGREQ without an answer came under, when the device gave the link up.
+    pub unanswered: Vec<WindowId>,
+    /// When a fault that breaks links last fell on it.
+    pub broken: Option<Time>,
     /// The windows whose faults hold on it.
     pub in_force: Vec<WindowId>,
     /// A fault has just been lifted: what is told next may have begun under it.
@@ -140,6 +144,8 @@ impl Link {
             resubscribed: None,
             first: Ways::default(),
             count: Ways::default(),
+            unanswered: Vec::new(),
+            broken: None,
             in_force: Vec::new(),
             settling: false,
             owed_to_the_end: false,
@@ -184,7 +190,12 @@ impl Link {
                 let before = LastPackets { from, to: news.to };
                 sign.last = latest(sign.last, before, sign.at);
             }
-            none => *none = Some(Sign { at, showed, last: known }),
+            none => {
+                *none = Some(Sign { at, showed, last: known });
+                if side == Side::Device {
+                    self.unanswered = self.pings.front().map(|ping| ping.windows.clone()).unwrap_or_default();
+                }
+            }
         }
     }
 
@@ -375,5 +386,19 @@ impl Window {
     /// When the fault held first; `None` if it held on no link.
     pub fn start(&self) -> Option<Time> {
         self.applied.iter().map(|applied| applied.at).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_remembered_in_little() {
+        let size = size_of::<Link>();
+        assert!(size <= 600, "{size} bytes; a run of hours may have a million links");
+        // A window of one fault on one link, with its round trips.
+        let size = size_of::<Window>() + size_of::<Applied>();
+        assert!(size <= 400, "{size} bytes");
     }
 }

@@ -116,7 +116,7 @@ impl Measures {
             What::FaultApplied { window, link, fidelity, means } => {
                 let applied = Applied { link: *link, at, fidelity: *fidelity, means: *means };
                 self.at_window(*window, |window| window.applied.push(applied));
-                self.falls(*window, *link);
+                self.falls(at, *window, *link);
             }
             What::FaultLifted { window, link } => self.on(*link, |link| link.lifts(*window)),
             What::FaultRefused { window, error, .. } => {
@@ -197,10 +197,14 @@ impl Measures {
     }
 
     /// A fault holds on a link; a one-shot is over as soon as it is told.
-    fn falls(&mut self, id: WindowId, link: LinkId) {
+    fn falls(&mut self, at: Time, id: WindowId, link: LinkId) {
         let rule = self.windows.get(&id).and_then(|window| self.plan.rule(window.rule));
-        if rule.is_some_and(|rule| !rule.fault.is_one_shot()) {
-            self.on(link, |link| link.falls(id));
+        let (Some(rule), Some(link)) = (rule, self.links.get_mut(&link)) else { return };
+        if rule.fault.breaks_link() {
+            link.broken = Some(at);
+        }
+        if !rule.fault.is_one_shot() {
+            link.falls(id);
         }
     }
 

@@ -162,7 +162,10 @@ fn add_new<T: PartialEq>(list: &mut Vec<T>, more: impl Iterator<Item = T>) {
 /// The devices that were not connected when the rule fired, or had nothing but an attempt under way.
 fn missed(run: &RunResults, number: usize, id: RuleId) -> Vec<Missed> {
     let mut firings = run.rules.get(&id).map(|rule| rule.missed.clone()).unwrap_or_default();
-    for window in run.windows.values().filter(|window| window.rule == id && window.found_nobody()) {
+    // In a log that was cut off, what fell on nobody may only not have been told yet.
+    let is_told = |window: &&WindowResults| window.start.is_some() || run.ended.is_some();
+    let of_rule = run.windows.values().filter(|window| window.rule == id);
+    for window in of_rule.filter(|window| window.found_nobody()).filter(is_told) {
         *firings.entry(window.device).or_default() += 1;
     }
     let missed = |(device, firings)| Missed { run: number, device: run.name(device).to_owned(), firings };

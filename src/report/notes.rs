@@ -21,7 +21,7 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
         notes.extend(refused(name, &windows));
         notes.extend(connects_met_silence(rule, id, results, &windows));
         notes.extend(fell_on_nobody(rule, id, results, &windows));
-        notes.extend(still_open(name, &windows));
+        notes.extend(still_open(rule, &windows));
         notes.extend(made_by(name, &windows));
     }
     notes.extend(assumed(results));
@@ -95,10 +95,12 @@ fn fell_on_nobody(rule: &Rule, id: RuleId, results: &Results, windows: &Windows<
     }
 }
 
-fn still_open(name: &str, windows: &Windows<'_>) -> Option<String> {
+fn still_open(rule: &Rule, windows: &Windows<'_>) -> Option<String> {
+    let name = &rule.id;
     let open = windows.iter().filter(|(_, window)| window.closed.is_none()).count();
     let times = count(to_u64(open), "window");
-    (open > 0).then(|| format!("{name}: {times} still open at the end, so no recovery from there"))
+    (open > 0 && rule.fault.breaks_link())
+        .then(|| format!("{name}: {times} still open at the end, so no recovery from there"))
 }
 
 /// What the way a fault was made means for its figures.

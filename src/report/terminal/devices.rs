@@ -18,9 +18,7 @@ pub(super) fn section(report: &Report, styling: Styling) -> String {
     let mut rows = vec![header(&["device", "keep-alive", "links", "down", "ping p50", "p99", "late"])];
     let mut shown: Vec<&Device> = report.devices.iter().collect();
     if shown.len() > MOST_ROWS {
-        shown.sort_by(|a, b| b.down_s.total_cmp(&a.down_s));
-        shown.truncate(WORST);
-        out += &format!("  the {WORST} longest down of {}\n", report.devices.len());
+        out += &worst(&mut shown);
     }
     rows.extend(shown.into_iter().map(row));
     out += &lay_out(&rows, styling);
@@ -28,6 +26,24 @@ pub(super) fn section(report: &Report, styling: Styling) -> String {
         out += &wrap("  ", "late: gaps longer than the keep-alive on a sound path [MQTT-3.1.2-23]");
     }
     out
+}
+
+/// Leaves the few of many that were down the longest, or else those with the slowest pings; answers with which.
+fn worst(devices: &mut Vec<&Device>) -> String {
+    let all = devices.len();
+    let slowest = |device: &Device| device.ping_rtt.as_ref().map_or(0.0, |ping| ping.p99_s);
+    let was_down = devices.iter().any(|device| device.down_s > 0.0);
+    if was_down {
+        devices.sort_by(|a, b| b.down_s.total_cmp(&a.down_s));
+    } else {
+        devices.sort_by(|a, b| slowest(b).total_cmp(&slowest(a)));
+    }
+    devices.truncate(WORST);
+    if was_down {
+        format!("  the {WORST} longest down of {all}\n")
+    } else {
+        format!("  none of {all} was down; the {WORST} with the slowest pings\n")
+    }
 }
 
 fn row(device: &Device) -> Vec<Cell> {

@@ -22,7 +22,8 @@ pub(super) fn table(report: &Report, rule: &Rule, windows: &[&Window], styling: 
     }
     out += &one_by_one(report, &shown, styling);
     let lost: Vec<&&Window> = windows.iter().filter(|window| is_lost(window)).collect();
-    out.extend(lost.iter().take(MOST_LOST).map(|window| wrap("  ", &how_lost(window))));
+    let several_runs = report.runs.len() > 1;
+    out.extend(lost.iter().take(MOST_LOST).map(|window| wrap("  ", &how_lost(window, several_runs))));
     match lost.len().saturating_sub(MOST_LOST) {
         0 => out,
         more => out + &format!("  and {more} more\n"),
@@ -121,7 +122,8 @@ fn slowest(window: &Window) -> f64 {
 }
 
 /// `typical lost its link after 2.1 s (closed without DISCONNECT by the device), down for 1.0 s`
-fn how_lost(window: &Window) -> String {
+fn how_lost(window: &Window, several_runs: bool) -> String {
+    let run = if several_runs { format!(" in run {}", window.run) } else { String::new() };
     let at = [&window.device_detection_s, &window.hub_detection_s].into_iter().flatten().map(upper);
     let after = at.min_by(f64::total_cmp).map_or(String::new(), |after| format!(" after {}", seconds(after)));
     let end = window.link_end.as_ref().map_or(String::new(), |end| format!(" ({end})"));
@@ -132,7 +134,7 @@ fn how_lost(window: &Window) -> String {
         }
         Some(down) => format!(", back {} after the fault began", told(down)),
     };
-    format!("{} lost its link{after}{end}{down}", window.device)
+    format!("{} lost its link{after}{run}{end}{down}", window.device)
 }
 
 fn upper(figure: &Figure) -> f64 {
