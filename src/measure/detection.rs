@@ -151,11 +151,16 @@ impl<'a> Struck<'a> {
         }
     }
 
-    /// An end that showed nothing until then: a miss, if it had the time and the reason to notice.
+    /// An end that showed nothing until then: a miss, if it had the time and the reason to notice. Of a muted end that
+    /// was not heard of since, nothing is known: it may have given up with its sign dropped, so it was watched for no
+    /// time at all.
     fn missed(&self, side: Side, until: Time) -> Noticed {
         let watched = until.since(self.start);
+        let heard = self.link.last.get(side).from.is_some_and(|last| last > self.watched_until());
+        let hidden = self.is_muted(side) && !heard;
         // Less than a keep-alive of silence shows nobody anything.
         let missed = watched >= self.window.keep_alive && self.has_reason(side);
+        let watched = if hidden { Duration::ZERO } else { watched };
         Noticed { detection: missed.then_some(Value::Never { watched }), ..Noticed::default() }
     }
 

@@ -237,6 +237,7 @@ fn summary(results: &Results, rule: RuleId, metric: Metric) -> Option<Summary> {
         samples: count(|_| true),
         brackets: count(|value| matches!(value, Value::Between { .. })),
         never: count(|value| value.is_never()),
+        hidden: count(|value| value.is_hidden()),
         min: figure(*values.first()?),
         p50: figure(percentile(&values, 50.0)?),
         p95: figure(percentile(&values, 95.0)?),

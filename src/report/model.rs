@@ -146,7 +146,7 @@ pub enum Figure {
     },
     /// It did not happen.
     Never {
-        /// While watched for so long, in seconds.
+        /// While watched for so long, in seconds; 0 where the fault hid whether it happened.
         never_watched_s: f64,
     },
     /// A number of things.
@@ -273,6 +273,8 @@ pub struct Summary {
     pub brackets: u64,
     /// How many of them never happened.
     pub never: u64,
+    /// Of how many the fault hid whether they happened.
+    pub hidden: u64,
     /// The smallest.
     pub min: Figure,
     /// The median.

@@ -119,7 +119,7 @@ fn made_by(name: &str, windows: &Windows<'_>) -> Vec<String> {
     let dropped = who.map(|who| {
         format!(
             "{name} dropped packets in the kernel: a FIN or RST sent in the dark was not seen, so when {who} gave up \
-             is known as a bracket, and its later end is an upper bound"
+             is known as a bracket whose later end is an upper bound, or \"not seen\" where nothing came after"
         )
     });
     let held = match (is_held, dropped.is_some()) {

@@ -55,11 +55,12 @@ pub fn names_within(all: &[&str], room: usize) -> String {
     told(most.unwrap_or(1))
 }
 
-/// A figure in a table: `3.1 s`, `2.0 to 8.6 s`, `never (8.0 s)`, `31`.
+/// A figure in a table: `3.1 s`, `2.0 to 8.6 s`, `never (8.0 s)`, `not seen`, `31`.
 pub fn figure(figure: &Figure) -> String {
     match figure {
         Figure::Seconds(exact) => seconds(*exact),
         Figure::Between { after_s, before_s } => between(*after_s, *before_s),
+        Figure::Never { never_watched_s } if *never_watched_s <= 0.0 => "not seen".into(),
         Figure::Never { never_watched_s } => format!("never ({})", seconds(*never_watched_s)),
         Figure::Count(count) => count.to_string(),
     }
@@ -68,8 +69,12 @@ pub fn figure(figure: &Figure) -> String {
 /// A figure in a sentence: `never in 8.0 s`.
 pub fn told(value: &Figure) -> String {
     match value {
-        Figure::Never { never_watched_s } => format!("never in {}", seconds(*never_watched_s)),
-        Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_) => figure(value),
+        Figure::Never { never_watched_s } if *never_watched_s > 0.0 => {
+            format!("never in {}", seconds(*never_watched_s))
+        }
+        Figure::Never { .. } | Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_) => {
+            figure(value)
+        }
     }
 }
 

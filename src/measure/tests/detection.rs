@@ -240,7 +240,31 @@ fn signs_of_both_ends() {
             },
             device: Some(between(0, 8_600)),
             device_silence: Some(between(1_000, 9_600)),
+            hub: Some(never(0)),
+            ..Case::default()
+        },
+        Case {
+            name: "a muted end that goes on after it had not given up",
+            by: Mechanism::Filter,
+            tell: |s| {
+                heal(s);
+                s.at(11_600).down(1, Packet::Pingresp).at(30_000);
+            },
+            device: Some(never(0)),
             hub: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "a muted hub that was told before it was heard of may have given up long before",
+            by: Mechanism::Filter,
+            tell: |s| {
+                heal(s);
+                s.at(11_200).ends(1, Side::Device, Ending::Fin).carried(1, Side::Hub);
+                s.ends(1, Side::Hub, Ending::Reset).closes(1);
+            },
+            device: Some(between(0, 8_200)),
+            device_silence: Some(between(1_000, 9_200)),
+            hub: Some(never(0)),
             ..Case::default()
         },
         Case {

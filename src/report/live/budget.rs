@@ -6,6 +6,7 @@
 use crate::base::Time;
 use crate::report::table::wrap;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// So many moments of a kind are told one by one in a second: more would scroll past unread.
 const MOST_OF_A_KIND: u64 = 4;
@@ -73,12 +74,12 @@ impl Budget {
         let more = came.iter().map(|(kind, came)| (*kind, came.saturating_sub(self.quota(*kind))));
         let more: Vec<(Kind, u64)> = more.filter(|(_, more)| *more > 0).collect();
         // A second without events lies between: whatever storm there was is over.
-        let over = std::mem::replace(&mut self.second, second) + 1;
-        let follows = second <= over;
+        let over = Time::from_secs(std::mem::replace(&mut self.second, second) + 1);
+        let follows = now < over + Duration::from_secs(1);
         self.thick = if follows { more.iter().copied().collect() } else { BTreeMap::new() };
         let told: Vec<String> =
             more.into_iter().map(|(kind, more)| format!("{more} more {}", kind.words())).collect();
-        let first = format!("{:>9}  ... ", format!("{over}.00 s"));
+        let first = format!("{:>9}  ... ", super::at(over.min(now)));
         (!told.is_empty()).then(|| wrap(&first, &told.join(", ")).trim_end().to_owned())
     }
 

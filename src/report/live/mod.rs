@@ -8,8 +8,9 @@ mod status;
 
 use self::budget::{Budget, Kind};
 use crate::base::text::printable;
-use crate::base::{DeviceId, Direction, FiringId, LinkId, RuleId, Side, Time, WindowId};
+use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
 use crate::event::{Event, Packet, What};
+use crate::fault::LegFate;
 use crate::profile::Plan;
 use crate::report::table::wrap;
 use crate::report::words::{self, count, seconds};
@@ -33,6 +34,8 @@ pub struct Live {
     watches: BTreeMap<DeviceId, Watch>,
     /// CONNACKs that wait in brownout, by the number of their event.
     held: BTreeMap<u64, (LinkId, u8)>,
+    /// Links whose end has been told, until they close.
+    ended: BTreeSet<LinkId>,
 }
 
 /// A firing with windows still open.
@@ -59,7 +62,8 @@ struct Watch {
     restored: Option<Time>,
     noticed: bool,
     hub_noticed: bool,
-    told: bool,
+    told: Ends<bool>,
+    back: bool,
 }
 
 impl Live {
@@ -74,6 +78,7 @@ impl Live {
             windows: BTreeMap::new(),
             watches: BTreeMap::new(),
             held: BTreeMap::new(),
+            ended: BTreeSet::new(),
         }
     }
 
@@ -137,9 +142,9 @@ impl Live {
             What::Packet { link, direction, packet: Packet::Disconnect { .. }, .. } => {
                 self.sign(now, *link, direction.from(), "DISCONNECT")
             }
-            What::EndCarried { link, to: Side::Device, .. }
-            | What::LegCut { link, side: Side::Device, .. } => {
-                self.watch_of(*link).filter(|watch| watch.link == *link)?.told = true;
+            What::EndCarried { link, to: side, .. }
+            | What::LegCut { link, side, fate: LegFate::Reset | LegFate::Close, .. } => {
+                *self.watch_of(*link).filter(|watch| watch.link == *link)?.told.get_mut(*side) = true;
                 None
             }
             What::LinkIdentified { link, device } => self.connected(now, *link, *device),
@@ -157,6 +162,7 @@ impl Live {
             }
             What::LinkClosed { link, .. } => {
                 self.held.retain(|_, (of, _)| of != link);
+                self.ended.remove(link);
                 None
             }
             What::HubUnreachable { error, .. } => trouble("hub unreachable", error),
@@ -180,7 +186,6 @@ impl Live {
             | What::FirstPublish { .. }
             | What::NotMqtt { .. }
             | What::KeepaliveExceeded { .. }
-            | What::EndCarried { .. }
             | What::LegCut { .. }
             | What::Traffic(_)
             | What::FaultLifted { .. } => None,
@@ -235,14 +240,16 @@ impl Live {
         let name = printable(&self.sessions.device_of(link)?.name);
         let accepted = matches!(self.sessions.link(link)?.connack, Some((_, 0)));
         let Some(watch) = self.watch_of(link).filter(|watch| watch.link == link) else {
-            // Attempts that fail are the report's to count.
+            // Attempts that fail are the report's to count, and the other end's answer is no news.
             let ended = || format!("{name}: the {} ended the link ({how})", side.word());
-            return accepted.then(|| (Kind::Ended, ended()));
+            let is_news = accepted && self.ended.insert(link);
+            return is_news.then(|| (Kind::Ended, ended()));
         };
-        let first = match side {
-            Side::Device => !watch.told && !watch.noticed,
-            Side::Hub => !std::mem::replace(&mut watch.hub_noticed, true),
-        };
+        let first = !watch.told.get(side)
+            && match side {
+                Side::Device => !watch.noticed,
+                Side::Hub => !std::mem::replace(&mut watch.hub_noticed, true),
+            };
         if !first {
             return None;
         }
@@ -272,7 +279,7 @@ impl Live {
         let watch = self.watches.get(&device).filter(|watch| watch.link != link && !watch.noticed)?;
         let (start, rule) = (watch.start, watch.rule);
         let one_shot = self.plan.rule(rule).is_some_and(|rule| rule.fault.is_one_shot());
-        if watch.told && !one_shot {
+        if watch.back || (watch.told.device && !one_shot) {
             return None;
         }
         self.noticed(link);
@@ -293,7 +300,12 @@ impl Live {
             let keep_alive = keep_alive.map_or("no keep-alive".into(), |k| format!("keep-alive {}", span(k)));
             return Some((Kind::Connected, format!("{name} connected, {keep_alive}")));
         }
-        let restored = self.watches.remove(&id).and_then(|watch| watch.restored);
+        // The hub may still believe in the lost link.
+        let watch = self.watches.get_mut(&id).filter(|watch| watch.link != link && !watch.back);
+        let restored = watch.and_then(|watch| {
+            watch.back = true;
+            watch.restored
+        });
         let after =
             restored.map(|restored| format!(", {} after the path was restored", span(now.since(restored))));
         Some((Kind::Back, format!("{name} is back{}", after.unwrap_or_default())))
@@ -327,8 +339,8 @@ impl Firing {
 
 impl Watch {
     fn new(firing: FiringId, rule: RuleId, start: Time, link: LinkId) -> Watch {
-        let (noticed, hub_noticed, told) = (false, false, false);
-        Watch { firing, rule, start, link, restored: None, noticed, hub_noticed, told }
+        let (noticed, hub_noticed, back) = (false, false, false);
+        Watch { firing, rule, start, link, restored: None, noticed, hub_noticed, told: Ends::default(), back }
     }
 }
 

@@ -122,6 +122,7 @@ fn sign(detection: Option<&Figure>, more: Option<String>) -> Cell {
 pub(super) fn value(value: Option<&Figure>) -> Cell {
     match value {
         None => Cell::new("-", Tone::Faint),
+        Some(hidden @ Figure::Never { never_watched_s: ..=0.0 }) => Cell::new(figure(hidden), Tone::Faint),
         Some(never @ Figure::Never { .. }) => Cell::new(figure(never), Tone::Bad),
         Some(seen @ (Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_))) => {
             Cell::plain(figure(seen))
