@@ -8,7 +8,8 @@ use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, WindowId, time};
 use crate::event::What;
 use crate::fault::{Connects, Cut, Fault, LegFate};
 use crate::mqtt::PacketKind;
-use crate::profile::{Rule, When};
+use crate::profile::{Rule, When, Who};
+use crate::session::Device;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,7 +113,7 @@ impl Engine {
         firing.windows.insert(device_id, window);
         let up_at_start: BTreeSet<LinkId> =
             device.links.iter().copied().filter(|link| firing.links.contains(link)).collect();
-        let links = device.links.clone();
+        let links = self.links_hit(&rule.who, device);
         self.windows.insert(
             window,
             Window {
@@ -141,6 +142,12 @@ impl Engine {
         }
     }
 
+    /// The links of a device that a rule may fall on: it may be at other listeners, on other paths, too.
+    fn links_hit(&self, who: &Who, device: &Device) -> Vec<LinkId> {
+        let hit = |link: &LinkId| self.sessions.link(*link).is_some_and(|link| pick::may_match(who, link));
+        device.links.iter().copied().filter(hit).collect()
+    }
+
     pub(super) fn order_cuts(&mut self, window_id: WindowId, fault: &Fault, links: &[LinkId]) {
         let Some(legs) = cut_of(fault) else { return };
         if let Some(window) = self.windows.get_mut(&window_id) {
@@ -148,14 +155,14 @@ impl Engine {
             window.ending = true;
         }
         for link in links {
-            self.order(*link, Order::Cut(Cut { window: Some(window_id), legs }));
+            self.order_cut(*link, Cut { window: Some(window_id), legs });
         }
     }
 
     /// Cuts links whose device is not known, where the rule asks for nothing that only CONNECT can tell.
     pub(super) fn cut_unknown(&mut self, rule: &Rule, device: Option<DeviceId>) {
         let Some(legs) = cut_of(&rule.fault) else { return };
-        if device.is_some() || rule.who.needs_connect() {
+        if device.is_some() || rule.needs_connect() {
             return;
         }
         let unknown: Vec<LinkId> = self
@@ -165,7 +172,14 @@ impl Engine {
             .map(|(id, _)| id)
             .collect();
         for link in unknown {
-            self.order(link, Order::Cut(Cut { window: None, legs }));
+            self.order_cut(link, Cut { window: None, legs });
+        }
+    }
+
+    fn order_cut(&mut self, link: LinkId, cut: Cut) {
+        if let Some(control) = self.links.get_mut(&link) {
+            control.cut = true;
+            self.order(link, Order::Cut(cut));
         }
     }
 

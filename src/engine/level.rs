@@ -61,7 +61,9 @@ impl Engine {
         windows.sort_by_key(|(rule, id, _)| (*rule, *id));
         let key = LinkKey { seed: self.seed, link_nth: link.nth };
         for (rule, id, window) in windows {
-            let Some(rule) = self.plan.rule(rule) else { continue };
+            let Some(rule) = self.plan.rule(rule).filter(|rule| pick::may_match(&rule.who, link)) else {
+                continue;
+            };
             compose::add(&mut effects, window, &rule.fault, link_id, device, key);
             holding.insert(id);
         }
@@ -72,7 +74,7 @@ impl Engine {
         for firing in self.firings.values() {
             let Some(rule) = self.plan.rule(firing.rule) else { continue };
             if pick::may_match(&rule.who, link) {
-                let needs_connect = firing.device.is_some() || rule.who.needs_connect();
+                let needs_connect = firing.device.is_some() || rule.needs_connect();
                 compose::add_unknown(effects, &rule.fault, needs_connect);
             }
         }

@@ -44,6 +44,8 @@ pub(super) struct Control {
     /// The windows behind each generation that is not confirmed yet, oldest first.
     pub(super) asked: VecDeque<(u64, BTreeSet<WindowId>)>,
     pub(super) in_force: BTreeSet<WindowId>,
+    /// It was ordered to be cut: nothing passes any more.
+    pub(super) cut: bool,
 }
 
 #[derive(Debug, Default)]
@@ -132,8 +134,9 @@ impl Engine {
             Input::CutDone { link, window, done, last } => self.cut_done(link, window, done, last),
             Input::Traffic(traffic) => self.emit(What::Traffic(traffic)),
             Input::LinkClosed { link, undelivered } => {
+                let device = self.sessions.device_of(link).map(|device| device.id);
                 self.emit(What::LinkClosed { link, undelivered });
-                self.forget_link(link);
+                self.forget_link(link, device);
             }
             Input::CommandEnded { code } => {
                 self.emit(What::CommandEnded { code });
@@ -143,7 +146,8 @@ impl Engine {
         }
     }
 
-    /// Takes in a packet that arrived whole. `held`: it will wait in brownout, as things stand.
+    /// Takes in a packet that arrived whole. `held`: it will wait in brownout, as things stand. It waits too where
+    /// something that holds it is ordered already, be it because of this packet: the ticket says so then.
     pub fn packet(
         &mut self,
         now: Time,
@@ -173,11 +177,28 @@ impl Engine {
             self.join_firings(link);
             self.settle_link(link);
         }
+        let held = held || self.hold_told(link, direction, seq);
         if accepted {
             self.changed();
         }
         let wanted = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
         PacketTicket { seq, wanted, held }
+    }
+
+    /// Whether a packet whose event was just made meets an order that holds it; its event then says so.
+    fn hold_told(&mut self, link: LinkId, direction: Direction, seq: u64) -> bool {
+        let holds = self.links.get(&link).is_some_and(|control| control.holds(direction));
+        if holds {
+            for output in self.outputs.iter_mut().rev() {
+                if let Output::Event(event) = output
+                    && event.seq == seq
+                    && let What::Packet { held, .. } = &mut event.what
+                {
+                    *held = true;
+                }
+            }
+        }
+        holds
     }
 
     /// Does what is due by `now`. Harmless at any time.
@@ -312,10 +333,13 @@ impl Engine {
         }
     }
 
-    fn forget_link(&mut self, link: LinkId) {
-        let Some(control) = self.links.remove(&link) else { return };
-        let asked = control.asked.iter().flat_map(|(_, windows)| windows);
-        for window in asked.chain(&control.in_force).copied().collect::<BTreeSet<_>>() {
+    fn forget_link(&mut self, link: LinkId, device: Option<DeviceId>) {
+        if self.links.remove(&link).is_none() {
+            return;
+        }
+        // Those that hold on it, those that it did not come to confirm, and cuts that it did not come to make.
+        let windows = device.and_then(|device| self.by_device.get(&device)).cloned().unwrap_or_default();
+        for window in windows {
             self.lift(window, link);
         }
         self.triggers.forget(link);
@@ -330,7 +354,14 @@ impl Control {
             generation: 0,
             asked: VecDeque::new(),
             in_force: BTreeSet::new(),
+            cut: false,
         }
+    }
+
+    /// Whether bytes of this direction wait, once all that was ordered is done.
+    fn holds(&self, direction: Direction) -> bool {
+        let Effects { hold_dial: _, closed, mute: _, delays } = &self.desired;
+        self.cut || *closed.get(direction) || !delays.get(direction).is_empty()
     }
 
     pub(super) fn awaits(&self, window: WindowId) -> bool {

@@ -188,9 +188,13 @@ impl Run {
     }
 
     fn open(&mut self, link: u64) -> LinkId {
+        self.open_at(link, ListenerId(0))
+    }
+
+    fn open_at(&mut self, link: u64, listener: ListenerId) -> LinkId {
         let link = LinkId(link);
         let peer = format!("127.0.0.1:{}", 50_000 + link.0).parse().unwrap();
-        self.tell(Input::LinkOpened { link, listener: ListenerId(0), peer });
+        self.tell(Input::LinkOpened { link, listener, peer });
         link
     }
 
@@ -317,6 +321,67 @@ fn a_link_that_closes_takes_its_share_of_a_window_with_it() {
     assert_eq!(run.times(is_closed), [0u64; 0], "the path is dark although nobody is on it");
     run.to(3000);
     assert_eq!(run.times(is_closed), [3000]);
+}
+
+/// The order to cut may find the link gone: then its window must not stay open for ever.
+#[test]
+fn a_link_that_closes_before_its_cut_closes_the_window_of_the_cut() {
+    let mut run = Run::new(plan(vec![rule(at(1000), rst())]));
+    let link = run.device(1, "d", 2);
+    run.confirm = false;
+    run.to(1000);
+    run.close(link);
+    assert_eq!(run.times(is_applied), [0u64; 0], "nothing was cut");
+    assert_eq!(run.times(is_closed), [1000]);
+}
+
+/// A device that fails over to another listener has left the path that the rule is about.
+#[test]
+fn a_rule_of_one_listener_leaves_the_devices_links_at_another_alone() {
+    let of_first = Who { listener: Some(ListenerId(0)), ..Who::EVERYONE };
+    let rules =
+        [slow(50, Some("5s")), rst()].map(|fault| Rule { who: of_first.clone(), ..rule(at(1000), fault) });
+    let mut run = Run::new(plan(rules.to_vec()));
+    let first = run.device(1, "d", 60);
+    let second = run.open_at(2, ListenerId(1));
+    run.connect(second, "d", 60);
+    run.to(1000);
+    let third = run.open_at(3, ListenerId(1));
+    run.connect(third, "d", 60);
+    assert_eq!(run.cuts(), [(1000, first)]);
+    assert_eq!(run.effects(first).delays.up.len(), 1);
+    for other in [second, third] {
+        assert!(run.effects(other).is_clear(), "{other:?}");
+    }
+}
+
+/// Whether the fault falls on a device is drawn by its name, so a link without one cannot be hit yet.
+#[test]
+fn a_chance_waits_for_the_devices_name() {
+    let maybe = |fault| Rule { chance: Chance::new(0.5).unwrap(), ..rule(at(1000), fault) };
+    let mut run = Run::new(plan(vec![maybe(rst()), maybe(dark("2s", Connects::Silence))]));
+    let unknown = run.open(1);
+    run.to(1500);
+    assert_eq!(run.cuts(), []);
+    let effects = run.effects(unknown);
+    assert!(effects.hold_dial && !effects.closed.up, "{effects:?}");
+}
+
+/// What is ordered when a packet arrives holds for its bytes, so that its event must not say that it passed.
+#[test]
+fn a_packet_that_meets_an_order_on_its_way_is_held() {
+    for fault in [dark("2s", Connects::Silence), slow(100, Some("2s")), rst()] {
+        let mut run = Run::new(plan(vec![rule(at(1000), fault)]));
+        let link = run.device(1, "d", 2);
+        run.confirm = false;
+        run.to(1000);
+        run.connack(link, 0);
+        let held = run.events.iter().rev().find_map(|event| match event.what {
+            What::Packet { held, .. } => Some(held),
+            _ => None,
+        });
+        assert_eq!(held, Some(true));
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@
 use super::alarm::AlarmSlot;
 use super::core::{Core, Letter, Mailbox};
 use super::leg::{Leg, ending_of};
-use super::pump::{Mark, Note, Pump};
+use super::pump::{Begun, Mark, Note, Pump};
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::engine::{Input, Order, PacketTicket};
 use crate::event::Packet;
@@ -383,9 +383,8 @@ impl Link {
                     None => continue,
                 },
                 Piece::FrameEnd { end_in_input, .. } => {
-                    let publish = self.pumps.get_mut(direction).publish.take();
-                    self.arrived(now, direction, publish);
-                    (end_in_input, Note::default())
+                    let begun = std::mem::take(&mut self.pumps.get_mut(direction).begun);
+                    (end_in_input, self.packet(now, direction, begun))
                 }
                 Piece::NotMqtt { offset, reason } => {
                     let reason = reason.to_string();
@@ -412,14 +411,23 @@ impl Link {
 
     /// Takes in a frame whose head is there; what to say when it has been passed on, if its end is there too.
     fn frame(&mut self, now: Time, direction: Direction, frame: &Frame<'_>) -> Option<Note> {
-        let publish = (frame.kind == PacketKind::Publish).then(|| self.publish(frame)).flatten();
+        let begun = Begun {
+            publish: (frame.kind == PacketKind::Publish).then(|| self.publish(frame)).flatten(),
+            packet: self.core.wants(frame.kind).then(|| self.read(direction, frame)),
+        };
         if !frame.ended {
-            self.pumps.get_mut(direction).publish = publish;
+            self.pumps.get_mut(direction).begun = begun;
             return None;
         }
-        self.arrived(now, direction, publish);
-        let ticket = self.core.wants(frame.kind).then(|| self.tell_packet(direction, frame));
-        Some(Note { ticket, acknowledges: self.acknowledges(direction, frame) })
+        let note = self.packet(now, direction, begun);
+        Some(Note { acknowledges: self.acknowledges(direction, frame), ..note })
+    }
+
+    /// A packet is there whole.
+    fn packet(&mut self, now: Time, direction: Direction, begun: Begun) -> Note {
+        self.arrived(now, direction, begun.publish);
+        let ticket = begun.packet.map(|packet| self.tell_packet(direction, packet));
+        Note { ticket, acknowledges: None }
     }
 
     fn publish(&self, frame: &Frame<'_>) -> Option<Publish> {
@@ -437,9 +445,13 @@ impl Link {
         }
     }
 
-    fn tell_packet(&mut self, direction: Direction, frame: &Frame<'_>) -> PacketTicket {
+    fn read(&mut self, direction: Direction, frame: &Frame<'_>) -> Packet {
         let packet = Packet::read(self.version, frame);
         self.learn(direction, &packet);
+        packet
+    }
+
+    fn tell_packet(&mut self, direction: Direction, packet: Packet) -> PacketTicket {
         let ready = self.legs.get(direction.to()).writing;
         let held = self.pumps.get(direction).holds() || !ready;
         self.core.packet(self.id, direction, packet, held)

@@ -2,6 +2,7 @@
 
 use crate::base::{Direction, Time};
 use crate::engine::PacketTicket;
+use crate::event::Packet;
 use crate::fault::{Lane, RuleDelay};
 use crate::mqtt::framer::Framer;
 use crate::session::meter::Publish;
@@ -20,11 +21,20 @@ pub struct Pump {
     pub closed: bool,
     /// The how-manieth frame is under way; for bytes that are not MQTT, the how-manieth read.
     pub frame: u64,
-    /// A PUBLISH whose payload is still coming.
-    pub publish: Option<Publish>,
+    /// A packet whose last byte is still to come: a PUBLISH in pieces, or a huge one of another kind.
+    pub begun: Begun,
     /// Bytes that came and will never be passed on.
     pub lost: u64,
     direction: Direction,
+}
+
+/// What the head of a packet said, to be told when all of it is there.
+#[derive(Debug, Default)]
+pub struct Begun {
+    /// Of a PUBLISH, for the meter.
+    pub publish: Option<Publish>,
+    /// For the engine, if it wants it.
+    pub packet: Option<Packet>,
 }
 
 /// What is to be said when the last byte of a packet has been passed on.
@@ -56,7 +66,7 @@ impl Pump {
             delays: Vec::new(),
             closed: false,
             frame: 0,
-            publish: None,
+            begun: Begun::default(),
             lost: 0,
             direction,
         }

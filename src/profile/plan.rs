@@ -78,6 +78,13 @@ pub struct Rule {
     pub fault: Fault,
 }
 
+impl Rule {
+    /// Whether only the CONNECT can say if a firing falls on a link: chances are drawn by the device's name.
+    pub fn needs_connect(&self) -> bool {
+        self.who.needs_connect() || self.chance != Chance::ALWAYS
+    }
+}
+
 /// On whom a rule may fall. Every condition that is given must hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Who {
