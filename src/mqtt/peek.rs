@@ -289,10 +289,21 @@ pub fn reason_view(version: Version, head: &[u8]) -> Option<ReasonView> {
     })
 }
 
+/// The packet identifier of a PUBLISH, past its topic, which is not looked at: this is asked of every PUBLISH that
+/// passes.
+fn publish_id(first_byte: u8, head: &[u8]) -> Option<u16> {
+    if first_byte & publish::QOS == 0 {
+        return None;
+    }
+    let mut reader = Reader::new(head);
+    reader.binary("topic name").ok()?;
+    reader.u16("packet identifier").ok()
+}
+
 /// The packet identifier at the head of a frame of any type; `None` for types without one, and if it is cut off.
 pub fn packet_id(kind: PacketKind, first_byte: u8, head: &[u8]) -> Option<u16> {
     match kind {
-        PacketKind::Publish => publish_view(Version::V311, first_byte, head)?.packet_id,
+        PacketKind::Publish => publish_id(first_byte, head),
         PacketKind::Puback
         | PacketKind::Pubrec
         | PacketKind::Pubrel

@@ -127,6 +127,15 @@ proptest! {
     }
 
     #[test]
+    fn the_identifier_of_a_publish_is_that_of_its_view(
+        first in 0x30..=0x3fu8,
+        head in prop::collection::vec(prop::sample::select(vec![0u8, 1, 2, b'a', 0xff]), 0..8),
+    ) {
+        let seen = publish_view(V311, first, &head).and_then(|view| view.packet_id);
+        prop_assert_eq!(packet_id(PacketKind::Publish, first, &head), seen);
+    }
+
+    #[test]
     fn what_the_strict_reader_reads_is_seen_the_same(
         first in prop::sample::select(vec![0x30u8, 0x32, 0x3d, 0x40, 0x82, 0xa2]),
         head in prop::collection::vec(prop::sample::select(vec![0u8, 1, 2, b'a', b'b', 0x0b, 0x26]), 0..16),
