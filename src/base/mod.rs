@@ -7,6 +7,7 @@
 pub mod ends;
 pub mod id;
 pub mod rand;
+pub mod secret;
 pub mod span;
 pub mod text;
 pub mod time;
@@ -14,6 +15,7 @@ pub mod units;
 
 pub use ends::{Direction, Ends, Side, Ways};
 pub use id::{DeviceId, FiringId, LinkId, ListenerId, RuleId, WindowId};
+pub use secret::Secret;
 pub use span::Span;
 pub use time::Time;
 pub use units::Chance;

@@ -104,7 +104,7 @@ fn introduce(runner: &Runner) {
          \x20 typical    waits a keep-alive for PINGRESP, then a fixed second\n\
          \x20 naive      notices late, then reconnects in a tight loop\n\
          \x20 oblivious  never looks\n\
-         {} About 25 s.\n",
+         {} About 26 s.\n",
         KEEP_ALIVE.as_secs(),
         runner.plan.summary
     );

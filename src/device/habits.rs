@@ -2,6 +2,7 @@
 
 use super::backoff::Backoff;
 use super::workload::Workload;
+use crate::base::Secret;
 use crate::mqtt::Version;
 use crate::mqtt::packet::Will;
 use std::time::Duration;
@@ -63,7 +64,7 @@ pub struct Habits {
     /// User name in CONNECT.
     pub username: Option<String>,
     /// Password in CONNECT.
-    pub password: Option<Vec<u8>>,
+    pub password: Option<Secret<Vec<u8>>>,
     /// What it does while the link is up.
     pub workload: Workload,
 }

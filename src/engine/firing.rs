@@ -3,7 +3,7 @@
 use crate::base::{DeviceId, LinkId, RuleId, Time, WindowId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One firing, in force until [`Firing::over`].
+/// One firing, in force until its longest window ends.
 #[derive(Debug)]
 pub struct Firing {
     /// Its rule.

@@ -1,7 +1,7 @@
 //! Floor 4: the one state machine that decides which fault holds on which link, and when.
 //!
 //! Owns firings, windows, triggers, the composition of effects, and the numbering of events: it is the only source
-//! of [`Event`]s. Time and inputs come in as arguments. Invariant: what is desired on a link is a function of the
+//! of [`Event`](crate::event::Event)s. Time and inputs come in as arguments. Invariant: what is desired on a link is a function of the
 //! windows open on its device; what is reported is only what [`Input::Applied`] and its like confirmed.
 //! Deliberately absent: sockets, clocks, threads (net/), and every figure (measure/).
 //!

@@ -10,6 +10,9 @@ use std::time::Duration;
 /// (its clock started a little after the packet was passed on, and some look early).
 const TIMED_OUT_TENTHS: u32 = 14;
 
+/// How long after its CONNACK to the newer link a hub may take to close the older one.
+const TAKE_OVER_GRACE: Duration = Duration::from_secs(1);
+
 /// MQTT 5 reason codes of a hub's DISCONNECT that name the cause.
 const KEEP_ALIVE_TIMEOUT: u8 = 0x8d;
 const SESSION_TAKEN_OVER: u8 = 0x8e;
@@ -65,9 +68,8 @@ impl fmt::Display for Cause {
     }
 }
 
-/// How this link ended. `rule` is the rule whose fault cut it, `newer` when the device's next link
-/// that the hub answered was opened.
-pub(super) fn cause(link: &Link, rule: Option<RuleId>, newer: Option<Time>) -> Cause {
+/// How this link ended. `rule` is the rule whose fault cut it, `newer` the device's next link that the hub answered.
+pub(super) fn cause(link: &Link, rule: Option<RuleId>, newer: Option<&Link>) -> Cause {
     if link.cut.is_some() {
         return Cause::Injected(rule);
     }
@@ -86,11 +88,18 @@ pub(super) fn cause(link: &Link, rule: Option<RuleId>, newer: Option<Time>) -> C
         (Side::Hub, Showed::Disconnect(KEEP_ALIVE_TIMEOUT)) => Cause::KeepAliveTimeout,
         (Side::Hub, Showed::Disconnect(SESSION_TAKEN_OVER)) => Cause::TakenOver,
         (side, Showed::Disconnect(_)) => Cause::Disconnect(side),
+        (Side::Hub, _) if newer.is_some_and(|newer| is_taken_over(newer, sign.at)) => Cause::TakenOver,
         (Side::Hub, _) if is_timed_out(link.keep_alive, sign.last.to, sign.at) => Cause::KeepAliveTimeout,
-        (Side::Hub, _) if newer.is_some_and(|newer| newer <= sign.at) => Cause::TakenOver,
         (side, Showed::Ended(Ending::Reset)) => Cause::Reset(side),
         (side, Showed::Ended(Ending::Fin) | Showed::Connect) => Cause::Closed(side),
     }
+}
+
+/// The hub closes the older link when it takes in the CONNECT of the newer [MQTT-3.1.4-2]: between that CONNECT and
+/// its CONNACK, or soon after.
+fn is_taken_over(newer: &Link, at: Time) -> bool {
+    let answered = newer.connack.map(|connack| connack.at + TAKE_OVER_GRACE);
+    newer.asked.is_some_and(|asked| asked <= at) && answered.is_some_and(|until| at <= until)
 }
 
 fn is_timed_out(keep_alive: Duration, last: Option<Time>, at: Time) -> bool {
@@ -135,15 +144,32 @@ mod tests {
             cause(&ended(Side::Device, Showed::Disconnect(0), 0), None, None),
             Cause::Disconnect(Side::Device)
         );
-        let by_hub = ended(Side::Hub, fin, 0);
-        for (newer, expected) in
-            [(100, Cause::TakenOver), (99, Cause::TakenOver), (101, Cause::Closed(Side::Hub))]
-        {
-            assert_eq!(cause(&by_hub, None, Some(Time::from_secs(newer))), expected, "{newer}");
-        }
         let mut refused = ended(Side::Hub, fin, 0);
-        refused.connack = Some(Connack { delivered: None, code: 5 });
+        refused.connack = Some(Connack { at: Time::ZERO, delivered: None, code: 5 });
         assert_eq!(cause(&refused, None, None), Cause::Refused(5));
         assert_eq!(cause(&Link::new(Time::ZERO), None, None), Cause::StillOpen);
+    }
+
+    #[test]
+    fn a_hub_that_closes_when_it_takes_in_the_next_connect_was_taken_over() {
+        // The older link ends at 100.0 s, silent for so long; the newer one's CONNECT and CONNACK are at these times.
+        let fin = Showed::Ended(Ending::Fin);
+        for (silent, asked, answered, expected) in [
+            (0, 99_990, 99_995, Cause::TakenOver),
+            (0, 100_000, 100_010, Cause::TakenOver),
+            (0, 99_000, 99_000, Cause::TakenOver),
+            (0, 98_999, 98_999, Cause::Closed(Side::Hub)),
+            (0, 100_001, 100_010, Cause::Closed(Side::Hub)),
+            // A hub without a keep-alive timer notices by the newer connect, however long the silence.
+            (23_000, 99_990, 99_995, Cause::TakenOver),
+            // The newer CONNECT was still held when the hub's timer ran out.
+            (15_000, 106_000, 106_001, Cause::KeepAliveTimeout),
+        ] {
+            let mut newer = Link::new(Time::from_secs(98));
+            newer.asked = Some(Time::from_millis(asked));
+            newer.connack = Some(Connack { at: Time::from_millis(answered), delivered: None, code: 0 });
+            let told = cause(&ended(Side::Hub, fin, silent), None, Some(&newer));
+            assert_eq!(told, expected, "{silent} {asked} {answered}");
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Who noticed, and after how long: the signs of both ends that a fault's link is gone.
 //!
-//! A sign counts for a fault that holds if it came before the path was restored, or after, from an end that had
-//! nothing to do with the link in between (the device sent nothing, the hub was sent nothing). Where the kernel
+//! A sign counts for a fault that holds if it came before the path was restored. For one that breaks links it counts
+//! after that too, from an end that had nothing to do with the link in between (the device sent nothing, the hub was
+//! sent nothing), for two keep-alives and until another such fault falls on the link. Where the kernel
 //! dropped the end's packets, its FIN or RST was not seen when it was sent: the sign is an upper bound, and one that
 //! comes soon after the mute (as long as it lasted, and a second more: the sender's retransmission has doubled its
 //! pause until then) is still the fault's.
@@ -17,10 +18,15 @@ use std::time::Duration;
 /// Beyond a mute's own length, how much later the first retransmission may come.
 const RETRANSMISSION_GRACE: Duration = Duration::from_secs(1);
 
+/// By so many keep-alives after the path was restored, a sound device has sent something (one), and a hub has timed
+/// out one that has not (one and a half).
+const LEFT_OVER_KEEP_ALIVES: u32 = 2;
+
 /// A window with the link that its fault found up.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Struck<'a> {
     pub measures: &'a Measures,
+    number: WindowId,
     pub window: &'a Window,
     pub fault: &'a Fault,
     /// When the fault began to hold: where every measure starts.
@@ -50,8 +56,10 @@ pub struct Noticed {
 }
 
 impl<'a> Struck<'a> {
-    /// The newest link of the window's device that was there when the window opened, an accepted one first; `None`
-    /// where the fault found no link.
+    /// The newest link of the window's device that the fault found up; `None` where it found none.
+    ///
+    /// An attempt that no CONNACK has accepted yet is up only for faults that end it (its reset is a reset) or leave it
+    /// be (it may yet be accepted): a device that tries in the dark has nothing left to find dead.
     pub fn find(
         measures: &'a Measures,
         number: WindowId,
@@ -60,15 +68,31 @@ impl<'a> Struck<'a> {
     ) -> Option<Struck<'a>> {
         let start = window.start()?;
         let fault = &measures.plan.rule(window.rule)?.fault;
+        let attempts_count = fault.is_one_shot() || !fault.breaks_link();
         let found = window.applied.iter().filter_map(|applied| {
             let link = measures.links.get(&applied.link)?;
-            (link.opened <= window.opened).then_some((link, *applied))
+            let since = counts_from(link, number, applied.at);
+            let is_there = link.opened <= window.opened && !link.is_given_up(since);
+            (is_there && (attempts_count || link.is_up(since))).then_some((link, *applied, since))
         });
-        let (link, applied) = found.max_by_key(|(link, applied)| (link.connack.is_some(), applied.link))?;
-        let cut = link.cut.filter(|(_, by)| *by == Some(number)).map(|(at, _)| at);
-        let since = cut.map_or(start, |at| at.min(start));
+        let (link, applied, _) =
+            found.max_by_key(|(link, applied, since)| (link.is_up(*since), applied.link))?;
+        let cut = link.cut.filter(|(_, by)| *by == Some(number));
+        let since = counts_from(link, number, start);
         let id = applied.link;
-        Some(Struck { measures, window, fault, start, since, is_cut: cut.is_some(), id, link, applied, end })
+        Some(Struck {
+            measures,
+            number,
+            window,
+            fault,
+            start,
+            since,
+            is_cut: cut.is_some(),
+            id,
+            link,
+            applied,
+            end,
+        })
     }
 
     /// What both ends showed.
@@ -114,20 +138,29 @@ impl<'a> Struck<'a> {
         Noticed { sign: Some(sign), detection: Some(detection), silence, told: None }
     }
 
-    /// An end whose leg the fault ended: of the hub nothing more can be seen, the device shows in its next connect.
+    /// An end whose leg the fault ended: of the hub nothing more can be seen, the device shows in its next connect. Its
+    /// system told it at once, so that any time without one is a miss.
     fn after_the_cut(&self, side: Side) -> Noticed {
-        match side {
-            Side::Hub => Noticed::default(),
-            Side::Device => self.by_itself(side, self.next_connect()),
+        match (side, self.next_connect()) {
+            (Side::Hub, _) => Noticed::default(),
+            (Side::Device, Some(connect)) => self.by_itself(side, Some(connect)),
+            (Side::Device, None) => Noticed {
+                detection: Some(Value::Never { watched: self.end.since(self.start) }),
+                ..Noticed::default()
+            },
         }
     }
 
-    /// An end that showed nothing until then: a miss, if it had the time and the reason to notice.
+    /// An end that showed nothing until then: a miss, if it had the time and the reason to notice. Of a muted end that
+    /// was not heard of since, nothing is known: it may have given up with its sign dropped, so it was watched for no
+    /// time at all.
     fn missed(&self, side: Side, until: Time) -> Noticed {
         let watched = until.since(self.start);
+        let heard = self.link.last.get(side).from.is_some_and(|last| last > self.watched_until());
+        let hidden = self.is_muted(side) && !heard;
         // Less than a keep-alive of silence shows nobody anything.
-        let had_time = self.fault.is_one_shot() || watched >= self.window.keep_alive;
-        let missed = had_time && self.has_reason(side);
+        let missed = watched >= self.window.keep_alive && self.has_reason(side);
+        let watched = if hidden { Duration::ZERO } else { watched };
         Noticed { detection: missed.then_some(Value::Never { watched }), ..Noticed::default() }
     }
 
@@ -155,13 +188,25 @@ impl<'a> Struck<'a> {
     }
 
     fn is_the_faults(&self, side: Side, sign: &Sign) -> bool {
-        if !self.fault.breaks_link() && matches!(sign.showed, Showed::Disconnect(0)) {
-            return false;
+        let restored = self.window.closed.filter(|_| !self.fault.is_one_shot());
+        if !self.fault.breaks_link() {
+            // What it made late may still be waited for when it is over.
+            let is_waiting = side == Side::Device && self.link.unanswered.contains(&self.number);
+            let in_time = restored.is_none_or(|restored| sign.at <= restored) || is_waiting;
+            return in_time && !matches!(sign.showed, Showed::Disconnect(0));
         }
-        let Some(restored) = self.window.closed.filter(|_| !self.fault.is_one_shot()) else { return true };
+        let Some(restored) = restored else { return true };
         let length = restored.since(self.start);
         let slack = if self.is_muted(side) { length + RETRANSMISSION_GRACE } else { Duration::ZERO };
-        sign.at <= restored + slack || life(side, sign.last).is_none_or(|last| last < restored)
+        sign.at <= restored + slack || self.is_left_over(side, sign, restored)
+    }
+
+    /// Whether a sign after the path was restored is still the fault's: the end had nothing to do with the link in
+    /// between, not for longer than that can be the fault's doing, and no other fault came.
+    fn is_left_over(&self, side: Side, sign: &Sign, restored: Time) -> bool {
+        life(side, sign.last).is_none_or(|last| last < restored)
+            && sign.at <= restored + self.window.keep_alive * LEFT_OVER_KEEP_ALIVES
+            && self.link.broken.is_none_or(|last| last <= restored)
     }
 
     fn detection(&self, side: Side, sign: &Sign) -> Value {
@@ -188,6 +233,11 @@ impl<'a> Struck<'a> {
         let restored = self.window.closed.filter(|_| !self.fault.is_one_shot());
         restored.unwrap_or(self.end)
     }
+}
+
+/// From when a fault that began then counts on a link that its window may have cut a moment before.
+fn counts_from(link: &Link, window: WindowId, start: Time) -> Time {
+    link.cut.filter(|(_, by)| *by == Some(window)).map_or(start, |(at, _)| at.min(start))
 }
 
 /// The last that this end had to do with its link: what the device sent, what the hub was sent.

@@ -6,8 +6,10 @@
 //! within its limit, beyond it, or undecided; where the undecided ones could turn the answer, the expectation is
 //! inconclusive, which counts as unmet.
 
+use super::facts::RoundTrips;
 use super::results::{Results, RunResults};
 use super::value::{Value, float, rank};
+use crate::base::Time;
 use crate::base::text::glob;
 use crate::base::time::nanos;
 use crate::event::Samples;
@@ -247,6 +249,12 @@ fn samples(expectation: &Expectation, results: &Results) -> Vec<Evidence> {
         | Metric::ConnectAttempts => kept(expectation, number, run),
         Metric::ConnectRate => vec![fleet(expectation, number, Value::Count(run.connect_rate))],
         Metric::ControlGap => of_devices(expectation, number, run, |device| &device.control_gap),
+        Metric::PingRtt if expectation.of.is_some() => {
+            of_windows(expectation, number, run, |round_trips| &round_trips.ping)
+        }
+        Metric::PublishRtt if expectation.of.is_some() => {
+            of_windows(expectation, number, run, |round_trips| &round_trips.publish)
+        }
         Metric::PingRtt => of_devices(expectation, number, run, |device| &device.ping_rtt),
         Metric::PublishRtt => of_devices(expectation, number, run, |device| &device.publish_rtt),
         Metric::KeepaliveViolations => violations(expectation, number, run),
@@ -281,6 +289,31 @@ fn of_devices(
     let asked = run.devices.values().filter(|device| is_asked(expectation, &device.name));
     let of = |device| samples(device).iter().map(move |(value, count)| (device, Value::Exact(value), count));
     asked.flat_map(of).map(|(device, value, count)| one(expectation, number, device, value, count)).collect()
+}
+
+/// Round trips while a rule's fault held.
+fn of_windows(
+    expectation: &Expectation,
+    number: usize,
+    run: &RunResults,
+    samples: impl Fn(&RoundTrips) -> &Samples,
+) -> Vec<Evidence> {
+    let asked = run.windows.values().filter(|window| {
+        expectation.of == Some(window.rule) && is_asked(expectation, run.name(window.device))
+    });
+    asked
+        .flat_map(|window| {
+            samples(&window.round_trips).iter().map(move |(value, count)| (window, value, count))
+        })
+        .map(|(window, value, count)| Evidence {
+            run: number,
+            device: Some(run.name(window.device).to_owned()),
+            start: window.start.map(Time::elapsed),
+            value: Value::Exact(value),
+            count,
+            limit: limit(expectation, window.keep_alive),
+        })
+        .collect()
 }
 
 fn violations(expectation: &Expectation, number: usize, run: &RunResults) -> Vec<Evidence> {

@@ -9,6 +9,10 @@ use std::time::Duration;
 /// Unanswered PINGREQs remembered of a link; a device that sends more without an answer is past measuring.
 const MOST_PINGS: usize = 64;
 
+/// The link notes when a packet came a little before its event is stamped (the engine's lock lies between): a last
+/// packet this close before a DISCONNECT is taken for the DISCONNECT itself.
+const STAMPS_APART: Duration = Duration::from_millis(50);
+
 /// How an end showed that it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Showed {
@@ -34,6 +38,8 @@ pub struct Sign {
 /// A CONNACK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connack {
+    /// When it arrived at brownout.
+    pub at: Time,
     /// When it was passed on to the device; `None` while a fault holds it.
     pub delivered: Option<Time>,
     /// Its code; 0 is accepted.
@@ -43,11 +49,33 @@ pub struct Connack {
 /// What a packet's delivery means, for those that wait in brownout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Delivery {
+    Connect,
     Connack,
     Pingresp,
     Resubscribed,
     Disconnect,
     Other,
+}
+
+/// A PINGREQ that waits for its PINGRESP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ping {
+    at: Time,
+    /// The windows in force on its link when it arrived.
+    windows: Vec<WindowId>,
+    /// Whether no fault has held on its link since.
+    sound: bool,
+}
+
+/// The round trip of a PINGREQ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RoundTrip {
+    /// How long it took.
+    pub took: Duration,
+    /// The windows in force on its link when the PINGREQ arrived.
+    pub windows: Vec<WindowId>,
+    /// Whether no fault held on its link from beginning to end.
+    pub sound: bool,
 }
 
 /// A link.
@@ -61,6 +89,8 @@ pub struct Link {
     pub closed: Option<Time>,
     /// Its keep-alive; zero for none or not known.
     pub keep_alive: Duration,
+    /// When its CONNECT was passed on to the hub.
+    pub asked: Option<Time>,
     /// Its CONNACK.
     pub connack: Option<Connack>,
     /// The first sign of each end that it gives the link up.
@@ -82,7 +112,17 @@ pub struct Link {
     pub first: Ways<Option<Time>>,
     /// What passed.
     pub count: Ways<Count>,
-    pings: VecDeque<Time>,
+    /// The windows that the oldest PINGREQ without an answer came under, when the device gave the link up.
+    pub unanswered: Vec<WindowId>,
+    /// When a fault that breaks links last fell on it.
+    pub broken: Option<Time>,
+    /// The windows whose faults hold on it.
+    pub in_force: Vec<WindowId>,
+    /// A fault has just been lifted: what is told next may have begun under it.
+    settling: bool,
+    /// Whether filters were owed when it closed; the set itself goes.
+    owed_to_the_end: bool,
+    pings: VecDeque<Ping>,
     waiting: BTreeMap<u64, (Direction, Delivery)>,
 }
 
@@ -93,6 +133,7 @@ impl Link {
             opened,
             closed: None,
             keep_alive: Duration::ZERO,
+            asked: None,
             connack: None,
             signs: Ends::default(),
             told: Ends::default(),
@@ -103,6 +144,11 @@ impl Link {
             resubscribed: None,
             first: Ways::default(),
             count: Ways::default(),
+            unanswered: Vec::new(),
+            broken: None,
+            in_force: Vec::new(),
+            settling: false,
+            owed_to_the_end: false,
             pings: VecDeque::new(),
             waiting: BTreeMap::new(),
         }
@@ -111,6 +157,21 @@ impl Link {
     /// When the CONNACK that accepts the device was passed on to it.
     pub fn accepted(&self) -> Option<Time> {
         self.connack.filter(|connack| connack.code == 0)?.delivered
+    }
+
+    /// Whether both ends had set it up and neither had shown that it gives it up, as far as seen at this time.
+    pub fn is_up(&self, at: Time) -> bool {
+        self.connack.is_some_and(|connack| connack.code == 0 && connack.at <= at) && !self.is_given_up(at)
+    }
+
+    /// Whether an end had shown by then, at the latest, that it gives the link up.
+    pub fn is_given_up(&self, at: Time) -> bool {
+        Side::BOTH.into_iter().filter_map(|side| *self.signs.get(side)).any(|sign| sign.at < at)
+    }
+
+    /// Whether the device has filters to subscribe to again, the hub having no session for it.
+    pub fn must_resubscribe(&self) -> bool {
+        self.owed_to_the_end || !self.owed.is_empty()
     }
 
     /// The moment it was over for the device: its own sign, or being told.
@@ -125,10 +186,16 @@ impl Link {
             Some(sign) => {
                 // A DISCONNECT is itself the last packet from its end; the silence ran from the one before.
                 let news = last.unwrap_or_default();
-                let before = LastPackets { from: news.from.filter(|at| *at < sign.at), to: news.to };
+                let from = news.from.filter(|from| sign.at.since(*from) > STAMPS_APART);
+                let before = LastPackets { from, to: news.to };
                 sign.last = latest(sign.last, before, sign.at);
             }
-            none => *none = Some(Sign { at, showed, last: known }),
+            none => {
+                *none = Some(Sign { at, showed, last: known });
+                if side == Side::Device {
+                    self.unanswered = self.pings.front().map(|ping| ping.windows.clone()).unwrap_or_default();
+                }
+            }
         }
     }
 
@@ -143,8 +210,28 @@ impl Link {
 
     pub(super) fn ping(&mut self, at: Time) {
         if self.pings.len() < MOST_PINGS {
-            self.pings.push_back(at);
+            let windows = self.in_force.clone();
+            self.pings.push_back(Ping { at, sound: windows.is_empty(), windows });
         }
+    }
+
+    /// A fault holds on it from now on.
+    pub(super) fn falls(&mut self, window: WindowId) {
+        self.in_force.push(window);
+        self.pings.iter_mut().for_each(|ping| ping.sound = false);
+    }
+
+    /// A fault holds no more.
+    pub(super) fn lifts(&mut self, window: WindowId) {
+        let before = self.in_force.len();
+        self.in_force.retain(|held| *held != window);
+        self.settling |= self.in_force.len() < before;
+    }
+
+    /// Timings were told: the windows they were taken under, and whether all of them are of a sound path.
+    pub(super) fn timed(&mut self) -> (Vec<WindowId>, bool) {
+        let settling = std::mem::take(&mut self.settling);
+        (self.in_force.clone(), self.in_force.is_empty() && !settling)
     }
 
     /// A packet arrived; where it waits, `delivered` follows when its number is forwarded.
@@ -166,9 +253,12 @@ impl Link {
         at: Time,
         direction: Direction,
         delivery: Delivery,
-    ) -> Option<Duration> {
+    ) -> Option<RoundTrip> {
         self.heard(direction.to(), LastPackets { from: None, to: Some(at) });
         match delivery {
+            Delivery::Connect => {
+                self.asked.get_or_insert(at);
+            }
             Delivery::Connack => {
                 if let Some(connack) = &mut self.connack {
                     connack.delivered.get_or_insert(at);
@@ -178,7 +268,10 @@ impl Link {
                 self.resubscribed.get_or_insert(at);
             }
             Delivery::Disconnect => self.told(direction.to(), at),
-            Delivery::Pingresp => return self.pings.pop_front().map(|asked| at.since(asked)),
+            Delivery::Pingresp => {
+                let Ping { at: asked, windows, sound } = self.pings.pop_front()?;
+                return Some(RoundTrip { took: at.since(asked), windows, sound });
+            }
             Delivery::Other => {}
         }
         None
@@ -187,6 +280,9 @@ impl Link {
     /// Nothing more comes of it: what only a live link needs goes.
     pub(super) fn close(&mut self, at: Time) {
         self.closed = Some(at);
+        self.owed_to_the_end |= !self.owed.is_empty();
+        self.owed = BTreeSet::new();
+        self.in_force = Vec::new();
         self.pings = VecDeque::new();
         self.waiting = BTreeMap::new();
     }
@@ -211,8 +307,19 @@ pub struct DeviceFacts {
     pub publish_rtt: Samples,
     /// Round trips of its PINGREQs.
     pub ping_rtt: Samples,
+    /// Those of both during which no fault held.
+    pub sound: RoundTrips,
     /// Gaps over its keep-alive.
     pub violations: u64,
+}
+
+/// Round trips, by what they are of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoundTrips {
+    /// Of PINGREQs.
+    pub ping: Samples,
+    /// Of QoS 1 and 2 PUBLISH packets.
+    pub publish: Samples,
 }
 
 /// A fault on one link.
@@ -249,6 +356,8 @@ pub struct Window {
     pub applied: Vec<Applied>,
     /// Why it did not on others.
     pub refused: Vec<String>,
+    /// Round trips while it held: of PINGREQs that came, and of PUBLISHes whose answer came.
+    pub round_trips: RoundTrips,
 }
 
 impl Window {
@@ -260,12 +369,36 @@ impl Window {
         keep_alive: Duration,
         assumed: bool,
     ) -> Window {
-        let (applied, refused) = (Vec::new(), Vec::new());
-        Window { firing, rule, device, opened, closed: None, keep_alive, assumed, applied, refused }
+        Window {
+            firing,
+            rule,
+            device,
+            opened,
+            closed: None,
+            keep_alive,
+            assumed,
+            applied: Vec::new(),
+            refused: Vec::new(),
+            round_trips: RoundTrips::default(),
+        }
     }
 
     /// When the fault held first; `None` if it held on no link.
     pub fn start(&self) -> Option<Time> {
         self.applied.iter().map(|applied| applied.at).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_remembered_in_little() {
+        let size = size_of::<Link>();
+        assert!(size <= 600, "{size} bytes; a run of hours may have a million links");
+        // A window of one fault on one link, with its round trips.
+        let size = size_of::<Window>() + size_of::<Applied>();
+        assert!(size <= 400, "{size} bytes");
     }
 }

@@ -1,9 +1,10 @@
 //! The fold: events in, facts kept.
 
-use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, Showed, Window};
+use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, RoundTrip, Showed, Window};
+use super::firings::Firings;
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
-use crate::base::{DeviceId, Direction, LinkId, RuleId, Side, Time, WindowId};
+use crate::base::{DeviceId, Direction, LinkId, Side, Time, WindowId};
 use crate::event::{EndReason, Event, Packet, RunStarted, Traffic, What};
 use crate::fault::LegFate;
 use crate::profile::Plan;
@@ -22,7 +23,7 @@ pub struct Measures {
     pub(super) links: BTreeMap<LinkId, Link>,
     pub(super) devices: BTreeMap<DeviceId, DeviceFacts>,
     pub(super) windows: BTreeMap<WindowId, Window>,
-    pub(super) fired: BTreeMap<RuleId, u64>,
+    pub(super) firings: Firings,
     pub(super) rate: ConnectRate,
     pub(super) trouble: Trouble,
 }
@@ -36,7 +37,7 @@ pub struct Trouble {
     pub hub_unreachable: u64,
     /// Links with bytes that are not MQTT.
     pub not_mqtt: u64,
-    /// Listeners that could not be muted, with the reason.
+    /// Listeners that could not be muted, with the reason, where no rule is known to have asked for it.
     pub mute_refused: Vec<String>,
 }
 
@@ -52,7 +53,7 @@ impl Measures {
             links: BTreeMap::new(),
             devices: BTreeMap::new(),
             windows: BTreeMap::new(),
-            fired: BTreeMap::new(),
+            firings: Firings::default(),
             rate: ConnectRate::default(),
             trouble: Trouble::default(),
         }
@@ -100,9 +101,14 @@ impl Measures {
             }
             What::AcceptFailed { .. } => self.trouble.accept_failed += 1,
             What::NotMqtt { .. } => self.trouble.not_mqtt += 1,
-            What::ListenerMuteRefused { error, .. } => self.trouble.mute_refused.push(error.clone()),
-            What::Fired { rule, .. } => *self.fired.entry(*rule).or_default() += 1,
+            What::ListenerMuteRefused { listener, error } => {
+                if !self.firings.mute_refused(*listener, error, &self.plan, &self.windows) {
+                    self.trouble.mute_refused.push(error.clone());
+                }
+            }
+            What::Fired { rule, .. } => self.firings.fired(*rule, &self.plan, &self.sessions),
             What::WindowOpened { window, firing, rule, device, keep_alive_ns, assumed, .. } => {
+                self.firings.opened(*rule, *device);
                 let keep_alive = Duration::from_nanos(*keep_alive_ns);
                 let opened = Window::new(*firing, *rule, *device, at, keep_alive, *assumed);
                 self.windows.insert(*window, opened);
@@ -110,18 +116,21 @@ impl Measures {
             What::FaultApplied { window, link, fidelity, means } => {
                 let applied = Applied { link: *link, at, fidelity: *fidelity, means: *means };
                 self.at_window(*window, |window| window.applied.push(applied));
+                self.falls(at, *window, *link);
             }
+            What::FaultLifted { window, link } => self.on(*link, |link| link.lifts(*window)),
             What::FaultRefused { window, error, .. } => {
                 self.at_window(*window, |window| window.refused.push(error.clone()));
             }
-            What::WindowClosed { window } => self.at_window(*window, |window| window.closed = Some(at)),
+            What::WindowClosed { window } => self.closed(at, *window),
+            What::ListenerMuted { listener, mechanism } => {
+                self.firings.muted(*listener, *mechanism, &self.plan, &self.windows);
+            }
+            What::ListenerUnmuted { listener } => self.firings.unmuted(*listener),
             What::CommandEnded { .. }
             | What::ListenerOpened { .. }
-            | What::ListenerMuted { .. }
-            | What::ListenerUnmuted { .. }
             | What::HubConnected { .. }
-            | What::DeviceNamed { .. }
-            | What::FaultLifted { .. } => {}
+            | What::DeviceNamed { .. } => {}
         }
     }
 
@@ -175,8 +184,37 @@ impl Measures {
 
     fn deliver(&mut self, at: Time, id: LinkId, direction: Direction, delivery: Delivery) {
         let round_trip = self.links.get_mut(&id).and_then(|link| link.delivered(at, direction, delivery));
-        if let (Some(round_trip), Some(device)) = (round_trip, self.device_of(id)) {
-            device.ping_rtt.add(round_trip);
+        let Some(RoundTrip { took, windows, sound }) = round_trip else { return };
+        for window in windows {
+            self.at_window(window, |window| window.round_trips.ping.add(took));
+        }
+        if let Some(device) = self.device_of(id) {
+            device.ping_rtt.add(took);
+            if sound {
+                device.sound.ping.add(took);
+            }
+        }
+    }
+
+    /// A fault holds on a link; a one-shot is over as soon as it is told.
+    fn falls(&mut self, at: Time, id: WindowId, link: LinkId) {
+        let rule = self.windows.get(&id).and_then(|window| self.plan.rule(window.rule));
+        let (Some(rule), Some(link)) = (rule, self.links.get_mut(&link)) else { return };
+        if rule.fault.breaks_link() {
+            link.broken = Some(at);
+        }
+        if !rule.fault.is_one_shot() {
+            link.falls(id);
+        }
+    }
+
+    fn closed(&mut self, at: Time, id: WindowId) {
+        let Some(window) = self.windows.get_mut(&id) else { return };
+        window.closed = Some(at);
+        for applied in &window.applied {
+            if let Some(link) = self.links.get_mut(&applied.link) {
+                link.lifts(id);
+            }
         }
     }
 
@@ -184,9 +222,12 @@ impl Measures {
     fn read(&mut self, at: Time, id: LinkId, direction: Direction, packet: &Packet) -> Delivery {
         let Some(link) = self.links.get_mut(&id) else { return Delivery::Other };
         match (direction, packet) {
-            (Direction::Up, Packet::Connect { keep_alive, .. }) => link.keep_alive = seconds(keep_alive),
+            (Direction::Up, Packet::Connect { keep_alive, .. }) => {
+                link.keep_alive = seconds(keep_alive);
+                return Delivery::Connect;
+            }
             (Direction::Down, Packet::Connack { code, session_present, server_keep_alive, .. }) => {
-                link.connack = Some(Connack { delivered: None, code: *code });
+                link.connack = Some(Connack { at, delivered: None, code: *code });
                 link.keep_alive = server_keep_alive.as_ref().map_or(link.keep_alive, seconds);
                 let device = link.device.and_then(|device| self.devices.get(&device));
                 if let Some(device) = device.filter(|_| *code == 0 && !session_present) {
@@ -244,9 +285,17 @@ impl Measures {
                 count.publishes += more.publishes;
             }
         });
+        let timed = self.links.get_mut(&traffic.link).filter(|_| !traffic.publish_rtt.is_empty());
+        let (windows, sound) = timed.map(Link::timed).unwrap_or_default();
+        for window in windows {
+            self.at_window(window, |window| window.round_trips.publish.merge(&traffic.publish_rtt));
+        }
         if let Some(device) = self.device_of(traffic.link) {
             device.control_gap.merge(&traffic.control_gap);
             device.publish_rtt.merge(&traffic.publish_rtt);
+            if sound {
+                device.sound.publish.merge(&traffic.publish_rtt);
+            }
         }
     }
 

@@ -1,14 +1,14 @@
 //! From facts to results: each window judged, each device summed up.
 
 use super::backoff::BackOff;
-use super::cause::cause;
+use super::cause::{Cause, cause};
 use super::detection::Struck;
 use super::facts::{DeviceFacts, Link, Showed, Window};
 use super::fold::Measures;
 use super::recovery::Outage;
-use super::results::{DeviceResults, Outcome, RunResults, Sample, WindowResults};
+use super::results::{DeviceResults, Outcome, RuleResults, RunResults, Sample, WindowResults};
 use super::value::Value;
-use crate::base::{DeviceId, Ends, LinkId, Side, Time, Ways, WindowId};
+use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::Count;
 use crate::fault::Mechanism;
 use crate::profile::Metric;
@@ -26,31 +26,31 @@ impl RunResults {
             devices: devices(measures),
             windows: BTreeMap::new(),
             samples: Vec::new(),
-            fired: measures.fired.clone(),
+            rules: measures.plan.rules().map(|(id, _)| (id, rule(measures, id))).collect(),
             connect_rate: measures.rate.peak(),
             nameless_links: count(measures.links.values().filter(|link| link.device.is_none())),
             trouble: measures.trouble.clone(),
         };
-        let (mut explained, mut lost) = (BTreeSet::new(), BTreeSet::new());
+        let (mut explained, mut down) = (BTreeSet::new(), Down::default());
         for (id, window) in &measures.windows {
             let struck = Struck::find(measures, *id, window, end);
-            let link = struck.as_ref().map(|struck| struck.id);
-            let downtime = run.add_window(*id, window, struck);
-            // Two windows may cost a device the same link; it was down once.
-            if downtime.is_some() && link.is_some_and(|link| lost.insert(link)) {
-                run.add_downtime(window.device, downtime);
-            }
-            explained.extend(link);
+            explained.extend(struck.as_ref().map(|struck| struck.id));
+            run.add_window(*id, window, struck, &mut down);
         }
-        run.add_other_outages(measures, &explained, end);
+        run.add_other_outages(measures, &explained, end, &mut down);
+        for (id, device) in &mut run.devices {
+            device.down = down.of(*id);
+        }
         run
     }
 
-    /// Judges a window; answers with the downtime it made.
-    fn add_window(&mut self, id: WindowId, window: &Window, struck: Option<Struck<'_>>) -> Option<Value> {
+    fn add_window(&mut self, id: WindowId, window: &Window, struck: Option<Struck<'_>>, down: &mut Down) {
         let mut results = WindowResults::unjudged(window);
         if let Some(struck) = struck {
             let outage = results.judge(&struck);
+            if let Some(outage) = &outage {
+                down.add(window.device, struck.start, outage, struck.end);
+            }
             let sample = |(metric, value)| Sample {
                 metric,
                 value,
@@ -62,32 +62,29 @@ impl RunResults {
             self.samples.extend(results.measures().into_iter().map(sample));
             self.samples.extend(outage.iter().flat_map(|outage| outage.measures(struck.end)).map(sample));
         }
-        let downtime = results.downtime;
         self.windows.insert(id, results);
-        downtime
-    }
-
-    fn add_downtime(&mut self, device: DeviceId, downtime: Option<Value>) {
-        let down = match downtime {
-            Some(Value::Exact(down) | Value::Never { watched: down }) => down,
-            Some(Value::Between { .. } | Value::Count(_)) | None => Duration::ZERO,
-        };
-        if let Some(device) = self.devices.get_mut(&device) {
-            device.down += down;
-        }
     }
 
     /// Outages of links that no window explains: the attempts and what followed are measured all the same.
-    fn add_other_outages(&mut self, measures: &Measures, explained: &BTreeSet<LinkId>, end: Time) {
+    fn add_other_outages(
+        &mut self,
+        measures: &Measures,
+        explained: &BTreeSet<LinkId>,
+        end: Time,
+        down: &mut Down,
+    ) {
         for (id, facts) in &measures.devices {
             for (nth, link_id) in facts.links.iter().enumerate() {
                 let Some(link) = measures.links.get(link_id) else { continue };
-                let lost =
-                    link.accepted().is_some() && link.over_for_device().is_some() && !said_goodbye(link);
-                if explained.contains(link_id) || !lost || nth + 1 == facts.links.len() {
+                let over =
+                    link.over_for_device().filter(|_| link.accepted().is_some() && !said_goodbye(link));
+                let Some(over) = over.filter(|_| !explained.contains(link_id)) else { continue };
+                let later = facts.links[nth + 1..].iter().filter_map(|later| measures.links.get(later));
+                let outage = Outage::of(later);
+                down.add(*id, over, &outage, end);
+                if outage.count() == 0 {
                     continue;
                 }
-                let later = facts.links[nth + 1..].iter().filter_map(|later| measures.links.get(later));
                 let sample = |(metric, value)| Sample {
                     metric,
                     value,
@@ -96,7 +93,7 @@ impl RunResults {
                     rule: None,
                     keep_alive: keep_alive_or(link.keep_alive, measures.plan.default_keep_alive),
                 };
-                self.samples.extend(Outage::of(later).measures(end).into_iter().map(sample));
+                self.samples.extend(outage.measures(end).into_iter().map(sample));
             }
         }
     }
@@ -129,6 +126,8 @@ impl WindowResults {
             recovery: None,
             attempts: 0,
             back_off: BackOff::UNCLEAR,
+            end: None,
+            round_trips: window.round_trips.clone(),
         }
     }
 
@@ -139,6 +138,7 @@ impl WindowResults {
             self.outcome = Outcome::Survived;
             return None;
         }
+        self.end = Some(cause_of(struck.measures, struck.link, struck.later_links().map(|(_, link)| link)));
         let outage = Outage::of(struck.later_links().map(|(_, link)| link));
         let back = outage.back.map(|(_, at)| at);
         let until = |from: Time| match back {
@@ -175,6 +175,51 @@ impl WindowResults {
     }
 }
 
+/// When each device was down.
+#[derive(Debug, Default)]
+struct Down(BTreeMap<DeviceId, Vec<(Time, Time)>>);
+
+impl Down {
+    /// From this moment until the outage was over.
+    fn add(&mut self, device: DeviceId, from: Time, outage: &Outage<'_>, end: Time) {
+        let until = outage.back.map_or(end, |(_, at)| at);
+        self.0.entry(device).or_default().push((from, until));
+    }
+
+    /// In all; what overlaps counts once.
+    fn of(&mut self, device: DeviceId) -> Duration {
+        let mut spans = self.0.remove(&device).unwrap_or_default();
+        spans.sort_unstable();
+        let (mut all, mut reached) = (Duration::ZERO, Time::ZERO);
+        for (from, until) in spans {
+            all += until.since(from.max(reached));
+            reached = reached.max(until);
+        }
+        all
+    }
+}
+
+fn rule(measures: &Measures, id: RuleId) -> RuleResults {
+    let firings = &measures.firings;
+    let fired = firings.fired.get(&id).copied().unwrap_or_default();
+    let windows = measures.windows.values().filter(|window| window.rule == id);
+    let fell: BTreeSet<FiringId> = windows.map(|window| window.firing).collect();
+    let missed = firings.missed.iter().filter(|((rule, _), times)| *rule == id && **times > 0);
+    RuleResults {
+        fired,
+        idle: fired.saturating_sub(count(fell.iter())),
+        missed: missed.map(|((_, device), times)| (*device, *times)).collect(),
+        vanished: firings.vanished.get(&id).cloned().unwrap_or_default(),
+        mute_refused: firings.refused.get(&id).cloned().unwrap_or_default(),
+    }
+}
+
+/// How a link ended; `later`: the device's links after it.
+fn cause_of<'a>(measures: &Measures, link: &Link, mut later: impl Iterator<Item = &'a Link>) -> Cause {
+    let rule = link.cut.and_then(|(_, window)| Some(measures.windows.get(&window?)?.rule));
+    cause(link, rule, later.find(|newer| newer.connack.is_some()))
+}
+
 fn said_goodbye(link: &Link) -> bool {
     link.signs.device.is_some_and(|sign| matches!(sign.showed, Showed::Disconnect(_)))
 }
@@ -201,9 +246,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
     }
     let mut causes = BTreeMap::new();
     for (nth, link) in links.iter().enumerate() {
-        let newer = links[nth + 1..].iter().find(|newer| newer.connack.is_some()).map(|newer| newer.opened);
-        let rule = link.cut.and_then(|(_, window)| Some(measures.windows.get(&window?)?.rule));
-        *causes.entry(cause(link, rule, newer)).or_default() += 1;
+        *causes.entry(cause_of(measures, link, links[nth + 1..].iter().copied())).or_default() += 1;
     }
     DeviceResults {
         name: device.name.clone(),
@@ -214,6 +257,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         count: passed,
         ping_rtt: facts.ping_rtt.clone(),
         publish_rtt: facts.publish_rtt.clone(),
+        sound: facts.sound.clone(),
         control_gap: facts.control_gap.clone(),
         violations: facts.violations,
         causes,

@@ -11,7 +11,7 @@
 //!         detection, recovery, backoff, cause
 //! ```
 //!
-//! Memory grows with the links and windows of the run (some 400 bytes a link), not with its packets.
+//! Memory grows with the links and windows of the run (some 600 bytes a link), not with its packets.
 
 pub mod backoff;
 pub mod cause;
@@ -19,6 +19,7 @@ mod detection;
 pub mod distribution;
 pub mod expect;
 pub mod facts;
+mod firings;
 mod fold;
 mod judge;
 mod rate;
@@ -31,9 +32,9 @@ pub use cause::Cause;
 pub use detection::Noticed;
 pub use distribution::Distribution;
 pub use expect::{Evidence, Finding, Verdict, judge};
-pub use facts::{Showed, Sign};
+pub use facts::{RoundTrips, Showed, Sign};
 pub use fold::{Measures, Trouble};
-pub use results::{DeviceResults, Outcome, Results, RunResults, Sample, WindowResults};
+pub use results::{DeviceResults, Outcome, Results, RuleResults, RunResults, Sample, WindowResults};
 pub use value::Value;
 
 #[cfg(test)]

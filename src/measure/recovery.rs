@@ -51,7 +51,7 @@ impl<'a> Outage<'a> {
         let mut values = vec![(Metric::ConnectAttempts, Value::Count(self.count()))];
         values.extend(self.gaps().map(|gap| (Metric::ConnectGap, Value::Exact(gap))));
         let Some((link, accepted)) = self.back else { return values };
-        if !link.owed.is_empty() {
+        if link.must_resubscribe() {
             let watched = link.closed.unwrap_or(end).since(accepted);
             let done = link.resubscribed.map(|at| Value::Exact(at.since(accepted)));
             values.push((Metric::Resubscribe, done.unwrap_or(Value::Never { watched })));

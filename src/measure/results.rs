@@ -3,6 +3,7 @@
 use super::backoff::BackOff;
 use super::cause::Cause;
 use super::detection::Noticed;
+use super::facts::RoundTrips;
 use super::fold::Trouble;
 use super::value::{Value, distance};
 use crate::base::{DeviceId, Ends, RuleId, Time, Ways, WindowId};
@@ -52,14 +53,29 @@ pub struct RunResults {
     pub windows: BTreeMap<WindowId, WindowResults>,
     /// The samples of measures that are kept one by one.
     pub samples: Vec<Sample>,
-    /// How often each rule fired.
-    pub fired: BTreeMap<RuleId, u64>,
+    /// What each rule did, for those that did anything.
+    pub rules: BTreeMap<RuleId, RuleResults>,
     /// The most connects of all devices in any one second.
     pub connect_rate: u64,
     /// Connects whose device was never known (no CONNECT came).
     pub nameless_links: u64,
     /// What went wrong around the measures.
     pub trouble: Trouble,
+}
+
+/// What a rule did beside its windows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleResults {
+    /// How often it fired.
+    pub fired: u64,
+    /// How many firings fell on nobody.
+    pub idle: u64,
+    /// How many firings found this known device without a link.
+    pub missed: BTreeMap<DeviceId, u64>,
+    /// By what means connects vanished for it.
+    pub vanished: Vec<Mechanism>,
+    /// Why they were met with silence instead.
+    pub mute_refused: Vec<String>,
 }
 
 /// One sample of a measure.
@@ -90,7 +106,8 @@ pub struct DeviceResults {
     pub links: u64,
     /// How many of them a CONNACK accepted.
     pub accepted: u64,
-    /// How long it was down in all: in windows that cost it its link, to the next CONNACK or the end.
+    /// How long it was down in all: from the start of a fault that cost it its link, or from a link's end without
+    /// DISCONNECT, to the next CONNACK or the end. Overlapping outages count once.
     pub down: Duration,
     /// What passed.
     pub count: Ways<Count>,
@@ -98,6 +115,8 @@ pub struct DeviceResults {
     pub ping_rtt: Samples,
     /// Round trips of its QoS 1 and 2 PUBLISH packets.
     pub publish_rtt: Samples,
+    /// Those of both during which no fault held.
+    pub sound: RoundTrips,
     /// Gaps between its packets on a sound path.
     pub control_gap: Samples,
     /// Gaps over its keep-alive [MQTT-3.1.2-23].
@@ -139,6 +158,10 @@ pub struct WindowResults {
     pub attempts: u64,
     /// How the device waited between them.
     pub back_off: BackOff,
+    /// How the link that the fault found ended, where it was lost.
+    pub end: Option<Cause>,
+    /// Round trips while the fault held.
+    pub round_trips: RoundTrips,
 }
 
 /// What a window did to its device's link.
@@ -173,6 +196,11 @@ impl RunResults {
 }
 
 impl WindowResults {
+    /// Whether its device had no link, or nothing but an attempt under way.
+    pub fn found_nobody(&self) -> bool {
+        self.outcome == Outcome::NoLink && self.refused.is_empty()
+    }
+
     /// From one end's sign to the other's, where both are known.
     pub fn split_view(&self) -> Option<Value> {
         let Ends { device, hub } = &self.noticed;

@@ -7,8 +7,8 @@ use crate::base::{
 use crate::base::{Ways, WindowId};
 use crate::event::{Count, EndReason, Event, LastPackets, Packet, RunStarted, Samples, Traffic, What};
 use crate::fault::{
-    Blackhole, Close, Connects, Ending, Fault, Fidelity, FidelityWanted, LegFate, Mechanism, Stall, Toward,
-    WaysWanted,
+    Blackhole, Close, Connects, Delay, Ending, Fault, Fidelity, FidelityWanted, Latency, LegFate, Mechanism,
+    Stall, Toward, WaysWanted,
 };
 use crate::mqtt::{PacketKind, Version};
 use crate::profile::{Comparison, Expectation, Limit, Metric, Plan, Rule, Statistic, When, Who};
@@ -49,6 +49,14 @@ pub(crate) fn blackhole(hold: &str) -> Fault {
 
 pub(crate) fn stall(direction: WaysWanted, hold: &str) -> Fault {
     Fault::Stall(Stall { direction, hold: hold.parse().unwrap() })
+}
+
+pub(crate) fn latency(millis: u64, hold: &str) -> Fault {
+    Fault::Latency(Latency {
+        direction: WaysWanted::Both,
+        delay: Delay::fixed(Duration::from_millis(millis)),
+        hold: Some(hold.parse().unwrap()),
+    })
 }
 
 pub(crate) fn rst(toward: Toward, other: LegFate) -> Fault {
@@ -206,8 +214,9 @@ impl Story {
     pub fn applies(&mut self, window: u64, link: u64, by: Mechanism) -> &mut Story {
         let fidelity = match by {
             Mechanism::Filter | Mechanism::MinTtl => Fidelity::Packet,
+            Mechanism::Linger | Mechanism::Shutdown | Mechanism::Parked => Fidelity::Packet,
             Mechanism::Gate => Fidelity::Stall,
-            Mechanism::Lane | Mechanism::Linger | Mechanism::Shutdown | Mechanism::Parked => Fidelity::Stream,
+            Mechanism::Lane => Fidelity::Stream,
         };
         let means = Ends { device: Some(by), hub: Some(by) };
         self.tell(What::FaultApplied { window: WindowId(window), link: LinkId(link), fidelity, means })

@@ -19,7 +19,7 @@ pub enum Value {
     },
     /// It did not happen while watched: if at all, it took longer.
     Never {
-        /// How long was watched.
+        /// How long was watched; zero where the fault hid it, so that nothing is known.
         watched: Duration,
     },
     /// A number of things, for measures that count.
@@ -79,9 +79,14 @@ impl Value {
         }
     }
 
-    /// Whether it never happened.
+    /// Whether it never happened, as far as watched.
     pub fn is_never(self) -> bool {
-        matches!(self, Value::Never { .. })
+        matches!(self, Value::Never { watched } if !watched.is_zero())
+    }
+
+    /// Whether the fault hid if and when it happened.
+    pub fn is_hidden(self) -> bool {
+        matches!(self, Value::Never { watched } if watched.is_zero())
     }
 
     /// An order for lists: by the greatest it can be, then by the least.

@@ -123,11 +123,20 @@ impl Frame<'_> {
     }
 }
 
+/// What else begins with this byte, of what is often sent to a port for MQTT.
+fn guess(first_byte: u8) -> &'static str {
+    match first_byte {
+        0x16 => " (a TLS handshake begins so)",
+        b'G' => " (an HTTP request begins so, as for MQTT over WebSocket)",
+        _ => "",
+    }
+}
+
 /// Why a stream is not MQTT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotMqtt {
     /// The device's first packet is not CONNECT [MQTT-3.1.0-1].
-    #[error("the device's first byte is {first_byte:#04x}; a CONNECT begins with 0x10 [MQTT-3.1.0-1]")]
+    #[error("the device's first byte is {first_byte:#04x}{}; a CONNECT begins with 0x10 [MQTT-3.1.0-1]", guess(*first_byte))]
     FirstNotConnect {
         /// What it is.
         first_byte: u8,

@@ -9,6 +9,7 @@ use super::packet::connect_flag as connect;
 use super::packet::publish_flag as publish;
 use super::property::Properties;
 use super::wire::Reader;
+use crate::base::Secret;
 use std::borrow::Cow;
 
 /// A CONNECT.
@@ -35,7 +36,7 @@ pub struct ConnectView<'a> {
     /// Whether the flags say that there is a password.
     pub has_password: bool,
     /// The password, for the expiry of a token in it. A secret: never log it.
-    pub password: Option<&'a [u8]>,
+    pub password: Option<Secret<&'a [u8]>>,
     /// Whether every field that the flags promise could be read.
     pub complete: bool,
 }
@@ -83,7 +84,7 @@ impl<'a> ConnectView<'a> {
             self.username = Some(lossy(reader)?);
         }
         if self.has_password {
-            self.password = Some(reader.binary("password").ok()?);
+            self.password = Some(Secret(reader.binary("password").ok()?));
         }
         Some(())
     }
@@ -288,10 +289,21 @@ pub fn reason_view(version: Version, head: &[u8]) -> Option<ReasonView> {
     })
 }
 
+/// The packet identifier of a PUBLISH, past its topic, which is not looked at: this is asked of every PUBLISH that
+/// passes.
+fn publish_id(first_byte: u8, head: &[u8]) -> Option<u16> {
+    if first_byte & publish::QOS == 0 {
+        return None;
+    }
+    let mut reader = Reader::new(head);
+    reader.binary("topic name").ok()?;
+    reader.u16("packet identifier").ok()
+}
+
 /// The packet identifier at the head of a frame of any type; `None` for types without one, and if it is cut off.
 pub fn packet_id(kind: PacketKind, first_byte: u8, head: &[u8]) -> Option<u16> {
     match kind {
-        PacketKind::Publish => publish_view(Version::V311, first_byte, head)?.packet_id,
+        PacketKind::Publish => publish_id(first_byte, head),
         PacketKind::Puback
         | PacketKind::Pubrec
         | PacketKind::Pubrel

@@ -72,9 +72,9 @@ metrics! {
     KeepaliveViolations = "keepalive_violations", Count,
         "gaps on a sound path longer than the device's keep-alive by more than a tenth [MQTT-3.1.2-23]";
     PingRtt = "ping_rtt", Time,
-        "from PINGREQ to PINGRESP, at the device's leg";
+        "from PINGREQ to PINGRESP, at the device's leg; of a rule: where the PINGREQ came while its fault held";
     PublishRtt = "publish_rtt", Time,
-        "from a PUBLISH of QoS 1 or 2 to its PUBACK or PUBCOMP, at the device's leg";
+        "from a PUBLISH of QoS 1 or 2 to its PUBACK or PUBCOMP, at the device's leg; of a rule: where the answer came while its fault held";
 }
 
 impl Metric {

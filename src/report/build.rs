@@ -1,8 +1,8 @@
 //! From a plan and the results of its runs to the report model.
 
 use super::model::{
-    Device, Evidence, Expectation, FORMAT, Figure, Finding, Fleet, Outcome, Profile, Quantiles, Report, Rule,
-    Run, Summary, Verdict, Window,
+    Device, Evidence, Expectation, FORMAT, Figure, Finding, Fleet, Missed, Outcome, Profile, Quantiles,
+    Report, Rule, Run, Summary, Verdict, Window,
 };
 use super::{notes, words};
 use crate::base::{Direction, RuleId, Side, WindowId};
@@ -117,26 +117,37 @@ fn rule(plan: &Plan, id: RuleId, results: &Results) -> Rule {
     let fault = plan.rule(id).map(|rule| &rule.fault);
     let mut windows = Vec::new();
     let mut fidelities = BTreeSet::new();
-    let (mut means, mut refused) = (Vec::new(), Vec::new());
+    let (mut means, mut refused, mut missed) = (Vec::new(), Vec::new(), Vec::new());
     for (run, number) in results.runs.iter().zip(1..) {
         for (window, judged) in run.windows.iter().filter(|(_, window)| window.rule == id) {
-            windows.push(self::window(run, number, *window, judged));
+            windows.push(self::window(plan, run, number, *window, judged));
             fidelities.extend(judged.fidelities.iter().copied());
             let used = Side::BOTH.into_iter().flat_map(|side| judged.means.get(side));
             add_new(&mut means, used.map(|mechanism| words::means(*mechanism)));
             add_new(&mut refused, judged.refused.iter().cloned());
         }
+        missed.extend(self::missed(run, number, id));
     }
+    let of_rule =
+        |run: &'_ RunResults| run.rules.get(&id).map(|rule| rule.vanished.clone()).unwrap_or_default();
+    add_new(&mut means, results.runs.iter().flat_map(of_rule).map(words::vanished));
+    let round_trips = || {
+        let windows = results.runs.iter().flat_map(|run| run.windows.values());
+        windows.filter(|window| window.rule == id).map(|window| &window.round_trips)
+    };
     Rule {
         id: words::rule_name(plan, id),
         fault: fault.map_or("", |fault| fault.name()),
         description: fault.map(words::fault).unwrap_or_default(),
-        fired: results.runs.iter().filter_map(|run| run.fired.get(&id)).sum(),
+        fired: results.runs.iter().filter_map(|run| run.rules.get(&id)).map(|rule| rule.fired).sum(),
         fidelities: fidelities.into_iter().map(|fidelity| fidelity.word()).collect(),
         means,
         refused,
+        missed,
         windows,
         measures: Metric::ALL.iter().filter_map(|m| Some((m.name(), summary(results, id, *m)?))).collect(),
+        ping_rtt: quantiles(round_trips().map(|round_trips| &round_trips.ping)),
+        publish_rtt: quantiles(round_trips().map(|round_trips| &round_trips.publish)),
     }
 }
 
@@ -148,7 +159,24 @@ fn add_new<T: PartialEq>(list: &mut Vec<T>, more: impl Iterator<Item = T>) {
     }
 }
 
-fn window(run: &RunResults, number: usize, id: WindowId, window: &WindowResults) -> Window {
+/// The devices that were not connected when the rule fired, or had nothing but an attempt under way.
+fn missed(run: &RunResults, number: usize, id: RuleId) -> Vec<Missed> {
+    let mut firings = run.rules.get(&id).map(|rule| rule.missed.clone()).unwrap_or_default();
+    // In a log that was cut off, what fell on nobody may only not have been told yet.
+    let is_told = |window: &&WindowResults| window.start.is_some() || run.ended.is_some();
+    let of_rule = run.windows.values().filter(|window| window.rule == id);
+    for window in of_rule.filter(|window| window.found_nobody()).filter(is_told) {
+        *firings.entry(window.device).or_default() += 1;
+    }
+    let missed = |(device, firings)| Missed { run: number, device: run.name(device).to_owned(), firings };
+    firings.into_iter().map(missed).collect()
+}
+
+fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &WindowResults) -> Window {
+    let in_keep_alives = |value| in_keep_alives(value, window.keep_alive);
+    // An end that brownout told, or that has no keep-alive, did not count in keep-alives.
+    let detection =
+        |noticed: &Noticed| noticed.detection.filter(|_| noticed.told.is_none() && !window.assumed);
     let noticed = |side| noticed(window.noticed.get(side));
     let (device_detection_s, device_silence_s) = noticed(Side::Device);
     let (hub_detection_s, hub_silence_s) = noticed(Side::Hub);
@@ -168,17 +196,22 @@ fn window(run: &RunResults, number: usize, id: WindowId, window: &WindowResults)
             measure::Outcome::Gone => Outcome::Gone,
         },
         device_detection_s,
-        device_silence_keepalives: in_keep_alives(window.noticed.device.silence, window.keep_alive),
+        device_detection_keepalives: in_keep_alives(detection(&window.noticed.device)),
+        device_silence_keepalives: in_keep_alives(window.noticed.device.silence),
         device_silence_s,
         device_told: window.noticed.device.told.is_some() && window.noticed.device.sign.is_none(),
         hub_detection_s,
-        hub_silence_keepalives: in_keep_alives(window.noticed.hub.silence, window.keep_alive),
+        hub_detection_keepalives: in_keep_alives(detection(&window.noticed.hub)),
+        hub_silence_keepalives: in_keep_alives(window.noticed.hub.silence),
         hub_silence_s,
         split_view_s: window.split_view().map(figure),
         downtime_s: window.downtime.map(figure),
         recovery_s: window.recovery.map(figure),
         connect_attempts: window.attempts,
         back_off: window.back_off.to_string(),
+        link_end: window.end.map(|cause| cause.words(|rule| words::rule_name(plan, rule))),
+        ping_rtt: quantiles([&window.round_trips.ping].into_iter()),
+        publish_rtt: quantiles([&window.round_trips.publish].into_iter()),
     }
 }
 
@@ -204,6 +237,7 @@ fn summary(results: &Results, rule: RuleId, metric: Metric) -> Option<Summary> {
         samples: count(|_| true),
         brackets: count(|value| matches!(value, Value::Between { .. })),
         never: count(|value| value.is_never()),
+        hidden: count(|value| value.is_hidden()),
         min: figure(*values.first()?),
         p50: figure(percentile(&values, 50.0)?),
         p95: figure(percentile(&values, 95.0)?),
@@ -212,11 +246,16 @@ fn summary(results: &Results, rule: RuleId, metric: Metric) -> Option<Summary> {
 }
 
 fn devices(plan: &Plan, results: &Results) -> Vec<Device> {
-    let mut by_name: BTreeMap<&str, Vec<&DeviceResults>> = BTreeMap::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut known: Vec<(&str, Vec<&DeviceResults>)> = Vec::new();
     for device in results.runs.iter().flat_map(|run| run.devices.values()) {
-        by_name.entry(&device.name).or_default().push(device);
+        let place = *places.entry(&device.name).or_insert(known.len());
+        match known.get_mut(place) {
+            Some((_, runs)) => runs.push(device),
+            None => known.push((&device.name, vec![device])),
+        }
     }
-    by_name.into_iter().map(|(name, runs)| device(plan, name, &runs)).collect()
+    known.into_iter().map(|(name, runs)| device(plan, name, &runs)).collect()
 }
 
 fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
@@ -239,7 +278,9 @@ fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
         packets_up: passed(Direction::Up, |count| count.packets),
         packets_down: passed(Direction::Down, |count| count.packets),
         ping_rtt: quantiles(runs.iter().map(|device| &device.ping_rtt)),
+        ping_rtt_outside_faults: quantiles(runs.iter().map(|device| &device.sound.ping)),
         publish_rtt: quantiles(runs.iter().map(|device| &device.publish_rtt)),
+        publish_rtt_outside_faults: quantiles(runs.iter().map(|device| &device.sound.publish)),
         control_gap: quantiles(runs.iter().map(|device| &device.control_gap)),
         keepalive_violations: total(|device| device.violations),
         ends,
@@ -256,13 +297,17 @@ fn fleet(results: &Results) -> Fleet {
         accepted: devices.iter().map(|device| device.accepted).sum(),
         connect_rate: results.runs.iter().map(|run| run.connect_rate).max().unwrap_or(0),
         ping_rtt: quantiles(devices.iter().map(|device| &device.ping_rtt)),
+        ping_rtt_outside_faults: quantiles(devices.iter().map(|device| &device.sound.ping)),
         publish_rtt: quantiles(devices.iter().map(|device| &device.publish_rtt)),
+        publish_rtt_outside_faults: quantiles(devices.iter().map(|device| &device.sound.publish)),
         control_gap: quantiles(devices.iter().map(|device| &device.control_gap)),
         keepalive_violations: devices.iter().map(|device| device.violations).sum(),
     }
 }
 
 fn quantiles<'a>(samples: impl Iterator<Item = &'a Samples>) -> Option<Quantiles> {
+    let mut samples = samples.filter(|samples| !samples.is_empty()).peekable();
+    samples.peek()?;
     let all = Distribution::of(samples);
     let at = |percent| all.percentile(percent).map(|span| span.as_secs_f64());
     Some(Quantiles {

@@ -4,7 +4,6 @@
 //! same model, and the model is a fold over events, so that a log renders the same report again. Deliberately absent:
 //! any measuring (measure/), any file or terminal (cli/).
 
-mod budget;
 mod build;
 pub mod live;
 pub mod model;

@@ -26,7 +26,7 @@ pub struct Report {
     pub expectations: Vec<Expectation>,
     /// The rules, in the order of the profile, with their windows.
     pub rules: Vec<Rule>,
-    /// The devices by name, over all runs.
+    /// The devices over all runs, in order of first appearance.
     pub devices: Vec<Device>,
     /// All devices together.
     pub fleet: Fleet,
@@ -146,7 +146,7 @@ pub enum Figure {
     },
     /// It did not happen.
     Never {
-        /// While watched for so long, in seconds.
+        /// While watched for so long, in seconds; 0 where the fault hid whether it happened.
         never_watched_s: f64,
     },
     /// A number of things.
@@ -166,14 +166,31 @@ pub struct Rule {
     pub fired: u64,
     /// How its fault was really made: `packet`, `stall`, `stream`.
     pub fidelities: Vec<&'static str>,
-    /// By what means, in words.
+    /// By what means, in words; also what became of connects, where they vanished.
     pub means: Vec<&'static str>,
     /// Why it was not made on some links.
     pub refused: Vec<String>,
+    /// Devices that had no link when it fired, by run.
+    pub missed: Vec<Missed>,
     /// Its windows, by run and number.
     pub windows: Vec<Window>,
     /// Its measures over all windows, by name.
     pub measures: BTreeMap<&'static str, Summary>,
+    /// From PINGREQ to PINGRESP, where the PINGREQ came while the fault held.
+    pub ping_rtt: Option<Quantiles>,
+    /// From PUBLISH to PUBACK or PUBCOMP, where the answer came while the fault held.
+    pub publish_rtt: Option<Quantiles>,
+}
+
+/// A device that a rule found without a link.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Missed {
+    /// The run, from 1.
+    pub run: usize,
+    /// The device's name.
+    pub device: String,
+    /// At how many firings.
+    pub firings: u64,
 }
 
 /// A window: one firing on one device.
@@ -197,6 +214,8 @@ pub struct Window {
     pub outcome: Outcome,
     /// From the start to the device's sign.
     pub device_detection_s: Option<Figure>,
+    /// The same (its upper end) in keep-alives; `null` also where it was told, or has no keep-alive.
+    pub device_detection_keepalives: Option<f64>,
     /// From the device's last packet to its sign.
     pub device_silence_s: Option<Figure>,
     /// The same (its upper end) in keep-alives.
@@ -205,6 +224,8 @@ pub struct Window {
     pub device_told: bool,
     /// From the start to the hub's sign.
     pub hub_detection_s: Option<Figure>,
+    /// The same (its upper end) in keep-alives.
+    pub hub_detection_keepalives: Option<f64>,
     /// From the last packet for the hub to its sign.
     pub hub_silence_s: Option<Figure>,
     /// The same (its upper end) in keep-alives.
@@ -219,6 +240,12 @@ pub struct Window {
     pub connect_attempts: u64,
     /// The shape of the waits between them.
     pub back_off: String,
+    /// How the link that the fault found ended, where it was lost.
+    pub link_end: Option<String>,
+    /// From PINGREQ to PINGRESP, where the PINGREQ came while the fault held.
+    pub ping_rtt: Option<Quantiles>,
+    /// From PUBLISH to PUBACK or PUBCOMP, where the answer came while the fault held.
+    pub publish_rtt: Option<Quantiles>,
 }
 
 /// What a window did to its device's link.
@@ -246,6 +273,8 @@ pub struct Summary {
     pub brackets: u64,
     /// How many of them never happened.
     pub never: u64,
+    /// Of how many the fault hid whether they happened.
+    pub hidden: u64,
     /// The smallest.
     pub min: Figure,
     /// The median.
@@ -286,7 +315,8 @@ pub struct Device {
     pub links: u64,
     /// Links accepted by the hub.
     pub accepted: u64,
-    /// Down in all, in windows that cost it its link.
+    /// Down in all: from the start of a fault that cost it its link, or from a link's end without DISCONNECT, to the
+    /// next CONNACK or the end.
     pub down_s: f64,
     /// Bytes from the device.
     pub bytes_up: u64,
@@ -298,8 +328,12 @@ pub struct Device {
     pub packets_down: u64,
     /// From PINGREQ to PINGRESP.
     pub ping_rtt: Option<Quantiles>,
+    /// Those during which no fault held.
+    pub ping_rtt_outside_faults: Option<Quantiles>,
     /// From PUBLISH to PUBACK or PUBCOMP.
     pub publish_rtt: Option<Quantiles>,
+    /// Those during which no fault held.
+    pub publish_rtt_outside_faults: Option<Quantiles>,
     /// From each of its packets to the next, on a sound path.
     pub control_gap: Option<Quantiles>,
     /// Gaps over its keep-alive.
@@ -321,8 +355,12 @@ pub struct Fleet {
     pub connect_rate: u64,
     /// From PINGREQ to PINGRESP.
     pub ping_rtt: Option<Quantiles>,
+    /// Those during which no fault held.
+    pub ping_rtt_outside_faults: Option<Quantiles>,
     /// From PUBLISH to PUBACK or PUBCOMP.
     pub publish_rtt: Option<Quantiles>,
+    /// Those during which no fault held.
+    pub publish_rtt_outside_faults: Option<Quantiles>,
     /// From each packet of a device to its next, on a sound path.
     pub control_gap: Option<Quantiles>,
     /// Gaps over the keep-alive.

@@ -2,10 +2,10 @@
 //! refused, what could not be seen.
 
 use super::words::{self, count};
-use crate::base::RuleId;
-use crate::fault::Fidelity;
+use crate::base::{Chance, Ends, RuleId, Side};
+use crate::fault::{Blackhole, Connects, Fault, Mechanism};
 use crate::measure::{Results, RunResults, Value, WindowResults};
-use crate::profile::Plan;
+use crate::profile::{Plan, Rule, When};
 use std::collections::BTreeMap;
 
 /// The most names that a note lists.
@@ -15,13 +15,14 @@ const MOST_NAMES: usize = 5;
 pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(cut_off(results));
-    for (rule, _) in plan.rules() {
-        let windows = of_rule(results, rule);
-        let name = words::rule_name(plan, rule);
-        notes.extend(refused(&name, &windows));
-        notes.extend(fell_on_nobody(&name, rule, results, &windows));
-        notes.extend(still_open(&name, &windows));
-        notes.extend(fidelity(&name, &windows));
+    for (id, rule) in plan.rules() {
+        let windows = of_rule(results, id);
+        let name = rule.id.as_str();
+        notes.extend(refused(name, &windows));
+        notes.extend(connects_met_silence(rule, id, results, &windows));
+        notes.extend(fell_on_nobody(rule, id, results, &windows));
+        notes.extend(still_open(rule, &windows));
+        notes.extend(made_by(name, &windows));
     }
     notes.extend(assumed(results));
     notes.extend(brackets(results));
@@ -53,39 +54,94 @@ fn refused(name: &str, windows: &Windows<'_>) -> Vec<String> {
     reasons.into_iter().map(told).collect()
 }
 
-fn fell_on_nobody(name: &str, rule: RuleId, results: &Results, windows: &Windows<'_>) -> Option<String> {
-    let fired: u64 = results.runs.iter().filter_map(|run| run.fired.get(&rule)).sum();
-    let struck = windows.iter().any(|(_, window)| window.start.is_some());
-    match (fired, struck) {
-        (0, _) => Some(format!("{name} never fired")),
-        (_, false) => Some(format!("{name} fired {} and fell on no link", count(fired, "time"))),
-        (_, true) => None,
+/// Where connects were to vanish and did not.
+fn connects_met_silence(rule: &Rule, id: RuleId, results: &Results, windows: &Windows<'_>) -> Vec<String> {
+    let name = &rule.id;
+    let Fault::Blackhole(Blackhole { connects: Connects::Vanish, .. }) = rule.fault else {
+        return Vec::new();
+    };
+    let of_rule = || results.runs.iter().filter_map(|run| run.rules.get(&id));
+    let mut reasons: Vec<&String> = of_rule().flat_map(|rule| &rule.mute_refused).collect();
+    reasons.sort_unstable();
+    reasons.dedup();
+    if of_rule().all(|rule| rule.vanished.is_empty()) && reasons.is_empty() && was_made(windows) {
+        return vec![format!(
+            "{name} made no connects vanish, as it does not fall on every device of a listener and a SYN does not say \
+             whose it is: they were met with silence"
+        )];
+    }
+    let told = |reason| format!("{name} could make no connects vanish, they were met with silence: {reason}");
+    reasons.into_iter().map(told).collect()
+}
+
+fn was_made(windows: &Windows<'_>) -> bool {
+    windows.iter().any(|(_, window)| window.start.is_some())
+}
+
+fn fell_on_nobody(rule: &Rule, id: RuleId, results: &Results, windows: &Windows<'_>) -> Option<String> {
+    let name = &rule.id;
+    let of_rule = || results.runs.iter().filter_map(|run| run.rules.get(&id));
+    let (fired, idle): (u64, u64) =
+        (of_rule().map(|rule| rule.fired).sum(), of_rule().map(|rule| rule.idle).sum());
+    // Of a rule by the clock the report names who was not there; one by chance falls on nobody now and then.
+    let names_none = matches!(rule.when, When::After { .. }) && rule.chance == Chance::ALWAYS;
+    match (fired, was_made(windows), idle) {
+        (0, _, _) => Some(format!("{name} never fired")),
+        (_, false, _) => Some(format!("{name} fired {} and fell on no link", count(fired, "time"))),
+        (_, true, 1..) if names_none => {
+            Some(format!("{name} fired {}, {idle} of them when its device had gone", count(fired, "time")))
+        }
+        (_, true, _) => None,
     }
 }
 
-fn still_open(name: &str, windows: &Windows<'_>) -> Option<String> {
+fn still_open(rule: &Rule, windows: &Windows<'_>) -> Option<String> {
+    let name = &rule.id;
     let open = windows.iter().filter(|(_, window)| window.closed.is_none()).count();
     let times = count(to_u64(open), "window");
-    (open > 0).then(|| format!("{name}: {times} still open at the end, so no recovery from there"))
+    (open > 0 && rule.fault.breaks_link())
+        .then(|| format!("{name}: {times} still open at the end, so no recovery from there"))
 }
 
 /// What the way a fault was made means for its figures.
-fn fidelity(name: &str, windows: &Windows<'_>) -> Option<String> {
-    let used = |fidelity| windows.iter().any(|(_, window)| window.fidelities.contains(&fidelity));
-    match (used(Fidelity::Stall), used(Fidelity::Packet)) {
+fn made_by(name: &str, windows: &Windows<'_>) -> Vec<String> {
+    let by = |side: Side, wanted: fn(&Mechanism) -> bool| {
+        windows.iter().any(|(_, window)| window.means.get(side).iter().any(wanted))
+    };
+    let muted = Ends { device: by(Side::Device, is_mute), hub: by(Side::Hub, is_mute) };
+    let is_held = Side::BOTH.into_iter().any(|side| by(side, |mechanism| *mechanism == Mechanism::Gate));
+    let who = match (muted.device, muted.hub) {
+        (false, false) => None,
+        (true, false) => Some("the device"),
+        (false, true) => Some("the hub"),
+        (true, true) => Some("an end"),
+    };
+    let dropped = who.map(|who| {
+        format!(
+            "{name} dropped packets in the kernel: a FIN or RST sent in the dark was not seen, so when {who} gave up \
+             is known as a bracket whose later end is an upper bound, or \"not seen\" where nothing came after"
+        )
+    });
+    let held = match (is_held, dropped.is_some()) {
+        (false, _) => None,
         (true, true) => Some(format!(
-            "{name} was made by holding bytes on some links and by dropping packets on others; their figures are \
-             not alike"
+            "{name} was made by holding bytes on some links and by dropping packets on others: their figures are not \
+             alike"
         )),
         (true, false) => Some(format!(
             "{name} held bytes in brownout: the peers' TCP was still acknowledged, so an end that relies on TCP \
              time-outs saw nothing"
         )),
-        (false, true) => Some(format!(
-            "{name} dropped packets in the kernel: a FIN or RST sent meanwhile was not seen, so such signs are upper \
-             bounds"
-        )),
-        (false, false) => None,
+    };
+    dropped.into_iter().chain(held).collect()
+}
+
+fn is_mute(mechanism: &Mechanism) -> bool {
+    match mechanism {
+        Mechanism::Filter | Mechanism::MinTtl => true,
+        Mechanism::Gate | Mechanism::Lane | Mechanism::Linger | Mechanism::Shutdown | Mechanism::Parked => {
+            false
+        }
     }
 }
 
@@ -101,7 +157,7 @@ fn assumed(results: &Results) -> Option<String> {
     let names: Vec<&str> = names.into_iter().map(|(name, _)| name).collect();
     Some(format!(
         "{} had no keep-alive; spans and limits took {} for it",
-        words::names(&names, MOST_NAMES),
+        words::names(&names, MOST_NAMES, names.len()),
         words::whole_seconds(keep_alive.as_secs_f64())
     ))
 }

@@ -5,6 +5,12 @@ use anstyle::{AnsiColor, Style};
 
 /// The widest a line may be: a terminal of 80 columns.
 pub const WIDTH: usize = 80;
+/// The most of a device's name that is shown.
+pub const NAME: usize = 24;
+/// So much of it lets most fleets be told apart; columns are left out rather than less be shown.
+const FAIR_NAME: usize = 14;
+/// The least that is left of it.
+const LEAST_NAME: usize = 8;
 
 /// Whether styles are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,22 +70,46 @@ pub fn paint(text: &str, tone: Tone, styling: Styling) -> String {
     }
 }
 
-/// Rows as lines: columns two spaces apart, indented by two; the last column is cut where it does not fit.
+/// Rows as lines: columns two spaces apart, indented by two. The first column, of names, is at most [`NAME`] wide and
+/// gives way to the others down to [`LEAST_NAME`]; what does not fit even so is cut.
 pub fn lay_out(rows: &[Vec<Cell>], styling: Styling) -> String {
+    let mut widths = widths(rows);
+    let excess = total(&widths).saturating_sub(WIDTH);
+    if let Some(first) = widths.first_mut() {
+        *first = first.saturating_sub(excess).max(LEAST_NAME.min(*first));
+    }
+    rows.iter().map(|row| line(row, &widths, styling)).collect()
+}
+
+/// Whether rows fit into a line with names that can still be told apart.
+pub fn fits(rows: &[Vec<Cell>]) -> bool {
+    let mut widths = widths(rows);
+    if let Some(first) = widths.first_mut() {
+        *first = (*first).min(FAIR_NAME);
+    }
+    total(&widths) <= WIDTH
+}
+
+fn widths(rows: &[Vec<Cell>]) -> Vec<usize> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.chars().count()).max().unwrap_or(0)
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        let widest = cells.map(|cell| cell.text.chars().count()).max().unwrap_or(0);
+        if column == 0 { widest.min(NAME) } else { widest }
     };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    rows.iter().map(|row| line(row, &widths, styling)).collect()
+    (0..columns).map(width).collect()
+}
+
+fn total(widths: &[usize]) -> usize {
+    widths.iter().map(|width| width + 2).sum()
 }
 
 fn line(row: &[Cell], widths: &[usize], styling: Styling) -> String {
     let mut line = String::new();
     let mut used = 0;
-    for (cell, width) in row.iter().zip(widths) {
+    for (nth, (cell, width)) in row.iter().zip(widths).enumerate() {
         let room = WIDTH.saturating_sub(used + 2).max(1);
-        let text = cut(&cell.text, room);
+        let text = if nth == 0 { cut_name(&cell.text, *width) } else { cut(&cell.text, room) };
         let pad = width.min(&room).saturating_sub(text.chars().count());
         line.push_str("  ");
         line.push_str(&paint(&text, cell.tone, styling));
@@ -96,6 +126,19 @@ pub fn cut(text: &str, most: usize) -> String {
     }
     let kept: String = text.chars().take(most.saturating_sub(1)).collect();
     format!("{kept}~")
+}
+
+/// The name in at most so many characters. Names of devices often begin alike and differ at their ends, so that it is
+/// the middle that goes.
+pub fn cut_name(name: &str, most: usize) -> String {
+    let length = name.chars().count();
+    if length <= most || most < 3 {
+        return cut(name, most);
+    }
+    let ending = (most - 1).div_ceil(2);
+    let beginning: String = name.chars().take(most - 1 - ending).collect();
+    let ending: String = name.chars().skip(length - ending).collect();
+    format!("{beginning}~{ending}")
 }
 
 /// The sentence in lines of at most [`WIDTH`]; the first begins with `first`, the others are indented as far.
@@ -139,10 +182,26 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_the_terminal() {
-        let row = vec![Cell::plain("a".repeat(30)), Cell::plain("b".repeat(30)), Cell::plain("c".repeat(30))];
-        let line = lay_out(&[row], Styling::Plain);
+        let row = |widths: [usize; 3]| {
+            let row: Vec<Cell> =
+                ["a", "b", "c"].iter().zip(widths).map(|(text, n)| Cell::plain(text.repeat(n))).collect();
+            lay_out(&[row], Styling::Plain)
+        };
+        let line = row([30, 40, 30]);
         assert_eq!(line.trim_end().chars().count(), WIDTH);
-        assert!(line.ends_with("c~\n"), "{line}");
+        assert!(line.starts_with("  aaa~aaaa  bbb") && line.ends_with("c~\n"), "{line}");
+    }
+
+    #[test]
+    fn names_give_way_before_anything_else_does() {
+        let row = |name: &str, rest: usize| vec![Cell::plain(name), Cell::plain("b".repeat(rest))];
+        let shown = |name, rest| lay_out(&[row(name, rest)], Styling::Plain);
+        assert!(shown("factory-7/line-3/sensor-000123", 10).starts_with("  factory-7/l~ensor-000123  b"));
+        assert!(shown("factory-7/line-3/sensor-000123", 60).starts_with("  factory~r-000123  b"));
+        assert!(shown("short", 71).contains("  short  bbb"));
+        for (rest, expected) in [(62, true), (63, false)] {
+            assert_eq!(fits(&[row("factory-7/line-3/sensor-000123", rest)]), expected, "{rest}");
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Figures, faults and expectations in words: the digits that a person can use, and no more.
 
 use super::model::Figure;
+use super::table::{NAME, cut_name};
+use crate::base::span::show_fixed;
 use crate::base::{Ends, RuleId};
-use crate::fault::{Blackhole, Close, Fault, LegFate, Mechanism, Toward, WaysWanted};
+use crate::fault::{Blackhole, Close, Delay, Fault, LegFate, Mechanism, Toward, WaysWanted};
 use crate::profile::{Comparison, Expectation, Limit, Plan, Statistic};
 
 /// Seconds as people say them: `412 us`, `4.2 ms`, `412 ms`, `3.1 s`, `152 s`, `12 m 30 s`, `2.5 h`.
@@ -36,20 +38,29 @@ pub fn whole_seconds(whole: f64) -> String {
     }
 }
 
-/// Names in a row, at most so many: `a, b and 3 more`.
-pub fn names(names: &[&str], most: usize) -> String {
-    let shown = names.iter().take(most).copied().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(most) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
+/// The first names, at most so many, of `all` that there are: `a, b and 3 more`.
+pub fn names(names: &[&str], most: usize, all: usize) -> String {
+    let shown: Vec<String> = names.iter().take(most).map(|name| cut_name(name, NAME)).collect();
+    match all.saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
-/// A figure in a table: `3.1 s`, `2.0 to 8.6 s`, `never (8.0 s)`, `31`.
+/// The same with as many names as fit into so many characters, at least one.
+pub fn names_within(all: &[&str], room: usize) -> String {
+    let told = |most| names(all, most, all.len());
+    // A name and its comma are three characters at the least.
+    let most = (1..=all.len().min(room / 3 + 1)).rfind(|most| told(*most).chars().count() <= room);
+    told(most.unwrap_or(1))
+}
+
+/// A figure in a table: `3.1 s`, `2.0 to 8.6 s`, `never (8.0 s)`, `not seen`, `31`.
 pub fn figure(figure: &Figure) -> String {
     match figure {
         Figure::Seconds(exact) => seconds(*exact),
         Figure::Between { after_s, before_s } => between(*after_s, *before_s),
+        Figure::Never { never_watched_s } if *never_watched_s <= 0.0 => "not seen".into(),
         Figure::Never { never_watched_s } => format!("never ({})", seconds(*never_watched_s)),
         Figure::Count(count) => count.to_string(),
     }
@@ -58,8 +69,12 @@ pub fn figure(figure: &Figure) -> String {
 /// A figure in a sentence: `never in 8.0 s`.
 pub fn told(value: &Figure) -> String {
     match value {
-        Figure::Never { never_watched_s } => format!("never in {}", seconds(*never_watched_s)),
-        Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_) => figure(value),
+        Figure::Never { never_watched_s } if *never_watched_s > 0.0 => {
+            format!("never in {}", seconds(*never_watched_s))
+        }
+        Figure::Never { .. } | Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_) => {
+            figure(value)
+        }
     }
 }
 
@@ -71,9 +86,13 @@ fn between(after: f64, before: f64) -> String {
     }
 }
 
-/// A span in keep-alives: `1.5 K`.
-pub fn keepalives(count: f64) -> String {
-    format!("{count:.1} K")
+/// A span in keep-alives: `1.5 K`, or for a bracket `1.0 to 1.5 K`.
+pub fn keep_alives(lower: Option<f64>, upper: f64) -> String {
+    match lower {
+        None => format!("{upper:.1} K"),
+        Some(lower) if lower < 0.05 => format!("0 to {upper:.1} K"),
+        Some(lower) => format!("{lower:.1} to {upper:.1} K"),
+    }
 }
 
 /// So many things: `1 link`, `3 links`.
@@ -98,8 +117,11 @@ pub fn fault(fault: &Fault) -> String {
         Fault::Fin(close) => format!("{name} {}", close_words(*close, LegFate::Close)),
         Fault::Stall(stall) => format!("{name} {} for {}", ways(stall.direction), stall.hold),
         Fault::Latency(latency) => {
+            let Delay { model, jitter } = latency.delay;
+            let jitter = Some(jitter).filter(|jitter| !jitter.is_zero());
+            let jitter = jitter.map_or(String::new(), |jitter| format!(", jitter {}", show_fixed(jitter)));
             let hold = latency.hold.map_or("to the end".into(), |hold| format!("for {hold}"));
-            format!("{name} {} {hold}", ways(latency.direction))
+            format!("{name} {model}{jitter}, {} {hold}", ways(latency.direction))
         }
     }
 }
@@ -148,6 +170,17 @@ pub fn means(mechanism: Mechanism) -> &'static str {
         Mechanism::Linger => "RST sent",
         Mechanism::Shutdown => "FIN sent",
         Mechanism::Parked => "left half-open",
+    }
+}
+
+/// That connects vanished, and by what means.
+pub fn vanished(mechanism: Mechanism) -> &'static str {
+    match mechanism {
+        Mechanism::Filter => "connects vanished (socket filter)",
+        Mechanism::MinTtl => "connects vanished (minimum TTL)",
+        Mechanism::Gate | Mechanism::Lane | Mechanism::Linger | Mechanism::Shutdown | Mechanism::Parked => {
+            "connects vanished"
+        }
     }
 }
 

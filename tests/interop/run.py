@@ -297,6 +297,32 @@ class Profiles(Case):
         self.near(ours["p50_s"], trips[len(trips) // 2], "publish_rtt p50 against paho's own")
         self.near(ours["max_s"], trips[-1], "publish_rtt max against paho's own")
 
+    def test_demo_before_mosquitto(self):
+        broker = self.broker()
+        run = self.start("demo", broker, "--stop-command", "--duration", "60s",
+                         command=[BROWNOUT, "device", "--quiet", "--count", "4", "--keep-alive", "2s",
+                                  "--workload", "subscribing"])
+        self.assertIn(run.wait(), (0, 1))
+        events, report = run.events(), run.report()
+        start = wall_clock(events)
+        dark = next(rule for rule in report["rules"] if rule["id"] == "dark")
+        self.assertEqual(len(dark["windows"]), 4)
+        for window in dark["windows"]:
+            # mosquitto looks each 5 s, so it may or may not see the silence within the 8 s of dark.
+            began, ended = start + window["start_s"], start + window["restored_s"]
+            lines = broker.log.find(f"Client {window['device']} has exceeded timeout")
+            lines = [at for at, _ in lines if began < at < ended]
+            detection = window["hub_detection_s"]
+            if lines:
+                self.near(began + detection, lines[0], f"{window['device']}: hub_detection against the log")
+            else:
+                self.assertNotIsInstance(detection, float, f"{window['device']}: the log knows nothing of it")
+        reset = next(rule for rule in report["rules"] if rule["id"] == "reset")
+        self.assertEqual(len(reset["windows"]), 4)
+        lost = [at for at, _ in broker.log.find(r"Client device-\d closed its connection|Socket error on client")]
+        for window in reset["windows"]:
+            self.assertTrue([at for at in lost if abs(at - start - window["start_s"]) < TOLERANCE], broker.log.text())
+
     def test_every_shipped_profile_checks(self):
         listed = subprocess.run([BROWNOUT, "profiles"], capture_output=True, text=True, check=True).stdout
         names = [line for line in listed.splitlines() if not line.startswith(" ")]
@@ -541,9 +567,19 @@ class Privileges(Case):
         self.assertTrue(device.seen["acknowledged"])
 
 
+class Rumqttc(Case):
+    def test_the_same_tests_with_mosquitto_as_the_hub(self):
+        broker = self.broker()
+        cargo = subprocess.run(["cargo", "test", "--locked", "--test", "proxy_with_rumqttc"], capture_output=True, text=True,
+                               env={**os.environ, "BROWNOUT_TEST_HUB": f"127.0.0.1:{broker.port}"})
+        self.assertEqual(cargo.returncode, 0, cargo.stdout + cargo.stderr)
+        self.assertIn("3 passed", cargo.stdout)
+        self.assertTrue(broker.log.find("Client measured has exceeded timeout"), broker.log.text())
+
+
 def main():
     loader = unittest.TestLoader()
-    classes = [Profiles, BadDays, Commands, EmbeddedHub, EmbeddedDevices, Privileges]
+    classes = [Profiles, BadDays, Commands, EmbeddedHub, EmbeddedDevices, Privileges, Rumqttc]
     chosen = set(sys.argv[2:])
     cases = [case for group in classes for case in loader.loadTestsFromTestCase(group)]
     cases = [case for case in cases if not chosen or case._testMethodName in chosen]

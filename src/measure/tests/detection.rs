@@ -1,9 +1,9 @@
 //! Who noticed, and after how long.
 
-use crate::base::{Direction, Side};
+use crate::base::{Direction, RuleId, Side};
 use crate::event::Packet;
 use crate::fault::{Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
-use crate::measure::story::{Story, between, blackhole, exact, never, plan, rst, stall, values};
+use crate::measure::story::{Story, between, blackhole, exact, latency, never, plan, rst, stall, values};
 use crate::measure::{Outcome, Value};
 use crate::profile::Metric;
 
@@ -176,6 +176,38 @@ fn signs_of_both_ends() {
             ..Case::default()
         },
         Case {
+            name: "two keep-alives after the path is restored, of a device that said nothing since: still the fault's",
+            tell: |s| {
+                heal(s);
+                s.at(15_000).ends(1, Side::Device, Ending::Fin).carried(1, Side::Hub);
+            },
+            device: Some(exact(12_000)),
+            device_silence: Some(exact(13_000)),
+            hub: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "later than that: a link of its own that ended of its own",
+            tell: |s| {
+                heal(s);
+                s.at(15_001).ends(1, Side::Device, Ending::Fin).carried(1, Side::Hub);
+            },
+            device: Some(never(8_000)),
+            hub: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "the hub's time-out for a device that never spoke again is the fault's",
+            tell: |s| {
+                heal(s);
+                s.at(11_000).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+            },
+            device: Some(never(8_000)),
+            hub: Some(exact(8_000)),
+            hub_silence: Some(exact(9_000)),
+            ..Case::default()
+        },
+        Case {
             name: "the hub hears all while only the way down stalls",
             fault: stall(WaysWanted::Down, "8s"),
             tell: |s| heal(s),
@@ -208,7 +240,31 @@ fn signs_of_both_ends() {
             },
             device: Some(between(0, 8_600)),
             device_silence: Some(between(1_000, 9_600)),
+            hub: Some(never(0)),
+            ..Case::default()
+        },
+        Case {
+            name: "a muted end that goes on after it had not given up",
+            by: Mechanism::Filter,
+            tell: |s| {
+                heal(s);
+                s.at(11_600).down(1, Packet::Pingresp).at(30_000);
+            },
+            device: Some(never(0)),
             hub: Some(never(8_000)),
+            ..Case::default()
+        },
+        Case {
+            name: "a muted hub that was told before it was heard of may have given up long before",
+            by: Mechanism::Filter,
+            tell: |s| {
+                heal(s);
+                s.at(11_200).ends(1, Side::Device, Ending::Fin).carried(1, Side::Hub);
+                s.ends(1, Side::Hub, Ending::Reset).closes(1);
+            },
+            device: Some(between(0, 8_200)),
+            device_silence: Some(between(1_000, 9_200)),
+            hub: Some(never(0)),
             ..Case::default()
         },
         Case {
@@ -273,6 +329,65 @@ fn signs_of_both_ends() {
             let seen = values(&results, metric);
             assert_eq!(seen, expected.into_iter().collect::<Vec<_>>(), "{}: {metric}", case.name);
         }
+    }
+}
+
+#[test]
+fn a_sign_after_another_fault_is_that_ones() {
+    let two = plan(vec![("dark", blackhole("1s")), ("again", blackhole("8s"))]);
+    for (again, first) in [(4_000, vec![exact(3_000)]), (4_001, vec![])] {
+        // Dark for a second; then again, and the device gives up at 6.0 s.
+        let mut story = struck(Mechanism::Gate);
+        if again == 4_000 {
+            story.at(again).opens(2, 1, 0, 2).applies(2, 1, Mechanism::Gate).lifts(1, 1).heals(1);
+        } else {
+            story.at(4_000).lifts(1, 1).heals(1).at(again).opens(2, 1, 0, 2).applies(2, 1, Mechanism::Gate);
+        }
+        story.at(6_000).ends(1, Side::Device, Ending::Fin).at(12_000).heals(2);
+        let results = story.results(&two);
+        let of = |rule| -> Vec<Value> {
+            let samples = results.runs[0].samples.iter();
+            let of_rule =
+                samples.filter(|s| s.metric == Metric::DeviceDetection && s.rule == Some(RuleId(rule)));
+            of_rule.map(|sample| sample.value).collect()
+        };
+        assert_eq!(of(0), first, "{again}");
+        assert_eq!(of(1), [exact(6_000 - again)], "{again}");
+    }
+}
+
+#[test]
+fn a_slow_path_is_to_blame_while_it_is_slow() {
+    for (end, outcome, values_of_device) in
+        [(11_000, Outcome::Back, vec![exact(8_000)]), (11_001, Outcome::Survived, vec![])]
+    {
+        let mut story = struck(Mechanism::Lane);
+        if end == 11_000 {
+            story.at(end).ends(1, Side::Device, Ending::Fin);
+        }
+        heal(&mut story);
+        if end > 11_000 {
+            story.at(end).ends(1, Side::Device, Ending::Fin);
+        }
+        story.at(12_000).joins(2, 0, "a", 2);
+        let results = story.results(&plan(vec![("slow", latency(300, "8s"))]));
+        assert_eq!(results.runs[0].windows.values().next().unwrap().outcome, outcome, "{end}");
+        assert_eq!(values(&results, Metric::DeviceDetection), values_of_device, "{end}");
+    }
+}
+
+#[test]
+fn a_slow_path_is_to_blame_for_an_answer_that_it_made_late() {
+    for (answered, expected) in [(false, vec![exact(9_000)]), (true, vec![])] {
+        let mut story = struck(Mechanism::Lane);
+        story.at(10_900).passes(1, Direction::Up, Packet::Pingreq, true);
+        heal(&mut story);
+        if answered {
+            story.at(11_500).down(1, Packet::Pingresp);
+        }
+        story.at(12_000).ends(1, Side::Device, Ending::Fin);
+        let results = story.results(&plan(vec![("slow", latency(300, "8s"))]));
+        assert_eq!(values(&results, Metric::DeviceDetection), expected, "{answered}");
     }
 }
 

@@ -2,4 +2,7 @@
 
 mod detection;
 mod expect;
+mod firings;
 mod recovery;
+mod round_trips;
+mod up;

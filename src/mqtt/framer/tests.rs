@@ -175,7 +175,12 @@ fn a_head_is_kept_up_to_its_limit() {
 fn what_is_not_mqtt_is_told_once_and_then_passes() {
     let (up, down) = (Direction::Up, Direction::Down);
     for (direction, bytes, offset, says) in [
-        (up, &b"GET / HTTP/1.1\r\n"[..], 0, "0x47; a CONNECT begins with 0x10 [MQTT-3.1.0-1]"),
+        (
+            up,
+            &b"GET / HTTP/1.1\r\n"[..],
+            0,
+            "0x47 (an HTTP request begins so, as for MQTT over WebSocket); a CONNECT begins with 0x10 [MQTT-3.1.0-1]",
+        ),
         // A TLS ClientHello: its first byte looks like a CONNECT.
         (up, b"\x16\x03\x01\x02\0\x01\0\x01\xfc", 0, "neither MQTT nor MQIsdp"),
         (up, b"\x10\x05\0\x04MQTX", 0, "neither MQTT nor MQIsdp"),

@@ -1,5 +1,6 @@
 //! CONNECT and CONNACK (sections 3.1, 3.2).
 
+use crate::base::Secret;
 use crate::mqtt::error::{DecodeError, EncodeError};
 use crate::mqtt::kind::{PacketKind, QoS, Version};
 use crate::mqtt::property::{Place, Properties};
@@ -35,7 +36,7 @@ pub struct Connect {
     /// Who connects.
     pub username: Option<String>,
     /// The secret; without a user name in MQTT 5 only [MQTT-3.1.2-22].
-    pub password: Option<Vec<u8>>,
+    pub password: Option<Secret<Vec<u8>>>,
 }
 
 /// The message that the hub publishes for a device that is gone (section 3.1.2.5).
@@ -76,7 +77,7 @@ impl Connect {
             },
             password: match flags & flag::PASSWORD {
                 0 => None,
-                _ => Some(reader.binary("password")?.to_owned()),
+                _ => Some(Secret(reader.binary("password")?.to_owned())),
             },
         })
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::Secret;
 use crate::mqtt::packet::{self, Packet};
 use Version::{V5, V31, V311};
 use proptest::prelude::*;
@@ -18,7 +19,7 @@ fn a_connect_with_everything() {
         will: true,
         username: Some("u".into()),
         has_password: true,
-        password: Some(b"\xff\0"),
+        password: Some(Secret(b"\xff\0")),
         complete: true,
     };
     assert_eq!(view, expected);
@@ -123,6 +124,15 @@ proptest! {
         for kind in PacketKind::ALL {
             let _ = packet_id(kind, first, &head);
         }
+    }
+
+    #[test]
+    fn the_identifier_of_a_publish_is_that_of_its_view(
+        first in 0x30..=0x3fu8,
+        head in prop::collection::vec(prop::sample::select(vec![0u8, 1, 2, b'a', 0xff]), 0..8),
+    ) {
+        let seen = publish_view(V311, first, &head).and_then(|view| view.packet_id);
+        prop_assert_eq!(packet_id(PacketKind::Publish, first, &head), seen);
     }
 
     #[test]

@@ -105,6 +105,8 @@ fn no_evidence(metric: Metric, fault: &Fault) -> Option<&'static str> {
         Metric::ControlGap | Metric::KeepaliveViolations => {
             Some("it is measured on a sound path, outside of faults")
         }
-        Metric::PingRtt | Metric::PublishRtt => Some("it is measured over the whole run, not for each fault"),
+        Metric::PingRtt | Metric::PublishRtt => {
+            fault.is_one_shot().then_some("it is over in one moment: no round trip falls into it")
+        }
     }
 }

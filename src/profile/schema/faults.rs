@@ -22,7 +22,9 @@ const fn fault(name: &'static str, place: &'static Place, doc: &'static str, exa
 
 static BLACKHOLE: Place = Place {
     name: "blackhole",
-    doc: "The path goes dark for a time: nothing passes, and nobody is told.",
+    doc: "The path goes dark for a time: nothing passes, and nobody is told. Whichever leg it falls on, what one end \
+          sends does not reach the other; the leg it falls on is the one whose end goes unacknowledged under \
+          `fidelity: packet`.",
     one_of: &[],
     keys: &[
         TOWARD,

@@ -1,7 +1,9 @@
 //! Goldens hold whole outputs.
 
-use super::stories::{dark_and_reset, fleet, four_devices, troubled};
-use crate::measure::story::{Story, blackhole, plan};
+use super::stories::{dark_and_reset, fleet, four_devices, restless, slow_and_dark, slow_path, troubled};
+use crate::event::Packet;
+use crate::fault::{LegFate, Mechanism, Toward};
+use crate::measure::story::{Story, blackhole, latency, plan, rst};
 use crate::profile::Plan;
 use crate::report::{Report, Styling, terminal};
 
@@ -47,6 +49,46 @@ fn two_runs() {
     later.events.truncate(later.events.len() - 40);
     later.at(15_000);
     insta::assert_snapshot!(shown(&dark_and_reset(), &[four_devices(), later]));
+}
+
+#[test]
+fn a_slow_path_and_connects_that_vanish() {
+    insta::assert_snapshot!(shown(&slow_and_dark(), &[slow_path()]));
+}
+
+#[test]
+fn two_runs_of_a_slow_path() {
+    let mut later = slow_path();
+    later.events.truncate(later.events.len() - 20);
+    insta::assert_snapshot!(shown(&slow_and_dark(), &[slow_path(), later]));
+}
+
+#[test]
+fn many_devices_on_a_slow_path() {
+    let mut story = Story::new();
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"];
+    for ((link, device), name) in (1..).zip(0..).zip(names) {
+        story.joins(link, device, name, 2).opens(link, 0, device, 2).applies(link, link, Mechanism::Lane);
+    }
+    for link in 1..=13 {
+        story.at(1_000 * link).up(link, Packet::Pingreq).at(1_600 * link).down(link, Packet::Pingresp);
+    }
+    story.at(21_000).over();
+    insta::assert_snapshot!(shown(&plan(vec![("slow", latency(300, "60s"))]), &[story]));
+}
+
+/// A thousand devices and five thousand windows are read, judged and shown in no time, in few lines.
+#[test]
+fn a_thousand_devices() {
+    let plan = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
+    let story = restless(1_000, 5);
+    let text = shown(&plan, std::slice::from_ref(&story));
+    assert!(text.lines().count() <= 40, "{text}");
+    let results = story.results(&plan);
+    assert_eq!(results.runs[0].windows.len(), 5_000);
+    let by_name = text.lines().filter(|line| line.contains("sensor-")).count();
+    assert!(by_name <= 12, "{text}");
+    insta::assert_snapshot!(text);
 }
 
 #[test]

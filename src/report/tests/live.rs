@@ -1,7 +1,9 @@
 //! Live progress.
 
 use super::stories::{dark_and_reset, fleet, four_devices, troubled};
-use crate::base::Time;
+use crate::base::{Direction, Side, Time};
+use crate::event::Packet;
+use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, blackhole, plan};
 use crate::profile::Plan;
 use crate::report::Live;
@@ -9,7 +11,9 @@ use crate::report::Live;
 fn told(plan: &Plan, story: &Story) -> String {
     let mut live = Live::new(plan);
     let lines: Vec<String> = story.events.iter().filter_map(|event| live.push(event)).collect();
-    lines.join("\n") + "\n"
+    let text = lines.join("\n") + "\n";
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "wider than 80: {text}");
+    text
 }
 
 #[test]
@@ -38,7 +42,56 @@ fn the_state_at_a_time() {
         live.status(now),
         [
             "1 of 4 devices connected; down: careful, naive, sleeper",
-            "dark: blackhole toward both for 8s on 4 devices, 3.2 s left",
+            "dark, 3.2 s left on 4 devices: blackhole toward both for 8s",
         ]
     );
+}
+
+#[test]
+fn an_answer_that_was_held_counts_when_it_reaches_the_device() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+    story.at(5_000).ends(1, Side::Device, Ending::Fin).closes(1).at(6_000).connect(2, 0, "a", 2);
+    let connack = Packet::Connack {
+        session_present: false,
+        code: 0,
+        server_keep_alive: None,
+        assigned_client_id: None,
+    };
+    story.passes(2, Direction::Down, connack, true);
+    let seq = story.seq();
+    story.at(11_000).heals(1).at(11_200).forwarded(2, Direction::Down, seq);
+    let told = told(&plan(vec![("dark", blackhole("8s"))]), &story);
+    assert!(told.ends_with("  11.20 s  a is back, 200 ms after the path was restored\n"), "{told}");
+}
+
+#[test]
+fn a_thousand_devices_are_a_few_lines_and_a_small_block() {
+    let (plan, story) = (plan(vec![("dark", blackhole("8s"))]), fleet(1_000));
+    let lines = told(&plan, &story).lines().count();
+    assert!(lines <= 40, "{lines}");
+    let mut live = Live::new(&plan);
+    for event in &story.events {
+        live.push(event);
+        if event.seq % 64 == 0 {
+            let status = live.status(event.at);
+            assert!(status.len() <= 6, "{status:?}");
+            assert!(status.iter().all(|line| line.chars().count() <= 80), "{status:?}");
+        }
+    }
+}
+
+#[test]
+fn many_rules_in_force_are_a_small_block_too() {
+    let names = ["a-rule-of-a-long-name", "b", "c", "d", "e", "f", "g"];
+    let plan = plan(names.iter().map(|name| (*name, blackhole("8s"))).collect());
+    let mut story = Story::new();
+    let name = "a/device/with/quite/a/long/name/indeed/and/then/some/more/0000000000000000000001";
+    story.joins(1, 0, name, 2).at(1_000).ends(1, Side::Device, Ending::Fin).closes(1).at(3_000);
+    for (window, rule) in (1..).zip(0..7) {
+        story.opens(window, rule, 0, 2);
+    }
+    let mut live = Live::new(&plan);
+    story.events.iter().for_each(|event| drop(live.push(event)));
+    insta::assert_snapshot!(live.status(Time::from_millis(7_800)).join("\n"));
 }

@@ -1,14 +1,15 @@
 //! What must hold of every report: a log renders it again, and runs merge in any order.
 
-use super::stories::{dark_and_reset, fleet, four_devices, troubled};
-use crate::base::{LinkId, Side};
-use crate::event::{Event, Packet, What};
+use super::stories::{dark_and_reset, fleet, four_devices, slow_and_dark, slow_path, troubled};
+use crate::base::{LinkId, ListenerId, Side};
+use crate::event::{Event, Packet, Samples, What};
 use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, plan};
 use crate::measure::{Measures, Results};
 use crate::profile::Plan;
 use crate::report::{Live, Report, Styling, terminal};
 use proptest::prelude::*;
+use std::time::Duration;
 
 /// A step of an unlikely run: whatever comes, in any order.
 fn step(story: &mut Story, (kind, device, pause): (u8, u32, u64)) {
@@ -16,7 +17,7 @@ fn step(story: &mut Story, (kind, device, pause): (u8, u32, u64)) {
     let now = story.events.last().unwrap().at.as_nanos() / 1_000_000;
     story.at(now + pause);
     let name = ["a", "b", "c", "d"][usize::try_from(device % 4).unwrap()];
-    match kind % 14 {
+    match kind % 18 {
         0 | 1 => story.joins(link, device, name, 2),
         2 => story.connecting(link, device, name, 2, true),
         3 => story.up(link, Packet::Pingreq),
@@ -29,8 +30,18 @@ fn step(story: &mut Story, (kind, device, pause): (u8, u32, u64)) {
         10 => story.applies(link, link, Mechanism::Gate),
         11 => story.heals(link),
         12 => story.connack(link, false, kind % 2),
+        13 => story.applies(link, link, Mechanism::MinTtl),
+        14 => story.lifts(link, link),
+        15 => story.tell(What::ListenerMuted { listener: ListenerId(0), mechanism: Mechanism::MinTtl }),
+        16 => story.traffic(link, 1, rtt(pause)),
         _ => story.tell(What::HubUnreachable { link: LinkId(link), error: String::new() }),
     };
+}
+
+fn rtt(millis: u64) -> Samples {
+    let mut samples = Samples::default();
+    samples.add(Duration::from_millis(millis));
+    samples
 }
 
 fn unlikely() -> impl Strategy<Value = Story> {
@@ -55,7 +66,7 @@ fn read_back(events: &[Event]) -> Vec<Event> {
 #[test]
 fn a_log_renders_its_report_again() {
     let plan = dark_and_reset();
-    for story in [four_devices(), fleet(20), troubled()] {
+    for story in [four_devices(), fleet(20), troubled(), slow_path()] {
         assert_eq!(report(&plan, &story.events), report(&plan, &read_back(&story.events)));
     }
 }
@@ -76,8 +87,8 @@ fn runs_merge_in_any_order() {
 
 proptest! {
     #[test]
-    fn no_run_is_too_odd_to_report(story in unlikely()) {
-        let plan = dark_and_reset();
+    fn no_run_is_too_odd_to_report(story in unlikely(), slow in any::<bool>()) {
+        let plan = if slow { slow_and_dark() } else { dark_and_reset() };
         let told = report(&plan, &story.events);
         prop_assert_eq!(&told, &report(&plan, &read_back(&story.events)));
         prop_assert!(told.to_json().is_ok());
@@ -87,7 +98,8 @@ proptest! {
         let mut live = Live::new(&plan);
         for event in &story.events {
             live.push(event);
-            prop_assert!(!live.status(event.at).is_empty());
+            let status = live.status(event.at);
+            prop_assert!((1..=6).contains(&status.len()));
         }
     }
 

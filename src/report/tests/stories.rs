@@ -3,9 +3,9 @@
 use crate::base::{Direction, LinkId, ListenerId, Side};
 use crate::base::{RuleId, WindowId};
 use crate::event::{Packet, Samples, What};
-use crate::fault::{Ending, LegFate, Mechanism, Toward};
-use crate::measure::story::{Story, blackhole, expect, plan, rst, span};
-use crate::profile::{Comparison, Expectation, Limit, Metric, Plan, Statistic};
+use crate::fault::{Blackhole, Connects, Delay, Ending, Fault, Latency, LegFate, Mechanism, Toward};
+use crate::measure::story::{Story, blackhole, expect, latency, plan, rst, span};
+use crate::profile::{Comparison, Expectation, Limit, Metric, Plan, Statistic, When};
 use std::time::Duration;
 
 fn at_most(metric: Metric, statistic: Statistic, limit: Limit, of: Option<u16>) -> Expectation {
@@ -112,7 +112,7 @@ fn resets(story: &mut Story) {
     story.at(27_000).traffic(61, 512, rtt);
 }
 
-/// So many devices in one blackhole: the nth notices 100 ms later than the one before, every tenth never.
+/// So many devices in one blackhole: each notices 100 ms (of many, less) later than the one before, every tenth never.
 pub(super) fn fleet(devices: u32) -> Story {
     const NAMES: [&str; 8] = ["pump", "valve", "meter", "lamp", "gate", "fan", "lock", "bell"];
     let mut story = Story::new();
@@ -120,6 +120,7 @@ pub(super) fn fleet(devices: u32) -> Story {
         Box::leak(format!("{}-{device:02}", NAMES[usize::try_from(device % 8).unwrap()]).into_boxed_str())
     };
     let link = |device: u32| u64::from(device) + 1;
+    let apart = (5_900 / u64::from(devices)).min(100);
     for device in 0..devices {
         story.at(u64::from(device)).joins(link(device), device, name(device), 2);
     }
@@ -131,7 +132,7 @@ pub(super) fn fleet(devices: u32) -> Story {
         story.applies(link(device), link(device), Mechanism::Gate);
     }
     for device in (0..devices).filter(|device| device % 10 != 9) {
-        story.at(5_000 + u64::from(device) * 100).ends(link(device), Side::Device, Ending::Fin);
+        story.at(5_000 + u64::from(device) * apart).ends(link(device), Side::Device, Ending::Fin);
     }
     story.at(11_000);
     for device in 0..devices {
@@ -139,7 +140,7 @@ pub(super) fn fleet(devices: u32) -> Story {
     }
     for device in (0..devices).filter(|device| device % 10 != 9) {
         story.at(11_100 + u64::from(device)).carried(link(device), Side::Hub).closes(link(device));
-        story.joins(1_000 + link(device), device, name(device), 2);
+        story.joins(10_000 + link(device), device, name(device), 2);
     }
     story.at(20_000).over();
     story
@@ -173,5 +174,108 @@ pub(super) fn troubled() -> Story {
     story.tell(What::HubUnreachable { link: LinkId(4), error: "connection refused".into() }).closes(4);
     story.at(13_000).joins(5, 0, "muted", 2).up(5, Packet::Pingreq);
     story.at(15_000).passes(5, Direction::Down, Packet::Pingresp, false);
+    story
+}
+
+/// A slow path of 300 ms each way, then, by the clock, one that connects vanish from; keep-alive 2 s.
+pub(super) fn slow_and_dark() -> Plan {
+    let Fault::Latency(slow) = latency(300, "8s") else { unreachable!("it is one") };
+    let delay = Delay { jitter: Duration::from_millis(20), ..slow.delay };
+    let Fault::Blackhole(dark) = blackhole("8s") else { unreachable!("it is one") };
+    let mut plan = plan(vec![
+        ("slow", Fault::Latency(Latency { delay, ..slow })),
+        ("dark", Fault::Blackhole(Blackhole { connects: Connects::Vanish, ..dark })),
+    ]);
+    plan.rules[1].when = When::At { first: Duration::from_secs(14), repeat: None };
+    plan
+}
+
+/// Under it one device holds, one publishes, one gives up; then it is dark for two, the third not being there.
+pub(super) fn slow_path() -> Story {
+    let mut story = Story::new();
+    for (link, name) in [(1, "pinger"), (2, "publisher"), (3, "factory-7/line-3/impatient-000123")] {
+        story.joins(link, u32::try_from(link).unwrap() - 1, name, 2);
+        story.at(1_000).up(link, Packet::Pingreq).at(1_001).down(link, Packet::Pingresp);
+    }
+    let mut rtt = Samples::default();
+    rtt.add(Duration::from_micros(900));
+    story.at(2_000).traffic(2, 512, rtt.clone());
+    story.at(3_000);
+    for window in 1..=3 {
+        let device = u32::try_from(window).unwrap() - 1;
+        story.opens(window, 0, device, 2).applies(window, window, Mechanism::Lane);
+    }
+    for (at, took) in [(3_500, 610), (5_400, 632), (7_300, 598)] {
+        story.at(at).up(1, Packet::Pingreq).at(at + took).down(1, Packet::Pingresp);
+    }
+    rtt = Samples::default();
+    [602, 618, 641].into_iter().for_each(|took| rtt.add(Duration::from_millis(took)));
+    story.at(6_000).traffic(2, 2_048, rtt).up(3, Packet::Pingreq);
+    story.at(6_500).ends(3, Side::Device, Ending::Fin).carried(3, Side::Hub).closes(3);
+    story.at(8_000).joins(4, 2, "factory-7/line-3/impatient-000123", 2).at(11_000);
+    for window in 1..=3 {
+        story.lifts(window, window).heals(window);
+    }
+    vanishing(&mut story);
+    story.at(32_000).over();
+    story
+}
+
+fn vanishing(story: &mut Story) {
+    story.at(13_000).ends(4, Side::Device, Ending::Fin).closes(4).at(14_000);
+    story.tell(What::Fired { firing: crate::base::FiringId(9), rule: RuleId(1), nth: 1 });
+    for (window, device) in [(4, 0), (5, 1)] {
+        story.tell(What::WindowOpened {
+            window: WindowId(window),
+            firing: crate::base::FiringId(9),
+            rule: RuleId(1),
+            device: crate::base::DeviceId(device),
+            until: Some(crate::base::Time::from_secs(22)),
+            keep_alive_ns: 2_000_000_000,
+            assumed: false,
+        });
+        story.applies(window, u64::from(device) + 1, Mechanism::Filter);
+    }
+    let listener = ListenerId(0);
+    story.tell(What::ListenerMuted { listener, mechanism: Mechanism::MinTtl });
+    story.at(22_000).tell(What::ListenerUnmuted { listener }).heals(4).heals(5);
+    for (window, link, back) in [(4, 1, 22_800), (5, 2, 23_100)] {
+        story.at(back - 100).ends(link, Side::Device, Ending::Fin).carried(link, Side::Hub).closes(link);
+        let (device, name) = if window == 4 { (0, "pinger") } else { (1, "publisher") };
+        story.at(back).joins(link + 10, device, name, 2);
+    }
+}
+
+/// So many devices, each reset so many times over, each time back after a while.
+pub(super) fn restless(devices: u32, times: u32) -> Story {
+    let mut story = Story::new();
+    let name = |device: u32| -> &'static str {
+        Box::leak(format!("plant-{}/cell-{}/sensor-{device:06}", device % 7, device % 50).into_boxed_str())
+    };
+    let mut links: Vec<u64> = (1..=u64::from(devices)).collect();
+    for (device, link) in (0..devices).zip(&links) {
+        story.at(u64::from(device)).joins(*link, device, name(device), 60);
+    }
+    let mut next = u64::from(devices) + 1;
+    for time in 0..times {
+        for device in 0..devices {
+            let link = &mut links[usize::try_from(device).unwrap()];
+            let window = next;
+            let at = 10_000 * u64::from(time + 1) + u64::from(device) * 8;
+            story.at(at).up(*link, Packet::Pingreq).down(*link, Packet::Pingresp);
+            story.opens(window, 0, device, 60).applies(window, *link, Mechanism::Linger);
+            story.cut(*link, Side::Device, LegFate::Reset, window).cut(
+                *link,
+                Side::Hub,
+                LegFate::Reset,
+                window,
+            );
+            story.heals(window).closes(*link).at(at + 5);
+            *link = next;
+            next += 1;
+            story.joins(*link, device, name(device), 60);
+        }
+    }
+    story.over();
     story
 }

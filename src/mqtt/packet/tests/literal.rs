@@ -1,6 +1,7 @@
 //! Each packet of each version, byte by byte.
 
 use super::*;
+use crate::base::Secret;
 use crate::mqtt::kind::QoS;
 use crate::mqtt::property::{Properties, Property};
 
@@ -30,14 +31,14 @@ fn cases() -> Vec<(Version, Packet, &'static [u8])> {
     let full = Connect {
         will: will(Properties::NONE),
         username: Some("u".into()),
-        password: Some(b"p".to_vec()),
+        password: Some(Secret(b"p".to_vec())),
         clean_start: false,
         ..connect(V311)
     };
     let full5 = Connect {
         will: will(with(Property::WillDelay(5))),
         properties: with(Property::SessionExpiry(0x0102_0304)),
-        password: Some(vec![0xff]),
+        password: Some(Secret(vec![0xff])),
         ..connect(V5)
     };
     let publish = Publish {

@@ -1,6 +1,7 @@
 //! Packets of every kind, generated.
 
 use super::*;
+use crate::base::Secret;
 use crate::mqtt::kind::QoS;
 use crate::mqtt::property::{Properties, Property};
 use crate::mqtt::wire::VARINT_MAX;
@@ -69,7 +70,7 @@ pub fn connect(version: Version) -> BoxedStrategy<Packet> {
     (any::<bool>(), any::<u16>(), properties(version, own), text(), option::of(will), login)
         .prop_map(move |(clean_start, keep_alive, properties, client_id, will, login)| {
             let (username, password) = login.unzip();
-            let password = password.map(String::into_bytes);
+            let password = password.map(String::into_bytes).map(Secret);
             Packet::Connect(Connect {
                 version,
                 clean_start,

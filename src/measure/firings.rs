@@ -1,0 +1,126 @@
+//! What rules did beside falling on links: how often they fired, whom they missed, which listeners went mute for them.
+
+use super::facts::Window;
+use crate::base::text::glob;
+use crate::base::{Chance, DeviceId, ListenerId, RuleId, WindowId};
+use crate::fault::{Connects, Fault, Mechanism};
+use crate::profile::{Plan, Rule, When, Who};
+use crate::session::{Device, Sessions};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The firings of a run, by rule.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Firings {
+    /// How often each rule fired.
+    pub fired: BTreeMap<RuleId, u64>,
+    /// How many firings found this known device without any link, and did not fall on a later one either.
+    pub missed: BTreeMap<(RuleId, DeviceId), u64>,
+    /// By what means connects vanished for a rule.
+    pub vanished: BTreeMap<RuleId, Vec<Mechanism>>,
+    /// Why they did not.
+    pub refused: BTreeMap<RuleId, Vec<String>>,
+    muted: BTreeMap<ListenerId, Mechanism>,
+    latest: Option<RuleId>,
+    /// Whom the last firing of each rule has missed so far.
+    missing: BTreeMap<RuleId, BTreeSet<DeviceId>>,
+}
+
+impl Firings {
+    pub fn fired(&mut self, id: RuleId, plan: &Plan, sessions: &Sessions) {
+        *self.fired.entry(id).or_default() += 1;
+        self.latest = Some(id);
+        let Some(rule) = plan.rule(id) else { return };
+        let is_missed = |device: &&Device| device.links.is_empty() && is_meant(rule, device);
+        let missing: BTreeSet<DeviceId> = sessions.devices().filter(is_missed).map(|d| d.id).collect();
+        for device in &missing {
+            *self.missed.entry((id, *device)).or_default() += 1;
+        }
+        self.missing.insert(id, missing);
+        let muted: Vec<(ListenerId, Mechanism)> = self.muted.iter().map(|(id, by)| (*id, *by)).collect();
+        for (_, by) in muted.into_iter().filter(|(listener, _)| asks_to_vanish(rule, *listener)) {
+            self.note_vanished(id, by);
+        }
+    }
+
+    /// A firing fell on the device; where it had no link at first, on a later one.
+    pub fn opened(&mut self, rule: RuleId, device: DeviceId) {
+        if !self.missing.get_mut(&rule).is_some_and(|missing| missing.remove(&device)) {
+            return;
+        }
+        if let Some(times) = self.missed.get_mut(&(rule, device)) {
+            *times -= 1;
+        }
+    }
+
+    pub fn muted(
+        &mut self,
+        listener: ListenerId,
+        by: Mechanism,
+        plan: &Plan,
+        windows: &BTreeMap<WindowId, Window>,
+    ) {
+        self.muted.insert(listener, by);
+        for rule in self.asking(listener, plan, windows) {
+            self.note_vanished(rule, by);
+        }
+    }
+
+    pub fn unmuted(&mut self, listener: ListenerId) {
+        self.muted.remove(&listener);
+    }
+
+    /// Answers whether a rule is known that asked for it.
+    pub fn mute_refused(
+        &mut self,
+        listener: ListenerId,
+        error: &str,
+        plan: &Plan,
+        windows: &BTreeMap<WindowId, Window>,
+    ) -> bool {
+        let asking = self.asking(listener, plan, windows);
+        for rule in &asking {
+            self.refused.entry(*rule).or_default().push(error.to_owned());
+        }
+        !asking.is_empty()
+    }
+
+    /// The rules in force that the listener is muted for: the one that fired last, and those with open windows.
+    fn asking(&self, listener: ListenerId, plan: &Plan, windows: &BTreeMap<WindowId, Window>) -> Vec<RuleId> {
+        let is_open = |id| windows.values().any(|window| window.rule == id && window.closed.is_none());
+        let asking = plan.rules().filter(|(_, rule)| asks_to_vanish(rule, listener)).map(|(id, _)| id);
+        asking.filter(|id| self.latest == Some(*id) || is_open(*id)).collect()
+    }
+
+    fn note_vanished(&mut self, rule: RuleId, by: Mechanism) {
+        let means = self.vanished.entry(rule).or_default();
+        if !means.contains(&by) {
+            means.push(by);
+        }
+    }
+}
+
+/// Whether a firing would have fallen on the device, had it been connected. False where that cannot be told of a
+/// device without a link: by address and listener, and by a draw.
+fn is_meant(rule: &Rule, device: &Device) -> bool {
+    let Who { client, username, version, address, listener, share } = &rule.who;
+    let is_known = matches!(rule.when, When::At { .. })
+        && address.is_none()
+        && listener.is_none()
+        && *share == Chance::ALWAYS
+        && rule.chance == Chance::ALWAYS;
+    let matches = |pattern: &Option<String>, text: Option<&String>| {
+        pattern.as_ref().is_none_or(|pattern| text.is_some_and(|text| glob(pattern, text)))
+    };
+    is_known
+        && matches(client, Some(&device.name))
+        && matches(username, device.username.as_ref())
+        && version.is_none_or(|version| device.version == Some(version))
+}
+
+/// Whether the rule asks that connects to this listener vanish, and may have it (see the engine's levels).
+fn asks_to_vanish(rule: &Rule, listener: ListenerId) -> bool {
+    matches!(&rule.fault, Fault::Blackhole(blackhole) if blackhole.connects == Connects::Vanish)
+        && matches!(rule.when, When::At { .. })
+        && rule.chance == Chance::ALWAYS
+        && rule.who.is_everyone_at(listener)
+}

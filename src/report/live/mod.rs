@@ -1,0 +1,362 @@
+//! Live progress: notable moments as lines, and the state of things at any time.
+//!
+//! A pure fold. Devices that a firing hits at once are told together, and of each kind of moment only so much is told
+//! in a second; the report has it all.
+
+mod budget;
+mod status;
+
+use self::budget::{Budget, Kind};
+use crate::base::text::printable;
+use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
+use crate::event::{Event, Packet, What};
+use crate::fault::LegFate;
+use crate::profile::Plan;
+use crate::report::table::wrap;
+use crate::report::words::{self, count, seconds};
+use crate::session::Sessions;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// So many devices of a firing are named; more are counted.
+const MOST_NAMES: usize = 4;
+
+/// The fold.
+#[derive(Clone, Debug)]
+pub struct Live {
+    plan: Plan,
+    sessions: Sessions,
+    budget: Budget,
+    /// A firing whose windows are still being opened: told when all are known.
+    fresh: Option<FiringId>,
+    firings: BTreeMap<FiringId, Firing>,
+    windows: BTreeMap<WindowId, (FiringId, DeviceId)>,
+    watches: BTreeMap<DeviceId, Watch>,
+    /// CONNACKs that wait in brownout, by the number of their event.
+    held: BTreeMap<u64, (LinkId, u8)>,
+    /// Links whose end has been told, until they close.
+    ended: BTreeSet<LinkId>,
+}
+
+/// A firing with windows still open.
+#[derive(Clone, Debug)]
+struct Firing {
+    rule: RuleId,
+    at: Time,
+    until: Option<Time>,
+    devices: Vec<DeviceId>,
+    open: BTreeSet<WindowId>,
+    /// How many devices it found up.
+    struck: usize,
+    /// How many of those have noticed.
+    noticed: usize,
+}
+
+/// A device that a fault found up, until it is back.
+#[derive(Clone, Debug)]
+struct Watch {
+    firing: FiringId,
+    rule: RuleId,
+    start: Time,
+    link: LinkId,
+    restored: Option<Time>,
+    noticed: bool,
+    hub_noticed: bool,
+    told: Ends<bool>,
+    back: bool,
+}
+
+impl Live {
+    /// Of a run of this plan.
+    pub fn new(plan: &Plan) -> Live {
+        Live {
+            plan: plan.clone(),
+            sessions: Sessions::default(),
+            budget: Budget::default(),
+            fresh: None,
+            firings: BTreeMap::new(),
+            windows: BTreeMap::new(),
+            watches: BTreeMap::new(),
+            held: BTreeMap::new(),
+            ended: BTreeSet::new(),
+        }
+    }
+
+    /// Takes in one event; answers with what is worth telling, a line or some.
+    pub fn push(&mut self, event: &Event) -> Option<String> {
+        self.sessions.apply(event);
+        let fresh = self.told_fresh(&event.what);
+        let moment = self.moment(event).map(|(kind, text)| (kind, event.at, text));
+        let is_over = matches!(event.what, What::RunEnded { .. });
+        let mut lines = Vec::new();
+        lines.extend(self.budget.left_out(event.at, is_over));
+        for (kind, since, text) in fresh.into_iter().chain(moment) {
+            if self.budget.allows(kind) {
+                lines.push(wrap(&format!("{:>9}  ", at(since)), &text).trim_end().to_owned());
+            }
+        }
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
+    /// The line of a firing, once an event comes that does not open another of its windows.
+    fn told_fresh(&mut self, next: &What) -> Option<(Kind, Time, String)> {
+        let fresh = self.fresh?;
+        if matches!(next, What::WindowOpened { firing, .. } if *firing == fresh) {
+            return None;
+        }
+        self.fresh = None;
+        let firing = self.firings.get(&fresh)?;
+        let on = match firing.devices.as_slice() {
+            [] => "nobody is there".to_owned(),
+            devices if devices.len() > MOST_NAMES => format!("on {}", many(devices.len(), "device")),
+            devices => format!("on {}", self.names(devices)),
+        };
+        let until = firing.until.map_or(String::new(), |until| format!(", until {}", at(until)));
+        let (rule, fault) = (self.rule(firing.rule), self.fault(firing.rule));
+        Some((Kind::Fired, firing.at, format!("{rule}: {fault} {on}{until}")))
+    }
+
+    fn moment(&mut self, event: &Event) -> Option<(Kind, String)> {
+        let now = event.at;
+        match &event.what {
+            What::Fired { firing, rule, .. } => {
+                self.fresh = Some(*firing);
+                self.firings.insert(*firing, Firing::new(*rule, now));
+                None
+            }
+            What::WindowOpened { window, firing, device, until, .. } => {
+                self.opened(*window, *firing, *device, *until);
+                None
+            }
+            What::FaultApplied { window, link, .. } => {
+                self.applied(now, *window, *link);
+                None
+            }
+            What::FaultRefused { window, error, .. } => {
+                let (firing, _) = self.windows.get(window)?;
+                let firing = self.firings.get(firing)?;
+                Some((Kind::Trouble, format!("{}: REFUSED: {}", self.rule(firing.rule), printable(error))))
+            }
+            What::WindowClosed { window } => Some((Kind::Restored, self.closed(now, *window)?)),
+            What::LegEnded { link, side, how, .. } => self.sign(now, *link, *side, how.word()),
+            What::Packet { link, direction, packet: Packet::Disconnect { .. }, .. } => {
+                self.sign(now, *link, direction.from(), "DISCONNECT")
+            }
+            What::EndCarried { link, to: side, .. }
+            | What::LegCut { link, side, fate: LegFate::Reset | LegFate::Close, .. } => {
+                *self.watch_of(*link).filter(|watch| watch.link == *link)?.told.get_mut(*side) = true;
+                None
+            }
+            What::LinkIdentified { link, device } => self.connected(now, *link, *device),
+            What::Packet { link, direction: Direction::Down, packet: Packet::Connack { code, .. }, held } => {
+                if *held {
+                    self.held.insert(event.seq, (*link, *code));
+                    None
+                } else {
+                    self.answered(now, *link, *code)
+                }
+            }
+            What::Forwarded { packet_seq, .. } => {
+                let (link, code) = self.held.remove(packet_seq)?;
+                self.answered(now, link, code)
+            }
+            What::LinkClosed { link, .. } => {
+                self.held.retain(|_, (of, _)| of != link);
+                self.ended.remove(link);
+                None
+            }
+            What::HubUnreachable { error, .. } => trouble("hub unreachable", error),
+            What::AcceptFailed { error, .. } => trouble("accept failed", error),
+            What::ListenerMuteRefused { error, .. } => trouble("mute REFUSED", error),
+            What::CommandEnded { code } => Some((
+                Kind::Over,
+                code.map_or("command ended by a signal".into(), |code| {
+                    format!("command ended with code {code}")
+                }),
+            )),
+            What::RunEnded { reason } => Some((Kind::Over, format!("run ended: {}", reason.words()))),
+            What::RunStarted(_)
+            | What::ListenerOpened { .. }
+            | What::ListenerMuted { .. }
+            | What::ListenerUnmuted { .. }
+            | What::LinkOpened { .. }
+            | What::HubConnected { .. }
+            | What::DeviceNamed { .. }
+            | What::Packet { .. }
+            | What::FirstPublish { .. }
+            | What::NotMqtt { .. }
+            | What::KeepaliveExceeded { .. }
+            | What::LegCut { .. }
+            | What::Traffic(_)
+            | What::FaultLifted { .. } => None,
+        }
+    }
+
+    fn opened(&mut self, window: WindowId, firing_id: FiringId, device: DeviceId, until: Option<Time>) {
+        let Some(firing) = self.firings.get_mut(&firing_id) else { return };
+        firing.devices.push(device);
+        firing.open.insert(window);
+        firing.until = firing.until.max(until);
+        self.windows.insert(window, (firing_id, device));
+    }
+
+    /// A fault holds on a link. Links that were not up are attempts, not what the fault found.
+    fn applied(&mut self, now: Time, window: WindowId, link: LinkId) {
+        let Some(&(id, device)) = self.windows.get(&window) else { return };
+        let Some(firing) = self.firings.get_mut(&id) else { return };
+        let is_up = self.sessions.link(link).is_some_and(crate::session::Link::is_up);
+        let is_known = self.watches.get(&device).is_some_and(|watch| watch.firing == id);
+        if is_up && !is_known {
+            firing.struck += 1;
+            self.watches.insert(device, Watch::new(id, firing.rule, now, link));
+        }
+    }
+
+    fn closed(&mut self, now: Time, window: WindowId) -> Option<String> {
+        let (id, device) = self.windows.remove(&window)?;
+        if let Some(watch) = self.watches.get_mut(&device).filter(|watch| watch.firing == id) {
+            watch.restored = Some(now);
+        }
+        let firing = self.firings.get_mut(&id)?;
+        firing.open.remove(&window);
+        if !firing.open.is_empty() {
+            return None;
+        }
+        let firing = self.firings.remove(&id)?;
+        let of = self.plan.rule(firing.rule)?;
+        if firing.struck == 0 || of.fault.is_one_shot() {
+            return None;
+        }
+        let id = &of.id;
+        if !of.fault.breaks_link() {
+            return Some(format!("{id}: path restored"));
+        }
+        let struck = many(firing.struck, "device");
+        Some(format!("{id}: path restored; {} of {struck} had noticed", firing.noticed))
+    }
+
+    /// An end gave a link up.
+    fn sign(&mut self, now: Time, link: LinkId, side: Side, how: &str) -> Option<(Kind, String)> {
+        let name = printable(&self.sessions.device_of(link)?.name);
+        let accepted = matches!(self.sessions.link(link)?.connack, Some((_, 0)));
+        let Some(watch) = self.watch_of(link).filter(|watch| watch.link == link) else {
+            // Attempts that fail are the report's to count, and the other end's answer is no news.
+            let ended = || format!("{name}: the {} ended the link ({how})", side.word());
+            let is_news = accepted && self.ended.insert(link);
+            return is_news.then(|| (Kind::Ended, ended()));
+        };
+        let first = !watch.told.get(side)
+            && match side {
+                Side::Device => !watch.noticed,
+                Side::Hub => !std::mem::replace(&mut watch.hub_noticed, true),
+            };
+        if !first {
+            return None;
+        }
+        let (after, rule) = (now.since(watch.start), watch.rule);
+        let (kind, who) = match side {
+            Side::Device => (Kind::Noticed, format!("{name} noticed")),
+            Side::Hub => (Kind::GivenUp, format!("hub gave {name} up")),
+        };
+        if side == Side::Device {
+            self.noticed(link);
+        }
+        Some((kind, format!("{who} after {} ({how}); {}", span(after), self.rule(rule))))
+    }
+
+    /// The device of this link has noticed.
+    fn noticed(&mut self, link: LinkId) {
+        let Some(watch) = self.watch_of(link) else { return };
+        watch.noticed = true;
+        let firing = watch.firing;
+        if let Some(firing) = self.firings.get_mut(&firing) {
+            firing.noticed += 1;
+        }
+    }
+
+    /// A device opened another link.
+    fn connected(&mut self, now: Time, link: LinkId, device: DeviceId) -> Option<(Kind, String)> {
+        let watch = self.watches.get(&device).filter(|watch| watch.link != link && !watch.noticed)?;
+        let (start, rule) = (watch.start, watch.rule);
+        let one_shot = self.plan.rule(rule).is_some_and(|rule| rule.fault.is_one_shot());
+        if watch.back || (watch.told.device && !one_shot) {
+            return None;
+        }
+        self.noticed(link);
+        let name = printable(&self.sessions.device(device)?.name);
+        let after = span(now.since(start));
+        Some((Kind::Noticed, format!("{name} noticed after {after} (connects); {}", self.rule(rule))))
+    }
+
+    /// The hub's answer to a CONNECT has reached the device.
+    fn answered(&mut self, now: Time, link: LinkId, code: u8) -> Option<(Kind, String)> {
+        let device = self.sessions.device_of(link)?;
+        let (id, name) = (device.id, printable(&device.name));
+        if code != 0 {
+            return Some((Kind::Refused, format!("{name} refused with code {code}")));
+        }
+        let keep_alive = device.keep_alive.filter(|keep_alive| !keep_alive.is_zero());
+        if device.accepted == 1 {
+            let keep_alive = keep_alive.map_or("no keep-alive".into(), |k| format!("keep-alive {}", span(k)));
+            return Some((Kind::Connected, format!("{name} connected, {keep_alive}")));
+        }
+        // The hub may still believe in the lost link.
+        let watch = self.watches.get_mut(&id).filter(|watch| watch.link != link && !watch.back);
+        let restored = watch.and_then(|watch| {
+            watch.back = true;
+            watch.restored
+        });
+        let after =
+            restored.map(|restored| format!(", {} after the path was restored", span(now.since(restored))));
+        Some((Kind::Back, format!("{name} is back{}", after.unwrap_or_default())))
+    }
+
+    fn watch_of(&mut self, link: LinkId) -> Option<&mut Watch> {
+        let device = self.sessions.device_of(link)?.id;
+        self.watches.get_mut(&device)
+    }
+
+    fn names(&self, devices: &[DeviceId]) -> String {
+        let name = |id: &DeviceId| self.sessions.device(*id).map(|device| printable(&device.name));
+        devices.iter().filter_map(name).collect::<Vec<_>>().join(", ")
+    }
+
+    fn rule(&self, rule: RuleId) -> String {
+        words::rule_name(&self.plan, rule)
+    }
+
+    fn fault(&self, rule: RuleId) -> String {
+        self.plan.rule(rule).map(|rule| words::fault(&rule.fault)).unwrap_or_default()
+    }
+}
+
+impl Firing {
+    fn new(rule: RuleId, at: Time) -> Firing {
+        let (devices, open) = (Vec::new(), BTreeSet::new());
+        Firing { rule, at, until: None, devices, open, struck: 0, noticed: 0 }
+    }
+}
+
+impl Watch {
+    fn new(firing: FiringId, rule: RuleId, start: Time, link: LinkId) -> Watch {
+        let (noticed, hub_noticed, back) = (false, false, false);
+        Watch { firing, rule, start, link, restored: None, noticed, hub_noticed, told: Ends::default(), back }
+    }
+}
+
+fn trouble(what: &str, error: &str) -> Option<(Kind, String)> {
+    Some((Kind::Trouble, format!("{what}: {}", printable(error))))
+}
+
+/// A time of the run: `12.34 s`.
+fn at(time: Time) -> String {
+    format!("{:.2} s", time.elapsed().as_secs_f64())
+}
+
+fn span(span: Duration) -> String {
+    seconds(span.as_secs_f64())
+}
+
+fn many(number: usize, thing: &str) -> String {
+    count(u64::try_from(number).unwrap_or(u64::MAX), thing)
+}

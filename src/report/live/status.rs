@@ -1,0 +1,57 @@
+//! The state of things at any time, for a block of lines at the bottom of a terminal.
+
+use super::{Live, many, span};
+use crate::base::text::printable;
+use crate::base::{RuleId, Time};
+use crate::report::table::{WIDTH, cut};
+use crate::report::words;
+use std::collections::BTreeMap;
+
+/// So many rules in force are told of: with the line of the devices and that of the rest, six lines.
+const MOST_RULES: usize = 4;
+
+impl Live {
+    /// Who is connected, and which faults are in force for how long still: at most six lines of a terminal's width.
+    pub fn status(&self, now: Time) -> Vec<String> {
+        let mut lines = vec![self.connected_now()];
+        let in_force = self.in_force();
+        for (rule, (devices, until)) in in_force.iter().take(MOST_RULES) {
+            let left = until.map_or("to the end".into(), |until| format!("{} left", span(until.since(now))));
+            let (rule, fault) = (self.rule(*rule), self.fault(*rule));
+            lines.push(cut(&format!("{rule}, {left} on {}: {fault}", many(*devices, "device")), WIDTH));
+        }
+        match in_force.len().saturating_sub(MOST_RULES) {
+            0 => {}
+            more => lines.push(format!("and {} in force", many(more, "more rule"))),
+        }
+        lines
+    }
+
+    fn connected_now(&self) -> String {
+        let all: Vec<_> = self.sessions.devices().collect();
+        let down: Vec<String> = all
+            .iter()
+            .filter(|device| !self.sessions.is_up(device))
+            .map(|device| printable(&device.name))
+            .collect();
+        let devices = many(all.len(), "device");
+        if down.is_empty() {
+            return format!("{devices} connected");
+        }
+        let told = format!("{} of {devices} connected; down: ", all.len() - down.len());
+        let names: Vec<&str> = down.iter().map(String::as_str).collect();
+        let room = WIDTH.saturating_sub(told.chars().count());
+        cut(&(told + &words::names_within(&names, room)), WIDTH)
+    }
+
+    /// By rule: on how many devices it is in force, and until when at the latest (`None`: to the end).
+    fn in_force(&self) -> BTreeMap<RuleId, (usize, Option<Time>)> {
+        let mut rules: BTreeMap<RuleId, (usize, Option<Time>)> = BTreeMap::new();
+        for firing in self.firings.values().filter(|firing| !firing.open.is_empty()) {
+            let (devices, until) = rules.entry(firing.rule).or_default();
+            *devices += firing.open.len();
+            *until = (*until).max(firing.until);
+        }
+        rules
+    }
+}

@@ -1,0 +1,104 @@
+//! The devices over the whole report, and how their links ended.
+
+use super::{MOST_ROWS, WORST, header, heading};
+use crate::report::model::{Device, Quantiles, Report};
+use crate::report::table::{Cell, Styling, Tone, WIDTH, lay_out, wrap};
+use crate::report::words::{self, count, seconds, whole_seconds};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+/// One row a device; of many, those that were down the longest.
+pub(super) fn section(report: &Report, styling: Styling) -> String {
+    if report.devices.is_empty() {
+        return heading("devices", "none was seen", styling);
+    }
+    let fleet = &report.fleet;
+    let busiest = format!("busiest second: {}", count(fleet.connect_rate, "connect"));
+    let mut out = heading("devices", &busiest, styling);
+    let mut rows = vec![header(&["device", "keep-alive", "links", "down", "ping p50", "p99", "late"])];
+    let mut shown: Vec<&Device> = report.devices.iter().collect();
+    if shown.len() > MOST_ROWS {
+        out += &worst(&mut shown);
+    }
+    rows.extend(shown.into_iter().map(row));
+    out += &lay_out(&rows, styling);
+    if fleet.keepalive_violations > 0 {
+        out += &wrap("  ", "late: gaps longer than the keep-alive on a sound path [MQTT-3.1.2-23]");
+    }
+    out
+}
+
+/// Leaves the few of many that were down the longest, or else those with the slowest pings; answers with which.
+fn worst(devices: &mut Vec<&Device>) -> String {
+    let all = devices.len();
+    let slowest = |device: &Device| device.ping_rtt.as_ref().map_or(0.0, |ping| ping.p99_s);
+    let was_down = devices.iter().any(|device| device.down_s > 0.0);
+    if was_down {
+        devices.sort_by(|a, b| b.down_s.total_cmp(&a.down_s));
+    } else {
+        devices.sort_by(|a, b| slowest(b).total_cmp(&slowest(a)));
+    }
+    devices.truncate(WORST);
+    if was_down {
+        format!("  the {WORST} longest down of {all}\n")
+    } else {
+        format!("  none of {all} was down; the {WORST} with the slowest pings\n")
+    }
+}
+
+fn row(device: &Device) -> Vec<Cell> {
+    let keep_alive =
+        if device.keep_alive_s > 0.0 { whole_seconds(device.keep_alive_s) } else { "none".into() };
+    let rtt =
+        |of: fn(&Quantiles) -> f64| device.ping_rtt.as_ref().map_or("-".into(), |ping| seconds(of(ping)));
+    let late = if device.keepalive_violations > 0 { Tone::Bad } else { Tone::Faint };
+    vec![
+        Cell::plain(&device.name),
+        Cell::plain(keep_alive),
+        Cell::plain(device.links.to_string()),
+        Cell::plain(seconds(device.down_s)),
+        Cell::plain(rtt(|ping| ping.p50_s)),
+        Cell::plain(rtt(|ping| ping.p99_s)),
+        Cell::new(device.keepalive_violations.to_string(), late),
+    ]
+}
+
+/// A way in which links ended.
+struct Ending<'a> {
+    cause: &'a str,
+    links: u64,
+    names: Vec<&'a str>,
+}
+
+/// How links ended, the most frequent way first, with as many names as there is room for.
+pub(super) fn endings(report: &Report, styling: Styling) -> String {
+    let endings = by_frequency(report);
+    let number = |ending: &Ending<'_>| ending.links.to_string();
+    let numbers = endings.iter().map(|ending| number(ending).len()).max().unwrap_or(0);
+    let causes = endings.iter().map(|ending| ending.cause.chars().count()).max().unwrap_or(0);
+    let room = WIDTH.saturating_sub(2 + numbers + 2 + causes + 2);
+    let row = |ending: &Ending<'_>| {
+        let names = words::names_within(&ending.names, room);
+        vec![Cell::plain(number(ending)), Cell::plain(ending.cause), Cell::new(names, Tone::Faint)]
+    };
+    let rows: Vec<Vec<Cell>> = endings.iter().map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    heading("how links ended", "", styling) + &lay_out(&rows, styling)
+}
+
+fn by_frequency(report: &Report) -> Vec<Ending<'_>> {
+    let mut by_cause: BTreeMap<&str, Ending<'_>> = BTreeMap::new();
+    for device in &report.devices {
+        for (cause, links) in &device.ends {
+            let ending = by_cause.entry(cause).or_insert(Ending { cause, links: 0, names: Vec::new() });
+            ending.links += links;
+            ending.names.push(&device.name);
+        }
+    }
+    let mut endings: Vec<Ending<'_>> = by_cause.into_values().collect();
+    // Stable: equals stay in the order of their names.
+    endings.sort_by_key(|ending| Reverse(ending.links));
+    endings
+}

@@ -1,0 +1,77 @@
+//! The expectations, the unmet first, each with what was measured or what speaks against it.
+
+use super::heading;
+use crate::report::model::{Evidence, Expectation, Figure, Finding, Report};
+use crate::report::table::{Styling, Tone, paint, wrap};
+use crate::report::words::{count, seconds, told};
+
+/// So many pieces of evidence are named under an expectation.
+const MOST_EVIDENCE: usize = 4;
+
+pub(super) fn section(report: &Report, styling: Styling) -> String {
+    if report.expectations.is_empty() {
+        return String::new();
+    }
+    let mut out = heading("expectations", "", styling);
+    let (met, unmet): (Vec<_>, Vec<_>) = report.expectations.iter().partition(|e| e.finding == Finding::Met);
+    for expectation in unmet.into_iter().chain(met) {
+        let (word, tone) = match expectation.finding {
+            Finding::Met => ("met    ", Tone::Good),
+            Finding::Unmet | Finding::Inconclusive | Finding::NoEvidence => ("UNMET  ", Tone::Bad),
+        };
+        let text = format!("{}{}", expectation.expectation, because(expectation, report.runs.len() > 1));
+        let wrapped = wrap(&format!("  {word}"), &text);
+        out += &wrapped.replacen(word, &paint(word, tone, styling), 1);
+    }
+    out
+}
+
+fn because(expectation: &Expectation, several_runs: bool) -> String {
+    let samples = count(expectation.samples, "sample");
+    match expectation.finding {
+        Finding::Met => {
+            let measured = expectation.measured.as_ref().map(told).unwrap_or_default();
+            format!(": {measured} ({samples})")
+        }
+        Finding::NoEvidence => ": no evidence, nothing was seen that speaks to it".into(),
+        Finding::Unmet => format!(": {}", evidence(expectation, several_runs)),
+        Finding::Inconclusive => {
+            format!(
+                ": inconclusive, not seen long or sharply enough: {}",
+                evidence(expectation, several_runs)
+            )
+        }
+    }
+}
+
+/// The worst sample of each device, the worst first.
+fn evidence(expectation: &Expectation, several_runs: bool) -> String {
+    let mut worst: Vec<(&Evidence, u64)> = Vec::new();
+    for evidence in &expectation.evidence {
+        match worst.iter_mut().find(|(w, _)| (w.run, &w.device) == (evidence.run, &evidence.device)) {
+            Some((_, count)) => *count += evidence.count,
+            None => worst.push((evidence, evidence.count)),
+        }
+    }
+    let shown: Vec<_> = worst.iter().take(MOST_EVIDENCE).collect();
+    let left = expectation.against.saturating_sub(shown.iter().map(|(_, count)| count).sum());
+    let mut parts = Vec::new();
+    // A sum or a count is of no one device.
+    if let Some(Figure::Count(_)) = expectation.measured.filter(|_| shown.len() != 1) {
+        parts.extend(expectation.measured.iter().map(|total| format!("it is {}", told(total))));
+    }
+    parts.extend(shown.into_iter().map(|(evidence, count)| one_evidence(evidence, *count, several_runs)));
+    if left > 0 {
+        parts.push(format!("and {left} more"));
+    }
+    parts.join("; ")
+}
+
+fn one_evidence(evidence: &Evidence, times: u64, several_runs: bool) -> String {
+    let who = evidence.device.as_deref().unwrap_or("all devices");
+    let run = if several_runs { format!(" in run {}", evidence.run) } else { String::new() };
+    let limit = evidence.limit_s.map(seconds).or_else(|| Some(evidence.limit?.to_string()));
+    let limit = limit.map_or(String::new(), |limit| format!(", limit {limit}"));
+    let times = if times > 1 { format!(", worst of {times}") } else { String::new() };
+    format!("{who} {}{run}{limit}{times}", told(&evidence.value))
+}
