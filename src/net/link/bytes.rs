@@ -1,0 +1,182 @@
+//! The way of the bytes: read, passed on at once or held, and the end carried through behind the last of them.
+
+use super::{BUFFER, Dial, Link, MARKS, READ_BUFFER};
+use crate::base::{Direction, Side, Time};
+use crate::engine::Input;
+use crate::fault::Ending;
+use crate::net::leg::ending_of;
+use crate::net::pump::{Mark, Note};
+use std::task::{Context, Poll};
+
+impl Link {
+    /// Passes on what is due.
+    pub(super) fn pass_on(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
+        let mut moved = false;
+        loop {
+            let now = self.now();
+            let leg = self.legs.get_mut(direction.to());
+            let lane = &mut self.pumps.get_mut(direction).lane;
+            let due = lane.ready(now);
+            if due.is_empty() || !leg.writing {
+                return moved;
+            }
+            match leg.poll_write(cx, due) {
+                Poll::Pending => return moved,
+                Poll::Ready(Ok(written)) => {
+                    let mut notes = Vec::new();
+                    lane.wrote(now, written, |note, _| notes.push(note));
+                    for note in notes {
+                        self.passed(direction, note, true);
+                    }
+                }
+                Poll::Ready(Err(error)) => self.write_failed(direction.to(), &error),
+            }
+            moved = true;
+        }
+    }
+
+    pub(super) fn passed(&mut self, direction: Direction, note: Note, held: bool) {
+        self.meter.passed(self.now(), direction, note.acknowledges);
+        if let Some(mut ticket) = note.ticket {
+            ticket.held |= held;
+            if ticket.held || ticket.wanted {
+                self.core.tell(Input::Passed { link: self.id, ticket });
+            }
+        }
+    }
+
+    /// Carries the end of one leg through to the other, behind the last byte.
+    pub(super) fn carry_end(&mut self, direction: Direction) -> bool {
+        let lane = &mut self.pumps.get_mut(direction).lane;
+        let Some(how) = lane.end_due(self.core.clock().now()) else { return false };
+        let to = direction.to();
+        let leg = self.legs.get_mut(to);
+        if !leg.is_open() && matches!(self.dial, Dial::Trying { .. }) && how == Ending::Fin {
+            // The hub may still come up, and then gets all that was sent.
+            return false;
+        }
+        lane.ended();
+        if leg.is_open() && !leg.broken {
+            match how {
+                Ending::Fin => leg.shut(),
+                Ending::Reset => leg.reset(),
+            }
+            self.core.tell(Input::EndCarried { link: self.id, to, how });
+        }
+        true
+    }
+
+    /// Reads what there is, unless it has to wait.
+    pub(super) fn read_on(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
+        let from = direction.from();
+        let leg = self.legs.get_mut(from);
+        if !leg.reading {
+            return false;
+        }
+        if !leg.severed && !self.pumps.get(direction).wants_more() {
+            return self.watch(cx, from);
+        }
+        let mut buffer = BUFFER.take();
+        buffer.resize(READ_BUFFER, 0);
+        let result = leg.poll_read(cx, &mut buffer);
+        let moved = result.is_ready();
+        match result {
+            Poll::Pending => {}
+            Poll::Ready(Ok(0)) => {
+                let how = if leg.broken { Ending::Reset } else { Ending::Fin };
+                self.ended(from, how, None);
+            }
+            Poll::Ready(Ok(read)) if self.legs.get(from).severed => self.pumps.get_mut(direction).lose(read),
+            Poll::Ready(Ok(read)) => self.received(cx, direction, &buffer[..read]),
+            Poll::Ready(Err(error)) => {
+                let (how, word) = ending_of(&error);
+                self.ended(from, how, word);
+            }
+        }
+        BUFFER.set(buffer);
+        moved
+    }
+
+    /// Without reading, sees whether an end gives up.
+    pub(super) fn watch(&mut self, cx: &mut Context<'_>, side: Side) -> bool {
+        let leg = self.legs.get_mut(side);
+        if leg.end_told {
+            return false;
+        }
+        match leg.poll_hang_up(cx) {
+            Poll::Pending => false,
+            Poll::Ready(Ending::Reset) => {
+                self.ended(side, Ending::Reset, None);
+                true
+            }
+            Poll::Ready(Ending::Fin) => {
+                // The bytes before it are still to be read; only the sign is told now.
+                self.tell_end(side, Ending::Fin, None);
+                true
+            }
+        }
+    }
+
+    /// An end that has said FIN may still be gone before it has heard all.
+    pub(super) fn watch_half(&mut self, cx: &mut Context<'_>, side: Side) -> bool {
+        let leg = self.legs.get_mut(side);
+        if leg.reading || !leg.writing || leg.poll_gone(cx).is_pending() {
+            return false;
+        }
+        self.ended(side, Ending::Reset, None);
+        true
+    }
+
+    pub(super) fn received(&mut self, cx: &mut Context<'_>, direction: Direction, bytes: &[u8]) {
+        let now = self.now();
+        self.meter.bytes(direction, bytes.len());
+        let mut marks = MARKS.take();
+        self.scan(now, direction, bytes, &mut marks);
+        // What the engine had ordered when it was told of these packets holds for their bytes, and no more: it has
+        // said of each whether it is held.
+        for letter in self.mailbox.take_due() {
+            self.follow(letter);
+        }
+        self.route(cx, now, direction, bytes, &marks);
+        marks.clear();
+        MARKS.set(marks);
+        if self.meter.is_due(now) {
+            self.flush(now);
+        }
+    }
+
+    /// Passes bytes on at once where nothing is in the way, and holds the rest.
+    pub(super) fn route(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Time,
+        direction: Direction,
+        bytes: &[u8],
+        marks: &[Mark],
+    ) {
+        let mut written = 0;
+        if self.legs.get(direction.from()).severed {
+            return self.pumps.get_mut(direction).lose(bytes.len());
+        }
+        while written < bytes.len() && !self.pumps.get(direction).holds() {
+            let leg = self.legs.get_mut(direction.to());
+            if !leg.writing {
+                break;
+            }
+            match leg.poll_write(cx, &bytes[written..]) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(taken)) => written += taken,
+                Poll::Ready(Err(error)) => {
+                    self.pumps.get_mut(direction).lose(bytes.len() - written);
+                    return self.write_failed(direction.to(), &error);
+                }
+            }
+        }
+        for mark in marks.iter().take_while(|mark| mark.end <= written) {
+            self.passed(direction, mark.note, false);
+        }
+        if written < bytes.len() {
+            self.pumps.get_mut(direction).hold(now, bytes, written, marks);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! How legs end, and the link with them.
+
+use super::Link;
+use crate::base::{Direction, Ends, Side, Time, Ways};
+use crate::engine::Input;
+use crate::fault::Ending;
+use crate::net::leg::ending_of;
+use std::io;
+
+impl Link {
+    /// A write failed: the peer is gone. What it said before is there still, and is passed on before its end.
+    pub(super) fn write_failed(&mut self, side: Side, error: &io::Error) {
+        let (how, word) = ending_of(error);
+        let leg = self.legs.get_mut(side);
+        if !leg.reading {
+            return self.ended(side, how, word);
+        }
+        leg.writing = false;
+        leg.broken = true;
+        self.pumps.get_mut(side.other().sends()).discard();
+        self.tell_end(side, how, word);
+    }
+
+    /// An end gave up its leg.
+    pub(super) fn ended(&mut self, side: Side, how: Ending, error: Option<String>) {
+        self.tell_end(side, how, error);
+        let now = self.now();
+        let leg = self.legs.get_mut(side);
+        match how {
+            Ending::Fin => leg.reading = false,
+            Ending::Reset => leg.drop_socket(),
+        }
+        if leg.severed {
+            leg.drop_socket();
+            return;
+        }
+        let pump = self.pumps.get_mut(side.sends());
+        let release = now + pump.delay(pump.frame);
+        pump.lane.finish(release, how);
+        if how == Ending::Reset {
+            // Nobody is left to hear the other way.
+            self.pumps.get_mut(side.other().sends()).discard();
+        }
+    }
+
+    pub(super) fn tell_end(&mut self, side: Side, how: Ending, error: Option<String>) {
+        if std::mem::replace(&mut self.legs.get_mut(side).end_told, true) {
+            return;
+        }
+        let now = self.now();
+        if side == Side::Device
+            && let Some(gap) = self.meter.device_ended(now)
+        {
+            self.core.tell(Input::KeepaliveExceeded { link: self.id, gap });
+        }
+        let last = self.meter.last(side);
+        self.core.tell(Input::LegEnded { link: self.id, side, how, error, last });
+    }
+
+    pub(super) fn close(&mut self) {
+        let now = self.now();
+        self.flush(now);
+        for direction in Direction::BOTH {
+            self.pumps.get_mut(direction).discard();
+        }
+        self.legs = Ends::default();
+        let undelivered = Ways { up: self.pumps.up.lost, down: self.pumps.down.lost };
+        self.core.close_link(self.id, Input::LinkClosed { link: self.id, undelivered });
+    }
+
+    pub(super) fn flush(&mut self, now: Time) {
+        if let Some(traffic) = self.meter.flush(now) {
+            self.core.tell(Input::Traffic(Box::new(traffic)));
+        }
+    }
+}
