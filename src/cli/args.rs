@@ -71,7 +71,7 @@ pub(super) struct RunArgs {
     /// Put a value in the place of the profile's: `dark.for=10s`, `settle=5s`; may be given several times
     #[arg(long = "set", value_name = "RULE.PARAM=VALUE")]
     pub sets: Vec<Override>,
-    /// End the run after this time at the latest: `90s`, `1h 30m`
+    /// End the run after this time at the latest, and the COMMAND with it: `90s`, `1h 30m`
     #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
     pub duration: Option<Duration>,
     /// Show no progress, only the report
@@ -99,7 +99,7 @@ pub(super) struct CheckArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArgs {
-    /// The events.jsonl of each run; several runs of one profile are merged
+    /// The events.jsonl of each run, or the directory it is in; several runs of one profile are merged
     #[arg(required = true, value_name = "EVENTS.jsonl")]
     pub logs: Vec<PathBuf>,
     /// Write report.json into this directory; it is made if need be
@@ -134,7 +134,11 @@ pub(super) struct DeviceArgs {
     /// How many devices
     #[arg(long, default_value_t = 1)]
     pub count: usize,
-    /// The kind of client: careful, typical, naive or oblivious; what follows changes single habits
+    /// The kind of client; what follows changes single habits.
+    /// careful: PINGREQ each 0.75 keep-alives, PINGRESP within half of one, exponential back-off with jitter;
+    /// typical: PINGREQ after 0.9 keep-alives of sending nothing, PINGRESP within one, a second between connects;
+    /// naive: PINGRESP within three, reconnects at once;
+    /// oblivious: never looks for PINGRESP, nor at FIN and RST
     #[arg(long, default_value_t = Preset::Typical)]
     pub kind: Preset,
     /// The client identifier; the device's number is put behind it
@@ -143,22 +147,30 @@ pub(super) struct DeviceArgs {
     /// The keep-alive: whole seconds, 0s for none
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_fixed)]
     pub keep_alive: Duration,
-    /// How long to wait for PINGRESP before the link counts as dead; `never` does not look
+    /// How long to wait for PINGRESP before the link counts as dead; `never` does not look [default: by kind]
     #[arg(long, value_name = "TIME")]
     pub ping_timeout: Option<PingTimeout>,
     /// The wait before each reconnect: `none`, `fixed:1s`, `linear:1s`, `exponential:200ms..30s,jitter`
+    /// [default: by kind]
     #[arg(long, value_name = "RULE")]
     pub backoff: Option<Backoff>,
-    /// What to do while connected: `idle`, `publishing`, `subscribing` (also `publishing:topic,size=64`)
+    /// What to do while connected: `idle`, `publishing`, `subscribing`; also `publishing:topic,every=1s,qos=1,size=64`
+    /// and `subscribing:filter,qos=1`, where `{client}` stands for the client identifier
     #[arg(long, default_value_t = Workload::Idle)]
     pub workload: Workload,
-    /// The quality of service of the workload: 0, 1 or 2
+    /// The quality of service of the workload: 0, 1 or 2 [default: 1]
     #[arg(long, value_parser = quality)]
     pub qos: Option<QoS>,
-    /// Messages a second of each publishing device: `10`, `0.5`
+    /// Messages a second of each publishing device: `10`, `0.5` [default: four in a keep-alive]
     #[arg(long, value_name = "PER SECOND")]
     pub rate: Option<Rate>,
-    /// Whether the hub keeps the session between links
+    /// The user name in CONNECT
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// The password in CONNECT; other users of the machine can read it from the list of processes
+    #[arg(long, value_name = "TEXT", requires = "username")]
+    pub password: Option<String>,
+    /// Whether the hub keeps the session between links [default: by kind]
     #[arg(long, value_enum)]
     pub session: Option<SessionKind>,
     /// The protocol version: 3.1, 3.1.1 or 5

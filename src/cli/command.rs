@@ -2,6 +2,7 @@
 
 use super::exit::Refusal;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::process::{Child, Command};
@@ -18,6 +19,18 @@ pub struct Beside {
 /// How it ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Status(Option<ExitStatus>);
+
+/// Looks whether there is such a program, before a run is started for it.
+pub fn find(program: &str) -> Result<(), Refusal> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = if program.contains('/') {
+        Path::new(program).is_file()
+    } else {
+        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    };
+    let hint = "give a program in PATH, or its path";
+    found.then_some(()).ok_or_else(|| Refusal::usage(format!("there is no command `{program}`; {hint}")))
+}
 
 impl Beside {
     /// Starts it, with the address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL.

@@ -7,7 +7,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 const REPORT: &str = "report.json";
-const EVENTS: &str = "events.jsonl";
+/// The log of a run.
+pub const EVENTS: &str = "events.jsonl";
 
 /// The open files of a report directory.
 #[derive(Debug)]

@@ -4,12 +4,14 @@ use super::args::{DeviceArgs, HubArgs, SessionKind};
 use super::exit::{Exit, Refusal};
 use super::runner::raise_limit;
 use super::signals::Signals;
-use crate::device::{self, Fleet, Habits, Workload};
+use crate::base::Secret;
+use crate::device::{self, DeviceDid, Fleet, Habits, Workload};
 use crate::hub::{self, HubConfig};
 use crate::net::Clock;
+use std::collections::BTreeSet;
 use std::future;
 use std::io::ErrorKind;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -78,7 +80,12 @@ async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
     let target = args.connect.clone().unwrap_or_else(target);
     let clock = Clock::start();
     let quiet = args.quiet;
+    let met = Arc::new(Mutex::new(BTreeSet::new()));
+    let connected = Arc::clone(&met);
     let sink = move |name: &str, event: device::DeviceEvent| {
+        if matches!(event.did, DeviceDid::Connected { .. }) {
+            connected.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        }
         if !quiet {
             anstream::println!("{:>8}  {name}: {}", event.at, event.did);
         }
@@ -93,19 +100,26 @@ async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
     let devices = device::fleet(fleet, &target, clock, Arc::new(sink), stopped);
     tokio::pin!(devices);
     tokio::select! {
-        lost = &mut devices => return Ok(ended(lost)),
+        lost = &mut devices => return Ok(ended(lost, &args, &met)),
         () = signals.next() => {}
         () = over => {}
     }
     let _ = stop.send(true);
-    Ok(ended(devices.await))
+    let lost = devices.await;
+    Ok(ended(lost, &args, &met))
 }
 
-fn ended(lost: usize) -> Exit {
-    if lost == 0 {
-        return Exit::Met;
+/// A fleet did well if every device was accepted once, and ended in order.
+fn ended(lost: usize, args: &DeviceArgs, met: &Mutex<BTreeSet<String>>) -> Exit {
+    if lost > 0 {
+        return Refusal::environment(format!("{lost} devices did not end in order")).tell();
     }
-    Refusal::environment(format!("{lost} devices did not end in order")).tell()
+    let met = met.lock().unwrap_or_else(PoisonError::into_inner).len();
+    if met < args.count {
+        return Refusal::unmet(format!("{} of {} devices were never accepted", args.count - met, args.count))
+            .tell();
+    }
+    Exit::Met
 }
 
 /// The address that `brownout run` gives to its command, or the one that it listens on by default.
@@ -135,6 +149,8 @@ fn habits(args: &DeviceArgs) -> Result<Habits, Refusal> {
     if let Some(session) = args.session {
         habits.clean_session = session == SessionKind::Clean;
     }
+    habits.username.clone_from(&args.username);
+    habits.password = args.password.clone().map(|password| Secret(password.into_bytes()));
     habits.workload = workload(args)?;
     Ok(habits)
 }

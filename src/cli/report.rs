@@ -2,7 +2,7 @@
 
 use super::args::ReportArgs;
 use super::exit::{Exit, Refusal};
-use super::files::ReportFiles;
+use super::files::{EVENTS, ReportFiles};
 use super::load::{self, Text};
 use super::runner;
 use crate::base::Time;
@@ -23,8 +23,16 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     let mut files =
         args.report.as_deref().map(|directory| ReportFiles::open(directory, false)).transpose()?;
     let mut merged: Option<(RunStarted, Plan, Results)> = None;
+    let mut starts: Vec<RunStarted> = Vec::new();
     for path in &args.logs {
         let run = Log::read(path)?;
+        if starts.contains(&run.start) {
+            return Err(Refusal::usage(format!(
+                "{} is of a run that was given before: it would count twice",
+                path.display()
+            )));
+        }
+        starts.push(run.start.clone());
         merged = Some(match merged {
             None => (run.start, run.plan, run.results),
             Some((start, plan, results)) => {
@@ -78,6 +86,8 @@ struct Log {
 
 impl Log {
     fn read(path: &Path) -> Result<Log, Refusal> {
+        let inside = path.join(EVENTS);
+        let path = if path.is_dir() { &inside } else { path };
         let bad = |line: usize, problem: String| {
             Refusal::usage(format!(
                 "{}:{line}: {problem}; give an events.jsonl that brownout wrote",
@@ -89,6 +99,9 @@ impl Log {
         let mut lines = BufReader::new(file).lines().zip(1..);
         let first = lines.next().ok_or_else(|| bad(1, "the log is empty".into()))?;
         let first = first.0.map_err(|error| bad(1, error.to_string()))?;
+        if first.trim() == "{" {
+            return Err(bad(1, "this is no log, but a report.json".into()));
+        }
         let event: Event = serde_json::from_str(&first).map_err(|error| bad(1, error.to_string()))?;
         let What::RunStarted(start) = &event.what else {
             return Err(bad(1, "the first event is not `run_started`".into()));

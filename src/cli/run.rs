@@ -1,16 +1,17 @@
 //! `brownout run`.
 
 use super::args::RunArgs;
-use super::command::Beside;
+use super::command::{self, Beside};
 use super::exit::{Exit, Refusal};
 use super::files::ReportFiles;
 use super::load;
 use super::progress::Progress;
 use super::runner::{Runner, Setup};
 use super::signals::Signals;
+use crate::base::span::show_fixed;
 use crate::event::EndReason;
 use crate::net::Clock;
-use crate::profile::{Checked, ListenerPlan, Plan};
+use crate::profile::{self, BadOverride, Checked, ListenerPlan, Override, Plan};
 use std::time::Duration;
 
 /// Where devices connect, unless told: beside a broker on this machine, which has 1883.
@@ -26,8 +27,14 @@ pub(super) fn run(args: RunArgs) -> Exit {
 
 async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     let text = load::text(&args.profile)?;
-    let Checked { mut plan, notes: _ } = load::checked(&text, &args.sets)?;
-    plan.duration = args.duration.or(plan.duration);
+    let sets = sets(&args)?;
+    let Checked { plan, notes } = load::checked(&text, &sets)?;
+    if !notes.is_empty() && !args.quiet {
+        anstream::eprint!("{}", profile::render(&notes, &text.name, &text.text, super::colour_on_stderr()));
+    }
+    if let Some(program) = args.command.first() {
+        command::find(program)?;
+    }
     let listeners = listeners(&args, &plan)?;
     let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, true)).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
@@ -36,7 +43,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     let progress = Progress::new(&plan, clock, args.quiet, !with_command);
     let setup = Setup {
         text,
-        overrides: args.sets.iter().map(|set| set.text().to_owned()).collect(),
+        overrides: sets.iter().map(|set| set.text().to_owned()).collect(),
         plan,
         seed: args.seed.unwrap_or_else(draw_seed),
         listeners,
@@ -46,15 +53,23 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     };
     let (seed, upstreams) = (setup.seed, setup.listeners.clone());
     let runner = Runner::start(setup, clock).await?;
-    if !args.quiet {
-        greet(&runner, &upstreams, seed);
-    }
+    greet(&runner, &upstreams, seed);
     let (reason, failure) = attend(&runner, &args.command, &mut signals).await?;
     let exit = runner.end(reason).await;
     Ok(match failure {
         Some(failure) => failure.tell().max_with(exit),
         None => exit,
     })
+}
+
+/// The overrides; a duration is one like the others, so that the check and the log know of it.
+fn sets(args: &RunArgs) -> Result<Vec<Override>, Refusal> {
+    let mut sets = args.sets.clone();
+    if let Some(duration) = args.duration {
+        let set = format!("duration={}", show_fixed(duration));
+        sets.push(set.parse().map_err(|error: BadOverride| Refusal::usage(error.to_string()))?);
+    }
+    Ok(sets)
 }
 
 /// Waits for the end: the plan through, the duration over, a signal, or the command's failure.

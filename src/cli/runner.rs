@@ -91,7 +91,7 @@ impl Runner {
         let mut exit = if report.unmet() == 0 { Exit::Met } else { Exit::Unmet };
         if let Some(mut files) = self.files {
             match write(&report, &mut files) {
-                Ok(()) => anstream::println!("\nreport written to {}", files.directory().display()),
+                Ok(()) => anstream::eprintln!("report written to {}", files.directory().display()),
                 Err(refusal) => exit = refusal.tell(),
             }
         }

@@ -51,7 +51,7 @@ pub enum DeviceDid {
     ReconnectIn {
         /// After this long.
         delay: Duration,
-        /// Attempts that failed in a row.
+        /// The back-off's how-manieth step since the last CONNACK, from 0.
         failed: u32,
     },
     /// It sent PUBLISH.
@@ -115,9 +115,7 @@ impl fmt::Display for DeviceDid {
             DeviceDid::NoticedDead { sign, silent } => {
                 write!(f, "link gone: {sign}; the hub was silent for {}", show_fixed(*silent))
             }
-            DeviceDid::ReconnectIn { delay, failed } => {
-                write!(f, "dials again in {}, {failed} attempts failed", show_fixed(*delay))
-            }
+            DeviceDid::ReconnectIn { delay, .. } => write!(f, "dials again in {}", show_fixed(*delay)),
             DeviceDid::Published { total, dup } => {
                 write!(f, "published {total}{}", if *dup { ", again with DUP" } else { "" })
             }

@@ -279,6 +279,7 @@ impl Engine {
                 self.firings.remove(&firing);
                 self.settle_unknown();
                 self.settle_listeners();
+                self.changed();
             }
             Timer::Duration => self.finish(EndReason::Duration),
         }

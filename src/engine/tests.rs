@@ -606,6 +606,18 @@ fn the_run_is_through_when_nothing_is_left_to_do_and_the_watch_is_over() {
 }
 
 #[test]
+fn a_firing_in_force_keeps_the_run_going_even_if_it_fell_on_nobody() {
+    let mut dark = rule(at(1000), dark("5s", Connects::Silence));
+    dark.who.client = Some("nobody".into());
+    let mut run = Run::new(plan(vec![dark]));
+    run.device(1, "d", 2);
+    run.to(7999);
+    assert_eq!(run.finished, None);
+    run.to(8000);
+    assert!(run.finished.is_some(), "held to 6 s, watched for 2 s more");
+}
+
+#[test]
 fn the_run_waits_for_its_first_device_and_for_each_that_is_there() {
     let mut run = Run::new(plan(vec![rule(after(PacketKind::Connack, "1s", 1), rst())]));
     run.to(100_000);

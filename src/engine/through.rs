@@ -85,8 +85,9 @@ impl Engine {
 
     fn is_exhausted(&self) -> bool {
         let firing_due = self.timers.values().any(|timer| match timer {
-            Timer::Fire { .. } | Timer::FireOn { .. } => true,
-            Timer::EndWindow(_) | Timer::EndFiring(_) | Timer::Duration => false,
+            // A firing in force may still fall on a device that comes.
+            Timer::Fire { .. } | Timer::FireOn { .. } | Timer::EndFiring(_) => true,
+            Timer::EndWindow(_) | Timer::Duration => false,
         });
         let lasting = |window: &super::firing::Window| {
             self.plan.rule(window.rule).is_some_and(|rule| rule.fault.hold().is_none())

@@ -143,13 +143,9 @@ impl Departure {
 impl fmt::Display for HubEvent {
     /// One line, without the time: `conn 3 sensor-1: connected, MQTT 5, keep-alive 60 s, new session`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(conn) = self.conn {
-            write!(f, "conn {} ", conn.0)?;
-        }
-        if let Some(client_id) = &self.client_id {
-            write!(f, "{}", printable(client_id))?;
-        }
-        write!(f, ": {}", self.what)
+        let conn = self.conn.map(|conn| format!("conn {}", conn.0));
+        let who: Vec<String> = conn.into_iter().chain(self.client_id.as_deref().map(printable)).collect();
+        write!(f, "{}: {}", who.join(" "), self.what)
     }
 }
 

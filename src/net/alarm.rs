@@ -1,7 +1,7 @@
 //! Wake-ups to a fraction of a millisecond, for the lanes: tokio's own timers count whole milliseconds.
 //!
 //! ```text
-//!   AlarmSlot (one a lane) --poll_until(when)--> BTreeMap<(Time, slot), Waker> --first--> one timerfd
+//!   AlarmSlot (one a link) --poll_until(when)--> BTreeMap<(Time, slot), Waker> --first--> one timerfd
 //!          ^                                                                                  |
 //!          '------------------- wake all that are due <--- one task <--- readable ------------'
 //! ```

@@ -67,6 +67,7 @@ pub struct Link {
     /// Until when the lanes were last looked at: what was due by then waits for its peer.
     looked: Time,
     stopped: bool,
+    closed: bool,
 }
 
 /// Where the hub's leg stands.
@@ -78,6 +79,15 @@ enum Dial {
         connect: Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>,
     },
     Done,
+}
+
+/// However the task ends, the link is told to be gone, so that nobody waits for it.
+impl Drop for Link {
+    fn drop(&mut self) {
+        if !self.closed {
+            self.close();
+        }
+    }
 }
 
 impl fmt::Debug for Link {
@@ -112,6 +122,7 @@ impl Link {
             slot,
             drop_at: None,
             stopped: false,
+            closed: false,
             core,
         }
     }

@@ -58,6 +58,7 @@ impl Link {
     }
 
     pub(super) fn close(&mut self) {
+        self.closed = true;
         let now = self.now();
         self.flush(now);
         for direction in Direction::BOTH {
