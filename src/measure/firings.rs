@@ -30,7 +30,8 @@ impl Firings {
         *self.fired.entry(id).or_default() += 1;
         self.latest = Some(id);
         let Some(rule) = plan.rule(id) else { return };
-        let is_missed = |device: &&Device| device.links.is_empty() && is_meant(rule, device);
+        let is_by_clock = matches!(rule.when, When::At { .. });
+        let is_missed = |device: &&Device| is_by_clock && device.links.is_empty() && is_meant(rule, device);
         let missing: BTreeSet<DeviceId> = sessions.devices().filter(is_missed).map(|d| d.id).collect();
         for device in &missing {
             *self.missed.entry((id, *device)).or_default() += 1;
@@ -101,13 +102,10 @@ impl Firings {
 
 /// Whether a firing would have fallen on the device, had it been connected. False where that cannot be told of a
 /// device without a link: by address and listener, and by a draw.
-fn is_meant(rule: &Rule, device: &Device) -> bool {
+pub(super) fn is_meant(rule: &Rule, device: &Device) -> bool {
     let Who { client, username, version, address, listener, share } = &rule.who;
-    let is_known = matches!(rule.when, When::At { .. })
-        && address.is_none()
-        && listener.is_none()
-        && *share == Chance::ALWAYS
-        && rule.chance == Chance::ALWAYS;
+    let is_known =
+        address.is_none() && listener.is_none() && *share == Chance::ALWAYS && rule.chance == Chance::ALWAYS;
     let matches = |pattern: &Option<String>, text: Option<&String>| {
         pattern.as_ref().is_none_or(|pattern| text.is_some_and(|text| glob(pattern, text)))
     };

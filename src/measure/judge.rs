@@ -4,14 +4,15 @@ use super::backoff::BackOff;
 use super::cause::{Cause, cause};
 use super::detection::Struck;
 use super::facts::{DeviceFacts, Link, Showed, Window};
+use super::firings;
 use super::fold::Measures;
 use super::recovery::Outage;
 use super::results::{DeviceResults, Outcome, RuleResults, RunResults, Sample, WindowResults};
 use super::value::Value;
-use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
+use crate::base::{Chance, DeviceId, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::Count;
 use crate::fault::Mechanism;
-use crate::profile::Metric;
+use crate::profile::{Metric, When};
 use crate::session::Device;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -208,10 +209,23 @@ fn rule(measures: &Measures, id: RuleId) -> RuleResults {
     RuleResults {
         fired,
         idle: fired.saturating_sub(count(fell.iter())),
+        fell: self::fell(measures, id),
         missed: missed.map(|((_, device), times)| (*device, *times)).collect(),
         vanished: firings.vanished.get(&id).cloned().unwrap_or_default(),
         mute_refused: firings.refused.get(&id).cloned().unwrap_or_default(),
     }
+}
+
+/// How often a rule of its own link's packets fell on each device that it is known to be meant for.
+fn fell(measures: &Measures, id: RuleId) -> BTreeMap<DeviceId, u64> {
+    let rule = measures.plan.rule(id).filter(|rule| matches!(rule.when, When::After { .. }));
+    let Some(rule) = rule.filter(|rule| rule.chance == Chance::ALWAYS) else { return BTreeMap::new() };
+    let meant = measures.sessions.devices().filter(|device| firings::is_meant(rule, device));
+    let mut fell: BTreeMap<DeviceId, u64> = meant.map(|device| (device.id, 0)).collect();
+    for window in measures.windows.values().filter(|window| window.rule == id) {
+        *fell.entry(window.device).or_default() += 1;
+    }
+    fell
 }
 
 /// How a link ended; `later`: the device's links after it.

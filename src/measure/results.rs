@@ -70,6 +70,8 @@ pub struct RuleResults {
     pub fired: u64,
     /// How many firings fell on nobody.
     pub idle: u64,
+    /// For a rule that fires after a packet and not by chance: how often it fell on each device that it may fall on.
+    pub fell: BTreeMap<DeviceId, u64>,
     /// How many firings found this known device without a link.
     pub missed: BTreeMap<DeviceId, u64>,
     /// By what means connects vanished for it.

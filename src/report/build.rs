@@ -4,7 +4,7 @@ use super::model::{
     Device, Evidence, Expectation, FORMAT, Figure, Finding, Fleet, Missed, Outcome, Profile, Quantiles,
     Report, Rule, Run, Summary, Verdict, Window,
 };
-use super::{notes, words};
+use super::{ending, notes, words};
 use crate::base::{Direction, RuleId, Side, WindowId};
 use crate::event::{Count, Samples};
 use crate::measure::value::percentile;
@@ -17,6 +17,7 @@ impl Report {
     /// The report on these results of runs of this plan.
     pub fn new(plan: &Plan, results: &Results) -> Report {
         let expectations = expectations(plan, results);
+        let not_through = ending::not_through(plan, results);
         Report {
             format: FORMAT,
             profile: Profile {
@@ -24,7 +25,8 @@ impl Report {
                 summary: plan.summary.clone(),
                 reproduces: plan.reproduces.clone(),
             },
-            verdict: verdict(&expectations),
+            verdict: verdict(&expectations, not_through.is_some()),
+            not_through,
             runs: results.runs.iter().zip(1..).map(|(run, number)| self::run(run, number)).collect(),
             expectations,
             rules: plan.rules().map(|(id, _)| rule(plan, id, results)).collect(),
@@ -37,6 +39,11 @@ impl Report {
     /// How many expectations are not met.
     pub fn unmet(&self) -> usize {
         self.expectations.iter().filter(|expectation| expectation.finding != Finding::Met).count()
+    }
+
+    /// Whether the runs were through and every expectation is met.
+    pub fn is_met(&self) -> bool {
+        self.not_through.is_none() && self.unmet() == 0
     }
 
     /// As JSON, indented, with a newline at the end.
@@ -57,8 +64,10 @@ pub(super) fn figure(value: Value) -> Figure {
     }
 }
 
-fn verdict(expectations: &[Expectation]) -> Verdict {
-    if expectations.is_empty() {
+fn verdict(expectations: &[Expectation], is_cut_off: bool) -> Verdict {
+    if is_cut_off {
+        Verdict::NotThrough
+    } else if expectations.is_empty() {
         Verdict::NoExpectations
     } else if expectations.iter().all(|expectation| expectation.finding == Finding::Met) {
         Verdict::Passed

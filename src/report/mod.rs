@@ -5,6 +5,7 @@
 //! any measuring (measure/), any file or terminal (cli/).
 
 mod build;
+mod ending;
 pub mod live;
 pub mod model;
 mod notes;

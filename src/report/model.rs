@@ -20,6 +20,8 @@ pub struct Report {
     pub profile: Profile,
     /// Whether the expectations are met.
     pub verdict: Verdict,
+    /// Why a run ended before it was through, and what had not come by then; `null` where all were through.
+    pub not_through: Option<String>,
     /// The runs, in the order of their beginning.
     pub runs: Vec<Run>,
     /// The expectations, in the order of the profile.
@@ -53,6 +55,8 @@ pub enum Verdict {
     Passed,
     /// Not all of them.
     Failed,
+    /// A run was cut off before it was through; what it would have shown is not known.
+    NotThrough,
     /// There are none.
     NoExpectations,
 }

@@ -1,6 +1,7 @@
 //! What a reader should know before believing a figure: how the faults were really made, what was assumed, what was
 //! refused, what could not be seen.
 
+use super::ending;
 use super::words::{self, count};
 use crate::base::{Chance, Ends, RuleId, Side};
 use crate::fault::{Blackhole, Connects, Fault, Mechanism};
@@ -14,6 +15,8 @@ const MOST_NAMES: usize = 5;
 /// The notes, the gravest first.
 pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     let mut notes = Vec::new();
+    notes.extend(ending::not_through(plan, results).map(|why| format!("not through: {why}")));
+    notes.extend(ending::left_undone(plan, results));
     notes.extend(cut_off(results));
     for (id, rule) in plan.rules() {
         let windows = of_rule(results, id);

@@ -49,6 +49,10 @@ fn verdict(report: &Report) -> (String, Tone) {
     match report.verdict {
         Verdict::Passed => (format!("PASSED: {all} of {all} met"), Tone::Good),
         Verdict::Failed => (format!("FAILED: {} of {all} unmet", report.unmet()), Tone::Bad),
+        Verdict::NotThrough if all == 0 => ("NOT THROUGH".into(), Tone::Bad),
+        Verdict::NotThrough => {
+            (format!("NOT THROUGH: {} of {all} met so far", all - report.unmet()), Tone::Bad)
+        }
         Verdict::NoExpectations => ("no expectations".into(), Tone::Faint),
     }
 }
