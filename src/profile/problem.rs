@@ -66,7 +66,7 @@ pub enum Source {
     Set(String),
 }
 
-/// All problems of a profile, errors first. There is at least one error.
+/// All errors of a profile; there is at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -177,7 +177,7 @@ impl Sink {
         &mut self.found[last]
     }
 
-    /// Finds the places: errors first, each kind in the order of the text.
+    /// Finds the places, in the order of the text: errors, or notes where there is no error.
     pub(super) fn place(self, text: &str, root: &Node, sets: &[Override]) -> Vec<Problem> {
         let mut errors = Vec::new();
         let mut notes = Vec::new();
@@ -186,6 +186,10 @@ impl Sink {
                 Severity::Error => errors.push(found),
                 Severity::Note => notes.push(found),
             }
+        }
+        // Some rest on what is wrong, such as that there are no rules.
+        if !errors.is_empty() {
+            notes.clear();
         }
         let more = errors.len().saturating_sub(MOST_PROBLEMS);
         errors.truncate(MOST_PROBLEMS);

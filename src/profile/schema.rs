@@ -134,11 +134,15 @@ impl Key {
 
 /// The percentage of a key such as `p50` or `p99.9`: above 0, at most 100.
 pub(super) fn percentile(name: &str) -> Option<f64> {
+    percent(name).filter(|percent| *percent > 0.0 && *percent <= 100.0)
+}
+
+/// The number of a key that is written as a percentile is, whether or not there is such a one: `p101`.
+pub(super) fn percent(name: &str) -> Option<f64> {
     let digits = name.strip_prefix('p')?;
     let plain = digits.starts_with(|c: char| c.is_ascii_digit())
         && digits.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let percent: f64 = digits.parse().ok()?;
-    (plain && percent > 0.0 && percent <= 100.0).then_some(percent)
+    digits.parse().ok().filter(|_| plain)
 }
 
 impl Type {

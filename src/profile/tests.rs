@@ -144,6 +144,15 @@ fn shipped_profiles_read_without_a_word_and_are_told() {
     }
 }
 
+/// The run resolves them so too; resolved with zero, a hold of 1 keep-alive would be told as none.
+#[test]
+fn spans_of_a_device_without_a_keep_alive_are_told_with_the_default() {
+    let rule = "rules: [{ id: a, when: { at: 1s }, fault: { stall: { for: 2 keepalive + 1s } } }]\n";
+    let plan = sound(&format!("{HEAD}default_keepalive: 30s\n{rule}"));
+    let told = timeline::tell(&plan, Duration::ZERO).replace(['\n', ' '], "");
+    assert!(told.contains("2keep-alives+1s(1m1satdefault_keepalive,30s)"), "{told}");
+}
+
 #[test]
 fn the_reference_and_the_schema_come_from_the_table() {
     insta::assert_snapshot!("reference", reference());

@@ -15,9 +15,9 @@ use words::{Words, both_ways, comparison, fate, limit, ordinal, times, toward, w
 const WIDTH: usize = 80;
 
 /// The plan in words, at most 80 columns wide. Spans in keep-alives are also told for devices with the keep-alive
-/// `example`.
+/// `example`; zero stands for devices without one, whose spans the plan's `default_keepalive` resolves.
 pub fn tell(plan: &Plan, example: Duration) -> String {
-    let words = Words { example };
+    let words = Words::of(plan, example);
     let mut page = Page::default();
     header(&mut page, plan, words);
     let (device, run): (Vec<_>, Vec<_>) =

@@ -3,8 +3,8 @@
 use super::fields::{Fields, Given};
 use super::plan::Names;
 use super::scalar::{Scalar, bad_span};
-use crate::base::RuleId;
-use crate::fault::Fault;
+use crate::base::{RuleId, Side};
+use crate::fault::{Blackhole, Fault, FidelityWanted};
 use crate::profile::metric::{Metric, Unit};
 use crate::profile::plan::{Expectation, Limit, Rule, Statistic};
 use crate::profile::problem::Sink;
@@ -36,6 +36,9 @@ fn item(
     let Some(metric) = fields.metric("metric") else { return Vec::new() };
     let rule = of.and_then(|of| rules.get(usize::from(of.0))?.as_ref());
     check_evidence(fields, metric, rule, sink);
+    if statistics.iter().any(|(_, statistic)| *statistic != Statistic::Count) {
+        note_bracket(fields, metric, rule, sink);
+    }
     statistics
         .into_iter()
         .filter_map(|(given, statistic)| {
@@ -82,6 +85,48 @@ fn check_evidence(fields: &Fields, metric: Metric, rule: Option<&Rule>, sink: &m
             .label(why)
             .also(fields.value_spot("of"), "so this cannot be met")
             .help("an expectation without a sample is unmet; take `of` out, or the whole expectation");
+    }
+}
+
+/// What an end shows while the kernel drops what it sends is not seen: it is only known that it gave up between the
+/// last that came of it and the first that came through.
+fn note_bracket(fields: &Fields, metric: Metric, rule: Option<&Rule>, sink: &mut Sink) {
+    let Some(rule) = rule else { return };
+    let Fault::Blackhole(Blackhole { toward, fidelity: FidelityWanted::Packet, .. }) = rule.fault else {
+        return;
+    };
+    if shown_by(metric).iter().any(|side| toward.hits(*side)) {
+        sink.note(
+            fields.value_spot("metric"),
+            format!("`{metric}` of `{}` is only known as a bracket: from when to when it may have been", rule.id),
+        )
+        .label("what its end sends is dropped unseen")
+        .help(format!(
+            "write `fidelity: stall` in `{}`, under which each sign is seen; or a limit that the whole bracket \
+             meets: one that it reaches across counts as unmet",
+            rule.id
+        ));
+    }
+}
+
+/// The ends whose own signs a measure is made from.
+fn shown_by(metric: Metric) -> &'static [Side] {
+    match metric {
+        Metric::DeviceDetection | Metric::DeviceSilence => &[Side::Device],
+        Metric::HubDetection | Metric::HubSilence => &[Side::Hub],
+        Metric::SplitView => &[Side::Device, Side::Hub],
+        Metric::Downtime
+        | Metric::Recovery
+        | Metric::Resubscribe
+        | Metric::FirstPublish
+        | Metric::FirstDelivery
+        | Metric::ConnectGap
+        | Metric::ConnectAttempts
+        | Metric::ConnectRate
+        | Metric::ControlGap
+        | Metric::KeepaliveViolations
+        | Metric::PingRtt
+        | Metric::PublishRtt => &[],
     }
 }
 

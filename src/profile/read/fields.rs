@@ -7,7 +7,7 @@ use crate::profile::nearest::nearest;
 use crate::profile::node::{Kind, Node, Origin};
 use crate::profile::plan::Network;
 use crate::profile::problem::{Sink, Spot};
-use crate::profile::schema::{Key, PERCENTILE, Place, Presence, Type, code_list, places};
+use crate::profile::schema::{Key, PERCENTILE, Place, Presence, Type, code_list, percent, places};
 use std::time::Duration;
 
 /// The keys given at one place, with their values where these are sound. What is not sound has been told.
@@ -40,11 +40,11 @@ pub(super) fn fields(place: &'static Place, node: &Node, path: &[usize], sink: &
         Kind::Map(_) | Kind::Null => {}
         Kind::Bool(_) | Kind::Number { .. } | Kind::Text(_) | Kind::List(_) => {
             let message = format!("{} takes a mapping of keys, not {}", place.called(), node.what());
-            sink.error(Spot::value(path), message).help(format!(
-                "allowed here: {}; for example {}",
-                place.names().collect::<Vec<_>>().join(", "),
-                example(place)
-            ));
+            let help = chosen(place, node).unwrap_or_else(|| {
+                let allowed = place.names().collect::<Vec<_>>().join(", ");
+                format!("allowed here: {allowed}; for example {}", example(place))
+            });
+            sink.error(Spot::value(path), message).help(help);
             return None;
         }
     }
@@ -295,6 +295,9 @@ fn unknown(place: &'static Place, name: &str, path: &[usize], sink: &mut Sink) {
     let elsewhere: Vec<&str> =
         places().into_iter().filter(|other| other.key(name).is_some()).map(|other| other.name).collect();
     let label = match (meant, elsewhere.as_slice()) {
+        _ if place.key(PERCENTILE).is_some() && percent(name).is_some() => {
+            "percentiles are above 0 and up to 100".into()
+        }
         (Some(meant), _) => did_you_mean(Some(meant)),
         (None, []) => String::new(),
         (None, elsewhere) => format!("it belongs in {}", code_list(elsewhere).replace(", ", " or ")),
@@ -307,6 +310,15 @@ fn unknown(place: &'static Place, name: &str, path: &[usize], sink: &mut Sink) {
     sink.error(Spot::key(path), format!("unknown key `{name}` in {}", place.called()))
         .label(label)
         .help(help);
+}
+
+/// What to write where one of the place's choices stands there as a bare word: `fault: rst`.
+fn chosen(place: &Place, node: &Node) -> Option<String> {
+    let key = place.key(node.scalar()?).filter(|key| place.one_of.contains(&key.name))?;
+    let inner = key.ty.place()?;
+    let needs_none = inner.keys.iter().all(|key| matches!(key.presence, Presence::Default(_)));
+    let example = if needs_none { "{}" } else { key.example };
+    Some(format!("write `{}: {{ {}: {example} }}`", place.name, key.name))
 }
 
 fn example(place: &Place) -> String {

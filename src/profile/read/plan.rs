@@ -17,6 +17,7 @@ const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(65_535);
 /// Names that other keys refer to, with what they stand for.
 pub(super) struct Names<'f, I> {
     what: &'static str,
+    /// Each name once: the second of that name has been told, and the first is meant.
     known: Vec<(String, I, &'f Fields)>,
 }
 
@@ -56,10 +57,12 @@ impl<'f, I: Copy> Names<'f, I> {
         for (number, fields) in (0..).zip(list) {
             let Some(name) = fields.text(key) else { continue };
             if let Some((_, _, first)) = names.known.iter().find(|(known, ..)| *known == name) {
+                let article = if key.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
                 sink.error(fields.value_spot(key), format!("two {what}s are called `{name}`"))
                     .label("the second")
                     .also(first.value_spot(key), "the first")
-                    .help(format!("give each {what} a `{key}` of its own"));
+                    .help(format!("give each {what} {article} `{key}` of its own"));
+                continue;
             }
             names.known.push((name, id(number), fields));
         }

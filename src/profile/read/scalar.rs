@@ -263,10 +263,19 @@ fn limit(text: &str) -> Result<Scalar, Wrong> {
         .into_iter()
         .find_map(|(sign, comparison)| Some((comparison, text.strip_prefix(sign)?.trim())))
         .map(|(comparison, rest)| Scalar::Limit(comparison, rest.to_owned()))
-        .ok_or_else(|| {
-            Wrong::new(format!("`{text}` does not begin with a comparison"))
-                .help(format!("write <=, <, >=, > or == before the limit: \"<= {text}\""))
-        })
+        .ok_or_else(|| no_comparison(text))
+}
+
+/// `=<`, `=>`, `=` and the signs of typesetting are what is written for `<=`, `>=` and `==`.
+fn no_comparison(text: &str) -> Wrong {
+    const SLIPS: [(&str, &str); 5] = [("=<", "<="), ("=>", ">="), ("≤", "<="), ("≥", ">="), ("=", "==")];
+    let wrong = Wrong::new(format!("`{text}` does not begin with a comparison"));
+    match SLIPS.into_iter().find_map(|(slip, sign)| Some((sign, text.strip_prefix(slip)?.trim()))) {
+        Some((sign, limit)) => {
+            wrong.label(did_you_mean(Some(sign))).help(format!("write \"{sign} {limit}\""))
+        }
+        None => wrong.help(format!("write <=, <, >=, > or == before the limit: \"<= {text}\"")),
+    }
 }
 
 /// For a label: ``did you mean `for`?``, or nothing.

@@ -118,11 +118,16 @@ struct Miss {
 fn target(root: &Node, path: &[&str]) -> Result<Target, Miss> {
     match path {
         [] => Err(miss(0, "", Vec::new(), "the profile")),
+        ["expect", ..] if !rule_ids(root).contains(&"expect") => Err(Miss {
+            part: 0,
+            message: "expectations cannot be set on the command line".into(),
+            meant: None,
+            help: "change them in the profile itself".into(),
+        }),
         [key] => profile_key(root, key).map(Target::Profile),
         [id, rest @ ..] => {
             let index = rule_index(root, id)?;
-            let rule = &root.get("rules").map(Node::items).unwrap_or_default()[index];
-            rule_keys(rule, rest).map(|keys| Target::Rule(index, keys))
+            rule_keys(&rules(root)[index], rest).map(|keys| Target::Rule(index, keys))
         }
     }
 }
@@ -138,18 +143,39 @@ fn profile_key(root: &Node, key: &str) -> Result<String, Miss> {
     if rule_ids(root).contains(&key) {
         missed.message = format!("`{key}` is a rule; say which of its keys is meant");
         missed.help = format!("write for example `{key}.for=30s`");
+    } else if let Some(id) = rule_with(root, key) {
+        missed.meant = Some(format!("{id}.{key}"));
     }
     Err(missed)
 }
 
+/// The first rule that says something under this key, or else that could.
+fn rule_with<'n>(root: &'n Node, key: &str) -> Option<&'n str> {
+    let can = |rule: &&Node| rule_keys(rule, &[key]).is_ok();
+    let does =
+        |rule: &&Node| homes(rule).iter().any(|home| home.node.is_some_and(|node| node.get(key).is_some()));
+    let rules = rules(root);
+    let rule = rules.iter().filter(can).find(does).or_else(|| rules.iter().find(can))?;
+    rule.get("id")?.scalar()
+}
+
+/// Each once.
 fn rule_ids(root: &Node) -> Vec<&str> {
-    let rules = root.get("rules").map(Node::items).unwrap_or_default();
-    rules.iter().filter_map(|rule| rule.get("id")?.scalar()).collect()
+    let mut ids = Vec::new();
+    for id in rules(root).iter().filter_map(|rule| rule.get("id")?.scalar()) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
+}
+
+fn rules(root: &Node) -> &[Node] {
+    root.get("rules").map(Node::items).unwrap_or_default()
 }
 
 fn rule_index(root: &Node, id: &str) -> Result<usize, Miss> {
-    let rules = root.get("rules").map(Node::items).unwrap_or_default();
-    rules.iter().position(|rule| rule.get("id").and_then(Node::scalar) == Some(id)).ok_or_else(|| {
+    rules(root).iter().position(|rule| rule.get("id").and_then(Node::scalar) == Some(id)).ok_or_else(|| {
         let ids = rule_ids(root);
         let help = if ids.is_empty() {
             "the profile has no rules".into()
@@ -289,6 +315,11 @@ mod tests {
         for (path, message) in [
             ("settl", "there is no key `settl` in the profile Some(\"settle\")"),
             ("dark", "`dark` is a rule; say which of its keys is meant None"),
+            ("delay", "there is no key `delay` in the profile Some(\"dark.delay\")"),
+            ("latency", "there is no key `latency` in the profile None"),
+            ("fixed", "there is no key `fixed` in the profile Some(\"slow.fixed\")"),
+            ("expect", "expectations cannot be set on the command line None"),
+            ("expect.max", "expectations cannot be set on the command line None"),
             ("drak.for", "there is no rule `drak` Some(\"dark\")"),
             ("dark.dealy", "there is no key `dealy` in this rule Some(\"delay\")"),
             ("dark.when.towards", "there is no key `towards` in `when` None"),

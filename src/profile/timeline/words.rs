@@ -12,27 +12,36 @@ use std::time::Duration;
 pub(super) struct Words {
     /// The keep-alive that spans are told for.
     pub example: Duration,
+    /// Whether it is the plan's for devices without one.
+    is_default: bool,
 }
 
 impl Words {
+    /// As the run resolves them: the plan's default where the keep-alive is zero.
+    pub(super) fn of(plan: &Plan, keep_alive: Duration) -> Words {
+        let is_default = keep_alive.is_zero();
+        Words { example: if is_default { plan.default_keep_alive } else { keep_alive }, is_default }
+    }
+
     /// `10s`, as the language has it.
     pub(super) fn time(self, time: Duration) -> String {
         show_fixed(time)
     }
 
-    /// `1.5 keep-alives + 10s (16s at a keep-alive of 4s)`
+    /// `1.5 keep-alives + 10s (16s at a keep-alive of 4s)`, or `(1m 40s at default_keepalive, 1m)`
     pub(super) fn span(self, span: Span) -> String {
         if !span.is_relative() {
             return span.to_string();
         }
         let text = span.to_string();
         let plural = if text.starts_with("1 keepalive") { "keep-alive" } else { "keep-alives" };
-        format!(
-            "{} ({} at a keep-alive of {})",
-            text.replace("keepalive", plural),
-            self.time(span.resolve(self.example)),
-            self.time(self.example)
-        )
+        let example = self.time(self.example);
+        let at = if self.is_default {
+            format!("default_keepalive, {example}")
+        } else {
+            format!("a keep-alive of {example}")
+        };
+        format!("{} ({} at {at})", text.replace("keepalive", plural), self.time(span.resolve(self.example)))
     }
 
     pub(super) fn delay(self, model: &DelayModel) -> String {
