@@ -53,7 +53,7 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
         files.begin()?;
         runner::write(&report, files)?;
     }
-    Ok(if report.unmet() == 0 { Exit::Met } else { Exit::Unmet })
+    Ok(if report.is_met() { Exit::Met } else { Exit::Unmet })
 }
 
 /// Expectations of one profile say nothing about runs of another.

@@ -88,7 +88,7 @@ impl Runner {
         let Record { measures, end, trouble } = self.recorder.finish();
         let report = Report::new(&self.plan, &measures.results(end));
         show(&report);
-        let mut exit = if report.unmet() == 0 { Exit::Met } else { Exit::Unmet };
+        let mut exit = if report.is_met() { Exit::Met } else { Exit::Unmet };
         if let Some(mut files) = self.files {
             match write(&report, &mut files) {
                 Ok(()) => anstream::eprintln!("report written to {}", files.directory().display()),
