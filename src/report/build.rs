@@ -216,6 +216,8 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
         split_view_s: window.split_view().map(figure),
         downtime_s: window.downtime.map(figure),
         recovery_s: window.recovery.map(figure),
+        connect_waited: window.connect_waited,
+        recovery_held_by: window.held_by.iter().map(|rule| words::rule_name(plan, *rule)).collect(),
         connect_attempts: window.attempts,
         back_off: window.back_off.to_string(),
         link_end: window.end.map(|cause| cause.words(|rule| words::rule_name(plan, rule))),
