@@ -5,7 +5,7 @@ use super::ending;
 use super::words::{self, count};
 use crate::base::{Chance, Ends, RuleId, Side};
 use crate::fault::{Blackhole, Connects, Fault, Mechanism};
-use crate::measure::{Results, RunResults, Value, WindowResults};
+use crate::measure::{Results, RunResults, WindowResults};
 use crate::profile::{Plan, Rule, When};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ const MOST_NAMES: usize = 5;
 /// The notes, the gravest first.
 pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     let mut notes = Vec::new();
-    notes.extend(ending::not_through(plan, results).map(|why| format!("not through: {why}")));
+    notes.extend(ending::not_through(plan, results).map(|why| format!("not through, {why}")));
     notes.extend(ending::left_undone(plan, results));
     notes.extend(cut_off(results));
     for (id, rule) in plan.rules() {
@@ -30,7 +30,6 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
         notes.extend(held_back(plan, name, &windows));
     }
     notes.extend(assumed(results));
-    notes.extend(brackets(results));
     notes.extend(trouble(results));
     notes
 }
@@ -199,13 +198,6 @@ fn assumed(results: &Results) -> Option<String> {
         words::names(&names, MOST_NAMES, names.len()),
         words::whole_seconds(keep_alive.as_secs_f64())
     ))
-}
-
-fn brackets(results: &Results) -> Option<String> {
-    let samples = || results.runs.iter().flat_map(|run| &run.samples);
-    samples().any(|sample| matches!(sample.value, Value::Between { .. })).then(|| {
-        "\"2.0 to 8.6 s\" is a bracket: it happened somewhere between, and the fault hid when".to_owned()
-    })
 }
 
 fn trouble(results: &Results) -> Vec<String> {
