@@ -116,6 +116,20 @@ impl<'a> Struck<'a> {
         self.is_cut || noticed.device.sign.is_some() || noticed.hub.sign.is_some()
     }
 
+    /// Whether the fault held bytes of the link that it found.
+    pub fn held_found(&self) -> bool {
+        Side::BOTH.into_iter().any(|side| *self.applied.means.get(side) == Some(Mechanism::Gate))
+    }
+
+    /// Whether the link that brought the device back was opened in this blackhole, and its CONNECT waited in brownout.
+    pub fn has_waited(&self) -> bool {
+        let back = self.later_links().find(|(_, link)| link.accepted().is_some());
+        let is_held =
+            |id| self.window.applied.iter().any(|a| a.link == id && a.means.device == Some(Mechanism::Gate));
+        matches!(self.fault, Fault::Blackhole(_))
+            && back.is_some_and(|(id, link)| link.connect_waited && is_held(id))
+    }
+
     fn by(&self, side: Side) -> Noticed {
         let sign = self.first_sign(side);
         let told = self.link.told.get(side).filter(|at| *at >= self.since);

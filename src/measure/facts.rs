@@ -91,6 +91,8 @@ pub struct Link {
     pub keep_alive: Duration,
     /// When its CONNECT was passed on to the hub.
     pub asked: Option<Time>,
+    /// Whether its CONNECT had to wait in brownout.
+    pub connect_waited: bool,
     /// Its CONNACK.
     pub connack: Option<Connack>,
     /// The first sign of each end that it gives the link up.
@@ -134,6 +136,7 @@ impl Link {
             closed: None,
             keep_alive: Duration::ZERO,
             asked: None,
+            connect_waited: false,
             connack: None,
             signs: Ends::default(),
             told: Ends::default(),
@@ -240,6 +243,7 @@ impl Link {
     }
 
     pub(super) fn hold(&mut self, seq: u64, direction: Direction, delivery: Delivery) {
+        self.connect_waited |= delivery == Delivery::Connect;
         self.waiting.insert(seq, (direction, delivery));
     }
 

@@ -33,10 +33,11 @@ impl RunResults {
             trouble: measures.trouble.clone(),
         };
         let (mut explained, mut down) = (BTreeSet::new(), Down::default());
+        let holds = Holds::of(measures);
         for (id, window) in &measures.windows {
             let struck = Struck::find(measures, *id, window, end);
             explained.extend(struck.as_ref().map(|struck| struck.id));
-            run.add_window(*id, window, struck, &mut down);
+            run.add_window(*id, window, struck, &holds, &mut down);
         }
         run.add_other_outages(measures, &explained, end, &mut down);
         for (id, device) in &mut run.devices {
@@ -45,10 +46,25 @@ impl RunResults {
         run
     }
 
-    fn add_window(&mut self, id: WindowId, window: &Window, struck: Option<Struck<'_>>, down: &mut Down) {
+    fn add_window(
+        &mut self,
+        id: WindowId,
+        window: &Window,
+        struck: Option<Struck<'_>>,
+        holds: &Holds,
+        down: &mut Down,
+    ) {
         let mut results = WindowResults::unjudged(window);
         if let Some(struck) = struck {
             let outage = results.judge(&struck);
+            results.held_found = struck.held_found();
+            let back = outage.as_ref().and_then(|outage| outage.back);
+            if let Some((restored, (_, back))) =
+                window.closed.zip(back).filter(|_| results.outcome == Outcome::Back)
+            {
+                results.connect_waited = struck.has_waited();
+                results.held_by = holds.during(window, restored, back);
+            }
             if let Some(outage) = &outage {
                 down.add(window.device, struck.start, outage, struck.end);
             }
@@ -120,11 +136,14 @@ impl WindowResults {
             assumed: window.assumed,
             fidelities: window.applied.iter().map(|applied| applied.fidelity).collect(),
             means,
+            held_found: false,
             refused: window.refused.clone(),
             outcome: Outcome::NoLink,
             noticed: Ends::default(),
             downtime: None,
             recovery: None,
+            connect_waited: false,
+            held_by: BTreeSet::new(),
             attempts: 0,
             back_off: BackOff::UNCLEAR,
             end: None,
@@ -173,6 +192,34 @@ impl WindowResults {
         .into_iter()
         .filter_map(|(metric, value)| Some((metric, value?)))
         .collect()
+    }
+}
+
+/// When faults that keep a device from coming back held on it.
+#[derive(Debug, Default)]
+struct Holds(BTreeMap<DeviceId, Vec<(RuleId, Time, Option<Time>)>>);
+
+impl Holds {
+    fn of(measures: &Measures) -> Holds {
+        let mut holds = Holds::default();
+        for window in measures.windows.values() {
+            let fault = measures.plan.rule(window.rule).map(|rule| &rule.fault);
+            let keeps_away = fault.is_some_and(|fault| fault.breaks_link() && !fault.is_one_shot());
+            if let Some(start) = window.start().filter(|_| keeps_away) {
+                holds.0.entry(window.device).or_default().push((window.rule, start, window.closed));
+            }
+        }
+        holds
+    }
+
+    /// The other rules of which one held on the window's device between these times.
+    fn during(&self, window: &Window, from: Time, until: Time) -> BTreeSet<RuleId> {
+        let of_device = self.0.get(&window.device).into_iter().flatten();
+        let held = |start: Time, closed: Option<Time>| start < until && closed.is_none_or(|at| at > from);
+        of_device
+            .filter(|(rule, start, closed)| *rule != window.rule && held(*start, *closed))
+            .map(|(rule, _, _)| *rule)
+            .collect()
     }
 }
 

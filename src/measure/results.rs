@@ -146,6 +146,8 @@ pub struct WindowResults {
     pub fidelities: BTreeSet<Fidelity>,
     /// By what means, by leg.
     pub means: Ends<Vec<Mechanism>>,
+    /// Whether it held bytes of a link that was there when it came, not only of later connects.
+    pub held_found: bool,
     /// Why it was not made on some links.
     pub refused: Vec<String>,
     /// What it did to the device's link.
@@ -156,6 +158,10 @@ pub struct WindowResults {
     pub downtime: Option<Value>,
     /// From the path restored to the next CONNACK accepted, where the device was not back before.
     pub recovery: Option<Value>,
+    /// Whether the connect that brought the device back was made while a blackhole held, and waited in brownout.
+    pub connect_waited: bool,
+    /// Other rules whose faults held on the device during that recovery.
+    pub held_by: BTreeSet<RuleId>,
     /// Connects until accepted (or until the end).
     pub attempts: u64,
     /// How the device waited between them.

@@ -55,13 +55,22 @@ impl Report {
 /// A value as a figure.
 pub(super) fn figure(value: Value) -> Figure {
     match value {
-        Value::Exact(span) => Figure::Seconds(span.as_secs_f64()),
+        Value::Exact(span) => Figure::Seconds(seconds(span)),
         Value::Between { after, before } => {
-            Figure::Between { after_s: after.as_secs_f64(), before_s: before.as_secs_f64() }
+            Figure::Between { after_s: seconds(after), before_s: seconds(before) }
         }
-        Value::Never { watched } => Figure::Never { never_watched_s: watched.as_secs_f64() },
+        Value::Never { watched } => Figure::Never { never_watched_s: seconds(watched) },
         Value::Count(count) => Figure::Count(count),
     }
+}
+
+/// In seconds, as the number nearest to the whole nanoseconds: it shows nine digits after the point at most.
+fn seconds(span: Duration) -> f64 {
+    to_nanoseconds(span.as_secs_f64())
+}
+
+fn to_nanoseconds(seconds: f64) -> f64 {
+    (seconds * 1e9).round() / 1e9
 }
 
 fn verdict(expectations: &[Expectation], is_cut_off: bool) -> Verdict {
@@ -83,7 +92,7 @@ fn run(run: &RunResults, number: usize) -> Run {
         wall_clock: started.map(|started| started.wall_clock.clone()),
         seed: started.map(|started| started.seed),
         overrides: started.map(|started| started.overrides.clone()).unwrap_or_default(),
-        lasted_s: run.lasted.as_secs_f64(),
+        lasted_s: seconds(run.lasted),
         ended: run.ended,
         events: run.events,
     }
@@ -114,10 +123,10 @@ fn evidence(evidence: measure::Evidence, limit: Limit) -> Evidence {
     Evidence {
         run: evidence.run + 1,
         device: evidence.device,
-        fault_start_s: evidence.start.map(|start| start.as_secs_f64()),
+        fault_start_s: evidence.start.map(seconds),
         value: figure(evidence.value),
         count: evidence.count,
-        limit_s: matches!(limit, Limit::Span(_)).then_some(evidence.limit / 1e9),
+        limit_s: matches!(limit, Limit::Span(_)).then_some(to_nanoseconds(evidence.limit / 1e9)),
         limit: matches!(limit, Limit::Number(_)).then_some(evidence.limit),
     }
 }
@@ -193,10 +202,10 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
         run: number,
         window: id.0,
         device: run.name(window.device).to_owned(),
-        keep_alive_s: window.keep_alive.as_secs_f64(),
+        keep_alive_s: seconds(window.keep_alive),
         keep_alive_assumed: window.assumed,
-        start_s: window.start.map(|at| at.elapsed().as_secs_f64()),
-        restored_s: window.closed.map(|at| at.elapsed().as_secs_f64()),
+        start_s: window.start.map(|at| seconds(at.elapsed())),
+        restored_s: window.closed.map(|at| seconds(at.elapsed())),
         outcome: match window.outcome {
             measure::Outcome::NoLink => Outcome::NoLink,
             measure::Outcome::Survived => Outcome::Survived,
@@ -216,6 +225,8 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
         split_view_s: window.split_view().map(figure),
         downtime_s: window.downtime.map(figure),
         recovery_s: window.recovery.map(figure),
+        connect_waited: window.connect_waited,
+        recovery_held_by: window.held_by.iter().map(|rule| words::rule_name(plan, *rule)).collect(),
         connect_attempts: window.attempts,
         back_off: window.back_off.to_string(),
         link_end: window.end.map(|cause| cause.words(|rule| words::rule_name(plan, rule))),
@@ -233,7 +244,7 @@ fn in_keep_alives(silence: Option<Value>, keep_alive: Duration) -> Option<f64> {
         Value::Exact(span) | Value::Between { before: span, .. } => span,
         Value::Never { .. } | Value::Count(_) => return None,
     };
-    (!keep_alive.is_zero()).then(|| upper.as_secs_f64() / keep_alive.as_secs_f64())
+    (!keep_alive.is_zero()).then(|| seconds(upper) / seconds(keep_alive))
 }
 
 fn summary(results: &Results, rule: RuleId, metric: Metric) -> Option<Summary> {
@@ -278,10 +289,10 @@ fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
     }
     Device {
         name: name.to_owned(),
-        keep_alive_s: runs.last().map_or(0.0, |device| device.keep_alive.as_secs_f64()),
+        keep_alive_s: runs.last().map_or(0.0, |device| seconds(device.keep_alive)),
         links: total(|device| device.links),
         accepted: total(|device| device.accepted),
-        down_s: runs.iter().map(|device| device.down.as_secs_f64()).sum(),
+        down_s: seconds(runs.iter().map(|device| device.down).sum()),
         bytes_up: passed(Direction::Up, |count| count.bytes),
         bytes_down: passed(Direction::Down, |count| count.bytes),
         packets_up: passed(Direction::Up, |count| count.packets),
@@ -318,7 +329,7 @@ fn quantiles<'a>(samples: impl Iterator<Item = &'a Samples>) -> Option<Quantiles
     let mut samples = samples.filter(|samples| !samples.is_empty()).peekable();
     samples.peek()?;
     let all = Distribution::of(samples);
-    let at = |percent| all.percentile(percent).map(|span| span.as_secs_f64());
+    let at = |percent| all.percentile(percent).map(seconds);
     Some(Quantiles {
         count: all.count(),
         p50_s: at(50.0)?,
@@ -328,4 +339,21 @@ fn quantiles<'a>(samples: impl Iterator<Item = &'a Samples>) -> Option<Quantiles
         max_s: at(100.0)?,
         clipped: all.clipped(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_show_nanoseconds_and_no_more() {
+        for (span, shown) in [
+            (Duration::new(3, 753_534_978), "3.753534978"),
+            (Duration::from_nanos(1), "0.000000001"),
+            (Duration::new(86_400, 1), "86400.000000001"),
+            (Duration::ZERO, "0"),
+        ] {
+            assert_eq!(seconds(span).to_string(), shown);
+        }
+    }
 }

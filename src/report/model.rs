@@ -240,6 +240,10 @@ pub struct Window {
     pub downtime_s: Option<Figure>,
     /// From the path restored to the next CONNACK accepted.
     pub recovery_s: Option<Figure>,
+    /// The connect that brought it back was made while the fault held, and waited in brownout for the path.
+    pub connect_waited: bool,
+    /// Other rules whose faults held on the device during the recovery.
+    pub recovery_held_by: Vec<String>,
     /// Connects until accepted, or until the end.
     pub connect_attempts: u64,
     /// The shape of the waits between them.

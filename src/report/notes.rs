@@ -5,9 +5,9 @@ use super::ending;
 use super::words::{self, count};
 use crate::base::{Chance, Ends, RuleId, Side};
 use crate::fault::{Blackhole, Connects, Fault, Mechanism};
-use crate::measure::{Results, RunResults, Value, WindowResults};
+use crate::measure::{Results, RunResults, WindowResults};
 use crate::profile::{Plan, Rule, When};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most names that a note lists.
 const MOST_NAMES: usize = 5;
@@ -15,7 +15,7 @@ const MOST_NAMES: usize = 5;
 /// The notes, the gravest first.
 pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     let mut notes = Vec::new();
-    notes.extend(ending::not_through(plan, results).map(|why| format!("not through: {why}")));
+    notes.extend(ending::not_through(plan, results).map(|why| format!("not through, {why}")));
     notes.extend(ending::left_undone(plan, results));
     notes.extend(cut_off(results));
     for (id, rule) in plan.rules() {
@@ -26,9 +26,10 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
         notes.extend(fell_on_nobody(rule, id, results, &windows));
         notes.extend(still_open(rule, &windows));
         notes.extend(made_by(name, &windows));
+        notes.extend(connects_waited(name, &windows));
+        notes.extend(held_back(plan, name, &windows));
     }
     notes.extend(assumed(results));
-    notes.extend(brackets(results));
     notes.extend(trouble(results));
     notes
 }
@@ -125,8 +126,12 @@ fn made_by(name: &str, windows: &Windows<'_>) -> Vec<String> {
              is known as a bracket whose later end is an upper bound, or \"not seen\" where nothing came after"
         )
     });
+    let held_found = windows.iter().any(|(_, window)| window.held_found);
     let held = match (is_held, dropped.is_some()) {
         (false, _) => None,
+        (true, true) if !held_found => Some(format!(
+            "connects during {name} were accepted and met with silence; the link that was up had its packets dropped"
+        )),
         (true, true) => Some(format!(
             "{name} was made by holding bytes on some links and by dropping packets on others: their figures are not \
              alike"
@@ -137,6 +142,36 @@ fn made_by(name: &str, windows: &Windows<'_>) -> Vec<String> {
         )),
     };
     dropped.into_iter().chain(held).collect()
+}
+
+/// Where a connect waited for the path, the way back is shorter than it can be in the field.
+fn connects_waited(name: &str, windows: &Windows<'_>) -> Option<String> {
+    let waited = windows.iter().filter(|(_, window)| window.connect_waited);
+    let devices: BTreeSet<&str> = waited.map(|(run, window)| run.name(window.device)).collect();
+    let (they, were) = if devices.len() == 1 { ("it", "was") } else { ("they", "were") };
+    (!devices.is_empty()).then(|| {
+        format!(
+            "{} had a connect waiting in brownout when {name} ended, so {they} {were} back at once; on a dead path \
+             its SYN would have been lost, and sent again by TCP's own timer (1, 3, 7 ... s)",
+            count(to_u64(devices.len()), "device")
+        )
+    })
+}
+
+/// Each other rule that held on devices on their way back.
+fn held_back(plan: &Plan, name: &str, windows: &Windows<'_>) -> Vec<String> {
+    let mut held: BTreeMap<RuleId, BTreeSet<&str>> = BTreeMap::new();
+    for (run, window) in windows {
+        for rule in &window.held_by {
+            held.entry(*rule).or_default().insert(run.name(window.device));
+        }
+    }
+    let told = |(rule, names): (RuleId, BTreeSet<&str>)| {
+        let names: Vec<&str> = names.into_iter().collect();
+        let (rule, names) = (words::rule_name(plan, rule), words::names(&names, MOST_NAMES, names.len()));
+        format!("back after {name} includes time in which {rule} held ({names})")
+    };
+    held.into_iter().map(told).collect()
 }
 
 fn is_mute(mechanism: &Mechanism) -> bool {
@@ -163,13 +198,6 @@ fn assumed(results: &Results) -> Option<String> {
         words::names(&names, MOST_NAMES, names.len()),
         words::whole_seconds(keep_alive.as_secs_f64())
     ))
-}
-
-fn brackets(results: &Results) -> Option<String> {
-    let samples = || results.runs.iter().flat_map(|run| &run.samples);
-    samples().any(|sample| matches!(sample.value, Value::Between { .. })).then(|| {
-        "\"2.0 to 8.6 s\" is a bracket: it happened somewhere between, and the fault hid when".to_owned()
-    })
 }
 
 fn trouble(results: &Results) -> Vec<String> {

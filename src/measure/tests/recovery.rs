@@ -1,9 +1,9 @@
 //! The way back, and what the fleet did.
 
-use crate::base::{Direction, LinkId, Side};
+use crate::base::{Direction, LinkId, RuleId, Side, WindowId};
 use crate::event::{Packet, What};
-use crate::fault::{Ending, LegFate, Mechanism, Toward};
-use crate::measure::story::{Story, blackhole, exact, never, plan, rst, values};
+use crate::fault::{Close, Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
+use crate::measure::story::{Story, blackhole, exact, never, plan, rst, stall, values};
 use crate::measure::{BackOff, Cause, Outcome, Shape, Value};
 use crate::profile::{Metric, Plan};
 
@@ -46,6 +46,44 @@ fn a_held_connack_counts_when_it_is_passed_on() {
     let seq = story.seq();
     story.at(11_000).heals(1).at(11_010).forwarded(2, Direction::Down, seq);
     assert_eq!(values(&story.results(&dark()), Metric::Downtime), [exact(8_010)]);
+}
+
+/// A connect that the dark held is no connect of the field's: its SYN would have been lost.
+#[test]
+fn a_connect_that_waited_for_the_path_is_marked() {
+    let waited = |held, by| {
+        let mut story = down();
+        story.at(6_000).connecting(2, 0, "a", 2, held);
+        let seq = story.seq();
+        story.applies(1, 2, by).at(11_000).heals(1).at(11_001);
+        if held {
+            story.forwarded(2, Direction::Up, seq);
+        }
+        story.connack(2, false, 0);
+        let results = story.results(&dark());
+        results.runs[0].windows.values().next().unwrap().connect_waited
+    };
+    assert!(waited(true, Mechanism::Gate));
+    assert!(!waited(false, Mechanism::Gate));
+    assert!(!waited(true, Mechanism::Lane));
+}
+
+/// The way back from a FIN inside a stall is the stall's too.
+#[test]
+fn a_fault_that_holds_on_the_way_back_is_named() {
+    let held_by = |until, back| {
+        let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::Close });
+        let plan = plan(vec![("fin", fin), ("stall", stall(WaysWanted::Both, "8s"))]);
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(3_000).opens(1, 1, 0, 2).applies(1, 1, Mechanism::Gate).at(4_000);
+        story.opens(2, 0, 0, 2).applies(2, 1, Mechanism::Shutdown).cut(1, Side::Device, LegFate::Close, 2);
+        story.heals(2).closes(1);
+        story.at(until).heals(1).at(back).joins(2, 0, "a", 2);
+        let results = story.results(&plan);
+        results.runs[0].windows[&WindowId(2)].held_by.iter().copied().collect::<Vec<_>>()
+    };
+    assert_eq!(held_by(11_000, 11_400), [RuleId(1)]);
+    assert_eq!(held_by(4_000, 11_400), []);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use self::budget::{Budget, Kind};
 use crate::base::text::printable;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
 use crate::event::{Event, Packet, What};
-use crate::fault::LegFate;
+use crate::fault::{LegFate, Mechanism};
 use crate::profile::Plan;
 use crate::report::table::wrap;
 use crate::report::words::{self, count, seconds};
@@ -63,6 +63,8 @@ struct Watch {
     noticed: bool,
     hub_noticed: bool,
     told: Ends<bool>,
+    /// The ends whose packets are dropped in the kernel: they may have noticed before it is seen.
+    muted: Ends<bool>,
     back: bool,
 }
 
@@ -107,13 +109,21 @@ impl Live {
         self.fresh = None;
         let firing = self.firings.get(&fresh)?;
         let on = match firing.devices.as_slice() {
-            [] => "nobody is there".to_owned(),
-            devices if devices.len() > MOST_NAMES => format!("on {}", many(devices.len(), "device")),
-            devices => format!("on {}", self.names(devices)),
+            [] => format!("; {}", self.on_nobody()),
+            devices if devices.len() > MOST_NAMES => format!(" on {}", many(devices.len(), "device")),
+            devices => format!(" on {}", self.names(devices)),
         };
         let until = firing.until.map_or(String::new(), |until| format!(", until {}", at(until)));
         let (rule, fault) = (self.rule(firing.rule), self.fault(firing.rule));
-        Some((Kind::Fired, firing.at, format!("{rule}: {fault} {on}{until}")))
+        Some((Kind::Fired, firing.at, format!("{rule}: {fault}{on}{until}")))
+    }
+
+    /// A firing that falls on no device: none is connected, or none of those is meant.
+    fn on_nobody(&self) -> String {
+        match self.sessions.devices().filter(|device| self.sessions.is_up(device)).count() {
+            0 => "no device is connected".into(),
+            up => format!("it falls on none of {}", many(up, "device")),
+        }
     }
 
     fn moment(&mut self, event: &Event) -> Option<(Kind, String)> {
@@ -128,8 +138,8 @@ impl Live {
                 self.opened(*window, *firing, *device, *until);
                 None
             }
-            What::FaultApplied { window, link, .. } => {
-                self.applied(now, *window, *link);
+            What::FaultApplied { window, link, means, .. } => {
+                self.applied(now, *window, *link, *means);
                 None
             }
             What::FaultRefused { window, error, .. } => {
@@ -201,14 +211,14 @@ impl Live {
     }
 
     /// A fault holds on a link. Links that were not up are attempts, not what the fault found.
-    fn applied(&mut self, now: Time, window: WindowId, link: LinkId) {
+    fn applied(&mut self, now: Time, window: WindowId, link: LinkId, means: Ends<Option<Mechanism>>) {
         let Some(&(id, device)) = self.windows.get(&window) else { return };
         let Some(firing) = self.firings.get_mut(&id) else { return };
         let is_up = self.sessions.link(link).is_some_and(crate::session::Link::is_up);
         let is_known = self.watches.get(&device).is_some_and(|watch| watch.firing == id);
         if is_up && !is_known {
             firing.struck += 1;
-            self.watches.insert(device, Watch::new(id, firing.rule, now, link));
+            self.watches.insert(device, Watch::new(id, firing.rule, now, link, means));
         }
     }
 
@@ -253,7 +263,7 @@ impl Live {
         if !first {
             return None;
         }
-        let (after, rule) = (now.since(watch.start), watch.rule);
+        let (when, rule) = (watch.when(side, now), watch.rule);
         let (kind, who) = match side {
             Side::Device => (Kind::Noticed, format!("{name} noticed")),
             Side::Hub => (Kind::GivenUp, format!("hub gave {name} up")),
@@ -261,7 +271,7 @@ impl Live {
         if side == Side::Device {
             self.noticed(link);
         }
-        Some((kind, format!("{who} after {} ({how}); {}", span(after), self.rule(rule))))
+        Some((kind, format!("{who} {when} ({how}); {}", self.rule(rule))))
     }
 
     /// The device of this link has noticed.
@@ -277,15 +287,14 @@ impl Live {
     /// A device opened another link.
     fn connected(&mut self, now: Time, link: LinkId, device: DeviceId) -> Option<(Kind, String)> {
         let watch = self.watches.get(&device).filter(|watch| watch.link != link && !watch.noticed)?;
-        let (start, rule) = (watch.start, watch.rule);
+        let (when, rule) = (watch.when(Side::Device, now), watch.rule);
         let one_shot = self.plan.rule(rule).is_some_and(|rule| rule.fault.is_one_shot());
         if watch.back || (watch.told.device && !one_shot) {
             return None;
         }
         self.noticed(link);
         let name = printable(&self.sessions.device(device)?.name);
-        let after = span(now.since(start));
-        Some((Kind::Noticed, format!("{name} noticed after {after} (connects); {}", self.rule(rule))))
+        Some((Kind::Noticed, format!("{name} noticed {when} (connects); {}", self.rule(rule))))
     }
 
     /// The hub's answer to a CONNECT has reached the device.
@@ -302,13 +311,15 @@ impl Live {
         }
         // The hub may still believe in the lost link.
         let watch = self.watches.get_mut(&id).filter(|watch| watch.link != link && !watch.back);
-        let restored = watch.and_then(|watch| {
+        let lost = watch.map(|watch| {
             watch.back = true;
-            watch.restored
+            (watch.restored, watch.rule)
         });
-        let after =
-            restored.map(|restored| format!(", {} after the path was restored", span(now.since(restored))));
-        Some((Kind::Back, format!("{name} is back{}", after.unwrap_or_default())))
+        let after = |restored| format!(", {} after the path was restored", span(now.since(restored)));
+        let how = lost.map(|(restored, rule)| {
+            format!("{}; {}", restored.map(after).unwrap_or_default(), self.rule(rule))
+        });
+        Some((Kind::Back, format!("{name} is back{}", how.unwrap_or_default())))
     }
 
     fn watch_of(&mut self, link: LinkId) -> Option<&mut Watch> {
@@ -338,9 +349,25 @@ impl Firing {
 }
 
 impl Watch {
-    fn new(firing: FiringId, rule: RuleId, start: Time, link: LinkId) -> Watch {
+    fn new(
+        firing: FiringId,
+        rule: RuleId,
+        start: Time,
+        link: LinkId,
+        means: Ends<Option<Mechanism>>,
+    ) -> Watch {
         let (noticed, hub_noticed, back) = (false, false, false);
-        Watch { firing, rule, start, link, restored: None, noticed, hub_noticed, told: Ends::default(), back }
+        let (restored, told) = (None, Ends::default());
+        let is_mute = |by: Option<Mechanism>| matches!(by, Some(Mechanism::Filter | Mechanism::MinTtl));
+        let muted = Ends { device: is_mute(means.device), hub: is_mute(means.hub) };
+        Watch { firing, rule, start, link, restored, noticed, hub_noticed, told, muted, back }
+    }
+
+    /// How long after the start this end showed that it knows: `after 2.0 s`, or, its packets having been dropped,
+    /// `by 2.0 s at the latest`.
+    fn when(&self, side: Side, now: Time) -> String {
+        let after = span(now.since(self.start));
+        if *self.muted.get(side) { format!("by {after} at the latest") } else { format!("after {after}") }
     }
 }
 

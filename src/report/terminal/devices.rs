@@ -2,7 +2,7 @@
 
 use super::{MOST_ROWS, WORST, header, heading};
 use crate::report::model::{Device, Quantiles, Report};
-use crate::report::table::{Cell, Styling, Tone, WIDTH, lay_out, wrap};
+use crate::report::table::{Cell, Styling, Tone, WIDTH, lay_out};
 use crate::report::words::{self, count, seconds, whole_seconds};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -22,9 +22,6 @@ pub(super) fn section(report: &Report, styling: Styling) -> String {
     }
     rows.extend(shown.into_iter().map(row));
     out += &lay_out(&rows, styling);
-    if fleet.keepalive_violations > 0 {
-        out += &wrap("  ", "late: gaps longer than the keep-alive on a sound path [MQTT-3.1.2-23]");
-    }
     out
 }
 

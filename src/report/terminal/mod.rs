@@ -6,12 +6,16 @@ mod round_trips;
 mod rules;
 mod windows;
 
+use super::ending;
 use super::model::{Report, Verdict};
 use super::table::{Cell, Styling, Tone, WIDTH, cut, paint, wrap};
-use super::words::{count, seconds};
+use super::words::{count, names, seconds};
+use crate::event::EndReason;
 
 /// Up to so many windows or devices are listed one by one; more are summed up, with the worst by name.
 const MOST_ROWS: usize = 12;
+/// So many runs are told of one by one in the head.
+const MOST_RUNS: usize = 6;
 /// So many of the worst are named.
 const WORST: usize = 3;
 
@@ -23,6 +27,8 @@ pub fn render(report: &Report, styling: Styling) -> String {
     for rule in &report.rules {
         out += &rules::section(report, rule, &mut legend, styling);
     }
+    legend.devices = !report.devices.is_empty();
+    legend.brackets = report.rules.iter().flat_map(|rule| rule.measures.values()).any(|m| m.brackets > 0);
     out += &devices::section(report, styling);
     out += &devices::endings(report, styling);
     out += &notes(report, legend, styling);
@@ -41,7 +47,63 @@ fn head(report: &Report, styling: Styling) -> String {
     let (verdict, tone) = verdict(report);
     let gap = WIDTH.saturating_sub(what.chars().count() + verdict.chars().count());
     let between = if gap >= 2 { " ".repeat(gap) } else { "\n".into() };
-    format!("{}{between}{}\n", paint(&what, Tone::Strong, styling), paint(&verdict, tone, styling))
+    let first =
+        format!("{}{between}{}\n", paint(&what, Tone::Strong, styling), paint(&verdict, tone, styling));
+    first + &beside(report, styling)
+}
+
+/// What made these runs differ from the profile as it is written and left to its end.
+fn beside(report: &Report, styling: Styling) -> String {
+    let several = report.runs.len() > 1;
+    let mut told: Vec<String> = Vec::new();
+    let seeds: Vec<String> = report
+        .runs
+        .iter()
+        .filter_map(|run| run.seed)
+        .map(|seed| seed.to_string())
+        .filter(|_| several)
+        .collect();
+    if !seeds.is_empty() {
+        told.push(format!("seeds {}", few(&seeds)));
+    }
+    told.extend(ended(report));
+    let mut sets: Vec<String> = Vec::new();
+    for run in report.runs.iter().filter(|run| !run.overrides.is_empty()) {
+        let set = run.overrides.join(", ");
+        if !sets.contains(&set) {
+            sets.push(set);
+        }
+    }
+    if !sets.is_empty() {
+        told.push(format!("set: {}", sets.join(" or ")));
+    }
+    if told.is_empty() {
+        return String::new();
+    }
+    let text = wrap("  ", &told.join("; "));
+    text.lines().map(|line| paint(line, Tone::Faint, styling) + "\n").collect()
+}
+
+/// How runs ended that did not end by themselves: `ended by its duration`, or `2 runs ended by its duration`.
+fn ended(report: &Report) -> Vec<String> {
+    let reasons = [EndReason::Interrupted, EndReason::CommandEnded, EndReason::Duration];
+    let told = |reason: EndReason| {
+        let runs: Vec<String> = report
+            .runs
+            .iter()
+            .filter(|run| run.ended == Some(reason))
+            .map(|run| run.run.to_string())
+            .collect();
+        let which = if report.runs.len() > 1 { format!("run {} ", few(&runs)) } else { String::new() };
+        (!runs.is_empty()).then(|| which + ending::words(reason))
+    };
+    reasons.into_iter().filter_map(told).collect()
+}
+
+/// The first of them: `1, 2, 3 and 4 more`.
+fn few(all: &[String]) -> String {
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    names(&all, MOST_RUNS, all.len())
 }
 
 fn verdict(report: &Report) -> (String, Tone) {
@@ -57,28 +119,41 @@ fn verdict(report: &Report) -> (String, Tone) {
     }
 }
 
-/// Which notations the tables above have used.
+/// Which columns and notations the tables above have used.
 #[derive(Clone, Copy, Debug, Default)]
 struct Legend {
-    /// `6.6 s = 3.3 K`
+    /// A span in keep-alives: a number and `K`.
     keep_alives: bool,
-    /// `1.8 s, silent 1.5 K`
+    /// `noticed`
+    noticed: bool,
+    /// `silent`
     silent: bool,
     /// `back`
     back: bool,
+    /// `down` and `late`
+    devices: bool,
+    /// A number `to` a number.
+    brackets: bool,
 }
 
 impl Legend {
     /// What they mean.
     fn notes(self) -> impl Iterator<Item = &'static str> {
-        let keep_alives = "\"6.6 s = 3.3 K\": the sign came 6.6 s after the fault began, which is 3.3 keep-alives of \
-                           the device";
-        let silent = "\"silent 1.5 K\": when the hub gave up, the last packet that it had been sent was 1.5 \
-                      keep-alives old; its timer runs from there [MQTT-3.1.2-24]";
-        let back = "back: from the path restored to the CONNACK that accepts the device";
-        [(self.keep_alives, keep_alives), (self.silent, silent), (self.back, back)]
-            .into_iter()
-            .filter_map(|(used, note)| used.then_some(note))
+        [
+            (self.keep_alives || self.silent, "K: keep-alives of the device"),
+            (
+                self.noticed && self.keep_alives,
+                "noticed: from the start of the fault to the first sign, in time and in K",
+            ),
+            (self.noticed && !self.keep_alives, "noticed: from the start of the fault to the first sign"),
+            (self.silent, "silent: age of the last packet to the hub when it gave up [MQTT-3.1.2-24]"),
+            (self.back, "back: from the path restored to the CONNACK that accepts the device"),
+            (self.devices, "down: time without an accepted link, over all outages"),
+            (self.devices, "late: gaps longer than the keep-alive on a sound path [MQTT-3.1.2-23]"),
+            (self.brackets, "a value \"a to b\" lies between the two; the fault hid where"),
+        ]
+        .into_iter()
+        .filter_map(|(used, note)| used.then_some(note))
     }
 }
 

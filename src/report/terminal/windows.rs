@@ -43,6 +43,7 @@ fn one_by_one(windows: &[&Window], several_runs: bool, legend: &mut Legend, styl
     let details = [Detail::Silence, Detail::KeepAlives, Detail::Times];
     let detail = details.into_iter().find(|detail| fits(&told(*detail))).unwrap_or(Detail::Times);
     let used = |of: fn(&Window) -> Option<f64>| windows.iter().any(|window| of(window).is_some());
+    legend.noticed = true;
     legend.keep_alives |= detail != Detail::Times && windows.iter().any(|window| in_keep_alives(window));
     legend.silent |= detail == Detail::Silence && used(|window| window.hub_silence_keepalives);
     legend.back |= windows.iter().any(|window| window.outcome == Outcome::Back);

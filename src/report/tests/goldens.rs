@@ -1,7 +1,7 @@
 //! Goldens hold whole outputs.
 
 use super::stories::{dark_and_reset, fleet, four_devices, restless, slow_and_dark, slow_path, troubled};
-use crate::event::Packet;
+use crate::event::{EndReason, Packet, What};
 use crate::fault::{LegFate, Mechanism, Toward};
 use crate::measure::story::{Story, blackhole, latency, plan, rst};
 use crate::profile::Plan;
@@ -41,6 +41,25 @@ fn what_to_know() {
     let mut plan = plan(vec![("dark", blackhole("8s"))]);
     plan.expectations = dark_and_reset().expectations[1..2].to_vec();
     insta::assert_snapshot!(shown(&plan, &[troubled()]));
+}
+
+/// Cut off, by hand and by its duration, and not as the profile has it.
+#[test]
+fn cut_off() {
+    let cut = |reason, seed| {
+        let mut story = four_devices();
+        story.events.truncate(story.events.len() - 40);
+        if let What::RunStarted(started) = &mut story.events[0].what {
+            started.overrides = vec!["dark.delay=1s".into(), "settle=4s".into()];
+            started.seed = seed;
+        }
+        story.at(15_000).tell(What::RunEnded { reason });
+        story
+    };
+    let interrupted = cut(EndReason::Interrupted, 42);
+    let ended = cut(EndReason::Duration, 43);
+    insta::assert_snapshot!(shown(&dark_and_reset(), std::slice::from_ref(&interrupted)));
+    insta::assert_snapshot!(shown(&dark_and_reset(), &[interrupted, ended]));
 }
 
 #[test]

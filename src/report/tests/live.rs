@@ -1,8 +1,8 @@
 //! Live progress.
 
 use super::stories::{dark_and_reset, fleet, four_devices, troubled};
-use crate::base::{Direction, Side, Time};
-use crate::event::Packet;
+use crate::base::{Direction, FiringId, RuleId, Side, Time};
+use crate::event::{Packet, What};
 use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, blackhole, plan};
 use crate::profile::Plan;
@@ -29,6 +29,17 @@ fn many_at_once_do_not_flood() {
 #[test]
 fn troubles_are_told() {
     insta::assert_snapshot!(told(&plan(vec![("dark", blackhole("8s"))]), &troubled()));
+}
+
+#[test]
+fn a_firing_that_falls_on_nobody_says_who_is_there() {
+    let plan = plan(vec![("dark", blackhole("8s"))]);
+    let fires = What::Fired { firing: FiringId(1), rule: RuleId(0), nth: 1 };
+    let last = |story: &mut Story| told(&plan, story.at(3_000).tell(fires.clone()).over());
+    let here = last(Story::new().joins(1, 0, "a", 2).joins(2, 1, "b", 2));
+    assert!(here.contains("both for 8s; it falls on none of 2 devices\n"), "{here}");
+    let nobody = last(&mut Story::new());
+    assert!(nobody.contains("both for 8s; no device is connected\n"), "{nobody}");
 }
 
 #[test]
@@ -62,7 +73,7 @@ fn an_answer_that_was_held_counts_when_it_reaches_the_device() {
     let seq = story.seq();
     story.at(11_000).heals(1).at(11_200).forwarded(2, Direction::Down, seq);
     let told = told(&plan(vec![("dark", blackhole("8s"))]), &story);
-    assert!(told.ends_with("  11.20 s  a is back, 200 ms after the path was restored\n"), "{told}");
+    assert!(told.ends_with("  11.20 s  a is back, 200 ms after the path was restored; dark\n"), "{told}");
 }
 
 #[test]
