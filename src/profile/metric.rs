@@ -1,6 +1,8 @@
 //! The measures by name, with what they count in and from where to where they go: the one list that profiles,
 //! reports and the reference are made from.
 
+use crate::base::Side;
+use crate::fault::{Fault, LegFate};
 use std::fmt;
 
 /// What a measure counts in.
@@ -13,7 +15,7 @@ pub enum Unit {
 }
 
 macro_rules! metrics {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $unit:ident, $meaning:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $unit:ident, $meaning:literal, $sample:literal;)*) => {
         /// A measure.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Metric { $(#[doc = $meaning] $variant,)* }
@@ -36,51 +38,111 @@ macro_rules! metrics {
             pub fn meaning(self) -> &'static str {
                 match self { $(Metric::$variant => $meaning,)* }
             }
+
+            /// What there is one sample for each of.
+            pub fn sample(self) -> &'static str {
+                match self { $(Metric::$variant => $sample,)* }
+            }
         }
     };
 }
 
 metrics! {
     DeviceDetection = "device_detection", Time,
-        "from the start of the fault to the first sign that the device knows: its FIN, RST or DISCONNECT, or its next connect";
+        "from the start of the fault to the first sign that the device knows: its FIN, RST or DISCONNECT, or its next connect",
+        "window in which the device noticed, or had a keep-alive's time to";
     HubDetection = "hub_detection", Time,
-        "from the start of the fault to the first sign that the hub knows: its FIN, RST or DISCONNECT";
+        "from the start of the fault to the first sign that the hub knows: its FIN, RST or DISCONNECT",
+        "window in which the hub noticed, or had a keep-alive's time to";
     DeviceSilence = "device_silence", Time,
-        "from the device's last packet to the same sign";
+        "from the device's last packet to the same sign",
+        "window in which the device noticed";
     HubSilence = "hub_silence", Time,
-        "from the last packet that the hub was sent to the hub's sign (its keep-alive timer runs from there)";
+        "from the last packet that the hub was sent to the hub's sign (its keep-alive timer runs from there)",
+        "window in which the hub noticed";
     SplitView = "split_view", Time,
-        "from the first end's sign to the other's: one end believes in a link that the other has given up";
+        "from the first end's sign to the other's: one end believes in a link that the other has given up",
+        "window in which both ends noticed";
     Downtime = "downtime", Time,
-        "from the start of the fault to the next CONNACK that accepts the device";
+        "from the start of the fault to the next CONNACK that accepts the device",
+        "window in which the link was lost";
     Recovery = "recovery", Time,
-        "from the path restored to the next CONNACK that accepts the device";
+        "from the path restored to the next CONNACK that accepts the device",
+        "window in which the link was lost and the device was not back before the path was restored";
     Resubscribe = "resubscribe", Time,
-        "where no session is present: from CONNACK to the SUBACK after which every earlier filter is held again";
+        "where no session is present: from CONNACK to the SUBACK after which every earlier filter is held again",
+        "reconnect to no session, of a device that held filters";
     FirstPublish = "first_publish", Time,
-        "from the CONNACK of a reconnect to the first PUBLISH up";
+        "from the CONNACK of a reconnect to the first PUBLISH up",
+        "reconnect on which a PUBLISH went up";
     FirstDelivery = "first_delivery", Time,
-        "from the CONNACK of a reconnect to the first PUBLISH down";
+        "from the CONNACK of a reconnect to the first PUBLISH down",
+        "reconnect on which a PUBLISH came down";
     ConnectGap = "connect_gap", Time,
-        "from one connect attempt to the next, while down";
+        "from one connect attempt to the next, while down",
+        "gap between two connects of an outage";
     ConnectAttempts = "connect_attempts", Count,
-        "connect attempts from the sign that the device knows to the CONNACK that accepts it, for each outage";
+        "connect attempts from the sign that the device knows to the CONNACK that accepts it, for each outage",
+        "outage: a window in which the link was lost, or a loss outside of windows after which the device tried again";
     ConnectRate = "connect_rate", Count,
-        "connects of all devices together in the busiest second";
+        "connects of all devices together in the busiest second",
+        "run";
     ControlGap = "control_gap", Time,
-        "from one packet of the device to its next, on a sound path";
+        "from one packet of the device to its next, on a sound path",
+        "gap";
     KeepaliveViolations = "keepalive_violations", Count,
-        "gaps on a sound path longer than the device's keep-alive by more than a tenth [MQTT-3.1.2-23]";
+        "gaps on a sound path longer than the device's keep-alive by more than a tenth [MQTT-3.1.2-23]",
+        "device that was ever accepted";
     PingRtt = "ping_rtt", Time,
-        "from PINGREQ to PINGRESP, at the device's leg; of a rule: where the PINGREQ came while its fault held";
+        "from PINGREQ to PINGRESP, at the device's leg; of a rule: where the PINGREQ came while its fault held",
+        "PINGREQ that was answered";
     PublishRtt = "publish_rtt", Time,
-        "from a PUBLISH of QoS 1 or 2 to its PUBACK or PUBCOMP, at the device's leg; of a rule: where the answer came while its fault held";
+        "from a PUBLISH of QoS 1 or 2 to its PUBACK or PUBCOMP, at the device's leg; of a rule: where the answer came while its fault held",
+        "PUBLISH that was answered";
 }
 
 impl Metric {
     /// The measure of that name.
     pub fn from_name(name: &str) -> Option<Metric> {
         Metric::ALL.iter().copied().find(|metric| metric.name() == name)
+    }
+
+    /// Why windows of such a fault never give a sample; `None` where they can.
+    pub fn no_evidence(self, fault: &Fault) -> Option<&'static str> {
+        const LINK_IS_UP: &str = "latency leaves the link up: there is nothing to detect or recover from";
+        match self {
+            Metric::HubDetection | Metric::HubSilence | Metric::SplitView => {
+                let unseen = ends_hub_leg(fault)
+                    .then_some("the hub's leg is ended too, and of the hub nothing more is seen");
+                if fault.breaks_link() { unseen } else { Some(LINK_IS_UP) }
+            }
+            Metric::DeviceDetection
+            | Metric::DeviceSilence
+            | Metric::Downtime
+            | Metric::Recovery
+            | Metric::Resubscribe
+            | Metric::FirstPublish
+            | Metric::FirstDelivery
+            | Metric::ConnectGap
+            | Metric::ConnectAttempts => (!fault.breaks_link()).then_some(LINK_IS_UP),
+            Metric::ConnectRate => Some("it is of all devices and rules together"),
+            Metric::ControlGap | Metric::KeepaliveViolations => {
+                Some("it is measured on a sound path, outside of faults")
+            }
+            Metric::PingRtt | Metric::PublishRtt => {
+                fault.is_one_shot().then_some("it is over in one moment: no round trip falls into it")
+            }
+        }
+    }
+}
+
+/// Whether a one-shot ends the hub's leg, so that the hub has nothing left to find out.
+fn ends_hub_leg(fault: &Fault) -> bool {
+    match fault {
+        Fault::Rst(close) | Fault::Fin(close) => {
+            close.toward.hits(Side::Hub) || close.other != LegFate::HalfOpen
+        }
+        Fault::Blackhole(_) | Fault::Stall(_) | Fault::Latency(_) => false,
     }
 }
 

@@ -4,6 +4,7 @@
 //! the plan told in words. Invariant: a [`Plan`] has nothing left to check; whoever holds one can run it.
 //! Deliberately absent: files and the command line (cli/), and anything that happens when a rule fires (engine/).
 
+mod address;
 mod locate;
 pub mod metric;
 pub mod nearest;
@@ -19,6 +20,7 @@ pub mod timeline;
 #[cfg(test)]
 mod tests;
 
+pub use address::{BadAddress, check_listen, check_upstream};
 pub use metric::{Metric, Unit};
 pub use plan::{
     Comparison, Expectation, Limit, ListenerPlan, Network, Plan, Repeat, Rule, Statistic, When, Who,

@@ -58,7 +58,7 @@ fn a_profile_reads_as_it_is_meant() {
 brownout: 1
 name: keepalive-blackhole
 summary: The path goes dark for longer than the keep-alive; the hub times the device out.
-reproduces: "404104 cause 2, connectivity lost for longer than the keep-alive"
+reproduces: "Azure IoT Hub error 404104, cause 2a: connectivity lost for longer than the MQTT keep-alive"
 rules:
   - id: first
     when: { every: 30s, jitter: 5s }

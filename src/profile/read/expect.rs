@@ -80,7 +80,7 @@ fn limit(given: &Given, metric: Metric, statistic: Statistic, text: &str, sink: 
 
 fn check_evidence(fields: &Fields, metric: Metric, rule: Option<&Rule>, sink: &mut Sink) {
     let Some(rule) = rule else { return };
-    if let Some(why) = no_evidence(metric, &rule.fault) {
+    if let Some(why) = metric.no_evidence(&rule.fault) {
         sink.error(fields.value_spot("metric"), format!("`{metric}` never has a sample of `{}`", rule.id))
             .label(why)
             .also(fields.value_spot("of"), "so this cannot be met")
@@ -127,31 +127,5 @@ fn shown_by(metric: Metric) -> &'static [Side] {
         | Metric::KeepaliveViolations
         | Metric::PingRtt
         | Metric::PublishRtt => &[],
-    }
-}
-
-/// Why windows of such a fault never give a sample of a measure; `None` where they can.
-fn no_evidence(metric: Metric, fault: &Fault) -> Option<&'static str> {
-    match metric {
-        Metric::DeviceDetection
-        | Metric::HubDetection
-        | Metric::DeviceSilence
-        | Metric::HubSilence
-        | Metric::SplitView
-        | Metric::Downtime
-        | Metric::Recovery
-        | Metric::Resubscribe
-        | Metric::FirstPublish
-        | Metric::FirstDelivery
-        | Metric::ConnectGap
-        | Metric::ConnectAttempts => (!fault.breaks_link())
-            .then_some("latency leaves the link up: there is nothing to detect or recover from"),
-        Metric::ConnectRate => Some("it is of all devices and rules together"),
-        Metric::ControlGap | Metric::KeepaliveViolations => {
-            Some("it is measured on a sound path, outside of faults")
-        }
-        Metric::PingRtt | Metric::PublishRtt => {
-            fault.is_one_shot().then_some("it is over in one moment: no round trip falls into it")
-        }
     }
 }

@@ -4,6 +4,7 @@ use crate::base::span::{BadSpan, LONGEST, parse_fixed};
 use crate::base::text::printable;
 use crate::base::{Chance, Span};
 use crate::mqtt::PacketKind;
+use crate::profile::address::{check_listen, check_upstream};
 use crate::profile::metric::Metric;
 use crate::profile::nearest::nearest;
 use crate::profile::node::{Kind, Node};
@@ -115,19 +116,12 @@ fn plain_text(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
 }
 
 fn address(text: &str, port_zero: bool) -> Result<Scalar, Wrong> {
-    let sound = text.rsplit_once(':').filter(|(host, port)| {
-        let bracketed = host.starts_with('[') && host.ends_with(']');
-        let host_sound = !host.is_empty()
-            && (bracketed || !host.contains(':'))
-            && !host.contains(|c: char| c.is_whitespace() || c == '/');
-        host_sound && port.parse::<u16>().is_ok_and(|port| port_zero || port != 0)
-    });
-    if sound.is_some() {
-        return Ok(Scalar::Text(text.to_owned()));
-    }
-    let ports = if port_zero { "0 to 65535" } else { "1 to 65535" };
-    Err(Wrong::new(format!("`{text}` is not a host and port"))
-        .help(format!("write host:port with a port of {ports}: 127.0.0.1:1883, broker:1883, [::1]:1883")))
+    let checked = if port_zero { check_listen(text) } else { check_upstream(text) };
+    checked.map(|()| Scalar::Text(text.to_owned())).map_err(|bad| {
+        let told = bad.to_string();
+        let (message, help) = told.split_once("; ").unwrap_or((&told, "write host:port"));
+        Wrong::new(message).help(help)
+    })
 }
 
 fn network(text: &str) -> Result<Network, Wrong> {

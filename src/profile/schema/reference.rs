@@ -1,10 +1,13 @@
 //! The reference of the language in Markdown, made from the table.
 
-use super::{Key, Place, Presence, Type, places};
+use super::{Key, Place, Presence, Type, code_list, places};
+use crate::base::Span;
+use crate::fault::{Close, Delay, DelayModel, Fault, Latency, LegFate, Stall, Toward, WaysWanted};
 use crate::profile::metric::{Metric, Unit};
 use std::fmt::Write as _;
+use std::time::Duration;
 
-/// The reference of the profile language: every place, every key, every measure.
+/// The reference of the profile language: every place, every key, every measure, overrides.
 pub fn reference() -> String {
     let mut text = String::from("# The profile language\n");
     for place in places() {
@@ -12,6 +15,8 @@ pub fn reference() -> String {
     }
     spans(&mut text);
     measures(&mut text);
+    overrides(&mut text);
+    causes(&mut text);
     text
 }
 
@@ -82,14 +87,84 @@ fn spans(text: &mut String) {
 }
 
 fn measures(text: &mut String) {
-    text.push_str("\n## Measures\n\n| measure | counts in | meaning |\n|---|---|---|\n");
+    text.push_str(
+        "\n## Measures\n\nA window is one firing on one device. Where an end had the time to notice and never did, or a device \
+         never came back,\nthe sample is `never`: longer than it was watched for, so that it meets no upper limit.\n\n\
+         | measure | counts in | meaning | one sample for each |\n|---|---|---|---|\n",
+    );
     for metric in Metric::ALL {
         let unit = match metric.unit() {
             Unit::Time => "time",
             Unit::Count => "number",
         };
-        put(text, format_args!("| `{metric}` | {unit} | {} |\n", cell(metric.meaning())));
+        put(
+            text,
+            format_args!(
+                "| `{metric}` | {unit} | {} | {} |\n",
+                cell(metric.meaning()),
+                cell(metric.sample())
+            ),
+        );
     }
+    measures_of_rules(text);
+}
+
+/// Which measures may be taken of which faults, those that are alike in one row.
+fn measures_of_rules(text: &mut String) {
+    text.push_str(
+        "\nWith `of` a rule, only samples of its windows count. Which faults give any:\n\n\
+         | measure | `of` blackhole, stall | `of` rst, fin | `of` latency |\n|---|---|---|---|\n",
+    );
+    let mut rows: Vec<([&str; 3], Vec<Metric>)> = Vec::new();
+    for metric in Metric::ALL {
+        let cells = given_by(*metric);
+        match rows.iter_mut().find(|(known, _)| *known == cells) {
+            Some((_, metrics)) => metrics.push(*metric),
+            None => rows.push((cells, vec![*metric])),
+        }
+    }
+    for ([holding, one_shot, latency], metrics) in rows {
+        let names = code_list(metrics.into_iter().map(Metric::name));
+        put(text, format_args!("| {names} | {holding} | {one_shot} | {latency} |\n"));
+    }
+}
+
+/// Whether a holding fault, a one-shot and latency give samples: one fault of each kind is asked.
+fn given_by(metric: Metric) -> [&'static str; 3] {
+    let gives = |fault: &Fault| metric.no_evidence(fault).is_none();
+    let rst = |toward| Fault::Rst(Close { toward, other: LegFate::HalfOpen });
+    let direction = WaysWanted::Both;
+    let delay = Delay { model: DelayModel::Fixed { delay: Duration::ZERO }, jitter: Duration::ZERO };
+    let word = |given| if given { "yes" } else { "no" };
+    let one_shot = match (gives(&rst(Toward::Both)), gives(&rst(Toward::Device))) {
+        (false, true) => "with `toward: device, other: half_open`",
+        (both, _) => word(both),
+    };
+    [
+        word(gives(&Fault::Stall(Stall { direction, hold: Span::ZERO }))),
+        one_shot,
+        word(gives(&Fault::Latency(Latency { direction, delay, hold: None }))),
+    ]
+}
+
+fn overrides(text: &mut String) {
+    text.push_str(
+        "\n## Overrides\n\n`--set` puts a value in the place of the profile's, before the profile is checked:\n\n\
+         - `dark.delay=1s`: a key of the rule `dark`, looked for in its fault, then in `when`, in `who`, and in the \
+         rule itself;\n  where none of them has it yet, the first in which it may stand takes it\n\
+         - `dark.when.delay=1s`, `dark.fault.for=30s`: the same, with the place said\n\
+         - `settle=5s`: a key of the profile itself\n\n\
+         Expectations and listeners cannot be set.\n",
+    );
+}
+
+fn causes(text: &mut String) {
+    text.push_str(
+        "\n## 404104\n\n`reproduces` numbers the causes that Azure IoT Hub's page on error 404104 \
+         (DeviceConnectionClosedRemotely) gives:\n1, the token expired; 2a, connectivity lost for longer than the MQTT \
+         keep-alive; 2b, TCP reset without an MQTT DISCONNECT;\n2c, the application crashed; 3, a transient fault of the \
+         hub. The page has 2a to 2c as one cause; the letters are brownout's.\n",
+    );
 }
 
 /// A bar would end the cell.

@@ -38,7 +38,7 @@ pub(in crate::profile) static PROFILE: Place = Place {
             ty: Type::Sentence,
             presence: Presence::Optional("nothing is said"),
             doc: "The symptom of the field that the profile brings about.",
-            example: "\"404104 cause 2: connectivity lost for longer than the keep-alive\"",
+            example: "\"Azure IoT Hub error 404104, cause 2a: connectivity lost for longer than the MQTT keep-alive\"",
         },
         Key {
             name: "listeners",
