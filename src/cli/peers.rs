@@ -2,6 +2,7 @@
 
 use super::args::{DeviceArgs, HubArgs, SessionKind};
 use super::exit::{Exit, Refusal};
+use super::out;
 use super::runner::raise_limit;
 use super::signals::Signals;
 use crate::device::{self, Fleet, Habits, Workload};
@@ -48,13 +49,13 @@ async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
     let quiet = args.quiet;
     let sink = move |event| {
         if !quiet {
-            anstream::println!("{event}");
+            out::show_line(event);
         }
     };
     let (stop, stopped) = watch::channel(false);
     let hub = hub::serve(listener, config, Clock::start(), Arc::new(sink), stopped)
         .map_err(|error| Refusal::environment(format!("cannot start the hub: {error}")))?;
-    anstream::eprintln!("hub: listening on {}; Ctrl-C ends it", hub.address());
+    out::tell(format_args!("hub: listening on {}; Ctrl-C ends it", hub.address()));
     signals.next().await;
     let _ = stop.send(true);
     hub.stopped().await;
@@ -80,7 +81,7 @@ async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
     let quiet = args.quiet;
     let sink = move |name: &str, event: device::DeviceEvent| {
         if !quiet {
-            anstream::println!("{:>8}  {name}: {}", event.at, event.did);
+            out::show_line(format_args!("{:>8}  {name}: {}", event.at, event.did));
         }
     };
     let (stop, stopped) = watch::channel(false);

@@ -5,6 +5,7 @@ use super::command::Beside;
 use super::exit::{Exit, Refusal};
 use super::files::ReportFiles;
 use super::load;
+use super::out;
 use super::progress::Progress;
 use super::runner::{Runner, Setup};
 use super::signals::Signals;
@@ -45,7 +46,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
         with_command: with_command && !args.stop_command,
     };
     let (seed, upstreams) = (setup.seed, setup.listeners.clone());
-    let runner = Runner::start(setup, clock).await?;
+    let runner = Runner::start(setup, clock, signals.next()).await?;
     if !args.quiet {
         greet(&runner, &upstreams, seed);
     }
@@ -72,7 +73,7 @@ async fn attend(
     };
     let address = runner.proxy.addresses().first().copied();
     let address = address.ok_or_else(|| Refusal::usage("a command needs a listener to connect to"))?;
-    let mut beside = match Beside::start(program, arguments, address) {
+    let mut beside = match Beside::start(program, arguments, address, runner.files_before) {
         Ok(beside) => beside,
         Err(refusal) => return Ok((EndReason::CommandEnded, Some(refusal))),
     };
@@ -90,7 +91,7 @@ async fn attend(
     let status = match ended {
         Some(status) => status,
         None => {
-            let status = beside.stop().await;
+            let status = beside.stop(signals.next()).await;
             runner.proxy.command_ended(status.code());
             return Ok((reason, None));
         }
@@ -127,11 +128,10 @@ fn listeners(args: &RunArgs, plan: &Plan) -> Result<Vec<ListenerPlan>, Refusal> 
 /// Tells where devices are to connect.
 fn greet(runner: &Runner, listeners: &[ListenerPlan], seed: u64) {
     for (address, listener) in runner.proxy.addresses().iter().zip(listeners) {
-        anstream::eprintln!(
+        out::tell(format_args!(
             "{}: devices connect to {address}, the hub is {} (seed {seed})",
-            runner.plan.name,
-            listener.upstream
-        );
+            runner.plan.name, listener.upstream
+        ));
     }
 }
 
