@@ -77,7 +77,12 @@ fn colour_on_stdout() -> bool {
 /// Runs to the end on a runtime of its own.
 fn in_runtime(work: impl Future<Output = Exit>) -> Exit {
     match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime.block_on(work),
+        Ok(runtime) => {
+            let exit = runtime.block_on(work);
+            // A name that is still being looked up must not hold up the end.
+            runtime.shutdown_background();
+            exit
+        }
         Err(error) => exit::Refusal::environment(format!("cannot start: {error}")).tell(),
     }
 }
