@@ -31,15 +31,20 @@ fn is_secret(before_equals: &str) -> bool {
     SECRETS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
 }
 
-/// The text on one line: control characters as their escapes, so that no peer can move the reader's cursor.
+/// The text on one line: control characters as their escapes, so that no peer can move the reader's cursor; so are
+/// those that turn the direction of what follows, or show nothing, so that no name can look like another's.
 pub fn printable(text: &str) -> String {
-    if text.chars().any(char::is_control) {
-        text.chars()
-            .flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] })
-            .collect()
+    if text.chars().any(is_unseen) {
+        text.chars().flat_map(|c| if is_unseen(c) { c.escape_default().collect() } else { vec![c] }).collect()
     } else {
         text.to_owned()
     }
+}
+
+fn is_unseen(c: char) -> bool {
+    // Marks of direction, joiners, invisible operators (general category Cf), and the two line separators.
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Whether `text` matches the glob: `*` stands for any run of characters, `?` for one.
@@ -111,5 +116,7 @@ mod tests {
     #[test]
     fn control_characters_cannot_reach_the_terminal() {
         assert_eq!(printable("a\x1b[2Jb\n"), "a\\u{1b}[2Jb\\n");
+        assert_eq!(printable("d1\u{202e}2d\u{200b}"), "d1\\u{202e}2d\\u{200b}");
+        assert_eq!(printable("Äpfel 水 e\u{301}"), "Äpfel 水 e\u{301}");
     }
 }

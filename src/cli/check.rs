@@ -3,6 +3,7 @@
 use super::args::{CheckArgs, ProfilesCommand};
 use super::exit::{Exit, Refusal};
 use super::load;
+use super::out;
 use crate::profile::{self, render, shipped, timeline};
 
 /// Tells the problems of a profile, or what it will do.
@@ -15,10 +16,10 @@ pub(super) fn check(args: &CheckArgs) -> Exit {
         Ok(told) => told,
         Err(refusal) => return refusal.tell(),
     };
-    anstream::print!("{}", timeline::tell(&checked.plan, args.keep_alive));
+    out::show(timeline::tell(&checked.plan, args.keep_alive));
     if !checked.notes.is_empty() {
-        anstream::println!();
-        anstream::print!("{}", render(&checked.notes, &text.name, &text.text, super::colour_on_stdout()));
+        out::show_line("");
+        out::show(render(&checked.notes, &text.name, &text.text, super::colour_on_stdout()));
     }
     Exit::Met
 }
@@ -28,11 +29,11 @@ pub(super) fn profiles(command: Option<&ProfilesCommand>) -> Exit {
     match command {
         None | Some(ProfilesCommand::List) => list(),
         Some(ProfilesCommand::Show { name }) => match shipped::find(name) {
-            Ok(shipped) => anstream::print!("{}", shipped.text),
+            Ok(shipped) => out::show(shipped.text),
             Err(unknown) => return Refusal::usage(unknown.to_string()).tell(),
         },
-        Some(ProfilesCommand::Reference) => anstream::print!("{}", profile::schema::reference()),
-        Some(ProfilesCommand::Schema) => anstream::println!("{:#}", profile::schema::json_schema()),
+        Some(ProfilesCommand::Reference) => out::show(profile::schema::reference()),
+        Some(ProfilesCommand::Schema) => out::show_line(format_args!("{:#}", profile::schema::json_schema())),
     }
     Exit::Met
 }
@@ -40,9 +41,9 @@ pub(super) fn profiles(command: Option<&ProfilesCommand>) -> Exit {
 fn list() {
     for shipped in shipped::all() {
         let Ok(checked) = profile::read(shipped.text, &[]) else { continue };
-        anstream::println!("{}\n    {}", shipped.name, checked.plan.summary);
+        out::show_line(format_args!("{}\n    {}", shipped.name, checked.plan.summary));
         if let Some(reproduces) = checked.plan.reproduces {
-            anstream::println!("    Reproduces: {reproduces}");
+            out::show_line(format_args!("    Reproduces: {reproduces}"));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command beside a run: the client under test, or the test that drives it.
 
 use super::exit::Refusal;
+use crate::net::sys::limit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitStatus;
@@ -33,11 +34,20 @@ pub fn find(program: &str) -> Result<(), Refusal> {
 }
 
 impl Beside {
-    /// Starts it, with the address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL.
-    pub fn start(program: &str, arguments: &[String], address: SocketAddr) -> Result<Beside, Refusal> {
+    /// Starts it, with the address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL, and this soft limit of open files.
+    pub fn start(
+        program: &str,
+        arguments: &[String],
+        address: SocketAddr,
+        files: Option<u64>,
+    ) -> Result<Beside, Refusal> {
         let host = reachable(address.ip());
         let url = format!("mqtt://{}", SocketAddr::new(host, address.port()));
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        if let Some(files) = files {
+            limit::give_files(&mut command, files);
+        }
+        let child = command
             .args(arguments)
             .env("BROWNOUT_HOST", host.to_string())
             .env("BROWNOUT_PORT", address.port().to_string())
@@ -53,19 +63,20 @@ impl Beside {
         Status(self.child.wait().await.ok())
     }
 
-    /// Asks it to end (SIGTERM), and after a grace time makes it.
-    pub async fn stop(&mut self) -> Status {
+    /// Asks it to end (SIGTERM), and after a grace time, or when told to hurry, makes it.
+    pub async fn stop(&mut self, hurry: impl Future<Output = ()>) -> Status {
         if let Some(pid) = self.child.id() {
             crate::net::sys::process::terminate(pid);
         }
-        match tokio::time::timeout(GRACE, self.child.wait()).await {
-            Ok(status) => Status(status.ok()),
-            Err(_) => {
+        tokio::select! {
+            status = self.child.wait() => return Status(status.ok()),
+            () = tokio::time::sleep(GRACE) => {
                 tracing::warn!("the command did not end in {} s after SIGTERM: killed", GRACE.as_secs());
-                let _ = self.child.kill().await;
-                self.wait().await
             }
+            () = hurry => tracing::warn!("the command is killed"),
         }
+        let _ = self.child.kill().await;
+        self.wait().await
     }
 }
 

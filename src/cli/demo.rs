@@ -4,6 +4,7 @@ use super::args::DemoArgs;
 use super::exit::{Exit, Refusal};
 use super::files::ReportFiles;
 use super::load;
+use super::out;
 use super::peers::{FREE_PORT, local_listener};
 use super::progress::Progress;
 use super::runner::{Runner, Setup};
@@ -58,7 +59,7 @@ async fn conduct(args: DemoArgs) -> Result<Exit, Refusal> {
         files,
         with_command: false,
     };
-    let runner = Runner::start(setup, clock).await?;
+    let runner = Runner::start(setup, clock, signals.next()).await?;
     if !args.quiet {
         introduce(&runner);
     }
@@ -98,7 +99,7 @@ fn devices(
 }
 
 fn introduce(runner: &Runner) {
-    anstream::eprintln!(
+    out::tell(format_args!(
         "Four simulated devices, keep-alive {} s, connect through brownout to an embedded hub:\n\
          \x20 careful    looks for each PINGRESP, backs off exponentially with jitter\n\
          \x20 typical    waits a keep-alive for PINGRESP, then a fixed second\n\
@@ -107,17 +108,17 @@ fn introduce(runner: &Runner) {
          {} About 26 s.\n",
         KEEP_ALIVE.as_secs(),
         runner.plan.summary
-    );
+    ));
 }
 
 fn conclude(verdict: Exit) {
     let code = verdict.code();
-    anstream::println!(
+    out::show_line(format_args!(
         "\nThe devices are meant to differ; in a CI job, `brownout run` would have ended\n\
          with exit code {code}. Next, before your own broker:\n\n\
          \x20 brownout profiles                     the faults that come with brownout\n\
          \x20 brownout check keepalive-blackhole    what one of them does, in words\n\
          \x20 brownout run keepalive-blackhole --upstream BROKER:1883\n\
          \x20                       then connect your device to 127.0.0.1:1884"
-    );
+    ));
 }

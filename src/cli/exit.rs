@@ -1,5 +1,6 @@
 //! Exit codes.
 
+use super::out;
 use std::process::{ExitCode, Termination};
 
 /// How the program ends.
@@ -67,7 +68,7 @@ impl Refusal {
 
     /// Says it on standard error.
     pub fn tell(self) -> Exit {
-        anstream::eprintln!("brownout: {}", self.message.trim_end());
+        out::tell(format_args!("brownout: {}", self.message.trim_end()));
         self.exit
     }
 }

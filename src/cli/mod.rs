@@ -11,6 +11,7 @@ mod demo;
 mod exit;
 mod files;
 mod load;
+mod out;
 mod peers;
 mod progress;
 mod recorder;
@@ -31,7 +32,7 @@ use std::io::IsTerminal;
 pub fn main() -> Exit {
     let args = Args::parse();
     log_to_stderr(args.verbose);
-    match args.command {
+    out::conclude(match args.command {
         Command::Demo(args) => demo::demo(args),
         Command::Hub(args) => peers::hub(args),
         Command::Device(args) => peers::device(args),
@@ -39,7 +40,7 @@ pub fn main() -> Exit {
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report::report(&args),
         Command::Profiles(args) => check::profiles(args.command.as_ref()),
-    }
+    })
 }
 
 /// Notes of brownout itself go to standard error: warnings, or with `-v` every event too.
@@ -54,6 +55,8 @@ fn log_to_stderr(verbose: u8) {
         .with_writer(std::io::stderr)
         .with_ansi(colour_on_stderr())
         .with_target(false)
+        // It would tell them on standard error, where the trouble is, and panic.
+        .log_internal_errors(false)
         .init();
 }
 
@@ -74,7 +77,12 @@ fn colour_on_stdout() -> bool {
 /// Runs to the end on a runtime of its own.
 fn in_runtime(work: impl Future<Output = Exit>) -> Exit {
     match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime.block_on(work),
+        Ok(runtime) => {
+            let exit = runtime.block_on(work);
+            // A name that is still being looked up must not hold up the end.
+            runtime.shutdown_background();
+            exit
+        }
         Err(error) => exit::Refusal::environment(format!("cannot start: {error}")).tell(),
     }
 }

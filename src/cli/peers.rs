@@ -2,12 +2,14 @@
 
 use super::args::{DeviceArgs, HubArgs, SessionKind};
 use super::exit::{Exit, Refusal};
+use super::out;
 use super::runner::raise_limit;
 use super::signals::Signals;
 use crate::base::Secret;
 use crate::device::{self, DeviceDid, Fleet, Habits, Workload};
 use crate::hub::{self, HubConfig};
 use crate::net::Clock;
+use crate::profile;
 use std::collections::BTreeSet;
 use std::future;
 use std::io::ErrorKind;
@@ -41,6 +43,7 @@ pub(super) fn hub(args: HubArgs) -> Exit {
 async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
     raise_limit();
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
+    profile::check_listen(&args.listen).map_err(|error| Refusal::usage(format!("--listen: {error}")))?;
     let listener = local_listener(&args.listen).await?;
     let config = HubConfig {
         server_keep_alive: args.server_keep_alive,
@@ -50,13 +53,13 @@ async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
     let quiet = args.quiet;
     let sink = move |event| {
         if !quiet {
-            anstream::println!("{event}");
+            out::show_line(event);
         }
     };
     let (stop, stopped) = watch::channel(false);
     let hub = hub::serve(listener, config, Clock::start(), Arc::new(sink), stopped)
         .map_err(|error| Refusal::environment(format!("cannot start the hub: {error}")))?;
-    anstream::eprintln!("hub: listening on {}; Ctrl-C ends it", hub.address());
+    out::tell(format_args!("hub: listening on {}; Ctrl-C ends it", hub.address()));
     signals.next().await;
     let _ = stop.send(true);
     hub.stopped().await;
@@ -87,7 +90,7 @@ async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
             connected.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
         }
         if !quiet {
-            anstream::println!("{:>8}  {name}: {}", event.at, event.did);
+            out::show_line(format_args!("{:>8}  {name}: {}", event.at, event.did));
         }
     };
     let (stop, stopped) = watch::channel(false);

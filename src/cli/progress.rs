@@ -1,6 +1,7 @@
 //! Live progress on standard error: on a terminal a block of status lines that stays at the bottom, elsewhere a line for
 //! each notable moment.
 
+use super::out;
 use crate::event::Event;
 use crate::net::Clock;
 use crate::profile::Plan;
@@ -70,7 +71,7 @@ impl Progress {
             Progress::Silent => {}
             Progress::Lines(live) => {
                 if let Some(line) = live.push(event) {
-                    anstream::eprintln!("{line}");
+                    out::tell(line);
                 }
             }
             Progress::Block(block) => block.shared.push(event),

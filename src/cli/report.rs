@@ -4,6 +4,7 @@ use super::args::ReportArgs;
 use super::exit::{Exit, Refusal};
 use super::files::{EVENTS, ReportFiles};
 use super::load::{self, Text};
+use super::out;
 use super::runner;
 use crate::base::Time;
 use crate::event::{Event, RunStarted, What};
@@ -45,7 +46,7 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     let report = Report::new(&plan, &results);
     if args.json {
         let json = report.to_json().map_err(|error| Refusal::environment(error.to_string()))?;
-        anstream::print!("{json}");
+        out::show(json);
     } else {
         runner::show(&report);
     }

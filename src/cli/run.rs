@@ -5,6 +5,7 @@ use super::command::{self, Beside};
 use super::exit::{Exit, Refusal};
 use super::files::ReportFiles;
 use super::load;
+use super::out;
 use super::progress::Progress;
 use super::runner::{Runner, Setup};
 use super::signals::Signals;
@@ -30,7 +31,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     let sets = sets(&args)?;
     let Checked { plan, notes } = load::checked(&text, &sets)?;
     if !notes.is_empty() && !args.quiet {
-        anstream::eprint!("{}", profile::render(&notes, &text.name, &text.text, super::colour_on_stderr()));
+        out::tell(profile::render(&notes, &text.name, &text.text, super::colour_on_stderr()));
     }
     if let Some(program) = args.command.first() {
         command::find(program)?;
@@ -52,7 +53,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
         with_command: with_command && !args.stop_command,
     };
     let (seed, upstreams) = (setup.seed, setup.listeners.clone());
-    let runner = Runner::start(setup, clock).await?;
+    let runner = Runner::start(setup, clock, signals.next()).await?;
     greet(&runner, &upstreams, seed);
     let (reason, failure) = attend(&runner, &args.command, &mut signals).await?;
     let exit = runner.end(reason).await;
@@ -87,7 +88,7 @@ async fn attend(
     };
     let address = runner.proxy.addresses().first().copied();
     let address = address.ok_or_else(|| Refusal::usage("a command needs a listener to connect to"))?;
-    let mut beside = match Beside::start(program, arguments, address) {
+    let mut beside = match Beside::start(program, arguments, address, runner.files_before) {
         Ok(beside) => beside,
         Err(refusal) => return Ok((EndReason::CommandEnded, Some(refusal))),
     };
@@ -105,7 +106,7 @@ async fn attend(
     let status = match ended {
         Some(status) => status,
         None => {
-            let status = beside.stop().await;
+            let status = beside.stop(signals.next()).await;
             runner.proxy.command_ended(status.code());
             return Ok((reason, None));
         }
@@ -114,6 +115,12 @@ async fn attend(
 }
 
 fn listeners(args: &RunArgs, plan: &Plan) -> Result<Vec<ListenerPlan>, Refusal> {
+    if let Some(listen) = &args.listen {
+        profile::check_listen(listen).map_err(|error| Refusal::usage(format!("--listen: {error}")))?;
+    }
+    if let Some(upstream) = &args.upstream {
+        profile::check_upstream(upstream).map_err(|error| Refusal::usage(format!("--upstream: {error}")))?;
+    }
     let listen = || match (&args.listen, args.command.is_empty()) {
         (Some(listen), _) => listen.clone(),
         (None, true) => LISTEN.to_owned(),
@@ -142,11 +149,10 @@ fn listeners(args: &RunArgs, plan: &Plan) -> Result<Vec<ListenerPlan>, Refusal> 
 /// Tells where devices are to connect.
 fn greet(runner: &Runner, listeners: &[ListenerPlan], seed: u64) {
     for (address, listener) in runner.proxy.addresses().iter().zip(listeners) {
-        anstream::eprintln!(
+        out::tell(format_args!(
             "{}: devices connect to {address}, the hub is {} (seed {seed})",
-            runner.plan.name,
-            listener.upstream
-        );
+            runner.plan.name, listener.upstream
+        ));
     }
 }
 

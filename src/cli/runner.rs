@@ -3,6 +3,7 @@
 use super::exit::{Exit, Refusal};
 use super::files::ReportFiles;
 use super::load::Text;
+use super::out;
 use super::progress::Progress;
 use super::recorder::{Record, Recorder};
 use crate::event::{EndReason, RunStarted};
@@ -41,15 +42,22 @@ pub struct Runner {
     pub proxy: Proxy,
     /// The plan.
     pub plan: Arc<Plan>,
+    /// The soft limit of open files before it was raised.
+    pub files_before: Option<u64>,
     queue: EventQueue,
     recorder: Recorder,
     files: Option<ReportFiles>,
 }
 
 impl Runner {
-    /// Starts everything, or says what the environment refused.
-    pub async fn start(setup: Setup, clock: Clock) -> Result<Runner, Refusal> {
-        raise_limit();
+    /// Starts everything, or says what the environment refused. Gives up when `interrupted` comes first: a hub may
+    /// keep silent for seconds.
+    pub async fn start(
+        setup: Setup,
+        clock: Clock,
+        interrupted: impl Future<Output = ()>,
+    ) -> Result<Runner, Refusal> {
+        let files_before = raise_limit();
         let mut files = setup.files;
         let queue = EventQueue::default();
         let start = RunStarted {
@@ -67,18 +75,22 @@ impl Runner {
             with_command: setup.with_command,
             start,
         };
-        let proxy = match Proxy::start(config, clock, queue.clone()).await {
+        let started = tokio::select! {
+            started = Proxy::start(config, clock, queue.clone()) => started.map_err(|error| error.to_string()),
+            () = interrupted => Err("interrupted before the run began".to_owned()),
+        };
+        let proxy = match started {
             Ok(proxy) => proxy,
             Err(error) => {
                 if let Some(files) = files {
                     files.discard();
                 }
-                return Err(Refusal::environment(error.to_string()));
+                return Err(Refusal::environment(error));
             }
         };
         let log = files.as_mut().map_or(Ok(None), ReportFiles::begin)?;
         let recorder = Recorder::start(queue.clone(), &plan, log, setup.progress);
-        Ok(Runner { proxy, plan, queue, recorder, files })
+        Ok(Runner { proxy, plan, files_before, queue, recorder, files })
     }
 
     /// Ends the run, and shows and writes its report. The code says whether the expectations were met.
@@ -91,7 +103,7 @@ impl Runner {
         let mut exit = if report.is_met() { Exit::Met } else { Exit::Unmet };
         if let Some(mut files) = self.files {
             match write(&report, &mut files) {
-                Ok(()) => anstream::eprintln!("report written to {}", files.directory().display()),
+                Ok(()) => out::tell(format_args!("report written to {}", files.directory().display())),
                 Err(refusal) => exit = refusal.tell(),
             }
         }
@@ -104,7 +116,7 @@ impl Runner {
 
 /// Shows a report on standard output, in colour where that is a terminal.
 pub fn show(report: &Report) {
-    anstream::print!("{}", terminal::render(report, Styling::Ansi));
+    out::show(terminal::render(report, Styling::Ansi));
 }
 
 /// Writes a report's file.
@@ -113,10 +125,16 @@ pub fn write(report: &Report, files: &mut ReportFiles) -> Result<(), Refusal> {
     files.write_report(&json)
 }
 
-/// Each link takes two descriptors: take all that the system grants.
-pub fn raise_limit() {
+/// Each link takes two descriptors: take all that the system grants. What was in force before.
+pub fn raise_limit() -> Option<u64> {
     match limit::raise_files() {
-        Ok(files) => tracing::debug!("open files: at most {}, before {}", files.now, files.before),
-        Err(error) => tracing::warn!("the limit of open files stays as it is: {error}"),
+        Ok(files) => {
+            tracing::debug!("open files: at most {}, before {}", files.now, files.before);
+            Some(files.before)
+        }
+        Err(error) => {
+            tracing::warn!("the limit of open files stays as it is: {error}");
+            None
+        }
     }
 }

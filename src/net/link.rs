@@ -15,8 +15,10 @@ mod packets;
 
 use super::alarm::AlarmSlot;
 use super::core::{Core, Letter, Mailbox};
+use super::dial::dial;
 use super::leg::Leg;
 use super::pump::{Mark, Pump};
+use super::sys::limit::explain;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::engine::{Input, Order};
 use crate::fault::{Cut, Effects, Ending};
@@ -34,9 +36,6 @@ use tokio::net::TcpStream;
 
 /// The size of the buffer that the links of a worker share, in bytes: a full socket buffer in one read.
 const READ_BUFFER: usize = 256 * 1024;
-
-/// How long the hub may take to accept a connect. Past it, a device would long have given up.
-const DIAL_LIMIT: Duration = Duration::from_secs(30);
 
 /// After a fault's FIN, how long the leg is still heard out, so that the FIN stays one: closing over unread bytes
 /// would turn it into RST. Then the socket goes, and what is still sent to it is answered with RST, as after any
@@ -211,7 +210,7 @@ impl Link {
     fn start_dial(&mut self) {
         if matches!(self.dial, Dial::Waiting) && !self.hold_dial {
             let upstream = Arc::clone(&self.upstream);
-            self.dial = Dial::Trying { since: self.now(), connect: Box::pin(connect(upstream)) };
+            self.dial = Dial::Trying { since: self.now(), connect: Box::pin(dial(upstream)) };
         }
     }
 
@@ -227,7 +226,7 @@ impl Link {
                 self.core.tell(Input::HubConnected { link: self.id, took });
             }
             Err(error) => {
-                let error = format!("{}: {error}", self.upstream);
+                let error = format!("{}: {}", self.upstream, explain(&error));
                 self.core.tell(Input::HubUnreachable { link: self.id, error });
                 // What the device would have met: a connection that does not come about; in the dark, nothing yet.
                 self.pumps.up.discard();
@@ -268,14 +267,4 @@ impl Link {
             }
         }
     }
-}
-
-async fn connect(upstream: Arc<str>) -> io::Result<TcpStream> {
-    let connect = TcpStream::connect(&*upstream);
-    let stream = tokio::time::timeout(DIAL_LIMIT, connect).await.map_err(|_| {
-        io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {} s", DIAL_LIMIT.as_secs()))
-    })??;
-    // Small packets must not wait for the peer's acknowledgement: that would be a delay of our own.
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }

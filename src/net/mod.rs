@@ -8,12 +8,14 @@
 //!   core    the engine behind its one lock; hands orders to links, events to the queue
 //!   link    one task a link: two pumps over two legs
 //!   pump    one direction: read, find frames, delay or write at once
+//!   dial    the connect to the hub
 //!   leg     one TCP connection: read, write, mute, shut, reset
 //! ```
 
 pub mod alarm;
 pub mod clock;
 pub mod core;
+pub mod dial;
 pub mod leg;
 pub mod link;
 pub mod proxy;

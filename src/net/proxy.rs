@@ -4,7 +4,7 @@ use super::alarm::Alarm;
 use super::core::Core;
 use super::leg::Leg;
 use super::link::Link;
-use super::sys::limit::is_out_of_files;
+use super::sys::limit::explain;
 use super::sys::mute;
 use super::{Clock, EventQueue};
 use crate::base::ListenerId;
@@ -198,7 +198,7 @@ impl Door {
                     let now = self.core.clock().now();
                     if told.is_none_or(|told| now.since(told) >= ACCEPT_TELL_EVERY) {
                         told = Some(now);
-                        let error = accept_error(&error);
+                        let error = explain(&error);
                         self.core.tell(Input::AcceptFailed { listener: self.id, error });
                     }
                     tokio::time::sleep(ACCEPT_REST).await;
@@ -271,12 +271,4 @@ fn listen_error(address: &str, source: io::Error) -> StartError {
         _ => "give ADDRESS:PORT, such as 127.0.0.1:1884",
     };
     StartError::Listen { address: address.to_owned(), hint, source }
-}
-
-fn accept_error(error: &io::Error) -> String {
-    if is_out_of_files(error) {
-        format!("{error}; raise the limit of open files (`ulimit -n`): each link takes two")
-    } else {
-        error.to_string()
-    }
 }

@@ -27,8 +27,28 @@ pub fn raise_files() -> io::Result<FileLimit> {
     Ok(FileLimit { before, now: limit.rlim_cur })
 }
 
-/// Whether an operation failed because there is no file descriptor left, in the process (EMFILE) or the system
-/// (ENFILE).
-pub fn is_out_of_files(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
+/// Lets a command begin with this soft limit of open files instead of ours: programs that use select(2), or walk
+/// over all descriptors that there may be, must not suffer from what we raised it to.
+pub fn give_files(command: &mut tokio::process::Command, soft: u64) {
+    let set = move || {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the kernel writes one `rlimit` to the pointer, which is ours.
+        check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+        limit.rlim_cur = soft;
+        // SAFETY: the kernel reads one `rlimit` from the pointer, which is ours.
+        check(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }).map(drop)
+    };
+    // SAFETY: between fork and exec it makes two system calls, and touches no memory but its own.
+    unsafe { command.pre_exec(set) };
+}
+
+/// An error of a socket, and the way out where there is no file descriptor left, in the process (EMFILE) or the
+/// system (ENFILE).
+pub fn explain(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE) => {
+            format!("{error}; raise the limit of open files (`ulimit -n`): each link takes two")
+        }
+        Some(_) | None => error.to_string(),
+    }
 }

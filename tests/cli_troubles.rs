@@ -1,0 +1,189 @@
+//! The built binary in a bad environment: readers that go, disks that are full, hubs that are silent, too few
+//! descriptors, signals at awkward moments. It says so, keeps its exit code, and panics never.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const SOON: Duration = Duration::from_secs(4);
+
+const QUIET: &str = "\
+brownout: 1
+name: quiet
+summary: Nothing falls on anyone.
+rules:
+  - { id: far, when: { at: 1h }, fault: { rst: { toward: both } } }
+";
+
+/// A run of that profile, before a hub that is there but says nothing.
+fn run(folder: &Path, hub: &TcpListener, arguments: &[&str]) -> Command {
+    let profile = folder.join("quiet.yaml");
+    fs::write(&profile, QUIET).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_brownout"));
+    command.arg("run").arg(profile).arg("--upstream").arg(hub.local_addr().unwrap().to_string());
+    command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn hub() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+/// The address that devices are to connect to, once it is told.
+fn address(told: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    let after = line.split("connect to ").nth(1).unwrap_or_else(|| panic!("no address in {line:?}"));
+    after.split(',').next().unwrap().to_owned()
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status();
+    assert!(sent.unwrap().success());
+}
+
+fn ends(mut child: Child) -> (Output, Duration) {
+    let since = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if since.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let took = since.elapsed();
+    (child.wait_with_output().unwrap(), took)
+}
+
+#[test]
+fn a_reader_of_the_log_that_goes_does_not_end_the_run() {
+    let (folder, hub) = (TempDir::new().unwrap(), hub());
+    let mut child = run(folder.path(), &hub, &["--duration", "700ms", "-v"]).spawn().unwrap();
+    let mut reader = BufReader::new(child.stderr.take().unwrap());
+    reader.read_line(&mut String::new()).unwrap();
+    drop(reader);
+    let (output, _) = ends(child);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("far never fired"));
+}
+
+#[test]
+fn a_report_that_cannot_be_shown_is_no_success() {
+    let (folder, hub) = (TempDir::new().unwrap(), hub());
+    let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let child = run(folder.path(), &hub, &["--duration", "300ms"]).stdout(full()).spawn().unwrap();
+    let (output, _) = ends(child);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("cannot write to standard output: No space left"), "{told}");
+    // Notes that nobody can read are no reason to lose the report.
+    let child = run(folder.path(), &hub, &["--duration", "300ms"]).stderr(full()).spawn().unwrap();
+    let (output, _) = ends(child);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stdout).unwrap().contains("far never fired"));
+}
+
+/// The hub's backlog is full, so that the connect that looks for it gets no answer.
+#[test]
+fn ctrl_c_is_heard_while_the_hub_is_looked_for() {
+    let (folder, hub) = (TempDir::new().unwrap(), socket2::Socket::from(hub()));
+    hub.listen(0).unwrap();
+    let to = hub.local_addr().unwrap().as_socket().unwrap();
+    let _queued = TcpStream::connect(to).unwrap();
+    let hub = TcpListener::from(hub);
+    let report = folder.path().join("report");
+    let child = run(folder.path(), &hub, &["--report", report.to_str().unwrap()]).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    signal(&child, "INT");
+    let (output, took) = ends(child);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert!(told.contains("interrupted before the run began"), "{told}");
+    assert!(took < Duration::from_secs(2), "after {took:?}");
+    assert!(!report.exists(), "a run that was none left its files");
+}
+
+#[test]
+fn a_second_ctrl_c_ends_a_command_that_will_not() {
+    let (folder, hub) = (TempDir::new().unwrap(), hub());
+    let stubborn = "trap '' TERM; echo here; while :; do sleep 0.1; done";
+    let mut child = run(folder.path(), &hub, &["--", "sh", "-c", stubborn]).spawn().unwrap();
+    let mut here = [0; 5];
+    child.stdout.as_mut().unwrap().read_exact(&mut here).unwrap();
+    signal(&child, "INT");
+    std::thread::sleep(Duration::from_millis(300));
+    signal(&child, "INT");
+    let (output, took) = ends(child);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(took < Duration::from_secs(2), "after {took:?}");
+}
+
+/// brownout raises its own limit of open files; a client that walks over all its descriptors must not pay for it.
+#[test]
+fn the_command_has_the_limit_of_open_files_that_brownout_was_given() {
+    let (folder, hub) = (TempDir::new().unwrap(), hub());
+    let inner = run(folder.path(), &hub, &["-q", "--", "sh", "-c", "ulimit -Sn"]);
+    let mut outer = Command::new("sh");
+    outer
+        .arg("-c")
+        .arg("ulimit -Sn 123; exec \"$@\"")
+        .arg("sh")
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    let output = outer.stdin(Stdio::null()).output().unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(out.starts_with("123\n"), "{out}");
+}
+
+#[test]
+fn too_few_descriptors_are_told_and_links_come_back() {
+    const CONNECT: &[u8] = b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02d1";
+    let (folder, hub) = (TempDir::new().unwrap(), hub());
+    let answers = hub.try_clone().unwrap();
+    std::thread::spawn(move || {
+        let mut links = Vec::new();
+        while let Ok((mut link, _)) = answers.accept() {
+            let _ = link.write_all(b"\x20\x02\x00\x00");
+            links.push(link);
+        }
+    });
+    let inner = run(folder.path(), &hub, &[]);
+    let mut outer = Command::new("sh");
+    outer
+        .arg("-c")
+        .arg("ulimit -n 64; exec \"$@\"")
+        .arg("sh")
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    let mut child = outer.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let address = address(&mut told);
+    let connect = || {
+        let mut device = TcpStream::connect(&address).unwrap();
+        device.set_read_timeout(Some(SOON)).unwrap();
+        device.write_all(CONNECT).unwrap();
+        device
+    };
+    let crowd: Vec<TcpStream> = (0..100).map(|_| connect()).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    drop(crowd);
+    let answered = (0..20).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        let mut connack = [0; 4];
+        connect().read_exact(&mut connack).is_ok()
+    });
+    assert!(answered, "no link comes about any more");
+    signal(&child, "INT");
+    let (output, _) = ends(child);
+    assert_eq!(output.status.code(), Some(0));
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    let rest = rest.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(rest.contains("Too many open files (os error 24); raise the limit of open files"), "{rest}");
+}
