@@ -1,6 +1,8 @@
 //! Goldens hold whole outputs.
 
-use super::stories::{dark_and_reset, fleet, four_devices, restless, slow_and_dark, slow_path, troubled};
+use super::stories::{
+    dark_and_reset, fleet, four_devices, restless, slow_and_dark, slow_path, troubled, ways_back,
+};
 use crate::event::{EndReason, Packet, What};
 use crate::fault::{LegFate, Mechanism, Toward};
 use crate::measure::story::{Story, blackhole, latency, plan, rst};
@@ -41,6 +43,12 @@ fn what_to_know() {
     let mut plan = plan(vec![("dark", blackhole("8s"))]);
     plan.expectations = dark_and_reset().expectations[1..2].to_vec();
     insta::assert_snapshot!(shown(&plan, &[troubled()]));
+}
+
+#[test]
+fn what_shortens_and_lengthens_the_way_back() {
+    let (plan, story) = ways_back();
+    insta::assert_snapshot!(shown(&plan, &[story]));
 }
 
 /// Cut off, by hand and by its duration, and not as the profile has it.

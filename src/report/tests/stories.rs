@@ -3,8 +3,10 @@
 use crate::base::{Direction, LinkId, ListenerId, Side};
 use crate::base::{RuleId, WindowId};
 use crate::event::{Packet, Samples, What};
-use crate::fault::{Blackhole, Connects, Delay, Ending, Fault, Latency, LegFate, Mechanism, Toward};
-use crate::measure::story::{Story, blackhole, expect, latency, plan, rst, span};
+use crate::fault::{
+    Blackhole, Close, Connects, Delay, Ending, Fault, Latency, LegFate, Mechanism, Toward, WaysWanted,
+};
+use crate::measure::story::{Story, blackhole, expect, latency, plan, rst, span, stall};
 use crate::profile::{Comparison, Expectation, Limit, Metric, Plan, Statistic, When};
 use std::time::Duration;
 
@@ -175,6 +177,25 @@ pub(super) fn troubled() -> Story {
     story.at(13_000).joins(5, 0, "muted", 2).up(5, Packet::Pingreq);
     story.at(15_000).passes(5, Direction::Down, Packet::Pingresp, false);
     story
+}
+
+/// Two rules on two devices: packets dropped, with a connect that is met with silence until the path is there; and a
+/// FIN inside a stall.
+pub(super) fn ways_back() -> (Plan, Story) {
+    let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::Close });
+    let stall = stall(WaysWanted::Both, "8s");
+    let mut story = Story::new();
+    story.joins(1, 0, "waiter", 2).joins(2, 1, "sensor-1", 2);
+    story.at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Filter);
+    story.opens(2, 1, 1, 2).applies(2, 2, Mechanism::Gate);
+    story.at(4_000).opens(3, 2, 1, 2).applies(3, 2, Mechanism::Shutdown);
+    story.cut(2, Side::Device, LegFate::Close, 3).cut(2, Side::Hub, LegFate::Close, 3).heals(3).closes(2);
+    story.at(6_000).connecting(3, 0, "waiter", 2, true);
+    let waits = story.seq();
+    story.applies(1, 3, Mechanism::Gate);
+    story.at(11_000).lifts(1, 3).heals(1).heals(2).at(11_001).forwarded(3, Direction::Up, waits);
+    story.connack(3, false, 0).at(11_300).joins(4, 1, "sensor-1", 2).at(20_000).over();
+    (plan(vec![("dark", blackhole("8s")), ("stall", stall), ("fin", fin)]), story)
 }
 
 /// A slow path of 300 ms each way, then, by the clock, one that connects vanish from; keep-alive 2 s.
