@@ -150,7 +150,7 @@ fn spans_of_a_device_without_a_keep_alive_are_told_with_the_default() {
     let rule = "rules: [{ id: a, when: { at: 1s }, fault: { stall: { for: 2 keepalive + 1s } } }]\n";
     let plan = sound(&format!("{HEAD}default_keepalive: 30s\n{rule}"));
     let told = timeline::tell(&plan, Duration::ZERO).replace(['\n', ' '], "");
-    assert!(told.contains("2keep-alives+1s(1m1satdefault_keepalive,30s)"), "{told}");
+    assert!(told.contains("2keep-alives+1s(1m1satthedefault_keepaliveof30s)"), "{told}");
 }
 
 #[test]

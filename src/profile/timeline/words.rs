@@ -28,7 +28,7 @@ impl Words {
         show_fixed(time)
     }
 
-    /// `1.5 keep-alives + 10s (16s at a keep-alive of 4s)`, or `(1m 40s at default_keepalive, 1m)`
+    /// `1.5 keep-alives + 10s (16s at a keep-alive of 4s)`, or `(1m 40s at the default_keepalive of 1m)`
     pub(super) fn span(self, span: Span) -> String {
         if !span.is_relative() {
             return span.to_string();
@@ -37,7 +37,7 @@ impl Words {
         let plural = if text.starts_with("1 keepalive") { "keep-alive" } else { "keep-alives" };
         let example = self.time(self.example);
         let at = if self.is_default {
-            format!("default_keepalive, {example}")
+            format!("the default_keepalive of {example}")
         } else {
             format!("a keep-alive of {example}")
         };
