@@ -17,7 +17,7 @@ fn at_most(metric: Metric, statistic: Statistic, limit: Limit, of: Option<u16>) 
 /// A blackhole of 8 s, then a reset; keep-alive 2 s.
 pub(super) fn dark_and_reset() -> Plan {
     let mut plan = plan(vec![("dark", blackhole("8s")), ("reset", rst(Toward::Both, LegFate::Reset))]);
-    plan.reproduces = Some("404104 cause 2, connectivity lost for longer than the keep-alive".into());
+    plan.reproduces = Some("404104, cause 2a: connectivity lost for longer than the keep-alive".into());
     plan.expectations = vec![
         at_most(Metric::HubDetection, Statistic::Max, span("1.5 keepalive + 6s"), Some(0)),
         at_most(Metric::DeviceDetection, Statistic::Max, span("3 keepalive"), Some(0)),
