@@ -50,11 +50,7 @@ fn the_ping_timeout_is_kept_to_the_nanosecond() {
     bench.at(Time::from_secs(19));
     assert_eq!(
         bench.did(),
-        [
-            "link gone: no PINGRESP in time; the hub was silent for 19s",
-            "close",
-            "dials again in 1s"
-        ]
+        ["link gone: no PINGRESP in time; the hub was silent for 19s", "close", "dials again in 1s"]
     );
 }
 

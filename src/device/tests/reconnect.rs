@@ -12,10 +12,7 @@ fn each_step_of_a_connect_can_fail_and_backs_off() {
     assert_eq!(bench.did(), ["dialing, attempt 2", "dial"]);
     bench.input(Input::Connected);
     bench.input(Input::Closed(HowClosed::Fin));
-    assert_eq!(
-        bench.did(),
-        ["could not connect: before CONNACK: FIN", "close", "dials again in 2s"]
-    );
+    assert_eq!(bench.did(), ["could not connect: before CONNACK: FIN", "close", "dials again in 2s"]);
     bench.until(Time::from_secs(3));
     bench.input(Input::Connected);
     bench.did();
