@@ -204,7 +204,11 @@ fn trouble(results: &Results) -> Vec<String> {
     let sum = |of: fn(&RunResults) -> u64| -> u64 { results.runs.iter().map(of).sum() };
     let told = [
         (sum(|run| run.trouble.hub_unreachable), "link", "found the hub unreachable"),
-        (sum(|run| run.trouble.accept_failed), "connect", "could not be accepted by this machine"),
+        (
+            sum(|run| run.trouble.accept_failed),
+            "second",
+            "saw connects that this machine could not accept at once (`ulimit -n`?)",
+        ),
         (sum(|run| run.trouble.not_mqtt), "stream", "did not speak MQTT and passed unread"),
         (sum(|run| run.nameless_links), "link", "sent no CONNECT that was seen"),
     ];
