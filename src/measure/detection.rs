@@ -167,10 +167,12 @@ impl<'a> Struck<'a> {
 
     /// An end that showed nothing until then: a miss, if it had the time and the reason to notice. Of a muted end that
     /// was not heard of since, nothing is known: it may have given up with its sign dropped, so it was watched for no
-    /// time at all.
+    /// time at all. What comes soon after the mute is no word of it either: its system may be repeating what it said
+    /// before it gave up.
     fn missed(&self, side: Side, until: Time) -> Noticed {
         let watched = until.since(self.start);
-        let heard = self.link.last.get(side).from.is_some_and(|last| last > self.watched_until());
+        let news_from = self.watched_until() + self.retransmission(side);
+        let heard = self.link.last.get(side).from.is_some_and(|last| last > news_from);
         let hidden = self.is_muted(side) && !heard;
         // Less than a keep-alive of silence shows nobody anything.
         let missed = watched >= self.window.keep_alive && self.has_reason(side);
@@ -210,9 +212,7 @@ impl<'a> Struck<'a> {
             return in_time && !matches!(sign.showed, Showed::Disconnect(0));
         }
         let Some(restored) = restored else { return true };
-        let length = restored.since(self.start);
-        let slack = if self.is_muted(side) { length + RETRANSMISSION_GRACE } else { Duration::ZERO };
-        sign.at <= restored + slack || self.is_left_over(side, sign, restored)
+        sign.at <= restored + self.retransmission(side) || self.is_left_over(side, sign, restored)
     }
 
     /// Whether a sign after the path was restored is still the fault's: the end had nothing to do with the link in
@@ -236,6 +236,15 @@ impl<'a> Struck<'a> {
     /// The packet that the end's silence runs from.
     fn last_packet(&self, side: Side, sign: &Sign) -> Option<Time> {
         life(side, sign.last).filter(|last| *last <= sign.at)
+    }
+
+    /// For how long after the path was restored what a muted end sent in the dark may still arrive.
+    fn retransmission(&self, side: Side) -> Duration {
+        if self.is_muted(side) {
+            self.watched_until().since(self.start) + RETRANSMISSION_GRACE
+        } else {
+            Duration::ZERO
+        }
     }
 
     fn is_muted(&self, side: Side) -> bool {

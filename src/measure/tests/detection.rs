@@ -244,11 +244,23 @@ fn signs_of_both_ends() {
             ..Case::default()
         },
         Case {
+            name: "what comes soon after a mute may have been said before the end gave up",
+            by: Mechanism::Filter,
+            tell: |s| {
+                heal(s);
+                // As long after the mute as it lasted, and a second.
+                s.at(20_000).down(1, Packet::Pingresp).at(30_000);
+            },
+            device: Some(never(0)),
+            hub: Some(never(0)),
+            ..Case::default()
+        },
+        Case {
             name: "a muted end that goes on after it had not given up",
             by: Mechanism::Filter,
             tell: |s| {
                 heal(s);
-                s.at(11_600).down(1, Packet::Pingresp).at(30_000);
+                s.at(20_001).down(1, Packet::Pingresp).at(30_000);
             },
             device: Some(never(0)),
             hub: Some(never(8_000)),
