@@ -17,3 +17,5 @@ pub mod net;
 pub mod profile;
 pub mod report;
 pub mod session;
+pub mod tls;
+pub mod ws;

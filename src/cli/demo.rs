@@ -13,7 +13,7 @@ use crate::device::{self, Preset, Workload};
 use crate::event::EndReason;
 use crate::hub::{self, HubConfig};
 use crate::net::Clock;
-use crate::profile::ListenerPlan;
+use crate::profile::{ListenerPlan, TlsPlan};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,7 @@ async fn conduct(args: DemoArgs) -> Result<Exit, Refusal> {
         plan,
         seed,
         listeners: vec![ListenerPlan {
+            tls: TlsPlan::default(),
             name: "demo".into(),
             listen: FREE_PORT.into(),
             upstream: hub.address().to_string(),

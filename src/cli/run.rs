@@ -12,7 +12,7 @@ use super::signals::Signals;
 use crate::base::span::show_fixed;
 use crate::event::EndReason;
 use crate::net::Clock;
-use crate::profile::{self, BadOverride, Checked, ListenerPlan, Override, Plan};
+use crate::profile::{self, BadOverride, Checked, ListenerPlan, Override, Plan, TlsPlan};
 use std::time::Duration;
 
 /// Where devices connect, unless told: beside a broker on this machine, which has 1883.
@@ -130,11 +130,15 @@ fn listeners(args: &RunArgs, plan: &Plan) -> Result<Vec<ListenerPlan>, Refusal> 
         ([], None) => Err(Refusal::usage(
             "there is no hub to lead to: give --upstream HOST:PORT, or `listeners` in the profile",
         )),
-        ([], Some(upstream)) => {
-            Ok(vec![ListenerPlan { name: "main".into(), listen: listen(), upstream: upstream.clone() }])
-        }
+        ([], Some(upstream)) => Ok(vec![ListenerPlan {
+            name: "main".into(),
+            listen: listen(),
+            upstream: upstream.clone(),
+            tls: TlsPlan::default(),
+        }]),
         ([only], upstream) => Ok(vec![ListenerPlan {
             name: only.name.clone(),
+            tls: only.tls.clone(),
             listen: args.listen.clone().unwrap_or_else(|| only.listen.clone()),
             upstream: upstream.clone().unwrap_or_else(|| only.upstream.clone()),
         }]),

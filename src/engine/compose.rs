@@ -37,7 +37,8 @@ pub fn add(
                 });
             }
         }
-        Fault::Rst(_) | Fault::Fin(_) => {}
+        Fault::TlsHandshake(_) => {}
+        Fault::Rst(_) | Fault::Fin(_) | Fault::TlsAlert(_) | Fault::TlsRecord(_) => {}
     }
 }
 
@@ -80,6 +81,13 @@ pub fn add_unknown(effects: &mut Effects, fault: &Fault, needs_connect: bool) {
                 effects.closed.down = true;
             }
         }
-        Fault::Blackhole(_) | Fault::Rst(_) | Fault::Fin(_) | Fault::Stall(_) | Fault::Latency(_) => {}
+        Fault::Blackhole(_)
+        | Fault::Rst(_)
+        | Fault::Fin(_)
+        | Fault::Stall(_)
+        | Fault::Latency(_)
+        | Fault::TlsHandshake(_)
+        | Fault::TlsAlert(_)
+        | Fault::TlsRecord(_) => {}
     }
 }

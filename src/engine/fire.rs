@@ -6,7 +6,7 @@ use super::machine::{Engine, Timer};
 use super::pick;
 use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, WindowId, time};
 use crate::event::What;
-use crate::fault::{Connects, Cut, Fault, LegFate};
+use crate::fault::{Connects, Cut, Fault, LegFate, RecordFault, TlsRecord};
 use crate::mqtt::PacketKind;
 use crate::profile::{Rule, When, Who};
 use crate::session::Device;
@@ -247,8 +247,8 @@ impl Engine {
 fn falls_on_later_links(fault: &Fault) -> bool {
     match fault {
         Fault::Blackhole(blackhole) => blackhole.connects != Connects::Allow,
-        Fault::Stall(_) | Fault::Latency(_) => true,
-        Fault::Rst(_) | Fault::Fin(_) => false,
+        Fault::Stall(_) | Fault::Latency(_) | Fault::TlsHandshake(_) => true,
+        Fault::Rst(_) | Fault::Fin(_) | Fault::TlsAlert(_) | Fault::TlsRecord(_) => false,
     }
 }
 
@@ -256,7 +256,19 @@ fn falls_on_later_links(fault: &Fault) -> bool {
 fn cut_of(fault: &Fault) -> Option<Ends<LegFate>> {
     match fault {
         Fault::Rst(close) => Some(close.legs(LegFate::Reset)),
-        Fault::Fin(close) => Some(close.legs(LegFate::Close)),
-        Fault::Blackhole(_) | Fault::Stall(_) | Fault::Latency(_) => None,
+        Fault::Fin(close) => {
+            Some(close.legs(if close.close_notify { LegFate::Close } else { LegFate::Unnotified }))
+        }
+        Fault::TlsAlert(alert) => Some(alert.legs()),
+        Fault::TlsRecord(TlsRecord { toward, what: RecordFault::Truncated }) => {
+            let mut legs = Ends { device: LegFate::HalfOpen, hub: LegFate::HalfOpen };
+            *legs.get_mut(*toward) = LegFate::Truncated;
+            Some(legs)
+        }
+        Fault::TlsRecord(TlsRecord { what: RecordFault::Damaged(_), .. })
+        | Fault::TlsHandshake(_)
+        | Fault::Blackhole(_)
+        | Fault::Stall(_)
+        | Fault::Latency(_) => None,
     }
 }

@@ -1,8 +1,8 @@
 //! What goes into the engine and what comes out of it.
 
 use crate::base::{Direction, Ends, LinkId, ListenerId, Side, Ways, WindowId};
-use crate::event::{EndReason, Event, LastPackets, RunStarted, Traffic};
-use crate::fault::{Cut, Effects, Ending, LegFate, Mechanism};
+use crate::event::{EndReason, Event, LastPackets, RunStarted, TlsTerms, TlsUp, Traffic};
+use crate::fault::{Cut, Effects, Ending, Harm, LegFate, Mechanism};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub enum Input {
         address: String,
         /// Where its links lead.
         upstream: String,
+        /// What of TLS holds there.
+        tls: TlsTerms,
     },
     /// A listener was asked to mute itself or to listen again; this came of it.
     ListenerDone {
@@ -63,6 +65,72 @@ pub enum Input {
         link: LinkId,
         /// Its ticket.
         ticket: PacketTicket,
+    },
+    /// The device's ClientHello came. What the engine orders about it is in the link's mailbox when this returns, and
+    /// holds for the handshake.
+    TlsHello {
+        /// The link.
+        link: LinkId,
+        /// The server name asked for.
+        sni: Option<String>,
+        /// The protocols offered, best first.
+        alpn: Vec<String>,
+        /// Whether brownout passes the handshake through: then no MQTT will be seen.
+        passthrough: bool,
+    },
+    /// A TLS handshake of brownout's own is done.
+    TlsEstablished {
+        /// The link.
+        link: LinkId,
+        /// With whom.
+        side: Side,
+        /// What came of it.
+        up: Box<TlsUp>,
+    },
+    /// A TLS leg of brownout's own failed: not by its peer's end, which is [`Input::LegEnded`].
+    TlsFailed {
+        /// The link.
+        link: LinkId,
+        /// Which leg.
+        side: Side,
+        /// What is wrong, and the way out.
+        error: String,
+    },
+    /// The first application data of a link whose TLS is passed through.
+    FirstData {
+        /// The link.
+        link: LinkId,
+        /// The direction.
+        direction: Direction,
+    },
+    /// The hub agreed to speak WebSocket.
+    WsUpgraded {
+        /// The link.
+        link: LinkId,
+        /// The path that was asked for, secrets of its query taken out.
+        path: String,
+        /// The subprotocol that the hub chose.
+        protocol: Option<String>,
+    },
+    /// A WebSocket close frame arrived.
+    WsClosed {
+        /// The link.
+        link: LinkId,
+        /// The direction.
+        direction: Direction,
+        /// Its status code.
+        code: Option<u16>,
+    },
+    /// A record was damaged, as ordered, and sent.
+    Harmed {
+        /// The link.
+        link: LinkId,
+        /// Its window.
+        window: Option<WindowId>,
+        /// Who got it.
+        toward: Side,
+        /// The last packets from and to that end.
+        last: LastPackets,
     },
     /// The first PUBLISH of a link in a direction.
     FirstPublish {
@@ -177,6 +245,8 @@ pub enum Order {
     },
     /// End its legs and confirm it.
     Cut(Cut),
+    /// Damage a record, and confirm it once that is done.
+    Harm(Harm),
 }
 
 /// What net/ is to do about a packet that it has told of.

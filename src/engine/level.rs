@@ -129,7 +129,13 @@ impl Engine {
             of.was_up(link)
                 && self.plan.rule(of.rule).is_some_and(|rule| match &rule.fault {
                     Fault::Blackhole(blackhole) => blackhole.fidelity == FidelityWanted::Packet,
-                    Fault::Rst(_) | Fault::Fin(_) | Fault::Stall(_) | Fault::Latency(_) => false,
+                    Fault::Rst(_)
+                    | Fault::Fin(_)
+                    | Fault::Stall(_)
+                    | Fault::Latency(_)
+                    | Fault::TlsHandshake(_)
+                    | Fault::TlsAlert(_)
+                    | Fault::TlsRecord(_) => false,
                 })
         })
     }
@@ -197,7 +203,13 @@ impl Engine {
                         && rule.chance == Chance::ALWAYS
                         && rule.who.is_everyone_at(listener)
                 }
-                Fault::Rst(_) | Fault::Fin(_) | Fault::Stall(_) | Fault::Latency(_) => false,
+                Fault::Rst(_)
+                | Fault::Fin(_)
+                | Fault::Stall(_)
+                | Fault::Latency(_)
+                | Fault::TlsHandshake(_)
+                | Fault::TlsAlert(_)
+                | Fault::TlsRecord(_) => false,
             })
         })
     }
@@ -220,6 +232,9 @@ fn mechanism(fate: LegFate) -> Mechanism {
     match fate {
         LegFate::Reset => Mechanism::Linger,
         LegFate::Close => Mechanism::Shutdown,
+        LegFate::Unnotified => Mechanism::Unnotified,
+        LegFate::Alert(_) => Mechanism::Alert,
+        LegFate::Truncated => Mechanism::Truncated,
         LegFate::HalfOpen => Mechanism::Parked,
     }
 }
@@ -256,6 +271,10 @@ fn how(fault: &Fault, packet: bool, granted: &Granted) -> (Fidelity, Ends<Option
             }
             (Fidelity::Stream, means)
         }
-        Fault::Rst(_) | Fault::Fin(_) => (Fidelity::Packet, means),
+        Fault::TlsHandshake(_) => {
+            means.device = Some(Mechanism::Handshake);
+            (Fidelity::Stream, means)
+        }
+        Fault::Rst(_) | Fault::Fin(_) | Fault::TlsAlert(_) | Fault::TlsRecord(_) => (Fidelity::Packet, means),
     }
 }

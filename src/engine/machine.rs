@@ -103,9 +103,9 @@ impl Engine {
         self.advance(now);
         match input {
             Input::Started(start) => self.start(start),
-            Input::ListenerOpened { listener, address, upstream } => {
+            Input::ListenerOpened { listener, address, upstream, tls } => {
                 self.listeners.insert(listener, ListenerControl::default());
-                self.emit(What::ListenerOpened { listener, address, upstream });
+                self.emit(What::ListenerOpened { listener, address, upstream, tls });
             }
             Input::ListenerDone { listener, outcome } => self.listener_done(listener, outcome),
             Input::AcceptFailed { listener, error } => self.emit(What::AcceptFailed { listener, error }),
@@ -118,6 +118,17 @@ impl Engine {
                 self.emit(What::HubConnected { link, took_ns: time::nanos(took) });
             }
             Input::HubUnreachable { link, error } => self.emit(What::HubUnreachable { link, error }),
+            Input::TlsHello { link, sni, alpn, passthrough } => {
+                self.emit(What::TlsHello { link, sni, alpn, passthrough });
+            }
+            Input::TlsEstablished { link, side, up } => self.emit(What::TlsEstablished { link, side, up }),
+            Input::TlsFailed { link, side, error } => self.emit(What::TlsFailed { link, side, error }),
+            Input::FirstData { link, direction } => self.emit(What::FirstData { link, direction }),
+            Input::WsUpgraded { link, path, protocol } => {
+                self.emit(What::WsUpgraded { link, path, protocol });
+            }
+            Input::WsClosed { link, direction, code } => self.emit(What::WsClosed { link, direction, code }),
+            Input::Harmed { .. } => {}
             Input::Passed { link, ticket } => self.passed(link, ticket),
             Input::FirstPublish { link, direction } => self.emit(What::FirstPublish { link, direction }),
             Input::NotMqtt { link, direction, offset, reason } => {
@@ -361,7 +372,7 @@ impl Control {
 
     /// Whether bytes of this direction wait, once all that was ordered is done.
     fn holds(&self, direction: Direction) -> bool {
-        let Effects { hold_dial: _, closed, mute: _, delays } = &self.desired;
+        let Effects { hold_dial: _, closed, mute: _, delays, handshake: _ } = &self.desired;
         self.cut || *closed.get(direction) || !delays.get(direction).is_empty()
     }
 

@@ -67,7 +67,7 @@ fn packet_dark(hold: &str) -> Fault {
 }
 
 fn rst() -> Fault {
-    Fault::Rst(Close { toward: Toward::Both, other: LegFate::HalfOpen })
+    Fault::Rst(Close { toward: Toward::Both, other: LegFate::HalfOpen, close_notify: false })
 }
 
 fn slow(delay: u64, hold: Option<&str>) -> Fault {
@@ -119,6 +119,7 @@ impl Run {
             listener: ListenerId(0),
             address: "127.0.0.1:1884".into(),
             upstream: "hub:1883".into(),
+            tls: crate::event::TlsTerms::default(),
         });
         run
     }
@@ -183,6 +184,9 @@ impl Run {
                 done: Ends { device: Some(cut.legs.device), hub: Some(cut.legs.hub) },
                 last: Ends::default(),
             },
+            Order::Harm(harm) => {
+                Input::Harmed { link, window: harm.window, toward: harm.toward, last: LastPackets::default() }
+            }
         };
         self.engine.handle(self.now, input);
     }
@@ -243,7 +247,7 @@ impl Run {
     fn effects(&self, link: LinkId) -> Effects {
         let applied = self.orders.iter().rev().find_map(|(_, of, order)| match order {
             Order::Apply { effects, .. } if *of == link => Some((**effects).clone()),
-            Order::Apply { .. } | Order::Cut(_) => None,
+            Order::Apply { .. } | Order::Cut(_) | Order::Harm(_) => None,
         });
         applied.unwrap_or_default()
     }

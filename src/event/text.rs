@@ -25,8 +25,9 @@ impl Display for What {
             What::RunEnded { reason } => write!(f, "run ended: {}", reason.words()),
             What::CommandEnded { code: Some(code) } => write!(f, "command ended with code {code}"),
             What::CommandEnded { code: None } => f.write_str("command ended by a signal"),
-            What::ListenerOpened { listener, address, upstream } => {
-                write!(f, "{listener} listens on {address}, leads to {upstream}")
+            What::ListenerOpened { listener, address, upstream, tls } => {
+                write!(f, "{listener} listens on {address}, leads to {upstream}")?;
+                if tls.is_plain() { Ok(()) } else { write!(f, ", {}", tls.mode.words()) }
             }
             What::ListenerMuted { listener, mechanism } => {
                 write!(f, "{listener} muted ({})", mechanism.words())
@@ -57,6 +58,25 @@ impl Display for What {
             What::FirstPublish { link, direction } => write!(f, "{link} {} first PUBLISH", direction.word()),
             What::NotMqtt { link, direction, offset, reason } => {
                 write!(f, "{link} {} not MQTT from byte {offset}: {}", direction.word(), printable(reason))
+            }
+            What::TlsHello { link, sni, passthrough, .. } => {
+                let name = sni.as_ref().map_or("no name".into(), |name| printable(name));
+                let passed = if *passthrough { ", passed through" } else { "" };
+                write!(f, "{link} ClientHello for {name}{passed}")
+            }
+            What::TlsEstablished { link, side, up } => {
+                let resumed = if up.resumed { ", resumed" } else { "" };
+                let took = Duration::from_nanos(up.took_ns);
+                write!(f, "{link} {} {} in {took:?}{resumed}", side.word(), printable(&up.version))
+            }
+            What::TlsFailed { link, side, error } => {
+                write!(f, "{link} {} TLS failed: {}", side.word(), printable(error))
+            }
+            What::FirstData { link, direction } => write!(f, "{link} {} first data", direction.word()),
+            What::WsUpgraded { link, path, .. } => write!(f, "{link} WebSocket at {}", printable(path)),
+            What::WsClosed { link, direction, code } => {
+                let code = code.map_or("no code".into(), |code| code.to_string());
+                write!(f, "{link} {} WebSocket close, {code}", direction.word())
             }
             What::KeepaliveExceeded { link, gap_ns } => {
                 write!(f, "{link} silent for {:?}", Duration::from_nanos(*gap_ns))

@@ -5,7 +5,9 @@
 //! the order of the rules.
 
 use super::delay::Delay;
+use super::kinds::HandshakeFault;
 use crate::base::{Direction, Ends, RuleId, Side, Ways, WindowId, rand};
+use crate::tls::{Alert, Damage};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -20,6 +22,8 @@ pub struct Effects {
     pub mute: Ends<bool>,
     /// Delays, in the order of their rules; they add.
     pub delays: Ways<Vec<RuleDelay>>,
+    /// What the TLS handshake with the device meets, if it is under way.
+    pub handshake: Option<HandshakeFault>,
 }
 
 impl Effects {
@@ -65,8 +69,12 @@ impl RuleDelay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// FIN: the stream ends in order.
+    /// FIN: the stream ends in order; with TLS, after close_notify.
     Fin,
+    /// FIN without close_notify, where there is TLS: what came may not be all (RFC 8446 section 6.1).
+    Unnotified,
+    /// A fatal TLS alert.
+    Alert,
     /// RST: the connection is gone at once.
     Reset,
 }
@@ -76,6 +84,8 @@ impl Ending {
     pub fn word(self) -> &'static str {
         match self {
             Ending::Fin => "FIN",
+            Ending::Unnotified => "FIN without close_notify",
+            Ending::Alert => "TLS alert",
             Ending::Reset => "RST",
         }
     }
@@ -87,8 +97,14 @@ impl Ending {
 pub enum LegFate {
     /// RST.
     Reset,
-    /// FIN.
+    /// FIN; where the leg has TLS, after close_notify.
     Close,
+    /// FIN without close_notify, where the leg has TLS.
+    Unnotified,
+    /// This TLS alert, then FIN.
+    Alert(Alert),
+    /// Part of a TLS record, then FIN.
+    Truncated,
     /// Nothing: it stays up with nobody behind it, until its end gives up.
     HalfOpen,
 }
@@ -99,6 +115,9 @@ impl LegFate {
         match self {
             LegFate::Reset => "RST",
             LegFate::Close => "FIN",
+            LegFate::Unnotified => "FIN without close_notify",
+            LegFate::Alert(_) => "TLS alert, then FIN",
+            LegFate::Truncated => "part of a TLS record, then FIN",
             LegFate::HalfOpen => "left half-open",
         }
     }
@@ -118,6 +137,17 @@ impl Cut {
     pub fn on(&self, side: Side) -> LegFate {
         *self.legs.get(side)
     }
+}
+
+/// A one-shot: damage the next record of application data that goes to one leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Harm {
+    /// The window it belongs to; `None` for a link whose device is not known.
+    pub window: Option<WindowId>,
+    /// Who gets the record.
+    pub toward: Side,
+    /// What happens to it.
+    pub damage: Damage,
 }
 
 /// How a fault was really made, in the sense of what the peer's TCP sees.
@@ -161,6 +191,16 @@ pub enum Mechanism {
     Shutdown,
     /// The leg left as it is with nothing behind it.
     Parked,
+    /// Shutdown of the sending half without close_notify, on a leg with TLS.
+    Unnotified,
+    /// A TLS alert, then FIN.
+    Alert,
+    /// Part of a TLS record, then FIN.
+    Truncated,
+    /// A TLS record that was changed on its way.
+    Record,
+    /// What brownout did as the device's TLS server.
+    Handshake,
 }
 
 impl Mechanism {
@@ -174,6 +214,11 @@ impl Mechanism {
             Mechanism::Linger => "RST",
             Mechanism::Shutdown => "FIN",
             Mechanism::Parked => "left half-open",
+            Mechanism::Unnotified => "FIN without close_notify",
+            Mechanism::Alert => "TLS alert, then FIN",
+            Mechanism::Truncated => "part of a TLS record, then FIN",
+            Mechanism::Record => "TLS record damaged",
+            Mechanism::Handshake => "TLS handshake",
         }
     }
 }

@@ -10,6 +10,9 @@ pub mod kinds;
 pub mod lane;
 
 pub use delay::{Delay, DelayModel};
-pub use effects::{Cut, Effects, Ending, Fidelity, LegFate, Mechanism, RuleDelay};
-pub use kinds::{Blackhole, Close, Connects, Fault, FidelityWanted, Latency, Stall, Toward, WaysWanted};
+pub use effects::{Cut, Effects, Ending, Fidelity, Harm, LegFate, Mechanism, RuleDelay};
+pub use kinds::{
+    BadCertificate, Blackhole, Close, Connects, Fault, FidelityWanted, HandshakeFault, HandshakeStage,
+    Latency, RecordFault, Stall, TlsAlert, TlsHandshake, TlsRecord, Toward, WaysWanted,
+};
 pub use lane::Lane;

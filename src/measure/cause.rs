@@ -91,7 +91,9 @@ pub(super) fn cause(link: &Link, rule: Option<RuleId>, newer: Option<&Link>) -> 
         (Side::Hub, _) if newer.is_some_and(|newer| is_taken_over(newer, sign.at)) => Cause::TakenOver,
         (Side::Hub, _) if is_timed_out(link.keep_alive, sign.last.to, sign.at) => Cause::KeepAliveTimeout,
         (side, Showed::Ended(Ending::Reset)) => Cause::Reset(side),
-        (side, Showed::Ended(Ending::Fin) | Showed::Connect) => Cause::Closed(side),
+        (side, Showed::Ended(Ending::Fin | Ending::Unnotified | Ending::Alert) | Showed::Connect) => {
+            Cause::Closed(side)
+        }
     }
 }
 

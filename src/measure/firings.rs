@@ -103,7 +103,7 @@ impl Firings {
 /// Whether a firing would have fallen on the device, had it been connected. False where that cannot be told of a
 /// device without a link: by address and listener, and by a draw.
 pub(super) fn is_meant(rule: &Rule, device: &Device) -> bool {
-    let Who { client, username, version, address, listener, share } = &rule.who;
+    let Who { client, username, version, address, listener, sni: _, subject: _, share } = &rule.who;
     let is_known =
         address.is_none() && listener.is_none() && *share == Chance::ALWAYS && rule.chance == Chance::ALWAYS;
     let matches = |pattern: &Option<String>, text: Option<&String>| {

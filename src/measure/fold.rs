@@ -101,6 +101,12 @@ impl Measures {
             }
             What::AcceptFailed { .. } => self.trouble.accept_failed += 1,
             What::NotMqtt { .. } => self.trouble.not_mqtt += 1,
+            What::TlsHello { .. }
+            | What::TlsEstablished { .. }
+            | What::TlsFailed { .. }
+            | What::FirstData { .. }
+            | What::WsUpgraded { .. }
+            | What::WsClosed { .. } => {}
             What::ListenerMuteRefused { listener, error } => {
                 if !self.firings.mute_refused(*listener, error, &self.plan, &self.windows) {
                     self.trouble.mute_refused.push(error.clone());
@@ -303,7 +309,11 @@ impl Measures {
         self.on(id, |link| {
             link.cut.get_or_insert((at, window));
             match fate {
-                LegFate::Reset | LegFate::Close => link.told(side, at),
+                LegFate::Reset
+                | LegFate::Close
+                | LegFate::Unnotified
+                | LegFate::Alert(_)
+                | LegFate::Truncated => link.told(side, at),
                 LegFate::HalfOpen => {}
             }
         });

@@ -60,7 +60,7 @@ pub(crate) fn latency(millis: u64, hold: &str) -> Fault {
 }
 
 pub(crate) fn rst(toward: Toward, other: LegFate) -> Fault {
-    Fault::Rst(Close { toward, other })
+    Fault::Rst(Close { toward, other, close_notify: false })
 }
 
 pub(crate) fn expect(
@@ -215,6 +215,8 @@ impl Story {
         let fidelity = match by {
             Mechanism::Filter | Mechanism::MinTtl => Fidelity::Packet,
             Mechanism::Linger | Mechanism::Shutdown | Mechanism::Parked => Fidelity::Packet,
+            Mechanism::Unnotified | Mechanism::Alert | Mechanism::Truncated => Fidelity::Stream,
+            Mechanism::Record | Mechanism::Handshake => Fidelity::Stream,
             Mechanism::Gate => Fidelity::Stall,
             Mechanism::Lane => Fidelity::Stream,
         };

@@ -9,7 +9,7 @@ use super::sys::mute;
 use super::{Clock, EventQueue};
 use crate::base::{Direction, LinkId, ListenerId, Time};
 use crate::engine::{Engine, Input, Order, Output, PacketTicket};
-use crate::event::{EndReason, Packet};
+use crate::event::{EndReason, Packet, TlsTerms};
 use crate::fault::Mechanism;
 use crate::mqtt::PacketKind;
 use std::collections::BTreeMap;
@@ -157,10 +157,11 @@ impl Core {
         ever: Arc<AtomicBool>,
         address: String,
         upstream: String,
+        tls: TlsTerms,
     ) {
         let mut inner = self.lock();
         inner.listeners.insert(listener, MutedListener { socket, mechanism: None, ever });
-        inner.engine.handle(self.clock.now(), Input::ListenerOpened { listener, address, upstream });
+        inner.engine.handle(self.clock.now(), Input::ListenerOpened { listener, address, upstream, tls });
         self.deliver(&mut inner);
     }
 

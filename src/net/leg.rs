@@ -151,7 +151,7 @@ impl Leg {
         let done = fate != LegFate::Close || !self.shut;
         match fate {
             LegFate::Reset => self.reset(),
-            LegFate::Close => self.shut(),
+            LegFate::Close | LegFate::Unnotified | LegFate::Alert(_) | LegFate::Truncated => self.shut(),
             LegFate::HalfOpen => self.writing = false,
         }
         self.lingering = self.lingering || fate == LegFate::Close;

@@ -169,6 +169,7 @@ impl Link {
         match letter {
             Letter::Order(Order::Apply { generation, effects }) => self.apply(generation, *effects),
             Letter::Order(Order::Cut(cut)) => self.cut(cut),
+            Letter::Order(Order::Harm(_)) => {}
             Letter::Stop => self.stopped = true,
         }
     }
@@ -176,7 +177,7 @@ impl Link {
     fn apply(&mut self, generation: u64, effects: Effects) {
         // What was counted so far is told before the fault is: so it is on the right side of the fault's start and end.
         self.flush(self.now());
-        let Effects { hold_dial, closed, mute, delays } = effects;
+        let Effects { hold_dial, closed, mute, delays, handshake: _ } = effects;
         self.meter.disturb(closed != Ways::default() || mute != Ends::default());
         let granted = Ends { device: self.legs.device.mute(mute.device), hub: self.legs.hub.mute(mute.hub) };
         let Ways { up, down } = delays;

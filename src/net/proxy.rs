@@ -9,7 +9,7 @@ use super::sys::mute;
 use super::{Clock, EventQueue};
 use crate::base::ListenerId;
 use crate::engine::{Engine, Input};
-use crate::event::{EndReason, RunStarted};
+use crate::event::{EndReason, RunStarted, TlsTerms};
 use crate::profile::{ListenerPlan, Plan};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::future::poll_fn;
@@ -165,7 +165,14 @@ impl Proxy {
         let listener = TcpListener::from_std(socket)?;
         self.addresses.push(address);
         let upstream = plan.upstream.clone();
-        self.core.open_listener(id, second, Arc::clone(&ever_muted), address.to_string(), upstream);
+        self.core.open_listener(
+            id,
+            second,
+            Arc::clone(&ever_muted),
+            address.to_string(),
+            upstream,
+            TlsTerms::default(),
+        );
         let door = Door {
             id,
             core: Arc::clone(&self.core),

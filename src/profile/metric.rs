@@ -142,7 +142,9 @@ fn ends_hub_leg(fault: &Fault) -> bool {
         Fault::Rst(close) | Fault::Fin(close) => {
             close.toward.hits(Side::Hub) || close.other != LegFate::HalfOpen
         }
-        Fault::Blackhole(_) | Fault::Stall(_) | Fault::Latency(_) => false,
+        Fault::TlsAlert(alert) => alert.toward.hits(Side::Hub) || alert.other != LegFate::HalfOpen,
+        Fault::TlsRecord(_) => false,
+        Fault::Blackhole(_) | Fault::Stall(_) | Fault::Latency(_) | Fault::TlsHandshake(_) => false,
     }
 }
 

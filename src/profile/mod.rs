@@ -23,7 +23,8 @@ mod tests;
 pub use address::{BadAddress, check_listen, check_upstream};
 pub use metric::{Metric, Unit};
 pub use plan::{
-    Comparison, Expectation, Limit, ListenerPlan, Network, Plan, Repeat, Rule, Statistic, When, Who,
+    ClientCertificates, Comparison, Expectation, Limit, ListenerPlan, Network, Plan, Repeat, Route, Rule,
+    Statistic, TlsPlan, When, Who,
 };
 pub use problem::{Mark, Problem, Problems, Severity, Source};
 pub use read::{BadOverride, Checked, LARGEST, Override, read};

@@ -2,8 +2,10 @@
 
 use super::metric::Metric;
 use crate::base::{Chance, ListenerId, RuleId, Span};
+use crate::event::TlsMode;
 use crate::fault::Fault;
 use crate::mqtt::{PacketKind, Version};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -61,6 +63,63 @@ pub struct ListenerPlan {
     pub listen: String,
     /// Host and port of the hub.
     pub upstream: String,
+    /// What of TLS holds there.
+    pub tls: TlsPlan,
+}
+
+/// TLS at a listener. Paths are as given: absolute, or from the current directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsPlan {
+    /// Where TLS begins and ends.
+    pub mode: TlsMode,
+    /// PEM file of the certificate chain that devices are shown, its own first.
+    pub certificate: Option<String>,
+    /// PEM file of its key.
+    pub key: Option<String>,
+    /// Directory of the CA, as `brownout ca` makes it, that signs a certificate for each name that devices ask for.
+    pub ca: Option<String>,
+    /// Whether devices are asked for a certificate.
+    pub client_certificates: ClientCertificates,
+    /// PEM file of the CA or CAs that devices' certificates have to come from; without it, any certificate does.
+    pub client_ca: Option<String>,
+    /// PEM file of the CA or CAs that the hub's certificate has to come from; without it, the system's.
+    pub hub_ca: Option<String>,
+    /// The name that the hub's certificate has to be for, and that is asked for; without it, what the device asked for,
+    /// and else the host of `upstream`.
+    pub hub_name: Option<String>,
+    /// Whether the hub's certificate is not verified.
+    pub hub_unverified: bool,
+    /// PEM file of the certificate chain that the hub is shown.
+    pub hub_certificate: Option<String>,
+    /// PEM file of its key.
+    pub hub_key: Option<String>,
+    /// Directory of certificates that the hub is shown: `CN.pem` and `CN.key` for the common name of the certificate
+    /// that the device presented.
+    pub hub_certificates: Option<String>,
+    /// Other hubs by the name that the device asks for; the first that matches.
+    pub routes: Vec<Route>,
+}
+
+/// Another hub for some server names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// A glob over the server name.
+    pub sni: String,
+    /// Host and port of the hub.
+    pub upstream: String,
+}
+
+/// Whether devices are asked for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientCertificates {
+    /// No.
+    #[default]
+    None,
+    /// They may present one.
+    Request,
+    /// They have to present one.
+    Require,
 }
 
 /// Who, when, what.
@@ -98,6 +157,10 @@ pub struct Who {
     pub version: Option<Version>,
     /// The listener it came to.
     pub listener: Option<ListenerId>,
+    /// A glob over the server name that its TLS asks for; a device that asks for none does not match.
+    pub sni: Option<String>,
+    /// A glob over the subject of the certificate that it presents; a device without one does not match.
+    pub subject: Option<String>,
     /// This share of the devices, drawn once for each device and rule.
     pub share: Chance,
 }
@@ -110,6 +173,8 @@ impl Who {
         address: None,
         version: None,
         listener: None,
+        sni: None,
+        subject: None,
         share: Chance::ALWAYS,
     };
 

@@ -98,7 +98,10 @@ expect:
     let every = Duration::from_secs(30);
     let repeat = Repeat { every, jitter: Duration::from_secs(5), times: None };
     assert_eq!(plan.rules[0].when, When::At { first: every, repeat: Some(repeat) });
-    assert_eq!(plan.rules[0].fault, Fault::Fin(Close { toward: Toward::Hub, other: LegFate::HalfOpen }));
+    assert_eq!(
+        plan.rules[0].fault,
+        Fault::Fin(Close { toward: Toward::Hub, other: LegFate::HalfOpen, close_notify: true })
+    );
     let expected = Expectation {
         metric: Metric::DeviceDetection,
         of: Some(RuleId(1)),

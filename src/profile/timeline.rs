@@ -128,6 +128,9 @@ fn fault(fault: &Fault, words: Words) -> String {
         }
         Fault::Rst(close) => ended("reset (RST)", *close),
         Fault::Fin(close) => ended("closed (FIN)", *close),
+        Fault::TlsHandshake(handshake) => words::handshake(handshake, words),
+        Fault::TlsAlert(alert) => words::alert(alert),
+        Fault::TlsRecord(record) => words::record(record),
         Fault::Stall(Stall { direction, hold }) => {
             format!("bytes {} stop for {}", both_ways(*direction), words.span(*hold))
         }
@@ -164,7 +167,9 @@ fn more(rule: &Rule) -> Vec<String> {
         Fault::Latency(_) => {
             vec!["Made as stream: bytes that came are held back; TCP itself is sound.".into()]
         }
-        Fault::Rst(_) | Fault::Fin(_) => Vec::new(),
+        Fault::Rst(_) | Fault::Fin(_) | Fault::TlsHandshake(_) | Fault::TlsAlert(_) | Fault::TlsRecord(_) => {
+            Vec::new()
+        }
     }
 }
 

@@ -177,9 +177,16 @@ fn held_back(plan: &Plan, name: &str, windows: &Windows<'_>) -> Vec<String> {
 fn is_mute(mechanism: &Mechanism) -> bool {
     match mechanism {
         Mechanism::Filter | Mechanism::MinTtl => true,
-        Mechanism::Gate | Mechanism::Lane | Mechanism::Linger | Mechanism::Shutdown | Mechanism::Parked => {
-            false
-        }
+        Mechanism::Gate
+        | Mechanism::Lane
+        | Mechanism::Linger
+        | Mechanism::Shutdown
+        | Mechanism::Parked
+        | Mechanism::Unnotified
+        | Mechanism::Alert
+        | Mechanism::Truncated
+        | Mechanism::Record
+        | Mechanism::Handshake => false,
     }
 }
 

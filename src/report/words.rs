@@ -4,7 +4,10 @@ use super::model::Figure;
 use super::table::{NAME, cut_name};
 use crate::base::span::show_fixed;
 use crate::base::{Ends, RuleId};
-use crate::fault::{Blackhole, Close, Delay, Fault, LegFate, Mechanism, Toward, WaysWanted};
+use crate::fault::{
+    Blackhole, Close, Delay, Fault, HandshakeFault, HandshakeStage, LegFate, Mechanism, RecordFault, Toward,
+    WaysWanted,
+};
 use crate::profile::{Comparison, Expectation, Limit, Plan, Statistic};
 
 /// Seconds as people say them: `412 us`, `4.2 ms`, `412 ms`, `3.1 s`, `152 s`, `12 m 30 s`, `2.5 h`.
@@ -115,6 +118,24 @@ pub fn fault(fault: &Fault) -> String {
         }
         Fault::Rst(close) => format!("{name} {}", close_words(*close, LegFate::Reset)),
         Fault::Fin(close) => format!("{name} {}", close_words(*close, LegFate::Close)),
+        Fault::TlsHandshake(handshake) => {
+            let what = match handshake.what {
+                HandshakeFault::Stall(HandshakeStage::BeforeServerHello) => "stall before ServerHello".into(),
+                HandshakeFault::Stall(HandshakeStage::AfterServerHello) => "stall after ServerHello".into(),
+                HandshakeFault::Abort(how) => format!("abort ({})", how.word()),
+                HandshakeFault::Alert(alert) => format!("alert {alert}"),
+                HandshakeFault::Certificate(bad) => format!("certificate {}", bad.words()),
+            };
+            format!("{name} {what} for {}", handshake.hold)
+        }
+        Fault::TlsAlert(alert) => format!("{name} {} toward {}", alert.alert, toward_words(alert.toward)),
+        Fault::TlsRecord(record) => {
+            let what = match record.what {
+                RecordFault::Damaged(damage) => damage.words(),
+                RecordFault::Truncated => "truncated",
+            };
+            format!("{name} {what}, toward the {}", record.toward.word())
+        }
         Fault::Stall(stall) => format!("{name} {} for {}", ways(stall.direction), stall.hold),
         Fault::Latency(latency) => {
             let Delay { model, jitter } = latency.delay;
@@ -140,6 +161,9 @@ fn other_words(fate: LegFate) -> &'static str {
     match fate {
         LegFate::Reset => "reset",
         LegFate::Close => "closed",
+        LegFate::Unnotified => "closed without close_notify",
+        LegFate::Alert(_) => "sent a TLS alert",
+        LegFate::Truncated => "sent part of a TLS record",
         LegFate::HalfOpen => "left half-open",
     }
 }
@@ -170,6 +194,11 @@ pub fn means(mechanism: Mechanism) -> &'static str {
         Mechanism::Linger => "RST sent",
         Mechanism::Shutdown => "FIN sent",
         Mechanism::Parked => "left half-open",
+        Mechanism::Unnotified => "FIN sent without close_notify",
+        Mechanism::Alert => "TLS alert sent, then FIN",
+        Mechanism::Truncated => "part of a TLS record sent, then FIN",
+        Mechanism::Record => "one TLS record damaged",
+        Mechanism::Handshake => "made in the TLS handshake",
     }
 }
 
@@ -178,9 +207,16 @@ pub fn vanished(mechanism: Mechanism) -> &'static str {
     match mechanism {
         Mechanism::Filter => "connects vanished (socket filter)",
         Mechanism::MinTtl => "connects vanished (minimum TTL)",
-        Mechanism::Gate | Mechanism::Lane | Mechanism::Linger | Mechanism::Shutdown | Mechanism::Parked => {
-            "connects vanished"
-        }
+        Mechanism::Gate
+        | Mechanism::Lane
+        | Mechanism::Linger
+        | Mechanism::Shutdown
+        | Mechanism::Parked
+        | Mechanism::Unnotified
+        | Mechanism::Alert
+        | Mechanism::Truncated
+        | Mechanism::Record
+        | Mechanism::Handshake => "connects vanished",
     }
 }
 

@@ -121,6 +121,12 @@ impl Sessions {
             | What::Forwarded { .. }
             | What::FirstPublish { .. }
             | What::NotMqtt { .. }
+            | What::TlsHello { .. }
+            | What::TlsEstablished { .. }
+            | What::TlsFailed { .. }
+            | What::FirstData { .. }
+            | What::WsUpgraded { .. }
+            | What::WsClosed { .. }
             | What::KeepaliveExceeded { .. }
             | What::EndCarried { .. }
             | What::Traffic(_)

@@ -54,8 +54,12 @@ impl Bench {
     pub async fn start(plan: Plan, hub: SocketAddr) -> Bench {
         let queue = EventQueue::default();
         let events = Arc::new(Mutex::new(Vec::new()));
-        let listener =
-            ListenerPlan { name: "main".into(), listen: "127.0.0.1:0".into(), upstream: hub.to_string() };
+        let listener = ListenerPlan {
+            name: "main".into(),
+            listen: "127.0.0.1:0".into(),
+            upstream: hub.to_string(),
+            tls: brownout::profile::TlsPlan::default(),
+        };
         let config = Config {
             plan: Arc::new(plan),
             listeners: vec![listener],

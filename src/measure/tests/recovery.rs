@@ -72,7 +72,7 @@ fn a_connect_that_waited_for_the_path_is_marked() {
 #[test]
 fn a_fault_that_holds_on_the_way_back_is_named() {
     let held_by = |until, back| {
-        let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::Close });
+        let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::Close, close_notify: true });
         let plan = plan(vec![("fin", fin), ("stall", stall(WaysWanted::Both, "8s"))]);
         let mut story = Story::new();
         story.joins(1, 0, "a", 2).at(3_000).opens(1, 1, 0, 2).applies(1, 1, Mechanism::Gate).at(4_000);

@@ -58,7 +58,7 @@ impl Link {
         lane.ended();
         if leg.is_open() && !leg.broken {
             match how {
-                Ending::Fin => leg.shut(),
+                Ending::Fin | Ending::Unnotified | Ending::Alert => leg.shut(),
                 Ending::Reset => leg.reset(),
             }
             self.core.tell(Input::EndCarried { link: self.id, to, how });
@@ -109,7 +109,7 @@ impl Link {
                 self.ended(side, Ending::Reset, None);
                 true
             }
-            Poll::Ready(Ending::Fin) => {
+            Poll::Ready(Ending::Fin | Ending::Unnotified | Ending::Alert) => {
                 // The bytes before it are still to be read; only the sign is told now.
                 self.tell_end(side, Ending::Fin, None);
                 true

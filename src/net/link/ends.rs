@@ -27,7 +27,7 @@ impl Link {
         let now = self.now();
         let leg = self.legs.get_mut(side);
         match how {
-            Ending::Fin => leg.reading = false,
+            Ending::Fin | Ending::Unnotified | Ending::Alert => leg.reading = false,
             Ending::Reset => leg.drop_socket(),
         }
         if leg.severed {

@@ -56,7 +56,7 @@ fn close(fields: &Fields, name: &str, when: Option<&Fields>, sink: &mut Sink) ->
         sink.error(fields.key_spot("other"), format!("`other` has no meaning: `{name}` falls on both legs"))
             .help("write `toward: device` or `toward: hub` beside it, or take `other` out");
     }
-    Some(Close { toward, other: choice(fields, "other")? })
+    Some(Close { toward, other: choice(fields, "other")?, close_notify: true })
 }
 
 fn latency(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Latency> {

@@ -7,7 +7,7 @@ use super::scalar::did_you_mean;
 use crate::base::span::show_fixed;
 use crate::base::{ListenerId, RuleId};
 use crate::profile::nearest::nearest;
-use crate::profile::plan::{ListenerPlan, Plan, When};
+use crate::profile::plan::{ListenerPlan, Plan, TlsPlan, When};
 use crate::profile::problem::Sink;
 use std::time::Duration;
 
@@ -92,6 +92,7 @@ fn listener(fields: &Fields) -> Option<ListenerPlan> {
         name: fields.text("name")?,
         listen: fields.text("listen")?,
         upstream: fields.text("upstream")?,
+        tls: TlsPlan::default(),
     })
 }
 

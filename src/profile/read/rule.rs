@@ -34,6 +34,8 @@ fn who(fields: &Fields, listeners: &Names<'_, ListenerId>, sink: &mut Sink) -> O
         address: fields.network("address"),
         version: fields.word("version").and_then(|number| number.parse::<Version>().ok()),
         listener,
+        sni: None,
+        subject: None,
         share: fields.chance("share")?,
     })
 }

@@ -132,7 +132,7 @@ fn measures_of_rules(text: &mut String) {
 /// Whether a holding fault, a one-shot and latency give samples: one fault of each kind is asked.
 fn given_by(metric: Metric) -> [&'static str; 3] {
     let gives = |fault: &Fault| metric.no_evidence(fault).is_none();
-    let rst = |toward| Fault::Rst(Close { toward, other: LegFate::HalfOpen });
+    let rst = |toward| Fault::Rst(Close { toward, other: LegFate::HalfOpen, close_notify: false });
     let direction = WaysWanted::Both;
     let delay = Delay { model: DelayModel::Fixed { delay: Duration::ZERO }, jitter: Duration::ZERO };
     let word = |given| if given { "yes" } else { "no" };

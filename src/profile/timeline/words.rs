@@ -3,7 +3,10 @@
 use crate::base::span::show_fixed;
 use crate::base::{Chance, Span};
 use crate::fault::delay::DelayModel;
-use crate::fault::{LegFate, Toward, WaysWanted};
+use crate::fault::{
+    HandshakeFault, HandshakeStage, LegFate, RecordFault, TlsAlert, TlsHandshake, TlsRecord, Toward,
+    WaysWanted,
+};
 use crate::profile::plan::{Comparison, Limit, Network, Plan, Who};
 use std::time::Duration;
 
@@ -64,7 +67,7 @@ impl Words {
 
 /// `every device`, or the conditions that are given.
 pub(super) fn who(who: &Who, plan: &Plan) -> String {
-    let Who { client, username, address, version, listener, share } = who;
+    let Who { client, username, address, version, listener, sni: _, subject: _, share } = who;
     let conditions: Vec<String> = [
         client.as_ref().map(|glob| format!("whose client identifier is like `{glob}`")),
         username.as_ref().map(|glob| format!("whose user name is like `{glob}`")),
@@ -106,6 +109,9 @@ pub(super) fn fate(fate: LegFate) -> &'static str {
     match fate {
         LegFate::Reset => "is reset",
         LegFate::Close => "is closed (FIN)",
+        LegFate::Unnotified => "is closed (FIN) without close_notify",
+        LegFate::Alert(_) => "gets a TLS alert",
+        LegFate::Truncated => "gets part of a TLS record, then FIN",
         LegFate::HalfOpen => "stays half-open, with nobody behind it, until its end gives up",
     }
 }
@@ -145,4 +151,34 @@ pub(super) fn ordinal(number: u32) -> String {
         (_, _) => "th",
     };
     format!("{number}{ending}")
+}
+
+/// A handshake fault.
+pub(super) fn handshake(fault: &TlsHandshake, words: Words) -> String {
+    let what = match fault.what {
+        HandshakeFault::Stall(HandshakeStage::BeforeServerHello) => {
+            "meet silence in the place of ServerHello".into()
+        }
+        HandshakeFault::Stall(HandshakeStage::AfterServerHello) => "meet silence after ServerHello".into(),
+        HandshakeFault::Abort(how) => format!("are ended after ServerHello ({})", how.word()),
+        HandshakeFault::Alert(alert) => format!("are answered with the alert {alert}"),
+        HandshakeFault::Certificate(bad) => format!("are shown a certificate that is {}", bad.words()),
+    };
+    format!("TLS handshakes {what}, for {}", words.span(fault.hold))
+}
+
+/// An alert on a live link.
+pub(super) fn alert(fault: &TlsAlert) -> String {
+    format!("the TLS alert {} is sent {}, then FIN", fault.alert, toward(fault.toward))
+}
+
+/// A record harmed.
+pub(super) fn record(fault: &TlsRecord) -> String {
+    let whom = fault.toward.word();
+    match fault.what {
+        RecordFault::Damaged(damage) => {
+            format!("the next TLS record of application data to the {whom} is damaged ({})", damage.words())
+        }
+        RecordFault::Truncated => format!("part of a TLS record is sent to the {whom}, then FIN"),
+    }
 }

@@ -178,6 +178,7 @@ impl Live {
             What::HubUnreachable { error, .. } => trouble("hub unreachable", error),
             What::AcceptFailed { error, .. } => trouble("accept failed", error),
             What::ListenerMuteRefused { error, .. } => trouble("mute REFUSED", error),
+            What::TlsFailed { error, .. } => trouble("TLS failed", error),
             What::CommandEnded { code } => Some((
                 Kind::Over,
                 code.map_or("command ended by a signal".into(), |code| {
@@ -195,6 +196,11 @@ impl Live {
             | What::Packet { .. }
             | What::FirstPublish { .. }
             | What::NotMqtt { .. }
+            | What::TlsHello { .. }
+            | What::TlsEstablished { .. }
+            | What::FirstData { .. }
+            | What::WsUpgraded { .. }
+            | What::WsClosed { .. }
             | What::KeepaliveExceeded { .. }
             | What::LegCut { .. }
             | What::Traffic(_)

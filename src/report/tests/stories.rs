@@ -182,7 +182,7 @@ pub(super) fn troubled() -> Story {
 /// Two rules on two devices: packets dropped, with a connect that is met with silence until the path is there; and a
 /// FIN inside a stall.
 pub(super) fn ways_back() -> (Plan, Story) {
-    let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::Close });
+    let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::Close, close_notify: true });
     let stall = stall(WaysWanted::Both, "8s");
     let mut story = Story::new();
     story.joins(1, 0, "waiter", 2).joins(2, 1, "sensor-1", 2);
