@@ -91,7 +91,7 @@ async fn a_reset_of_one_end_is_a_reset_for_the_other() {
 #[tokio::test]
 async fn rst_falls_at_once_on_an_idle_link_and_nowhere_else() {
     for toward in [Toward::Device, Toward::Hub, Toward::Both] {
-        let rst = Fault::Rst(Close { toward, other: LegFate::HalfOpen });
+        let rst = Fault::Rst(Close { toward, other: LegFate::HalfOpen, close_notify: false });
         let (bench, hub) = bench(vec![at("rst", Duration::from_millis(300), rst)]).await;
         let (mut device, mut served) = connected(&bench, &hub).await;
         let started = Instant::now();
@@ -118,7 +118,7 @@ async fn rst_falls_at_once_on_an_idle_link_and_nowhere_else() {
 
 #[tokio::test]
 async fn fin_ends_in_order_and_the_end_of_a_half_open_leg_is_seen() {
-    let fin = Fault::Fin(Close { toward: Toward::Device, other: LegFate::HalfOpen });
+    let fin = Fault::Fin(Close { toward: Toward::Device, other: LegFate::HalfOpen, close_notify: true });
     let (bench, hub) = bench(vec![at("fin", Duration::from_millis(300), fin)]).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
     assert_eq!(device.read(&mut [0; 8]).await.unwrap(), 0);
