@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A rule that resets the device after its first PUBLISH, at once.
 fn rst_after_publish() -> Rule {
-    let rst = Fault::Rst(Close { toward: Toward::Both, other: LegFate::HalfOpen });
+    let rst = Fault::Rst(Close { toward: Toward::Both, other: LegFate::HalfOpen, close_notify: false });
     let when =
         When::After { packet: PacketKind::Publish, nth: 1, delay: Span::fixed(Duration::ZERO), times: 1 };
     Rule { when, ..at("rst", Duration::ZERO, rst) }
