@@ -1,21 +1,28 @@
-//! One TCP connection: what can be done to it, and what it has been through.
+//! One leg of a link: a TCP connection, TLS of brownout's own on it or not, and what it has been through.
 
-use super::sys::hangup::{hang_up, is_gone};
-use super::sys::{mute, reset};
-use crate::fault::{Ending, LegFate, Mechanism};
-use socket2::SockRef;
+mod outlet;
+mod secure;
+mod wire;
+
+pub use outlet::Outlet;
+pub use secure::{Failure, Got, Secure, Step, Terms};
+pub use wire::Wire;
+
+use super::sys::mute;
+use crate::fault::{Ending, Harm, LegFate, Mechanism};
+use crate::tls::harm::truncated;
 use std::io;
-use std::net::Shutdown;
-use std::pin::Pin;
+use std::net::IpAddr;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::task::coop;
 
 /// One leg of a link.
 #[derive(Debug, Default)]
 pub struct Leg {
-    stream: Option<TcpStream>,
+    wire: Wire,
+    secure: Option<Box<Secure>>,
+    /// TLS that is passed through: where its records are.
+    passed: Option<Box<Outlet>>,
     /// The TTL that the peer's SYN came with.
     ttl: Option<u8>,
     muted: Option<mute::Mechanism>,
@@ -29,114 +36,175 @@ pub struct Leg {
     pub end_told: bool,
     /// A write has shown that the peer is gone. What it said before is still read.
     pub broken: bool,
-    /// FIN has been said.
-    shut: bool,
+    /// FIN is to be said once all that was said before has been sent.
+    shutting: bool,
     /// A fault has closed it, and it is heard out.
     lingering: bool,
-    /// tokio believes that there is nothing to read, but nobody has looked.
-    unread: bool,
-    /// tokio believes that nothing can be written, but nobody has tried.
-    unwritten: bool,
 }
 
 impl Leg {
     /// A leg over a connected socket.
     pub fn connected(stream: TcpStream, ttl: Option<u8>) -> Leg {
-        Leg { stream: Some(stream), ttl, reading: true, writing: true, ..Leg::default() }
+        Leg { wire: Wire::connected(stream), ttl, reading: true, writing: true, ..Leg::default() }
+    }
+
+    /// A leg with TLS on it, which nothing is sent to before the handshake is done.
+    pub fn secured(self, secure: Secure) -> Leg {
+        Leg { secure: Some(Box::new(secure)), writing: false, ..self }
     }
 
     /// Whether there is a socket.
     pub fn is_open(&self) -> bool {
-        self.stream.is_some()
+        self.wire.is_open()
     }
 
     /// Whether nothing can come or go any more.
     pub fn is_over(&self) -> bool {
-        self.stream.is_none() || (!self.reading && !self.writing)
+        !self.wire.is_open() || (!self.reading && !self.writing && !self.shutting)
     }
 
-    /// Reads what is there. 0 bytes: the peer has no more to say.
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let Some(stream) = &mut self.stream else { return Poll::Pending };
-        if self.unread {
-            // Not through tokio, so its share of the worker is to be asked for.
-            ready!(coop::poll_proceed(cx)).made_progress();
-            match io::Read::read(&mut &*SockRef::from(&*stream), buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unread = false,
-                result => return Poll::Ready(result),
-            }
+    /// Whether a TLS handshake is still to be done.
+    pub fn is_shaking(&self) -> bool {
+        self.wire.is_open() && self.secure.as_ref().is_some_and(|secure| secure.is_shaking())
+    }
+
+    /// Whether it has TLS of brownout's own.
+    pub fn is_secure(&self) -> bool {
+        self.secure.is_some()
+    }
+
+    /// Whether the kernel drops what the peer sends.
+    pub fn is_mute(&self) -> bool {
+        self.muted.is_some()
+    }
+
+    /// TLS on it, if it is brownout's own.
+    pub fn secure(&mut self) -> Option<&mut Secure> {
+        self.secure.as_deref_mut()
+    }
+
+    /// The address of this machine that the peer sees.
+    pub fn local_ip(&self) -> Option<IpAddr> {
+        self.wire.local_ip()
+    }
+
+    /// TLS is passed through here: its records are followed from now on.
+    pub fn follow_records(&mut self) {
+        self.passed.get_or_insert_default();
+    }
+
+    /// Goes on with the TLS handshake.
+    pub fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        let Some(secure) = &mut self.secure else { return Poll::Pending };
+        let step = ready!(secure.poll_handshake(cx, &mut self.wire));
+        if matches!(step, Step::Up(_)) && !self.shutting {
+            self.writing = !self.wire.is_shut();
         }
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        Poll::Ready(step)
+    }
+
+    /// Reads what is there.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Got> {
+        if let Some(secure) = self.secure.as_mut().filter(|_| !self.severed) {
+            return secure.poll_read(cx, &mut self.wire, buffer);
+        }
+        self.wire.poll_read(cx, buffer).map(|result| match result {
+            Ok(0) => Got::Ended(Ending::Fin, None),
+            Ok(count) => Got::Bytes(count),
+            Err(error) => {
+                let (how, word) = ending_of(&error);
+                Got::Ended(how, word)
+            }
+        })
     }
 
     /// Writes what the peer takes at once.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let Some(stream) = &mut self.stream else { return Poll::Pending };
-        if self.unwritten {
-            ready!(coop::poll_proceed(cx)).made_progress();
-            match SockRef::from(&*stream).send(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unwritten = false,
-                result => return Poll::Ready(result),
+        let wire = &mut self.wire;
+        match (&mut self.secure, &mut self.passed) {
+            (Some(secure), _) => secure.poll_write(cx, wire, bytes),
+            (None, None) => wire.poll_write(cx, bytes),
+            (None, Some(outlet)) => {
+                let taken = |sent: &Poll<io::Result<usize>>| match sent {
+                    Poll::Ready(Ok(count)) => *count,
+                    Poll::Ready(Err(_)) | Poll::Pending => 0,
+                };
+                outlet.pass(bytes, |bytes| wire.poll_write(cx, bytes), taken)
             }
         }
-        Pin::new(stream).poll_write(cx, bytes)
+    }
+
+    /// Sends what TLS has said and the peer has not taken, and the FIN that waits behind it. True if something moved.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let Some(secure) = &mut self.secure else { return Ok(false) };
+        let waited = secure.is_flushing();
+        if waited {
+            secure.flush(cx, &mut self.wire)?;
+        }
+        if self.shutting && !secure.is_flushing() {
+            self.shutting = false;
+            self.wire.shut();
+            return Ok(true);
+        }
+        Ok(waited && !secure.is_flushing())
+    }
+
+    /// Whether a record was damaged, as asked, and sent since this was last asked.
+    pub fn take_harmed(&mut self) -> bool {
+        let secure = self.secure.as_mut().map(|secure| secure.outlet());
+        secure.or(self.passed.as_deref_mut()).is_some_and(Outlet::take_harmed)
+    }
+
+    /// Damages the next record of application data that is sent here.
+    pub fn harm(&mut self, harm: Harm) {
+        let secure = self.secure.as_mut().map(|secure| secure.outlet());
+        if let Some(outlet) = secure.or(self.passed.as_deref_mut()) {
+            outlet.harm(harm.damage);
+        }
     }
 
     /// After the peer's FIN, while it may still be written to: whether the connection is gone all the same. Wakes the
     /// task when that changes.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(stream) = &mut self.stream else { return Poll::Pending };
-        loop {
-            ready!(stream.poll_write_ready(cx)).ok();
-            if is_gone(&*stream).unwrap_or(true) {
-                return Poll::Ready(());
-            }
-            // It can be written to, which is no news: forget it until the next change, but try when there is
-            // something to write.
-            self.unwritten = true;
-            let _ = stream.try_io::<()>(Interest::WRITABLE, || Err(io::ErrorKind::WouldBlock.into()));
-        }
+        self.wire.poll_gone(cx)
     }
 
     /// While nothing is read: whether the peer has hung up all the same. Wakes the task when that changes.
     pub fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
-        let Some(stream) = &mut self.stream else { return Poll::Pending };
-        loop {
-            ready!(stream.poll_read_ready(cx)).ok();
-            if let Ok(Some(ending)) = hang_up(&*stream) {
-                return Poll::Ready(ending);
-            }
-            // Something is there that nobody will read now: forget it until the next change, but look for it first
-            // when reading goes on.
-            self.unread = true;
-            let _ = stream.try_io::<()>(Interest::READABLE, || Err(io::ErrorKind::WouldBlock.into()));
-        }
+        self.wire.poll_hang_up(cx)
     }
 
-    /// Says FIN: the peer hears no more, but may go on speaking.
-    pub fn shut(&mut self) {
-        if let Some(stream) = self.stream.as_ref().filter(|_| !self.shut) {
-            // Fails only where the connection is gone already, which reading will tell.
-            let _ = SockRef::from(stream).shutdown(Shutdown::Write);
-        }
-        self.shut = true;
+    /// Says FIN: the peer hears no more, but may go on speaking. With TLS, close_notify goes before it if `notify`.
+    pub fn shut(&mut self, notify: bool) {
         self.writing = false;
+        match &mut self.secure {
+            None => self.wire.shut(),
+            Some(secure) => {
+                if notify && !self.wire.is_shut() && !self.shutting {
+                    secure.close_notify();
+                }
+                secure.flush_now(&mut self.wire);
+                self.shutting = secure.is_flushing();
+                if !self.shutting {
+                    self.wire.shut();
+                }
+            }
+        }
     }
 
     /// Says RST, at once. The socket is gone then.
     pub fn reset(&mut self) {
-        if let Some(Ok(socket)) = self.stream.take().map(TcpStream::into_std) {
-            let _ = reset::reset(socket);
-        }
+        self.wire.reset();
         self.reading = false;
         self.writing = false;
     }
 
     /// Lets the socket go without ceremony.
     pub fn drop_socket(&mut self) {
-        self.stream = None;
+        self.wire.drop_socket();
         self.reading = false;
         self.writing = false;
     }
@@ -148,15 +216,70 @@ impl Leg {
             return None;
         }
         // A FIN is said once: what an end or an earlier fault has said is not this one's.
-        let done = fate != LegFate::Close || !self.shut;
-        match fate {
-            LegFate::Reset => self.reset(),
-            LegFate::Close | LegFate::Unnotified | LegFate::Alert(_) | LegFate::Truncated => self.shut(),
-            LegFate::HalfOpen => self.writing = false,
-        }
-        self.lingering = self.lingering || fate == LegFate::Close;
+        let had_said = self.wire.is_shut() || self.shutting;
+        let done = match fate {
+            LegFate::Reset => {
+                self.reset();
+                Some(LegFate::Reset)
+            }
+            LegFate::HalfOpen => {
+                self.writing = false;
+                Some(LegFate::HalfOpen)
+            }
+            LegFate::Close | LegFate::Unnotified | LegFate::Alert(_) | LegFate::Truncated => {
+                let said = self.last_words(fate);
+                self.shut(said == LegFate::Close);
+                self.lingering = true;
+                Some(said).filter(|_| !had_said)
+            }
+        };
         self.severed = true;
-        done.then_some(fate)
+        done
+    }
+
+    /// What goes before the FIN of a cut; what that makes of it.
+    fn last_words(&mut self, fate: LegFate) -> LegFate {
+        match (&mut self.secure, fate) {
+            (Some(secure), LegFate::Alert(alert)) => {
+                if secure.alert(alert) {
+                    return fate;
+                }
+                LegFate::Unnotified
+            }
+            (Some(secure), LegFate::Truncated) if secure.is_up() => {
+                if !secure.outlet().is_amid_record() {
+                    secure.outlet().push(truncated());
+                }
+                fate
+            }
+            (Some(_), LegFate::Unnotified | LegFate::Truncated) => LegFate::Unnotified,
+            (None, LegFate::Truncated) => self.truncate_passed(),
+            (_, _) => LegFate::Close,
+        }
+    }
+
+    /// Part of a record to a peer whose TLS is passed through; a FIN alone, where nothing of the kind is under way.
+    fn truncate_passed(&mut self) -> LegFate {
+        let Some(outlet) = &self.passed else { return LegFate::Close };
+        // The header and a byte of its content have to go; a peer that is gone is told by reading.
+        let begun = outlet.is_amid_record() || self.wire.write_now(truncated()).is_ok_and(|sent| sent > 5);
+        if begun { LegFate::Truncated } else { LegFate::Close }
+    }
+
+    /// Says an alert in the place of all else, then FIN. False where it could not be said.
+    pub fn alert(&mut self, alert: crate::tls::Alert) -> bool {
+        let said = self.secure.as_mut().is_some_and(|secure| secure.alert(alert));
+        self.shut(false);
+        self.lingering = true;
+        self.severed = true;
+        said
+    }
+
+    /// TLS failed on this side: what it has to say of that goes, then FIN.
+    pub fn fail(&mut self) {
+        self.shut(false);
+        self.lingering = true;
+        self.severed = true;
     }
 
     /// It has been heard out for long enough, if a fault closed it.
@@ -170,7 +293,7 @@ impl Leg {
     ///
     /// `None` where there is no socket, or nothing was wanted and nothing had been done.
     pub fn mute(&mut self, wanted: bool) -> Option<Result<Mechanism, String>> {
-        let stream = self.stream.as_ref()?;
+        let stream = self.wire.stream()?;
         match (wanted, self.muted) {
             (true, None) => match mute::mute(stream, mute::Mechanism::Filter, self.ttl) {
                 Ok(mechanism) => self.muted = Some(mechanism),

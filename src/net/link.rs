@@ -11,19 +11,25 @@
 
 mod bytes;
 mod ends;
+mod greeting;
 mod packets;
+mod sniff;
 
 use super::alarm::AlarmSlot;
 use super::core::{Core, Letter, Mailbox};
 use super::dial::dial;
-use super::leg::Leg;
+use super::leg::{Leg, Secure};
 use super::pump::{Mark, Pump};
 use super::sys::limit::explain;
+use super::terms::Terms;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::engine::{Input, Order};
-use crate::fault::{Cut, Effects, Ending};
+use crate::fault::{Cut, Effects, Ending, Harm};
 use crate::mqtt::Version;
 use crate::session::Meter;
+use crate::tls::hello::ClientHello;
+use greeting::Greeting;
+use sniff::Sniff;
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
@@ -58,7 +64,21 @@ pub struct Link {
     dial: Dial,
     /// A fault lets no dial begin yet.
     hold_dial: bool,
-    upstream: Arc<str>,
+    terms: Arc<Terms>,
+    /// What the first bytes show the stream to be.
+    sniff: Sniff,
+    /// The TLS handshake with the device, until it is done.
+    greeting: Option<Box<Greeting>>,
+    /// What the device's TLS asked for.
+    hello: Option<ClientHello>,
+    /// The common name of the certificate that the device presented.
+    device_name: Option<String>,
+    /// When the TLS handshake with the hub began.
+    hub_asked: Option<Time>,
+    /// The protocol that the hub agreed to.
+    hub_alpn: Option<String>,
+    /// What is to become of a record toward each end.
+    harm: Ends<Option<Harm>>,
     meter: Meter,
     version: Option<Version>,
     slot: AlarmSlot,
@@ -102,10 +122,12 @@ impl Link {
         core: Arc<Core>,
         mailbox: Arc<Mailbox>,
         device: Leg,
-        upstream: Arc<str>,
+        terms: Arc<Terms>,
         slot: AlarmSlot,
     ) -> Link {
         let now = core.clock().now();
+        let serves = terms.mode.serves();
+        let device = if serves { device.secured(Secure::server()) } else { device };
         Link {
             id,
             mailbox,
@@ -115,7 +137,14 @@ impl Link {
             dial: Dial::Waiting,
             hold_dial: false,
             looked: Time::ZERO,
-            upstream,
+            terms,
+            sniff: Sniff::default(),
+            greeting: serves.then(|| Box::new(Greeting::new(now))),
+            hello: None,
+            device_name: None,
+            hub_asked: None,
+            hub_alpn: None,
+            harm: Ends::default(),
             meter: Meter::new(id, now),
             version: None,
             slot,
@@ -136,7 +165,7 @@ impl Link {
         loop {
             self.obey();
             self.looked = self.now();
-            let mut moved = self.poll_dial(cx);
+            let mut moved = self.poll_dial(cx) | self.poll_tls(cx);
             for direction in Direction::BOTH {
                 moved |= self.pass_on(cx, direction);
                 moved |= self.carry_end(direction);
@@ -169,7 +198,7 @@ impl Link {
         match letter {
             Letter::Order(Order::Apply { generation, effects }) => self.apply(generation, *effects),
             Letter::Order(Order::Cut(cut)) => self.cut(cut),
-            Letter::Order(Order::Harm(_)) => {}
+            Letter::Order(Order::Harm(harm)) => self.harm_record(harm),
             Letter::Stop => self.stopped = true,
         }
     }
@@ -177,7 +206,7 @@ impl Link {
     fn apply(&mut self, generation: u64, effects: Effects) {
         // What was counted so far is told before the fault is: so it is on the right side of the fault's start and end.
         self.flush(self.now());
-        let Effects { hold_dial, closed, mute, delays, handshake: _ } = effects;
+        let Effects { hold_dial, closed, mute, delays, handshake } = effects;
         self.meter.disturb(closed != Ways::default() || mute != Ends::default());
         let granted = Ends { device: self.legs.device.mute(mute.device), hub: self.legs.hub.mute(mute.hub) };
         let Ways { up, down } = delays;
@@ -189,11 +218,14 @@ impl Link {
         }
         self.hold_dial = hold_dial;
         self.start_dial();
-        self.core.tell(Input::Applied { link: self.id, generation, granted });
+        if !self.fault_handshake(handshake, generation, &granted) {
+            self.core.tell(Input::Applied { link: self.id, generation, granted });
+        }
     }
 
     fn cut(&mut self, cut: Cut) {
         self.dial = Dial::Done;
+        self.greeting = None;
         let mut done = Ends::default();
         for side in Side::BOTH {
             *done.get_mut(side) = self.legs.get_mut(side).cut(cut.on(side));
@@ -209,8 +241,9 @@ impl Link {
     // The hub's leg.
 
     fn start_dial(&mut self) {
-        if matches!(self.dial, Dial::Waiting) && !self.hold_dial {
-            let upstream = Arc::clone(&self.upstream);
+        let unrouted = self.terms.is_routed() && self.hello.is_none() && !self.sniff.is_done();
+        if matches!(self.dial, Dial::Waiting) && !self.hold_dial && !unrouted {
+            let upstream = self.upstream();
             self.dial = Dial::Trying { since: self.now(), connect: Box::pin(dial(upstream)) };
         }
     }
@@ -222,12 +255,15 @@ impl Link {
         self.dial = Dial::Done;
         match result {
             Ok(stream) => {
-                self.legs.hub = Leg::connected(stream, None);
+                self.legs.hub = self.secured(Leg::connected(stream, None));
+                if self.sniff.is_tls() {
+                    self.legs.hub.follow_records();
+                }
                 let took = self.now().since(since);
                 self.core.tell(Input::HubConnected { link: self.id, took });
             }
             Err(error) => {
-                let error = format!("{}: {}", self.upstream, explain(&error));
+                let error = format!("{}: {}", self.upstream(), explain(&error));
                 self.core.tell(Input::HubUnreachable { link: self.id, error });
                 // What the device would have met: a connection that does not come about; in the dark, nothing yet.
                 self.pumps.up.discard();
@@ -235,6 +271,15 @@ impl Link {
             }
         }
         true
+    }
+
+    fn upstream(&self) -> Arc<str> {
+        self.terms.upstream(self.hello.as_ref().and_then(|hello| hello.sni.as_deref()))
+    }
+
+    fn harm_record(&mut self, harm: Harm) {
+        self.legs.get_mut(harm.toward).harm(harm);
+        *self.harm.get_mut(harm.toward) = Some(harm);
     }
 
     fn is_over(&mut self) -> bool {
@@ -260,7 +305,7 @@ impl Link {
             let has_peer = self.legs.get(direction.to()).is_open();
             self.pumps.get(direction).lane.deadline().filter(|at| has_peer && *at > self.looked)
         });
-        match lanes.chain(self.drop_at).min() {
+        match lanes.chain(self.drop_at).chain(self.handshake_deadline()).min() {
             Some(at) => self.slot.poll_until(cx, at),
             None => {
                 self.slot.cancel();

@@ -22,6 +22,8 @@ pub mod proxy;
 pub mod pump;
 pub mod queue;
 pub mod sys;
+pub mod terms;
+pub mod tls;
 
 pub use clock::Clock;
 pub use proxy::{Proxy, StartError};

@@ -6,10 +6,12 @@ use super::leg::Leg;
 use super::link::Link;
 use super::sys::limit::explain;
 use super::sys::mute;
+use super::terms::Terms;
+use super::tls::{KeyLog, TlsError};
 use super::{Clock, EventQueue};
 use crate::base::ListenerId;
 use crate::engine::{Engine, Input};
-use crate::event::{EndReason, RunStarted, TlsTerms};
+use crate::event::{EndReason, RunStarted};
 use crate::profile::{ListenerPlan, Plan};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::future::poll_fn;
@@ -43,6 +45,7 @@ pub struct Proxy {
     core: Arc<Core>,
     addresses: Vec<SocketAddr>,
     tasks: Vec<JoinHandle<()>>,
+    warnings: Vec<String>,
 }
 
 /// What a run is made of.
@@ -82,6 +85,9 @@ pub enum StartError {
         /// The system's answer.
         source: io::Error,
     },
+    /// A certificate, key or CA cannot be used.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     /// The system gives no timer.
     #[error("cannot make a timer: {0}; raise the limit of open files (`ulimit -n`)")]
     Timer(io::Error),
@@ -93,6 +99,14 @@ impl Proxy {
     /// # Errors
     /// [`StartError`]: nothing is running then.
     pub async fn start(config: Config, clock: Clock, events: EventQueue) -> Result<Proxy, StartError> {
+        let key_log = Arc::new(KeyLog::from_environment()?);
+        let mut terms = Vec::new();
+        let mut warnings = Vec::new();
+        for listener in &config.listeners {
+            let (loaded, warned) = Terms::load(listener, &key_log)?;
+            terms.push(Arc::new(loaded));
+            warnings.extend(warned);
+        }
         for listener in &config.listeners {
             probe(&listener.upstream).await?;
         }
@@ -104,9 +118,9 @@ impl Proxy {
         let engine = Engine::new(Arc::clone(&config.plan), config.start.seed, config.with_command);
         let core = Arc::new(Core::new(engine, clock, events));
         core.tell(Input::Started(Box::new(config.start)));
-        let mut proxy = Proxy { core, addresses: Vec::new(), tasks: Vec::new() };
-        for (id, (plan, socket)) in (0..).map(ListenerId).zip(bound) {
-            proxy.open(id, &plan, socket, &alarm).map_err(|source| listen_error(&plan.listen, source))?;
+        let mut proxy = Proxy { core, addresses: Vec::new(), tasks: Vec::new(), warnings };
+        for (id, ((plan, socket), terms)) in (0..).map(ListenerId).zip(bound.into_iter().zip(terms)) {
+            proxy.open(id, &plan, terms, socket, &alarm).map_err(|source| listen_error(&plan.listen, source))?;
         }
         let core = Arc::clone(&proxy.core);
         proxy.tasks.push(tokio::spawn(async move { core.keep_time(&alarm).await }));
@@ -116,6 +130,11 @@ impl Proxy {
     /// The addresses of the listeners, in order.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// What should be told before anything else: certificates about to expire, keys that others can read.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Waits until the run is to end: its plan is through, or [`Proxy::finish`] was called.
@@ -156,6 +175,7 @@ impl Proxy {
         &mut self,
         id: ListenerId,
         plan: &ListenerPlan,
+        terms: Arc<Terms>,
         socket: StdListener,
         alarm: &Alarm,
     ) -> io::Result<()> {
@@ -171,13 +191,13 @@ impl Proxy {
             Arc::clone(&ever_muted),
             address.to_string(),
             upstream,
-            TlsTerms::default(),
+            terms.told(),
         );
         let door = Door {
             id,
             core: Arc::clone(&self.core),
             alarm: alarm.clone(),
-            upstream: plan.upstream.as_str().into(),
+            terms,
             ever_muted,
         };
         self.tasks.push(tokio::spawn(door.accept(listener)));
@@ -190,7 +210,7 @@ struct Door {
     id: ListenerId,
     core: Arc<Core>,
     alarm: Alarm,
-    upstream: Arc<str>,
+    terms: Arc<Terms>,
     ever_muted: Arc<AtomicBool>,
 }
 
@@ -228,7 +248,7 @@ impl Door {
             Arc::clone(&self.core),
             mailbox,
             device,
-            Arc::clone(&self.upstream),
+            Arc::clone(&self.terms),
             self.alarm.slot(),
         );
         tokio::spawn(poll_fn(move |cx| link.poll(cx)));

@@ -5,6 +5,8 @@ use crate::engine::PacketTicket;
 use crate::event::Packet;
 use crate::fault::{Lane, RuleDelay};
 use crate::mqtt::framer::Framer;
+use crate::tls::record::Records;
+use crate::ws;
 use crate::session::meter::Publish;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Pump {
     /// Finds the packets.
-    pub framer: Framer,
+    pub inlet: Inlet,
     /// What waits.
     pub lane: Lane<Note>,
     /// The delays in force; they add.
@@ -26,6 +28,37 @@ pub struct Pump {
     /// Bytes that came and will never be passed on.
     pub lost: u64,
     direction: Direction,
+}
+
+/// What finds the packets of a direction.
+#[derive(Debug)]
+pub enum Inlet {
+    /// MQTT as it is.
+    Mqtt(Framer),
+    /// MQTT in WebSocket frames.
+    WebSocket(Box<WebSocket>),
+    /// TLS that is passed through: its records stand for packets.
+    Records(Records),
+}
+
+/// MQTT in WebSocket frames.
+#[derive(Debug)]
+pub struct WebSocket {
+    /// Finds the frames.
+    pub walker: ws::Walker,
+    /// Finds the packets in what they carry.
+    pub framer: Framer,
+}
+
+impl Inlet {
+    /// What finds MQTT packets, if anything does.
+    pub fn framer(&mut self) -> Option<&mut Framer> {
+        match self {
+            Inlet::Mqtt(framer) => Some(framer),
+            Inlet::WebSocket(socket) => Some(&mut socket.framer),
+            Inlet::Records(_) => None,
+        }
+    }
 }
 
 /// What the head of a packet said, to be told when all of it is there.
@@ -44,6 +77,8 @@ pub struct Note {
     pub ticket: Option<PacketTicket>,
     /// The identifier whose PUBLISH this packet acknowledges for good.
     pub acknowledges: Option<u16>,
+    /// It is the direction's first application data in TLS that is passed through.
+    pub first_data: bool,
 }
 
 /// The end of a packet within the bytes of one read.
@@ -61,7 +96,7 @@ impl Pump {
     /// A pump for this direction, with nothing in it.
     pub fn new(direction: Direction) -> Pump {
         Pump {
-            framer: Framer::new(direction),
+            inlet: Inlet::Mqtt(Framer::new(direction)),
             lane: Lane::new(),
             delays: Vec::new(),
             closed: false,

@@ -5,6 +5,10 @@
 
 pub mod alert;
 pub mod damage;
+pub mod data;
+pub mod harm;
+pub mod hello;
+pub mod record;
 
 pub use alert::Alert;
 pub use damage::Damage;

@@ -4,7 +4,7 @@ use super::{BUFFER, Dial, Link, MARKS, READ_BUFFER};
 use crate::base::{Direction, Side, Time};
 use crate::engine::Input;
 use crate::fault::Ending;
-use crate::net::leg::ending_of;
+use crate::net::leg::Got;
 use crate::net::pump::{Mark, Note};
 use std::task::{Context, Poll};
 
@@ -25,6 +25,7 @@ impl Link {
                 Poll::Ready(Ok(written)) => {
                     let mut notes = Vec::new();
                     lane.wrote(now, written, |note, _| notes.push(note));
+                    self.see_harmed(direction.to());
                     for note in notes {
                         self.passed(direction, note, true);
                     }
@@ -37,6 +38,9 @@ impl Link {
 
     pub(super) fn passed(&mut self, direction: Direction, note: Note, held: bool) {
         self.meter.passed(self.now(), direction, note.acknowledges);
+        if note.first_data {
+            self.core.tell(Input::FirstData { link: self.id, direction });
+        }
         if let Some(mut ticket) = note.ticket {
             ticket.held |= held;
             if ticket.held || ticket.wanted {
@@ -58,7 +62,8 @@ impl Link {
         lane.ended();
         if leg.is_open() && !leg.broken {
             match how {
-                Ending::Fin | Ending::Unnotified | Ending::Alert => leg.shut(),
+                Ending::Fin => leg.shut(true),
+                Ending::Unnotified | Ending::Alert => leg.shut(false),
                 Ending::Reset => leg.reset(),
             }
             self.core.tell(Input::EndCarried { link: self.id, to, how });
@@ -70,7 +75,7 @@ impl Link {
     pub(super) fn read_on(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
         let from = direction.from();
         let leg = self.legs.get_mut(from);
-        if !leg.reading {
+        if !leg.reading || (leg.is_shaking() && !leg.severed) {
             return false;
         }
         if !leg.severed && !self.pumps.get(direction).wants_more() {
@@ -82,16 +87,18 @@ impl Link {
         let moved = result.is_ready();
         match result {
             Poll::Pending => {}
-            Poll::Ready(Ok(0)) => {
-                let how = if leg.broken { Ending::Reset } else { Ending::Fin };
-                self.ended(from, how, None);
-            }
-            Poll::Ready(Ok(read)) if self.legs.get(from).severed => self.pumps.get_mut(direction).lose(read),
-            Poll::Ready(Ok(read)) => self.received(cx, direction, &buffer[..read]),
-            Poll::Ready(Err(error)) => {
-                let (how, word) = ending_of(&error);
+            Poll::Ready(Got::Ended(how, word)) => {
+                let how = if leg.broken { Ending::Reset } else { how };
                 self.ended(from, how, word);
             }
+            Poll::Ready(Got::Bytes(read)) if self.legs.get(from).severed => {
+                // How much of sealed bytes would have been passed on is not known.
+                if !self.legs.get(from).is_secure() {
+                    self.pumps.get_mut(direction).lose(read);
+                }
+            }
+            Poll::Ready(Got::Bytes(read)) => self.received(cx, direction, &buffer[..read]),
+            Poll::Ready(Got::Failed(failure)) => self.tls_failed_by(from, &failure),
         }
         BUFFER.set(buffer);
         moved
@@ -130,6 +137,7 @@ impl Link {
     pub(super) fn received(&mut self, cx: &mut Context<'_>, direction: Direction, bytes: &[u8]) {
         let now = self.now();
         self.meter.bytes(direction, bytes.len());
+        self.look_at_first(now, direction, bytes);
         let mut marks = MARKS.take();
         self.scan(now, direction, bytes, &mut marks);
         // What the engine had ordered when it was told of these packets holds for their bytes, and no more: it has
@@ -165,7 +173,10 @@ impl Link {
             }
             match leg.poll_write(cx, &bytes[written..]) {
                 Poll::Pending => break,
-                Poll::Ready(Ok(taken)) => written += taken,
+                Poll::Ready(Ok(taken)) => {
+                    written += taken;
+                    self.see_harmed(direction.to());
+                }
                 Poll::Ready(Err(error)) => {
                     self.pumps.get_mut(direction).lose(bytes.len() - written);
                     return self.write_failed(direction.to(), &error);

@@ -6,18 +6,60 @@ use crate::engine::{Input, PacketTicket};
 use crate::event::Packet;
 use crate::mqtt::framer::{Frame, Framer, Piece};
 use crate::mqtt::{PacketKind, QoS, Version, peek};
-use crate::net::pump::{Begun, Mark, Note};
+use crate::net::pump::{Begun, Inlet, Mark, Note, WebSocket};
 use crate::session::Meter;
 use crate::session::meter::{Publish, Remark};
+use crate::tls::record::{self, Records};
+use crate::ws;
 use std::time::Duration;
+
+/// Where the packets of one read end.
+struct Marking<'m> {
+    /// Every packet is marked, since each has a delay of its own.
+    all: bool,
+    /// Where the last one ended.
+    ended: usize,
+    marks: &'m mut Vec<Mark>,
+}
 
 impl Link {
     /// Finds the packets in what came, tells of them, and marks where they end.
     pub(super) fn scan(&mut self, now: Time, direction: Direction, bytes: &[u8], marks: &mut Vec<Mark>) {
         let pump = self.pumps.get_mut(direction);
-        let mut framer = std::mem::replace(&mut pump.framer, Framer::new(direction));
-        let mark_all = !pump.delays.is_empty();
-        let mut ended = 0;
+        let mut inlet = std::mem::replace(&mut pump.inlet, Inlet::Records(Records::default()));
+        let mut marking = Marking { all: !pump.delays.is_empty(), ended: 0, marks };
+        let is_opaque = match &mut inlet {
+            Inlet::Mqtt(framer) => {
+                self.scan_packets(now, direction, framer, bytes, 0, &mut marking);
+                framer.is_opaque()
+            }
+            Inlet::WebSocket(socket) => self.scan_frames(now, direction, socket, bytes, &mut marking),
+            Inlet::Records(records) => {
+                self.scan_records(now, direction, records, bytes, &mut marking);
+                records.is_opaque()
+            }
+        };
+        let ended = marking.ended;
+        let pump = self.pumps.get_mut(direction);
+        if is_opaque {
+            pump.frame += 1;
+        } else if ended > 0 && marks.last().is_none_or(|last| last.end < ended) {
+            // One mark at the least, so that it is known when a packet was last passed on.
+            marks.push(Mark { end: ended, frame: pump.frame - 1, note: Note::default() });
+        }
+        pump.inlet = inlet;
+    }
+
+    /// Finds the packets in MQTT that begins at `base` of the input.
+    fn scan_packets(
+        &mut self,
+        now: Time,
+        direction: Direction,
+        framer: &mut Framer,
+        bytes: &[u8],
+        base: usize,
+        marking: &mut Marking<'_>,
+    ) {
         let mut scan = framer.scan(bytes);
         while let Some(piece) = scan.next_piece() {
             let (end, note) = match piece {
@@ -35,21 +77,74 @@ impl Link {
                     continue;
                 }
             };
-            ended = end;
-            let frame = self.pumps.get(direction).frame;
-            self.pumps.get_mut(direction).frame += 1;
-            if mark_all || note != Note::default() {
-                marks.push(Mark { end, frame, note });
+            self.mark(direction, base + end, note, marking);
+        }
+    }
+
+    /// Finds the packets in WebSocket frames. True if there are none to be found any more.
+    fn scan_frames(
+        &mut self,
+        now: Time,
+        direction: Direction,
+        socket: &mut WebSocket,
+        bytes: &[u8],
+        marking: &mut Marking<'_>,
+    ) -> bool {
+        let WebSocket { walker, framer } = socket;
+        let mut opened = Vec::new();
+        let mut scan = walker.scan(bytes);
+        while let Some(piece) = scan.next_piece() {
+            match piece {
+                ws::Piece::Payload { range, mask } => {
+                    let base = range.start;
+                    let carried = match mask {
+                        None => &bytes[range],
+                        Some(mask) => {
+                            opened.clear();
+                            mask.unmask(&bytes[range], &mut opened);
+                            &opened
+                        }
+                    };
+                    self.scan_packets(now, direction, framer, carried, base, marking);
+                }
+                other => self.frame_seen(direction, other),
             }
         }
-        let pump = self.pumps.get_mut(direction);
-        if framer.is_opaque() {
-            pump.frame += 1;
-        } else if ended > 0 && marks.last().is_none_or(|last| last.end < ended) {
-            // One mark at the least, so that it is known when a packet was last passed on.
-            marks.push(Mark { end: ended, frame: pump.frame - 1, note: Note::default() });
+        walker.is_opaque() || framer.is_opaque()
+    }
+
+    /// Finds the records of TLS that is passed through; each counts as a packet.
+    fn scan_records(
+        &mut self,
+        now: Time,
+        direction: Direction,
+        records: &mut Records,
+        bytes: &[u8],
+        marking: &mut Marking<'_>,
+    ) {
+        let mut walker = records.clone();
+        let first_data = self.sniff.first_data(direction, records, bytes);
+        let mut scan = walker.scan(bytes);
+        while let Some(piece) = scan.next_piece() {
+            if let record::Piece::NotTls { offset } = piece {
+                let reason = "these are no TLS records".to_owned();
+                self.core.tell(Input::NotMqtt { link: self.id, direction, offset, reason });
+            }
+            let Some((_, end)) = piece.whole() else { continue };
+            self.arrived(now, direction, None);
+            let note = Note { first_data: first_data == Some(end), ..Note::default() };
+            self.mark(direction, end, note, marking);
         }
-        pump.framer = framer;
+    }
+
+    /// A packet ends here.
+    fn mark(&mut self, direction: Direction, end: usize, note: Note, marking: &mut Marking<'_>) {
+        marking.ended = end;
+        let pump = self.pumps.get_mut(direction);
+        if marking.all || note != Note::default() {
+            marking.marks.push(Mark { end, frame: pump.frame, note });
+        }
+        pump.frame += 1;
     }
 
     /// Takes in a frame whose head is there; what to say when it has been passed on, if its end is there too.
@@ -70,7 +165,7 @@ impl Link {
     pub(super) fn packet(&mut self, now: Time, direction: Direction, begun: Begun) -> Note {
         self.arrived(now, direction, begun.publish);
         let ticket = begun.packet.map(|packet| self.tell_packet(direction, packet));
-        Note { ticket, acknowledges: None }
+        Note { ticket, ..Note::default() }
     }
 
     pub(super) fn publish(&self, frame: &Frame<'_>) -> Option<Publish> {
@@ -105,7 +200,9 @@ impl Link {
         let seconds = match (direction, packet) {
             (Direction::Up, Packet::Connect { version, keep_alive, .. }) => {
                 self.version = Some(*version);
-                self.pumps.down.framer.set_version(*version);
+                if let Some(framer) = self.pumps.down.inlet.framer() {
+                    framer.set_version(*version);
+                }
                 *keep_alive
             }
             (Direction::Down, Packet::Connack { server_keep_alive: Some(seconds), .. }) => *seconds,

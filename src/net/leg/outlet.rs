@@ -1,0 +1,137 @@
+//! Where TLS records leave a leg: what the peer has not taken waits here, and a fault damages it here.
+
+use crate::tls::harm::Harmer;
+use crate::tls::record::Records;
+use crate::tls::Damage;
+use std::io;
+
+/// The records that a leg sends.
+#[derive(Debug, Default)]
+pub struct Outlet {
+    /// What waits; taken from the front.
+    bytes: Vec<u8>,
+    /// How much of it has gone.
+    gone: usize,
+    /// Where the records are, behind the last byte that came in here.
+    records: Records,
+    harmer: Option<Harmer>,
+    harmed: Harmed,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Harmed {
+    #[default]
+    No,
+    /// It waits to be sent.
+    Waits,
+    /// It was sent.
+    Sent,
+}
+
+impl Outlet {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.gone == self.bytes.len()
+    }
+
+    /// Whether a record has been sent in part only.
+    pub fn is_amid_record(&self) -> bool {
+        !self.is_empty() || !self.records.at_boundary()
+    }
+
+    /// The next record of application data is to be damaged.
+    pub fn harm(&mut self, damage: Damage) {
+        self.harmer = Some(Harmer::new(damage));
+    }
+
+    /// Whether a damaged record was sent since this was last asked.
+    pub fn take_harmed(&mut self) -> bool {
+        let sent = self.harmed == Harmed::Sent;
+        if sent {
+            self.harmed = Harmed::No;
+        }
+        sent
+    }
+
+    /// Takes bytes in.
+    pub fn push(&mut self, bytes: &[u8]) {
+        // A Vec takes everything.
+        let _ = self.take(|into| {
+            into.extend_from_slice(bytes);
+            Ok(bytes.len())
+        });
+    }
+
+    /// Takes in what is written.
+    ///
+    /// # Errors
+    /// The writer's own.
+    pub fn take(&mut self, write: impl FnOnce(&mut Vec<u8>) -> io::Result<usize>) -> io::Result<usize> {
+        let before = self.bytes.len();
+        let result = write(&mut self.bytes);
+        let came = &mut self.bytes[before..];
+        let walker = self.records.clone();
+        walk(&mut self.records, came);
+        if let Some(harmer) = &mut self.harmer
+            && harmer.harm(&walker, came)
+        {
+            self.harmer = None;
+            self.harmed = Harmed::Waits;
+        }
+        result
+    }
+
+    /// Sends what waits with `send`, which says how much it took; 0 for nothing now.
+    ///
+    /// # Errors
+    /// The sender's.
+    pub fn flush(&mut self, mut send: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
+        while self.gone < self.bytes.len() {
+            match send(&self.bytes[self.gone..])? {
+                0 => return Ok(()),
+                count => self.gone += count,
+            }
+        }
+        if !self.bytes.is_empty() {
+            // An idle leg keeps no buffer.
+            self.bytes = Vec::new();
+            self.gone = 0;
+            if self.harmed == Harmed::Waits {
+                self.harmed = Harmed::Sent;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes that are on their way past this outlet, without waiting here, at most `bytes.len()` of them: sends them
+    /// with `send`, damaged if that is due, and says how many went.
+    ///
+    /// # Errors
+    /// The sender's.
+    pub fn pass<P>(&mut self, bytes: &[u8], send: impl FnOnce(&[u8]) -> P, taken: impl Fn(&P) -> usize) -> P {
+        let Some(harmer) = &self.harmer else {
+            let sent = send(bytes);
+            walk(&mut self.records, &bytes[..taken(&sent)]);
+            return sent;
+        };
+        let mut copy = bytes.to_vec();
+        harmer.clone().harm(&self.records, &mut copy);
+        let sent = send(&copy);
+        // What was taken is gone through once more: the harmer may stand in the middle of a record now.
+        let count = taken(&sent);
+        let mut harmer = harmer.clone();
+        let done = harmer.harm(&self.records, &mut bytes[..count].to_vec());
+        if done {
+            self.harmed = Harmed::Sent;
+        }
+        self.harmer = Some(harmer).filter(|_| !done);
+        walk(&mut self.records, &bytes[..count]);
+        sent
+    }
+}
+
+/// Follows the records in these bytes.
+fn walk(records: &mut Records, bytes: &[u8]) {
+    let mut scan = records.scan(bytes);
+    while scan.next_piece().is_some() {}
+}

@@ -1,0 +1,144 @@
+//! The TCP connection of a leg: bytes as they are on the wire.
+
+use crate::fault::Ending;
+use crate::net::sys::hangup::{hang_up, is_gone};
+use crate::net::sys::reset;
+use socket2::SockRef;
+use std::io;
+use std::net::{IpAddr, Shutdown};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::task::coop;
+
+/// A TCP connection, or none.
+#[derive(Debug, Default)]
+pub struct Wire {
+    stream: Option<TcpStream>,
+    /// tokio believes that there is nothing to read, but nobody has looked.
+    unread: bool,
+    /// tokio believes that nothing can be written, but nobody has tried.
+    unwritten: bool,
+    /// FIN has been said.
+    shut: bool,
+}
+
+impl Wire {
+    /// Over a connected socket.
+    pub fn connected(stream: TcpStream) -> Wire {
+        Wire { stream: Some(stream), ..Wire::default() }
+    }
+
+    /// Whether there is a socket.
+    pub fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Whether FIN has been said.
+    pub fn is_shut(&self) -> bool {
+        self.shut
+    }
+
+    /// The socket, to set its options.
+    pub fn stream(&self) -> Option<&TcpStream> {
+        self.stream.as_ref()
+    }
+
+    /// The address of this machine that the peer sees.
+    pub fn local_ip(&self) -> Option<IpAddr> {
+        self.stream.as_ref()?.local_addr().ok().map(|address| address.ip())
+    }
+
+    /// Reads what is there. 0 bytes: the peer has no more to say.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let Some(stream) = &mut self.stream else { return Poll::Pending };
+        if self.unread {
+            // Not through tokio, so its share of the worker is to be asked for.
+            ready!(coop::poll_proceed(cx)).made_progress();
+            match io::Read::read(&mut &*SockRef::from(&*stream), buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unread = false,
+                result => return Poll::Ready(result),
+            }
+        }
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Writes what the peer takes at once.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Some(stream) = &mut self.stream else { return Poll::Pending };
+        if self.unwritten {
+            ready!(coop::poll_proceed(cx)).made_progress();
+            match SockRef::from(&*stream).send(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unwritten = false,
+                result => return Poll::Ready(result),
+            }
+        }
+        Pin::new(stream).poll_write(cx, bytes)
+    }
+
+    /// Writes what the kernel takes now, asking nobody: how much that was.
+    pub fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(stream) = &self.stream else { return Ok(0) };
+        // What it does not take is tried again by whoever polls, who must then not believe that there is no room.
+        self.unwritten = true;
+        match SockRef::from(stream).send(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            result => result,
+        }
+    }
+
+    /// After the peer's FIN, while it may still be written to: whether the connection is gone all the same. Wakes the
+    /// task when that changes.
+    pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(stream) = &mut self.stream else { return Poll::Pending };
+        loop {
+            ready!(stream.poll_write_ready(cx)).ok();
+            if is_gone(&*stream).unwrap_or(true) {
+                return Poll::Ready(());
+            }
+            // It can be written to, which is no news: forget it until the next change, but try when there is
+            // something to write.
+            self.unwritten = true;
+            let _ = stream.try_io::<()>(Interest::WRITABLE, || Err(io::ErrorKind::WouldBlock.into()));
+        }
+    }
+
+    /// While nothing is read: whether the peer has hung up all the same. Wakes the task when that changes.
+    pub fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+        let Some(stream) = &mut self.stream else { return Poll::Pending };
+        loop {
+            ready!(stream.poll_read_ready(cx)).ok();
+            if let Ok(Some(ending)) = hang_up(&*stream) {
+                return Poll::Ready(ending);
+            }
+            // Something is there that nobody will read now: forget it until the next change, but look for it first
+            // when reading goes on.
+            self.unread = true;
+            let _ = stream.try_io::<()>(Interest::READABLE, || Err(io::ErrorKind::WouldBlock.into()));
+        }
+    }
+
+    /// Says FIN, once: the peer hears no more, but may go on speaking.
+    pub fn shut(&mut self) {
+        if let Some(stream) = self.stream.as_ref().filter(|_| !self.shut) {
+            // Fails only where the connection is gone already, which reading will tell.
+            let _ = SockRef::from(stream).shutdown(Shutdown::Write);
+        }
+        self.shut = true;
+    }
+
+    /// Says RST, at once. The socket is gone then.
+    pub fn reset(&mut self) {
+        if let Some(Ok(socket)) = self.stream.take().map(TcpStream::into_std) {
+            let _ = reset::reset(socket);
+        }
+    }
+
+    /// Lets the socket go without ceremony.
+    pub fn drop_socket(&mut self) {
+        self.stream = None;
+    }
+}
