@@ -52,14 +52,21 @@ pub fn plan(rules: Vec<Rule>) -> Plan {
 
 impl Bench {
     pub async fn start(plan: Plan, hub: SocketAddr) -> Bench {
+        Bench::with(
+            plan,
+            ListenerPlan {
+                name: "main".into(),
+                listen: "127.0.0.1:0".into(),
+                upstream: hub.to_string(),
+                tls: brownout::profile::TlsPlan::default(),
+            },
+        )
+        .await
+    }
+
+    pub async fn with(plan: Plan, listener: ListenerPlan) -> Bench {
         let queue = EventQueue::default();
         let events = Arc::new(Mutex::new(Vec::new()));
-        let listener = ListenerPlan {
-            name: "main".into(),
-            listen: "127.0.0.1:0".into(),
-            upstream: hub.to_string(),
-            tls: brownout::profile::TlsPlan::default(),
-        };
         let config = Config {
             plan: Arc::new(plan),
             listeners: vec![listener],
@@ -138,7 +145,7 @@ pub async fn connected(bench: &Bench, hub: &TcpListener) -> (TcpStream, TcpStrea
     (device, served)
 }
 
-pub async fn expect(stream: &mut TcpStream, bytes: &[u8]) {
+pub async fn expect(stream: &mut (impl AsyncReadExt + Unpin), bytes: &[u8]) {
     let mut got = vec![0; bytes.len()];
     stream.read_exact(&mut got).await.unwrap();
     assert_eq!(got, bytes);
