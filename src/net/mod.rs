@@ -10,6 +10,7 @@
 //!   pump    one direction: read, find frames, delay or write at once
 //!   dial    the connect to the hub
 //!   leg     one TCP connection: read, write, mute, shut, reset
+//!   tls     certificates, keys, configurations and words of TLS
 //! ```
 
 pub mod alarm;

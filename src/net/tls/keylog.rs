@@ -119,7 +119,10 @@ mod tests {
     fn a_file_that_cannot_be_written_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let error = KeyLog::to(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("SSLKEYLOGFILE") && error.contains(&*folder.path().to_string_lossy()), "{error}");
+        assert!(
+            error.contains("SSLKEYLOGFILE") && error.contains(&*folder.path().to_string_lossy()),
+            "{error}"
+        );
         assert_eq!(KeyLog::off().active(), None);
         assert!(!KeyLog::off().will_log("CLIENT_RANDOM"));
     }
