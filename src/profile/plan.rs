@@ -188,7 +188,7 @@ impl Who {
 
     /// Whether it says nothing of a device but the listener and what its CONNECT says: the address, the server name and
     /// the certificate tell devices apart before that, but a SYN says none of them that counts for all.
-    fn is_of_anyone_there(&self) -> bool {
+    pub(super) fn is_of_anyone_there(&self) -> bool {
         self.address.is_none() && self.sni.is_none() && self.subject.is_none()
     }
 
