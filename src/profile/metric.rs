@@ -131,8 +131,7 @@ impl Metric {
     /// Why windows of such a fault never give a sample; `None` where they can.
     pub fn no_evidence(self, fault: &Fault) -> Option<&'static str> {
         const LINK_IS_UP: &str = "latency leaves the link up: there is nothing to detect or recover from";
-        const BEFORE_THE_LINK: &str =
-            "it falls on handshakes, not on links that are up: see `handshake_attempts`, `downtime` and `recovery`";
+        const BEFORE_THE_LINK: &str = "it falls on handshakes, not on links that are up: see `handshake_attempts`, `downtime` and `recovery`";
         let is_of_handshakes = fault.is_of_handshakes();
         let not_broken = if is_of_handshakes { BEFORE_THE_LINK } else { LINK_IS_UP };
         match self {

@@ -105,7 +105,9 @@ fn needs(rule: &Rule) -> Vec<(Part, Need)> {
         ("sni", who.sni.is_some(), Need::Sni),
         ("subject", who.subject.is_some(), Need::Subject),
     ];
-    needs.extend(of_who.into_iter().filter(|(_, given, _)| *given).map(|(key, _, need)| (Part::Who(key), need)));
+    needs.extend(
+        of_who.into_iter().filter(|(_, given, _)| *given).map(|(key, _, need)| (Part::Who(key), need)),
+    );
     needs
 }
 
@@ -130,7 +132,9 @@ fn of_fault(fault: &Fault) -> Vec<(Part, Need)> {
         Fault::Fin(Close { toward, close_notify: false, .. }) => {
             vec![(Part::Fault("close_notify"), Need::CloseNotify(*toward))]
         }
-        Fault::Fin(_) | Fault::Blackhole(_) | Fault::Rst(_) | Fault::Stall(_) | Fault::Latency(_) => Vec::new(),
+        Fault::Fin(_) | Fault::Blackhole(_) | Fault::Rst(_) | Fault::Stall(_) | Fault::Latency(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -159,7 +163,8 @@ fn of_rule(
             (Severity::Note, format!("`{id}` passes some listeners by: {asker} needs {what}, and {there}"))
         }
     };
-    let closed = need.is_of_keys() && missing.iter().any(|listener| listener.tls.mode == TlsMode::Passthrough);
+    let closed =
+        need.is_of_keys() && missing.iter().any(|listener| listener.tls.mode == TlsMode::Passthrough);
     let closed = if closed { "; for TLS that is passed through, brownout has no keys" } else { "" };
     Some(OutOfReach { severity, about, message, help: format!("{}{closed}", need.help(first, wording)) })
 }
@@ -174,7 +179,11 @@ fn of_metric(metric: Metric, listeners: &[ListenerPlan], wording: Wording) -> Op
     Some(OutOfReach {
         severity: Severity::Note,
         about: About::Metric(metric),
-        message: format!("no sample of `{metric}` will come: it needs {}, and {}", need.words(), there(&missing)),
+        message: format!(
+            "no sample of `{metric}` will come: it needs {}, and {}",
+            need.words(),
+            there(&missing)
+        ),
         help: format!(
             "without a sample the expectation is unmet: take it out; or {}",
             match need {
@@ -269,7 +278,9 @@ impl Need {
     /// The modes in which it may be met.
     fn modes(self) -> &'static [TlsMode] {
         match self {
-            Need::Mqtt | Need::Served | Need::Subject | Need::Ca => &[TlsMode::Terminate, TlsMode::Reoriginate],
+            Need::Mqtt | Need::Served | Need::Subject | Need::Ca => {
+                &[TlsMode::Terminate, TlsMode::Reoriginate]
+            }
             Need::Dialled => &[TlsMode::Reoriginate, TlsMode::Originate],
             Need::ServedAndDialled => &[TlsMode::Reoriginate],
             Need::TlsOn(Side::Device) | Need::Sni => {
@@ -305,9 +316,11 @@ impl Need {
                      refuse any other certificate for its issuer alone",
                     first.name
                 ),
-                Wording::CommandLine => "give --ca DIR, with the directory that `brownout ca` makes: a device would \
+                Wording::CommandLine => {
+                    "give --ca DIR, with the directory that `brownout ca` makes: a device would \
                                          refuse any other certificate for its issuer alone"
-                    .into(),
+                        .into()
+                }
             },
             Need::Served
             | Need::Dialled
@@ -415,7 +428,11 @@ mod tests {
         for (when, fault, expected) in [
             ("at: 1s", "rst: {}", [true, true, true, true, true]),
             ("after: connack", "rst: {}", [true, false, true, true, true]),
-            ("at: 1s", "tls_handshake: { stall: before_server_hello, for: 1s }", [false, false, true, true, false]),
+            (
+                "at: 1s",
+                "tls_handshake: { stall: before_server_hello, for: 1s }",
+                [false, false, true, true, false],
+            ),
             ("at: 1s", "tls_handshake: { certificate: expired, for: 1s }", [false, false, true, true, false]),
             ("at: 1s", "tls_alert: { alert: 80 }", [false, false, true, true, false]),
             ("at: 1s", "tls_alert: { alert: 80, toward: hub }", [false, false, false, true, true]),

@@ -166,7 +166,9 @@ impl Type {
             Type::Path => "a path, absolute or from the current directory".into(),
             Type::Host => "a host name or an IP address".into(),
             Type::Bool => "`true` or `false`".into(),
-            Type::Alert => "a TLS alert by its name, such as `handshake_failure`, or by its number, 0 to 255".into(),
+            Type::Alert => {
+                "a TLS alert by its name, such as `handshake_failure`, or by its number, 0 to 255".into()
+            }
             Type::Address { port_zero: true } => "an address and port; port 0 takes a free one".into(),
             Type::Address { port_zero: false } => "a host and port".into(),
             Type::Network => "a network such as `10.0.0.0/8`, or one address".into(),

@@ -69,11 +69,9 @@ impl TlsKey {
             | TlsKey::Ca
             | TlsKey::ClientCertificates
             | TlsKey::ClientCa => mode.serves(),
-            TlsKey::HubCa
-            | TlsKey::HubName
-            | TlsKey::HubVerify
-            | TlsKey::HubCertificate
-            | TlsKey::HubKey => mode.dials(),
+            TlsKey::HubCa | TlsKey::HubName | TlsKey::HubVerify | TlsKey::HubCertificate | TlsKey::HubKey => {
+                mode.dials()
+            }
             TlsKey::HubCertificates => mode.serves() && mode.dials(),
             TlsKey::Routes => mode.serves() || mode == TlsMode::Passthrough,
         }
@@ -155,14 +153,18 @@ impl TlsTrouble {
     pub fn message(self, wording: Wording) -> String {
         let key = self.key().quoted(wording);
         match self {
-            TlsTrouble::Meaningless { mode: TlsMode::None, .. } => format!("{key} has no meaning without TLS"),
+            TlsTrouble::Meaningless { mode: TlsMode::None, .. } => {
+                format!("{key} has no meaning without TLS")
+            }
             TlsTrouble::Meaningless { mode, .. } => {
                 format!("{key} has no meaning with {}: {}", mode_named(mode, wording), mode.words())
             }
             TlsTrouble::Unpaired { missing, .. } => {
                 format!("{key} needs {} beside it", missing.quoted(wording))
             }
-            TlsTrouble::NotAsked { .. } => format!("{key} has no meaning: no device is asked for a certificate"),
+            TlsTrouble::NotAsked { .. } => {
+                format!("{key} has no meaning: no device is asked for a certificate")
+            }
         }
     }
 
@@ -171,7 +173,8 @@ impl TlsTrouble {
         let key = self.key().quoted(wording);
         match self {
             TlsTrouble::Meaningless { key: about, .. } => {
-                let modes = [TlsMode::Passthrough, TlsMode::Terminate, TlsMode::Reoriginate, TlsMode::Originate];
+                let modes =
+                    [TlsMode::Passthrough, TlsMode::Terminate, TlsMode::Reoriginate, TlsMode::Originate];
                 let fit = modes.into_iter().filter(|mode| about.has_meaning(*mode));
                 let fit: Vec<String> = fit.map(|mode| mode_named(mode, wording)).collect();
                 format!("take {key} out, or choose {}", fit.join(" or "))
@@ -242,8 +245,7 @@ impl TlsParts {
             }
         }
         let sound = |key: &TlsKey| said.contains(key) && key.has_meaning(self.mode);
-        for (first, second) in
-            [(TlsKey::Certificate, TlsKey::Key), (TlsKey::HubCertificate, TlsKey::HubKey)]
+        for (first, second) in [(TlsKey::Certificate, TlsKey::Key), (TlsKey::HubCertificate, TlsKey::HubKey)]
         {
             match (sound(&first), sound(&second)) {
                 (true, false) => troubles.push(TlsTrouble::Unpaired { given: first, missing: second }),
@@ -307,13 +309,8 @@ impl From<TlsPlan> for TlsParts {
 mod tests {
     use super::*;
 
-    const MODES: [TlsMode; 5] = [
-        TlsMode::None,
-        TlsMode::Passthrough,
-        TlsMode::Terminate,
-        TlsMode::Reoriginate,
-        TlsMode::Originate,
-    ];
+    const MODES: [TlsMode; 5] =
+        [TlsMode::None, TlsMode::Passthrough, TlsMode::Terminate, TlsMode::Reoriginate, TlsMode::Originate];
 
     fn all(mode: TlsMode) -> TlsParts {
         let some = || Some("a".to_owned());
@@ -343,7 +340,8 @@ mod tests {
 
     #[test]
     fn a_pair_stands_together_or_not_at_all() {
-        let troubled = |parts: TlsParts| parts.troubles().into_iter().map(TlsTrouble::key).collect::<Vec<_>>();
+        let troubled =
+            |parts: TlsParts| parts.troubles().into_iter().map(TlsTrouble::key).collect::<Vec<_>>();
         let full = all(TlsMode::Reoriginate);
         assert_eq!(troubled(TlsParts { key: None, ..full.clone() }), [TlsKey::Certificate]);
         assert_eq!(troubled(TlsParts { hub_certificate: None, ..full.clone() }), [TlsKey::HubKey]);
@@ -355,8 +353,12 @@ mod tests {
     fn a_ca_is_taken_for_granted_where_no_certificate_is_given() {
         let parts = |mode| TlsParts { mode, ..TlsParts::default() };
         assert_eq!(parts(TlsMode::Terminate).plan().ca.as_deref(), Some(DEFAULT_CA));
-        assert_eq!(parts(TlsMode::Passthrough).plan(), TlsPlan { mode: TlsMode::Passthrough, ..TlsPlan::default() });
-        let given = TlsParts { certificate: Some("a".into()), key: Some("b".into()), ..parts(TlsMode::Terminate) };
+        assert_eq!(
+            parts(TlsMode::Passthrough).plan(),
+            TlsPlan { mode: TlsMode::Passthrough, ..TlsPlan::default() }
+        );
+        let given =
+            TlsParts { certificate: Some("a".into()), key: Some("b".into()), ..parts(TlsMode::Terminate) };
         assert_eq!(given.plan().ca, None);
     }
 

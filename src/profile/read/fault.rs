@@ -41,7 +41,8 @@ pub(super) fn fault(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> 
 /// Where a rule says how long its fault holds.
 pub(super) fn hold(rule: &Fields) -> Option<Spot> {
     let fault = rule.one("fault");
-    let kinds = ["blackhole", "stall", "latency", "tls_handshake"].into_iter().filter_map(|kind| fault?.one(kind));
+    let kinds =
+        ["blackhole", "stall", "latency", "tls_handshake"].into_iter().filter_map(|kind| fault?.one(kind));
     kinds.chain(rule.one("when")).find(|place| place.has("for")).map(|place| place.value_spot("for"))
 }
 

@@ -156,16 +156,20 @@ fn check_handshake(rule: &Rule, fields: &Fields, sink: &mut Sink) {
         .help("use `at` or `every`; with a cut (`rst`, `fin`) while it holds, devices come and meet it");
     }
     if let Some(who) = fields.one("who") {
-        for key in ["client", "username", "version", "subject", "share"].into_iter().filter(|key| who.has(key)) {
+        for key in
+            ["client", "username", "version", "subject", "share"].into_iter().filter(|key| who.has(key))
+        {
             let when_known = if key == "subject" {
                 "only the certificate tells it, which comes late in the handshake"
             } else {
                 "only CONNECT tells it, which comes after the handshake"
             };
-            sink.error(who.key_spot(key), format!("`{id}` cannot choose by `{key}`: {when_known}")).help(HELP);
+            sink.error(who.key_spot(key), format!("`{id}` cannot choose by `{key}`: {when_known}"))
+                .help(HELP);
         }
     }
-    for place in [Some(fields), fields.one("when")].into_iter().flatten().filter(|place| place.has("chance")) {
+    for place in [Some(fields), fields.one("when")].into_iter().flatten().filter(|place| place.has("chance"))
+    {
         sink.error(
             place.key_spot("chance"),
             format!("`{id}` cannot have a `chance`: it is drawn by the client identifier, which comes after the handshake"),

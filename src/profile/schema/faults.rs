@@ -20,7 +20,12 @@ pub(in crate::profile) static FAULT: Place = Place {
             "TLS handshakes with devices go wrong.",
             "{ stall: before_server_hello, for: 30s }",
         ),
-        fault("tls_alert", &TLS_ALERT, "A fatal TLS alert on a live link, then FIN.", "{ alert: internal_error }"),
+        fault(
+            "tls_alert",
+            &TLS_ALERT,
+            "A fatal TLS alert on a live link, then FIN.",
+            "{ alert: internal_error }",
+        ),
         fault("tls_record", &TLS_RECORD, "One TLS record of a live link is damaged.", "{ damage: mac }"),
     ],
 };

@@ -70,7 +70,13 @@ fn of_type(ty: &Type) -> Map<String, Value> {
             { "enum": ty.choices() },
             { "type": "integer", "minimum": 0, "maximum": 255 },
         ] }),
-        Type::Sentence | Type::Glob | Type::Path | Type::Host | Type::Rule | Type::Listener | Type::Network => {
+        Type::Sentence
+        | Type::Glob
+        | Type::Path
+        | Type::Host
+        | Type::Rule
+        | Type::Listener
+        | Type::Network => {
             json!({ "type": "string", "minLength": 1 })
         }
         Type::Address { .. } => json!({ "type": "string", "pattern": r"^.+:\d{1,5}$" }),

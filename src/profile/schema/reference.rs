@@ -1,8 +1,8 @@
 //! The reference of the language in Markdown, made from the table.
 
 use super::{Key, Place, Presence, Type, code_list, places};
-use crate::base::Span;
 use crate::base::Side;
+use crate::base::Span;
 use crate::fault::{
     Close, Delay, DelayModel, Fault, HandshakeFault, HandshakeStage, Latency, LegFate, RecordFault, Stall,
     TlsHandshake, TlsRecord, Toward, WaysWanted,

@@ -73,7 +73,12 @@ pub(super) static TLS: Place = Place {
             "`reoriginate`, `originate`: PEM file of the certificate chain that the hub is shown.",
             "bridge.pem",
         ),
-        file("hub_key", "needs `hub_certificate` beside it", "PEM file of the key of `hub_certificate`.", "bridge.key"),
+        file(
+            "hub_key",
+            "needs `hub_certificate` beside it",
+            "PEM file of the key of `hub_certificate`.",
+            "bridge.key",
+        ),
         file(
             "hub_certificates",
             "the hub is shown `hub_certificate`, or none",
