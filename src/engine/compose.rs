@@ -1,7 +1,8 @@
 //! Composition: the open windows of a device, added up to the effects on one of its links.
 //!
 //! Order, tested: windows in the order of their rules, then of their numbers. A direction is closed if any fault
-//! closes it; a leg is mute if any fault mutes it; delays stand one after another and add.
+//! closes it; a leg is mute if any fault mutes it; delays stand one after another and add; a handshake meets the
+//! first fault alone.
 
 use super::firing::Window;
 use crate::base::{Direction, LinkId, Side, rand};
@@ -37,7 +38,10 @@ pub fn add(
                 });
             }
         }
-        Fault::TlsHandshake(_) => {}
+        // A handshake meets one fault: of several rules, the first's.
+        Fault::TlsHandshake(handshake) => {
+            effects.handshake.get_or_insert(handshake.what);
+        }
         Fault::Rst(_) | Fault::Fin(_) | Fault::TlsAlert(_) | Fault::TlsRecord(_) => {}
     }
 }

@@ -4,7 +4,7 @@ use super::firing::{Firing, Window};
 use super::io::{Order, PacketTicket};
 use super::machine::{Engine, Timer};
 use super::pick;
-use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, WindowId, time};
+use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, Time, WindowId, time};
 use crate::event::What;
 use crate::fault::{Connects, Cut, Fault, LegFate, RecordFault, TlsRecord};
 use crate::mqtt::PacketKind;
@@ -22,18 +22,26 @@ impl Engine {
         self.next_firing += 1;
         self.emit(What::Fired { firing: id, rule: rule_id, nth });
         let links = self.links.keys().copied().collect();
-        let firing = Firing { rule: rule_id, nth, at: self.now, device, links, windows: BTreeMap::new() };
+        let (at, windows) = (self.now, BTreeMap::new());
+        let firing = Firing { rule: rule_id, nth, at, until: None, device, links, windows };
         self.firings.insert(id, firing);
         self.fall_on_devices(id, rule_id, rule, device);
         if rule.fault.is_one_shot() {
             self.cut_unknown(rule, device);
+            self.harm_unknown(id, rule_id, rule, device);
             self.firings.remove(&id);
             self.changed();
             return;
         }
         if let Some(hold) = rule.fault.hold() {
-            let longest = hold.resolve(self.longest_keep_alive(device));
-            self.set_timer(self.now + longest, Timer::EndFiring(id));
+            let until = self.now + hold.resolve(self.longest_keep_alive(device));
+            if let Some(firing) = self.firings.get_mut(&id) {
+                firing.until = Some(until);
+            }
+            self.set_timer(until, Timer::EndFiring(id));
+        }
+        if rule.fault.is_of_handshakes() {
+            self.strike_unknown();
         }
         self.settle_unknown();
         self.settle_listeners();
@@ -103,43 +111,49 @@ impl Engine {
         };
         let (rule_id, at, nth) = (firing.rule, firing.at, firing.nth);
         let (keep_alive, assumed) = device.keep_alive_or(self.plan.default_keep_alive);
-        let until = rule.fault.hold().map(|hold| at + hold.resolve(keep_alive));
+        let mut until = rule.fault.hold().map(|hold| at + hold.resolve(keep_alive));
+        if rule.fault.is_of_handshakes() && device.keep_alive.is_none() {
+            // Whoever is met before any CONNECT has no keep-alive of its own yet: the firing's end is its too.
+            until = until.min(firing.until.or(until));
+        }
         let late = until.is_some_and(|until| until <= self.now);
         if late || !pick::chance(self.seed, rule_id, rule, device, nth) {
             return;
         }
         let window = WindowId(self.next_window);
-        self.next_window += 1;
         firing.windows.insert(device_id, window);
         let up_at_start: BTreeSet<LinkId> =
             device.links.iter().copied().filter(|link| firing.links.contains(link)).collect();
         let links = self.links_hit(&rule.who, device);
-        self.windows.insert(
-            window,
-            Window {
-                rule: rule_id,
-                device: device_id,
-                up_at_start,
-                later_links: falls_on_later_links(&rule.fault),
-                refused: BTreeSet::new(),
-                in_force: BTreeSet::new(),
-                ending: false,
-            },
-        );
-        self.by_device.entry(device_id).or_default().insert(window);
-        self.emit(What::WindowOpened {
-            window,
-            firing: id,
-            rule: rule_id,
-            device: device_id,
-            until,
-            keep_alive_ns: time::nanos(keep_alive),
-            assumed,
-        });
+        let mut opened = Window::new(rule_id, device_id);
+        opened.up_at_start = up_at_start;
+        opened.later_links = falls_on_later_links(&rule.fault);
+        self.add_window(opened, id, until, (keep_alive, assumed));
         match until {
             Some(until) => self.set_timer(until, Timer::EndWindow(window)),
-            None => self.order_cuts(window, &rule.fault, &links),
+            None => {
+                self.order_cuts(window, &rule.fault, &links);
+                self.order_harms(window, &rule.fault, &links);
+            }
         }
+    }
+
+    /// Numbers a window and says that it is open.
+    pub(super) fn add_window(
+        &mut self,
+        opened: Window,
+        firing: FiringId,
+        until: Option<Time>,
+        (keep_alive, assumed): (Duration, bool),
+    ) -> WindowId {
+        let window = WindowId(self.next_window);
+        self.next_window += 1;
+        let (rule, device) = (opened.rule, opened.device);
+        self.windows.insert(window, opened);
+        self.by_device.entry(device).or_default().insert(window);
+        let keep_alive_ns = time::nanos(keep_alive);
+        self.emit(What::WindowOpened { window, firing, rule, device, until, keep_alive_ns, assumed });
+        window
     }
 
     /// The links of a device that a rule may fall on: it may be at other listeners, on other paths, too.
@@ -162,18 +176,18 @@ impl Engine {
     /// Cuts links whose device is not known, where the rule asks for nothing that only CONNECT can tell.
     pub(super) fn cut_unknown(&mut self, rule: &Rule, device: Option<DeviceId>) {
         let Some(legs) = cut_of(&rule.fault) else { return };
-        if device.is_some() || rule.needs_connect() {
-            return;
-        }
-        let unknown: Vec<LinkId> = self
-            .sessions
-            .links()
-            .filter(|(_, link)| link.device.is_none() && pick::may_match(&rule.who, link))
-            .map(|(id, _)| id)
-            .collect();
-        for link in unknown {
+        for link in self.unknown_hit(rule, device) {
             self.order_cut(link, Cut { window: None, legs });
         }
+    }
+
+    /// The links whose device is not known that a one-shot falls on all the same.
+    pub(super) fn unknown_hit(&self, rule: &Rule, device: Option<DeviceId>) -> Vec<LinkId> {
+        if device.is_some() || rule.needs_connect() {
+            return Vec::new();
+        }
+        let unknown = self.sessions.links().filter(|(_, link)| link.device.is_none());
+        unknown.filter(|(_, link)| pick::may_match(&rule.who, link)).map(|(id, _)| id).collect()
     }
 
     fn order_cut(&mut self, link: LinkId, cut: Cut) {

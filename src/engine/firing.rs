@@ -12,6 +12,8 @@ pub struct Firing {
     pub nth: u32,
     /// When.
     pub at: Time,
+    /// When it falls on nobody new any more; `None` for a one-shot, and for one that lasts to the end of the run.
+    pub until: Option<Time>,
     /// The one device it falls on; `None`: every device that matches, also one that comes later.
     pub device: Option<DeviceId>,
     /// The links that were up when it fired.
@@ -40,6 +42,19 @@ pub struct Window {
 }
 
 impl Window {
+    /// Of this rule on this device, holding on no link.
+    pub fn new(rule: RuleId, device: DeviceId) -> Window {
+        Window {
+            rule,
+            device,
+            up_at_start: BTreeSet::new(),
+            later_links: false,
+            refused: BTreeSet::new(),
+            in_force: BTreeSet::new(),
+            ending: false,
+        }
+    }
+
     /// Whether the link was up when the firing began.
     pub fn was_up(&self, link: LinkId) -> bool {
         self.up_at_start.contains(&link)

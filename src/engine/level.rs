@@ -8,7 +8,7 @@ use super::pick;
 use crate::base::{Chance, DeviceId, Direction, Ends, LinkId, ListenerId, RuleId, Side, WindowId};
 use crate::event::{LastPackets, What};
 use crate::fault::{Connects, Effects, Fault, Fidelity, FidelityWanted, LegFate, Mechanism};
-use crate::session::Link;
+use crate::session::{Handshake, Link};
 use std::collections::BTreeSet;
 
 impl Engine {
@@ -64,6 +64,9 @@ impl Engine {
             let Some(rule) = self.plan.rule(rule).filter(|rule| pick::may_match(&rule.who, link)) else {
                 continue;
             };
+            if rule.fault.is_of_handshakes() && !(is_shaking_hands(link) && effects.handshake.is_none()) {
+                continue;
+            }
             compose::add(&mut effects, window, &rule.fault, link_id, device, key);
             holding.insert(id);
         }
@@ -98,10 +101,9 @@ impl Engine {
             match refusal {
                 Some(error) if self.is_packet(*window, link) => self.refuse(*window, link, error.clone()),
                 Some(_) | None => {
-                    if !before.contains(window) {
-                        self.confirm(*window, link, granted);
+                    if before.contains(window) || self.confirm(*window, link, granted) {
+                        in_force.insert(*window);
                     }
-                    in_force.insert(*window);
                 }
             }
         }
@@ -147,13 +149,15 @@ impl Engine {
         self.emit(What::FaultRefused { window, link, error });
     }
 
-    pub(super) fn confirm(&mut self, id: WindowId, link: LinkId, granted: &Granted) {
+    /// Says that the window holds on the link; false where it has closed since it was ordered.
+    pub(super) fn confirm(&mut self, id: WindowId, link: LinkId, granted: &Granted) -> bool {
         let packet = self.is_packet(id, link);
-        let Some(window) = self.windows.get_mut(&id) else { return };
+        let Some(window) = self.windows.get_mut(&id) else { return false };
         window.in_force.insert(link);
-        let Some(rule) = self.plan.rule(window.rule) else { return };
+        let Some(rule) = self.plan.rule(window.rule) else { return false };
         let (fidelity, means) = how(&rule.fault, packet, granted);
         self.emit(What::FaultApplied { window: id, link, fidelity, means });
+        true
     }
 
     pub(super) fn cut_done(
@@ -165,7 +169,7 @@ impl Engine {
     ) {
         if let Some(window) = window.filter(|_| done != Ends::default()) {
             let means = Ends { device: done.device.map(mechanism), hub: done.hub.map(mechanism) };
-            self.emit(What::FaultApplied { window, link, fidelity: Fidelity::Packet, means });
+            self.emit(What::FaultApplied { window, link, fidelity: fidelity_of(&done), means });
         }
         for side in Side::BOTH {
             if let Some(fate) = *done.get(side) {
@@ -226,6 +230,21 @@ impl Engine {
             }
         }
     }
+}
+
+/// Whether a fault of handshakes can still fall on the link.
+pub(super) fn is_shaking_hands(link: &Link) -> bool {
+    link.handshake == Handshake::UnderWay
+}
+
+/// What the peers' TCP sees of a cut: RST, FIN and silence are its own; what TLS says, or leaves out, comes in a stream
+/// that TCP carries and ends in order.
+fn fidelity_of(done: &Ends<Option<LegFate>>) -> Fidelity {
+    let is_of_stream = |side| match *done.get(side) {
+        Some(LegFate::Unnotified | LegFate::Alert(_) | LegFate::Truncated) => true,
+        Some(LegFate::Reset | LegFate::Close | LegFate::HalfOpen) | None => false,
+    };
+    if Side::BOTH.into_iter().any(is_of_stream) { Fidelity::Stream } else { Fidelity::Packet }
 }
 
 fn mechanism(fate: LegFate) -> Mechanism {

@@ -5,7 +5,7 @@ use super::io::{Input, Output, PacketTicket};
 use super::pick;
 use super::through::Progress;
 use super::trigger::Triggers;
-use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Time, WindowId, time};
+use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Side, Time, WindowId, time};
 use crate::event::{EndReason, Event, Packet, RunStarted, What};
 use crate::fault::Effects;
 use crate::mqtt::PacketKind;
@@ -46,6 +46,20 @@ pub(super) struct Control {
     pub(super) in_force: BTreeSet<WindowId>,
     /// It was ordered to be cut: nothing passes any more.
     pub(super) cut: bool,
+    /// Its device was told by its address alone; CONNECT may say that it is another.
+    pub(super) by_address: bool,
+    /// Windows of the device that it was taken to be of before, which it may still have to be lifted from.
+    pub(super) left: BTreeSet<WindowId>,
+    /// Harms ordered before its device was known, oldest first.
+    pub(super) harms: VecDeque<UnknownHarm>,
+}
+
+/// A firing that damages a record of a link whose device is not known yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct UnknownHarm {
+    pub(super) firing: FiringId,
+    pub(super) rule: RuleId,
+    pub(super) toward: Side,
 }
 
 #[derive(Debug, Default)]
@@ -120,15 +134,27 @@ impl Engine {
             Input::HubUnreachable { link, error } => self.emit(What::HubUnreachable { link, error }),
             Input::TlsHello { link, sni, alpn, passthrough } => {
                 self.emit(What::TlsHello { link, sni, alpn, passthrough });
+                self.greeted(link);
             }
-            Input::TlsEstablished { link, side, up } => self.emit(What::TlsEstablished { link, side, up }),
-            Input::TlsFailed { link, side, error } => self.emit(What::TlsFailed { link, side, error }),
-            Input::FirstData { link, direction } => self.emit(What::FirstData { link, direction }),
+            Input::TlsEstablished { link, side, up } => {
+                self.emit(What::TlsEstablished { link, side, up });
+                self.shook_hands(link, side);
+            }
+            Input::TlsFailed { link, side, error } => {
+                self.emit(What::TlsFailed { link, side, error });
+                self.shook_hands(link, side);
+            }
+            Input::FirstData { link, direction } => {
+                self.emit(What::FirstData { link, direction });
+                if direction == Direction::Down {
+                    self.changed();
+                }
+            }
             Input::WsUpgraded { link, path, protocol } => {
                 self.emit(What::WsUpgraded { link, path, protocol });
             }
             Input::WsClosed { link, direction, code } => self.emit(What::WsClosed { link, direction, code }),
-            Input::Harmed { .. } => {}
+            Input::Harmed { link, window, toward, last: _ } => self.harmed(link, window, toward),
             Input::Passed { link, ticket } => self.passed(link, ticket),
             Input::FirstPublish { link, direction } => self.emit(What::FirstPublish { link, direction }),
             Input::NotMqtt { link, direction, offset, reason } => {
@@ -168,12 +194,9 @@ impl Engine {
         held: bool,
     ) -> PacketTicket {
         self.advance(now);
-        let unknown = self.sessions.link(link).is_some_and(|live| live.device.is_none());
         let mut identified = false;
-        if let (Direction::Up, Packet::Connect { client_id, .. }, true) = (direction, &packet, unknown) {
-            let name = if client_id.is_empty() { self.address_name(link) } else { client_id.clone() };
-            self.identify(link, &name);
-            identified = true;
+        if let (Direction::Up, Packet::Connect { client_id, .. }) = (direction, &packet) {
+            identified = self.identify_by_connect(link, client_id);
         }
         if let (Direction::Down, Packet::Connack { assigned_client_id: Some(name), .. }) =
             (direction, &packet)
@@ -312,30 +335,6 @@ impl Engine {
         self.set_timer(Time::ZERO + at, Timer::Fire { rule, nth });
     }
 
-    fn address_name(&self, link: LinkId) -> String {
-        self.sessions.link(link).map(|live| live.peer.clone()).unwrap_or_default()
-    }
-
-    fn identify(&mut self, link: LinkId, name: &str) {
-        let device = match self.sessions.by_name(name) {
-            Some(known) => known.id,
-            None => {
-                let device = self.sessions.next_device();
-                self.emit(What::DeviceNamed { device, name: name.to_owned() });
-                device
-            }
-        };
-        self.emit(What::LinkIdentified { link, device });
-    }
-
-    fn rename(&mut self, link: LinkId, name: &str) {
-        let Some(device) = self.sessions.device_of(link) else { return };
-        if self.sessions.by_name(name).is_none() {
-            let device = device.id;
-            self.emit(What::DeviceNamed { device, name: name.to_owned() });
-        }
-    }
-
     fn not_mqtt(&mut self, link: LinkId, direction: Direction, offset: u64, reason: String) {
         self.emit(What::NotMqtt { link, direction, offset, reason });
         if self.sessions.link(link).is_some_and(|live| live.device.is_none()) {
@@ -346,11 +345,10 @@ impl Engine {
     }
 
     fn forget_link(&mut self, link: LinkId, device: Option<DeviceId>) {
-        if self.links.remove(&link).is_none() {
-            return;
-        }
+        let Some(control) = self.links.remove(&link) else { return };
         // Those that hold on it, those that it did not come to confirm, and cuts that it did not come to make.
-        let windows = device.and_then(|device| self.by_device.get(&device)).cloned().unwrap_or_default();
+        let of_device = device.and_then(|device| self.by_device.get(&device)).into_iter().flatten().copied();
+        let windows: BTreeSet<WindowId> = of_device.chain(control.left).collect();
         for window in windows {
             self.lift(window, link);
         }
@@ -367,6 +365,9 @@ impl Control {
             asked: VecDeque::new(),
             in_force: BTreeSet::new(),
             cut: false,
+            by_address: false,
+            left: BTreeSet::new(),
+            harms: VecDeque::new(),
         }
     }
 

@@ -14,6 +14,9 @@
 mod compose;
 mod fire;
 mod firing;
+mod handshake;
+mod harm;
+mod identity;
 mod io;
 mod level;
 mod machine;

@@ -22,10 +22,16 @@ pub fn matches(seed: u64, id: RuleId, who: &Who, device: &Device, link: &Link) -
         && who.share.hits(rand::unit(key(seed, id, SHARE, &device.name, 0)))
 }
 
-/// Whether the rule may fall on a link, as far as is known before its CONNECT.
+/// Whether the rule may fall on a link, as far as is known before its CONNECT. One that asks for a server name or a
+/// certificate waits until the link has shown it.
 pub fn may_match(who: &Who, link: &Link) -> bool {
+    let shows = |wanted: &Option<String>, shown: &Option<String>| {
+        wanted.as_ref().is_none_or(|glob| shown.as_ref().is_some_and(|shown| text::glob(glob, shown)))
+    };
     who.listener.is_none_or(|listener| listener == link.listener)
         && who.address.is_none_or(|network| link.ip().is_some_and(|ip: IpAddr| network.contains(ip)))
+        && shows(&who.sni, &link.sni)
+        && shows(&who.subject, &link.subject)
 }
 
 /// Whether the `nth` firing of a rule falls on a device, by its chance.

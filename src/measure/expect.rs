@@ -246,7 +246,14 @@ fn samples(expectation: &Expectation, results: &Results) -> Vec<Evidence> {
         | Metric::FirstPublish
         | Metric::FirstDelivery
         | Metric::ConnectGap
-        | Metric::ConnectAttempts => kept(expectation, number, run),
+        | Metric::ConnectAttempts
+        | Metric::ConnectTime
+        | Metric::DeviceTlsTime
+        | Metric::HubTlsTime
+        | Metric::TlsResumed
+        | Metric::HubTlsResumed
+        | Metric::HandshakeAttempts
+        | Metric::HandshakeGap => kept(expectation, number, run),
         Metric::ConnectRate => vec![fleet(expectation, number, Value::Count(run.connect_rate))],
         Metric::ControlGap => of_devices(expectation, number, run, |device| &device.control_gap),
         Metric::PingRtt if expectation.of.is_some() => {

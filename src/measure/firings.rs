@@ -101,11 +101,11 @@ impl Firings {
 }
 
 /// Whether a firing would have fallen on the device, had it been connected. False where that cannot be told of a
-/// device without a link: by address and listener, and by a draw.
+/// device without a link: by address, listener and TLS, and by a draw.
 pub(super) fn is_meant(rule: &Rule, device: &Device) -> bool {
-    let Who { client, username, version, address, listener, sni: _, subject: _, share } = &rule.who;
-    let is_known =
-        address.is_none() && listener.is_none() && *share == Chance::ALWAYS && rule.chance == Chance::ALWAYS;
+    let Who { client, username, version, address, listener, sni, subject, share } = &rule.who;
+    let is_of_its_link = address.is_some() || listener.is_some() || sni.is_some() || subject.is_some();
+    let is_known = !is_of_its_link && *share == Chance::ALWAYS && rule.chance == Chance::ALWAYS;
     let matches = |pattern: &Option<String>, text: Option<&String>| {
         pattern.as_ref().is_none_or(|pattern| text.is_some_and(|text| glob(pattern, text)))
     };

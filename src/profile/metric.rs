@@ -99,6 +99,27 @@ metrics! {
     PublishRtt = "publish_rtt", Time,
         "from a PUBLISH of QoS 1 or 2 to its PUBACK or PUBCOMP, at the device's leg; of a rule: where the answer came while its fault held",
         "PUBLISH that was answered";
+    ConnectTime = "connect_time", Time,
+        "from brownout's SYN to the hub to the connection made",
+        "connect to the hub that was answered";
+    DeviceTlsTime = "device_tls_time", Time,
+        "from the device's ClientHello to its TLS handshake done, less what a fault or the hub's leg made it wait",
+        "TLS handshake with a device that was done";
+    HubTlsTime = "hub_tls_time", Time,
+        "from ClientHello to the TLS handshake with the hub done",
+        "TLS handshake with the hub that was done";
+    TlsResumed = "tls_resumed", Count,
+        "1 for a TLS handshake that resumed an earlier session of the device, 0 for a full one",
+        "TLS handshake with a device that was done";
+    HubTlsResumed = "hub_tls_resumed", Count,
+        "1 for a TLS handshake that resumed an earlier session with the hub, 0 for a full one",
+        "TLS handshake with the hub that was done";
+    HandshakeAttempts = "handshake_attempts", Count,
+        "TLS handshakes that a device began while a `tls_handshake` fault held",
+        "window of a `tls_handshake` fault";
+    HandshakeGap = "handshake_gap", Time,
+        "from one such handshake to the next",
+        "gap between two such handshakes of a window";
 }
 
 impl Metric {
@@ -110,27 +131,41 @@ impl Metric {
     /// Why windows of such a fault never give a sample; `None` where they can.
     pub fn no_evidence(self, fault: &Fault) -> Option<&'static str> {
         const LINK_IS_UP: &str = "latency leaves the link up: there is nothing to detect or recover from";
+        const BEFORE_THE_LINK: &str = "it falls on handshakes, not on links that are up: see `handshake_attempts`, `downtime` and `recovery`";
+        let is_of_handshakes = fault.is_of_handshakes();
+        let not_broken = if is_of_handshakes { BEFORE_THE_LINK } else { LINK_IS_UP };
         match self {
             Metric::HubDetection | Metric::HubSilence | Metric::SplitView => {
                 let unseen = ends_hub_leg(fault)
                     .then_some("the hub's leg is ended too, and of the hub nothing more is seen");
-                if fault.breaks_link() { unseen } else { Some(LINK_IS_UP) }
+                if fault.breaks_link() { unseen } else { Some(not_broken) }
             }
             Metric::DeviceDetection
             | Metric::DeviceSilence
-            | Metric::Downtime
-            | Metric::Recovery
             | Metric::Resubscribe
             | Metric::FirstPublish
             | Metric::FirstDelivery
             | Metric::ConnectGap
-            | Metric::ConnectAttempts => (!fault.breaks_link()).then_some(LINK_IS_UP),
+            | Metric::ConnectAttempts => (!fault.breaks_link()).then_some(not_broken),
+            Metric::Downtime | Metric::Recovery => {
+                (!fault.breaks_link() && !is_of_handshakes).then_some(not_broken)
+            }
+            Metric::HandshakeAttempts | Metric::HandshakeGap => {
+                (!is_of_handshakes).then_some("it is counted while a `tls_handshake` fault holds")
+            }
+            Metric::ConnectTime
+            | Metric::DeviceTlsTime
+            | Metric::HubTlsTime
+            | Metric::TlsResumed
+            | Metric::HubTlsResumed => Some("it is of every connect, whatever rule holds"),
             Metric::ConnectRate => Some("it is of all devices and rules together"),
             Metric::ControlGap | Metric::KeepaliveViolations => {
                 Some("it is measured on a sound path, outside of faults")
             }
             Metric::PingRtt | Metric::PublishRtt => {
-                fault.is_one_shot().then_some("it is over in one moment: no round trip falls into it")
+                let one_shot = "it is over in one moment: no round trip falls into it";
+                let why = if is_of_handshakes { Some(BEFORE_THE_LINK) } else { None };
+                fault.is_one_shot().then_some(one_shot).or(why)
             }
         }
     }

@@ -11,11 +11,13 @@ pub mod nearest;
 mod node;
 pub mod plan;
 pub mod problem;
+pub mod reach;
 mod read;
 pub mod render;
 pub mod schema;
 pub mod shipped;
 pub mod timeline;
+mod tls;
 
 #[cfg(test)]
 mod tests;
@@ -27,5 +29,7 @@ pub use plan::{
     Statistic, TlsPlan, When, Who,
 };
 pub use problem::{Mark, Problem, Problems, Severity, Source};
+pub use reach::{OutOfReach, out_of_reach};
 pub use read::{BadOverride, Checked, LARGEST, Override, read};
 pub use render::render;
+pub use tls::{DEFAULT_CA, TlsKey, TlsParts, TlsTrouble, Wording, mode_word};

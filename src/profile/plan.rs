@@ -178,7 +178,7 @@ impl Who {
         share: Chance::ALWAYS,
     };
 
-    /// Whether only the CONNECT can say if it matches (address and listener are known before).
+    /// Whether only the CONNECT can say if it matches (address, listener, SNI and certificate are known before).
     pub fn needs_connect(&self) -> bool {
         self.client.is_some()
             || self.username.is_some()
@@ -186,10 +186,16 @@ impl Who {
             || self.share != Chance::ALWAYS
     }
 
+    /// Whether it says nothing of a device but the listener and what its CONNECT says: the address, the server name and
+    /// the certificate tell devices apart before that, but a SYN says none of them that counts for all.
+    pub(super) fn is_of_anyone_there(&self) -> bool {
+        self.address.is_none() && self.sni.is_none() && self.subject.is_none()
+    }
+
     /// Whether it matches every device that comes to this listener.
     pub fn is_everyone_at(&self, listener: ListenerId) -> bool {
         !self.needs_connect()
-            && self.address.is_none()
+            && self.is_of_anyone_there()
             && self.listener.is_none_or(|wanted| wanted == listener)
     }
 }

@@ -12,6 +12,7 @@ mod plan;
 mod rule;
 mod scalar;
 mod sets;
+mod tls;
 
 pub use sets::{BadOverride, Override};
 

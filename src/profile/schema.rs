@@ -5,6 +5,7 @@ mod faults;
 mod json;
 mod reference;
 mod table;
+mod tls;
 
 pub(super) use faults::FAULT;
 pub use json::json_schema;
@@ -13,6 +14,7 @@ pub(super) use table::{PROFILE, RULE, WHEN, WHO};
 
 use super::metric::Metric;
 use crate::mqtt::PacketKind;
+use crate::tls::Alert;
 
 /// A place where keys may stand.
 pub(super) struct Place {
@@ -60,6 +62,14 @@ pub(super) enum Type {
     Sentence,
     /// A text with `*` and `?`.
     Glob,
+    /// A file or a directory.
+    Path,
+    /// A host name or an IP address, without a port.
+    Host,
+    /// `true` or `false`.
+    Bool,
+    /// A TLS alert by name or number.
+    Alert,
     /// Host and port.
     Address { port_zero: bool },
     /// A network in CIDR form, or one address.
@@ -153,6 +163,12 @@ impl Type {
             Type::Name => "a name of lower-case letters, digits and dashes".into(),
             Type::Sentence => "a text".into(),
             Type::Glob => "a text in which `*` stands for any characters and `?` for one".into(),
+            Type::Path => "a path, absolute or from the current directory".into(),
+            Type::Host => "a host name or an IP address".into(),
+            Type::Bool => "`true` or `false`".into(),
+            Type::Alert => {
+                "a TLS alert by its name, such as `handshake_failure`, or by its number, 0 to 255".into()
+            }
             Type::Address { port_zero: true } => "an address and port; port 0 takes a free one".into(),
             Type::Address { port_zero: false } => "a host and port".into(),
             Type::Network => "a network such as `10.0.0.0/8`, or one address".into(),
@@ -179,10 +195,14 @@ impl Type {
             Type::Word(words) => words.iter().map(|word| word.word.to_owned()).collect(),
             Type::Packet => PacketKind::ALL.into_iter().map(PacketKind::word).collect(),
             Type::Metric => Metric::ALL.iter().map(|metric| metric.name().to_owned()).collect(),
+            Type::Bool => vec!["true".into(), "false".into()],
+            Type::Alert => Alert::ALL.iter().map(Alert::to_string).collect(),
             Type::Language
             | Type::Name
             | Type::Sentence
             | Type::Glob
+            | Type::Path
+            | Type::Host
             | Type::Address { .. }
             | Type::Network
             | Type::Time { .. }
@@ -206,6 +226,10 @@ impl Type {
             | Type::Name
             | Type::Sentence
             | Type::Glob
+            | Type::Path
+            | Type::Host
+            | Type::Bool
+            | Type::Alert
             | Type::Address { .. }
             | Type::Network
             | Type::Word(_)

@@ -1,5 +1,6 @@
 //! The plan told in words, before anything is broken: what `check` shows.
 
+mod tls;
 mod words;
 
 use super::plan::{Expectation, Plan, Rule, Statistic, When};
@@ -39,6 +40,14 @@ fn header(page: &mut Page, plan: &Plan, words: Words) {
             "",
             &format!("Listens on {} ({}) for {}.", listener.listen, listener.name, listener.upstream),
         );
+        for more in tls::listener(&listener.tls) {
+            page.paragraph("    ", &more);
+        }
+    }
+    if plan.listeners.is_empty()
+        && let Some(needed) = tls::needed(plan)
+    {
+        page.paragraph("", &needed);
     }
     page.paragraph(
         "",
@@ -64,7 +73,7 @@ fn told_rules(page: &mut Page, title: &str, rules: &[&Rule], plan: &Plan, words:
     for rule in rules {
         page.gap();
         page.item(&format!("{}: {}", rule.id, sentence(rule, plan, words)));
-        for more in more(rule) {
+        for more in more(rule, plan) {
             page.paragraph("    ", &more);
         }
     }
@@ -158,7 +167,7 @@ fn ended(how: &str, close: Close) -> String {
 }
 
 /// What becomes of connects, and how true the fault will be.
-fn more(rule: &Rule) -> Vec<String> {
+fn more(rule: &Rule, plan: &Plan) -> Vec<String> {
     match &rule.fault {
         Fault::Blackhole(blackhole) => vec![connects(rule, blackhole), fidelity(blackhole.fidelity)],
         Fault::Stall(_) => {
@@ -167,9 +176,11 @@ fn more(rule: &Rule) -> Vec<String> {
         Fault::Latency(_) => {
             vec!["Made as stream: bytes that came are held back; TCP itself is sound.".into()]
         }
-        Fault::Rst(_) | Fault::Fin(_) | Fault::TlsHandshake(_) | Fault::TlsAlert(_) | Fault::TlsRecord(_) => {
-            Vec::new()
-        }
+        Fault::Fin(close) => tls::close(close, plan),
+        Fault::TlsHandshake(handshake) => tls::handshake(handshake),
+        Fault::TlsAlert(_) => vec![tls::ALERT.into()],
+        Fault::TlsRecord(record) => vec![tls::record(record)],
+        Fault::Rst(_) => Vec::new(),
     }
 }
 

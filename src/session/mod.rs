@@ -20,6 +20,8 @@ use std::time::Duration;
 pub struct Sessions {
     devices: Vec<Device>,
     names: BTreeMap<String, DeviceId>,
+    /// Whose latest link came from each address.
+    addresses: BTreeMap<IpAddr, BTreeSet<DeviceId>>,
     links: BTreeMap<LinkId, Link>,
 }
 
@@ -32,9 +34,16 @@ pub struct Device {
     pub name: String,
     /// Its live links, oldest first.
     pub links: Vec<LinkId>,
-    /// How many links it has had.
+    /// How many links it has had; one that turned out to be another device's counts on.
     pub links_seen: u32,
-    /// How many CONNACKs accepted it.
+    /// The address that its latest link came from.
+    pub address: Option<IpAddr>,
+    /// Whether it has had two links at once that neither end had given up: then it may be several devices behind one
+    /// address, where its name is one.
+    pub was_two: bool,
+    /// Whether a link of its passed its TLS through: then its name is its address for good.
+    pub passed_through: bool,
+    /// How many CONNACKs accepted it; where TLS is passed through, how many links brought it application data.
     pub accepted: u32,
     /// The keep-alive in force on its latest link; `None` while unknown, zero for none.
     pub keep_alive: Option<Duration>,
@@ -59,13 +68,34 @@ pub struct Link {
     pub device: Option<DeviceId>,
     /// The device's how-manieth link it is, from 1; 0 while the device is unknown.
     pub nth: u32,
-    /// When its CONNACK came, and the code.
+    /// The server name that its ClientHello asked for.
+    pub sni: Option<String>,
+    /// The subject of the certificate that the device presented.
+    pub subject: Option<String>,
+    /// How far the TLS handshake with the device is.
+    pub handshake: Handshake,
+    /// When its CONNACK came, and the code; where TLS is passed through, when the first application data came from the
+    /// hub, as accepted (0).
     pub connack: Option<(Time, u8)>,
     /// Whether the device sent DISCONNECT.
     pub disconnected: bool,
     /// The ends that have given it up.
     pub ended: BTreeSet<Side>,
     asked: BTreeMap<u16, Vec<String>>,
+}
+
+/// How far the TLS handshake of a device's leg is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Handshake {
+    /// No ClientHello has come; there may be no TLS.
+    #[default]
+    None,
+    /// It is under way with brownout.
+    UnderWay,
+    /// It is done, or failed, or the device left.
+    Over,
+    /// It is the hub's: passed through.
+    PassedThrough,
 }
 
 impl Link {
@@ -76,7 +106,7 @@ impl Link {
 
     /// The device's address.
     pub fn ip(&self) -> Option<IpAddr> {
-        self.peer.parse::<SocketAddr>().ok().map(|address| address.ip())
+        self.peer.parse::<SocketAddr>().ok().map(|address| address.ip().to_canonical())
     }
 }
 
@@ -105,8 +135,30 @@ impl Sessions {
             What::LegEnded { link, side, .. } | What::LegCut { link, side, .. } => {
                 if let Some(link) = self.links.get_mut(link) {
                     link.ended.insert(*side);
+                    if *side == Side::Device {
+                        link.handshake_is_over();
+                    }
                 }
             }
+            What::TlsHello { link, sni, passthrough, .. } => {
+                if let Some(link) = self.links.get_mut(link) {
+                    link.sni.clone_from(sni);
+                    link.handshake =
+                        if *passthrough { Handshake::PassedThrough } else { Handshake::UnderWay };
+                }
+            }
+            What::TlsEstablished { link, side: Side::Device, up } => {
+                if let Some(link) = self.links.get_mut(link) {
+                    link.subject.clone_from(&up.subject);
+                    link.handshake_is_over();
+                }
+            }
+            What::TlsFailed { link, side: Side::Device, .. } => {
+                if let Some(link) = self.links.get_mut(link) {
+                    link.handshake_is_over();
+                }
+            }
+            What::FirstData { link, direction } => self.first_data(event.at, *link, *direction),
             What::LinkClosed { link, .. } => self.close(*link),
             What::RunStarted(_)
             | What::RunEnded { .. }
@@ -121,10 +173,8 @@ impl Sessions {
             | What::Forwarded { .. }
             | What::FirstPublish { .. }
             | What::NotMqtt { .. }
-            | What::TlsHello { .. }
-            | What::TlsEstablished { .. }
-            | What::TlsFailed { .. }
-            | What::FirstData { .. }
+            | What::TlsEstablished { side: Side::Hub, .. }
+            | What::TlsFailed { side: Side::Hub, .. }
             | What::WsUpgraded { .. }
             | What::WsClosed { .. }
             | What::KeepaliveExceeded { .. }
@@ -152,6 +202,11 @@ impl Sessions {
     /// The device of that name.
     pub fn by_name(&self, name: &str) -> Option<&Device> {
         self.device(*self.names.get(name)?)
+    }
+
+    /// The devices whose latest link came from this address.
+    pub fn from_address(&self, address: IpAddr) -> impl Iterator<Item = &Device> {
+        self.addresses.get(&address).into_iter().flatten().filter_map(|id| self.device(*id))
     }
 
     /// The number that a device not yet seen gets.
@@ -185,20 +240,70 @@ impl Sessions {
 
     fn name(&mut self, id: DeviceId, name: &str) {
         match self.device_mut(id) {
-            Some(device) => name.clone_into(&mut device.name),
+            Some(device) => {
+                let before = std::mem::replace(&mut device.name, name.to_owned());
+                // Another device may come to have the name that this one had, an address say.
+                if self.names.get(&before) == Some(&id) {
+                    self.names.remove(&before);
+                }
+            }
             None => self.devices.push(Device::new(id, name.to_owned())),
         }
         self.names.insert(name.to_owned(), id);
     }
 
+    /// A link whose device was another's until now moves.
     fn identify(&mut self, link_id: LinkId, id: DeviceId) {
+        if self.device(id).is_none() {
+            return;
+        }
+        let before = self.link(link_id).and_then(|link| link.device);
+        if let Some(before) = before.and_then(|before| self.device_mut(before)) {
+            before.links.retain(|held| *held != link_id);
+        }
+        let Some(device) = self.device(id) else { return };
+        let is_alive = |link: &LinkId| self.link(*link).is_some_and(|link| link.ended.is_empty());
+        let has_another = device.links.iter().any(is_alive);
+        let (ip, passed_through) = self
+            .link(link_id)
+            .map_or((None, false), |link| (link.ip(), link.handshake == Handshake::PassedThrough));
+        self.moved(id, ip);
         let Some(device) = self.device_mut(id) else { return };
+        device.was_two |= has_another;
+        device.passed_through |= passed_through;
         device.links_seen += 1;
         device.links.push(link_id);
         let nth = device.links_seen;
         if let Some(link) = self.links.get_mut(&link_id) {
             link.device = Some(id);
             link.nth = nth;
+        }
+    }
+
+    /// The device's latest link comes from this address.
+    fn moved(&mut self, id: DeviceId, address: Option<IpAddr>) {
+        let Some(device) = self.device_mut(id) else { return };
+        let before = std::mem::replace(&mut device.address, address);
+        if before == address {
+            return;
+        }
+        if let Some(devices) = before.and_then(|before| self.addresses.get_mut(&before)) {
+            devices.remove(&id);
+        }
+        if let Some(address) = address {
+            self.addresses.entry(address).or_default().insert(id);
+        }
+    }
+
+    /// Of TLS that is passed through, application data from the hub is all that is seen of an acceptance.
+    fn first_data(&mut self, at: Time, link_id: LinkId, direction: Direction) {
+        let Some(link) = self.links.get_mut(&link_id) else { return };
+        if direction == Direction::Up || link.connack.is_some() {
+            return;
+        }
+        link.connack = Some((at, 0));
+        if let Some(device) = link.device.and_then(|id| self.device_mut(id)) {
+            device.accepted += 1;
         }
     }
 
@@ -262,6 +367,9 @@ impl Device {
             name,
             links: Vec::new(),
             links_seen: 0,
+            address: None,
+            was_two: false,
+            passed_through: false,
             accepted: 0,
             keep_alive: None,
             version: None,
@@ -272,6 +380,12 @@ impl Device {
 }
 
 impl Link {
+    fn handshake_is_over(&mut self) {
+        if self.handshake == Handshake::UnderWay {
+            self.handshake = Handshake::Over;
+        }
+    }
+
     fn new(listener: ListenerId, peer: String, opened: Time) -> Link {
         Link {
             listener,
@@ -279,6 +393,9 @@ impl Link {
             opened,
             device: None,
             nth: 0,
+            sni: None,
+            subject: None,
+            handshake: Handshake::None,
             connack: None,
             disconnected: false,
             ended: BTreeSet::new(),

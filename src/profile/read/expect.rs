@@ -126,6 +126,13 @@ fn shown_by(metric: Metric) -> &'static [Side] {
         | Metric::ControlGap
         | Metric::KeepaliveViolations
         | Metric::PingRtt
-        | Metric::PublishRtt => &[],
+        | Metric::PublishRtt
+        | Metric::ConnectTime
+        | Metric::DeviceTlsTime
+        | Metric::HubTlsTime
+        | Metric::TlsResumed
+        | Metric::HubTlsResumed
+        | Metric::HandshakeAttempts
+        | Metric::HandshakeGap => &[],
     }
 }

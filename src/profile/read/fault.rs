@@ -3,7 +3,10 @@
 use super::fields::Fields;
 use crate::base::Span;
 use crate::fault::delay::DelayModel;
-use crate::fault::{Blackhole, Close, Delay, Fault, Latency, Stall, Toward};
+use crate::fault::{
+    Blackhole, Close, Delay, Ending, Fault, HandshakeFault, Latency, LegFate, RecordFault, Stall, TlsAlert,
+    TlsHandshake, TlsRecord, Toward,
+};
 use crate::profile::problem::{Sink, Spot};
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -23,13 +26,23 @@ pub(super) fn fault(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> 
         let hold = required_span(fields, when, sink);
         return Some(Fault::Stall(Stall { direction: choice(fields, "direction")?, hold: hold? }));
     }
+    if let Some(fields) = fields.one("tls_handshake") {
+        return handshake(fields, when, sink).map(Fault::TlsHandshake);
+    }
+    if let Some(fields) = fields.one("tls_alert") {
+        return alert(fields, when, sink).map(Fault::TlsAlert);
+    }
+    if let Some(fields) = fields.one("tls_record") {
+        return record(fields, when, sink).map(Fault::TlsRecord);
+    }
     latency(fields.one("latency")?, when, sink).map(Fault::Latency)
 }
 
 /// Where a rule says how long its fault holds.
 pub(super) fn hold(rule: &Fields) -> Option<Spot> {
     let fault = rule.one("fault");
-    let kinds = ["blackhole", "stall", "latency"].into_iter().filter_map(|kind| fault?.one(kind));
+    let kinds =
+        ["blackhole", "stall", "latency", "tls_handshake"].into_iter().filter_map(|kind| fault?.one(kind));
     kinds.chain(rule.one("when")).find(|place| place.has("for")).map(|place| place.value_spot("for"))
 }
 
@@ -44,6 +57,15 @@ fn blackhole(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<
 }
 
 fn close(fields: &Fields, name: &str, when: Option<&Fields>, sink: &mut Sink) -> Option<Close> {
+    check_moment(name, when, sink);
+    let (toward, other) = legs(fields, name, sink)?;
+    // Only `fin` has the key.
+    let close_notify = if name == "fin" { fields.truth("close_notify")? } else { true };
+    Some(Close { toward, other, close_notify })
+}
+
+/// A one-shot does not hold.
+fn check_moment(name: &str, when: Option<&Fields>, sink: &mut Sink) {
     if let Some(when) = when.filter(|when| when.has("for")) {
         sink.error(
             when.key_spot("for"),
@@ -51,12 +73,46 @@ fn close(fields: &Fields, name: &str, when: Option<&Fields>, sink: &mut Sink) ->
         )
         .help("take `for` out");
     }
+}
+
+/// The legs that it falls on, and what becomes of the other.
+fn legs(fields: &Fields, name: &str, sink: &mut Sink) -> Option<(Toward, LegFate)> {
     let toward: Toward = choice(fields, "toward")?;
     if toward == Toward::Both && fields.has("other") {
         sink.error(fields.key_spot("other"), format!("`other` has no meaning: `{name}` falls on both legs"))
             .help("write `toward: device` or `toward: hub` beside it, or take `other` out");
     }
-    Some(Close { toward, other: choice(fields, "other")?, close_notify: true })
+    Some((toward, choice(fields, "other")?))
+}
+
+fn handshake(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<TlsHandshake> {
+    let hold = required_span(fields, when, sink);
+    let what = if fields.has("stall") {
+        HandshakeFault::Stall(choice(fields, "stall")?)
+    } else if fields.has("abort") {
+        let how = if fields.word("abort")? == "reset" { Ending::Reset } else { Ending::Fin };
+        HandshakeFault::Abort(how)
+    } else if fields.has("alert") {
+        HandshakeFault::Alert(fields.alert("alert")?)
+    } else {
+        HandshakeFault::Certificate(choice(fields, "certificate")?)
+    };
+    Some(TlsHandshake { what, hold: hold? })
+}
+
+fn alert(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<TlsAlert> {
+    check_moment("tls_alert", when, sink);
+    let (toward, other) = legs(fields, "tls_alert", sink)?;
+    Some(TlsAlert { toward, alert: fields.alert("alert")?, other })
+}
+
+fn record(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<TlsRecord> {
+    check_moment("tls_record", when, sink);
+    let what = match fields.word("damage")? {
+        "truncated" => RecordFault::Truncated,
+        _ => RecordFault::Damaged(choice(fields, "damage")?),
+    };
+    Some(TlsRecord { toward: choice(fields, "toward")?, what })
 }
 
 fn latency(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Latency> {
@@ -93,7 +149,7 @@ fn model(fields: &Fields) -> Option<DelayModel> {
 }
 
 /// A word of the table as its type: both are written alike.
-fn choice<T: DeserializeOwned>(fields: &Fields, key: &str) -> Option<T> {
+pub(super) fn choice<T: DeserializeOwned>(fields: &Fields, key: &str) -> Option<T> {
     let word: StrDeserializer<'_, serde::de::value::Error> = fields.word(key)?.into_deserializer();
     T::deserialize(word).ok()
 }

@@ -8,6 +8,7 @@ use crate::profile::node::{Kind, Node, Origin};
 use crate::profile::plan::Network;
 use crate::profile::problem::{Sink, Spot};
 use crate::profile::schema::{Key, PERCENTILE, Place, Presence, Type, code_list, percent, places};
+use crate::tls::Alert;
 use std::time::Duration;
 
 /// The keys given at one place, with their values where these are sound. What is not sound has been told.
@@ -162,6 +163,14 @@ impl Fields {
         if let Scalar::Word(word) = self.scalar(name)? { Some(word) } else { None }
     }
 
+    pub(super) fn truth(&self, name: &str) -> Option<bool> {
+        if let Scalar::Bool(truth) = self.scalar(name)? { Some(truth) } else { None }
+    }
+
+    pub(super) fn alert(&self, name: &str) -> Option<Alert> {
+        if let Scalar::Alert(alert) = self.scalar(name)? { Some(alert) } else { None }
+    }
+
     pub(super) fn packet(&self, name: &str) -> Option<PacketKind> {
         if let Scalar::Packet(packet) = self.scalar(name)? { Some(packet) } else { None }
     }
@@ -227,6 +236,10 @@ fn item(name: &str, ty: &'static Type, value: &Node, path: &[usize], sink: &mut 
         | Type::Name
         | Type::Sentence
         | Type::Glob
+        | Type::Path
+        | Type::Host
+        | Type::Bool
+        | Type::Alert
         | Type::Address { .. }
         | Type::Network
         | Type::Word(_)

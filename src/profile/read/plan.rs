@@ -4,10 +4,11 @@ use super::expect::expectations;
 use super::fields::Fields;
 use super::rule::rule;
 use super::scalar::did_you_mean;
+use super::tls::{check_reach, tls};
 use crate::base::span::show_fixed;
 use crate::base::{ListenerId, RuleId};
 use crate::profile::nearest::nearest;
-use crate::profile::plan::{ListenerPlan, Plan, TlsPlan, When};
+use crate::profile::plan::{ListenerPlan, Plan, When};
 use crate::profile::problem::Sink;
 use std::time::Duration;
 
@@ -26,13 +27,15 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
     let listeners = Names::read("listener", "name", fields.many("listeners"), ListenerId, sink);
     let names = Names::read("rule", "id", fields.many("rules"), RuleId, sink);
     let rules: Vec<_> = fields.many("rules").iter().map(|fields| rule(fields, &listeners, sink)).collect();
+    let read_listeners: Vec<_> =
+        fields.many("listeners").iter().map(|fields| listener(fields, sink)).collect();
     let expectations = expectations(fields.many("expect"), &names, &rules, sink);
     check_keep_alive(fields, sink);
     let plan = Plan {
         name: fields.text("name")?,
         summary: fields.text("summary")?,
         reproduces: fields.text("reproduces"),
-        listeners: fields.many("listeners").iter().filter_map(listener).collect(),
+        listeners: read_listeners.into_iter().collect::<Option<_>>()?,
         devices: fields.count("devices")?,
         default_keep_alive: fields.time("default_keepalive")?,
         settle: fields.span("settle")?,
@@ -40,6 +43,7 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
         rules: rules.into_iter().collect::<Option<_>>()?,
         expectations,
     };
+    check_reach(&plan, fields, sink);
     note_endless(&plan, fields, sink);
     note_too_late(&plan, fields, sink);
     Some(plan)
@@ -87,12 +91,13 @@ impl<'f, I: Copy> Names<'f, I> {
     }
 }
 
-fn listener(fields: &Fields) -> Option<ListenerPlan> {
+fn listener(fields: &Fields, sink: &mut Sink) -> Option<ListenerPlan> {
+    let tls = tls(fields, sink);
     Some(ListenerPlan {
         name: fields.text("name")?,
         listen: fields.text("listen")?,
         upstream: fields.text("upstream")?,
-        tls: TlsPlan::default(),
+        tls: tls?,
     })
 }
 

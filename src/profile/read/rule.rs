@@ -21,6 +21,7 @@ pub(super) fn rule(fields: &Fields, listeners: &Names<'_, ListenerId>, sink: &mu
     let chance = chance(fields, when_fields, sink);
     let fault = fields.one("fault").and_then(|given| fault(given, when_fields, sink));
     let rule = Rule { id: fields.text("id")?, who: who?, when: when?, chance: chance?, fault: fault? };
+    check_handshake(&rule, fields, sink);
     note_connects(&rule, fields, sink);
     note_overlap(&rule, fields, sink);
     Some(rule)
@@ -34,8 +35,9 @@ fn who(fields: &Fields, listeners: &Names<'_, ListenerId>, sink: &mut Sink) -> O
         address: fields.network("address"),
         version: fields.word("version").and_then(|number| number.parse::<Version>().ok()),
         listener,
-        sni: None,
-        subject: None,
+        // Names are compared without regard to case (RFC 6066 section 3, RFC 4343): as lower case.
+        sni: fields.text("sni").map(|sni| sni.to_ascii_lowercase()),
+        subject: fields.text("subject"),
         share: fields.chance("share")?,
     })
 }
@@ -135,8 +137,45 @@ fn needs(fields: &Fields, key: &str, other: &str, sink: &mut Sink) {
 pub(in crate::profile) fn can_vanish(rule: &Rule) -> bool {
     matches!(rule.when, When::At { .. })
         && !rule.who.needs_connect()
-        && rule.who.address.is_none()
+        && rule.who.is_of_anyone_there()
         && rule.chance == Chance::ALWAYS
+}
+
+/// A handshake comes before CONNECT, and before the device's certificate: whose it is cannot be told by them.
+fn check_handshake(rule: &Rule, fields: &Fields, sink: &mut Sink) {
+    const HELP: &str = "`listener`, `address` and `sni` can tell whose handshake it is";
+    if !rule.fault.is_of_handshakes() {
+        return;
+    }
+    let id = &rule.id;
+    if let Some(when) = fields.one("when").filter(|when| when.has("after")) {
+        sink.error(
+            when.key_spot("after"),
+            format!("`{id}` would come too late: a handshake comes before every packet of its link"),
+        )
+        .help("use `at` or `every`; with a cut (`rst`, `fin`) while it holds, devices come and meet it");
+    }
+    if let Some(who) = fields.one("who") {
+        for key in
+            ["client", "username", "version", "subject", "share"].into_iter().filter(|key| who.has(key))
+        {
+            let when_known = if key == "subject" {
+                "only the certificate tells it, which comes late in the handshake"
+            } else {
+                "only CONNECT tells it, which comes after the handshake"
+            };
+            sink.error(who.key_spot(key), format!("`{id}` cannot choose by `{key}`: {when_known}"))
+                .help(HELP);
+        }
+    }
+    for place in [Some(fields), fields.one("when")].into_iter().flatten().filter(|place| place.has("chance"))
+    {
+        sink.error(
+            place.key_spot("chance"),
+            format!("`{id}` cannot have a `chance`: it is drawn by the client identifier, which comes after the handshake"),
+        )
+        .help(format!("take `chance` out; {HELP}"));
+    }
 }
 
 fn note_connects(rule: &Rule, fields: &Fields, sink: &mut Sink) {

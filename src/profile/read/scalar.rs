@@ -10,6 +10,7 @@ use crate::profile::nearest::nearest;
 use crate::profile::node::{Kind, Node};
 use crate::profile::plan::{Comparison, Network};
 use crate::profile::schema::{Type, Word};
+use crate::tls::Alert;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use std::time::Duration;
 pub(super) enum Scalar {
     Text(String),
     Word(&'static str),
+    Bool(bool),
+    Alert(Alert),
     Packet(PacketKind),
     Network(Network),
     Time(Duration),
@@ -66,7 +69,10 @@ pub(super) fn scalar(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong
     match ty {
         Type::Language => language(text),
         Type::Name => plain_name(text),
-        Type::Sentence | Type::Glob | Type::Rule | Type::Listener => plain_text(name, ty, node),
+        Type::Bool => truth(name, text),
+        Type::Alert => alert(name, text),
+        Type::Host => host(text),
+        Type::Sentence | Type::Glob | Type::Path | Type::Rule | Type::Listener => plain_text(name, ty, node),
         Type::Address { port_zero } => address(text, *port_zero),
         Type::Network => network(text).map(Scalar::Network),
         Type::Word(words) => word(name, words, text),
@@ -122,6 +128,36 @@ fn address(text: &str, port_zero: bool) -> Result<Scalar, Wrong> {
         let (message, help) = told.split_once("; ").unwrap_or((&told, "write host:port"));
         Wrong::new(message).help(help)
     })
+}
+
+/// What YAML 1.1 called a boolean is a text in YAML 1.2.
+fn truth(name: &str, text: &str) -> Result<Scalar, Wrong> {
+    match text {
+        "true" => Ok(Scalar::Bool(true)),
+        "false" => Ok(Scalar::Bool(false)),
+        "yes" | "on" | "True" | "TRUE" => Err(not_a_word(name, text, Some("true"), &Type::Bool)),
+        "no" | "off" | "False" | "FALSE" => Err(not_a_word(name, text, Some("false"), &Type::Bool)),
+        _ => Err(not_a_word(name, text, None, &Type::Bool)),
+    }
+}
+
+fn alert(name: &str, text: &str) -> Result<Scalar, Wrong> {
+    text.parse().map(Scalar::Alert).map_err(|_| {
+        let names = Type::Alert.choices();
+        not_a_word(name, text, nearest(text, names.iter().map(String::as_str)), &Type::Alert)
+    })
+}
+
+fn host(text: &str) -> Result<Scalar, Wrong> {
+    let is_name = |text: &str| {
+        text.split('.').all(|label| !label.is_empty() && label.len() <= 63)
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+    };
+    if text.parse::<IpAddr>().is_ok() || (text.len() <= 253 && is_name(text)) {
+        return Ok(Scalar::Text(text.to_owned()));
+    }
+    Err(Wrong::new(format!("`{text}` is not a host name"))
+        .help("write a name or an IP address alone, without port: hub.example.com, 10.0.0.5, ::1"))
 }
 
 fn network(text: &str) -> Result<Network, Wrong> {
@@ -305,6 +341,10 @@ mod tests {
             (Type::Sentence, ["a", "'1'"], ["1", "' '"]),
             (Type::Limit, ["<= 1s", "==0"], ["1s", "=< 1s"]),
             (Type::Packet, ["connack", "pingreq"], ["CONNACK", "ping"]),
+            (Type::Bool, ["true", "\"false\""], ["yes", "1"]),
+            (Type::Alert, ["unknown_ca", "255"], ["unknown-ca", "256"]),
+            (Type::Host, ["a.b-c.d", "::1"], ["a:1", "a..b"]),
+            (Type::Path, ["ca.pem", "/a b/c"], ["1", "''"]),
         ] {
             for text in sound {
                 assert!(read(&ty, text).is_ok(), "{text}: {:?}", read(&ty, text));

@@ -1,18 +1,32 @@
 //! The table, continued: the faults.
 
+use super::tls::{TLS_ALERT, TLS_HANDSHAKE, TLS_RECORD};
 use super::{Key, Place, Presence, Type, Word};
 
 /// One fault.
 pub(in crate::profile) static FAULT: Place = Place {
     name: "fault",
     doc: "Exactly one fault.",
-    one_of: &["blackhole", "rst", "fin", "stall", "latency"],
+    one_of: &["blackhole", "rst", "fin", "stall", "latency", "tls_handshake", "tls_alert", "tls_record"],
     keys: &[
         fault("blackhole", &BLACKHOLE, "The path goes dark: nothing passes.", "{ for: 1.5 keepalive + 10s }"),
         fault("rst", &RST, "TCP reset without DISCONNECT.", "{ toward: device, other: half_open }"),
         fault("fin", &FIN, "TCP close (FIN) without DISCONNECT.", "{}"),
         fault("stall", &STALL, "Bytes stop; TCP acknowledges until its windows are full.", "{ for: 10s }"),
         fault("latency", &LATENCY, "Bytes come later.", "{ fixed: 300ms, jitter: 50ms }"),
+        fault(
+            "tls_handshake",
+            &TLS_HANDSHAKE,
+            "TLS handshakes with devices go wrong.",
+            "{ stall: before_server_hello, for: 30s }",
+        ),
+        fault(
+            "tls_alert",
+            &TLS_ALERT,
+            "A fatal TLS alert on a live link, then FIN.",
+            "{ alert: internal_error }",
+        ),
+        fault("tls_record", &TLS_RECORD, "One TLS record of a live link is damaged.", "{ damage: mac }"),
     ],
 };
 
@@ -83,7 +97,18 @@ static FIN: Place = Place {
     name: "fin",
     doc: "The TCP connection is closed in order (FIN), without an MQTT DISCONNECT.",
     one_of: &[],
-    keys: &[TOWARD, OTHER],
+    keys: &[
+        TOWARD,
+        OTHER,
+        Key {
+            name: "close_notify",
+            ty: Type::Bool,
+            presence: Presence::Default("true"),
+            doc: "Whether a leg with TLS of brownout's own says close_notify before FIN (RFC 8446 section 6.1); where \
+                  TLS is passed through, none can be sent.",
+            example: "false",
+        },
+    ],
 };
 
 static STALL: Place = Place {
@@ -190,7 +215,7 @@ const TOWARD: Key = Key {
     example: "device",
 };
 
-const OTHER: Key = Key {
+pub(super) const OTHER: Key = Key {
     name: "other",
     ty: Type::Word(&[
         Word { word: "reset", doc: "RST" },
@@ -215,7 +240,7 @@ const DIRECTION: Key = Key {
 };
 
 /// Required, but may stand in `when` instead: the reader looks there first.
-const FOR: Key = Key {
+pub(super) const FOR: Key = Key {
     name: "for",
     ty: Type::Span { zero: false },
     presence: Presence::Optional("`for` stands in `when`"),

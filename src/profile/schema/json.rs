@@ -65,7 +65,18 @@ fn of_type(ty: &Type) -> Map<String, Value> {
     let schema = match ty {
         Type::Language => json!({ "const": 1 }),
         Type::Name => json!({ "type": "string", "pattern": "^[a-z0-9-]{1,64}$" }),
-        Type::Sentence | Type::Glob | Type::Rule | Type::Listener | Type::Network => {
+        Type::Bool => json!({ "type": "boolean" }),
+        Type::Alert => json!({ "anyOf": [
+            { "enum": ty.choices() },
+            { "type": "integer", "minimum": 0, "maximum": 255 },
+        ] }),
+        Type::Sentence
+        | Type::Glob
+        | Type::Path
+        | Type::Host
+        | Type::Rule
+        | Type::Listener
+        | Type::Network => {
             json!({ "type": "string", "minLength": 1 })
         }
         Type::Address { .. } => json!({ "type": "string", "pattern": r"^.+:\d{1,5}$" }),

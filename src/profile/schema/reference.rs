@@ -1,9 +1,14 @@
 //! The reference of the language in Markdown, made from the table.
 
 use super::{Key, Place, Presence, Type, code_list, places};
+use crate::base::Side;
 use crate::base::Span;
-use crate::fault::{Close, Delay, DelayModel, Fault, Latency, LegFate, Stall, Toward, WaysWanted};
+use crate::fault::{
+    Close, Delay, DelayModel, Fault, HandshakeFault, HandshakeStage, Latency, LegFate, RecordFault, Stall,
+    TlsHandshake, TlsRecord, Toward, WaysWanted,
+};
 use crate::profile::metric::{Metric, Unit};
+use crate::tls::Alert;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -14,6 +19,7 @@ pub fn reference() -> String {
         section(&mut text, place);
     }
     spans(&mut text);
+    alerts(&mut text);
     measures(&mut text);
     overrides(&mut text);
     causes(&mut text);
@@ -52,10 +58,14 @@ fn takes(key: &Key) -> String {
         Type::Many { place, most } => format!("a list, at most {most}, see [`{0}`](#{0})", place.name),
         Type::Metric => "a measure, see [measures](#measures)".into(),
         Type::Span { .. } => format!("{}, see [spans](#spans)", key.ty.words()),
+        Type::Alert => "a TLS alert by its name or number, see [alerts](#alerts)".into(),
         Type::Language
         | Type::Name
         | Type::Sentence
         | Type::Glob
+        | Type::Path
+        | Type::Host
+        | Type::Bool
         | Type::Address { .. }
         | Type::Network
         | Type::Word(_)
@@ -86,6 +96,16 @@ fn spans(text: &mut String) {
     );
 }
 
+fn alerts(text: &mut String) {
+    text.push_str(
+        "\n## Alerts\n\nThe TLS alerts that have a name (RFC 8446 section 6, RFC 5246 section 7.2); any other is given by its \
+         number, 0 to 255:\n\n",
+    );
+    for alert in Alert::ALL {
+        put(text, format_args!("- `{alert}` ({})\n", alert.0));
+    }
+}
+
 fn measures(text: &mut String) {
     text.push_str(
         "\n## Measures\n\nA window is one firing on one device. Where an end had the time to notice and never did, or a device \
@@ -113,9 +133,10 @@ fn measures(text: &mut String) {
 fn measures_of_rules(text: &mut String) {
     text.push_str(
         "\nWith `of` a rule, only samples of its windows count. Which faults give any:\n\n\
-         | measure | `of` blackhole, stall | `of` rst, fin | `of` latency |\n|---|---|---|---|\n",
+         | measure | `of` blackhole, stall | `of` rst, fin, tls_alert | `of` latency | `of` tls_handshake | `of` tls_record |\n\
+         |---|---|---|---|---|---|\n",
     );
-    let mut rows: Vec<([&str; 3], Vec<Metric>)> = Vec::new();
+    let mut rows: Vec<([&str; 5], Vec<Metric>)> = Vec::new();
     for metric in Metric::ALL {
         let cells = given_by(*metric);
         match rows.iter_mut().find(|(known, _)| *known == cells) {
@@ -123,18 +144,20 @@ fn measures_of_rules(text: &mut String) {
             None => rows.push((cells, vec![*metric])),
         }
     }
-    for ([holding, one_shot, latency], metrics) in rows {
+    for (cells, metrics) in rows {
         let names = code_list(metrics.into_iter().map(Metric::name));
-        put(text, format_args!("| {names} | {holding} | {one_shot} | {latency} |\n"));
+        put(text, format_args!("| {names} | {} |\n", cells.join(" | ")));
     }
 }
 
-/// Whether a holding fault, a one-shot and latency give samples: one fault of each kind is asked.
-fn given_by(metric: Metric) -> [&'static str; 3] {
+/// Whether a holding fault, a one-shot, latency, a handshake fault and a damaged record give samples: one fault of
+/// each kind is asked.
+fn given_by(metric: Metric) -> [&'static str; 5] {
     let gives = |fault: &Fault| metric.no_evidence(fault).is_none();
     let rst = |toward| Fault::Rst(Close { toward, other: LegFate::HalfOpen, close_notify: false });
     let direction = WaysWanted::Both;
     let delay = Delay { model: DelayModel::Fixed { delay: Duration::ZERO }, jitter: Duration::ZERO };
+    let stalled = HandshakeFault::Stall(HandshakeStage::BeforeServerHello);
     let word = |given| if given { "yes" } else { "no" };
     let one_shot = match (gives(&rst(Toward::Both)), gives(&rst(Toward::Device))) {
         (false, true) => "with `toward: device, other: half_open`",
@@ -144,6 +167,8 @@ fn given_by(metric: Metric) -> [&'static str; 3] {
         word(gives(&Fault::Stall(Stall { direction, hold: Span::ZERO }))),
         one_shot,
         word(gives(&Fault::Latency(Latency { direction, delay, hold: None }))),
+        word(gives(&Fault::TlsHandshake(TlsHandshake { what: stalled, hold: Span::ZERO }))),
+        word(gives(&Fault::TlsRecord(TlsRecord { toward: Side::Device, what: RecordFault::Truncated }))),
     ]
 }
 

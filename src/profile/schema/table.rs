@@ -1,6 +1,7 @@
 //! The table: the profile, its listeners, rules, conditions and expectations.
 
 use super::faults::FAULT;
+use super::tls::TLS;
 use super::{Key, PERCENTILE, Place, Presence, Type, Word};
 
 /// The most rules of a profile.
@@ -118,6 +119,13 @@ static LISTENER: Place = Place {
             doc: "The host and port of the hub.",
             example: "\"broker:1883\"",
         },
+        Key {
+            name: "tls",
+            ty: Type::One(&TLS),
+            presence: Presence::Optional("no TLS"),
+            doc: "Where TLS begins and ends.",
+            example: "{ mode: terminate, ca: brownout-ca }",
+        },
     ],
 };
 
@@ -199,6 +207,21 @@ pub(in crate::profile) static WHO: Place = Place {
             presence: Presence::Optional("any"),
             doc: "The listener that the device came to.",
             example: "main",
+        },
+        Key {
+            name: "sni",
+            ty: Type::Glob,
+            presence: Presence::Optional("any, or none"),
+            doc: "The server name that the device's TLS asks for (SNI); a device that asks for none is not meant.",
+            example: "\"*.eu.example.com\"",
+        },
+        Key {
+            name: "subject",
+            ty: Type::Glob,
+            presence: Presence::Optional("any, or none"),
+            doc: "The subject of the certificate that the device presents, as RFC 4514 writes it; a device without one \
+                  is not meant.",
+            example: "\"CN=sensor-*,O=Plant\"",
         },
         Key {
             name: "share",

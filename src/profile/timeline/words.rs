@@ -1,13 +1,14 @@
 //! The words of the timeline.
 
 use crate::base::span::show_fixed;
-use crate::base::{Chance, Span};
+use crate::base::{Chance, Side, Span};
 use crate::fault::delay::DelayModel;
 use crate::fault::{
     HandshakeFault, HandshakeStage, LegFate, RecordFault, TlsAlert, TlsHandshake, TlsRecord, Toward,
     WaysWanted,
 };
 use crate::profile::plan::{Comparison, Limit, Network, Plan, Who};
+use crate::tls::Alert;
 use std::time::Duration;
 
 /// How times are told.
@@ -67,12 +68,14 @@ impl Words {
 
 /// `every device`, or the conditions that are given.
 pub(super) fn who(who: &Who, plan: &Plan) -> String {
-    let Who { client, username, address, version, listener, sni: _, subject: _, share } = who;
+    let Who { client, username, address, version, listener, sni, subject, share } = who;
     let conditions: Vec<String> = [
         client.as_ref().map(|glob| format!("whose client identifier is like `{glob}`")),
         username.as_ref().map(|glob| format!("whose user name is like `{glob}`")),
         address.as_ref().map(|network| format!("with an address in {}", cidr(network))),
         version.map(|version| format!("of MQTT {version}")),
+        sni.as_ref().map(|glob| format!("whose TLS asks for a server name like `{glob}`")),
+        subject.as_ref().map(|glob| format!("whose certificate has a subject like `{glob}`")),
         listener
             .and_then(|id| plan.listeners.get(usize::from(id.0)))
             .map(|listener| format!("at listener {}", listener.name)),
@@ -156,20 +159,41 @@ pub(super) fn ordinal(number: u32) -> String {
 /// A handshake fault.
 pub(super) fn handshake(fault: &TlsHandshake, words: Words) -> String {
     let what = match fault.what {
-        HandshakeFault::Stall(HandshakeStage::BeforeServerHello) => {
-            "meet silence in the place of ServerHello".into()
+        HandshakeFault::Stall(HandshakeStage::BeforeServerHello) => "are met with silence".into(),
+        HandshakeFault::Stall(HandshakeStage::AfterServerHello) => {
+            "are met with silence after the server's first flight".into()
         }
-        HandshakeFault::Stall(HandshakeStage::AfterServerHello) => "meet silence after ServerHello".into(),
         HandshakeFault::Abort(how) => format!("are ended after ServerHello ({})", how.word()),
-        HandshakeFault::Alert(alert) => format!("are answered with the alert {alert}"),
-        HandshakeFault::Certificate(bad) => format!("are shown a certificate that is {}", bad.words()),
+        HandshakeFault::Alert(alert) => {
+            format!("are answered with the alert {} in the place of ServerHello, then FIN", named(alert))
+        }
+        HandshakeFault::Certificate(bad) => format!("show devices a certificate that is {}", bad.words()),
     };
-    format!("TLS handshakes {what}, for {}", words.span(fault.hold))
+    format!("TLS handshakes with devices {what}, for {}", words.span(fault.hold))
 }
 
 /// An alert on a live link.
 pub(super) fn alert(fault: &TlsAlert) -> String {
-    format!("the TLS alert {} is sent {}, then FIN", fault.alert, toward(fault.toward))
+    let rest = match fault.toward {
+        Toward::Both => String::new(),
+        Toward::Device => format!("; the hub's leg {}", fate(fault.other)),
+        Toward::Hub => format!("; the device's leg {}", fate(fault.other)),
+    };
+    let toward = toward(fault.toward);
+    format!("the TLS alert {} is sent {toward}, then FIN, without DISCONNECT{rest}", named(fault.alert))
+}
+
+/// `internal_error`, `number 200`
+fn named(alert: Alert) -> String {
+    alert.name().map_or_else(|| format!("number {alert}"), str::to_owned)
+}
+
+/// The leg of the other end.
+fn of_other(side: Side) -> &'static str {
+    match side {
+        Side::Device => "the hub's",
+        Side::Hub => "the device's",
+    }
 }
 
 /// A record harmed.
@@ -179,6 +203,11 @@ pub(super) fn record(fault: &TlsRecord) -> String {
         RecordFault::Damaged(damage) => {
             format!("the next TLS record of application data to the {whom} is damaged ({})", damage.words())
         }
-        RecordFault::Truncated => format!("part of a TLS record is sent to the {whom}, then FIN"),
+        RecordFault::Truncated => {
+            format!(
+                "part of a TLS record is sent to the {whom}, then FIN; {} leg stays half-open",
+                of_other(fault.toward)
+            )
+        }
     }
 }

@@ -1,0 +1,461 @@
+//! What rules and expectations need of the listeners that they are about: MQTT packets, TLS of brownout's own on one
+//! leg or the other, certificates. One function for the listeners of a profile and for those of the command line.
+
+use super::metric::Metric;
+use super::plan::{ClientCertificates, ListenerPlan, Plan, Rule, TlsPlan, When};
+use super::problem::Severity;
+use super::tls::{Wording, mode_named};
+use crate::base::{ListenerId, RuleId, Side};
+use crate::event::TlsMode;
+use crate::fault::{Close, Fault, HandshakeFault, Toward};
+
+/// Something of a plan that these listeners do not give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutOfReach {
+    /// An error where no listener gives it, a note where some do, and for expectations.
+    pub severity: Severity,
+    /// Which part of the plan.
+    pub about: About,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// A part of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A rule, and there this.
+    Rule(RuleId, Part),
+    /// The expectations of a measure.
+    Metric(Metric),
+}
+
+/// A part of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// `after` in `when`.
+    After,
+    /// This key of `who`.
+    Who(&'static str),
+    /// The fault, and there this key; where it is not given, the fault.
+    Fault(&'static str),
+}
+
+/// What a listener may or may not give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    /// MQTT packets that brownout can read.
+    Mqtt,
+    /// brownout as the devices' TLS server.
+    Served,
+    /// brownout as the hub's TLS client.
+    Dialled,
+    /// Both.
+    ServedAndDialled,
+    /// TLS on this leg, whoever's.
+    TlsOn(Side),
+    /// A ClientHello.
+    Sni,
+    /// Certificates of devices.
+    Subject,
+    /// A CA to sign with.
+    Ca,
+    /// TLS of brownout's own on one of the legs that it falls on.
+    CloseNotify(Toward),
+}
+
+/// What a plan asks of these listeners and does not get; nothing where there are none, since then they are yet to be
+/// said. `wording` is that of whoever said what the listeners are.
+pub fn out_of_reach(plan: &Plan, listeners: &[ListenerPlan], wording: Wording) -> Vec<OutOfReach> {
+    if listeners.is_empty() {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (id, rule) in plan.rules() {
+        let meant: Vec<&ListenerPlan> = (0..)
+            .map(ListenerId)
+            .zip(listeners)
+            .filter(|(id, _)| rule.who.listener.is_none_or(|wanted| wanted == *id))
+            .map(|(_, listener)| listener)
+            .collect();
+        for (part, need) in needs(rule) {
+            found.extend(of_rule(rule, About::Rule(id, part), need, part, &meant, wording));
+        }
+    }
+    for metric in Metric::ALL {
+        if plan.expectations.iter().any(|expectation| expectation.metric == *metric) {
+            found.extend(of_metric(*metric, listeners, wording));
+        }
+    }
+    found
+}
+
+/// What a rule needs, the fault first.
+fn needs(rule: &Rule) -> Vec<(Part, Need)> {
+    let mut needs = of_fault(&rule.fault);
+    if matches!(rule.when, When::After { .. }) {
+        needs.push((Part::After, Need::Mqtt));
+    }
+    let who = &rule.who;
+    let of_who = [
+        ("client", who.client.is_some(), Need::Mqtt),
+        ("username", who.username.is_some(), Need::Mqtt),
+        ("version", who.version.is_some(), Need::Mqtt),
+        ("sni", who.sni.is_some(), Need::Sni),
+        ("subject", who.subject.is_some(), Need::Subject),
+    ];
+    needs.extend(
+        of_who.into_iter().filter(|(_, given, _)| *given).map(|(key, _, need)| (Part::Who(key), need)),
+    );
+    needs
+}
+
+fn of_fault(fault: &Fault) -> Vec<(Part, Need)> {
+    match fault {
+        Fault::TlsHandshake(handshake) => {
+            let mut needs = vec![(Part::Fault("tls_handshake"), Need::Served)];
+            if matches!(handshake.what, HandshakeFault::Certificate(bad) if bad.needs_ca()) {
+                needs.push((Part::Fault("certificate"), Need::Ca));
+            }
+            needs
+        }
+        Fault::TlsAlert(alert) => {
+            let need = match alert.toward {
+                Toward::Device => Need::Served,
+                Toward::Hub => Need::Dialled,
+                Toward::Both => Need::ServedAndDialled,
+            };
+            vec![(Part::Fault("toward"), need)]
+        }
+        Fault::TlsRecord(record) => vec![(Part::Fault("toward"), Need::TlsOn(record.toward))],
+        Fault::Fin(Close { toward, close_notify: false, .. }) => {
+            vec![(Part::Fault("close_notify"), Need::CloseNotify(*toward))]
+        }
+        Fault::Fin(_) | Fault::Blackhole(_) | Fault::Rst(_) | Fault::Stall(_) | Fault::Latency(_) => {
+            Vec::new()
+        }
+    }
+}
+
+fn of_rule(
+    rule: &Rule,
+    about: About,
+    need: Need,
+    part: Part,
+    meant: &[&ListenerPlan],
+    wording: Wording,
+) -> Option<OutOfReach> {
+    let (missing, given): (Vec<_>, Vec<_>) = meant.iter().partition(|listener| !need.is_met(&listener.tls));
+    let (first, id, asker, what) = (missing.first()?, &rule.id, asker(rule, part), need.words());
+    let there = there(&missing);
+    let (severity, message) = match (need, given.is_empty()) {
+        (Need::CloseNotify(_), true) => {
+            (Severity::Note, format!("`close_notify` says nothing in `{id}`: it needs {what}, and {there}"))
+        }
+        (Need::CloseNotify(_), false) => return None,
+        // The mode alone has told what is wrong there.
+        (Need::Ca, _) if missing.iter().all(|listener| !listener.tls.mode.serves()) => return None,
+        (_, true) => {
+            (Severity::Error, format!("`{id}` can fall on nobody: {asker} needs {what}, and {there}"))
+        }
+        (_, false) => {
+            (Severity::Note, format!("`{id}` passes some listeners by: {asker} needs {what}, and {there}"))
+        }
+    };
+    let closed =
+        need.is_of_keys() && missing.iter().any(|listener| listener.tls.mode == TlsMode::Passthrough);
+    let closed = if closed { "; for TLS that is passed through, brownout has no keys" } else { "" };
+    Some(OutOfReach { severity, about, message, help: format!("{}{closed}", need.help(first, wording)) })
+}
+
+fn of_metric(metric: Metric, listeners: &[ListenerPlan], wording: Wording) -> Option<OutOfReach> {
+    let need = of_measure(metric)?;
+    let missing: Vec<&ListenerPlan> = listeners.iter().collect();
+    let first = listeners.first()?;
+    if listeners.iter().any(|listener| need.is_met(&listener.tls)) {
+        return None;
+    }
+    Some(OutOfReach {
+        severity: Severity::Note,
+        about: About::Metric(metric),
+        message: format!(
+            "no sample of `{metric}` will come: it needs {}, and {}",
+            need.words(),
+            there(&missing)
+        ),
+        help: format!(
+            "without a sample the expectation is unmet: take it out; or {}",
+            match need {
+                Need::Mqtt => terminating(wording),
+                Need::Served
+                | Need::Dialled
+                | Need::ServedAndDialled
+                | Need::TlsOn(_)
+                | Need::Sni
+                | Need::Subject
+                | Need::Ca
+                | Need::CloseNotify(_) => need.help(first, wording),
+            }
+        ),
+    })
+}
+
+/// What a measure is made from, where that is not to be had everywhere.
+fn of_measure(metric: Metric) -> Option<Need> {
+    match metric {
+        Metric::DeviceSilence
+        | Metric::HubSilence
+        | Metric::Resubscribe
+        | Metric::FirstPublish
+        | Metric::FirstDelivery
+        | Metric::ControlGap
+        | Metric::KeepaliveViolations
+        | Metric::PingRtt
+        | Metric::PublishRtt => Some(Need::Mqtt),
+        Metric::DeviceTlsTime | Metric::TlsResumed | Metric::HandshakeAttempts | Metric::HandshakeGap => {
+            Some(Need::Served)
+        }
+        Metric::HubTlsTime | Metric::HubTlsResumed => Some(Need::Dialled),
+        Metric::DeviceDetection
+        | Metric::HubDetection
+        | Metric::SplitView
+        | Metric::Downtime
+        | Metric::Recovery
+        | Metric::ConnectGap
+        | Metric::ConnectAttempts
+        | Metric::ConnectRate
+        | Metric::ConnectTime => None,
+    }
+}
+
+impl Need {
+    fn is_met(self, tls: &TlsPlan) -> bool {
+        let mode = tls.mode;
+        match self {
+            Need::Mqtt => mode != TlsMode::Passthrough,
+            Need::Served => mode.serves(),
+            Need::Dialled => mode.dials(),
+            Need::ServedAndDialled => mode.serves() && mode.dials(),
+            Need::TlsOn(Side::Device) | Need::Sni => mode.serves() || mode == TlsMode::Passthrough,
+            Need::TlsOn(Side::Hub) => mode.dials() || mode == TlsMode::Passthrough,
+            Need::Subject => mode.serves() && tls.client_certificates != ClientCertificates::None,
+            Need::Ca => mode.serves() && tls.ca.is_some(),
+            Need::CloseNotify(toward) => {
+                toward.hits(Side::Device) && mode.serves() || toward.hits(Side::Hub) && mode.dials()
+            }
+        }
+    }
+
+    /// Whether keys of the TLS connection are what it takes.
+    fn is_of_keys(self) -> bool {
+        match self {
+            Need::Served
+            | Need::Dialled
+            | Need::ServedAndDialled
+            | Need::Subject
+            | Need::CloseNotify(_)
+            | Need::Mqtt => true,
+            Need::TlsOn(_) | Need::Sni | Need::Ca => false,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Need::Mqtt => "MQTT packets that can be read",
+            Need::Served => "brownout to be the TLS server of devices",
+            Need::Dialled => "brownout to be a TLS client of the hub",
+            Need::ServedAndDialled => "TLS of brownout's own on both legs",
+            Need::TlsOn(Side::Device) => "TLS on the device's leg",
+            Need::TlsOn(Side::Hub) => "TLS on the hub's leg",
+            Need::Sni => "devices that speak TLS",
+            Need::Subject => "devices that are asked for a certificate",
+            Need::Ca => "the CA that devices trust to sign it",
+            Need::CloseNotify(_) => "TLS of brownout's own on the leg that is closed",
+        }
+    }
+
+    /// The modes in which it may be met.
+    fn modes(self) -> &'static [TlsMode] {
+        match self {
+            Need::Mqtt | Need::Served | Need::Subject | Need::Ca => {
+                &[TlsMode::Terminate, TlsMode::Reoriginate]
+            }
+            Need::Dialled => &[TlsMode::Reoriginate, TlsMode::Originate],
+            Need::ServedAndDialled => &[TlsMode::Reoriginate],
+            Need::TlsOn(Side::Device) | Need::Sni => {
+                &[TlsMode::Passthrough, TlsMode::Terminate, TlsMode::Reoriginate]
+            }
+            Need::TlsOn(Side::Hub) => &[TlsMode::Passthrough, TlsMode::Reoriginate, TlsMode::Originate],
+            Need::CloseNotify(toward) => match toward {
+                Toward::Device => &[TlsMode::Terminate, TlsMode::Reoriginate],
+                Toward::Hub => &[TlsMode::Reoriginate, TlsMode::Originate],
+                Toward::Both => &[TlsMode::Terminate, TlsMode::Reoriginate, TlsMode::Originate],
+            },
+        }
+    }
+
+    fn help(self, first: &ListenerPlan, wording: Wording) -> String {
+        let modes: Vec<String> = self.modes().iter().map(|mode| mode_named(*mode, wording)).collect();
+        let modes = modes.join(" or ");
+        let place = match wording {
+            Wording::Profile => format!("write {modes} in `tls` of `{}`", first.name),
+            Wording::CommandLine => format!("give {modes}"),
+        };
+        match self {
+            Need::Mqtt => {
+                format!("use `at` or `every`, and `address` or `sni` in `who`; or {}", terminating(wording))
+            }
+            Need::Subject => match wording {
+                Wording::Profile => format!("{place}, and `client_certificates: request` or `require`"),
+                Wording::CommandLine => format!("{place}, and --client-certs request or require"),
+            },
+            Need::Ca => match wording {
+                Wording::Profile => format!(
+                    "write `ca: DIR` in `tls` of `{}`, with the directory that `brownout ca` makes: a device would \
+                     refuse any other certificate for its issuer alone",
+                    first.name
+                ),
+                Wording::CommandLine => {
+                    "give --ca DIR, with the directory that `brownout ca` makes: a device would \
+                                         refuse any other certificate for its issuer alone"
+                        .into()
+                }
+            },
+            Need::Served
+            | Need::Dialled
+            | Need::ServedAndDialled
+            | Need::TlsOn(_)
+            | Need::Sni
+            | Need::CloseNotify(_) => place,
+        }
+    }
+}
+
+/// The way to packets that can be read, and what it costs.
+fn terminating(wording: Wording) -> String {
+    let what = mode_named(TlsMode::Terminate, wording);
+    format!("choose {what}, for which devices have to trust brownout's CA")
+}
+
+/// What of the rule has the need.
+fn asker(rule: &Rule, part: Part) -> String {
+    match part {
+        Part::After => "`after`".into(),
+        Part::Who(key) => format!("`{key}`"),
+        Part::Fault("toward") => format!("`{}` toward the {}", rule.fault.name(), legs(&rule.fault)),
+        Part::Fault("certificate") => "this certificate".into(),
+        Part::Fault(key) => format!("`{key}`"),
+    }
+}
+
+fn legs(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::TlsAlert(alert) => match alert.toward {
+            Toward::Device => "device",
+            Toward::Hub => "hub",
+            Toward::Both => "device and the hub",
+        },
+        Fault::TlsRecord(record) => record.toward.word(),
+        Fault::Blackhole(_)
+        | Fault::Rst(_)
+        | Fault::Fin(_)
+        | Fault::Stall(_)
+        | Fault::Latency(_)
+        | Fault::TlsHandshake(_) => "",
+    }
+}
+
+/// ``at listener `main` there is no TLS``
+fn there(missing: &[&ListenerPlan]) -> String {
+    const TOLD: usize = 3;
+    let mut told: Vec<String> = missing
+        .iter()
+        .take(TOLD)
+        .map(|listener| format!("listener `{}` has {}", listener.name, has(&listener.tls)))
+        .collect();
+    if missing.len() > TOLD {
+        told.push(format!("so it is at {} more", missing.len() - TOLD));
+    }
+    told.join(", ")
+}
+
+fn has(tls: &TlsPlan) -> String {
+    let certificate = match (tls.mode.serves(), &tls.ca, tls.client_certificates) {
+        (true, None, _) => ", with a certificate alone",
+        (true, Some(_), _) | (false, _, _) => "",
+    };
+    format!("{}{certificate}", tls.mode.words())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read;
+    use super::*;
+
+    fn listeners(modes: &[TlsMode]) -> Vec<ListenerPlan> {
+        let of = |mode: &TlsMode| ListenerPlan {
+            name: "main".into(),
+            listen: "h:1".into(),
+            upstream: "h:1".into(),
+            tls: super::super::TlsParts { mode: *mode, ..Default::default() }.plan(),
+        };
+        modes.iter().map(of).collect()
+    }
+
+    /// Whether a rule with this fault and `when` can fall on somebody in each mode: none, passthrough, terminate,
+    /// reoriginate, originate.
+    fn can(when: &str, fault: &str) -> [bool; 5] {
+        let text = format!(
+            "brownout: 1\nname: case\nsummary: A case.\nrules: [{{ id: a, when: {{ {when} }}, fault: {{ {fault} }} }}]\n"
+        );
+        let plan = read(&text, &[]).unwrap().plan;
+        let modes = [
+            TlsMode::None,
+            TlsMode::Passthrough,
+            TlsMode::Terminate,
+            TlsMode::Reoriginate,
+            TlsMode::Originate,
+        ];
+        modes.map(|mode| {
+            let found = out_of_reach(&plan, &listeners(&[mode]), Wording::CommandLine);
+            found.iter().all(|found| found.severity != Severity::Error)
+        })
+    }
+
+    #[test]
+    fn each_fault_in_each_mode() {
+        for (when, fault, expected) in [
+            ("at: 1s", "rst: {}", [true, true, true, true, true]),
+            ("after: connack", "rst: {}", [true, false, true, true, true]),
+            (
+                "at: 1s",
+                "tls_handshake: { stall: before_server_hello, for: 1s }",
+                [false, false, true, true, false],
+            ),
+            ("at: 1s", "tls_handshake: { certificate: expired, for: 1s }", [false, false, true, true, false]),
+            ("at: 1s", "tls_alert: { alert: 80 }", [false, false, true, true, false]),
+            ("at: 1s", "tls_alert: { alert: 80, toward: hub }", [false, false, false, true, true]),
+            ("at: 1s", "tls_alert: { alert: 80, toward: both }", [false, false, false, true, false]),
+            ("at: 1s", "tls_record: { damage: mac }", [false, true, true, true, false]),
+            ("at: 1s", "tls_record: { damage: mac, toward: hub }", [false, true, false, true, true]),
+            ("after: connack", "tls_record: { damage: mac }", [false, false, true, true, false]),
+            ("at: 1s", "fin: { close_notify: false }", [true, true, true, true, true]),
+        ] {
+            assert_eq!(can(when, fault), expected, "{when} {fault}");
+        }
+    }
+
+    #[test]
+    fn where_some_listeners_give_it_there_is_a_note_and_where_none_are_known_nothing() {
+        let text = "brownout: 1\nname: case\nsummary: A case.\nrules: [{ id: a, when: { after: connack }, fault: { rst: {} } }]\n";
+        let plan = read(text, &[]).unwrap().plan;
+        let found = |modes: &[TlsMode]| {
+            let found = out_of_reach(&plan, &listeners(modes), Wording::Profile);
+            found.into_iter().map(|found| found.severity).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&[]), []);
+        assert_eq!(found(&[TlsMode::Passthrough, TlsMode::None]), [Severity::Note]);
+        assert_eq!(found(&[TlsMode::Passthrough, TlsMode::Passthrough]), [Severity::Error]);
+    }
+}
