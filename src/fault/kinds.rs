@@ -230,7 +230,7 @@ pub enum HandshakeFault {
 pub enum HandshakeStage {
     /// ClientHello came, nothing was answered.
     BeforeServerHello,
-    /// The server's first flight was sent.
+    /// ServerHello was sent, and nothing after it (in TLS 1.2, nothing after the record it stands in).
     AfterServerHello,
 }
 

@@ -275,8 +275,8 @@ impl Leg {
         said
     }
 
-    /// TLS failed on this side: what it has to say of that goes, then FIN.
-    pub fn fail(&mut self) {
+    /// It is over: what TLS has to say of that goes, then FIN, and what still comes is heard out.
+    pub fn end(&mut self) {
         self.shut(false);
         self.lingering = true;
         self.severed = true;

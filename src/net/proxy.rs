@@ -120,7 +120,9 @@ impl Proxy {
         core.tell(Input::Started(Box::new(config.start)));
         let mut proxy = Proxy { core, addresses: Vec::new(), tasks: Vec::new(), warnings };
         for (id, ((plan, socket), terms)) in (0..).map(ListenerId).zip(bound.into_iter().zip(terms)) {
-            proxy.open(id, &plan, terms, socket, &alarm).map_err(|source| listen_error(&plan.listen, source))?;
+            proxy
+                .open(id, &plan, terms, socket, &alarm)
+                .map_err(|source| listen_error(&plan.listen, source))?;
         }
         let core = Arc::clone(&proxy.core);
         proxy.tasks.push(tokio::spawn(async move { core.keep_time(&alarm).await }));
@@ -193,13 +195,7 @@ impl Proxy {
             upstream,
             terms.told(),
         );
-        let door = Door {
-            id,
-            core: Arc::clone(&self.core),
-            alarm: alarm.clone(),
-            terms,
-            ever_muted,
-        };
+        let door = Door { id, core: Arc::clone(&self.core), alarm: alarm.clone(), terms, ever_muted };
         self.tasks.push(tokio::spawn(door.accept(listener)));
         Ok(())
     }

@@ -5,9 +5,9 @@ use crate::engine::PacketTicket;
 use crate::event::Packet;
 use crate::fault::{Lane, RuleDelay};
 use crate::mqtt::framer::Framer;
+use crate::session::meter::Publish;
 use crate::tls::record::Records;
 use crate::ws;
-use crate::session::meter::Publish;
 use std::time::Duration;
 
 /// One direction of a link.

@@ -1,6 +1,6 @@
 //! Floor 1: WebSocket (RFC 6455) as it stands on the wire, walked in place.
-use std::ops::Range;
 use crate::base::Direction;
+use std::ops::Range;
 /// s
 #[derive(Debug)]
 pub struct Walker {}
@@ -9,7 +9,9 @@ pub struct Walker {}
 pub struct Scan<'a>(&'a [u8]);
 impl Scan<'_> {
     /// s
-    pub fn next_piece(&mut self) -> Option<Piece> { None }
+    pub fn next_piece(&mut self) -> Option<Piece> {
+        None
+    }
 }
 /// s
 #[derive(Debug)]
@@ -22,49 +24,62 @@ impl Mask {
 #[derive(Debug)]
 pub enum Piece {
     /// s
-    Request { 
+    Request {
+        /// s
+        path: String,
+        /// s
+        upgrade: bool,
+        /// s
+        protocols: Vec<String>,
+    },
     /// s
-    path: String, 
+    Response {
+        /// s
+        status: u16,
+        /// s
+        protocol: Option<String>,
+        /// s
+        extensions: Option<String>,
+    },
     /// s
-    upgrade: bool, 
+    Payload {
+        /// s
+        range: Range<usize>,
+        /// s
+        mask: Option<Mask>,
+    },
     /// s
-    protocols: Vec<String> },
-    /// s
-    Response { 
-    /// s
-    status: u16, 
-    /// s
-    protocol: Option<String>, 
-    /// s
-    extensions: Option<String> },
-    /// s
-    Payload { 
-    /// s
-    range: Range<usize>, 
-    /// s
-    mask: Option<Mask> },
-    /// s
-    Close { 
-    /// s
-    code: Option<u16> },
+    Close {
+        /// s
+        code: Option<u16>,
+    },
     /// s
     Ping,
     /// s
     Pong,
     /// s
-    NotWebSocket { 
-    /// s
-    offset: u64, 
-    /// s
-    reason: String },
+    NotWebSocket {
+        /// s
+        offset: u64,
+        /// s
+        reason: String,
+    },
 }
 impl Walker {
     /// s
-    pub fn new(_d: Direction) -> Walker { Walker {} }
+    pub fn new(_d: Direction) -> Walker {
+        Walker {}
+    }
     /// s
-    pub fn scan<'a>(&'a mut self, b: &'a [u8]) -> Scan<'a> { Scan(b) }
+    pub fn scan<'a>(&'a mut self, b: &'a [u8]) -> Scan<'a> {
+        Scan(b)
+    }
     /// s
-    pub fn is_opaque(&self) -> bool { false }
+    pub fn is_opaque(&self) -> bool {
+        false
+    }
 }
 /// s
-pub fn looks_like_http(b: u8) -> bool { b == b'G' }
+pub fn looks_like_http(b: u8) -> bool {
+    b == b'G'
+}

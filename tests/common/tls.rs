@@ -1,6 +1,8 @@
 //! TLS for the tests: a CA of their own, hubs and devices that are rustls's, and a client that takes what it should not.
 
-use super::Bench;
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use crate::common::{self, Bench};
 use brownout::event::TlsMode;
 use brownout::net::tls::{Authority, Named};
 use brownout::profile::{ListenerPlan, Plan, TlsPlan};
@@ -71,7 +73,8 @@ impl Pki {
     pub fn issue(&self, name: &str) -> (String, String) {
         let file = |ending: &str| self.directory.path().join(format!("{name}.{ending}"));
         let (chain, key) = (file("pem"), file("key"));
-        let issuer_key = rcgen::KeyPair::from_pem(&std::fs::read_to_string(self.directory.path().join("ca.key")).unwrap());
+        let issuer_key =
+            rcgen::KeyPair::from_pem(&std::fs::read_to_string(self.directory.path().join("ca.key")).unwrap());
         let issuer_pem = std::fs::read_to_string(self.ca_file()).unwrap();
         let issuer = rcgen::Issuer::from_ca_cert_pem(&issuer_pem, issuer_key.unwrap()).unwrap();
         let own = rcgen::KeyPair::generate().unwrap();
@@ -114,7 +117,7 @@ pub async fn start(plan: Plan, tls: TlsPlan, hub: SocketAddr) -> Bench {
 
 /// A proxy with this TLS, and its hub's listener, past the probe that every start makes.
 pub async fn bench(plan: Plan, tls: TlsPlan) -> (Bench, TcpListener) {
-    let hub = super::hub().await;
+    let hub = common::hub().await;
     let bench = start(plan, tls, hub.local_addr().unwrap()).await;
     hub.accept().await.unwrap();
     (bench, hub)

@@ -1,8 +1,8 @@
 //! Where TLS records leave a leg: what the peer has not taken waits here, and a fault damages it here.
 
+use crate::tls::Damage;
 use crate::tls::harm::Harmer;
 use crate::tls::record::Records;
-use crate::tls::Damage;
 use std::io;
 
 /// The records that a leg sends.

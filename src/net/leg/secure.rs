@@ -12,6 +12,7 @@ use super::wire::Wire;
 use crate::fault::Ending;
 use crate::net::tls::{refused, seal};
 use crate::tls::hello::{ClientHello, HelloPeek, Seen};
+use crate::tls::record::{Piece, Records};
 use crate::tls::{Alert, Damage};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, Connection, HandshakeKind, ProtocolVersion};
@@ -36,10 +37,23 @@ thread_local! {
 pub struct Secure {
     stage: Stage,
     outlet: Outlet,
-    /// The server's first flight is still to be told of.
-    flight: bool,
+    /// What of the server's first flight is still to be told.
+    flight: Flight,
     /// How the stream ends, once what came before has been read.
     end: Option<Got>,
+}
+
+/// Where the server's first flight stands.
+#[derive(Debug)]
+enum Flight {
+    /// ServerHello is on its way; this waits until it is called for.
+    Greeting(Vec<u8>),
+    /// ServerHello was sent; this waits.
+    Held(Vec<u8>),
+    /// All of it is on its way.
+    Whole,
+    /// It was told.
+    Told,
 }
 
 #[derive(Debug)]
@@ -63,6 +77,8 @@ enum Stage {
 pub enum Step {
     /// The device's ClientHello: say how to answer.
     Hello(ClientHello),
+    /// ServerHello was sent, and the rest of the flight waits.
+    Greeted,
     /// The server's first flight was sent.
     Flight,
     /// It is done.
@@ -120,7 +136,7 @@ impl Secure {
     }
 
     fn new(stage: Stage) -> Secure {
-        Secure { stage, outlet: Outlet::default(), flight: false, end: None }
+        Secure { stage, outlet: Outlet::default(), flight: Flight::Told, end: None }
     }
 
     /// Whether bytes flow.
@@ -141,21 +157,37 @@ impl Secure {
         !self.outlet.is_empty()
     }
 
-    /// Answers the ClientHello.
+    /// Answers the ClientHello; with ServerHello alone, where so asked, until [`Secure::go_on`].
     ///
     /// # Errors
     /// The configuration cannot be used.
-    pub fn answer(&mut self, config: Arc<ServerConfig>) -> Result<(), rustls::Error> {
+    pub fn answer(&mut self, config: Arc<ServerConfig>, greeting_alone: bool) -> Result<(), rustls::Error> {
         let Stage::Asked { bytes } = std::mem::replace(&mut self.stage, Stage::Over) else { return Ok(()) };
         let mut connection = Connection::Server(ServerConnection::new(config)?);
-        self.flight = true;
         let mut rest = bytes.as_slice();
         if let Err(error) = feed(&mut connection, &mut rest) {
             self.end = Some(Got::Failed(refusal(error, &connection)));
         }
-        self.drain(&mut connection);
+        let mut flight = Vec::new();
+        while connection.wants_write() && connection.write_tls(&mut flight).is_ok() {}
+        let first = match greeting_alone {
+            true => first_record(&flight),
+            false => flight.len(),
+        };
+        let rest = flight.split_off(first);
+        self.outlet.push(&flight);
+        self.flight = if greeting_alone { Flight::Greeting(rest) } else { Flight::Whole };
         self.stage = Stage::Shaking(Box::new(connection));
         Ok(())
+    }
+
+    /// Sends the rest of the server's first flight.
+    pub fn go_on(&mut self) {
+        if let Flight::Held(rest) | Flight::Greeting(rest) =
+            std::mem::replace(&mut self.flight, Flight::Whole)
+        {
+            self.outlet.push(&rest);
+        }
     }
 
     /// Begins the handshake with the hub.
@@ -195,7 +227,6 @@ impl Secure {
                         Err(got) => return Poll::Ready(step(got)),
                         Ok(None) => {}
                         Ok(Some(Seen::NotTls { reason, .. })) => {
-                            self.stage = Stage::Over;
                             return Poll::Ready(Step::Failed(Failure::NotTls(reason)));
                         }
                         Ok(Some(Seen::Hello(hello))) => {
@@ -209,8 +240,17 @@ impl Secure {
                     if flushing {
                         return Poll::Pending;
                     }
-                    if std::mem::take(&mut self.flight) {
-                        return Poll::Ready(Step::Flight);
+                    match std::mem::replace(&mut self.flight, Flight::Told) {
+                        Flight::Greeting(rest) => {
+                            self.flight = Flight::Held(rest);
+                            return Poll::Ready(Step::Greeted);
+                        }
+                        Flight::Held(rest) => {
+                            self.flight = Flight::Held(rest);
+                            return Poll::Pending;
+                        }
+                        Flight::Whole => return Poll::Ready(Step::Flight),
+                        Flight::Told => {}
                     }
                     if let Some(got) = self.end.take() {
                         self.stage = Stage::Over;
@@ -289,7 +329,12 @@ impl Secure {
     }
 
     /// Takes bytes to be sent, if the peer has taken what came before.
-    pub fn poll_write(&mut self, cx: &mut Context<'_>, wire: &mut Wire, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    pub fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        wire: &mut Wire,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         if let Err(error) = self.flush(cx, wire) {
             return Poll::Ready(Err(error));
         }
@@ -364,6 +409,13 @@ impl Secure {
     }
 }
 
+/// Just past the first record: ServerHello, with what TLS 1.2 puts into the same record.
+fn first_record(flight: &[u8]) -> usize {
+    let mut records = Records::default();
+    let mut scan = records.scan(flight);
+    scan.next_piece().and_then(Piece::whole).map_or(flight.len(), |(_, end)| end)
+}
+
 /// Takes what TLS has to send.
 fn collect(connection: &mut Connection, outlet: &mut Outlet) {
     while connection.wants_write() {
@@ -375,11 +427,7 @@ fn collect(connection: &mut Connection, outlet: &mut Outlet) {
 }
 
 /// Reads from the wire, for TLS; `Err` where nothing more comes.
-fn read<T>(
-    cx: &mut Context<'_>,
-    wire: &mut Wire,
-    take: impl FnOnce(&[u8]) -> T,
-) -> Poll<Result<T, Got>> {
+fn read<T>(cx: &mut Context<'_>, wire: &mut Wire, take: impl FnOnce(&[u8]) -> T) -> Poll<Result<T, Got>> {
     let mut buffer = BUFFER.take();
     buffer.resize(READ_BUFFER, 0);
     let result = wire.poll_read(cx, &mut buffer).map(|result| match result {

@@ -1,6 +1,6 @@
 //! The way of the bytes: read, passed on at once or held, and the end carried through behind the last of them.
 
-use super::{BUFFER, Dial, Link, MARKS, READ_BUFFER};
+use super::{BUFFER, Dial, FIN_LINGER, Link, MARKS, READ_BUFFER};
 use crate::base::{Direction, Side, Time};
 use crate::engine::Input;
 use crate::fault::Ending;
@@ -63,9 +63,19 @@ impl Link {
         if leg.is_open() && !leg.broken {
             match how {
                 Ending::Fin => leg.shut(true),
-                Ending::Unnotified | Ending::Alert => leg.shut(false),
+                Ending::Unnotified => leg.shut(false),
+                Ending::Alert => {
+                    // Nobody is left to hear the other way.
+                    leg.end();
+                    self.drop_at = Some(self.core.clock().now() + FIN_LINGER);
+                }
                 Ending::Reset => leg.reset(),
             }
+            let how = match how {
+                Ending::Unnotified | Ending::Alert if leg.is_secure() => Ending::Unnotified,
+                Ending::Fin | Ending::Unnotified | Ending::Alert => Ending::Fin,
+                Ending::Reset => Ending::Reset,
+            };
             self.core.tell(Input::EndCarried { link: self.id, to, how });
         }
         true

@@ -27,8 +27,8 @@ impl Link {
         let now = self.now();
         let leg = self.legs.get_mut(side);
         match how {
-            Ending::Fin | Ending::Unnotified | Ending::Alert => leg.reading = false,
-            Ending::Reset => leg.drop_socket(),
+            Ending::Fin | Ending::Unnotified => leg.reading = false,
+            Ending::Alert | Ending::Reset => leg.drop_socket(),
         }
         if leg.severed {
             leg.drop_socket();
@@ -37,7 +37,7 @@ impl Link {
         let pump = self.pumps.get_mut(side.sends());
         let release = now + pump.delay(pump.frame);
         pump.lane.finish(release, how);
-        if how == Ending::Reset {
+        if matches!(how, Ending::Reset | Ending::Alert) {
             // Nobody is left to hear the other way.
             self.pumps.get_mut(side.other().sends()).discard();
         }

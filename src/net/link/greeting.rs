@@ -41,6 +41,8 @@ enum Stage {
     Hello,
     Asked,
     Answered,
+    /// ServerHello was sent, and no more.
+    Greeted,
     /// The server's first flight was sent.
     Flown,
 }
@@ -62,7 +64,7 @@ impl Greeting {
     fn is_stalled(&self) -> bool {
         match self.fault {
             Some(HandshakeFault::Stall(HandshakeStage::BeforeServerHello)) => self.stage == Stage::Asked,
-            Some(HandshakeFault::Stall(HandshakeStage::AfterServerHello)) => self.stage == Stage::Flown,
+            Some(HandshakeFault::Stall(HandshakeStage::AfterServerHello)) => self.stage == Stage::Greeted,
             Some(HandshakeFault::Abort(_) | HandshakeFault::Alert(_) | HandshakeFault::Certificate(_))
             | None => false,
         }
@@ -159,7 +161,9 @@ impl Link {
         if greeting.deadline().is_some_and(|at| at <= now) {
             let words = match greeting.stage {
                 Stage::Hello => "no ClientHello came",
-                Stage::Asked | Stage::Answered | Stage::Flown => "the handshake did not come to its end",
+                Stage::Asked | Stage::Answered | Stage::Greeted | Stage::Flown => {
+                    "the handshake did not come to its end"
+                }
             };
             self.tls_failed(Side::Device, format!("{words} in {} s", LIMIT.as_secs()));
             return true;
@@ -175,11 +179,16 @@ impl Link {
             return true;
         }
         greeting.go_on(now);
-        if greeting.stage == Stage::Flown
-            && let Some(HandshakeFault::Abort(how)) = greeting.fault
-        {
-            self.abort(how);
-            return true;
+        if greeting.stage == Stage::Greeted {
+            if let Some(HandshakeFault::Abort(how)) = greeting.fault {
+                self.abort(how);
+                return true;
+            }
+            // The fault is over: the rest of the flight goes.
+            greeting.stage = Stage::Answered;
+            if let Some(secure) = self.legs.device.secure() {
+                secure.go_on();
+            }
         }
         let Poll::Ready(step) = self.legs.device.poll_handshake(cx) else { return false };
         self.device_step(now, step);
@@ -189,6 +198,11 @@ impl Link {
     fn device_step(&mut self, now: Time, step: Step) {
         match step {
             Step::Hello(hello) => self.hello(now, hello),
+            Step::Greeted => {
+                if let Some(greeting) = &mut self.greeting {
+                    greeting.stage = Stage::Greeted;
+                }
+            }
             Step::Flight => {
                 let Some(greeting) = &mut self.greeting else { return };
                 greeting.stage = Stage::Flown;
@@ -198,10 +212,10 @@ impl Link {
             }
             Step::Up(agreed) => {
                 let greeting = self.greeting.take();
-                let took = greeting.map_or(Duration::ZERO, |was| {
-                    now.since(was.since).saturating_sub(was.waited)
-                });
-                self.device_name = agreed.peer.as_ref().and_then(Certificate::read).and_then(|c| c.common_name);
+                let took =
+                    greeting.map_or(Duration::ZERO, |was| now.since(was.since).saturating_sub(was.waited));
+                self.device_name =
+                    agreed.peer.as_ref().and_then(Certificate::read).and_then(|c| c.common_name);
                 self.established(Side::Device, took, agreed);
             }
             Step::Ended(how, word) => self.ended(Side::Device, how, word),
@@ -240,19 +254,20 @@ impl Link {
             }
             return self.device_refused();
         }
-        let flaw = match greeting.fault {
-            Some(HandshakeFault::Certificate(flaw)) => Some(flaw),
-            Some(HandshakeFault::Stall(_) | HandshakeFault::Abort(_) | HandshakeFault::Alert(_)) | None => None,
+        let (flaw, greeting_alone) = match greeting.fault {
+            Some(HandshakeFault::Certificate(flaw)) => (Some(flaw), false),
+            Some(HandshakeFault::Stall(_) | HandshakeFault::Abort(_)) => (None, true),
+            Some(HandshakeFault::Alert(_)) | None => (None, false),
         };
         greeting.flaw = flaw;
         greeting.stage = Stage::Answered;
-        if let Err(error) = self.answer_with(flaw) {
+        if let Err(error) = self.answer_with(flaw, greeting_alone) {
             self.legs.device.alert(Alert::INTERNAL_ERROR);
             self.tls_failed(Side::Device, error);
         }
     }
 
-    fn answer_with(&mut self, flaw: Option<BadCertificate>) -> Result<(), String> {
+    fn answer_with(&mut self, flaw: Option<BadCertificate>, greeting_alone: bool) -> Result<(), String> {
         let terms = self.terms.clone();
         let (Some(tls), Some(hello)) = (&terms.device, &self.hello) else { return Ok(()) };
         let offered: Vec<Vec<u8>> = match (&terms.hub, terms.by_device) {
@@ -264,13 +279,15 @@ impl Link {
         let ask = Ask { sni: hello.sni.as_deref(), local, alpn: &offered, flaw };
         let config = tls.config(&ask).map_err(|error| error.to_string())?;
         let secure = self.legs.device.secure();
-        secure.map_or(Ok(()), |secure| secure.answer(config)).map_err(|error| error.to_string())
+        secure
+            .map_or(Ok(()), |secure| secure.answer(config, greeting_alone))
+            .map_err(|error| error.to_string())
     }
 
     fn abort(&mut self, how: Ending) {
         match how {
             Ending::Reset => self.legs.device.reset(),
-            Ending::Fin | Ending::Unnotified | Ending::Alert => self.legs.device.fail(),
+            Ending::Fin | Ending::Unnotified | Ending::Alert => self.legs.device.end(),
         }
         self.confirm_handshake();
         self.device_refused();
@@ -290,7 +307,7 @@ impl Link {
         self.greeting = None;
         self.dial = Dial::Done;
         self.pumps.down.discard();
-        self.pumps.up.lane.finish(now, Ending::Unnotified);
+        self.pumps.up.lane.finish(now, Ending::Alert);
         self.drop_at = Some(now + FIN_LINGER);
     }
 
@@ -334,7 +351,7 @@ impl Link {
             Step::Ended(how, word) => self.ended(Side::Hub, how, word),
             Step::Failed(failure) => self.tls_failed_by(Side::Hub, &failure),
             // A server's steps.
-            Step::Hello(_) | Step::Flight => {}
+            Step::Hello(_) | Step::Greeted | Step::Flight => {}
         }
         true
     }
@@ -393,7 +410,7 @@ impl Link {
     fn tls_failed(&mut self, side: Side, error: String) {
         self.core.tell(Input::TlsFailed { link: self.id, side, error });
         let now = self.now();
-        self.legs.get_mut(side).fail();
+        self.legs.get_mut(side).end();
         self.pumps.get_mut(side.other().sends()).discard();
         match side {
             Side::Device => self.device_refused(),

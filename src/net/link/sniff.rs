@@ -22,9 +22,7 @@ pub(super) enum Sniff {
     /// MQTT, or nothing that is known.
     Bytes,
     /// WebSocket, as it seems. The path that was asked for.
-    WebSocket {
-        path: String,
-    },
+    WebSocket { path: String },
     /// TLS that is passed through.
     Tls(Box<PassedTls>),
 }

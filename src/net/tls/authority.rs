@@ -279,18 +279,16 @@ pub(super) fn now() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// What tells this CA from another bench's: the host's name, else a random number.
+/// What tells this CA from every other, this host's earlier ones too: clients look for an issuer by its name.
 fn host() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
-    if !name.is_empty() && name.len() <= 40 && is_plain {
-        return name.to_owned();
-    }
     let mut random = [0; 4];
     // Without random numbers no key is made either, and that is told.
     let _ = provider().secure_random.fill(&mut random);
-    format!("{:08x}", u32::from_be_bytes(random))
+    let random = format!("{:08x}", u32::from_be_bytes(random));
+    if !name.is_empty() && name.len() <= 30 && is_plain { format!("{name} {random}") } else { random }
 }
 
 fn write_new(path: &Path, mode: u32, text: &str) -> Result<(), TlsError> {
