@@ -4,6 +4,7 @@ use crate::base::Side;
 use crate::event::TlsMode;
 use crate::fault::{Close, Fault, HandshakeFault, RecordFault, TlsHandshake, TlsRecord};
 use crate::profile::plan::{ClientCertificates, Plan, TlsPlan, When};
+use crate::tls::Alert;
 
 /// What of TLS holds at a listener; nothing where there is none.
 pub(super) fn listener(tls: &TlsPlan) -> Vec<String> {
@@ -112,9 +113,14 @@ pub(super) fn handshake(fault: &TlsHandshake) -> Vec<String> {
     told
 }
 
-/// What a sound end makes of an alert (RFC 8446 section 6.2).
-pub(super) const ALERT: &str =
-    "A fatal alert ends the connection at once, and whoever gets it answers nothing.";
+/// What a sound end makes of an alert (RFC 8446 sections 6.1 and 6.2).
+pub(super) fn alert(alert: Alert) -> &'static str {
+    if alert.level() == 1 {
+        "This alert says goodbye, not that something is wrong; the FIN ends the link."
+    } else {
+        "A fatal alert ends the connection at once, and whoever gets it answers nothing."
+    }
+}
 
 /// What a sound receiver makes of a damaged record.
 pub(super) fn record(fault: &TlsRecord) -> String {
