@@ -74,8 +74,6 @@ pub(super) struct RunArgs {
     /// End the run after this time at the latest, and the COMMAND with it: `90s`, `1h 30m`
     #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
     pub duration: Option<Duration>,
-    #[command(flatten)]
-    pub tls: TlsArgs,
     /// Show no progress, only the report
     #[arg(short, long)]
     pub quiet: bool,
@@ -86,6 +84,9 @@ pub(super) struct RunArgs {
     /// of the CA that it has to trust, where there is one, in BROWNOUT_CA
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+    // Last, since what follows would come under its heading.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 }
 
 /// TLS at the one listener of a run.

@@ -4,7 +4,7 @@ use super::args::{CertsWanted, ModeWanted, TlsArgs};
 use super::exit::Refusal;
 use crate::event::TlsMode;
 use crate::profile::{
-    self, ClientCertificates, ListenerPlan, Plan, Problem, Severity, TlsParts, TlsPlan, Wording, mode_word,
+    self, ClientCertificates, ListenerPlan, Plan, Problem, Severity, TlsParts, TlsPlan, Wording,
 };
 use std::path::{Path, PathBuf};
 
@@ -129,7 +129,7 @@ pub(super) fn greeting(tls: &TlsPlan) -> String {
     if tls.mode == TlsMode::None {
         return String::new();
     }
-    let mut told = format!(", --tls {}: {}", mode_word(tls.mode), tls.mode.words());
+    let mut told = format!(", {}", tls.mode.words());
     if tls.hub_unverified {
         told.push_str(", its certificate not verified");
     }
@@ -170,5 +170,88 @@ impl From<CertsWanted> for ClientCertificates {
             CertsWanted::Request => ClientCertificates::Request,
             CertsWanted::Require => ClientCertificates::Require,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::{Args, Command};
+    use super::*;
+    use clap::Parser;
+
+    /// The plan of these options over a profile's.
+    fn plan(options: &[&str], of_profile: Option<&TlsPlan>) -> Result<TlsPlan, String> {
+        let all = ["brownout", "run", "demo"].iter().chain(options);
+        let args = Args::try_parse_from(all).map_err(|error| error.to_string())?;
+        let Command::Run(args) = args.command else { return Err("another command".into()) };
+        of_listener(&args.tls, of_profile).map_err(|refusal| refusal.message)
+    }
+
+    #[test]
+    fn every_option_has_its_place_in_the_plan() {
+        let options = [
+            ["--tls", "reoriginate"],
+            ["--cert", "a"],
+            ["--key", "b"],
+            ["--ca", "c"],
+            ["--client-certs", "require"],
+            ["--client-ca", "d"],
+            ["--hub-ca", "e"],
+            ["--hub-name", "hub.example.com"],
+            ["--hub-cert", "f"],
+            ["--hub-key", "g"],
+            ["--hub-certs", "h"],
+        ];
+        let mut options = options.as_flattened().to_vec();
+        options.push("--hub-insecure");
+        let some = |text: &str| Some(text.to_owned());
+        let wanted = TlsPlan {
+            mode: TlsMode::Reoriginate,
+            certificate: some("a"),
+            key: some("b"),
+            ca: some("c"),
+            client_certificates: ClientCertificates::Require,
+            client_ca: some("d"),
+            hub_ca: some("e"),
+            hub_name: some("hub.example.com"),
+            hub_unverified: true,
+            hub_certificate: some("f"),
+            hub_key: some("g"),
+            hub_certificates: some("h"),
+            routes: Vec::new(),
+        };
+        assert_eq!(plan(&options, None).unwrap(), wanted);
+        assert_eq!(plan(&[], Some(&wanted)).unwrap(), wanted);
+        assert_eq!(plan(&["--ca", "x"], Some(&wanted)).unwrap().ca, some("x"));
+        assert_eq!(plan(&["--tls", "passthrough"], Some(&wanted)).unwrap(), bare(ModeWanted::Passthrough));
+    }
+
+    #[test]
+    fn without_tls_the_options_say_nothing() {
+        for profile in [None, Some(&TlsPlan::default())] {
+            let told = plan(&["--hub-insecure"], profile).unwrap_err();
+            assert!(told.starts_with("--hub-insecure says nothing without TLS: say with --tls"), "{told}");
+            assert_eq!(plan(&[], profile).unwrap(), TlsPlan::default());
+        }
+        let told = plan(&["--tls", "terminate", "--hub-name", "h", "--client-ca", "c"], None).unwrap_err();
+        assert!(told.contains("--hub-name has no meaning with --tls terminate"), "{told}");
+        assert!(told.contains("add --client-certs request"), "{told}");
+        let told = plan(&["--tls", "originate", "--hub-name", "h:8883"], None).unwrap_err();
+        assert!(told.starts_with("--hub-name: `h:8883` is not a host name"), "{told}");
+    }
+
+    #[test]
+    fn devices_are_told_what_to_speak_and_whom_to_trust() {
+        let told = |mode| {
+            let plan = bare(mode);
+            (scheme(plan.mode), trusted(&plan))
+        };
+        let ca = Some(PathBuf::from("brownout-ca/ca.pem"));
+        assert_eq!(told(ModeWanted::Terminate), ("mqtts", ca.clone()));
+        assert_eq!(told(ModeWanted::Reoriginate), ("mqtts", ca));
+        assert_eq!(told(ModeWanted::Passthrough), ("mqtts", None));
+        assert_eq!(told(ModeWanted::Originate), ("mqtt", None));
+        assert!(greeting(&bare(ModeWanted::Terminate)).ends_with("devices have to trust brownout-ca/ca.pem"));
+        assert_eq!(greeting(&TlsPlan::default()), "");
     }
 }
