@@ -148,19 +148,17 @@ fn of_rule(
 ) -> Option<OutOfReach> {
     let (missing, given): (Vec<_>, Vec<_>) = meant.iter().partition(|listener| !need.is_met(&listener.tls));
     let (first, id, asker, what) = (missing.first()?, &rule.id, asker(rule, part), need.words());
-    let there = there(&missing);
+    let there = there(need, &missing);
     let (severity, message) = match (need, given.is_empty()) {
         (Need::CloseNotify(_), true) => {
-            (Severity::Note, format!("`close_notify` says nothing in `{id}`: it needs {what}, and {there}"))
+            (Severity::Note, format!("`close_notify` says nothing in `{id}`: it needs {what} ({there})"))
         }
         (Need::CloseNotify(_), false) => return None,
         // The mode alone has told what is wrong there.
         (Need::Ca, _) if missing.iter().all(|listener| !listener.tls.mode.serves()) => return None,
-        (_, true) => {
-            (Severity::Error, format!("`{id}` can fall on nobody: {asker} needs {what}, and {there}"))
-        }
+        (_, true) => (Severity::Error, format!("`{id}` can fall on nobody: {asker} needs {what} ({there})")),
         (_, false) => {
-            (Severity::Note, format!("`{id}` passes some listeners by: {asker} needs {what}, and {there}"))
+            (Severity::Note, format!("`{id}` passes some listeners by: {asker} needs {what} ({there})"))
         }
     };
     let closed =
@@ -180,9 +178,9 @@ fn of_metric(metric: Metric, listeners: &[ListenerPlan], wording: Wording) -> Op
         severity: Severity::Note,
         about: About::Metric(metric),
         message: format!(
-            "no sample of `{metric}` will come: it needs {}, and {}",
+            "no sample of `{metric}` will come: it needs {} ({})",
             need.words(),
-            there(&missing)
+            there(need, &missing)
         ),
         help: format!(
             "without a sample the expectation is unmet: take it out; or {}",
@@ -366,26 +364,33 @@ fn legs(fault: &Fault) -> &'static str {
     }
 }
 
-/// ``at listener `main` there is no TLS``
-fn there(missing: &[&ListenerPlan]) -> String {
+/// ``listener `main`: no TLS``
+fn there(need: Need, missing: &[&ListenerPlan]) -> String {
     const TOLD: usize = 3;
-    let mut told: Vec<String> = missing
-        .iter()
-        .take(TOLD)
-        .map(|listener| format!("listener `{}` has {}", listener.name, has(&listener.tls)))
-        .collect();
+    let told = missing.iter().take(TOLD);
+    let mut told: Vec<String> =
+        told.map(|listener| format!("listener `{}`: {}", listener.name, has(need, &listener.tls))).collect();
     if missing.len() > TOLD {
-        told.push(format!("so it is at {} more", missing.len() - TOLD));
+        told.push(format!("and {} more", missing.len() - TOLD));
     }
-    told.join(", ")
+    told.join("; ")
 }
 
-fn has(tls: &TlsPlan) -> String {
-    let certificate = match (tls.mode.serves(), &tls.ca, tls.client_certificates) {
-        (true, None, _) => ", with a certificate alone",
-        (true, Some(_), _) | (false, _, _) => "",
-    };
-    format!("{}{certificate}", tls.mode.words())
+/// What a listener has in the place of what is needed.
+fn has(need: Need, tls: &TlsPlan) -> &'static str {
+    match need {
+        Need::Ca if tls.mode.serves() => "a certificate, and no CA",
+        Need::Subject if tls.mode.serves() => "devices are not asked",
+        Need::Mqtt
+        | Need::Served
+        | Need::Dialled
+        | Need::ServedAndDialled
+        | Need::TlsOn(_)
+        | Need::Sni
+        | Need::Subject
+        | Need::Ca
+        | Need::CloseNotify(_) => tls.mode.words(),
+    }
 }
 
 #[cfg(test)]
