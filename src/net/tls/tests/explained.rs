@@ -72,7 +72,7 @@ fn alerts_are_told_by_name() {
         "the device answered with the alert unknown_ca: it does not trust brownout's certificate; give it the CA: \
          DIR/ca.pem of `brownout ca DIR`, or that of the certificate given"
     );
-    assert!(from(AlertDescription::UnrecognizedName, Side::Hub).contains("--hub-name"));
+    assert!(from(AlertDescription::UnrecognisedName, Side::Hub).contains("--hub-name"));
     assert_eq!(
         from(AlertDescription::InternalError, Side::Hub),
         "the hub answered with the alert internal_error"

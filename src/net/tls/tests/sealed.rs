@@ -24,21 +24,16 @@ fn up(suite: SupportedCipherSuite) -> Ends {
     let plan = if is_rsa { given } else { bench.plan() };
     let ask = Ask { sni: None, local: loopback(), alpn: &[], flaw: None };
     let server = bench.devices(&plan).config(&ask).unwrap();
-    let any = TlsPlan { hub_unverified: true, ..TlsPlan::default() };
-    let hub = HubTls::load(&any, "localhost", &Arc::new(KeyLog::off())).unwrap();
-    let mut client = ClientConfig::clone(&hub.config(&[], None).unwrap());
     let only = CryptoProvider { cipher_suites: vec![suite], ..CryptoProvider::clone(&provider()) };
     let verifier =
         Arc::new(verify::HubVerifier { against: None, algorithms: only.signature_verification_algorithms });
-    let builder = ClientConfig::builder_with_provider(Arc::new(only));
-    let mut alone = builder
+    let mut client = ClientConfig::builder_with_provider(Arc::new(only))
         .with_safe_default_protocol_versions()
         .unwrap()
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
-    alone.enable_secret_extraction = client.enable_secret_extraction;
-    client = alone;
+    client.enable_secret_extraction = true;
     let mut ends = Ends::up(&Arc::new(client), &server, "localhost");
     assert_eq!(ends.client.negotiated_cipher_suite(), Some(suite));
     for number in 0..5_u8 {
