@@ -88,6 +88,9 @@ impl Runner {
                 return Err(Refusal::environment(error));
             }
         };
+        for warning in proxy.warnings() {
+            out::tell(format_args!("WARNING: {warning}"));
+        }
         let log = files.as_mut().map_or(Ok(None), ReportFiles::begin)?;
         let recorder = Recorder::start(queue.clone(), &plan, log, setup.progress);
         Ok(Runner { proxy, plan, files_before, queue, recorder, files })

@@ -107,6 +107,13 @@ impl Proxy {
             terms.push(Arc::new(loaded));
             warnings.extend(warned);
         }
+        if let Some(path) = key_log.active().filter(|_| terms.iter().any(|terms| terms.told().key_log)) {
+            warnings.push(format!(
+                "SSLKEYLOGFILE is set: the secrets of every TLS session go to {}; whoever has that file can read the \
+                 traffic",
+                path.display()
+            ));
+        }
         for listener in &config.listeners {
             probe(&listener.upstream).await?;
         }

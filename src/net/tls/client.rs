@@ -38,7 +38,15 @@ pub struct HubTls {
     key_log: Arc<KeyLog>,
     warnings: Vec<String>,
     identities: Cache<String, Identity>,
-    configs: Cache<(Option<String>, Vec<Vec<u8>>), Arc<ClientConfig>>,
+    configs: Cache<Wanted, Arc<ClientConfig>>,
+}
+
+/// What tells configurations apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Wanted {
+    /// The device whose certificate is shown, where each has its own.
+    device: Option<String>,
+    alpn: Vec<Vec<u8>>,
 }
 
 /// Whom brownout is for the hub, and the sessions of that one.
@@ -107,8 +115,8 @@ impl HubTls {
     /// A common name that is no file name, or its files are missing or unsound; the next ask looks again.
     pub fn config(&self, alpn: &[Vec<u8>], device_cn: Option<&str>) -> Result<Arc<ClientConfig>, TlsError> {
         let by_device = self.directory.as_ref().zip(device_cn);
-        let key = (by_device.map(|(_, name)| name.to_owned()), alpn.to_vec());
-        self.configs.get_or_make(&key, || {
+        let wanted = Wanted { device: by_device.map(|(_, name)| name.to_owned()), alpn: alpn.to_vec() };
+        self.configs.get_or_make(&wanted, || {
             let identity = match by_device {
                 None => self.own.clone(),
                 Some((directory, name)) => self

@@ -146,30 +146,29 @@ fn of_device(problem: &CertificateError, certificate: Option<&Certificate>) -> S
 /// What is wrong with its time, if that is wrong.
 fn times(problem: &CertificateError, certificate: Option<&Certificate>) -> Option<String> {
     let seconds = |time: rustls::pki_types::UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-    // The library's own time comes first: it may be that of another certificate of the chain.
-    let (words, own, of_leaf) = match problem {
-        CertificateError::ExpiredContext { not_after, .. } => {
-            ("expired: it was valid until", Some(seconds(*not_after)), None)
-        }
+    let (words, told, own) = match problem {
+        CertificateError::ExpiredContext { not_after, .. } => (
+            "has expired: it was valid until",
+            Some(seconds(*not_after)),
+            certificate.map(|own| own.not_after),
+        ),
         CertificateError::Expired => {
-            ("expired: it was valid until", None, certificate.map(|known| known.not_after))
+            ("has expired: it was valid until", None, certificate.map(|own| own.not_after))
         }
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            ("is not valid yet: it will be from", Some(seconds(*not_before)), None)
-        }
+        CertificateError::NotValidYetContext { not_before, .. } => (
+            "is not valid yet: it will be from",
+            Some(seconds(*not_before)),
+            certificate.map(|own| own.not_before),
+        ),
         CertificateError::NotValidYet => {
-            ("is not valid yet: it will be from", None, certificate.map(|known| known.not_before))
+            ("is not valid yet: it will be from", None, certificate.map(|own| own.not_before))
         }
         _ => return None,
     };
-    let is_of_another = match (own, certificate) {
-        (Some(own), Some(known)) => own != known.not_after && own != known.not_before,
-        (Some(_) | None, Some(_) | None) => false,
-    };
-    let whose = if is_of_another { "comes by a CA whose own certificate " } else { "" };
-    let words =
-        if whose.is_empty() || words.starts_with("is ") { words.to_owned() } else { format!("has {words}") };
-    let when = own.or(of_leaf).map_or("an unknown time".to_owned(), moment);
+    let when = told.or(own).map_or("an unknown time".to_owned(), moment);
+    // The time that is told may be that of another certificate of the chain.
+    let is_of_another = told.is_some() && own.is_some() && told != own;
+    let whose = if is_of_another { "comes from a CA whose own certificate " } else { "" };
     Some(format!("{whose}{words} {when}"))
 }
 
@@ -187,7 +186,11 @@ fn because(problem: &CertificateError, certificate: Option<&Certificate>) -> Str
             .to_owned();
     }
     match problem {
-        CertificateError::BadSignature => "a signature of the chain is not that of its CA".to_owned(),
+        CertificateError::BadSignature => {
+            "its signature is not that of the CA it names; often that CA was made anew under the same name, and the old one \
+             is trusted"
+                .to_owned()
+        }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "its extended key usage does not allow this".to_owned()
         }
