@@ -10,6 +10,7 @@
 //!   pump    one direction: read, find frames, delay or write at once
 //!   dial    the connect to the hub
 //!   leg     one TCP connection: read, write, mute, shut, reset
+//!   tls     certificates, keys, configurations and words of TLS
 //! ```
 
 pub mod alarm;
@@ -22,6 +23,7 @@ pub mod proxy;
 pub mod pump;
 pub mod queue;
 pub mod sys;
+pub mod tls;
 
 pub use clock::Clock;
 pub use proxy::{Proxy, StartError};

@@ -84,8 +84,8 @@ pub struct TlsPlan {
     pub client_ca: Option<String>,
     /// PEM file of the CA or CAs that the hub's certificate has to come from; without it, the system's.
     pub hub_ca: Option<String>,
-    /// The name that the hub's certificate has to be for, and that is asked for; without it, what the device asked for,
-    /// and else the host of `upstream`.
+    /// The name that the hub's certificate has to be for, and that is asked for. Without it: where a route leads by the
+    /// name that the device asked for, that name, and else the host of `upstream`.
     pub hub_name: Option<String>,
     /// Whether the hub's certificate is not verified.
     pub hub_unverified: bool,

@@ -1,0 +1,238 @@
+//! How the hub is verified, what it is asked for, and what it is shown.
+//!
+//! Sessions are kept for each identity apart: one of a device's own certificate must not be resumed for another's.
+
+use super::authority::now;
+use super::cache::Cache;
+use super::error::TlsError;
+use super::keylog::KeyLog;
+use super::names::Certificate;
+use super::server::roots;
+use super::verify::HubVerifier;
+use super::{pem, provider};
+use crate::base::text::{glob, printable};
+use crate::profile::TlsPlan;
+use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
+use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, RootCertStore, SignatureScheme};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How many configurations, and how many devices' certificates, are kept.
+const MOST: usize = 1024;
+/// How many hubs' sessions each identity keeps.
+const MOST_SESSIONS: usize = 256;
+
+/// TLS with the hub or hubs of one listener.
+pub struct HubTls {
+    host: String,
+    /// What `hub_name` says.
+    name: Option<ServerName<'static>>,
+    /// The server names that lead elsewhere.
+    routes: Vec<String>,
+    verifier: Arc<HubVerifier>,
+    own: Identity,
+    directory: Option<PathBuf>,
+    key_log: Arc<KeyLog>,
+    warnings: Vec<String>,
+    identities: Cache<String, Identity>,
+    configs: Cache<(Option<String>, Vec<Vec<u8>>), Arc<ClientConfig>>,
+}
+
+/// Whom brownout is for the hub, and the sessions of that one.
+#[derive(Clone)]
+struct Identity {
+    shown: Arc<dyn ResolvesClientCert>,
+    sessions: Resumption,
+}
+
+impl HubTls {
+    /// Loads what the hub is verified against, and what it is shown. `upstream_host` is the host of the listener's
+    /// `upstream`; an IPv6 address may stand in brackets.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not hold what it should, a key that is not the certificate's, a name that
+    /// cannot be one, or no CA at all that the system trusts.
+    pub fn load(plan: &TlsPlan, upstream_host: &str, key_log: &Arc<KeyLog>) -> Result<HubTls, TlsError> {
+        let mut warnings = Vec::new();
+        let shown = match (&plan.hub_certificate, &plan.hub_key) {
+            (Some(certificate), Some(key)) => {
+                let pair = pem::pair(Path::new(certificate), Path::new(key))?;
+                let read = pair.cert.first().and_then(Certificate::read);
+                let what = format!("the certificate that the hub is shown, {certificate},");
+                warnings.extend(read.and_then(|read| read.trouble_with_time(now(), &what)));
+                Some(pair)
+            }
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => {
+                return Err(TlsError::Setting(
+                    "the hub's client certificate and its key belong together: give both, `hub_certificate` and `hub_key`"
+                        .into(),
+                ));
+            }
+        };
+        let directory = plan.hub_certificates.as_ref().map(PathBuf::from);
+        if let Some(directory) = directory.as_ref().filter(|directory| !directory.is_dir()) {
+            let error = std::io::ErrorKind::NotADirectory.into();
+            return Err(TlsError::file("read certificates from", directory, error));
+        }
+        Ok(HubTls {
+            host: upstream_host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            name: plan.hub_name.as_deref().map(server_name).transpose()?,
+            routes: plan.routes.iter().map(|route| route.sni.clone()).collect(),
+            verifier: Arc::new(verifier(plan)?),
+            own: Identity::new(shown),
+            directory,
+            key_log: Arc::clone(key_log),
+            warnings,
+            identities: Cache::new(MOST),
+            configs: Cache::new(MOST),
+        })
+    }
+
+    /// What to tell loudly at the start: a given certificate that is expired, not valid yet, or ends within 14 days.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The configuration for a link: `alpn` is what to offer (empty: no ALPN), `device_cn` the common name of the
+    /// certificate that the device presented.
+    ///
+    /// With a directory of certificates, the hub is shown `CN.pem` by the key `CN.key`. A device without a common name is
+    /// shown as what `hub_certificate` says, and without that as nobody.
+    ///
+    /// # Errors
+    /// A common name that is no file name, or its files are missing or unsound; the next ask looks again.
+    pub fn config(&self, alpn: &[Vec<u8>], device_cn: Option<&str>) -> Result<Arc<ClientConfig>, TlsError> {
+        let by_device = self.directory.as_ref().zip(device_cn);
+        let key = (by_device.map(|(_, name)| name.to_owned()), alpn.to_vec());
+        self.configs.get_or_make(&key, || {
+            let identity = match by_device {
+                None => self.own.clone(),
+                Some((directory, name)) => self
+                    .identities
+                    .get_or_make(&name.to_owned(), || Ok(Identity::new(Some(of_device(directory, name)?))))?,
+            };
+            self.make(alpn, identity)
+        })
+    }
+
+    /// The name that the hub is asked for, and that its certificate has to be for: what `hub_name` says; else, where a
+    /// route leads by the device's server name, that name; else the host of `upstream`.
+    ///
+    /// Without a route, the device's server name says how brownout is reached (`localhost`, a name of the bench), and
+    /// the hub has no certificate for it.
+    ///
+    /// # Errors
+    /// A host that is neither a DNS name nor an address.
+    pub fn name(&self, sni: Option<&str>) -> Result<ServerName<'static>, TlsError> {
+        if let Some(name) = &self.name {
+            return Ok(name.clone());
+        }
+        let routed = sni.filter(|sni| self.routes.iter().any(|route| glob(route, sni)));
+        server_name(routed.unwrap_or(&self.host))
+    }
+
+    fn make(&self, alpn: &[Vec<u8>], identity: Identity) -> Result<Arc<ClientConfig>, TlsError> {
+        let mut config = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsError::refused("cannot set up TLS", error))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::<HubVerifier>::clone(&self.verifier))
+            .with_client_cert_resolver(identity.shown);
+        config.resumption = identity.sessions;
+        config.alpn_protocols = alpn.to_vec();
+        config.key_log = Arc::<KeyLog>::clone(&self.key_log);
+        config.enable_secret_extraction = true;
+        Ok(Arc::new(config))
+    }
+}
+
+impl fmt::Debug for HubTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HubTls")
+            .field("host", &self.host)
+            .field("name", &self.name)
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Identity {
+    fn new(key: Option<CertifiedKey>) -> Identity {
+        Identity {
+            shown: Arc::new(Shown(key.map(Arc::new))),
+            sessions: Resumption::in_memory_sessions(MOST_SESSIONS),
+        }
+    }
+}
+
+/// One certificate, or none, whatever the hub asks for.
+#[derive(Debug)]
+struct Shown(Option<Arc<CertifiedKey>>);
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, _: &[&[u8]], schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        // The issuers that the hub names are a hint; a device would show the one certificate that it has.
+        self.0.as_ref().filter(|key| key.key.choose_scheme(schemes).is_some()).map(Arc::clone)
+    }
+
+    fn has_certs(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+fn of_device(directory: &Path, name: &str) -> Result<CertifiedKey, TlsError> {
+    if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {
+        return Err(TlsError::Setting(format!(
+            "the device's common name `{}` cannot name a file in {}: no certificate is shown to the hub for it",
+            printable(name),
+            directory.display()
+        )));
+    }
+    pem::pair(&directory.join(format!("{name}.pem")), &directory.join(format!("{name}.key")))
+}
+
+fn server_name(name: &str) -> Result<ServerName<'static>, TlsError> {
+    ServerName::try_from(name.to_owned()).map_err(|_| {
+        TlsError::Setting(format!(
+            "`{}` is neither a DNS name nor an address: TLS with the hub needs one to verify its certificate by; give it \
+             with --hub-name NAME (hub_name)",
+            printable(name)
+        ))
+    })
+}
+
+fn verifier(plan: &TlsPlan) -> Result<HubVerifier, TlsError> {
+    let provider = provider();
+    let algorithms = provider.signature_verification_algorithms;
+    if plan.hub_unverified {
+        return Ok(HubVerifier { against: None, algorithms });
+    }
+    let roots = match &plan.hub_ca {
+        Some(path) => roots(Path::new(path))?,
+        None => of_system()?,
+    };
+    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| TlsError::refused("cannot verify hubs", error))?;
+    Ok(HubVerifier { against: Some(webpki), algorithms })
+}
+
+fn of_system() -> Result<RootCertStore, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // A store may hold old certificates that cannot be read; the others count all the same.
+    roots.add_parsable_certificates(found.certs);
+    if !roots.is_empty() {
+        return Ok(roots);
+    }
+    let why = found.errors.first().map_or(String::new(), |error| format!(" ({error})"));
+    Err(TlsError::Setting(format!(
+        "this system trusts no CA{why}, so no hub's certificate can be verified: install its CA certificates (Debian's \
+         package `ca-certificates`), name the hub's CA with --hub-ca FILE (hub_ca), or skip the check with --hub-insecure \
+         (hub_verify: false)"
+    )))
+}

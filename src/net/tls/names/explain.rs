@@ -1,0 +1,299 @@
+//! Why a handshake failed, and the way out, in words.
+
+use super::{Certificate, moment};
+use crate::base::Side;
+use crate::base::text::printable;
+use crate::tls::Alert;
+use rustls::pki_types::CertificateDer;
+use rustls::{CertificateError, Error, InvalidMessage, PeerIncompatible};
+
+/// The words for a failed handshake.
+///
+/// `peer` is the certificate that was refused, where one was ([`refused`](crate::net::tls::refused)); `wanted` the name
+/// that it had to be for; `side` the peer's: [`Side::Hub`] where brownout is the client.
+pub fn explain(error: &Error, peer: Option<&CertificateDer<'_>>, wanted: &str, side: Side) -> String {
+    let wanted = printable(wanted);
+    match error {
+        Error::InvalidCertificate(problem) => {
+            let certificate = peer.and_then(Certificate::read);
+            match side {
+                Side::Hub => of_hub(problem, certificate.as_ref(), &wanted),
+                Side::Device => of_device(problem, certificate.as_ref()),
+            }
+        }
+        Error::AlertReceived(alert) => alert_from(Alert(u8::from(*alert)), side),
+        Error::NoCertificatesPresented => match side {
+            Side::Device => "the device presented no certificate, and has to: give it one, or ask for none \
+                 (client_certificates: request, or none)"
+                .to_owned(),
+            Side::Hub => "the hub presented no certificate".to_owned(),
+        },
+        Error::InvalidMessage(InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion) => {
+            no_tls(side)
+        }
+        Error::PeerIncompatible(problem) => incompatible(problem, side),
+        Error::NoApplicationProtocol => match side {
+            Side::Device => {
+                "the device and the hub share no application protocol (ALPN): MQTT over TLS has `mqtt` or none, \
+                 WebSocket `http/1.1`"
+                    .to_owned()
+            }
+            Side::Hub => "the hub agreed to none of the application protocols (ALPN) that the device offered"
+                .to_owned(),
+        },
+        other => format!("TLS with the {} failed: {}", end(side), printable(&other.to_string())),
+    }
+}
+
+fn end(side: Side) -> &'static str {
+    match side {
+        Side::Device => "device",
+        Side::Hub => "hub",
+    }
+}
+
+fn no_tls(side: Side) -> String {
+    match side {
+        Side::Device => "what the device sent is no TLS: it speaks plain MQTT (or something else) on a TLS port; let it \
+             connect with TLS, or give it a listener without"
+            .to_owned(),
+        Side::Hub => "what the hub answered is no TLS: that port speaks plain MQTT or something else; give the hub's TLS \
+             port (mostly 8883, or 443 for WebSocket) with --upstream, or no TLS to the hub"
+            .to_owned(),
+    }
+}
+
+fn of_hub(problem: &CertificateError, certificate: Option<&Certificate>, wanted: &str) -> String {
+    let insecure = "--hub-insecure (hub_verify: false)";
+    match problem {
+        CertificateError::UnknownIssuer => {
+            let whose = match certificate {
+                Some(certificate) if certificate.is_self_issued() => {
+                    format!("is signed by itself ({}), and is not in the trusted CAs", certificate.subject)
+                }
+                Some(certificate) => {
+                    format!("comes from `{}`, which is not among the trusted CAs", certificate.issuer)
+                }
+                None => "comes from a CA that is not trusted".to_owned(),
+            };
+            format!(
+                "the hub's certificate {whose}: give its CA with --hub-ca FILE (hub_ca), or skip the check with {insecure}"
+            )
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            let names = match (problem, certificate) {
+                (_, Some(certificate)) if !certificate.names.is_empty() => {
+                    format!("for {}", some_of(&certificate.names))
+                }
+                (CertificateError::NotValidForNameContext { presented, .. }, None)
+                    if !presented.is_empty() =>
+                {
+                    let presented: Vec<_> = presented.iter().map(|name| printable(name)).collect();
+                    format!("for {}", some_of(&presented))
+                }
+                (_, Some(certificate)) => format!(
+                    "for no name: it has no subjectAltName (its subject, `{}`, does not count)",
+                    certificate.subject
+                ),
+                (_, None) => "for another name".to_owned(),
+            };
+            format!(
+                "the hub's certificate is {names}, and not for {wanted}: ask for one of its names with --hub-name NAME \
+                 (hub_name), or skip the check with {insecure}"
+            )
+        }
+        other => match times(other, certificate) {
+            Some(times) => format!(
+                "the hub's certificate {times}: renew it at the hub, set this machine's clock, or skip the check with \
+                 {insecure}"
+            ),
+            None => format!(
+                "the hub's certificate is refused: {}: {insecure} skips the check",
+                because(other, certificate)
+            ),
+        },
+    }
+}
+
+fn of_device(problem: &CertificateError, certificate: Option<&Certificate>) -> String {
+    let whose = certificate.map_or(String::new(), |certificate| format!(" of `{}`", certificate.subject));
+    let way_out = "leave out client_ca to take any certificate";
+    match problem {
+        CertificateError::UnknownIssuer => {
+            let issuer = certificate.map_or("a CA".to_owned(), |known| format!("`{}`", known.issuer));
+            format!(
+                "the device's certificate{whose} comes from {issuer}, which is not in client_ca: add that CA to the \
+                 file, or {way_out}"
+            )
+        }
+        CertificateError::BadSignature => format!(
+            "the device presented a certificate{whose} whose key it does not have, or which its CA did not sign"
+        ),
+        other => match times(other, certificate) {
+            Some(times) => format!(
+                "the device's certificate{whose} {times}: renew it, set this machine's clock, or {way_out}"
+            ),
+            None => {
+                format!(
+                    "the device's certificate{whose} is refused: {}; {way_out}",
+                    because(other, certificate)
+                )
+            }
+        },
+    }
+}
+
+/// What is wrong with its time, if that is wrong.
+fn times(problem: &CertificateError, certificate: Option<&Certificate>) -> Option<String> {
+    let seconds = |time: rustls::pki_types::UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    // The library's own time comes first: it may be that of another certificate of the chain.
+    let (words, own, of_leaf) = match problem {
+        CertificateError::ExpiredContext { not_after, .. } => {
+            ("expired: it was valid until", Some(seconds(*not_after)), None)
+        }
+        CertificateError::Expired => {
+            ("expired: it was valid until", None, certificate.map(|known| known.not_after))
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            ("is not valid yet: it will be from", Some(seconds(*not_before)), None)
+        }
+        CertificateError::NotValidYet => {
+            ("is not valid yet: it will be from", None, certificate.map(|known| known.not_before))
+        }
+        _ => return None,
+    };
+    let is_of_another = match (own, certificate) {
+        (Some(own), Some(known)) => own != known.not_after && own != known.not_before,
+        (Some(_) | None, Some(_) | None) => false,
+    };
+    let whose = if is_of_another { "comes by a CA whose own certificate " } else { "" };
+    let words =
+        if whose.is_empty() || words.starts_with("is ") { words.to_owned() } else { format!("has {words}") };
+    let when = own.or(of_leaf).map_or("an unknown time".to_owned(), moment);
+    Some(format!("{whose}{words} {when}"))
+}
+
+/// What else is wrong.
+fn because(problem: &CertificateError, certificate: Option<&Certificate>) -> String {
+    if certificate.is_some_and(|known| known.is_old) {
+        return "it is of X.509 version 1, which has no names and no extensions; make one of version 3 (openssl x509 -req \
+                with -extfile)"
+            .to_owned();
+    }
+    let is_other = matches!(problem, CertificateError::Other(_));
+    if is_other && certificate.is_some_and(|known| known.is_ca) {
+        return "it is that of a CA (basicConstraints CA:TRUE), used as that of an end; make one with CA:FALSE, signed \
+                by that CA"
+            .to_owned();
+    }
+    match problem {
+        CertificateError::BadSignature => "a signature of the chain is not that of its CA".to_owned(),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "its extended key usage does not allow this".to_owned()
+        }
+        CertificateError::UnhandledCriticalExtension => {
+            "it has a critical extension that is not known".to_owned()
+        }
+        CertificateError::BadEncoding => "it cannot be read as X.509 version 3".to_owned(),
+        other => printable(&other.to_string()),
+    }
+}
+
+/// The names, the first ten of them.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(SHOWN) {
+        Some(more @ 1..) => format!("{shown} and {more} more"),
+        Some(0) | None => shown,
+    }
+}
+
+fn alert_from(alert: Alert, side: Side) -> String {
+    let said = format!("the {} answered with the alert {alert}", end(side));
+    let meaning = match side {
+        Side::Device => of_devices(alert),
+        Side::Hub => of_hubs(alert),
+    };
+    meaning.map_or(said.clone(), |meaning| format!("{said}: {meaning}"))
+}
+
+fn of_devices(alert: Alert) -> Option<&'static str> {
+    match alert {
+        Alert::UNKNOWN_CA => Some(
+            "it does not trust brownout's certificate; give it the CA: DIR/ca.pem of `brownout ca DIR`, or that of the \
+             certificate given",
+        ),
+        Alert::CERTIFICATE_EXPIRED => {
+            Some("for it, brownout's certificate is expired or not valid yet; look at its clock too")
+        }
+        Alert::BAD_CERTIFICATE | Alert::CERTIFICATE_UNKNOWN | Alert::UNSUPPORTED_CERTIFICATE => Some(
+            "it refuses brownout's certificate: often the name that it connects to is not in it, or its CA is not \
+             trusted (DIR/ca.pem of `brownout ca DIR`)",
+        ),
+        Alert::DECRYPT_ERROR | Alert::BAD_RECORD_MAC => Some(
+            "a signature is wrong for it; often it has another CA of the same name: give it DIR/ca.pem anew",
+        ),
+        Alert::PROTOCOL_VERSION => Some("it wants a TLS version that brownout does not speak (1.2 and 1.3)"),
+        Alert::HANDSHAKE_FAILURE | Alert::INSUFFICIENT_SECURITY => {
+            Some("it found no cipher suite, group or signature that both know")
+        }
+        Alert::NO_APPLICATION_PROTOCOL => Some("it found no application protocol (ALPN) that both know"),
+        _ => None,
+    }
+}
+
+fn of_hubs(alert: Alert) -> Option<&'static str> {
+    match alert {
+        Alert::CERTIFICATE_REQUIRED => Some(
+            "it wants a client certificate; give one with hub_certificate and hub_key, or hub_certificates for one a device",
+        ),
+        Alert::BAD_CERTIFICATE | Alert::HANDSHAKE_FAILURE => Some(
+            "often it wants a client certificate (hub_certificate and hub_key, or hub_certificates), or knows none of the \
+             cipher suites offered",
+        ),
+        Alert::UNKNOWN_CA
+        | Alert::CERTIFICATE_UNKNOWN
+        | Alert::UNSUPPORTED_CERTIFICATE
+        | Alert::ACCESS_DENIED => Some(
+            "it does not take the client certificate that it was shown (hub_certificate, hub_certificates)",
+        ),
+        Alert::CERTIFICATE_EXPIRED => {
+            Some("the client certificate that it was shown is expired or not valid yet")
+        }
+        Alert::PROTOCOL_VERSION => Some("it speaks neither TLS 1.2 nor TLS 1.3"),
+        Alert::UNRECOGNIZED_NAME => Some(
+            "it has no certificate for the name asked for; ask for another with --hub-name NAME (hub_name)",
+        ),
+        Alert::NO_APPLICATION_PROTOCOL => Some("it speaks none of the application protocols (ALPN) offered"),
+        _ => None,
+    }
+}
+
+fn incompatible(problem: &PeerIncompatible, side: Side) -> String {
+    let end = end(side);
+    match problem {
+        PeerIncompatible::Tls12NotOffered
+        | PeerIncompatible::Tls12NotOfferedOrEnabled
+        | PeerIncompatible::ServerDoesNotSupportTls12Or13
+        | PeerIncompatible::SupportedVersionsExtensionRequired
+        | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig => {
+            format!("the {end} speaks neither TLS 1.2 nor TLS 1.3")
+        }
+        PeerIncompatible::NoCipherSuitesInCommon => format!(
+            "the {end} knows none of brownout's cipher suites: those of TLS 1.3, and for TLS 1.2 ECDHE with AES-GCM or \
+             ChaCha20-Poly1305; with TLS 1.2 the suite has to fit the certificate's key too (ECDSA or RSA)"
+        ),
+        PeerIncompatible::NoKxGroupsInCommon | PeerIncompatible::NamedGroupsExtensionRequired => {
+            format!("the {end} knows none of brownout's groups: X25519, P-256, P-384")
+        }
+        PeerIncompatible::NoSignatureSchemesInCommon
+        | PeerIncompatible::SignatureAlgorithmsExtensionRequired
+        | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon => {
+            format!(
+                "the {end} takes no signature that the certificate's key can make; give a certificate with another kind of key"
+            )
+        }
+        other => format!("the {end} cannot agree with brownout on TLS: {other:?}"),
+    }
+}
