@@ -7,7 +7,6 @@ use super::machine::Device;
 use super::socket::Open;
 use super::tls::{self, DeviceTls};
 use crate::base::Time;
-use crate::hub::tls::handshake_error;
 use crate::net::clock::Clock;
 use rustls::ClientConnection;
 use std::future::Future;
@@ -129,7 +128,7 @@ async fn dial(target: Target) -> Dialed {
             let (stream, connection) = secured.into_inner();
             Ok((stream, Some(connection)))
         }
-        Err(error) => Err(format!("the TLS handshake failed: {}", handshake_error(&error))),
+        Err(error) => Err(format!("the TLS handshake failed: {}", tls.explain(&error))),
     }
 }
 

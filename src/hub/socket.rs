@@ -60,7 +60,7 @@ async fn secure(
             Some(stream)
         }
         Err((error, stream)) => {
-            core.input(Input::HandshakeFailed { conn, why: tls::handshake_error(&error) });
+            core.input(Input::HandshakeFailed { conn, why: tls::handshake_error(&error, "device") });
             hear_out(stream).await;
             None
         }

@@ -1,16 +1,14 @@
 //! The hub's TLS: what it shows, whom it lets in, and the words for what went wrong.
 
 use super::io::{HowClosed, Security};
+use crate::net::tls::{Ask, DeviceTls, KeyLog, TlsError};
+use crate::profile::{ClientCertificates, TlsPlan};
 use crate::tls::Alert;
-use rustls::crypto::CryptoProvider;
-use rustls::crypto::ring::{Ticketer, default_provider};
-use rustls::pki_types::pem::{Error as PemError, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{CommonState, HandshakeKind, ProtocolVersion, RootCertStore, ServerConfig};
+use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
 /// Whose certificates devices may present.
@@ -24,75 +22,43 @@ pub enum Devices<'a> {
     MustPresent(&'a Path),
 }
 
+/// The hub's TLS, ready to serve.
+#[derive(Clone)]
+pub struct HubTls {
+    /// What [`serve_tls`](super::serve_tls) takes.
+    pub acceptor: TlsAcceptor,
+    /// What to tell at the start: a certificate that is expired, not valid yet, or ends soon.
+    pub warnings: Vec<String>,
+}
+
 /// TLS 1.2 and 1.3 with this certificate chain and key, both PEM files. Sessions are resumed by tickets, so that a
 /// fleet of any size comes back as fleets do.
 ///
 /// # Errors
 /// A file cannot be read, does not hold what it should, or the key is not the certificate's; in words that name it.
-pub fn acceptor(certificates: &Path, key: &Path, devices: Devices<'_>) -> Result<TlsAcceptor, String> {
-    let chain = read_certificates(certificates)?;
-    let key_der = read_key(key)?;
-    let builder = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    let builder = match devices {
-        Devices::Anonymous => builder.with_no_client_auth(),
-        Devices::MayPresent(path) | Devices::MustPresent(path) => {
-            let roots = Arc::new(read_roots(path)?);
-            let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
-            let may = matches!(devices, Devices::MayPresent(_));
-            let verifier = if may { verifier.allow_unauthenticated() } else { verifier };
-            let verifier = verifier.build().map_err(|error| format!("{}: {error}", path.display()))?;
-            builder.with_client_cert_verifier(verifier)
-        }
+pub fn load(certificate: &Path, key: &Path, devices: Devices<'_>) -> Result<HubTls, TlsError> {
+    let (client_certificates, client_ca) = match devices {
+        Devices::Anonymous => (ClientCertificates::None, None),
+        Devices::MayPresent(path) => (ClientCertificates::Request, Some(path)),
+        Devices::MustPresent(path) => (ClientCertificates::Require, Some(path)),
     };
-    let mut config = builder
-        .with_single_cert(chain, key_der)
-        .map_err(|error| format!("{} does not go with {}: {error}", key.display(), certificates.display()))?;
-    config.ticketer = Ticketer::new().map_err(|error| error.to_string())?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
+    let plan = TlsPlan {
+        certificate: Some(text(certificate)?),
+        key: Some(text(key)?),
+        client_certificates,
+        client_ca: client_ca.map(text).transpose()?,
+        ..TlsPlan::default()
+    };
+    let tls = DeviceTls::load(&plan, &Arc::new(KeyLog::off()))?;
+    // The one certificate is shown whatever is asked for.
+    let ask = Ask { sni: None, local: Ipv4Addr::LOCALHOST.into(), alpn: &[], flaw: None };
+    Ok(HubTls { acceptor: TlsAcceptor::from(tls.config(&ask)?), warnings: tls.warnings().to_vec() })
 }
 
-/// The cryptography, given to each configuration: none is installed for the process.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
-    static RING: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(default_provider()));
-    Arc::clone(&RING)
-}
-
-/// The certificates of a PEM file: at least one.
-pub(crate) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let found = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match found {
-        Ok(found) if found.is_empty() => Err(format!("{} holds no certificate in PEM", path.display())),
-        Ok(found) => Ok(found),
-        Err(error) => Err(unreadable(path, &error)),
-    }
-}
-
-/// The private key of a PEM file: PKCS#8, PKCS#1 or SEC1, not encrypted.
-pub(crate) fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
-        PemError::NoItemsFound => {
-            format!("{} holds no private key in PEM (an encrypted one is not read)", path.display())
-        }
-        error => unreadable(path, &error),
-    })
-}
-
-/// The CAs of a PEM file.
-pub(crate) fn read_roots(path: &Path) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in read_certificates(path)? {
-        roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    Ok(roots)
-}
-
-fn unreadable(path: &Path, error: &PemError) -> String {
-    match error {
-        PemError::Io(error) => format!("cannot read {}: {error}", path.display()),
-        error => format!("{} is not PEM: {error}", path.display()),
-    }
+/// A path as a plan has it.
+pub(crate) fn text(path: &Path) -> Result<String, TlsError> {
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| TlsError::Setting(format!("the path {} is not UTF-8", path.display())))
 }
 
 /// `TLS 1.2`, `TLS 1.3`, and whether a session was resumed.
@@ -111,14 +77,14 @@ pub(super) fn security(connection: &CommonState) -> Security {
     Security { version, resumed, certified }
 }
 
-/// The words for a handshake that failed.
-pub(crate) fn handshake_error(error: &io::Error) -> String {
+/// The words for a handshake with `whom` that failed.
+pub(crate) fn handshake_error(error: &io::Error, whom: &str) -> String {
     match tls_error(error) {
         Some(rustls::Error::AlertReceived(alert)) => {
-            format!("the other side sent the alert {}", Alert(u8::from(*alert)))
+            format!("the {whom} sent the alert {}", Alert(u8::from(*alert)))
         }
         Some(error) => error.to_string(),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => "the other side closed the connection".into(),
+        None if error.kind() == io::ErrorKind::UnexpectedEof => format!("the {whom} closed the connection"),
         None => error.to_string(),
     }
 }
@@ -132,6 +98,7 @@ pub(super) fn how_closed(error: &io::Error) -> Option<HowClosed> {
     }
 }
 
-fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+/// The error of TLS in one of a stream.
+pub(crate) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref().and_then(|inner| inner.downcast_ref())
 }

@@ -2,8 +2,9 @@
 
 use crate::cli::args::{DeviceArgs, HubArgs};
 use crate::cli::exit::Refusal;
+use crate::cli::out;
 use crate::device::{DeviceTls, Target, TlsSettings, Trust};
-use crate::hub::tls::{Devices, acceptor as load_acceptor};
+use crate::hub::tls::{self, Devices};
 use std::path::PathBuf;
 use tokio_rustls::TlsAcceptor;
 
@@ -15,7 +16,11 @@ pub(super) fn acceptor(args: &HubArgs) -> Result<Option<TlsAcceptor>, Refusal> {
         Some(path) if args.azure => Devices::MayPresent(path),
         Some(path) => Devices::MustPresent(path),
     };
-    load_acceptor(cert, key, devices).map(Some).map_err(Refusal::usage)
+    let tls = tls::load(cert, key, devices).map_err(|error| Refusal::usage(error.to_string()))?;
+    for warning in &tls.warnings {
+        out::tell(format_args!("brownout: {warning}"));
+    }
+    Ok(Some(tls.acceptor))
 }
 
 /// Where devices connect, and how.
@@ -33,7 +38,7 @@ pub(super) fn target(args: &DeviceArgs, address: String) -> Result<Target, Refus
         server_name: args.server_name.clone(),
         identity: args.cert.clone().zip(args.key.clone()),
     };
-    let tls = DeviceTls::load(&settings, &address).map_err(Refusal::usage)?;
+    let tls = DeviceTls::load(&settings, &address).map_err(|error| Refusal::usage(error.to_string()))?;
     Ok(Target { address, tls: Some(tls) })
 }
 
