@@ -201,6 +201,21 @@ pub(super) struct HubArgs {
     /// The keep-alive that MQTT 5 devices are told to keep, in seconds [MQTT-3.2.2-21]
     #[arg(long, value_name = "SECONDS")]
     pub server_keep_alive: Option<u16>,
+    /// Serve over TLS with this certificate chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// Require of devices a certificate of a CA in this file (PEM); with --azure a token does, too
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub client_ca: Option<PathBuf>,
+    /// Take what Azure IoT Hub's MQTT endpoint takes (user names, tokens, topics), and nothing else
+    #[arg(long)]
+    pub azure: bool,
+    /// Check the signatures of tokens by this key, Base64 as in connection strings [default: not checked]
+    #[arg(long, value_name = "KEY", requires = "azure")]
+    pub azure_key: Option<String>,
     /// The largest packet taken, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = MAX_PACKET)]
     pub max_packet: usize,
@@ -214,6 +229,24 @@ pub(super) struct DeviceArgs {
     /// The hub [default: BROWNOUT_HOST and BROWNOUT_PORT where set, else 127.0.0.1:1884]
     #[arg(long, value_name = "HOST:PORT")]
     pub connect: Option<String>,
+    /// Connect over TLS [default: so where BROWNOUT_URL is mqtts:// and --connect is not given]
+    #[arg(long)]
+    pub tls: bool,
+    /// Trust the CAs in this file (PEM) and no others [default: BROWNOUT_CA where set, else the system's]
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// The name to ask the hub for (SNI) and to verify it by [default: the host of --connect]
+    #[arg(long, value_name = "NAME")]
+    pub server_name: Option<String>,
+    /// Present this certificate chain (PEM)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// Do not verify the hub
+    #[arg(long, conflicts_with = "ca")]
+    pub insecure: bool,
     /// How many devices
     #[arg(long, default_value_t = 1)]
     pub count: usize,

@@ -1,5 +1,7 @@
 //! `brownout hub` and `brownout device`: the embedded peers, alone.
 
+mod tls;
+
 use super::args::{DeviceArgs, HubArgs, SessionKind};
 use super::exit::{Exit, Refusal};
 use super::out;
@@ -7,14 +9,14 @@ use super::runner::raise_limit;
 use super::signals::Signals;
 use crate::base::Secret;
 use crate::device::{self, DeviceDid, Fleet, Habits, Workload};
-use crate::hub::{self, HubConfig};
+use crate::hub::{self, Azure, HubConfig};
 use crate::net::Clock;
 use crate::profile;
 use std::collections::BTreeSet;
 use std::future;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -44,10 +46,12 @@ async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
     raise_limit();
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     profile::check_listen(&args.listen).map_err(|error| Refusal::usage(format!("--listen: {error}")))?;
+    let acceptor = tls::acceptor(&args)?;
     let listener = local_listener(&args.listen).await?;
     let config = HubConfig {
         server_keep_alive: args.server_keep_alive,
         max_packet: args.max_packet,
+        azure: azure(&args)?,
         ..HubConfig::default()
     };
     let quiet = args.quiet;
@@ -57,13 +61,32 @@ async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
         }
     };
     let (stop, stopped) = watch::channel(false);
-    let hub = hub::serve(listener, config, Clock::start(), Arc::new(sink), stopped)
-        .map_err(|error| Refusal::environment(format!("cannot start the hub: {error}")))?;
-    out::tell(format_args!("hub: listening on {}; Ctrl-C ends it", hub.address()));
+    let (over, clock, sink) =
+        (if acceptor.is_some() { " over TLS" } else { "" }, Clock::start(), Arc::new(sink));
+    let hub = match acceptor {
+        None => hub::serve(listener, config, clock, sink, stopped),
+        Some(acceptor) => hub::serve_tls(listener, acceptor, config, clock, sink, stopped),
+    };
+    let hub = hub.map_err(|error| Refusal::environment(format!("cannot start the hub: {error}")))?;
+    out::tell(format_args!("hub: listening on {}{over}; Ctrl-C ends it", hub.address()));
     signals.next().await;
     let _ = stop.send(true);
     hub.stopped().await;
     Ok(Exit::Met)
+}
+
+/// Azure's settings; tokens expire by the wall clock as it is now.
+fn azure(args: &HubArgs) -> Result<Option<Azure>, Refusal> {
+    if !args.azure {
+        return Ok(None);
+    }
+    let unix_at_start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let azure = Azure { key: None, unix_at_start };
+    let azure = match &args.azure_key {
+        None => Ok(azure),
+        Some(key) => azure.with_key(key),
+    };
+    azure.map(Some).map_err(|problem| Refusal::usage(format!("--azure-key: {problem}")))
 }
 
 /// Runs devices until a signal, or the duration is over.
@@ -80,7 +103,7 @@ async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
         seed: args.seed.unwrap_or(0),
         stagger: args.stagger,
     };
-    let target = args.connect.clone().unwrap_or_else(target);
+    let target = tls::target(&args, args.connect.clone().unwrap_or_else(target))?;
     let clock = Clock::start();
     let quiet = args.quiet;
     let met = Arc::new(Mutex::new(BTreeSet::new()));

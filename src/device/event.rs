@@ -3,6 +3,7 @@
 use crate::base::Time;
 use crate::base::span::show_fixed;
 use crate::mqtt::packet::reason;
+use crate::tls::Alert;
 use std::fmt;
 use std::time::Duration;
 
@@ -25,8 +26,15 @@ pub enum DeviceDid {
     },
     /// It could not connect.
     ConnectFailed {
-        /// The system's word, or what was too late.
+        /// The system's or TLS's word, or what was too late.
         why: String,
+    },
+    /// The TLS handshake is done.
+    Secured {
+        /// `TLS 1.2`, `TLS 1.3`.
+        version: String,
+        /// Whether an earlier session was resumed.
+        resumed: bool,
     },
     /// The hub refused it.
     Refused {
@@ -85,6 +93,15 @@ pub enum DeviceDid {
 pub enum Sign {
     /// FIN.
     Fin,
+    /// FIN without TLS's close_notify.
+    Unnotified,
+    /// A TLS alert.
+    Alert {
+        /// Which.
+        alert: Alert,
+    },
+    /// What came is not TLS, or does not decrypt.
+    BadRecord,
     /// RST.
     Reset,
     /// Its kernel gave the connection up.
@@ -107,6 +124,9 @@ impl fmt::Display for DeviceDid {
         match self {
             DeviceDid::Dialing { attempt } => write!(f, "dialing, attempt {attempt}"),
             DeviceDid::ConnectFailed { why } => write!(f, "could not connect: {why}"),
+            DeviceDid::Secured { version, resumed } => {
+                write!(f, "secured, {version}, {}", if *resumed { "resumed" } else { "new session" })
+            }
             DeviceDid::Refused { code } => write!(f, "refused with {code:#04x}"),
             DeviceDid::Connected { session_present, took } => {
                 let session = if *session_present { "session resumed" } else { "new session" };
@@ -131,6 +151,9 @@ impl fmt::Display for Sign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Sign::Fin => f.write_str("FIN"),
+            Sign::Unnotified => f.write_str("FIN without close_notify"),
+            Sign::Alert { alert } => write!(f, "TLS alert {alert}"),
+            Sign::BadRecord => f.write_str("what came is not TLS, or does not decrypt"),
             Sign::Reset => f.write_str("RST"),
             Sign::TcpTimeout => f.write_str("TCP gave up"),
             Sign::WriteFailed => f.write_str("a write failed"),

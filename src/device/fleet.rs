@@ -2,7 +2,7 @@
 
 use super::event::DeviceEvent;
 use super::habits::Habits;
-use super::run::run;
+use super::run::{Target, run};
 use crate::net::clock::Clock;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,12 +29,12 @@ pub struct Fleet {
 /// Where a fleet's events go, with the client identifier.
 pub type FleetSink = Arc<dyn Fn(&str, DeviceEvent) + Send + Sync>;
 
-/// Runs the fleet against the hub at `target` (`host:port`) until `shutdown` says `true` or its sender is gone.
+/// Runs the fleet against the hub at `target` until `shutdown` says `true` or its sender is gone.
 ///
 /// Returns how many devices did not end in order, which would be a fault of ours: 0.
 pub async fn fleet(
     fleet: Fleet,
-    target: &str,
+    target: &Target,
     clock: Clock,
     sink: FleetSink,
     shutdown: watch::Receiver<bool>,
@@ -52,7 +52,7 @@ pub async fn fleet(
         let habits = Habits { client_id: client_id.clone(), ..fleet.template.clone() };
         let sink = Arc::clone(&sink);
         let own_sink = Arc::new(move |event| sink(&client_id, event));
-        devices.spawn(run(habits, fleet.seed, target.to_owned(), clock, own_sink, shutdown.clone()));
+        devices.spawn(run(habits, fleet.seed, target.clone(), clock, own_sink, shutdown.clone()));
     }
     let mut failed = 0;
     while let Some(ended) = devices.join_next().await {

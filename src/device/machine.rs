@@ -82,6 +82,11 @@ impl Device {
     pub fn handle(&mut self, now: Time, input: Input<'_>) {
         self.tick(now);
         match input {
+            Input::Secured { version, resumed } => {
+                if let State::Dialing { .. } = self.state {
+                    self.log(DeviceDid::Secured { version, resumed });
+                }
+            }
             Input::Connected => self.greet(),
             Input::ConnectFailed { why } => {
                 if let State::Dialing { .. } = self.state {
@@ -250,7 +255,8 @@ impl Device {
 
     fn closed(&mut self, how: HowClosed) {
         match (&self.state, how) {
-            (State::Up(_), HowClosed::Fin | HowClosed::Reset) if !self.habits.notices_close => {}
+            (State::Up(_), HowClosed::Fin | HowClosed::Unnotified | HowClosed::Reset)
+                if !self.habits.notices_close => {}
             (State::Up(_), how) => self.notice(how.into()),
             (State::Greeting { .. } | State::Dialing { .. }, how) => {
                 self.attempt_failed(format!("before CONNACK: {}", Sign::from(how)));

@@ -12,7 +12,8 @@
 //! Invariant: [`Device`] is a pure machine; all chance is drawn by (seed, client identifier, nth), so that a fleet
 //! behaves alike however its tasks interleave. [`run()`] and [`fleet()`] are the thin shells of sockets around it.
 //!
-//! Deliberately absent: TLS, and any knowledge of the proxy: these are real TCP clients and see what such see.
+//! Deliberately absent: from the machine TLS, which is the shell's alone; and any knowledge of the proxy: these are real
+//! clients and see what such see.
 
 mod backoff;
 mod event;
@@ -23,8 +24,10 @@ mod link;
 mod machine;
 mod presets;
 mod run;
+mod socket;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod traffic;
 mod workload;
 
@@ -35,5 +38,6 @@ pub use habits::{Habits, Leaving, PingRule};
 pub use io::{HowClosed, Input, Output};
 pub use machine::Device;
 pub use presets::Preset;
-pub use run::{DeviceSink, run};
+pub use run::{DeviceSink, Target, run};
+pub use tls::{DeviceTls, TlsSettings, Trust};
 pub use workload::{BadWorkload, Workload};

@@ -2,16 +2,16 @@
 
 use super::event::DeviceEvent;
 use super::habits::Habits;
-use super::io::{HowClosed, Input, Output};
+use super::io::{Input, Output};
 use super::machine::Device;
+use super::socket::Open;
+use super::tls::{self, DeviceTls};
 use crate::base::Time;
 use crate::net::clock::Clock;
-use crate::net::sys::reset;
+use rustls::ClientConnection;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -24,18 +24,35 @@ const READS_AT_ONCE: usize = 16;
 /// Where a device's events go.
 pub type DeviceSink = Arc<dyn Fn(DeviceEvent) + Send + Sync>;
 
-/// Runs a device against the hub at `target` (`host:port`) until `shutdown` says `true` or its sender is gone.
+/// Where a device connects, and whether over TLS.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// `host:port`.
+    pub address: String,
+    /// TLS; `None`: plain.
+    pub tls: Option<DeviceTls>,
+}
+
+impl From<String> for Target {
+    /// Plain.
+    fn from(address: String) -> Target {
+        Target { address, tls: None }
+    }
+}
+
+/// Runs a device against the hub at `target` until `shutdown` says `true` or its sender is gone.
 ///
 /// Whatever the hub or the network does, it goes on by its habits; it ends by `shutdown` alone.
 pub async fn run(
     habits: Habits,
     seed: u64,
-    target: String,
+    target: impl Into<Target>,
     clock: Clock,
     sink: DeviceSink,
     mut shutdown: watch::Receiver<bool>,
 ) {
-    let mut shell = Shell { device: Device::new(habits, seed), socket: Socket::None, target, clock, sink };
+    let (device, target) = (Device::new(habits, seed), target.into());
+    let mut shell = Shell { device, socket: Socket::None, target, clock, sink };
     loop {
         shell.device.tick(clock.now());
         shell.carry_out();
@@ -62,29 +79,24 @@ async fn sleep_until(clock: Clock, deadline: Option<Time>) {
 struct Shell {
     device: Device,
     socket: Socket,
-    target: String,
+    target: Target,
     clock: Clock,
     sink: DeviceSink,
 }
 
 enum Socket {
     None,
-    Dialing(Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>),
+    Dialing(Pin<Box<dyn Future<Output = Dialed> + Send>>),
     Open(Open),
 }
 
-struct Open {
-    stream: TcpStream,
-    outgoing: Vec<u8>,
-    /// Nothing more is to be read; what is written still goes.
-    read_ended: bool,
-    write_failed: bool,
-}
+/// A connection, with its TLS if it has that; or why there is none.
+type Dialed = Result<(TcpStream, Option<ClientConnection>), String>;
 
 enum News {
     Stop,
     Deadline,
-    Dialed(io::Result<TcpStream>),
+    Dialed(Dialed),
     /// The socket can be read or written, or both.
     Ready,
 }
@@ -95,48 +107,28 @@ impl Socket {
         match self {
             Socket::None => std::future::pending().await,
             Socket::Dialing(dial) => News::Dialed(dial.await),
-            Socket::Open(open) => match open.interest() {
-                // An error of the readiness itself shows again in the read or write after it.
-                Some(interest) => {
-                    let _ = open.stream.ready(interest).await;
-                    News::Ready
-                }
-                None => std::future::pending().await,
-            },
+            Socket::Open(open) => {
+                open.ready().await;
+                News::Ready
+            }
         }
     }
 }
 
-impl Open {
-    fn interest(&self) -> Option<Interest> {
-        match (self.read_ended, self.outgoing.is_empty() || self.write_failed) {
-            (false, true) => Some(Interest::READABLE),
-            (false, false) => Some(Interest::READABLE | Interest::WRITABLE),
-            (true, false) => Some(Interest::WRITABLE),
-            (true, true) => None,
-        }
+/// Connects, and over TLS shakes hands. The device bounds its time: it drops a dial that takes too long.
+async fn dial(target: Target) -> Dialed {
+    let stream = TcpStream::connect(&target.address).await.map_err(|error| error.to_string())?;
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY was refused");
     }
-
-    /// Writes what goes without waiting; how many bytes.
-    fn write(&mut self) -> io::Result<usize> {
-        let mut written = 0;
-        while written < self.outgoing.len() {
-            match self.stream.try_write(&self.outgoing[written..]) {
-                Ok(count) => written += count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => {
-                    self.write_failed = true;
-                    self.outgoing = Vec::new();
-                    return Err(error);
-                }
-            }
+    let Some(tls) = target.tls else { return Ok((stream, None)) };
+    let (connector, name) = tls.connector();
+    match connector.connect(name, stream).await {
+        Ok(secured) => {
+            let (stream, connection) = secured.into_inner();
+            Ok((stream, Some(connection)))
         }
-        self.outgoing.drain(..written);
-        if self.outgoing.is_empty() {
-            // An idle device holds no buffer.
-            self.outgoing = Vec::new();
-        }
-        Ok(written)
+        Err(error) => Err(format!("the TLS handshake failed: {}", tls.explain(&error))),
     }
 }
 
@@ -145,10 +137,10 @@ impl Shell {
         match news {
             News::Stop => self.tell(Input::Stop),
             News::Deadline => {} // The loop ticks.
-            News::Dialed(Ok(stream)) => self.dialed(stream),
-            News::Dialed(Err(error)) => {
+            News::Dialed(Ok((stream, connection))) => self.dialed(stream, connection),
+            News::Dialed(Err(why)) => {
                 self.socket = Socket::None;
-                self.tell(Input::ConnectFailed { why: error.to_string() });
+                self.tell(Input::ConnectFailed { why });
             }
             News::Ready => {
                 self.read();
@@ -161,12 +153,11 @@ impl Shell {
         self.device.handle(self.clock.now(), input);
     }
 
-    fn dialed(&mut self, stream: TcpStream) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
+    fn dialed(&mut self, stream: TcpStream, connection: Option<ClientConnection>) {
+        if let Some((version, resumed)) = connection.as_ref().map(tls::came_to) {
+            self.tell(Input::Secured { version, resumed });
         }
-        self.socket =
-            Socket::Open(Open { stream, outgoing: Vec::new(), read_ended: false, write_failed: false });
+        self.socket = Socket::Open(Open::new(stream, connection));
         self.tell(Input::Connected);
     }
 
@@ -177,18 +168,11 @@ impl Shell {
             if open.read_ended {
                 return;
             }
-            let how = match open.stream.try_read(&mut buffer) {
-                Ok(0) => HowClosed::Fin,
-                Ok(count) => {
-                    self.tell(Input::Bytes(&buffer[..count]));
-                    self.carry_out();
-                    continue;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => read_failed(&error),
-            };
-            open.read_ended = true;
-            self.tell(Input::Closed(how));
+            match open.read(&mut buffer) {
+                Some(Ok(count)) => self.tell(Input::Bytes(&buffer[..count])),
+                Some(Err(how)) => self.tell(Input::Closed(how)),
+                None => return,
+            }
             self.carry_out();
         }
     }
@@ -198,8 +182,7 @@ impl Shell {
         match open.write() {
             Ok(0) => {}
             Ok(count) => self.tell(Input::Written(count)),
-            Err(error) if is_timeout(&error) => self.tell(Input::Closed(HowClosed::TimedOut)),
-            Err(_) => self.tell(Input::Closed(HowClosed::WriteFailed)),
+            Err(how) => self.tell(Input::Closed(how)),
         }
     }
 
@@ -209,13 +192,11 @@ impl Shell {
             match output {
                 Output::Dial => {
                     let target = self.target.clone();
-                    self.socket = Socket::Dialing(Box::pin(async move { TcpStream::connect(target).await }));
+                    self.socket = Socket::Dialing(Box::pin(dial(target)));
                 }
                 Output::Send(bytes) => {
-                    if let Socket::Open(open) = &mut self.socket
-                        && !open.write_failed
-                    {
-                        open.outgoing.extend_from_slice(&bytes);
+                    if let Socket::Open(open) = &mut self.socket {
+                        open.give(&bytes);
                     }
                 }
                 Output::Close => self.close(),
@@ -225,31 +206,15 @@ impl Shell {
         }
     }
 
-    /// What still goes without waiting goes; then FIN, by the socket's drop.
     fn close(&mut self) {
-        if let Socket::Open(mut open) = std::mem::replace(&mut self.socket, Socket::None) {
-            // The device is done with this link, whatever comes of it.
-            let _ = open.write();
+        if let Socket::Open(open) = std::mem::replace(&mut self.socket, Socket::None) {
+            open.close();
         }
     }
 
     fn reset(&mut self) {
-        if let Socket::Open(open) = std::mem::replace(&mut self.socket, Socket::None)
-            && let Err(error) = reset::arm(&open.stream)
-        {
-            tracing::debug!(%error, "the reset was refused; it is a FIN");
+        if let Socket::Open(open) = std::mem::replace(&mut self.socket, Socket::None) {
+            open.reset();
         }
     }
-}
-
-fn read_failed(error: &io::Error) -> HowClosed {
-    if is_timeout(error) { HowClosed::TimedOut } else { HowClosed::Reset }
-}
-
-/// Whether the kernel gave up, rather than the other side.
-fn is_timeout(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
-    )
 }

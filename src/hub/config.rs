@@ -1,5 +1,6 @@
 //! What a hub grants and how much it holds: every bound of it, with its reason.
 
+use super::azure::Azure;
 use std::time::Duration;
 
 /// The largest packet taken by default: 1 MiB, four times what Azure IoT Hub and eight times what AWS IoT take.
@@ -8,6 +9,9 @@ pub const MAX_PACKET: usize = 1024 * 1024;
 /// A connection that has not sent a whole CONNECT after this long is closed. MQTT says "a reasonable amount of time"
 /// (section 3.1.4) and no more.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection whose TLS handshake is not done after this long is closed: as long as most TLS servers wait.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The most levels of a topic filter. Real ones have under ten; the bound keeps the filter tree shallow enough to
 /// walk by recursion.
@@ -25,7 +29,9 @@ pub struct HubConfig {
     pub server_keep_alive: Option<u16>,
     /// Bytes of the largest packet taken, header included. Told to MQTT 5 devices [MQTT-3.2.2-15].
     pub max_packet: usize,
-    /// How long a new connection may wait with its CONNECT.
+    /// How long a new connection's TLS handshake may take.
+    pub handshake_timeout: Duration,
+    /// How long a new connection may wait with its CONNECT; over TLS from the handshake's end.
     pub connect_timeout: Duration,
     /// Connections at once; further ones are closed as they come.
     pub max_connections: usize,
@@ -49,6 +55,8 @@ pub struct HubConfig {
     /// Bytes that wait to be written to one device. Beyond it messages of QoS 0 are dropped (an event) and others
     /// wait in the session's queue; with [`ANSWER_ROOM`] more the connection is reset as too slow.
     pub output_limit: usize,
+    /// Takes what Azure IoT Hub's MQTT endpoint takes, and nothing else; `None`: a broker of any topic.
+    pub azure: Option<Azure>,
 }
 
 impl Default for HubConfig {
@@ -56,6 +64,7 @@ impl Default for HubConfig {
         HubConfig {
             server_keep_alive: None,
             max_packet: MAX_PACKET,
+            handshake_timeout: HANDSHAKE_TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,
             max_connections: 100_000,
             max_sessions: 200_000,
@@ -67,6 +76,7 @@ impl Default for HubConfig {
             topic_alias_maximum: 32,
             max_retained: 10_000,
             output_limit: 2 * MAX_PACKET,
+            azure: None,
         }
     }
 }

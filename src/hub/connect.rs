@@ -1,5 +1,6 @@
 //! CONNECT: who gets in, with which session.
 
+use super::azure::{self, Code};
 use super::event::{Departure, HubSaw};
 use super::io::ConnId;
 use super::machine::Hub;
@@ -8,12 +9,14 @@ use super::timers::Expires;
 use crate::mqtt::inlet::BadPacket;
 use crate::mqtt::packet::{Connack, Connect, reason};
 use crate::mqtt::{DecodeError, Packet, Properties, Property, Version};
+use std::time::Duration;
 
 /// Why a CONNECT is refused: the code before MQTT 5, the code of MQTT 5, and the words.
-struct Refusal {
-    v3: u8,
-    v5: u8,
-    text: String,
+pub(super) struct Refusal {
+    pub v3: u8,
+    pub v5: u8,
+    pub text: String,
+    pub code: Option<Code>,
 }
 
 impl Hub {
@@ -21,15 +24,21 @@ impl Hub {
         if let Some(refusal) = self.refusal(&connect) {
             return self.refuse(conn, connect.version, refusal);
         }
+        let expires = match self.admit(conn, &connect) {
+            Ok(expires) => expires,
+            Err(refusal) => return self.refuse(conn, connect.version, refusal),
+        };
         let assigned = connect.client_id.is_empty();
         if assigned {
             connect.client_id = self.sessions.assign_name();
         }
         let (session, session_present) = self.open_session(conn, &connect);
         let keep_alive = self.keep_alive(&connect);
+        let patience = self.patience(keep_alive);
         let Some(link) = self.links.get_mut(&conn) else { return };
-        link.greet(&connect, keep_alive, session);
+        link.greet(&connect, patience, session);
         self.timers.set(Expires::Link(conn), link.silent_at());
+        self.timers.set(Expires::Token(conn), expires);
         let properties = self.grants(&connect, assigned);
         self.send(conn, &Packet::Connack(Connack { session_present, code: reason::SUCCESS, properties }));
         let version = connect.version;
@@ -42,7 +51,7 @@ impl Hub {
         if connect.properties.authentication_method().is_some() {
             let text = "extended authentication is not offered".to_owned();
             let (v3, v5) = (reason::v3::NOT_AUTHORIZED, reason::BAD_AUTHENTICATION_METHOD);
-            return Some(Refusal { v3, v5, text });
+            return Some(Refusal { v3, v5, text, code: None });
         }
         let may_be_anonymous = match connect.version {
             Version::V31 => false,
@@ -52,12 +61,17 @@ impl Hub {
         if anonymous && !may_be_anonymous {
             let text = "the client identifier is empty [MQTT-3.1.3-8]".to_owned();
             let (v3, v5) = (reason::v3::IDENTIFIER_REJECTED, reason::CLIENT_IDENTIFIER_NOT_VALID);
-            return Some(Refusal { v3, v5, text });
+            return Some(Refusal { v3, v5, text, code: None });
         }
         let is_new = self.sessions.named(&connect.client_id).is_none();
         if is_new && self.sessions.len() >= self.config.max_sessions {
             let text = format!("the hub has {} sessions", self.sessions.len());
-            return Some(Refusal { v3: reason::v3::SERVER_UNAVAILABLE, v5: reason::QUOTA_EXCEEDED, text });
+            return Some(Refusal {
+                v3: reason::v3::SERVER_UNAVAILABLE,
+                v5: reason::QUOTA_EXCEEDED,
+                text,
+                code: None,
+            });
         }
         None
     }
@@ -69,7 +83,7 @@ impl Hub {
         }
         let connack = Connack { session_present: false, code, properties: Properties::NONE };
         self.send(conn, &Packet::Connack(connack));
-        self.log(Some(conn), None, HubSaw::Refused { code, text: refusal.text });
+        self.log_coded(Some(conn), None, HubSaw::Refused { code, text: refusal.text }, refusal.code);
         self.depart(conn, Departure::Refused);
     }
 
@@ -80,7 +94,7 @@ impl Hub {
             BadPacket::Malformed(DecodeError::Value { field: "protocol level", value, .. }) => {
                 let version =
                     if *value > u32::from(Version::V5.level()) { Version::V5 } else { Version::V311 };
-                self.refuse(conn, version, Refusal { v3, v5, text: bad.to_string() });
+                self.refuse(conn, version, Refusal { v3, v5, text: bad.to_string(), code: None });
             }
             BadPacket::Malformed(_) | BadPacket::Length | BadPacket::TooLarge { .. } => {
                 self.fail(conn, reason::MALFORMED_PACKET, bad.to_string());
@@ -119,6 +133,13 @@ impl Hub {
             (Version::V5, Some(ours)) => ours,
             (Version::V5, None) | (Version::V31 | Version::V311, _) => connect.keep_alive,
         }
+    }
+
+    /// How long a device may be silent: one and a half keep-alives [MQTT-3.1.2-24 in 3.1.1, MQTT-3.1.2-22 in 5].
+    fn patience(&self, keep_alive: u16) -> Option<Duration> {
+        let patience = Duration::from_millis(u64::from(keep_alive) * 1_500);
+        let patience = (keep_alive > 0).then_some(patience);
+        if self.config.azure.is_some() { Some(azure::patience(patience)) } else { patience }
     }
 
     /// What an MQTT 5 device is told of the hub's bounds (section 3.2.2.3); the encoder leaves it away before 5.

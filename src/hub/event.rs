@@ -1,11 +1,13 @@
 //! What the hub saw: the other witness beside the proxy, for tests that compare the two.
 
-use super::io::ConnId;
+use super::azure::Code;
+use super::io::{ConnId, Security};
 use crate::base::Time;
 use crate::base::span::show_fixed;
 use crate::base::text::printable;
 use crate::mqtt::Version;
 use crate::mqtt::packet::reason;
+use crate::tls::Alert;
 use std::fmt;
 use std::time::Duration;
 
@@ -20,6 +22,8 @@ pub struct HubEvent {
     pub client_id: Option<String>,
     /// What.
     pub what: HubSaw,
+    /// What Azure IoT Hub's resource log calls it; only of a hub that plays it, and where the log has a word.
+    pub code: Option<Code>,
 }
 
 /// What the hub saw.
@@ -29,6 +33,11 @@ pub enum HubSaw {
     Opened {
         /// The peer's address.
         peer: String,
+    },
+    /// The TLS handshake is done.
+    Secured {
+        /// What it came to.
+        security: Security,
     },
     /// CONNECT was accepted.
     Connected {
@@ -77,6 +86,20 @@ pub enum Departure {
     },
     /// FIN without DISCONNECT.
     Closed,
+    /// FIN without DISCONNECT and without TLS's close_notify.
+    Unnotified,
+    /// The device sent a TLS alert that ends the connection.
+    Alert {
+        /// Which.
+        alert: Alert,
+    },
+    /// What came is not TLS, or does not decrypt.
+    BadRecord,
+    /// The TLS handshake failed.
+    HandshakeFailed {
+        /// Why, for people.
+        why: String,
+    },
     /// RST without DISCONNECT.
     Reset,
     /// The hub's kernel gave the connection up: no acknowledgement for too long.
@@ -88,6 +111,8 @@ pub enum Departure {
     },
     /// No CONNECT in time.
     ConnectTimeout,
+    /// The token that CONNECT carried has expired; of a hub that plays Azure IoT Hub.
+    TokenExpired,
     /// Another connection came with the same client identifier [MQTT-3.1.4-2; MQTT-3.1.4-3 in 5].
     TakenOver,
     /// CONNECT was refused; the event before says why.
@@ -130,6 +155,11 @@ impl Departure {
             Departure::ShuttingDown => Some(reason::SERVER_SHUTTING_DOWN),
             Departure::Disconnect { .. }
             | Departure::Closed
+            | Departure::Unnotified
+            | Departure::Alert { .. }
+            | Departure::BadRecord
+            | Departure::HandshakeFailed { .. }
+            | Departure::TokenExpired
             | Departure::Reset
             | Departure::TcpTimeout
             | Departure::ConnectTimeout
@@ -145,7 +175,8 @@ impl fmt::Display for HubEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let conn = self.conn.map(|conn| format!("conn {}", conn.0));
         let who: Vec<String> = conn.into_iter().chain(self.client_id.as_deref().map(printable)).collect();
-        write!(f, "{}: {}", who.join(" "), self.what)
+        write!(f, "{}: {}", who.join(" "), self.what)?;
+        self.code.map_or(Ok(()), |code| write!(f, " ({code})"))
     }
 }
 
@@ -153,6 +184,7 @@ impl fmt::Display for HubSaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             HubSaw::Opened { peer } => write!(f, "opened from {peer}"),
+            HubSaw::Secured { security } => write!(f, "secured, {security}"),
             HubSaw::Connected { version, keep_alive, session_present } => {
                 let session = if *session_present { "session resumed" } else { "new session" };
                 write!(f, "connected, MQTT {version}, keep-alive {keep_alive} s, {session}")
@@ -166,6 +198,14 @@ impl fmt::Display for HubSaw {
     }
 }
 
+impl fmt::Display for Security {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.version)?;
+        f.write_str(if self.resumed { ", resumed" } else { ", new session" })?;
+        f.write_str(if self.certified { ", with a certificate" } else { "" })
+    }
+}
+
 impl fmt::Display for Departure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -175,6 +215,11 @@ impl fmt::Display for Departure {
                 write!(f, "DISCONNECT {reason:#04x}, {name}")
             }
             Departure::Closed => f.write_str("closed without DISCONNECT"),
+            Departure::Unnotified => f.write_str("closed without DISCONNECT and without close_notify"),
+            Departure::Alert { alert } => write!(f, "TLS alert {alert}"),
+            Departure::BadRecord => f.write_str("what came is not TLS, or does not decrypt"),
+            Departure::HandshakeFailed { why } => write!(f, "the TLS handshake failed: {}", printable(why)),
+            Departure::TokenExpired => f.write_str("its token has expired"),
             Departure::Reset => f.write_str("reset without DISCONNECT"),
             Departure::TcpTimeout => f.write_str("TCP gave up"),
             Departure::KeepAliveTimeout { silent } => {

@@ -14,11 +14,13 @@ pub(super) struct Link {
     /// Known with CONNECT; 3.1.1 before.
     pub version: Version,
     pub stage: Stage,
-    /// The keep-alive in force, in seconds; 0 is none.
-    pub keep_alive: u16,
+    /// How long the device may be silent; `None`: for ever.
+    pub patience: Option<Duration>,
     pub last_packet: Time,
     /// Bytes given out and not yet reported as written.
     pub unsent: usize,
+    /// Whether the device presented a certificate in the TLS handshake.
+    pub certified: bool,
     /// Bytes of the largest packet that the device takes.
     pub max_packet: usize,
     aliases: BTreeMap<u16, String>,
@@ -26,6 +28,8 @@ pub(super) struct Link {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
+    /// The TLS handshake is not done.
+    Securing,
     /// CONNECT has not come.
     Greeting,
     /// CONNACK was given out.
@@ -33,33 +37,32 @@ pub(super) enum Stage {
 }
 
 impl Link {
-    pub fn new(now: Time, max_inbound: usize) -> Link {
+    pub fn new(now: Time, max_inbound: usize, tls: bool) -> Link {
         Link {
             inlet: Inlet::new(max_inbound),
             version: Version::V311,
-            stage: Stage::Greeting,
-            keep_alive: 0,
+            stage: if tls { Stage::Securing } else { Stage::Greeting },
+            patience: None,
             last_packet: now,
             unsent: 0,
+            certified: false,
             max_packet: usize::MAX,
             aliases: BTreeMap::new(),
         }
     }
 
     /// Takes over what CONNECT says about the connection itself.
-    pub fn greet(&mut self, connect: &Connect, keep_alive: u16, session: SessionId) {
+    pub fn greet(&mut self, connect: &Connect, patience: Option<Duration>, session: SessionId) {
         self.version = connect.version;
-        self.keep_alive = keep_alive;
+        self.patience = patience;
         self.stage = Stage::Up(session);
         let most = connect.properties.maximum_packet_size();
         self.max_packet = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     }
 
-    /// When the device has been silent for too long: one and a half keep-alives after its last packet
-    /// [MQTT-3.1.2-24 in 3.1.1, MQTT-3.1.2-22 in 5].
+    /// When the device has been silent for too long.
     pub fn silent_at(&self) -> Option<Time> {
-        let patience = Duration::from_millis(u64::from(self.keep_alive) * 1_500);
-        (self.keep_alive > 0).then(|| self.last_packet + patience)
+        self.patience.map(|patience| self.last_packet + patience)
     }
 
     /// Puts the topic name in the place of its alias, or learns the alias. `false` if the alias is above `most`;

@@ -1,14 +1,16 @@
 //! The hub as one pure machine: what comes in, what goes out, who leaves and why.
 
+use super::azure::Code;
 use super::config::HubConfig;
 use super::event::{Departure, HubEvent, HubSaw};
-use super::io::{ConnId, Input, Output};
+use super::io::{ConnId, Input, Output, Security};
 use super::link::{Link, Stage};
 use super::retained::Retained;
 use super::session::{Lasts, SessionId, Sessions};
 use super::timers::{Expires, Timers};
 use super::topics::Topics;
 use crate::base::Time;
+use crate::base::span::show_fixed;
 use crate::mqtt::inlet::BadPacket;
 use crate::mqtt::packet::{Disconnect, reason};
 use crate::mqtt::{Packet, Version, encode};
@@ -51,7 +53,9 @@ impl Hub {
     pub fn handle(&mut self, now: Time, input: Input<'_>) {
         self.tick(now);
         match input {
-            Input::Opened { conn, peer } => self.opened(conn, peer),
+            Input::Opened { conn, peer, tls } => self.opened(conn, peer, tls),
+            Input::Secured { conn, security } => self.secured(conn, security),
+            Input::HandshakeFailed { conn, why } => self.depart(conn, Departure::HandshakeFailed { why }),
             Input::Bytes { conn, bytes } => self.bytes(conn, bytes),
             Input::Written { conn, count } => self.written(conn, count),
             Input::Closed { conn, how } => self.depart(conn, how.into()),
@@ -76,6 +80,7 @@ impl Hub {
         while let Some(what) = self.timers.take_due(self.now) {
             match what {
                 Expires::Link(conn) => self.link_expired(conn),
+                Expires::Token(conn) => self.depart(conn, Departure::TokenExpired),
                 Expires::Will(session) => self.send_will(session),
                 Expires::Session(session) => self.end_session(session),
             }
@@ -83,13 +88,24 @@ impl Hub {
         self.cut_doomed();
     }
 
-    fn opened(&mut self, conn: ConnId, peer: String) {
-        self.links.insert(conn, Link::new(self.now, self.config.max_packet));
+    fn opened(&mut self, conn: ConnId, peer: String, tls: bool) {
+        self.links.insert(conn, Link::new(self.now, self.config.max_packet, tls));
         self.log(Some(conn), None, HubSaw::Opened { peer });
         if self.links.len() > self.config.max_connections {
             return self.depart(conn, Departure::TooMany);
         }
+        let patience = if tls { self.config.handshake_timeout } else { self.config.connect_timeout };
+        self.timers.set(Expires::Link(conn), Some(self.now + patience));
+    }
+
+    fn secured(&mut self, conn: ConnId, security: Security) {
+        let Some(link) = self.links.get_mut(&conn).filter(|link| link.stage == Stage::Securing) else {
+            return;
+        };
+        link.stage = Stage::Greeting;
+        link.certified = security.certified;
         self.timers.set(Expires::Link(conn), Some(self.now + self.config.connect_timeout));
+        self.log(Some(conn), None, HubSaw::Secured { security });
     }
 
     fn bytes(&mut self, conn: ConnId, bytes: &[u8]) {
@@ -111,7 +127,7 @@ impl Hub {
         link.last_packet = self.now;
         match (link.stage, packet) {
             (Stage::Greeting, Packet::Connect(connect)) => self.connect(conn, connect),
-            (Stage::Greeting, other) => {
+            (Stage::Greeting | Stage::Securing, other) => {
                 let text = format!("{} before CONNECT [MQTT-3.1.0-1]", other.kind());
                 self.fail(conn, reason::PROTOCOL_ERROR, text);
             }
@@ -163,6 +179,10 @@ impl Hub {
     fn link_expired(&mut self, conn: ConnId) {
         let Some(link) = self.links.get(&conn) else { return };
         let why = match link.stage {
+            Stage::Securing => {
+                let limit = show_fixed(self.config.handshake_timeout);
+                Departure::HandshakeFailed { why: format!("it was not done within {limit}") }
+            }
             Stage::Greeting => Departure::ConnectTimeout,
             Stage::Up(_) => Departure::KeepAliveTimeout { silent: self.now.since(link.last_packet) },
         };
@@ -171,7 +191,7 @@ impl Hub {
 
     fn unreadable(&mut self, conn: ConnId, bad: &BadPacket) {
         let Some(link) = self.links.get(&conn) else { return };
-        if link.stage == Stage::Greeting {
+        if !matches!(link.stage, Stage::Up(_)) {
             return self.unreadable_connect(conn, bad);
         }
         let code = match bad {
@@ -195,6 +215,7 @@ impl Hub {
         }
         self.links.remove(&conn);
         self.timers.set(Expires::Link(conn), None);
+        self.timers.set(Expires::Token(conn), None);
         self.out.push_back(if why == Departure::TooSlow {
             Output::Reset { conn }
         } else {
@@ -202,9 +223,10 @@ impl Hub {
         });
         let session = match stage {
             Stage::Up(session) => Some(session),
-            Stage::Greeting => None,
+            Stage::Securing | Stage::Greeting => None,
         };
-        self.log(Some(conn), session, HubSaw::Disconnected { why: why.clone() });
+        let code = session.and(self.config.azure.as_ref()).and_then(|_| Code::of(&why));
+        self.log_coded(Some(conn), session, HubSaw::Disconnected { why: why.clone() }, code);
         if let Some(session) = session {
             self.session_left(session, &why);
         }
@@ -286,7 +308,17 @@ impl Hub {
     }
 
     pub(super) fn log(&mut self, conn: Option<ConnId>, session: Option<SessionId>, what: HubSaw) {
+        self.log_coded(conn, session, what, None);
+    }
+
+    pub(super) fn log_coded(
+        &mut self,
+        conn: Option<ConnId>,
+        session: Option<SessionId>,
+        what: HubSaw,
+        code: Option<Code>,
+    ) {
         let client_id = session.and_then(|id| self.sessions.get(id)).map(|session| session.client_id.clone());
-        self.out.push_back(Output::Log(HubEvent { at: self.now, conn, client_id, what }));
+        self.out.push_back(Output::Log(HubEvent { at: self.now, conn, client_id, what, code }));
     }
 }

@@ -14,9 +14,11 @@
 //! in it has a bound in [`HubConfig`], and nothing that a client sends can panic it. [`serve()`] is the thin shell of
 //! sockets around it.
 //!
-//! Deliberately absent: users and passwords, TLS, bridges, anything on disk. It is exact about keep-alives and
-//! reasons, because it is the other witness beside the proxy.
+//! Deliberately absent: users and passwords (but for [`azure`]'s tokens), bridges, anything on disk; and from the
+//! machine TLS, which is the shell's alone. It is exact about keep-alives and reasons, because it is the other witness
+//! beside the proxy.
 
+pub mod azure;
 mod config;
 mod connect;
 mod delivery;
@@ -29,14 +31,17 @@ mod publish;
 mod retained;
 mod serve;
 mod session;
+mod socket;
 mod subscribe;
 #[cfg(test)]
 mod tests;
 mod timers;
+pub mod tls;
 mod topics;
 
-pub use config::{ANSWER_ROOM, CONNECT_TIMEOUT, HubConfig, MAX_LEVELS, MAX_PACKET};
+pub use azure::{Azure, Code};
+pub use config::{ANSWER_ROOM, CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, HubConfig, MAX_LEVELS, MAX_PACKET};
 pub use event::{Departure, Dropped, HubEvent, HubSaw};
-pub use io::{ConnId, HowClosed, Input, Output};
+pub use io::{ConnId, HowClosed, Input, Output, Security};
 pub use machine::Hub;
-pub use serve::{HubHandle, HubSink, serve};
+pub use serve::{HubHandle, HubSink, serve, serve_tls};

@@ -28,6 +28,9 @@ impl Hub {
             let text = "PUBLISH from a device with a subscription identifier [MQTT-3.3.4-6]";
             return self.fail(conn, reason::PROTOCOL_ERROR, text.into());
         }
+        if self.config.azure.is_some() {
+            return self.azure_publish(conn, session, &publish);
+        }
         match (publish.qos, publish.packet_id) {
             (QoS::AtLeastOnce, Some(id)) => {
                 self.send(conn, &Packet::Puback(Ack::success(id)));
@@ -95,6 +98,10 @@ impl Hub {
 
     /// A message that the hub has taken: retain it if asked, and route it.
     fn accept(&mut self, from: Option<SessionId>, mut publish: Publish) {
+        // Azure IoT Hub gives a will to the back end, as all of telemetry; nothing goes from device to device.
+        if self.config.azure.is_some() {
+            return;
+        }
         let expiry = publish.properties.message_expiry();
         publish.properties.0.retain(goes_on);
         let expires = expiry.map(|seconds| self.now + Duration::from_secs(seconds.into()));

@@ -1,4 +1,4 @@
-//! The hub's sockets: one task for accepting, one for the timers, one for each connection.
+//! The hub's listener: one task for accepting, one for the timers, one for each connection (see `socket`).
 //!
 //! ```text
 //!  accept ─────► connection task ──Bytes, Written, Closed──► Mutex<Hub> ──poll──┬─► each connection's outlet
@@ -10,26 +10,19 @@
 
 use super::config::HubConfig;
 use super::event::HubEvent;
-use super::io::{ConnId, HowClosed, Input, Output};
+use super::io::{ConnId, Input, Output};
 use super::machine::Hub;
+use super::socket::connection;
 use crate::net::clock::Clock;
-use crate::net::sys::reset;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{ReadHalf, WriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
-
-/// Bytes read at once.
-const READ_SIZE: usize = 4096;
-
-/// How long a closed connection may take to drain and to see the peer's FIN before it is dropped.
-const LINGER: Duration = Duration::from_secs(2);
+use tokio_rustls::TlsAcceptor;
 
 /// The pause after an accept that failed, so that a want of descriptors does not become a busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -68,14 +61,43 @@ pub fn serve(
     sink: HubSink,
     shutdown: watch::Receiver<bool>,
 ) -> io::Result<HubHandle> {
+    start(listener, None, config, clock, sink, shutdown)
+}
+
+/// As [`serve`], behind TLS: a connection's MQTT begins when its handshake is done.
+///
+/// # Errors
+/// The listener's own address cannot be read.
+pub fn serve_tls(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    config: HubConfig,
+    clock: Clock,
+    sink: HubSink,
+    shutdown: watch::Receiver<bool>,
+) -> io::Result<HubHandle> {
+    start(listener, Some(acceptor), config, clock, sink, shutdown)
+}
+
+fn start(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    config: HubConfig,
+    clock: Clock,
+    sink: HubSink,
+    shutdown: watch::Receiver<bool>,
+) -> io::Result<HubHandle> {
     let address = listener.local_addr()?;
-    let core = Arc::new(Core { clock, sink, state: Mutex::new(State::new(config)), sooner: Notify::new() });
+    let state = Mutex::new(State::new(config));
+    let core = Arc::new(Core { clock, sink, acceptor, state, sooner: Notify::new() });
     Ok(HubHandle { address, task: tokio::spawn(run(listener, core, shutdown)) })
 }
 
-struct Core {
+pub(super) struct Core {
     clock: Clock,
     sink: HubSink,
+    /// TLS with devices; `None`: plain.
+    pub acceptor: Option<TlsAcceptor>,
     state: Mutex<State>,
     /// The first deadline came nearer.
     sooner: Notify,
@@ -93,15 +115,15 @@ struct Outlet {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(super) enum End {
     Close,
     Reset,
 }
 
 /// The connection task's end of an [`Outlet`].
-struct Inlets {
-    bytes: mpsc::UnboundedReceiver<Vec<u8>>,
-    end: oneshot::Receiver<End>,
+pub(super) struct Inlets {
+    pub bytes: mpsc::UnboundedReceiver<Vec<u8>>,
+    pub end: oneshot::Receiver<End>,
 }
 
 impl State {
@@ -147,16 +169,16 @@ impl Core {
         result
     }
 
-    fn input(&self, input: Input<'_>) {
+    pub fn input(&self, input: Input<'_>) {
         self.with(|state| state.hub.handle(self.clock.now(), input));
     }
 
-    fn open(&self, conn: ConnId, peer: String) -> Inlets {
+    pub fn open(&self, conn: ConnId, peer: String) -> Inlets {
         let (bytes, bytes_in) = mpsc::unbounded_channel();
         let (end, end_in) = oneshot::channel();
         self.with(|state| {
             state.outlets.insert(conn, Outlet { bytes, end });
-            state.hub.handle(self.clock.now(), Input::Opened { conn, peer });
+            state.hub.handle(self.clock.now(), Input::Opened { conn, peer, tls: self.acceptor.is_some() });
         });
         Inlets { bytes: bytes_in, end: end_in }
     }
@@ -209,76 +231,5 @@ async fn keep_time(core: &Core) {
             () = sleep => {}
             () = core.sooner.notified() => {}
         }
-    }
-}
-
-async fn connection(core: Arc<Core>, conn: ConnId, mut stream: TcpStream, peer: String) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, conn = conn.0, "TCP_NODELAY was refused");
-    }
-    let Inlets { bytes, end } = core.open(conn, peer);
-    let (read, write) = stream.split();
-    let both = async {
-        tokio::join!(read_all(&core, conn, read), write_all(&core, conn, write, bytes));
-        End::Close
-    };
-    // The halves end by themselves; a peer that neither reads nor closes is cut off by the end's own time.
-    let ended = tokio::select! {
-        ended = both => ended,
-        ended = cut_off(end) => ended,
-    };
-    if ended == End::Reset
-        && let Err(error) = reset::arm(&stream)
-    {
-        tracing::debug!(%error, conn = conn.0, "the reset was refused; it is a FIN");
-    }
-}
-
-/// When a connection that the hub has ended is dropped at the latest.
-async fn cut_off(end: oneshot::Receiver<End>) -> End {
-    match end.await {
-        Ok(End::Reset) => End::Reset,
-        Ok(End::Close) => {
-            tokio::time::sleep(LINGER).await;
-            End::Close
-        }
-        Err(_) => std::future::pending().await,
-    }
-}
-
-async fn read_all(core: &Core, conn: ConnId, mut read: ReadHalf<'_>) {
-    let mut buffer = vec![0; READ_SIZE];
-    loop {
-        match read.read(&mut buffer).await {
-            Ok(0) => return core.input(Input::Closed { conn, how: HowClosed::Fin }),
-            Ok(count) => core.input(Input::Bytes { conn, bytes: &buffer[..count] }),
-            Err(error) => return core.input(Input::Closed { conn, how: how_closed(&error) }),
-        }
-    }
-}
-
-async fn write_all(
-    core: &Core,
-    conn: ConnId,
-    mut write: WriteHalf<'_>,
-    mut outlet: mpsc::UnboundedReceiver<Vec<u8>>,
-) {
-    while let Some(bytes) = outlet.recv().await {
-        if let Err(error) = write.write_all(&bytes).await {
-            return core.input(Input::Closed { conn, how: how_closed(&error) });
-        }
-        core.input(Input::Written { conn, count: bytes.len() });
-    }
-    // FIN. Refused only where the connection is gone.
-    let _ = write.shutdown().await;
-}
-
-/// What an error of a socket says about the other side.
-fn how_closed(error: &io::Error) -> HowClosed {
-    match error.kind() {
-        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            HowClosed::TimedOut
-        }
-        _ => HowClosed::Reset,
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Session {
     /// Messages of QoS 2 that were taken and not yet released [MQTT-4.3.3-2].
     pub received: BTreeSet<u16>,
     pub will: Option<Will>,
+    /// The version of the twin's reported properties, from 1; of a hub that plays Azure IoT Hub.
+    pub reported: u64,
     pub outbox: Outbox<Delivery>,
 }
 
@@ -93,6 +95,7 @@ impl Sessions {
             filters: BTreeSet::new(),
             received: BTreeSet::new(),
             will: None,
+            reported: 1,
             outbox: Outbox::default(),
         };
         self.by_id.insert(id, session);

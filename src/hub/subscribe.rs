@@ -3,6 +3,7 @@
 //! `$share/name/filter` is a shared subscription in every version, as mosquitto and EMQX have it; MQTT 5 alone asks for
 //! it (section 4.8.2).
 
+use super::azure;
 use super::config::MAX_LEVELS;
 use super::io::ConnId;
 use super::machine::Hub;
@@ -11,7 +12,7 @@ use super::session::SessionId;
 use super::topics::Wish;
 use crate::mqtt::packet::{Suback, Subscribe, Subscription, Unsubscribe, reason};
 use crate::mqtt::topic::Shared;
-use crate::mqtt::{Packet, Properties, Version};
+use crate::mqtt::{Packet, Properties, QoS, Version};
 
 /// Retain Handling (section 3.8.3.1): whether a subscription brings retained messages.
 mod retain_handling {
@@ -26,10 +27,11 @@ impl Hub {
         let mut codes = Vec::new();
         let mut retained = Vec::new();
         for subscription in &subscribe.filters {
+            let subscription = &self.granted(subscription);
             match self.add(session, subscription, identifier) {
                 Ok(was_there) => {
                     codes.push(subscription.qos.number());
-                    retained.extend(wants_retained(subscription, was_there).then_some(subscription));
+                    retained.extend(wants_retained(subscription, was_there).then(|| subscription.clone()));
                 }
                 Err(code) => codes.push(self.failure(conn, code)),
             }
@@ -37,14 +39,23 @@ impl Hub {
         let packet_id = subscribe.packet_id;
         self.send(conn, &Packet::Suback(Suback { packet_id, properties: Properties::NONE, codes }));
         for subscription in retained {
-            self.send_retained(session, subscription, identifier);
+            self.send_retained(session, &subscription, identifier);
         }
+    }
+
+    /// What is granted of what is asked for: of Azure IoT Hub QoS 1 at most.
+    fn granted(&self, wanted: &Subscription) -> Subscription {
+        let most = if self.config.azure.is_some() { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
+        Subscription { qos: wanted.qos.min(most), ..wanted.clone() }
     }
 
     /// Adds or replaces a subscription [MQTT-3.8.4-3]; says whether it was there, or MQTT 5's reason against it.
     fn add(&mut self, id: SessionId, wanted: &Subscription, identifier: Option<u32>) -> Result<bool, u8> {
         let session = self.sessions.get_mut(id).ok_or(reason::UNSPECIFIED_ERROR)?;
         if wanted.filter.split('/').count() > MAX_LEVELS {
+            return Err(reason::TOPIC_FILTER_INVALID);
+        }
+        if self.config.azure.is_some() && !azure::may_subscribe(&wanted.filter, &session.client_id) {
             return Err(reason::TOPIC_FILTER_INVALID);
         }
         let was_there = session.filters.contains(&wanted.filter);

@@ -10,6 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) enum Expires {
     /// A connection's wait for CONNECT, later its keep-alive.
     Link(ConnId),
+    /// The token that a connection's CONNECT carried.
+    Token(ConnId),
     /// The delay of a will.
     Will(SessionId),
     /// A session without connection.

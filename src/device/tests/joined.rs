@@ -86,7 +86,7 @@ impl World {
                 self.made += 1;
                 let conn = ConnId(self.made);
                 self.links.insert(device, self.made);
-                self.hub.handle(now, HubInput::Opened { conn, peer: String::new() });
+                self.hub.handle(now, HubInput::Opened { conn, peer: String::new(), tls: false });
                 self.devices[device].handle(now, Input::Connected);
             }
             Arrival::ToHub { conn, bytes } => {

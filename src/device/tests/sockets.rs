@@ -139,7 +139,7 @@ async fn a_fleet_connects_and_leaves() {
     let sink: FleetSink = Arc::new(move |client_id, event| drop(sender.send((client_id.to_owned(), event))));
     let template = Preset::Typical.habits("d-", Duration::from_secs(60));
     let settings = Fleet { count: 200, template, seed: 1, stagger: Duration::from_micros(100) };
-    let target = bench.hub.address().to_string();
+    let target = bench.hub.address().to_string().into();
     let task = tokio::spawn(async move { fleet(settings, &target, Clock::start(), sink, stopped).await });
     let mut names = std::collections::BTreeSet::new();
     while names.len() < 200 {

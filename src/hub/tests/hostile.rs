@@ -113,7 +113,7 @@ proptest! {
     ) {
         let mut hub = Hub::new(HubConfig::default());
         for conn in 1..4 {
-            hub.handle(Time::ZERO, Input::Opened { conn: ConnId(conn), peer: String::new() });
+            hub.handle(Time::ZERO, Input::Opened { conn: ConnId(conn), peer: String::new(), tls: false });
             let mut bytes = Vec::new();
             let version = Version::from_level(level).unwrap();
             encode(&Packet::Connect(Connect { version, ..kept(v311("same")) }), version, &mut bytes).unwrap();

@@ -1,11 +1,13 @@
 //! The pure hub in literal time.
 
+mod azure;
 mod connect;
 mod hostile;
 mod keep_alive;
 mod messages;
 mod sessions;
 mod subscriptions;
+mod tls;
 mod wills;
 
 use super::*;
@@ -44,9 +46,13 @@ impl Bench {
     }
 
     fn open(&mut self, conn: u64, version: Version) {
+        self.open_with(conn, version, false);
+    }
+
+    fn open_with(&mut self, conn: u64, version: Version, tls: bool) {
         let end = End { inlet: Inlet::new(usize::MAX), version, packets: vec![], over: None, reads: true };
         self.ends.insert(conn, end);
-        self.input(Input::Opened { conn: ConnId(conn), peer: format!("peer-{conn}") });
+        self.input(Input::Opened { conn: ConnId(conn), peer: format!("peer-{conn}"), tls });
     }
 
     fn input(&mut self, input: Input<'_>) {

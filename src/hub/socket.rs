@@ -1,0 +1,158 @@
+//! One connection's task: the TLS handshake if there is one, then bytes both ways until an end.
+//!
+//! What is said at the end: over TLS close_notify and FIN, in plain FIN; a reset is a reset in both.
+
+use super::io::{ConnId, HowClosed, Input};
+use super::serve::{Core, End, Inlets};
+use super::tls;
+use crate::net::sys::reset;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// Bytes read at once.
+const READ_SIZE: usize = 4096;
+
+/// How long a closed connection may take to drain and to see the peer's FIN before it is dropped.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Serves a connection to its end.
+pub(super) async fn connection(core: Arc<Core>, conn: ConnId, mut stream: TcpStream, peer: String) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, conn = conn.0, "TCP_NODELAY was refused");
+    }
+    let Inlets { bytes, mut end } = core.open(conn, peer);
+    match core.acceptor.clone() {
+        None => {
+            let (read, write) = stream.split();
+            let ended = carry(&core, conn, read, write, bytes, end).await;
+            arm(conn, &stream, ended);
+        }
+        Some(acceptor) => {
+            let Some(mut stream) = secure(&core, conn, acceptor, stream, &mut end).await else { return };
+            let (read, write) = tokio::io::split(&mut stream);
+            let ended = carry(&core, conn, read, write, bytes, end).await;
+            arm(conn, stream.get_ref().0, ended);
+        }
+    }
+}
+
+/// The TLS handshake. The hub bounds its time: it ends a connection that is not through.
+async fn secure(
+    core: &Core,
+    conn: ConnId,
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    end: &mut oneshot::Receiver<End>,
+) -> Option<TlsStream<TcpStream>> {
+    let handshake = tokio::select! {
+        handshake = acceptor.accept(stream).into_fallible() => handshake,
+        _ = end => return None,
+    };
+    match handshake {
+        Ok(stream) => {
+            core.input(Input::Secured { conn, security: tls::security(stream.get_ref().1) });
+            Some(stream)
+        }
+        Err((error, stream)) => {
+            core.input(Input::HandshakeFailed { conn, why: tls::handshake_error(&error, "device") });
+            hear_out(stream).await;
+            None
+        }
+    }
+}
+
+/// FIN, then whatever still comes: closing over unread bytes would reset the connection, and the alert that says why
+/// would be lost with it.
+async fn hear_out(mut stream: TcpStream) {
+    let _ = stream.shutdown().await;
+    let mut buffer = [0; 1024];
+    let rest = async { while stream.read(&mut buffer).await.is_ok_and(|count| count > 0) {} };
+    let _ = tokio::time::timeout(LINGER, rest).await;
+}
+
+async fn carry(
+    core: &Core,
+    conn: ConnId,
+    read: impl AsyncRead + Unpin,
+    write: impl AsyncWrite + Unpin,
+    bytes: mpsc::UnboundedReceiver<Vec<u8>>,
+    end: oneshot::Receiver<End>,
+) -> End {
+    let both = async {
+        tokio::join!(read_all(core, conn, read), write_all(core, conn, write, bytes));
+        End::Close
+    };
+    // The halves end by themselves; a peer that neither reads nor closes is cut off by the end's own time.
+    tokio::select! {
+        ended = both => ended,
+        ended = cut_off(end) => ended,
+    }
+}
+
+fn arm(conn: ConnId, stream: &TcpStream, ended: End) {
+    if ended == End::Reset
+        && let Err(error) = reset::arm(stream)
+    {
+        tracing::debug!(%error, conn = conn.0, "the reset was refused; it is a FIN");
+    }
+}
+
+/// When a connection that the hub has ended is dropped at the latest.
+async fn cut_off(end: oneshot::Receiver<End>) -> End {
+    match end.await {
+        Ok(End::Reset) => End::Reset,
+        Ok(End::Close) => {
+            tokio::time::sleep(LINGER).await;
+            End::Close
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+async fn read_all(core: &Core, conn: ConnId, mut read: impl AsyncRead + Unpin) {
+    let mut buffer = vec![0; READ_SIZE];
+    loop {
+        match read.read(&mut buffer).await {
+            Ok(0) => return core.input(Input::Closed { conn, how: HowClosed::Fin }),
+            Ok(count) => core.input(Input::Bytes { conn, bytes: &buffer[..count] }),
+            Err(error) => return core.input(Input::Closed { conn, how: how_closed(&error) }),
+        }
+    }
+}
+
+async fn write_all(
+    core: &Core,
+    conn: ConnId,
+    mut write: impl AsyncWrite + Unpin,
+    mut outlet: mpsc::UnboundedReceiver<Vec<u8>>,
+) {
+    while let Some(bytes) = outlet.recv().await {
+        let written = async {
+            write.write_all(&bytes).await?;
+            // TLS keeps what the socket does not take at once.
+            write.flush().await
+        };
+        if let Err(error) = written.await {
+            return core.input(Input::Closed { conn, how: how_closed(&error) });
+        }
+        core.input(Input::Written { conn, count: bytes.len() });
+    }
+    // FIN. Refused only where the connection is gone.
+    let _ = write.shutdown().await;
+}
+
+/// What an error of a socket, or of the TLS on it, says about the other side.
+fn how_closed(error: &io::Error) -> HowClosed {
+    tls::how_closed(error).unwrap_or_else(|| match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            HowClosed::TimedOut
+        }
+        _ => HowClosed::Reset,
+    })
+}

@@ -1,0 +1,120 @@
+"""A device of Azure's own SDK for Python (`pip install azure-iot-device`): connects, sends telemetry, tells what it sees.
+
+Usage: azure.py --ca FILE [--host HOST] [--device ID] [--key BASE64] [--keep-alive N] [--every N] [--seconds N]
+                [--retry N] [--token-lifetime N] [--twin] [--verbose]
+
+The SDK always connects to port 8883. One line per event, with seconds since the start. It ends with 0 if at the end
+the device is connected and its last message was acknowledged, else with 1.
+"""
+
+import argparse
+import base64
+import logging
+import sys
+import threading
+import time
+
+import paho.mqtt
+from azure.iot.device import IoTHubDeviceClient, constant
+
+BEGAN = time.monotonic()
+OUTPUT = threading.Lock()
+
+
+def tell(text):
+    with OUTPUT:
+        print(f"{time.monotonic() - BEGAN:8.3f}  {text}", flush=True)
+
+
+class Device:
+    def __init__(self, settings):
+        key = settings.key or base64.b64encode(b"brownout").decode()
+        connection = f"HostName={settings.host};DeviceId={settings.device};SharedAccessKey={key}"
+        with open(settings.ca, encoding="ascii") as file:
+            options = {"server_verification_cert": file.read()}
+        if settings.keep_alive:
+            options["keep_alive"] = settings.keep_alive
+        if settings.retry:
+            options["connection_retry_interval"] = settings.retry
+        if settings.token_lifetime:
+            options["sastoken_ttl"] = settings.token_lifetime
+        self.client = IoTHubDeviceClient.create_from_connection_string(connection, **options)
+        self.client.on_connection_state_change = self.changed
+        self.client.on_background_exception = lambda error: tell(f"error in the background: {describe(error)}")
+        self.sent = self.acknowledged = 0
+
+    def changed(self):
+        tell("connected" if self.client.connected else "disconnected")
+
+    def send(self, number):
+        """Sends one message; returns when it is acknowledged, or with an error."""
+        began = time.monotonic()
+        try:
+            self.client.send_message(f"message {number}")
+        except Exception as error:  # whatever it is, it is what is looked for
+            tell(f"message {number} failed after {time.monotonic() - began:.3f} s: {describe(error)}")
+        else:
+            self.acknowledged = max(self.acknowledged, number)
+            tell(f"message {number} acknowledged after {time.monotonic() - began:.3f} s")
+
+    def send_each(self, every, end):
+        """Each message on a thread of its own: the SDK blocks until the acknowledgement, over reconnects too."""
+        senders = []
+        while time.monotonic() < end:
+            self.sent += 1
+            tell(f"message {self.sent} sent")
+            senders.append(threading.Thread(target=self.send, args=(self.sent,), daemon=True))
+            senders[-1].start()
+            time.sleep(max(0, min(every, end - time.monotonic())))
+        if senders:
+            senders[-1].join(timeout=10)
+
+
+def describe(error):
+    cause = f" ({describe(error.__cause__)})" if error.__cause__ else ""
+    return f"{type(error).__name__}: {error}{cause}"
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--ca", required=True)
+    parser.add_argument("--host", default="localhost")
+    parser.add_argument("--device", default="dev1")
+    parser.add_argument("--key")
+    parser.add_argument("--keep-alive", type=int)
+    parser.add_argument("--every", type=float, default=1.0)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--retry", type=int)
+    parser.add_argument("--token-lifetime", type=int)
+    parser.add_argument("--twin", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    return parser.parse_args()
+
+
+def main():
+    settings = arguments()
+    if settings.verbose:
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    tell(f"azure-iot-device {constant.VERSION} over paho-mqtt {paho.mqtt.__version__}, Python {sys.version.split()[0]}")
+    end = time.monotonic() + settings.seconds
+    device = Device(settings)
+    try:
+        device.client.connect()
+    except Exception as error:
+        tell(f"could not connect: {describe(error)}")
+    if settings.twin:
+        tell(f"twin: {device.client.get_twin()}")
+        device.client.patch_twin_reported_properties({"brownout": True})
+        tell("twin patched")
+    device.send_each(settings.every, end)
+    well = device.client.connected and device.sent > 0 and device.acknowledged == device.sent
+    tell(f"{device.sent} sent, last acknowledged {device.acknowledged}, {'well' if well else 'not well'}")
+    # What still waits for an acknowledgement would hold the SDK's own shutdown.
+    if device.client.connected:
+        device.client.shutdown()
+    sys.stdout.flush()
+    return 0 if well else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
