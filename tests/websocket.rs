@@ -1,0 +1,154 @@
+//! MQTT in WebSocket, end to end over loopback: bytes exact, packets found across frames, faults as on plain TCP.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use brownout::base::{Direction, Side};
+use brownout::event::{Event, Packet, What};
+use brownout::fault::{Close, Fault, LegFate, Toward};
+use brownout::mqtt::PacketKind;
+use brownout::profile::When;
+use common::{Bench, at, bench, count, expect, find, joined, wire};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const REQUEST: &[u8] = b"GET /mqtt?sig=secret HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+
+const BINARY: u8 = 2;
+const CONTINUED: u8 = 0;
+const CLOSE: u8 = 8;
+const PING: u8 = 9;
+
+/// A frame; a device masks what it sends (RFC 6455 section 5.3).
+fn frame(fin: bool, opcode: u8, mask: Option<[u8; 4]>, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![u8::from(fin) << 7 | opcode];
+    let masked = if mask.is_some() { 0x80 } else { 0 };
+    match payload.len() {
+        len @ 0..126 => frame.push(masked | u8::try_from(len).unwrap()),
+        len => {
+            frame.push(masked | 126);
+            frame.extend(u16::try_from(len).unwrap().to_be_bytes());
+        }
+    }
+    let key = mask.unwrap_or_default();
+    frame.extend(mask.iter().flatten());
+    frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    frame
+}
+
+async fn pass(from: &mut TcpStream, to: &mut TcpStream, bytes: &[u8]) {
+    from.write_all(bytes).await.unwrap();
+    expect(to, bytes).await;
+}
+
+/// Both ends after the upgrade, and CONNECT and CONNACK in frames.
+async fn upgraded(bench: &Bench, hub: &tokio::net::TcpListener) -> (TcpStream, TcpStream) {
+    let (mut device, mut served) = joined(bench, hub).await;
+    pass(&mut device, &mut served, REQUEST).await;
+    pass(&mut served, &mut device, RESPONSE).await;
+    // CONNECT in two fragments, with a ping between them.
+    let connect = wire::connect("ws-1", 60);
+    let (head, tail) = connect.split_at(5);
+    pass(&mut device, &mut served, &frame(false, BINARY, Some([1, 2, 3, 4]), head)).await;
+    pass(&mut device, &mut served, &frame(true, PING, Some([9, 9, 9, 9]), b"hi")).await;
+    pass(&mut device, &mut served, &frame(true, CONTINUED, Some([250, 0, 7, 1]), tail)).await;
+    pass(&mut served, &mut device, &frame(true, BINARY, None, &wire::CONNACK)).await;
+    (device, served)
+}
+
+fn kinds(events: &[Event], wanted: Direction) -> Vec<String> {
+    let packets = events.iter().filter_map(|event| match &event.what {
+        What::Packet { direction, packet, .. } if *direction == wanted => Some(packet.to_string()),
+        _ => None,
+    });
+    packets.collect()
+}
+
+#[tokio::test]
+async fn packets_are_found_across_frames_and_bytes_are_exact() {
+    let (bench, hub) = bench(vec![]).await;
+    let (mut device, mut served) = upgraded(&bench, &hub).await;
+    // Two packets in one frame, and a frame a byte at a time.
+    let pings = [wire::PINGREQ, wire::PINGREQ].concat();
+    pass(&mut device, &mut served, &frame(true, BINARY, Some([5, 6, 7, 8]), &pings)).await;
+    for byte in frame(true, BINARY, None, &wire::PINGRESP) {
+        pass(&mut served, &mut device, &[byte]).await;
+    }
+    // The hub closes the WebSocket, without DISCONNECT.
+    pass(&mut served, &mut device, &frame(true, CLOSE, None, &1001_u16.to_be_bytes())).await;
+    drop(served);
+    assert_eq!(device.read(&mut [0; 1]).await.unwrap(), 0);
+    drop(device);
+    bench.until("closed link", |e| matches!(e.what, What::LinkClosed { .. }).then_some(())).await;
+    let events = bench.stop().await;
+    let up = kinds(&events, Direction::Up);
+    assert!(up[0].starts_with("CONNECT ws-1"), "{up:?}");
+    assert_eq!(up[1..], ["PINGREQ", "PINGREQ"]);
+    assert_eq!(kinds(&events, Direction::Down), ["CONNACK 0", "PINGRESP"]);
+    find(&events, "upgrade", |e| match &e.what {
+        What::WsUpgraded { path, protocol, .. } => {
+            assert!(path.starts_with("/mqtt") && !path.contains("secret"), "{path}");
+            Some(assert_eq!(protocol.as_deref(), Some("mqtt")))
+        }
+        _ => None,
+    });
+    find(&events, "close", |e| match e.what {
+        What::WsClosed { direction: Direction::Down, code, .. } => Some(assert_eq!(code, Some(1001))),
+        _ => None,
+    });
+    assert_eq!(count(&events, |what| matches!(what, What::NotMqtt { .. })), 0);
+}
+
+#[tokio::test]
+async fn a_rule_that_waits_for_a_packet_fires_on_it() {
+    let rst = Fault::Rst(Close { toward: Toward::Both, other: LegFate::HalfOpen, close_notify: false });
+    let mut rule = at("reset", Duration::ZERO, rst);
+    rule.when =
+        When::After { packet: PacketKind::Pingresp, nth: 2, delay: brownout::base::Span::ZERO, times: 1 };
+    let (bench, hub) = bench(vec![rule]).await;
+    let (mut device, mut served) = upgraded(&bench, &hub).await;
+    // The second PINGRESP, in the same frame as the first: it is passed on before the reset.
+    let both = frame(true, BINARY, None, &[wire::PINGRESP, wire::PINGRESP].concat());
+    pass(&mut served, &mut device, &both).await;
+    for stream in [&mut device, &mut served] {
+        assert_eq!(stream.read(&mut [0; 1]).await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    let events = bench.stop().await;
+    assert_eq!(count(&events, |what| matches!(what, What::LegCut { .. })), 2);
+}
+
+#[tokio::test]
+async fn http_that_is_no_websocket_passes_and_is_named() {
+    let (bench, hub) = bench(vec![]).await;
+    let (mut device, mut served) = joined(&bench, &hub).await;
+    pass(&mut device, &mut served, b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n").await;
+    pass(&mut served, &mut device, b"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno!").await;
+    let reason = bench
+        .until("reason", |e| match &e.what {
+            What::NotMqtt { reason, .. } => Some(reason.clone()),
+            _ => None,
+        })
+        .await;
+    assert!(reason.contains("404"), "{reason}");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn mqtt_that_begins_like_nothing_else_is_still_mqtt() {
+    let (bench, hub) = bench(vec![]).await;
+    let (mut device, mut served) = joined(&bench, &hub).await;
+    pass(&mut device, &mut served, &wire::connect("plain", 60)).await;
+    let events = bench.stop().await;
+    find(&events, "CONNECT", |e| match &e.what {
+        What::Packet { packet: Packet::Connect { client_id, .. }, .. } => {
+            Some(assert_eq!(client_id, "plain"))
+        }
+        _ => None,
+    });
+    let _ = Side::Device;
+}
