@@ -2,8 +2,11 @@ use super::*;
 use Direction::{Down, Up};
 use proptest::prelude::*;
 
-/// Real conversations: a name, and what was sent at once, in order; whether it is the first data its way.
-fn conversations() -> Vec<(&'static str, Vec<(bool, Direction, Vec<u8>)>)> {
+/// What was sent at once: whether it is the first data its way, which way, and the bytes.
+type Sent = (bool, Direction, Vec<u8>);
+
+/// Real conversations by name.
+fn conversations() -> Vec<(&'static str, Vec<Sent>)> {
     [
         ("1.2", include_str!("../../../tests/cases/tls/tls12.txt")),
         ("1.2 client certificate", include_str!("../../../tests/cases/tls/tls12-client-certificate.txt")),
@@ -18,7 +21,7 @@ fn conversations() -> Vec<(&'static str, Vec<(bool, Direction, Vec<u8>)>)> {
     .collect()
 }
 
-fn line(line: &str) -> (bool, Direction, Vec<u8>) {
+fn line(line: &str) -> Sent {
     let (is_data, line) = line.strip_prefix("data ").map_or((false, line), |rest| (true, rest));
     let (way, hex) = line.split_once(' ').unwrap();
     let bytes = hex.as_bytes().chunks(2).map(|pair| {
