@@ -4,6 +4,7 @@
 //! kept; no input can make it panic. Deliberately absent: the MQTT inside, which is mqtt's, and anything that is sent:
 //! the handshake of the embedded peers, closing, pings.
 
+mod frame;
 mod head;
 mod mask;
 mod walker;

@@ -15,19 +15,11 @@
 #[cfg(test)]
 mod tests;
 
+use super::frame::{Begun, Control, ControlKind, Extensions, Header};
 use super::head::{self, Ending};
 use super::mask::Mask;
 use crate::base::Direction;
 use std::ops::Range;
-
-/// Opcodes (RFC 6455 section 5.2).
-const BINARY: u8 = 2;
-const CLOSE: u8 = 8;
-const PING: u8 = 9;
-const PONG: u8 = 10;
-
-/// The most payload of a control frame (RFC 6455 section 5.5).
-const CONTROL_LIMIT: u8 = 125;
 
 /// Walks one direction. At most 64 bytes, and a heap buffer only while a head is split: of at most twice
 /// [`HEAD_LIMIT`](super::HEAD_LIMIT), which is as much as a head may have.
@@ -38,25 +30,6 @@ pub struct Walker {
     offset: u64,
     direction: Direction,
     extensions: Extensions,
-}
-
-/// What was agreed that may change frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Extensions {
-    None,
-    /// RFC 7692.
-    Deflate,
-    Other,
-}
-
-impl Extensions {
-    fn of(agreed: Option<&str>) -> Extensions {
-        match agreed {
-            None => Extensions::None,
-            Some(text) if text.to_ascii_lowercase().contains("permessage-deflate") => Extensions::Deflate,
-            Some(_) => Extensions::Other,
-        }
-    }
 }
 
 #[derive(Clone, Debug)]
@@ -75,25 +48,7 @@ enum State {
     Opaque,
 }
 
-const BETWEEN: State = State::Header(Header { bytes: [0; 14], have: 0 });
-
-/// A frame's header, as far as it came.
-#[derive(Clone, Copy, Debug)]
-struct Header {
-    bytes: [u8; 14],
-    have: u8,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Control {
-    opcode: u8,
-    length: u8,
-    /// Bytes of payload taken.
-    taken: u8,
-    mask: Option<Mask>,
-    /// The first two bytes of the payload, as they came.
-    code: [u8; 2],
-}
+const BETWEEN: State = State::Header(Header::START);
 
 #[derive(Clone, Copy, Debug)]
 enum Refusal {
@@ -186,7 +141,7 @@ impl Walker {
 
     /// Whether the last byte taken ended a head or a frame, so that frames come next.
     pub fn at_boundary(&self) -> bool {
-        matches!(self.state, State::Header(Header { have: 0, .. }))
+        matches!(&self.state, State::Header(header) if header.have() == 0)
     }
 
     /// Bytes taken since the stream began.
@@ -215,10 +170,14 @@ impl Scan<'_> {
                     let refusal = *refusal;
                     return Some(self.give_up(0, refusal.to_string()));
                 }
-                State::Control(control) if control.taken == control.length => {
-                    let piece = control.piece();
+                State::Control(control) if control.is_whole() => {
+                    let control = *control;
                     self.walker.state = BETWEEN;
-                    return Some(piece);
+                    return Some(match control.kind() {
+                        ControlKind::Close => Piece::Close { code: control.code() },
+                        ControlKind::Ping => Piece::Ping,
+                        ControlKind::Pong => Piece::Pong,
+                    });
                 }
                 State::Opaque => {
                     self.take(rest);
@@ -314,16 +273,18 @@ impl Scan<'_> {
     }
 
     fn header_byte(&mut self, mut header: Header) -> Option<Piece> {
-        let have = usize::from(header.have);
-        if let Some(place) = header.bytes.get_mut(have) {
-            *place = self.input[self.at];
-        }
-        header.have += 1;
-        if let Err(reason) = header.check(self.walker.extensions) {
-            return Some(self.give_up(have, reason));
-        }
+        let have = header.have();
+        let begun = match header.push(self.input[self.at], self.walker.extensions) {
+            Ok(begun) => begun,
+            Err(reason) => return Some(self.give_up(have, reason)),
+        };
         self.take(1);
-        self.walker.state = header.next();
+        self.walker.state = match begun {
+            Begun::NotYet => State::Header(header),
+            Begun::Data { length: 0, .. } => BETWEEN,
+            Begun::Data { length, mask } => State::Payload { left: length, mask },
+            Begun::Control(control) => State::Control(control),
+        };
         None
     }
 
@@ -335,106 +296,6 @@ impl Scan<'_> {
         let after = mask.map(|mask| mask.after(here));
         self.walker.state = if left == 0 { BETWEEN } else { State::Payload { left, mask: after } };
         Piece::Payload { range, mask }
-    }
-}
-
-impl Header {
-    fn opcode(&self) -> u8 {
-        self.bytes[0] & 0x0f
-    }
-
-    fn is_control(&self) -> bool {
-        self.opcode() >= CLOSE
-    }
-
-    fn is_masked(&self) -> bool {
-        self.bytes[1] & 0x80 != 0
-    }
-
-    fn short_length(&self) -> u8 {
-        self.bytes[1] & 0x7f
-    }
-
-    /// Bytes of the field that holds the length of longer payloads.
-    fn length_field(&self) -> usize {
-        match self.short_length() {
-            127 => 8,
-            126 => 2,
-            _ => 0,
-        }
-    }
-
-    /// Whether the byte taken last is one that can stand there.
-    fn check(&self, extensions: Extensions) -> Result<(), String> {
-        let (first, opcode) = (self.bytes[0], self.opcode());
-        match self.have {
-            1 if first & 0x40 != 0 && extensions == Extensions::Deflate => Err(
-                "WebSocket compression (permessage-deflate) was agreed: the MQTT packets inside are not seen"
-                    .to_owned(),
-            ),
-            1 if first & 0x70 != 0 => Err(match extensions {
-                Extensions::None => format!(
-                    "a WebSocket frame of first byte {first:#04x}: reserved bits are set, and no extension was agreed (RFC 6455 section 5.2)"
-                ),
-                Extensions::Deflate | Extensions::Other => format!(
-                    "a WebSocket frame of first byte {first:#04x}: reserved bits are set by an extension that was agreed; what is inside is not seen"
-                ),
-            }),
-            1 if !matches!(opcode, 0..=BINARY | CLOSE..=PONG) => {
-                Err(format!("WebSocket opcode {opcode} is reserved (RFC 6455 section 5.2)"))
-            }
-            1 if self.is_control() && first & 0x80 == 0 => Err(format!(
-                "a WebSocket control frame (opcode {opcode}) is fragmented (RFC 6455 section 5.5)"
-            )),
-            2 if self.is_control() && self.short_length() > CONTROL_LIMIT => Err(format!(
-                "a WebSocket control frame (opcode {opcode}) is longer than {CONTROL_LIMIT} bytes (RFC 6455 section 5.5)"
-            )),
-            3 if self.length_field() == 8 && self.bytes[2] & 0x80 != 0 => {
-                Err("a WebSocket frame is longer than 2^63 - 1 bytes (RFC 6455 section 5.2)".to_owned())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The state after its last byte so far.
-    fn next(self) -> State {
-        let length_end = 2 + self.length_field();
-        let end = length_end + if self.is_masked() { 4 } else { 0 };
-        if self.have < 2 || usize::from(self.have) < end {
-            return State::Header(self);
-        }
-        let field = &self.bytes[2..length_end];
-        let long = field.iter().fold(0u64, |length, byte| length << 8 | u64::from(*byte));
-        let key = self.bytes[length_end..].first_chunk::<4>().filter(|_| self.is_masked());
-        let mask = key.map(|key| Mask::new(*key));
-        let left = if field.is_empty() { u64::from(self.short_length()) } else { long };
-        if self.is_control() {
-            let (opcode, length) = (self.opcode(), self.short_length());
-            return State::Control(Control { opcode, length, taken: 0, mask, code: [0; 2] });
-        }
-        if left == 0 { BETWEEN } else { State::Payload { left, mask } }
-    }
-}
-
-impl Control {
-    /// Takes a byte of the payload.
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.code.get_mut(usize::from(self.taken)) {
-            *place = byte;
-        }
-        self.taken += 1;
-    }
-
-    /// What it is, once its payload is there.
-    fn piece(&self) -> Piece {
-        match self.opcode {
-            PING => Piece::Ping,
-            PONG => Piece::Pong,
-            _ => {
-                let code = self.mask.map_or(self.code, |mask| mask.unmask_two(self.code));
-                Piece::Close { code: (self.length >= 2).then(|| u16::from_be_bytes(code)) }
-            }
-        }
     }
 }
 

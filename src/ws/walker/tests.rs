@@ -1,3 +1,4 @@
+use super::super::frame::{BINARY, CLOSE};
 use super::*;
 use Direction::{Down, Up};
 use proptest::prelude::*;
@@ -318,7 +319,8 @@ proptest! {
         }
         let mut walker = Walker::new(direction);
         let seen = walk(&mut walker, parts(&stream, &cuts));
-        prop_assert!(matches!(seen[0], Seen::Other(Piece::Request { .. } | Piece::Response { .. })));
+        let head = matches!(seen[0], Seen::Other(Piece::Request { .. } | Piece::Response { .. }));
+        prop_assert!(head);
         prop_assert_eq!(&seen[1..], &expected[..]);
         prop_assert!(walker.at_boundary());
         // With whatever comes after: as in one input.
