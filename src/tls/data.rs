@@ -1,5 +1,8 @@
 //! When application data first came each way on a TLS connection that is passed through.
 
+#[cfg(test)]
+mod tests;
+
 use super::record::{APPLICATION_DATA, Header, Records};
 use crate::base::Direction;
 

@@ -1,5 +1,8 @@
 //! Damage to one record of a stream that is being sent.
 
+#[cfg(test)]
+mod tests;
+
 use super::damage::Damage;
 use super::record::{APPLICATION_DATA, Place, Records};
 

@@ -4,6 +4,8 @@
 //! can be (RFC 8446 section 4.1.2).
 
 mod read;
+#[cfg(test)]
+mod tests;
 
 use super::record::{HANDSHAKE, Place, Records, Step};
 

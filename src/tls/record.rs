@@ -1,6 +1,9 @@
 //! Where records begin and end in one direction of a TLS connection, found while the bytes pass (RFC 8446
 //! section 5.1; the same in TLS 1.0 to 1.2).
 
+#[cfg(test)]
+mod tests;
+
 /// The content type of application data; in TLS 1.3 also of everything else that is encrypted.
 pub const APPLICATION_DATA: u8 = 23;
 
