@@ -57,7 +57,7 @@ fn tell(authority: &Authority, is_new: bool, directory: &Path) -> String {
     );
     let _ = writeln!(text);
     let _ = writeln!(text, "Devices under test have to trust it. Trust it nowhere else.");
-    let (bare, path) = (certificate.display().to_string(), quoted(&certificate));
+    let (bare, path, folder) = (certificate.display().to_string(), quoted(&certificate), quoted(&directory));
     for (title, lines) in instructions() {
         let heading = Style::new().bold();
         let _ = writeln!(text, "\n{heading}{title}{heading:#}");
@@ -65,16 +65,23 @@ fn tell(authority: &Authority, is_new: bool, directory: &Path) -> String {
             // In a program's own quotes it stands as it is.
             let line =
                 line.replace("\"CA_PEM\"", &format!("{bare:?}")).replace("'CA_PEM'", &format!("'{bare}'"));
-            let line = line.replace("CA_PEM", &path);
+            let line = line.replace("CA_PEM", &path).replace("CA_DIR", &folder);
             let _ = writeln!(text, "  {line}");
         }
     }
     text
 }
 
-/// What to do, by client. `CA_PEM` stands for the path of the certificate, quoted for a shell where it has to be.
+/// What to do, by client. `CA_PEM` stands for the path of the certificate, `CA_DIR` for its directory, each quoted for a
+/// shell where it has to be.
 fn instructions() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
+        (
+            "A run with it",
+            vec![
+                "brownout run keepalive-blackhole --tls reoriginate --ca CA_DIR --listen 127.0.0.1:8883 --upstream HUB:8883",
+            ],
+        ),
         (
             "A look at what brownout shows",
             vec![
@@ -156,7 +163,7 @@ mod tests {
         let text = tell(&again, is_new, &directory);
         let path = directory.join(CERTIFICATE);
         assert!(text.contains(&format!("--cafile {}", path.display())), "{text}");
-        assert!(!text.contains("CA_PEM"), "{text}");
+        assert!(!text.contains("CA_PEM") && !text.contains("CA_DIR"), "{text}");
         assert!(!text.contains("PRIVATE KEY"), "{text}");
     }
 

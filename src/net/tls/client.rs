@@ -76,7 +76,8 @@ impl HubTls {
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => {
                 return Err(TlsError::Setting(
-                    "the hub's client certificate and its key belong together: give both, `hub_certificate` and `hub_key`"
+                    "the certificate that the hub is shown and its key belong together: give both, --hub-cert and --hub-key \
+                     (hub_certificate, hub_key)"
                         .into(),
                 ));
             }
@@ -217,16 +218,16 @@ fn verifier(plan: &TlsPlan) -> Result<HubVerifier, TlsError> {
     let provider = provider();
     let algorithms = provider.signature_verification_algorithms;
     if plan.hub_unverified {
-        return Ok(HubVerifier { against: None, algorithms });
+        return Ok(HubVerifier { against: None, known: Vec::new(), algorithms });
     }
-    let roots = match &plan.hub_ca {
-        Some(path) => roots(Path::new(path))?,
-        None => of_system()?,
+    let (roots, known) = match plan.hub_ca.as_deref().map(Path::new) {
+        Some(path) => (roots(path)?, pem::certificates(path)?),
+        None => (of_system()?, Vec::new()),
     };
     let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
         .map_err(|error| TlsError::refused("cannot verify hubs", error))?;
-    Ok(HubVerifier { against: Some(webpki), algorithms })
+    Ok(HubVerifier { against: Some(webpki), known, algorithms })
 }
 
 fn of_system() -> Result<RootCertStore, TlsError> {

@@ -24,7 +24,7 @@ pub fn explain(error: &Error, peer: Option<&CertificateDer<'_>>, wanted: &str, s
         Error::AlertReceived(alert) => alert_from(Alert(u8::from(*alert)), side),
         Error::NoCertificatesPresented => match side {
             Side::Device => "the device presented no certificate, and has to: give it one, or ask for none \
-                 (client_certificates: request, or none)"
+                 (--client-certs none or request; client_certificates)"
                 .to_owned(),
             Side::Hub => "the hub presented no certificate".to_owned(),
         },
@@ -117,13 +117,13 @@ fn of_hub(problem: &CertificateError, certificate: Option<&Certificate>, wanted:
 
 fn of_device(problem: &CertificateError, certificate: Option<&Certificate>) -> String {
     let whose = certificate.map_or(String::new(), |certificate| format!(" of `{}`", certificate.subject));
-    let way_out = "leave out client_ca to take any certificate";
+    let way_out = "leave out --client-ca (client_ca) to take any certificate";
     match problem {
         CertificateError::UnknownIssuer => {
             let issuer = certificate.map_or("a CA".to_owned(), |known| format!("`{}`", known.issuer));
             format!(
-                "the device's certificate{whose} comes from {issuer}, which is not in client_ca: add that CA to the \
-                 file, or {way_out}"
+                "the device's certificate{whose} comes from {issuer}, which is not in the file of --client-ca: add that CA \
+                 there, or {way_out}"
             )
         }
         CertificateError::BadSignature => format!(
@@ -181,8 +181,8 @@ fn because(problem: &CertificateError, certificate: Option<&Certificate>) -> Str
     }
     let is_other = matches!(problem, CertificateError::Other(_));
     if is_other && certificate.is_some_and(|known| known.is_ca) {
-        return "it is that of a CA (basicConstraints CA:TRUE), used as that of an end; make one with CA:FALSE, signed \
-                by that CA"
+        return "it is that of a CA (basicConstraints CA:TRUE), used as that of a server or device; make one with CA:FALSE, or \
+                trust it as it is, by its own file in --hub-ca"
             .to_owned();
     }
     match problem {
@@ -249,11 +249,11 @@ fn of_devices(alert: Alert) -> Option<&'static str> {
 fn of_hubs(alert: Alert) -> Option<&'static str> {
     match alert {
         Alert::CERTIFICATE_REQUIRED => Some(
-            "it wants a client certificate; give one with hub_certificate and hub_key, or hub_certificates for one a device",
+            "it wants a client certificate; give one with --hub-cert and --hub-key, or --hub-certs DIR for one a device",
         ),
         Alert::BAD_CERTIFICATE | Alert::HANDSHAKE_FAILURE => Some(
-            "often it wants a client certificate (hub_certificate and hub_key, or hub_certificates), or knows none of the \
-             cipher suites offered",
+            "often it wants a client certificate (--hub-cert and --hub-key, or --hub-certs DIR), or knows none of the cipher \
+             suites offered",
         ),
         Alert::UNKNOWN_CA
         | Alert::CERTIFICATE_UNKNOWN

@@ -102,7 +102,8 @@ fn with_a_ca_only_its_certificates_are_taken() {
         assert_eq!(
             words,
             "the device's certificate of `CN=rsa.test,O=brownout tests` comes from `CN=rsa.test,O=brownout tests`, \
-             which is not in client_ca: add that CA to the file, or leave out client_ca to take any certificate"
+             which is not in the file of --client-ca: add that CA there, or leave out --client-ca (client_ca) to take any \
+             certificate"
         );
     }
 }

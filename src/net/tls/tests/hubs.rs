@@ -1,6 +1,7 @@
 //! What brownout asks hubs for, and shows them.
 
 use super::*;
+use crate::base::Side;
 use crate::profile::Route;
 use rustls::HandshakeKind;
 use rustls::server::WebPkiClientVerifier;
@@ -48,6 +49,36 @@ fn a_hub_of_the_ca_is_taken_and_others_are_not() {
     let any = TlsPlan { hub_unverified: true, ..TlsPlan::default() };
     let config = hub(&any, "hub.example").config(&[b"mqtt".to_vec()], None).unwrap();
     Ends::up(&config, &other.server("hub.example"), "another.example");
+}
+
+#[test]
+fn a_hub_whose_own_certificate_is_given_is_taken_for_its_names_and_time() {
+    let bench = Bench::new();
+    for is_ca in [false, true] {
+        for (days, is_over) in [(1, false), (-1, true)] {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut own = rcgen::CertificateParams::new(vec!["hub.example".into()]).unwrap();
+            own.not_after = authority::now() + time::Duration::days(days);
+            if is_ca {
+                // What `openssl req -x509` makes.
+                own.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            }
+            let (pem, key_path) = (bench.path("own.pem"), bench.path("own.key"));
+            fs::write(&pem, own.self_signed(&key).unwrap().pem()).unwrap();
+            fs::write(&key_path, key.serialize_pem()).unwrap();
+            let given = TlsPlan { certificate: Some(pem.clone()), key: Some(key_path), ..TlsPlan::default() };
+            let ask = Ask { sni: None, local: loopback(), alpn: &[], flaw: None };
+            let server = bench.devices(&given).config(&ask).unwrap();
+            let trusting = TlsPlan { hub_ca: Some(pem), ..TlsPlan::default() };
+            let config = hub(&trusting, "hub.example").config(&[], None).unwrap();
+            for (name, is_its_own) in [("hub.example", true), ("other.example", false)] {
+                let (error, _) = Ends::new(&config, &server, name).run();
+                assert_eq!(error.is_none(), is_its_own && !is_over, "{is_ca} {days} {name}: {error:?}");
+                let told = error.map(|error| names::explain(&error, refused().as_ref(), name, Side::Hub));
+                assert_eq!(told.is_some_and(|told| told.contains("has expired")), is_over);
+            }
+        }
+    }
 }
 
 /// A hub that wants a certificate of this CA.
@@ -105,11 +136,11 @@ fn each_device_is_its_own_for_the_hub() {
     // Who has no certificate has no session of another's either.
     let mut ends = Ends::new(&hub.config(&[], None).unwrap(), &strict, "hub.example");
     let (error, _) = ends.run();
-    let words = names::explain(&error.unwrap(), None, "hub.example", crate::base::Side::Hub);
+    let words = names::explain(&error.unwrap(), None, "hub.example", Side::Hub);
     assert_eq!(
         words,
         "the hub answered with the alert certificate_required: it wants a client certificate; give one with \
-         hub_certificate and hub_key, or hub_certificates for one a device"
+         --hub-cert and --hub-key, or --hub-certs DIR for one a device"
     );
 }
 

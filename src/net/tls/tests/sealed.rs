@@ -25,8 +25,11 @@ fn up(suite: SupportedCipherSuite) -> Ends {
     let ask = Ask { sni: None, local: loopback(), alpn: &[], flaw: None };
     let server = bench.devices(&plan).config(&ask).unwrap();
     let only = CryptoProvider { cipher_suites: vec![suite], ..CryptoProvider::clone(&provider()) };
-    let verifier =
-        Arc::new(verify::HubVerifier { against: None, algorithms: only.signature_verification_algorithms });
+    let verifier = Arc::new(verify::HubVerifier {
+        against: None,
+        known: Vec::new(),
+        algorithms: only.signature_verification_algorithms,
+    });
     let mut client = ClientConfig::builder_with_provider(Arc::new(only))
         .with_safe_default_protocol_versions()
         .unwrap()
