@@ -1,8 +1,10 @@
 //! How a link ended, in the words that a hub's log would use.
 
 use super::facts::{Link, Showed};
+use super::tls::Wrapped;
 use crate::base::{RuleId, Side, Time};
 use crate::fault::Ending;
+use crate::tls::Alert;
 use std::fmt;
 use std::time::Duration;
 
@@ -26,6 +28,14 @@ pub enum Cause {
     Disconnect(Side),
     /// This end closed (FIN) without DISCONNECT.
     Closed(Side),
+    /// This end closed its TLS leg (FIN) without close_notify and without DISCONNECT.
+    Unnotified(Side),
+    /// This end sent a TLS alert, of this name where it is known.
+    TlsAlert(Side, Option<Alert>),
+    /// This end closed its WebSocket, with this code, without DISCONNECT.
+    WsClosed(Side, Option<u16>),
+    /// Brownout's TLS with this end failed, in the handshake or later.
+    TlsFailed(Side),
     /// This end reset (RST, or its system gave up) without DISCONNECT.
     Reset(Side),
     /// The hub ended it after 1.5 keep-alives without a packet.
@@ -50,6 +60,14 @@ impl Cause {
             Cause::Disconnect(Side::Device) => "clean DISCONNECT".into(),
             Cause::Disconnect(Side::Hub) => "DISCONNECT by the hub".into(),
             Cause::Closed(side) => format!("closed without DISCONNECT by the {}", side.word()),
+            Cause::Unnotified(side) => format!("closed without close_notify by the {}", side.word()),
+            Cause::TlsAlert(side, Some(alert)) => format!("TLS alert {alert} by the {}", side.word()),
+            Cause::TlsAlert(side, None) => format!("TLS alert by the {}", side.word()),
+            Cause::WsClosed(side, Some(code)) => {
+                format!("WebSocket closed by the {} (code {code})", side.word())
+            }
+            Cause::WsClosed(side, None) => format!("WebSocket closed by the {}", side.word()),
+            Cause::TlsFailed(side) => format!("TLS failed with the {}", side.word()),
             Cause::Reset(side) => format!("reset without DISCONNECT by the {}", side.word()),
             Cause::KeepAliveTimeout => "keep-alive timeout".into(),
             Cause::TakenOver => "taken over".into(),
@@ -81,6 +99,12 @@ pub(super) fn cause(link: &Link, rule: Option<RuleId>, newer: Option<&Link>) -> 
     }
     let signs = [(Side::Device, link.signs.device), (Side::Hub, link.signs.hub)];
     let first = signs.into_iter().filter_map(|(side, sign)| Some((side, sign?))).min_by_key(|(_, s)| s.at);
+    let wrapped = link.wrapped.as_deref();
+    // What followed a failure of TLS is its consequence.
+    let failed = wrapped.and_then(|wrapped| wrapped.failed);
+    if let Some((_, side)) = failed.filter(|(at, _)| first.is_none_or(|(_, sign)| *at <= sign.at)) {
+        return Cause::TlsFailed(side);
+    }
     let Some((side, sign)) = first else {
         return if link.closed.is_some() { Cause::WithTheRun } else { Cause::StillOpen };
     };
@@ -88,12 +112,33 @@ pub(super) fn cause(link: &Link, rule: Option<RuleId>, newer: Option<&Link>) -> 
         (Side::Hub, Showed::Disconnect(KEEP_ALIVE_TIMEOUT)) => Cause::KeepAliveTimeout,
         (Side::Hub, Showed::Disconnect(SESSION_TAKEN_OVER)) => Cause::TakenOver,
         (side, Showed::Disconnect(_)) => Cause::Disconnect(side),
-        (Side::Hub, _) if newer.is_some_and(|newer| is_taken_over(newer, sign.at)) => Cause::TakenOver,
-        (Side::Hub, _) if is_timed_out(link.keep_alive, sign.last.to, sign.at) => Cause::KeepAliveTimeout,
-        (side, Showed::Ended(Ending::Reset)) => Cause::Reset(side),
-        (side, Showed::Ended(Ending::Fin | Ending::Unnotified | Ending::Alert) | Showed::Connect) => {
-            Cause::Closed(side)
+        (side, showed) => {
+            let closed = wrapped.and_then(|wrapped| wrapped.closed).filter(|(at, _, _)| *at <= sign.at);
+            // Who closes its WebSocket first gives the link up; what the other's leg shows is its answer.
+            let (at, side, showed) = match closed {
+                Some((at, side, code)) => (at, side, Cause::WsClosed(side, code)),
+                None => (sign.at, side, ended(side, showed, wrapped)),
+            };
+            let last = link.signs.hub.map_or(link.last.hub, |sign| sign.last).to.filter(|to| *to <= at);
+            match side {
+                Side::Hub if newer.is_some_and(|newer| is_taken_over(newer, at)) => Cause::TakenOver,
+                Side::Hub if is_timed_out(link.keep_alive, last, at) => Cause::KeepAliveTimeout,
+                Side::Hub | Side::Device => showed,
+            }
         }
+    }
+}
+
+/// How an end that neither said DISCONNECT nor closed a WebSocket ended its leg.
+fn ended(side: Side, showed: Showed, wrapped: Option<&Wrapped>) -> Cause {
+    match showed {
+        Showed::Ended(Ending::Reset) => Cause::Reset(side),
+        Showed::Ended(Ending::Unnotified) => Cause::Unnotified(side),
+        Showed::Ended(Ending::Alert) => {
+            Cause::TlsAlert(side, wrapped.and_then(|wrapped| *wrapped.alert.get(side)))
+        }
+        Showed::Disconnect(_) => Cause::Disconnect(side),
+        Showed::Ended(Ending::Fin) | Showed::Connect => Cause::Closed(side),
     }
 }
 

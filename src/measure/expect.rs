@@ -7,11 +7,11 @@
 //! inconclusive, which counts as unmet.
 
 use super::facts::RoundTrips;
-use super::results::{Results, RunResults};
+use super::results::{DeviceResults, Results, RunResults};
 use super::value::{Value, float, rank};
-use crate::base::Time;
 use crate::base::text::glob;
 use crate::base::time::nanos;
+use crate::base::{Side, Time};
 use crate::event::Samples;
 use crate::profile::{Comparison, Expectation, Limit, Metric, Statistic};
 use std::time::Duration;
@@ -247,11 +247,6 @@ fn samples(expectation: &Expectation, results: &Results) -> Vec<Evidence> {
         | Metric::FirstDelivery
         | Metric::ConnectGap
         | Metric::ConnectAttempts
-        | Metric::ConnectTime
-        | Metric::DeviceTlsTime
-        | Metric::HubTlsTime
-        | Metric::TlsResumed
-        | Metric::HubTlsResumed
         | Metric::HandshakeAttempts
         | Metric::HandshakeGap => kept(expectation, number, run),
         Metric::ConnectRate => vec![fleet(expectation, number, Value::Count(run.connect_rate))],
@@ -265,6 +260,13 @@ fn samples(expectation: &Expectation, results: &Results) -> Vec<Evidence> {
         Metric::PingRtt => of_devices(expectation, number, run, |device| &device.ping_rtt),
         Metric::PublishRtt => of_devices(expectation, number, run, |device| &device.publish_rtt),
         Metric::KeepaliveViolations => violations(expectation, number, run),
+        Metric::ConnectTime => of_devices(expectation, number, run, |device| &device.timings.connect),
+        Metric::DeviceTlsTime => {
+            of_devices(expectation, number, run, |device| &device.timings.tls.device.took)
+        }
+        Metric::HubTlsTime => of_devices(expectation, number, run, |device| &device.timings.tls.hub.took),
+        Metric::TlsResumed => resumed(expectation, number, run, Side::Device),
+        Metric::HubTlsResumed => resumed(expectation, number, run, Side::Hub),
     })
     .collect()
 }
@@ -291,7 +293,7 @@ fn of_devices(
     expectation: &Expectation,
     number: usize,
     run: &RunResults,
-    samples: impl Fn(&super::results::DeviceResults) -> &Samples,
+    samples: impl Fn(&DeviceResults) -> &Samples,
 ) -> Vec<Evidence> {
     let asked = run.devices.values().filter(|device| is_asked(expectation, &device.name));
     let of = |device| samples(device).iter().map(move |(value, count)| (device, Value::Exact(value), count));
@@ -329,13 +331,21 @@ fn violations(expectation: &Expectation, number: usize, run: &RunResults) -> Vec
     asked.map(|device| one(expectation, number, device, Value::Count(device.violations), 1)).collect()
 }
 
-fn one(
-    expectation: &Expectation,
-    run: usize,
-    device: &super::results::DeviceResults,
-    value: Value,
-    count: u64,
-) -> Evidence {
+/// 1 for each handshake that resumed a session, 0 for each that did not.
+fn resumed(expectation: &Expectation, number: usize, run: &RunResults, side: Side) -> Vec<Evidence> {
+    let asked = run.devices.values().filter(|device| is_asked(expectation, &device.name));
+    let of = |device| {
+        let times = DeviceResults::tls(device, side);
+        [(0, times.full), (1, times.resumed)].map(|(value, count)| (device, Value::Count(value), count))
+    };
+    asked
+        .flat_map(of)
+        .filter(|(_, _, count)| *count > 0)
+        .map(|(device, value, count)| one(expectation, number, device, value, count))
+        .collect()
+}
+
+fn one(expectation: &Expectation, run: usize, device: &DeviceResults, value: Value, count: u64) -> Evidence {
     let limit = limit(expectation, device.keep_alive);
     Evidence { run, device: Some(device.name.clone()), start: None, value, count, limit }
 }

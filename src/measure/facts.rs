@@ -1,5 +1,6 @@
 //! What is remembered of links, devices and windows: plain facts with their times, no judgement.
 
+use super::tls::Wrapped;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::{Count, LastPackets, Samples};
 use crate::fault::{Ending, Fidelity, Mechanism};
@@ -106,6 +107,10 @@ pub struct Link {
     pub last: Ends<LastPackets>,
     /// The hub could not be reached for it.
     pub unreachable: bool,
+    /// How long the connect to the hub took.
+    pub hub_connect: Option<Duration>,
+    /// What TLS and WebSocket showed, where there was any.
+    pub wrapped: Option<Box<Wrapped>>,
     /// Filters the device held before it, where the hub has no session for it.
     pub owed: BTreeSet<String>,
     /// When all of them were held again.
@@ -143,6 +148,8 @@ impl Link {
             cut: None,
             last: Ends::default(),
             unreachable: false,
+            hub_connect: None,
+            wrapped: None,
             owed: BTreeSet::new(),
             resubscribed: None,
             first: Ways::default(),
@@ -154,6 +161,22 @@ impl Link {
             owed_to_the_end: false,
             pings: VecDeque::new(),
             waiting: BTreeMap::new(),
+        }
+    }
+
+    /// What TLS and WebSocket showed, to be added to.
+    pub(super) fn wrapped(&mut self) -> &mut Wrapped {
+        self.wrapped.get_or_insert_default()
+    }
+
+    /// TLS is passed through, and the first application data went this way: all that is seen of a CONNECT and of the
+    /// CONNACK that accepts it.
+    pub(super) fn first_data(&mut self, at: Time, direction: Direction) {
+        match direction {
+            Direction::Up => _ = self.asked.get_or_insert(at),
+            Direction::Down => {
+                self.connack.get_or_insert(Connack { at, delivered: Some(at), code: 0 });
+            }
         }
     }
 
@@ -315,6 +338,8 @@ pub struct DeviceFacts {
     pub sound: RoundTrips,
     /// Gaps over its keep-alive.
     pub violations: u64,
+    /// The subject of the certificate that it presented last.
+    pub subject: Option<Box<str>>,
 }
 
 /// Round trips, by what they are of.

@@ -2,13 +2,16 @@
 
 use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, RoundTrip, Showed, Window};
 use super::firings::Firings;
+use super::handshakes;
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
+use super::tls::{Listener, TlsResults};
 use crate::base::{DeviceId, Direction, LinkId, Side, Time, WindowId};
 use crate::event::{EndReason, Event, Packet, RunStarted, Traffic, What};
-use crate::fault::LegFate;
+use crate::fault::{Ending, LegFate};
 use crate::profile::Plan;
 use crate::session::Sessions;
+use crate::tls::Alert;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -25,6 +28,7 @@ pub struct Measures {
     pub(super) windows: BTreeMap<WindowId, Window>,
     pub(super) firings: Firings,
     pub(super) rate: ConnectRate,
+    pub(super) tls: TlsResults,
     pub(super) trouble: Trouble,
 }
 
@@ -55,6 +59,7 @@ impl Measures {
             windows: BTreeMap::new(),
             firings: Firings::default(),
             rate: ConnectRate::default(),
+            tls: TlsResults::default(),
             trouble: Trouble::default(),
         }
     }
@@ -85,28 +90,54 @@ impl Measures {
                 }
             }
             What::Traffic(traffic) => self.traffic(traffic),
-            What::LegEnded { link, side, how, last, .. } => self.on(*link, |link| {
+            What::LegEnded { link, side, how, error, last } => self.on(*link, |link| {
                 link.sign(*side, at, Showed::Ended(*how), Some(*last));
                 link.heard(*side, *last);
+                if let Some(alert) = alert(*how, error.as_deref()) {
+                    link.wrapped().alert.get_mut(*side).get_or_insert(alert);
+                }
             }),
             What::EndCarried { link, to, .. } => self.on(*link, |link| link.told(*to, at)),
             What::LegCut { link, side, fate, window, last } => {
                 self.on(*link, |link| link.heard(*side, *last));
                 self.cut(at, *link, *side, *fate, *window);
             }
-            What::LinkClosed { link, .. } => self.on(*link, |link| link.close(at)),
+            What::LinkClosed { link, .. } => {
+                self.on(*link, |link| link.close(at));
+                self.forget_certificate(*link);
+            }
             What::HubUnreachable { link, .. } => {
                 self.trouble.hub_unreachable += 1;
                 self.on(*link, |link| link.unreachable = true);
             }
             What::AcceptFailed { .. } => self.trouble.accept_failed += 1,
             What::NotMqtt { .. } => self.trouble.not_mqtt += 1,
-            What::TlsHello { .. }
-            | What::TlsEstablished { .. }
-            | What::TlsFailed { .. }
-            | What::FirstData { .. }
-            | What::WsUpgraded { .. }
-            | What::WsClosed { .. } => {}
+            What::HubConnected { link, took_ns } => {
+                self.on(*link, |link| link.hub_connect = Some(Duration::from_nanos(*took_ns)));
+            }
+            What::TlsHello { link, passthrough, .. } => {
+                self.tls.passed_through += u64::from(*passthrough);
+                self.on(*link, |link| {
+                    link.wrapped().hello.get_or_insert(at);
+                    link.wrapped().passed_through = *passthrough;
+                });
+            }
+            What::TlsEstablished { link, side, up } => {
+                self.tls.established(*side, up);
+                self.on(*link, |link| link.wrapped().established(at, *side, up));
+            }
+            What::TlsFailed { link, side, error } => self.tls_failed(at, *link, *side, error),
+            What::FirstData { link, direction } => self.on(*link, |link| link.first_data(at, *direction)),
+            What::WsUpgraded { path, protocol, .. } => {
+                self.tls.web_sockets.add((path.clone(), protocol.clone()));
+            }
+            What::WsClosed { link, direction, code } => self.on(*link, |link| {
+                link.wrapped().closed.get_or_insert((at, direction.from(), *code));
+            }),
+            What::ListenerOpened { address, upstream, tls, .. } => {
+                let listener = Listener { address: address.clone(), upstream: upstream.clone() };
+                self.tls.listeners.push((listener, tls.clone()));
+            }
             What::ListenerMuteRefused { listener, error } => {
                 if !self.firings.mute_refused(*listener, error, &self.plan, &self.windows) {
                     self.trouble.mute_refused.push(error.clone());
@@ -133,10 +164,7 @@ impl Measures {
                 self.firings.muted(*listener, *mechanism, &self.plan, &self.windows);
             }
             What::ListenerUnmuted { listener } => self.firings.unmuted(*listener),
-            What::CommandEnded { .. }
-            | What::ListenerOpened { .. }
-            | What::HubConnected { .. }
-            | What::DeviceNamed { .. } => {}
+            What::CommandEnded { .. } | What::DeviceNamed { .. } => {}
         }
     }
 
@@ -163,7 +191,10 @@ impl Measures {
 
     fn identified(&mut self, link_id: LinkId, device: DeviceId) {
         let Some(link) = self.links.get_mut(&link_id) else { return };
-        link.device = Some(device);
+        let before = link.device.replace(device).and_then(|before| self.devices.get_mut(&before));
+        if let Some(before) = before {
+            before.links.retain(|held| *held != link_id);
+        }
         let facts = self.devices.entry(device).or_default();
         facts.links.push(link_id);
         // Numbers are in the order of opening; links may be identified in another.
@@ -209,8 +240,33 @@ impl Measures {
         if rule.fault.breaks_link() {
             link.broken = Some(at);
         }
+        if handshakes::ends_it(&rule.fault) {
+            link.cut.get_or_insert((at, Some(id)));
+            link.told(Side::Device, at);
+        }
         if !rule.fault.is_one_shot() {
             link.falls(id);
+        }
+    }
+
+    /// TLS of brownout's own failed on a leg; of a hub that it was never up with, the hub could not be reached.
+    fn tls_failed(&mut self, at: Time, link: LinkId, side: Side, error: &str) {
+        self.tls.failures.add((side, error.to_owned()));
+        let Some(link) = self.links.get_mut(&link) else { return };
+        let never_up = link.wrapped().up.get(side).is_none();
+        link.wrapped().failed.get_or_insert((at, side));
+        if side == Side::Hub && never_up {
+            self.trouble.hub_unreachable += 1;
+        }
+    }
+
+    /// A link that closed leaves the name of its certificate with its device.
+    fn forget_certificate(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let subject = link.wrapped.as_mut().and_then(|wrapped| wrapped.subject.take());
+        let device = link.device.and_then(|device| self.devices.get_mut(&device));
+        if let Some((subject, device)) = subject.zip(device) {
+            device.subject = Some(subject);
         }
     }
 
@@ -317,6 +373,14 @@ impl Measures {
                 LegFate::HalfOpen => {}
             }
         });
+    }
+}
+
+/// The alert that an end's leg ended with, by the name that its event gives.
+fn alert(how: Ending, error: Option<&str>) -> Option<Alert> {
+    match how {
+        Ending::Alert => error?.parse().ok(),
+        Ending::Fin | Ending::Unnotified | Ending::Reset => None,
     }
 }
 

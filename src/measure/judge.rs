@@ -6,8 +6,10 @@ use super::detection::Struck;
 use super::facts::{DeviceFacts, Link, Showed, Window};
 use super::firings;
 use super::fold::Measures;
+use super::handshakes::{self, Judged};
 use super::recovery::Outage;
 use super::results::{DeviceResults, Outcome, RuleResults, RunResults, Sample, WindowResults};
+use super::tls::Timings;
 use super::value::Value;
 use crate::base::{Chance, DeviceId, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::Count;
@@ -30,11 +32,25 @@ impl RunResults {
             rules: measures.plan.rules().map(|(id, _)| (id, rule(measures, id))).collect(),
             connect_rate: measures.rate.peak(),
             nameless_links: count(measures.links.values().filter(|link| link.device.is_none())),
+            tls: measures.tls.clone(),
             trouble: measures.trouble.clone(),
         };
+        measures.links.values().for_each(|link| run.tls.timings.add(link));
+        run.tls.listeners.sort_by(|(a, _), (b, _)| a.cmp(b));
         let (mut explained, mut down) = (BTreeSet::new(), Down::default());
         let holds = Holds::of(measures);
         for (id, window) in &measures.windows {
+            let fault = measures.plan.rule(window.rule).map(|rule| &rule.fault);
+            if let Some(what) = fault.and_then(handshakes::what_of) {
+                run.add_handshakes(
+                    *id,
+                    window,
+                    handshakes::judge(measures, window, what, end),
+                    end,
+                    &mut down,
+                );
+                continue;
+            }
             let struck = Struck::find(measures, *id, window, end);
             explained.extend(struck.as_ref().map(|struck| struck.id));
             run.add_window(*id, window, struck, &holds, &mut down);
@@ -78,6 +94,37 @@ impl RunResults {
             };
             self.samples.extend(results.measures().into_iter().map(sample));
             self.samples.extend(outage.iter().flat_map(|outage| outage.measures(struck.end)).map(sample));
+        }
+        self.windows.insert(id, results);
+    }
+
+    /// A window of a fault of handshakes.
+    fn add_handshakes(
+        &mut self,
+        id: WindowId,
+        window: &Window,
+        judged: Option<Judged<'_>>,
+        end: Time,
+        down: &mut Down,
+    ) {
+        let mut results = WindowResults::unjudged(window);
+        if let Some(judged) = judged {
+            let sample = |(metric, value)| Sample {
+                metric,
+                value,
+                device: window.device,
+                window: Some(id),
+                rule: Some(window.rule),
+                keep_alive: window.keep_alive,
+            };
+            self.samples.extend(judged.measures().into_iter().map(sample));
+            if let Some(outage) = &judged.outage {
+                down.add(window.device, judged.start, outage, end);
+            }
+            results.outcome = judged.outcome;
+            (results.downtime, results.recovery) = (judged.downtime, judged.recovery);
+            results.back_off = judged.handshakes.back_off;
+            results.handshakes = Some(judged.handshakes);
         }
         self.windows.insert(id, results);
     }
@@ -148,6 +195,7 @@ impl WindowResults {
             back_off: BackOff::UNCLEAR,
             end: None,
             round_trips: window.round_trips.clone(),
+            handshakes: None,
         }
     }
 
@@ -204,7 +252,9 @@ impl Holds {
         let mut holds = Holds::default();
         for window in measures.windows.values() {
             let fault = measures.plan.rule(window.rule).map(|rule| &rule.fault);
-            let keeps_away = fault.is_some_and(|fault| fault.breaks_link() && !fault.is_one_shot());
+            let keeps_away = fault.is_some_and(|fault| {
+                (fault.breaks_link() && !fault.is_one_shot()) || fault.is_of_handshakes()
+            });
             if let Some(start) = window.start().filter(|_| keeps_away) {
                 holds.0.entry(window.device).or_default().push((window.rule, start, window.closed));
             }
@@ -305,6 +355,12 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         add(&mut passed.up, link.count.up);
         add(&mut passed.down, link.count.down);
     }
+    let mut timings = Timings::default();
+    links.iter().for_each(|link| timings.add(link));
+    let shown = |link: &&Link| link.wrapped.as_ref().and_then(|wrapped| wrapped.subject.clone());
+    let subject = links.iter().rev().find_map(shown).or_else(|| facts.subject.clone());
+    let is_passed = |link: &&&Link| link.wrapped.as_ref().is_some_and(|wrapped| wrapped.passed_through);
+    let passed_through = count(links.iter().filter(is_passed));
     let mut causes = BTreeMap::new();
     for (nth, link) in links.iter().enumerate() {
         *causes.entry(cause_of(measures, link, links[nth + 1..].iter().copied())).or_default() += 1;
@@ -322,6 +378,10 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         control_gap: facts.control_gap.clone(),
         violations: facts.violations,
         causes,
+        timings,
+        subject: subject.map(String::from),
+        by_address: device.version.is_none(),
+        passed_through,
     }
 }
 

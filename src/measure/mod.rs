@@ -21,10 +21,12 @@ pub mod expect;
 pub mod facts;
 mod firings;
 mod fold;
+pub mod handshakes;
 mod judge;
 mod rate;
 mod recovery;
 pub mod results;
+pub mod tls;
 pub mod value;
 
 pub use backoff::{BackOff, Shape};
@@ -34,7 +36,9 @@ pub use distribution::Distribution;
 pub use expect::{Evidence, Finding, Verdict, judge};
 pub use facts::{RoundTrips, Showed, Sign};
 pub use fold::{Measures, Trouble};
+pub use handshakes::{Attempt, AttemptEnd, Handshakes};
 pub use results::{DeviceResults, Outcome, Results, RuleResults, RunResults, Sample, WindowResults};
+pub use tls::{Timings, TlsResults};
 pub use value::Value;
 
 #[cfg(test)]

@@ -5,8 +5,10 @@ use super::cause::Cause;
 use super::detection::Noticed;
 use super::facts::RoundTrips;
 use super::fold::Trouble;
+use super::handshakes::Handshakes;
+use super::tls::{Timings, TlsResults, TlsTimes};
 use super::value::{Value, distance};
-use crate::base::{DeviceId, Ends, RuleId, Time, Ways, WindowId};
+use crate::base::{DeviceId, Ends, RuleId, Side, Time, Ways, WindowId};
 use crate::event::{Count, EndReason, RunStarted, Samples};
 use crate::fault::{Fidelity, Mechanism};
 use crate::profile::Metric;
@@ -59,6 +61,8 @@ pub struct RunResults {
     pub connect_rate: u64,
     /// Connects whose device was never known (no CONNECT came).
     pub nameless_links: u64,
+    /// What was seen of TLS and WebSocket.
+    pub tls: TlsResults,
     /// What went wrong around the measures.
     pub trouble: Trouble,
 }
@@ -125,6 +129,14 @@ pub struct DeviceResults {
     pub violations: u64,
     /// How its links ended, and how many so.
     pub causes: BTreeMap<Cause, u64>,
+    /// Connects to the hub and TLS handshakes of its links.
+    pub timings: Timings,
+    /// The subject of the certificate that it presented last.
+    pub subject: Option<String>,
+    /// Whether its name is its address, since no CONNECT of its was seen.
+    pub by_address: bool,
+    /// How many of its links had their TLS passed through.
+    pub passed_through: u64,
 }
 
 /// A fault window, judged.
@@ -170,6 +182,8 @@ pub struct WindowResults {
     pub end: Option<Cause>,
     /// Round trips while the fault held.
     pub round_trips: RoundTrips,
+    /// What the device did in a fault of handshakes.
+    pub handshakes: Option<Handshakes>,
 }
 
 /// What a window did to its device's link.
@@ -185,6 +199,8 @@ pub enum Outcome {
     Back,
     /// The link was lost, and the device was not back by the end.
     Gone,
+    /// Its handshakes met the fault, and which device it was, or whether it was down, cannot be told.
+    Unknown,
 }
 
 impl RunResults {
@@ -203,8 +219,15 @@ impl RunResults {
     }
 }
 
+impl DeviceResults {
+    /// The TLS handshakes of its links on this side.
+    pub fn tls(&self, side: Side) -> &TlsTimes {
+        self.timings.tls.get(side)
+    }
+}
+
 impl WindowResults {
-    /// Whether its device had no link, or nothing but an attempt under way.
+    /// Whether its device had no link, or nothing but an attempt under way. (A fault of handshakes waits for links.)
     pub fn found_nobody(&self) -> bool {
         self.outcome == Outcome::NoLink && self.refused.is_empty()
     }

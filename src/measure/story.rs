@@ -5,10 +5,10 @@ use crate::base::{
     Chance, DeviceId, Direction, Ends, FiringId, LinkId, ListenerId, RuleId, Side, Span, Time,
 };
 use crate::base::{Ways, WindowId};
-use crate::event::{Count, EndReason, Event, LastPackets, Packet, RunStarted, Samples, Traffic, What};
+use crate::event::{Count, EndReason, Event, LastPackets, Packet, RunStarted, Samples, TlsUp, Traffic, What};
 use crate::fault::{
-    Blackhole, Close, Connects, Delay, Ending, Fault, Fidelity, FidelityWanted, Latency, LegFate, Mechanism,
-    Stall, Toward, WaysWanted,
+    Blackhole, Close, Connects, Delay, Ending, Fault, Fidelity, FidelityWanted, HandshakeFault, Latency,
+    LegFate, Mechanism, Stall, TlsHandshake, Toward, WaysWanted,
 };
 use crate::mqtt::{PacketKind, Version};
 use crate::profile::{Comparison, Expectation, Limit, Metric, Plan, Rule, Statistic, When, Who};
@@ -57,6 +57,10 @@ pub(crate) fn latency(millis: u64, hold: &str) -> Fault {
         delay: Delay::fixed(Duration::from_millis(millis)),
         hold: Some(hold.parse().unwrap()),
     })
+}
+
+pub(crate) fn handshake(what: HandshakeFault, hold: &str) -> Fault {
+    Fault::TlsHandshake(TlsHandshake { what, hold: hold.parse().unwrap() })
 }
 
 pub(crate) fn rst(toward: Toward, other: LegFate) -> Fault {
@@ -182,6 +186,77 @@ impl Story {
     pub fn ends(&mut self, link: u64, side: Side, how: Ending) -> &mut Story {
         let last = *self.last.entry(LinkId(link)).or_default().get(side);
         self.tell(What::LegEnded { link: LinkId(link), side, how, error: None, last })
+    }
+
+    /// The device ended its leg with this TLS alert.
+    pub fn alerts(&mut self, link: u64, side: Side, name: &str) -> &mut Story {
+        let last = *self.last.entry(LinkId(link)).or_default().get(side);
+        let (link, error) = (LinkId(link), Some(name.to_owned()));
+        self.tell(What::LegEnded { link, side, how: Ending::Alert, error, last })
+    }
+
+    /// The device opens the link, and its ClientHello comes.
+    pub fn greets(&mut self, link: u64) -> &mut Story {
+        let (id, listener) = (LinkId(link), ListenerId(0));
+        self.tell(What::LinkOpened { link: id, listener, peer: format!("10.0.0.1:{link}") });
+        self.hello(link, false)
+    }
+
+    pub fn hello(&mut self, link: u64, passthrough: bool) -> &mut Story {
+        self.tell(What::TlsHello {
+            link: LinkId(link),
+            sni: Some("hub.example".into()),
+            alpn: Vec::new(),
+            passthrough,
+        })
+    }
+
+    /// The handshake with this side is done.
+    pub fn shakes_hands(&mut self, link: u64, side: Side, took_ms: u64, resumed: bool) -> &mut Story {
+        let subject = (side == Side::Device).then(|| "CN=pump-1".to_owned());
+        let up = TlsUp {
+            took_ns: took_ms * 1_000_000,
+            version: "TLS 1.3".into(),
+            cipher: "TLS13_AES_128_GCM_SHA256".into(),
+            resumed,
+            alpn: None,
+            subject,
+        };
+        self.tell(What::TlsEstablished { link: LinkId(link), side, up: Box::new(up) })
+    }
+
+    /// The link is this device's, as far as its address tells.
+    pub fn is_of(&mut self, link: u64, device: u32, name: &'static str) -> &mut Story {
+        if self.named.insert(device, name).is_none() {
+            self.tell(What::DeviceNamed { device: DeviceId(device), name: name.into() });
+        }
+        self.tell(What::LinkIdentified { link: LinkId(link), device: DeviceId(device) })
+    }
+
+    /// A handshake of this device begins, and meets the fault of this window.
+    pub fn meets(&mut self, link: u64, device: u32, name: &'static str, window: u64) -> &mut Story {
+        self.greets(link).is_of(link, device, name);
+        let (window, link) = (WindowId(window), LinkId(link));
+        let means = Ends { device: Some(Mechanism::Handshake), hub: None };
+        self.tell(What::FaultApplied { window, link, fidelity: Fidelity::Stream, means })
+    }
+
+    /// CONNECT and the CONNACK that accepts it, over a link that is there.
+    pub fn speaks(&mut self, link: u64, name: &'static str, keep_alive: u16) -> &mut Story {
+        let connect = Packet::Connect {
+            version: Version::V311,
+            client_id: name.into(),
+            keep_alive,
+            clean: true,
+            username: None,
+        };
+        self.up(link, connect).connack(link, false, 0)
+    }
+
+    /// Connected over TLS, and accepted at once.
+    pub fn joins_tls(&mut self, link: u64, device: u32, name: &'static str, keep_alive: u16) -> &mut Story {
+        self.greets(link).shakes_hands(link, Side::Device, 3, false).is_of(link, device, name);
+        self.speaks(link, name, keep_alive)
     }
 
     pub fn carried(&mut self, link: u64, to: Side) -> &mut Story {

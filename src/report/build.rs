@@ -4,9 +4,10 @@ use super::model::{
     Device, Evidence, Expectation, FORMAT, Figure, Finding, Fleet, Missed, Outcome, Profile, Quantiles,
     Report, Rule, Run, Summary, Verdict, Window,
 };
-use super::{ending, notes, words};
+use super::{ending, notes, tls, words};
 use crate::base::{Direction, RuleId, Side, WindowId};
 use crate::event::{Count, Samples};
+use crate::fault::Fault;
 use crate::measure::value::percentile;
 use crate::measure::{self, DeviceResults, Distribution, Noticed, Results, RunResults, Value, WindowResults};
 use crate::profile::{Limit, Metric, Plan};
@@ -32,6 +33,7 @@ impl Report {
             rules: plan.rules().map(|(id, _)| rule(plan, id, results)).collect(),
             devices: devices(plan, results),
             fleet: fleet(results),
+            tls: tls::tls(results),
             notes: notes::notes(plan, results),
         }
     }
@@ -65,7 +67,7 @@ pub(super) fn figure(value: Value) -> Figure {
 }
 
 /// In seconds, as the number nearest to the whole nanoseconds: it shows nine digits after the point at most.
-fn seconds(span: Duration) -> f64 {
+pub(super) fn seconds(span: Duration) -> f64 {
     to_nanoseconds(span.as_secs_f64())
 }
 
@@ -144,7 +146,7 @@ fn rule(plan: &Plan, id: RuleId, results: &Results) -> Rule {
             add_new(&mut means, used.map(|mechanism| words::means(*mechanism)));
             add_new(&mut refused, judged.refused.iter().cloned());
         }
-        missed.extend(self::missed(run, number, id));
+        missed.extend(self::missed(run, number, id, fault));
     }
     let of_rule =
         |run: &'_ RunResults| run.rules.get(&id).map(|rule| rule.vanished.clone()).unwrap_or_default();
@@ -177,12 +179,14 @@ fn add_new<T: PartialEq>(list: &mut Vec<T>, more: impl Iterator<Item = T>) {
     }
 }
 
-/// The devices that were not connected when the rule fired, or had nothing but an attempt under way.
-fn missed(run: &RunResults, number: usize, id: RuleId) -> Vec<Missed> {
+/// The devices that were not connected when the rule fired, or had nothing but an attempt under way; a fault of
+/// handshakes misses nobody.
+fn missed(run: &RunResults, number: usize, id: RuleId, fault: Option<&Fault>) -> Vec<Missed> {
     let mut firings = run.rules.get(&id).map(|rule| rule.missed.clone()).unwrap_or_default();
     // In a log that was cut off, what fell on nobody may only not have been told yet.
     let is_told = |window: &&WindowResults| window.start.is_some() || run.ended.is_some();
-    let of_rule = run.windows.values().filter(|window| window.rule == id);
+    let waits = fault.is_some_and(Fault::is_of_handshakes);
+    let of_rule = run.windows.values().filter(|window| window.rule == id && !waits);
     for window in of_rule.filter(|window| window.found_nobody()).filter(is_told) {
         *firings.entry(window.device).or_default() += 1;
     }
@@ -212,6 +216,7 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
             measure::Outcome::BackBefore => Outcome::BackBefore,
             measure::Outcome::Back => Outcome::Back,
             measure::Outcome::Gone => Outcome::Gone,
+            measure::Outcome::Unknown => Outcome::Unknown,
         },
         device_detection_s,
         device_detection_keepalives: in_keep_alives(detection(&window.noticed.device)),
@@ -232,6 +237,7 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
         link_end: window.end.map(|cause| cause.words(|rule| words::rule_name(plan, rule))),
         ping_rtt: quantiles([&window.round_trips.ping].into_iter()),
         publish_rtt: quantiles([&window.round_trips.publish].into_iter()),
+        handshakes: window.handshakes.as_ref().map(tls::handshakes),
     }
 }
 
@@ -304,6 +310,11 @@ fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
         control_gap: quantiles(runs.iter().map(|device| &device.control_gap)),
         keepalive_violations: total(|device| device.violations),
         ends,
+        named_by_address: runs.iter().all(|device| device.by_address),
+        connect_time: quantiles(runs.iter().map(|device| &device.timings.connect)),
+        device_tls_time: quantiles(runs.iter().map(|device| &device.tls(Side::Device).took)),
+        hub_tls_time: quantiles(runs.iter().map(|device| &device.tls(Side::Hub).took)),
+        certificate_subject: runs.iter().rev().find_map(|device| device.subject.clone()),
     }
 }
 
@@ -322,10 +333,11 @@ fn fleet(results: &Results) -> Fleet {
         publish_rtt_outside_faults: quantiles(devices.iter().map(|device| &device.sound.publish)),
         control_gap: quantiles(devices.iter().map(|device| &device.control_gap)),
         keepalive_violations: devices.iter().map(|device| device.violations).sum(),
+        connect_time: quantiles(results.runs.iter().map(|run| &run.tls.timings.connect)),
     }
 }
 
-fn quantiles<'a>(samples: impl Iterator<Item = &'a Samples>) -> Option<Quantiles> {
+pub(super) fn quantiles<'a>(samples: impl Iterator<Item = &'a Samples>) -> Option<Quantiles> {
     let mut samples = samples.filter(|samples| !samples.is_empty()).peekable();
     samples.peek()?;
     let all = Distribution::of(samples);

@@ -11,6 +11,7 @@ pub mod model;
 mod notes;
 mod table;
 pub mod terminal;
+mod tls;
 mod words;
 
 pub use live::Live;

@@ -4,8 +4,10 @@
 use super::ending;
 use super::words::{self, count};
 use crate::base::{Chance, Ends, RuleId, Side};
+use crate::event::TlsTerms;
 use crate::fault::{Blackhole, Connects, Fault, Mechanism};
-use crate::measure::{Results, RunResults, WindowResults};
+use crate::measure::tls::Listener;
+use crate::measure::{Outcome, Results, RunResults, WindowResults};
 use crate::profile::{Plan, Rule, When};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +20,7 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     notes.extend(ending::not_through(plan, results).map(|why| format!("not through, {why}")));
     notes.extend(ending::left_undone(plan, results));
     notes.extend(cut_off(results));
+    notes.extend(unsafe_tls(results));
     for (id, rule) in plan.rules() {
         let windows = of_rule(results, id);
         let name = rule.id.as_str();
@@ -28,7 +31,10 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
         notes.extend(made_by(name, &windows));
         notes.extend(connects_waited(name, &windows));
         notes.extend(held_back(plan, name, &windows));
+        notes.extend(way_back_unknown(name, &windows));
     }
+    notes.extend(passed_through(results));
+    notes.extend(by_address(results));
     notes.extend(assumed(results));
     notes.extend(trouble(results));
     notes
@@ -45,6 +51,69 @@ fn cut_off(results: &Results) -> Option<String> {
     let open = results.runs.iter().filter(|run| run.ended.is_none()).count();
     let runs = count(to_u64(open), "run");
     (open > 0).then(|| format!("{runs} had not ended: figures are as of the last event"))
+}
+
+/// What of TLS was given up for the run, because somebody asked for it.
+fn unsafe_tls(results: &Results) -> Vec<String> {
+    let listeners = || results.runs.iter().flat_map(|run| &run.tls.listeners);
+    let of = |wanted: fn(&TlsTerms) -> bool| {
+        let hit: BTreeSet<&Listener> =
+            listeners().filter(|(_, terms)| wanted(terms)).map(|(listener, _)| listener).collect();
+        let addresses: BTreeSet<&str> = hit.iter().map(|listener| listener.address.as_str()).collect();
+        let addresses: Vec<&str> = addresses.into_iter().collect();
+        (!hit.is_empty()).then(|| words::names(&addresses, MOST_NAMES, addresses.len()))
+    };
+    let unverified = of(|terms| terms.hub_unverified).map(|at| {
+        format!(
+            "THE HUB'S CERTIFICATE WAS NOT VERIFIED (`--hub-insecure`, or `hub_verify: false`) at {at}: whoever \
+             answered there was taken for the hub"
+        )
+    });
+    let key_log = of(|terms| terms.key_log).map(|at| {
+        format!(
+            "THE SECRETS OF TLS SESSIONS WERE WRITTEN to the file that SSLKEYLOGFILE names, at {at}: with it, whoever \
+             recorded their bytes can read them"
+        )
+    });
+    unverified.into_iter().chain(key_log).collect()
+}
+
+/// What of a link whose TLS was passed through is seen, and what is not.
+fn passed_through(results: &Results) -> Option<String> {
+    let links: u64 = results.runs.iter().map(|run| run.tls.passed_through).sum();
+    (links > 0).then(|| {
+        format!(
+            "{} passed TLS through, so that no MQTT was seen: a device is named by its address and has no known \
+             keep-alive, and it counts as accepted, and as back, with the first application data from the hub",
+            count(links, "link")
+        )
+    })
+}
+
+/// Devices that only their address tells, but for those whose TLS was passed through.
+fn by_address(results: &Results) -> Option<String> {
+    let devices = results.runs.iter().flat_map(|run| run.devices.values());
+    let named = devices.filter(|device| device.by_address && device.passed_through == 0);
+    let names: BTreeSet<&str> = named.map(|device| device.name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let was = if names.len() == 1 { "is named by its address" } else { "are named by their addresses" };
+    (!names.is_empty()).then(|| {
+        format!("{} {was}, as no CONNECT came from there", words::names(&names, MOST_NAMES, names.len()))
+    })
+}
+
+/// Where handshakes met a fault, and whose they were cannot be told.
+fn way_back_unknown(name: &str, windows: &Windows<'_>) -> Option<String> {
+    let unknown = windows.iter().filter(|(_, window)| window.outcome == Outcome::Unknown);
+    let names: BTreeSet<&str> = unknown.map(|(run, window)| run.name(window.device)).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "whether and when {} came back after {name} is not known: a handshake says no more than its address, and \
+             several devices are behind it, or one that went on over another link",
+            words::names(&names, MOST_NAMES, names.len())
+        )
+    })
 }
 
 /// Each reason once, with how often it was given.
@@ -91,7 +160,10 @@ fn fell_on_nobody(rule: &Rule, id: RuleId, results: &Results, windows: &Windows<
     let names_none = matches!(rule.when, When::After { .. }) && rule.chance == Chance::ALWAYS;
     match (fired, was_made(windows), idle) {
         (0, _, _) => Some(format!("{name} never fired")),
-        (_, false, _) => Some(format!("{name} fired {} and fell on no link", count(fired, "time"))),
+        (_, false, _) => {
+            let what = if rule.fault.is_of_handshakes() { "met no TLS handshake" } else { "fell on no link" };
+            Some(format!("{name} fired {} and {what}", count(fired, "time")))
+        }
         (_, true, 1..) if names_none => {
             Some(format!("{name} fired {}, {idle} of them when its device had gone", count(fired, "time")))
         }
@@ -101,10 +173,13 @@ fn fell_on_nobody(rule: &Rule, id: RuleId, results: &Results, windows: &Windows<
 
 fn still_open(rule: &Rule, windows: &Windows<'_>) -> Option<String> {
     let name = &rule.id;
-    let open = windows.iter().filter(|(_, window)| window.closed.is_none()).count();
+    let is_open = |window: &WindowResults| {
+        let keeps_away = rule.fault.breaks_link() || window.handshakes.is_some();
+        window.closed.is_none() && keeps_away
+    };
+    let open = windows.iter().filter(|(_, window)| is_open(window)).count();
     let times = count(to_u64(open), "window");
-    (open > 0 && rule.fault.breaks_link())
-        .then(|| format!("{name}: {times} still open at the end, so no recovery from there"))
+    (open > 0).then(|| format!("{name}: {times} still open at the end, so no recovery from there"))
 }
 
 /// What the way a fault was made means for its figures.

@@ -89,6 +89,11 @@ fn between(after: f64, before: f64) -> String {
     }
 }
 
+/// From the least to the most, in seconds: `2.0 to 2.4 s`, or `2.0 s` where both read alike.
+pub fn range(least: f64, most: f64) -> String {
+    if seconds(least) == seconds(most) { seconds(most) } else { between(least, most) }
+}
+
 /// A span in keep-alives: `1.5 K`, or for a bracket `1.0 to 1.5 K`.
 pub fn keep_alives(lower: Option<f64>, upper: f64) -> String {
     match lower {

@@ -5,4 +5,5 @@ mod expect;
 mod firings;
 mod recovery;
 mod round_trips;
+mod tls;
 mod up;

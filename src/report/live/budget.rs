@@ -26,6 +26,10 @@ pub(super) enum Kind {
     Ended,
     /// The hub refused a CONNECT.
     Refused,
+    /// A TLS handshake met a fault, or ended in it.
+    Handshake,
+    /// A device took a certificate that it should have refused.
+    BadCertificate,
     /// A rule fired.
     Fired,
     /// A fault was lifted.
@@ -46,6 +50,8 @@ impl Kind {
             Kind::GivenUp => "given up by the hub",
             Kind::Ended => "links ended",
             Kind::Refused => "refused",
+            Kind::Handshake => "handshakes and their ends",
+            Kind::BadCertificate => "took the bad certificate",
             Kind::Fired => "firings",
             Kind::Restored => "restored",
             Kind::Trouble => "troubles",

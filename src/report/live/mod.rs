@@ -4,13 +4,15 @@
 //! in a second; the report has it all.
 
 mod budget;
+mod handshakes;
 mod status;
 
 use self::budget::{Budget, Kind};
+use self::handshakes::Handshakes;
 use crate::base::text::printable;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
 use crate::event::{Event, Packet, What};
-use crate::fault::{LegFate, Mechanism};
+use crate::fault::{Ending, LegFate, Mechanism};
 use crate::profile::Plan;
 use crate::report::table::wrap;
 use crate::report::words::{self, count, seconds};
@@ -32,6 +34,8 @@ pub struct Live {
     firings: BTreeMap<FiringId, Firing>,
     windows: BTreeMap<WindowId, (FiringId, DeviceId)>,
     watches: BTreeMap<DeviceId, Watch>,
+    /// Handshakes that meet a fault.
+    handshakes: Handshakes,
     /// CONNACKs that wait in brownout, by the number of their event.
     held: BTreeMap<u64, (LinkId, u8)>,
     /// Links whose end has been told, until they close.
@@ -79,6 +83,7 @@ impl Live {
             firings: BTreeMap::new(),
             windows: BTreeMap::new(),
             watches: BTreeMap::new(),
+            handshakes: Handshakes::default(),
             held: BTreeMap::new(),
             ended: BTreeSet::new(),
         }
@@ -139,6 +144,9 @@ impl Live {
                 None
             }
             What::FaultApplied { window, link, means, .. } => {
+                if means.device == Some(Mechanism::Handshake) {
+                    return self.handshake_met(now, *window, *link);
+                }
                 self.applied(now, *window, *link, *means);
                 None
             }
@@ -148,12 +156,24 @@ impl Live {
                 Some((Kind::Trouble, format!("{}: REFUSED: {}", self.rule(firing.rule), printable(error))))
             }
             What::WindowClosed { window } => Some((Kind::Restored, self.closed(now, *window)?)),
-            What::LegEnded { link, side, how, .. } => self.sign(now, *link, *side, how.word()),
+            What::LegEnded { link, side, how, error, .. } => {
+                let how = how_words(*how, error.as_deref());
+                match side {
+                    Side::Device if self.handshakes.is_met(*link) => self.handshake_left(now, *link, &how),
+                    Side::Device | Side::Hub => self.sign(now, *link, *side, &how),
+                }
+            }
             What::Packet { link, direction, packet: Packet::Disconnect { .. }, .. } => {
                 self.sign(now, *link, direction.from(), "DISCONNECT")
             }
             What::EndCarried { link, to: side, .. }
-            | What::LegCut { link, side, fate: LegFate::Reset | LegFate::Close, .. } => {
+            | What::LegCut {
+                link,
+                side,
+                fate:
+                    LegFate::Reset | LegFate::Close | LegFate::Unnotified | LegFate::Alert(_) | LegFate::Truncated,
+                ..
+            } => {
                 *self.watch_of(*link).filter(|watch| watch.link == *link)?.told.get_mut(*side) = true;
                 None
             }
@@ -173,12 +193,17 @@ impl Live {
             What::LinkClosed { link, .. } => {
                 self.held.retain(|_, (of, _)| of != link);
                 self.ended.remove(link);
+                self.handshakes.forget(*link);
                 None
             }
+            What::TlsEstablished { link, side: Side::Device, .. } => self.handshake_done(now, *link),
+            What::FirstData { link, direction: Direction::Down } => self.answered(now, *link, 0),
             What::HubUnreachable { error, .. } => trouble("hub unreachable", error),
             What::AcceptFailed { error, .. } => trouble("accept failed", error),
             What::ListenerMuteRefused { error, .. } => trouble("mute REFUSED", error),
-            What::TlsFailed { error, .. } => trouble("TLS failed", error),
+            What::TlsFailed { side, error, .. } => {
+                trouble(&format!("TLS with the {} failed", side.word()), error)
+            }
             What::CommandEnded { code } => Some((
                 Kind::Over,
                 code.map_or("command ended by a signal".into(), |code| {
@@ -197,8 +222,8 @@ impl Live {
             | What::FirstPublish { .. }
             | What::NotMqtt { .. }
             | What::TlsHello { .. }
-            | What::TlsEstablished { .. }
-            | What::FirstData { .. }
+            | What::TlsEstablished { side: Side::Hub, .. }
+            | What::FirstData { direction: Direction::Up, .. }
             | What::WsUpgraded { .. }
             | What::WsClosed { .. }
             | What::KeepaliveExceeded { .. }
@@ -233,6 +258,7 @@ impl Live {
         if let Some(watch) = self.watches.get_mut(&device).filter(|watch| watch.firing == id) {
             watch.restored = Some(now);
         }
+        self.handshakes.restored(device, window, now);
         let firing = self.firings.get_mut(&id)?;
         firing.open.remove(&window);
         if !firing.open.is_empty() {
@@ -240,6 +266,11 @@ impl Live {
         }
         let firing = self.firings.remove(&id)?;
         let of = self.plan.rule(firing.rule)?;
+        if of.fault.is_of_handshakes() {
+            return (firing.struck > 0).then(|| {
+                format!("{}: handshakes are sound again; it met {}", of.id, many(firing.struck, "handshake"))
+            });
+        }
         if firing.struck == 0 || of.fault.is_one_shot() {
             return None;
         }
@@ -311,8 +342,11 @@ impl Live {
             return Some((Kind::Refused, format!("{name} refused with code {code}")));
         }
         let keep_alive = device.keep_alive.filter(|keep_alive| !keep_alive.is_zero());
-        if device.accepted == 1 {
-            let keep_alive = keep_alive.map_or("no keep-alive".into(), |k| format!("keep-alive {}", span(k)));
+        let (is_first, is_named) = (device.accepted == 1, device.version.is_some());
+        let met = self.back_from_handshakes(now, id);
+        if is_first {
+            let none = if is_named { "no keep-alive" } else { "TLS passed through" };
+            let keep_alive = keep_alive.map_or(none.into(), |k| format!("keep-alive {}", span(k)));
             return Some((Kind::Connected, format!("{name} connected, {keep_alive}")));
         }
         // The hub may still believe in the lost link.
@@ -325,7 +359,7 @@ impl Live {
         let how = lost.map(|(restored, rule)| {
             format!("{}; {}", restored.map(after).unwrap_or_default(), self.rule(rule))
         });
-        Some((Kind::Back, format!("{name} is back{}", how.unwrap_or_default())))
+        Some((Kind::Back, format!("{name} is back{}", met.or(how).unwrap_or_default())))
     }
 
     fn watch_of(&mut self, link: LinkId) -> Option<&mut Watch> {
@@ -374,6 +408,14 @@ impl Watch {
     fn when(&self, side: Side, now: Time) -> String {
         let after = span(now.since(self.start));
         if *self.muted.get(side) { format!("by {after} at the latest") } else { format!("after {after}") }
+    }
+}
+
+/// How an end ended its leg, a TLS alert by its name.
+fn how_words(how: Ending, error: Option<&str>) -> String {
+    match (how, error) {
+        (Ending::Alert, Some(alert)) => format!("TLS alert {}", printable(alert)),
+        (Ending::Alert, None) | (Ending::Fin | Ending::Unnotified | Ending::Reset, _) => how.word().into(),
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod devices;
 mod expectations;
+mod handshakes;
 mod round_trips;
 mod rules;
+mod tls;
 mod windows;
 
 use super::ending;
@@ -29,6 +31,7 @@ pub fn render(report: &Report, styling: Styling) -> String {
     }
     legend.devices = !report.devices.is_empty();
     legend.brackets = report.rules.iter().flat_map(|rule| rule.measures.values()).any(|m| m.brackets > 0);
+    out += &tls::section(report, styling);
     out += &devices::section(report, styling);
     out += &devices::endings(report, styling);
     out += &notes(report, legend, styling);
@@ -130,6 +133,8 @@ struct Legend {
     silent: bool,
     /// `back`
     back: bool,
+    /// `attempts`, `gaps` and `each ended`
+    attempts: bool,
     /// `down` and `late`
     devices: bool,
     /// A number `to` a number.
@@ -147,6 +152,10 @@ impl Legend {
             ),
             (self.noticed && !self.keep_alives, "noticed: from the start of the fault to the first sign"),
             (self.silent, "silent: age of the last packet to the hub when it gave up [MQTT-3.1.2-24]"),
+            (
+                self.attempts,
+                "attempts: TLS handshakes that met the fault; gaps: from one ClientHello to the next; ended: after it",
+            ),
             (self.back, "back: from the path restored to the CONNACK that accepts the device"),
             (self.devices, "down: time without an accepted link, over all outages"),
             (self.devices, "late: gaps longer than the keep-alive on a sound path [MQTT-3.1.2-23]"),

@@ -1,6 +1,6 @@
 //! One section a rule: what it did, to whom, and whom it missed.
 
-use super::{Legend, heading, round_trips, windows};
+use super::{Legend, handshakes, heading, round_trips, windows};
 use crate::report::model::{Missed, Outcome, Report, Rule, Window};
 use crate::report::table::{Styling, wrap};
 use crate::report::words::{self, count};
@@ -9,13 +9,18 @@ use std::collections::BTreeMap;
 /// So many devices are named that a rule missed.
 const NAMED: usize = 4;
 
+/// The fault that falls on handshakes, not on links.
+const HANDSHAKES: &str = "tls_handshake";
+
 /// The section of a rule.
 pub(super) fn section(report: &Report, rule: &Rule, legend: &mut Legend, styling: Styling) -> String {
     let means = if rule.means.is_empty() { String::new() } else { format!(" ({})", rule.means.join("; ")) };
     let mut out = heading(&rule.id, &format!("{}{means}", rule.description), styling);
     let windows = by_device(report, rule);
     out += &match (windows.is_empty(), rule.fault) {
+        (true, HANDSHAKES) => "  met no TLS handshake\n".into(),
         (true, _) => "  fell on no link\n".into(),
+        (false, HANDSHAKES) => handshakes::table(report, rule, &windows, legend, styling),
         (false, "latency") => round_trips::table(report, rule, &windows, styling),
         (false, _) => windows::table(report, rule, &windows, legend, styling),
     };

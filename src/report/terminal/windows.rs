@@ -138,6 +138,7 @@ fn back(window: &Window) -> Cell {
         Outcome::Survived if window.restored_s.is_none() => Cell::new("still on", Tone::Faint),
         Outcome::Survived => Cell::new("kept link", Tone::Faint),
         Outcome::BackBefore => Cell::plain("before"),
+        Outcome::Unknown => Cell::new("not known", Tone::Faint),
         Outcome::Gone => Cell::new("not back", Tone::Bad),
         Outcome::Back => value(window.recovery_s.as_ref()),
     }

@@ -1,0 +1,334 @@
+//! TLS and WebSocket: handshakes that meet a fault, how long sound ones take, and how links end by them.
+
+use crate::base::{Direction, LinkId, Side, WindowId};
+use crate::event::What;
+use crate::fault::{
+    BadCertificate, Ending, Fault, HandshakeFault, HandshakeStage, LegFate, Mechanism, RecordFault, TlsRecord,
+};
+use crate::measure::story::{Story, exact, expect, handshake, never, plan, rst, values};
+use crate::measure::{AttemptEnd, Cause, Finding, Outcome, Results, Shape, WindowResults, judge};
+use crate::profile::{Comparison, Limit, Metric, Plan, Statistic, When};
+use crate::tls::{Alert, Damage};
+use std::time::Duration;
+
+const EXPIRED: HandshakeFault = HandshakeFault::Certificate(BadCertificate::Expired);
+const STALL: HandshakeFault = HandshakeFault::Stall(HandshakeStage::BeforeServerHello);
+
+fn bad(what: HandshakeFault) -> Plan {
+    plan(vec![("bad", handshake(what, "30s"))])
+}
+
+fn of(results: &Results) -> &WindowResults {
+    results.runs[0].windows.values().next().unwrap()
+}
+
+fn ends(results: &Results) -> Vec<(AttemptEnd, Option<u64>)> {
+    let handshakes = of(results).handshakes.as_ref().unwrap();
+    let millis = |took: Duration| u64::try_from(took.as_millis()).unwrap();
+    handshakes.attempts.iter().map(|attempt| (attempt.end, attempt.took.map(millis))).collect()
+}
+
+fn causes(results: &Results) -> Vec<Cause> {
+    results.runs[0].devices.values().flat_map(|device| device.causes.keys().copied()).collect()
+}
+
+/// A device that was known, and lost its link to nothing of the fault's; at 3.0 s its handshakes go wrong.
+fn knows() -> Story {
+    let mut story = Story::new();
+    story.joins_tls(1, 0, "a", 2).at(2_000).ends(1, Side::Device, Ending::Fin).closes(1);
+    story.at(3_000).opens(1, 0, 0, 2);
+    story
+}
+
+#[test]
+fn attempts_run_from_hello_to_hello_and_the_way_back_from_the_end_of_the_fault() {
+    let mut story = knows();
+    for (link, at) in [(2, 4_000), (3, 5_000), (4, 7_000), (5, 11_000)] {
+        story.at(at).meets(link, 0, "a", 1).at(at + 3).alerts(link, Side::Device, "certificate_expired");
+        story.closes(link);
+    }
+    story.at(13_000).heals(1).at(15_500).joins_tls(6, 0, "a", 2).at(20_000);
+    let results = story.results(&bad(EXPIRED));
+    assert_eq!(ends(&results), [(AttemptEnd::Alert(Some(Alert::CERTIFICATE_EXPIRED)), Some(3)); 4]);
+    assert_eq!(values(&results, Metric::HandshakeAttempts), [crate::measure::Value::Count(4)]);
+    assert_eq!(values(&results, Metric::HandshakeGap), [exact(1_000), exact(2_000), exact(4_000)]);
+    assert_eq!(of(&results).back_off.shape, Shape::Exponential);
+    assert_eq!(values(&results, Metric::Recovery), [exact(2_500)]);
+    assert_eq!(values(&results, Metric::Downtime), [exact(11_500)], "from the first handshake that met it");
+    assert_eq!(of(&results).outcome, Outcome::Back);
+    for metric in [Metric::DeviceDetection, Metric::HubDetection, Metric::DeviceSilence] {
+        assert_eq!(values(&results, metric), []);
+    }
+}
+
+#[test]
+fn a_device_that_takes_the_bad_certificate_is_found_out() {
+    let mut story = knows();
+    story.at(4_000).meets(2, 0, "a", 1).at(4_004).shakes_hands(2, Side::Device, 4, false).lifts(1, 2);
+    story.at(4_010).speaks(2, "a", 2).at(33_000).heals(1).at(40_000);
+    let results = story.results(&bad(EXPIRED));
+    assert_eq!(ends(&results), [(AttemptEnd::Finished, Some(4))]);
+    assert_eq!(of(&results).handshakes.as_ref().unwrap().took_bad_certificate, 1);
+    assert_eq!(of(&results).outcome, Outcome::BackBefore);
+    assert_eq!(values(&results, Metric::Recovery), []);
+    assert_eq!(values(&results, Metric::Downtime), [exact(10)]);
+}
+
+#[test]
+fn a_stall_that_is_waited_out_is_no_bad_certificate_taken() {
+    let mut story = knows();
+    story.at(4_000).meets(2, 0, "a", 1).at(14_000).ends(2, Side::Device, Ending::Reset).closes(2);
+    story.at(30_000).meets(3, 0, "a", 1).at(33_000).lifts(1, 3).heals(1);
+    story.at(33_005).shakes_hands(3, Side::Device, 5, false).at(33_010).speaks(3, "a", 2).at(40_000);
+    let results = story.results(&bad(STALL));
+    assert_eq!(ends(&results), [(AttemptEnd::Reset, Some(10_000)), (AttemptEnd::Waited, Some(3_005))]);
+    assert_eq!(of(&results).handshakes.as_ref().unwrap().took_bad_certificate, 0);
+    assert_eq!(of(&results).handshakes.as_ref().unwrap().gave_up, None);
+    assert_eq!(values(&results, Metric::Recovery), [exact(10)]);
+}
+
+#[test]
+fn a_handshake_that_the_fault_ended_was_injected() {
+    let mut story = knows();
+    story.at(4_000).meets(2, 0, "a", 1).at(4_002).ends(2, Side::Device, Ending::Fin).closes(2);
+    story
+        .at(5_000)
+        .meets(3, 0, "a", 1)
+        .closes(3)
+        .at(6_000)
+        .meets(4, 0, "a", 1)
+        .at(33_000)
+        .heals(1)
+        .at(40_000);
+    let results = story.results(&bad(HandshakeFault::Alert(Alert::HANDSHAKE_FAILURE)));
+    let expected =
+        [(AttemptEnd::Closed, Some(2)), (AttemptEnd::Ended, Some(0)), (AttemptEnd::Ended, Some(0))];
+    assert_eq!(ends(&results), expected);
+    assert_eq!(
+        causes(&results),
+        [Cause::Closed(Side::Device), Cause::Injected(Some(crate::base::RuleId(0)))]
+    );
+    assert_eq!(values(&results, Metric::Recovery), [never(7_000)]);
+    assert_eq!(of(&results).outcome, Outcome::Gone);
+}
+
+/// More than twice the longest gap, and not less.
+#[test]
+fn giving_up_is_to_be_quiet_for_longer_than_twice_the_longest_gap() {
+    for (until, quiet) in [(9_000, None), (9_001, Some(4_001)), (8_000, None)] {
+        let mut story = knows();
+        for (link, at) in [(2, 3_000), (3, 5_000)] {
+            story.at(at).meets(link, 0, "a", 1).alerts(link, Side::Device, "unknown_ca").closes(link);
+        }
+        story.at(until).heals(1).at(30_000);
+        let results = story.results(&bad(EXPIRED));
+        let gave_up = of(&results).handshakes.as_ref().unwrap().gave_up;
+        assert_eq!(gave_up, quiet.map(Duration::from_millis), "{until}");
+    }
+    let mut once = knows();
+    once.at(3_000).meets(2, 0, "a", 1).alerts(2, Side::Device, "unknown_ca").closes(2).at(33_000).heals(1);
+    assert_eq!(
+        of(&once.results(&bad(EXPIRED))).handshakes.as_ref().unwrap().gave_up,
+        None,
+        "at no known pace"
+    );
+}
+
+#[test]
+fn a_window_that_met_no_handshake_says_nothing_and_missed_nobody() {
+    let mut plan = bad(EXPIRED);
+    plan.rules[0].when = When::At { first: Duration::from_secs(3), repeat: None };
+    let mut story = knows();
+    story.at(33_000).heals(1).at(40_000);
+    let results = story.results(&plan);
+    assert_eq!(of(&results).handshakes, None);
+    assert_eq!(values(&results, Metric::HandshakeAttempts), []);
+    assert!(results.runs[0].rules.values().all(|rule| rule.missed.is_empty()));
+    let verdict = &judge(
+        &[expect(Metric::HandshakeAttempts, Statistic::Max, Comparison::AtMost, Limit::Number(9.0))],
+        &results,
+    )[0];
+    assert_eq!(verdict.finding, Finding::NoEvidence);
+}
+
+#[test]
+fn behind_an_address_of_several_devices_the_way_back_is_not_known() {
+    let mut story = Story::new();
+    story.joins_tls(1, 0, "a", 2).joins_tls(2, 1, "b", 2).at(3_000).opens(1, 0, 2, 2);
+    story.at(4_000).meets(3, 2, "10.0.0.1", 1).alerts(3, Side::Device, "unknown_ca").closes(3);
+    story.at(10_000).heals(1).at(20_000);
+    let results = story.results(&bad(EXPIRED));
+    assert_eq!(of(&results).outcome, Outcome::Unknown);
+    assert_eq!(values(&results, Metric::Recovery), []);
+    assert_eq!(values(&results, Metric::HandshakeAttempts), [crate::measure::Value::Count(1)]);
+}
+
+#[test]
+fn a_device_that_goes_on_over_its_link_was_not_down() {
+    let mut story = Story::new();
+    story.joins_tls(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2);
+    story.at(4_000).meets(2, 0, "a", 1).alerts(2, Side::Device, "unknown_ca").closes(2);
+    story.at(5_000).up(1, crate::event::Packet::Pingreq).at(10_000).heals(1).at(20_000);
+    let results = story.results(&bad(EXPIRED));
+    assert_eq!(of(&results).outcome, Outcome::Unknown);
+    assert_eq!(results.runs[0].devices.values().next().unwrap().down, Duration::ZERO);
+}
+
+/// A reset, and then handshakes that go wrong: the way back from the reset names what was in its way.
+#[test]
+fn the_way_back_from_another_fault_names_the_handshakes_in_its_way() {
+    let plan = plan(vec![
+        ("reset", rst(crate::fault::Toward::Both, LegFate::Reset)),
+        ("bad", handshake(EXPIRED, "9s")),
+    ]);
+    let mut story = Story::new();
+    story.joins_tls(1, 0, "a", 2).at(3_000).opens(1, 1, 0, 2).opens(2, 0, 0, 2);
+    story.applies(2, 1, Mechanism::Linger).cut(1, Side::Device, LegFate::Reset, 2).heals(2).closes(1);
+    story.at(4_000).meets(2, 0, "a", 1).alerts(2, Side::Device, "unknown_ca").closes(2);
+    story.at(12_000).heals(1).at(12_500).joins_tls(3, 0, "a", 2).at(20_000);
+    let results = story.results(&plan);
+    let reset = &results.runs[0].windows[&WindowId(2)];
+    assert_eq!(reset.held_by.iter().copied().collect::<Vec<_>>(), [crate::base::RuleId(1)]);
+    assert_eq!(results.runs[0].devices.values().next().unwrap().down, Duration::from_millis(9_500));
+}
+
+#[test]
+fn a_link_that_turns_out_to_be_anothers_is_anothers() {
+    let mut story = Story::new();
+    story.joins_tls(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).at(4_000).meets(2, 0, "a", 1);
+    story.at(4_004).shakes_hands(2, Side::Device, 4, true).is_of(2, 1, "b").speaks(2, "b", 2).at(5_000);
+    let results = story.results(&bad(EXPIRED));
+    let links: Vec<u64> = results.runs[0].devices.values().map(|device| device.links).collect();
+    assert_eq!(links, [1, 1]);
+}
+
+#[test]
+fn connects_and_handshakes_are_timed_by_side() {
+    let mut story = Story::new();
+    story.joins_tls(1, 0, "a", 2);
+    story.tell(What::HubConnected { link: LinkId(1), took_ns: 2_000_000 });
+    story.shakes_hands(1, Side::Hub, 7, false).at(1_000).closes(1);
+    story.at(2_000).greets(2).shakes_hands(2, Side::Device, 1, true).is_of(2, 0, "a").speaks(2, "a", 2);
+    // A link of nobody's counts for the run alone.
+    story.greets(3).shakes_hands(3, Side::Device, 9, false);
+    let results = story.results(&bad(EXPIRED));
+    let run = &results.runs[0];
+    let device = run.devices.values().next().unwrap();
+    assert_eq!((device.timings.connect.count(), device.tls(Side::Hub).handshakes()), (1, 1));
+    assert_eq!((device.tls(Side::Device).resumed, device.tls(Side::Device).full), (1, 1));
+    assert_eq!(run.tls.timings.tls.device.handshakes(), 3);
+    assert_eq!(device.subject.as_deref(), Some("CN=pump-1"));
+    let resumed = |statistic, comparison, limit| {
+        let expectation = expect(Metric::TlsResumed, statistic, comparison, Limit::Number(limit));
+        judge(&[expectation], &results)[0].finding
+    };
+    assert_eq!(resumed(Statistic::Sum, Comparison::Equal, 1.0), Finding::Met);
+    assert_eq!(resumed(Statistic::Min, Comparison::AtLeast, 1.0), Finding::Unmet, "one was a full one");
+    let time = |limit: &str| {
+        let limit = crate::measure::story::span(limit);
+        let expectation = expect(Metric::DeviceTlsTime, Statistic::Max, Comparison::AtMost, limit);
+        judge(&[expectation], &results)[0].finding
+    };
+    assert_eq!((time("3ms"), time("2ms")), (Finding::Met, Finding::Unmet));
+}
+
+#[test]
+fn of_tls_passed_through_the_first_data_from_the_hub_is_the_acceptance() {
+    let reset = plan(vec![("reset", rst(crate::fault::Toward::Both, LegFate::Reset))]);
+    let passes = |story: &mut Story, link: u64, at: u64| {
+        story.at(at);
+        let listener = crate::base::ListenerId(0);
+        story.tell(What::LinkOpened { link: LinkId(link), listener, peer: "10.0.0.1:1".into() });
+        story.hello(link, true).is_of(link, 0, "10.0.0.1");
+        for direction in Direction::BOTH {
+            story.at(at + 20).tell(What::FirstData { link: LinkId(link), direction });
+        }
+    };
+    let mut story = Story::new();
+    passes(&mut story, 1, 0);
+    story.at(3_000).opens(1, 0, 0, 60).applies(1, 1, Mechanism::Linger);
+    story.cut(1, Side::Device, LegFate::Reset, 1).cut(1, Side::Hub, LegFate::Reset, 1).heals(1).closes(1);
+    passes(&mut story, 2, 4_000);
+    story.at(9_000);
+    let results = story.results(&reset);
+    assert_eq!(values(&results, Metric::DeviceDetection), [exact(1_000)]);
+    assert_eq!(values(&results, Metric::Recovery), [exact(1_020)]);
+    let device = results.runs[0].devices.values().next().unwrap();
+    assert_eq!((device.accepted, device.passed_through, device.by_address), (2, 2, true));
+}
+
+#[test]
+fn a_damaged_record_counts_from_when_it_was_sent() {
+    let what = RecordFault::Damaged(Damage::Mac);
+    let plan = plan(vec![("mac", Fault::TlsRecord(TlsRecord { toward: Side::Hub, what }))]);
+    let mut story = Story::new();
+    story.joins_tls(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).at(4_000);
+    story.up(1, crate::event::Packet::Pingreq).applies(1, 1, Mechanism::Record);
+    story.heals(1).at(4_005).alerts(1, Side::Hub, "bad_record_mac").carried(1, Side::Device).at(4_006);
+    story.ends(1, Side::Device, Ending::Fin).closes(1).at(5_000).joins_tls(2, 0, "a", 2).at(9_000);
+    let results = story.results(&plan);
+    assert_eq!(values(&results, Metric::HubDetection), [exact(5)]);
+    assert_eq!(values(&results, Metric::Downtime), [exact(1_000)]);
+    assert_eq!(of(&results).end, Some(Cause::TlsAlert(Side::Hub, Some(Alert::BAD_RECORD_MAC))));
+}
+
+#[test]
+fn ends_by_tls_and_web_socket_have_names_of_their_own() {
+    let closed = |link, direction, code| What::WsClosed { link: LinkId(link), direction, code };
+    let failed = |side| What::TlsFailed { link: LinkId(1), side, error: "no".into() };
+    let told = |tell: &dyn Fn(&mut Story)| {
+        let mut story = Story::new();
+        story.joins_tls(1, 0, "a", 10).at(5_000);
+        tell(&mut story);
+        story.closes(1).at(6_000);
+        causes(&story.results(&plan(Vec::new())))[0]
+    };
+    let fin = |story: &mut Story, side| _ = story.ends(1, side, Ending::Fin);
+    for (expected, tell) in [
+        (Cause::Unnotified(Side::Device), &|s: &mut Story| _ = s.ends(1, Side::Device, Ending::Unnotified)),
+        (Cause::TlsAlert(Side::Hub, Some(Alert::INTERNAL_ERROR)), &|s: &mut Story| {
+            s.alerts(1, Side::Hub, "internal_error");
+        }),
+        (Cause::TlsAlert(Side::Hub, None), &|s: &mut Story| _ = s.alerts(1, Side::Hub, "of no name")),
+        (Cause::WsClosed(Side::Hub, Some(1001)), &|s: &mut Story| {
+            // The device answers, and closes first.
+            s.tell(closed(1, Direction::Down, Some(1001))).tell(closed(1, Direction::Up, Some(1001)));
+            fin(s, Side::Device);
+        }),
+        (Cause::Disconnect(Side::Device), &|s: &mut Story| {
+            s.up(1, crate::event::Packet::Disconnect { reason: 0 }).tell(closed(
+                1,
+                Direction::Up,
+                Some(1000),
+            ));
+            fin(s, Side::Device);
+        }),
+        (Cause::KeepAliveTimeout, &|s: &mut Story| {
+            s.at(15_000).tell(closed(1, Direction::Down, None));
+            fin(s, Side::Hub);
+        }),
+        (Cause::KeepAliveTimeout, &|s: &mut Story| _ = s.at(15_000).ends(1, Side::Hub, Ending::Unnotified)),
+        (Cause::TlsFailed(Side::Hub), &|s: &mut Story| {
+            s.tell(failed(Side::Hub)).at(5_001);
+            fin(s, Side::Device);
+        }),
+        (Cause::Closed(Side::Device), &|s: &mut Story| {
+            fin(s, Side::Device);
+            s.at(5_001).tell(failed(Side::Device));
+        }),
+    ] as [(Cause, &dyn Fn(&mut Story)); 9]
+    {
+        assert_eq!(told(tell), expected);
+    }
+}
+
+#[test]
+fn a_hub_that_tls_does_not_reach_is_out_of_reach() {
+    let mut story = Story::new();
+    story.greets(1).tell(What::TlsFailed { link: LinkId(1), side: Side::Hub, error: "expired".into() });
+    story.closes(1).joins_tls(2, 0, "a", 2).shakes_hands(2, Side::Hub, 3, false);
+    story.tell(What::TlsFailed { link: LinkId(2), side: Side::Hub, error: "bad MAC".into() }).closes(2);
+    let results = story.results(&plan(Vec::new()));
+    assert_eq!(results.runs[0].trouble.hub_unreachable, 1, "the second was reached");
+    assert_eq!(results.runs[0].tls.failures.told.len(), 2);
+}
