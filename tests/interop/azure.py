@@ -14,6 +14,9 @@ import sys
 import threading
 import time
 
+# This file's own folder is looked in first, and this file has the name of the SDK's package.
+sys.path.pop(0)
+
 import paho.mqtt
 from azure.iot.device import IoTHubDeviceClient, constant
 
