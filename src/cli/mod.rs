@@ -35,7 +35,7 @@ pub fn main() -> Exit {
     out::conclude(match args.command {
         Command::Demo(args) => demo::demo(args),
         Command::Hub(args) => peers::hub(args),
-        Command::Device(args) => peers::device(args),
+        Command::Device(args) => peers::device(*args),
         Command::Run(args) => run::run(args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report::report(&args),
