@@ -3,8 +3,12 @@
 //! Every wait is for something that happens (a packet at the client, an event of the hub), bounded by [`PATIENCE`].
 
 use brownout::base::Time;
-use brownout::hub::{Departure, HubConfig, HubEvent, HubHandle, HubSaw, serve};
+use brownout::hub::tls::{Devices, load};
+use brownout::hub::{Departure, HubConfig, HubEvent, HubHandle, HubSaw, serve, serve_tls};
 use brownout::net::clock::Clock;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rumqttc::{TlsConfiguration, Transport};
+use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -32,6 +36,32 @@ impl Bench {
         let sink = Arc::new(move |event| drop(sender.send(event)));
         let hub = serve(listener, config, Clock::start(), sink, stopped).expect("a listener has an address");
         Bench { hub, events, stop }
+    }
+
+    /// The same over TLS, and how a client that trusts it connects.
+    async fn secured(config: HubConfig) -> (Bench, Transport) {
+        let CertifiedKey { cert, signing_key } =
+            generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+        let folder = tempfile::tempdir().expect("a directory");
+        let (chain, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+        std::fs::write(&chain, cert.pem()).expect("written");
+        std::fs::write(&key, signing_key.serialize_pem()).expect("written");
+        let tls = load(&chain, &key, Devices::Anonymous).expect("a certificate and its key");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+        let (sender, events) = mpsc::unbounded_channel();
+        let (stop, stopped) = watch::channel(false);
+        let sink = Arc::new(move |event| drop(sender.send(event)));
+        let hub = serve_tls(listener, tls.acceptor, config, Clock::start(), sink, stopped);
+        let mut roots = RootCertStore::empty();
+        roots.add(cert.der().clone()).expect("it can be trusted");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring has them")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let transport = Transport::tls_with_config(TlsConfiguration::Rustls(Arc::new(client)));
+        (Bench { hub: hub.expect("a listener has an address"), events, stop }, transport)
     }
 
     fn port(&self) -> u16 {
@@ -281,6 +311,23 @@ macro_rules! for_version {
                 assert!(seen.is_err(), "{seen:?}");
                 client.publish("a", QoS::AtLeastOnce, false, "still here").await.unwrap();
                 peer.until(Got::Puback).await;
+                bench.stop().await;
+            }
+
+            #[tokio::test]
+            async fn over_tls_it_is_the_same_hub() {
+                let (mut bench, transport) = Bench::secured(HubConfig::default()).await;
+                let mut options = options("secured", bench.port());
+                options.set_transport(transport);
+                let (client, mut peer) = connected(options, false).await;
+                client.subscribe("a", QoS::AtLeastOnce).await.unwrap();
+                peer.until(Got::Suback).await;
+                client.publish("a", QoS::AtLeastOnce, false, "x".repeat(10_000)).await.unwrap();
+                peer.until(Got::Puback).await;
+                assert_eq!(peer.message().await, format!("a {}", "x".repeat(10_000)));
+                peer.drop_link().await;
+                let why = bench.saw_gone("secured").await.1;
+                assert_eq!(why, Departure::Unnotified, "rumqttc drops its socket without close_notify");
                 bench.stop().await;
             }
 

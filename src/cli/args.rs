@@ -36,7 +36,7 @@ pub(super) enum Command {
     /// Serve as an MQTT hub, to test against
     Hub(HubArgs),
     /// Connect as simulated devices with stated habits
-    Device(DeviceArgs),
+    Device(Box<DeviceArgs>),
     /// Make a local CA for TLS with devices, and tell how they come to trust it
     Ca(CaArgs),
 }
@@ -213,7 +213,8 @@ pub(super) struct HubArgs {
     /// Take what Azure IoT Hub's MQTT endpoint takes (user names, tokens, topics), and nothing else
     #[arg(long)]
     pub azure: bool,
-    /// Check the signatures of tokens by this key, Base64 as in connection strings [default: not checked]
+    /// Check the signatures of tokens by this key, Base64 as in connection strings; other users of the machine can read
+    /// it from the list of processes [default: not checked]
     #[arg(long, value_name = "KEY", requires = "azure")]
     pub azure_key: Option<String>,
     /// The largest packet taken, in bytes

@@ -47,13 +47,14 @@ async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     profile::check_listen(&args.listen).map_err(|error| Refusal::usage(format!("--listen: {error}")))?;
     let acceptor = tls::acceptor(&args)?;
-    let listener = local_listener(&args.listen).await?;
+    let clock = Clock::start();
     let config = HubConfig {
         server_keep_alive: args.server_keep_alive,
         max_packet: args.max_packet,
         azure: azure(&args)?,
         ..HubConfig::default()
     };
+    let listener = local_listener(&args.listen).await?;
     let quiet = args.quiet;
     let sink = move |event| {
         if !quiet {
@@ -61,8 +62,8 @@ async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
         }
     };
     let (stop, stopped) = watch::channel(false);
-    let (over, clock, sink) =
-        (if acceptor.is_some() { " over TLS" } else { "" }, Clock::start(), Arc::new(sink));
+    let over = if acceptor.is_some() { " over TLS" } else { "" };
+    let sink = Arc::new(sink);
     let hub = match acceptor {
         None => hub::serve(listener, config, clock, sink, stopped),
         Some(acceptor) => hub::serve_tls(listener, acceptor, config, clock, sink, stopped),

@@ -91,7 +91,7 @@ enum Socket {
 }
 
 /// A connection, with its TLS if it has that; or why there is none.
-type Dialed = Result<(TcpStream, Option<ClientConnection>), String>;
+type Dialed = Result<(TcpStream, Option<Box<ClientConnection>>), String>;
 
 enum News {
     Stop,
@@ -126,7 +126,7 @@ async fn dial(target: Target) -> Dialed {
     match connector.connect(name, stream).await {
         Ok(secured) => {
             let (stream, connection) = secured.into_inner();
-            Ok((stream, Some(connection)))
+            Ok((stream, Some(Box::new(connection))))
         }
         Err(error) => Err(format!("the TLS handshake failed: {}", tls.explain(&error))),
     }
@@ -153,8 +153,8 @@ impl Shell {
         self.device.handle(self.clock.now(), input);
     }
 
-    fn dialed(&mut self, stream: TcpStream, connection: Option<ClientConnection>) {
-        if let Some((version, resumed)) = connection.as_ref().map(tls::came_to) {
+    fn dialed(&mut self, stream: TcpStream, connection: Option<Box<ClientConnection>>) {
+        if let Some((version, resumed)) = connection.as_deref().map(tls::came_to) {
             self.tell(Input::Secured { version, resumed });
         }
         self.socket = Socket::Open(Open::new(stream, connection));

@@ -13,7 +13,7 @@ const RECORD: usize = 16 * 1024;
 
 pub(super) struct Open {
     stream: TcpStream,
-    tls: Option<Box<Tls>>,
+    tls: Option<Tls>,
     outgoing: Vec<u8>,
     /// Nothing more is to be read; what is written still goes.
     pub read_ended: bool,
@@ -21,7 +21,7 @@ pub(super) struct Open {
 }
 
 struct Tls {
-    connection: ClientConnection,
+    connection: Box<ClientConnection>,
     /// Bytes of MQTT in records that the kernel has not taken.
     sealed: usize,
     /// There may be more to read that the kernel does not know of.
@@ -29,8 +29,8 @@ struct Tls {
 }
 
 impl Open {
-    pub fn new(stream: TcpStream, connection: Option<ClientConnection>) -> Open {
-        let tls = connection.map(|connection| Box::new(Tls { connection, sealed: 0, opened: true }));
+    pub fn new(stream: TcpStream, connection: Option<Box<ClientConnection>>) -> Open {
+        let tls = connection.map(|connection| Tls { connection, sealed: 0, opened: true });
         Open { stream, tls, outgoing: Vec::new(), read_ended: false, write_failed: false }
     }
 

@@ -83,6 +83,9 @@ pub(crate) fn handshake_error(error: &io::Error, whom: &str) -> String {
         Some(rustls::Error::AlertReceived(alert)) => {
             format!("the {whom} sent the alert {}", Alert(u8::from(*alert)))
         }
+        Some(error @ rustls::Error::InvalidMessage(_)) => {
+            format!("what the {whom} sent is no TLS, or is damaged ({error})")
+        }
         Some(error) => error.to_string(),
         None if error.kind() == io::ErrorKind::UnexpectedEof => format!("the {whom} closed the connection"),
         None => error.to_string(),

@@ -1,7 +1,11 @@
 """A device of Azure's own SDK for Python (`pip install azure-iot-device`): connects, sends telemetry, tells what it sees.
 
 Usage: azure.py --ca FILE [--host HOST] [--device ID] [--key BASE64] [--keep-alive N] [--every N] [--seconds N]
-                [--retry N] [--token-lifetime N] [--twin] [--verbose]
+                [--retry N] [--token-lifetime N | --fixed-token N] [--twin] [--verbose]
+
+--token-lifetime is the SDK's: it renews a token 120 s before its end, by a connection of its own, so it has to be more
+than 120. --fixed-token gives it a token of this life that it cannot renew, and a new one each time that the link ended
+with its token: the cycle of error 404104.
 
 The SDK always connects to port 8883. One line per event, with seconds since the start. It ends with 0 if at the end
 the device is connected and its last message was acknowledged, else with 1.
@@ -9,10 +13,16 @@ the device is connected and its last message was acknowledged, else with 1.
 
 import argparse
 import base64
+import hashlib
+import hmac
 import logging
 import sys
 import threading
 import time
+import urllib.parse
+
+# This file's own folder is looked in first, and this file has the name of the SDK's package.
+sys.path.pop(0)
 
 import paho.mqtt
 from azure.iot.device import IoTHubDeviceClient, constant
@@ -28,8 +38,9 @@ def tell(text):
 
 class Device:
     def __init__(self, settings):
-        key = settings.key or base64.b64encode(b"brownout").decode()
-        connection = f"HostName={settings.host};DeviceId={settings.device};SharedAccessKey={key}"
+        self.settings = settings
+        self.key = settings.key or base64.b64encode(b"brownout").decode()
+        self.expires = None
         with open(settings.ca, encoding="ascii") as file:
             options = {"server_verification_cert": file.read()}
         if settings.keep_alive:
@@ -38,13 +49,28 @@ class Device:
             options["connection_retry_interval"] = settings.retry
         if settings.token_lifetime:
             options["sastoken_ttl"] = settings.token_lifetime
-        self.client = IoTHubDeviceClient.create_from_connection_string(connection, **options)
+        if settings.fixed_token:
+            self.client = IoTHubDeviceClient.create_from_sastoken(self.token(), **options)
+            self.client.on_new_sastoken_required = lambda: tell("a new token is required")
+        else:
+            connection = f"HostName={settings.host};DeviceId={settings.device};SharedAccessKey={self.key}"
+            self.client = IoTHubDeviceClient.create_from_connection_string(connection, **options)
         self.client.on_connection_state_change = self.changed
         self.client.on_background_exception = lambda error: tell(f"error in the background: {describe(error)}")
         self.sent = self.acknowledged = 0
 
+    def token(self):
+        self.expires = int(time.time()) + self.settings.fixed_token
+        scope = urllib.parse.quote(f"{self.settings.host}/devices/{self.settings.device}", safe="")
+        signed = hmac.new(base64.b64decode(self.key), f"{scope}\n{self.expires}".encode(), hashlib.sha256)
+        signature = urllib.parse.quote(base64.b64encode(signed.digest()), safe="")
+        return f"SharedAccessSignature sr={scope}&sig={signature}&se={self.expires}"
+
     def changed(self):
         tell("connected" if self.client.connected else "disconnected")
+        if not self.client.connected and self.expires and self.expires <= time.time():
+            tell("the token has expired: a new one")
+            self.client.update_sastoken(self.token())
 
     def send(self, number):
         """Sends one message; returns when it is acknowledged, or with an error."""
@@ -86,6 +112,7 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--retry", type=int)
     parser.add_argument("--token-lifetime", type=int)
+    parser.add_argument("--fixed-token", type=int)
     parser.add_argument("--twin", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     return parser.parse_args()

@@ -4,6 +4,7 @@ mod detection;
 mod hostile;
 mod joined;
 mod reconnect;
+mod secured;
 mod sockets;
 mod traffic;
 

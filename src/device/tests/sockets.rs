@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
 /// Only a failure waits for it.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 struct HubBench {
     hub: HubHandle,
@@ -34,7 +34,7 @@ impl HubBench {
     }
 }
 
-type Events = mpsc::UnboundedReceiver<DeviceEvent>;
+pub(super) type Events = mpsc::UnboundedReceiver<DeviceEvent>;
 
 fn start(habits: Habits, target: SocketAddr) -> (Events, watch::Sender<bool>) {
     let (sender, events) = mpsc::unbounded_channel();
@@ -44,7 +44,7 @@ fn start(habits: Habits, target: SocketAddr) -> (Events, watch::Sender<bool>) {
     (events, stop)
 }
 
-async fn until(events: &mut Events, wanted: impl Fn(&DeviceDid) -> bool) -> DeviceDid {
+pub(super) async fn until(events: &mut Events, wanted: impl Fn(&DeviceDid) -> bool) -> DeviceDid {
     let search = async {
         loop {
             let event = events.recv().await.expect("the device runs");
@@ -56,7 +56,7 @@ async fn until(events: &mut Events, wanted: impl Fn(&DeviceDid) -> bool) -> Devi
     tokio::time::timeout(PATIENCE, search).await.expect("it happens in time")
 }
 
-fn is_connected(did: &DeviceDid) -> bool {
+pub(super) fn is_connected(did: &DeviceDid) -> bool {
     matches!(did, DeviceDid::Connected { .. })
 }
 

@@ -111,22 +111,32 @@ impl Link {
         let link = self.id;
         match piece {
             ws::Piece::Request { path, .. } => self.sniff = Sniff::WebSocket { path },
-            ws::Piece::Response { status: 101, protocol, .. } => {
+            ws::Piece::Response { status: 101, protocol, extensions } => {
+                if let Some(walker) = self.other_walker(direction) {
+                    walker.agree(extensions.as_deref());
+                }
                 let path = match &self.sniff {
                     Sniff::WebSocket { path } => path.clone(),
                     Sniff::Fresh | Sniff::Bytes | Sniff::Tls(_) => String::new(),
                 };
                 self.core.tell(Input::WsUpgraded { link, path, protocol });
             }
-            ws::Piece::Response { status, .. } => {
-                let reason = format!("HTTP that was not upgraded to WebSocket (status {status})");
-                self.core.tell(Input::NotMqtt { link, direction, offset: 0, reason });
-            }
-            ws::Piece::Close { code } => self.core.tell(Input::WsClosed { link, direction, code }),
             ws::Piece::NotWebSocket { offset, reason } => {
+                if let Some(walker) = self.other_walker(direction) {
+                    walker.refuse(reason.clone());
+                }
                 self.core.tell(Input::NotMqtt { link, direction, offset, reason });
             }
-            ws::Piece::Ping | ws::Piece::Pong | ws::Piece::Payload { .. } => {}
+            ws::Piece::Close { code } => self.core.tell(Input::WsClosed { link, direction, code }),
+            ws::Piece::Response { .. } | ws::Piece::Ping | ws::Piece::Pong | ws::Piece::Payload { .. } => {}
+        }
+    }
+
+    /// The walker of the opposite direction.
+    fn other_walker(&mut self, direction: Direction) -> Option<&mut ws::Walker> {
+        match &mut self.pumps.get_mut(direction.to().sends()).inlet {
+            Inlet::WebSocket(socket) => Some(&mut socket.walker),
+            Inlet::Mqtt(_) | Inlet::Records(_) => None,
         }
     }
 
