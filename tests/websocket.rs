@@ -127,15 +127,25 @@ async fn http_that_is_no_websocket_passes_and_is_named() {
     let (bench, hub) = bench(vec![]).await;
     let (mut device, mut served) = joined(&bench, &hub).await;
     pass(&mut device, &mut served, b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n").await;
+    pass(&mut served, &mut device, b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes").await;
+    let events = bench.stop().await;
+    find(&events, "reason", |e| match &e.what {
+        What::NotMqtt { reason, .. } => Some(assert!(reason.contains("does not ask"), "{reason}")),
+        _ => None,
+    });
+}
+
+#[tokio::test]
+async fn an_upgrade_that_the_hub_refuses_is_named() {
+    let (bench, hub) = bench(vec![]).await;
+    let (mut device, mut served) = joined(&bench, &hub).await;
+    pass(&mut device, &mut served, REQUEST).await;
     pass(&mut served, &mut device, b"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno!").await;
-    let reason = bench
-        .until("reason", |e| match &e.what {
-            What::NotMqtt { reason, .. } => Some(reason.clone()),
-            _ => None,
-        })
-        .await;
-    assert!(reason.contains("404"), "{reason}");
-    bench.stop().await;
+    let events = bench.stop().await;
+    find(&events, "reason", |e| match &e.what {
+        What::NotMqtt { reason, .. } => Some(assert!(reason.contains("404"), "{reason}")),
+        _ => None,
+    });
 }
 
 #[tokio::test]
