@@ -16,6 +16,7 @@ use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, SignatureScheme};
+use rustls_native_certs::CertificateResult;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -222,7 +223,7 @@ fn verifier(plan: &TlsPlan) -> Result<HubVerifier, TlsError> {
     }
     let (roots, known) = match plan.hub_ca.as_deref().map(Path::new) {
         Some(path) => (roots(path)?, pem::certificates(path)?),
-        None => (of_system()?, Vec::new()),
+        None => (of_system(rustls_native_certs::load_native_certs())?, Vec::new()),
     };
     let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
@@ -230,8 +231,7 @@ fn verifier(plan: &TlsPlan) -> Result<HubVerifier, TlsError> {
     Ok(HubVerifier { against: Some(webpki), known, algorithms })
 }
 
-fn of_system() -> Result<RootCertStore, TlsError> {
-    let found = rustls_native_certs::load_native_certs();
+fn of_system(found: CertificateResult) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     // A store may hold old certificates that cannot be read; the others count all the same.
     roots.add_parsable_certificates(found.certs);
@@ -244,4 +244,19 @@ fn of_system() -> Result<RootCertStore, TlsError> {
          package `ca-certificates`), name the hub's CA with --hub-ca FILE (hub_ca), or skip the check with --hub-insecure \
          (hub_verify: false)"
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_that_trusts_nobody_is_told_with_the_ways_out() {
+        let error = of_system(CertificateResult::default()).unwrap_err().to_string();
+        assert!(error.starts_with("this system trusts no CA, so"), "{error}");
+        assert!(error.contains("--hub-ca") && error.contains("--hub-insecure"), "{error}");
+        let mut found = CertificateResult::default();
+        found.certs = vec![vec![0].into(), rcgen::generate_simple_self_signed(vec![]).unwrap().cert.into()];
+        assert_eq!(of_system(found).unwrap().len(), 1, "what cannot be read is passed over");
+    }
 }

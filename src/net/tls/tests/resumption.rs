@@ -61,3 +61,22 @@ fn two_listeners_do_not_know_each_others_sessions() {
         assert_eq!(ends.server.handshake_kind(), Some(HandshakeKind::Full));
     }
 }
+
+#[test]
+fn secrets_of_both_ends_go_to_the_key_log() {
+    let bench = Bench::new();
+    let path = bench.path("keys");
+    let log = Arc::new(KeyLog::to(Path::new(&path)).unwrap());
+    let tls = DeviceTls::load(&bench.plan(), &log).unwrap();
+    let hub = HubTls::load(&bench.plan(), "hub.example", &log).unwrap();
+    Ends::up(&hub.config(&[], None).unwrap(), &config(&tls, &[], None), "hub.example");
+    let text = std::fs::read_to_string(&path).unwrap();
+    for label in ["CLIENT_HANDSHAKE_TRAFFIC_SECRET ", "SERVER_TRAFFIC_SECRET_0 "] {
+        let lines: Vec<&str> = text.lines().filter(|line| line.starts_with(label)).collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        assert_eq!(lines[0], lines[1], "both ends have the same secret");
+    }
+    let old = client_of(&[bench.authority.certificate().clone()], &[&TLS12]);
+    Ends::up(&old, &config(&tls, &[], None), "hub.example");
+    assert!(std::fs::read_to_string(&path).unwrap().contains("\nCLIENT_RANDOM "));
+}
