@@ -414,7 +414,7 @@ impl Watch {
 /// How an end ended its leg, a TLS alert by its name.
 fn how_words(how: Ending, error: Option<&str>) -> String {
     match (how, error) {
-        (Ending::Alert, Some(alert)) => format!("TLS alert {}", printable(alert)),
+        (Ending::Alert, Some(alert)) => format!("alert {}", printable(alert)),
         (Ending::Alert, None) | (Ending::Fin | Ending::Unnotified | Ending::Reset, _) => how.word().into(),
     }
 }
