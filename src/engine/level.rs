@@ -156,6 +156,9 @@ impl Engine {
         window.in_force.insert(link);
         let Some(rule) = self.plan.rule(window.rule) else { return false };
         let (fidelity, means) = how(&rule.fault, packet, granted);
+        if rule.fault.is_of_handshakes() {
+            self.progress.struck.insert(window.device);
+        }
         self.emit(What::FaultApplied { window: id, link, fidelity, means });
         true
     }

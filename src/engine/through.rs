@@ -2,10 +2,11 @@
 //! for the plan's settling time after the last change.
 
 use super::machine::{Engine, Timer};
-use crate::base::{RuleId, Time};
+use crate::base::{DeviceId, RuleId, Time};
 use crate::event::EndReason;
 use crate::profile::{Rule, When};
 use crate::session::Device;
+use std::collections::BTreeSet;
 
 /// How far the run is.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub(super) struct Progress {
     pub(super) look_at: Option<Time>,
     /// The last time that a window closed or a device was accepted.
     last_change: Time,
+    /// Devices whose handshakes met a fault: they may never be accepted.
+    pub(super) struck: BTreeSet<DeviceId>,
     command: Command,
     finished: bool,
 }
@@ -28,7 +31,7 @@ enum Command {
 impl Progress {
     pub(super) fn new(with_command: bool) -> Progress {
         let command = if with_command { Command::Running } else { Command::Absent };
-        Progress { look_at: None, last_change: Time::ZERO, command, finished: false }
+        Progress { look_at: None, last_change: Time::ZERO, struck: BTreeSet::new(), command, finished: false }
     }
 }
 
@@ -103,8 +106,15 @@ impl Engine {
     }
 
     fn seen_enough(&self) -> bool {
-        let seen = self.sessions.devices().filter(|device| device.accepted > 0).count();
+        let seen = self.sessions.devices().filter(|device| device.accepted > 0 || self.is_kept_out(device));
+        let seen = seen.count();
         u32::try_from(seen).unwrap_or(u32::MAX) >= self.plan.devices
+    }
+
+    /// Whether a device was seen to be kept out: a fault met its handshakes, and it is alone at its address.
+    fn is_kept_out(&self, device: &Device) -> bool {
+        let alone = |address| self.sessions.from_address(address).all(|other| other.id == device.id);
+        self.progress.struck.contains(&device.id) && !device.was_two && device.address.is_some_and(alone)
     }
 
     fn is_done_with(&self, id: RuleId, rule: &Rule, device: &Device) -> bool {

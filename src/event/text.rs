@@ -190,6 +190,18 @@ mod tests {
                 "#7 3.104 L1 hub ended its leg: RST (timed out\\n)",
             ),
             (
+                What::TlsHello { link, sni: None, alpn: Vec::new(), passthrough: true },
+                "#7 3.104 L1 ClientHello for no name, passed through",
+            ),
+            (
+                What::TlsFailed { link, side: Side::Hub, error: "no\nend".into() },
+                "#7 3.104 L1 hub TLS failed: no\\nend",
+            ),
+            (
+                What::WsClosed { link, direction: Direction::Down, code: Some(1001) },
+                "#7 3.104 L1 down WebSocket close, 1001",
+            ),
+            (
                 What::WindowOpened {
                     window: WindowId(4),
                     firing: FiringId(3),

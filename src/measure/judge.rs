@@ -119,6 +119,7 @@ impl RunResults {
             };
             self.samples.extend(judged.measures().into_iter().map(sample));
             if let Some(outage) = &judged.outage {
+                results.attempts = outage.count();
                 down.add(window.device, judged.start, outage, end);
             }
             results.outcome = judged.outcome;

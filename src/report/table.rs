@@ -146,7 +146,8 @@ pub fn wrap(first: &str, text: &str) -> String {
     let indent = " ".repeat(first.chars().count());
     let mut lines = vec![first.to_owned()];
     let mut empty = true;
-    for word in words(text) {
+    let room = WIDTH.saturating_sub(indent.len()).max(1);
+    for word in words(text).iter().flat_map(|word| pieces(word, room)) {
         let used = lines.last().map_or(0, |line| line.chars().count());
         if !empty && used + 1 + word.chars().count() > WIDTH {
             lines.push(indent.clone());
@@ -161,6 +162,12 @@ pub fn wrap(first: &str, text: &str) -> String {
         empty = false;
     }
     lines.join("\n") + "\n"
+}
+
+/// A word that no line has room for, in pieces; others as they are.
+fn pieces(word: &str, room: usize) -> Vec<String> {
+    let letters: Vec<char> = word.chars().collect();
+    letters.chunks(room).map(|piece| piece.iter().collect()).collect()
 }
 
 /// The words of a text; a number and its unit are one.
@@ -225,5 +232,8 @@ mod tests {
         let wrapped = wrap("- ", &text);
         assert!(wrapped.lines().all(|line| line.chars().count() <= WIDTH));
         assert!(wrapped.lines().nth(1).unwrap().starts_with("  word"));
+        let long = wrap("- ", &format!("at {}", "x".repeat(200)));
+        assert!(long.lines().all(|line| line.chars().count() <= WIDTH), "{long}");
+        assert_eq!(long.matches('x').count(), 200);
     }
 }

@@ -334,6 +334,22 @@ fn a_run_waits_for_a_fault_of_handshakes_to_be_over() {
     assert_eq!(run.finished, Some((ms(8000), EndReason::Complete)));
 }
 
+/// It may never get in: then there is nothing more to wait for.
+#[test]
+fn a_device_that_a_fault_of_handshakes_keeps_out_was_seen() {
+    let mut run = Run::new(plan(vec![rule(at(0), handshake(EXPIRED, "5s"))]));
+    run.to(20_000);
+    assert_eq!(run.finished, None, "nobody came");
+    let mut run = Run::new(plan(vec![rule(at(0), handshake(EXPIRED, "5s"))]));
+    run.to(100);
+    let link = run.greets(1, "10.0.0.1");
+    run.gives_up(link);
+    run.to(6_999);
+    assert_eq!(run.finished, None);
+    run.to(7_000);
+    assert_eq!(run.finished, Some((ms(7_000), EndReason::Complete)));
+}
+
 #[test]
 fn a_rule_after_a_packet_strikes_the_next_handshakes_of_its_device_alone() {
     let mut run = Run::new(plan(vec![rule(after(PacketKind::Connack, "1s", 1), handshake(STALL, "2s"))]));

@@ -50,7 +50,7 @@ impl Kind {
             Kind::GivenUp => "given up by the hub",
             Kind::Ended => "links ended",
             Kind::Refused => "refused",
-            Kind::Handshake => "handshakes and their ends",
+            Kind::Handshake => "handshakes",
             Kind::BadCertificate => "took the bad certificate",
             Kind::Fired => "firings",
             Kind::Restored => "restored",

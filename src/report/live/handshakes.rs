@@ -10,8 +10,16 @@ use std::collections::BTreeMap;
 /// The handshakes that met a fault, until their links close, and the devices, until they are back.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Handshakes {
-    links: BTreeMap<LinkId, (RuleId, Time)>,
+    links: BTreeMap<LinkId, Attempt>,
     devices: BTreeMap<DeviceId, Met>,
+}
+
+/// One handshake that met a fault.
+#[derive(Clone, Copy, Debug)]
+struct Attempt {
+    rule: RuleId,
+    nth: u64,
+    at: Time,
 }
 
 /// A device whose handshakes met a fault.
@@ -53,30 +61,31 @@ impl Live {
         let firing = self.firings.get_mut(&id)?;
         firing.struck += 1;
         let rule = firing.rule;
-        self.handshakes.links.insert(link, (rule, now));
         let fresh = Met { rule, window, attempts: 0, restored: None };
         let met = self.handshakes.devices.entry(device).or_insert(fresh);
         if met.window != window {
             *met = fresh;
         }
         met.attempts += 1;
-        let attempt = met.attempts;
+        let nth = met.attempts;
+        self.handshakes.links.insert(link, Attempt { rule, nth, at: now });
+        // Of later ones, their ends are told.
         let name = printable(&self.sessions.device(device)?.name);
-        Some((Kind::Handshake, format!("{name} meets {}, handshake {attempt}", self.rule(rule))))
+        (nth == 1).then(|| (Kind::Handshake, format!("{name}: its TLS handshake meets {}", self.rule(rule))))
     }
 
     /// The device gave up the handshake of this link, or what was left of it.
     pub(super) fn handshake_left(&mut self, now: Time, link: LinkId, how: &str) -> Option<(Kind, String)> {
-        let (rule, since) = self.handshakes.links.remove(&link)?;
+        let Attempt { rule, nth, at } = self.handshakes.links.remove(&link)?;
         let name = printable(&self.sessions.device_of(link)?.name);
-        let (after, rule) = (span(now.since(since)), self.rule(rule));
-        Some((Kind::Handshake, format!("{name} left the handshake after {after} ({how}); {rule}")))
+        let (after, rule) = (span(now.since(at)), self.rule(rule));
+        Some((Kind::Handshake, format!("{name} left handshake {nth} after {after} ({how}); {rule}")))
     }
 
     /// The handshake of this link is done.
     pub(super) fn handshake_done(&mut self, now: Time, link: LinkId) -> Option<(Kind, String)> {
-        let (id, since) = self.handshakes.links.remove(&link)?;
-        let rule = self.plan.rule(id)?;
+        let Attempt { rule, nth, at } = self.handshakes.links.remove(&link)?;
+        let rule = self.plan.rule(rule)?;
         let name = printable(&self.sessions.device_of(link)?.name);
         match &rule.fault {
             Fault::TlsHandshake(handshake) => match handshake.what {
@@ -85,10 +94,10 @@ impl Live {
                     format!("{name} ACCEPTED the bad certificate ({}); {}", bad.words(), rule.id),
                 )),
                 HandshakeFault::Stall(_) | HandshakeFault::Alert(_) | HandshakeFault::Abort(_) => {
-                    let after = span(now.since(since));
+                    let after = span(now.since(at));
                     Some((
                         Kind::Handshake,
-                        format!("{name} finished the handshake after {after}; {}", rule.id),
+                        format!("{name} finished handshake {nth} after {after}; {}", rule.id),
                     ))
                 }
             },

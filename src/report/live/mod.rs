@@ -5,6 +5,7 @@
 
 mod budget;
 mod handshakes;
+mod links;
 mod status;
 
 use self::budget::{Budget, Kind};
@@ -282,91 +283,6 @@ impl Live {
         Some(format!("{id}: path restored; {} of {struck} had noticed", firing.noticed))
     }
 
-    /// An end gave a link up.
-    fn sign(&mut self, now: Time, link: LinkId, side: Side, how: &str) -> Option<(Kind, String)> {
-        let name = printable(&self.sessions.device_of(link)?.name);
-        let accepted = matches!(self.sessions.link(link)?.connack, Some((_, 0)));
-        let Some(watch) = self.watch_of(link).filter(|watch| watch.link == link) else {
-            // Attempts that fail are the report's to count, and the other end's answer is no news.
-            let ended = || format!("{name}: the {} ended the link ({how})", side.word());
-            let is_news = accepted && self.ended.insert(link);
-            return is_news.then(|| (Kind::Ended, ended()));
-        };
-        let first = !watch.told.get(side)
-            && match side {
-                Side::Device => !watch.noticed,
-                Side::Hub => !std::mem::replace(&mut watch.hub_noticed, true),
-            };
-        if !first {
-            return None;
-        }
-        let (when, rule) = (watch.when(side, now), watch.rule);
-        let (kind, who) = match side {
-            Side::Device => (Kind::Noticed, format!("{name} noticed")),
-            Side::Hub => (Kind::GivenUp, format!("hub gave {name} up")),
-        };
-        if side == Side::Device {
-            self.noticed(link);
-        }
-        Some((kind, format!("{who} {when} ({how}); {}", self.rule(rule))))
-    }
-
-    /// The device of this link has noticed.
-    fn noticed(&mut self, link: LinkId) {
-        let Some(watch) = self.watch_of(link) else { return };
-        watch.noticed = true;
-        let firing = watch.firing;
-        if let Some(firing) = self.firings.get_mut(&firing) {
-            firing.noticed += 1;
-        }
-    }
-
-    /// A device opened another link.
-    fn connected(&mut self, now: Time, link: LinkId, device: DeviceId) -> Option<(Kind, String)> {
-        let watch = self.watches.get(&device).filter(|watch| watch.link != link && !watch.noticed)?;
-        let (when, rule) = (watch.when(Side::Device, now), watch.rule);
-        let one_shot = self.plan.rule(rule).is_some_and(|rule| rule.fault.is_one_shot());
-        if watch.back || (watch.told.device && !one_shot) {
-            return None;
-        }
-        self.noticed(link);
-        let name = printable(&self.sessions.device(device)?.name);
-        Some((Kind::Noticed, format!("{name} noticed {when} (connects); {}", self.rule(rule))))
-    }
-
-    /// The hub's answer to a CONNECT has reached the device.
-    fn answered(&mut self, now: Time, link: LinkId, code: u8) -> Option<(Kind, String)> {
-        let device = self.sessions.device_of(link)?;
-        let (id, name) = (device.id, printable(&device.name));
-        if code != 0 {
-            return Some((Kind::Refused, format!("{name} refused with code {code}")));
-        }
-        let keep_alive = device.keep_alive.filter(|keep_alive| !keep_alive.is_zero());
-        let (is_first, is_named) = (device.accepted == 1, device.version.is_some());
-        let met = self.back_from_handshakes(now, id);
-        if is_first {
-            let none = if is_named { "no keep-alive" } else { "TLS passed through" };
-            let keep_alive = keep_alive.map_or(none.into(), |k| format!("keep-alive {}", span(k)));
-            return Some((Kind::Connected, format!("{name} connected, {keep_alive}")));
-        }
-        // The hub may still believe in the lost link.
-        let watch = self.watches.get_mut(&id).filter(|watch| watch.link != link && !watch.back);
-        let lost = watch.map(|watch| {
-            watch.back = true;
-            (watch.restored, watch.rule)
-        });
-        let after = |restored| format!(", {} after the path was restored", span(now.since(restored)));
-        let how = lost.map(|(restored, rule)| {
-            format!("{}; {}", restored.map(after).unwrap_or_default(), self.rule(rule))
-        });
-        Some((Kind::Back, format!("{name} is back{}", met.or(how).unwrap_or_default())))
-    }
-
-    fn watch_of(&mut self, link: LinkId) -> Option<&mut Watch> {
-        let device = self.sessions.device_of(link)?.id;
-        self.watches.get_mut(&device)
-    }
-
     fn names(&self, devices: &[DeviceId]) -> String {
         let name = |id: &DeviceId| self.sessions.device(*id).map(|device| printable(&device.name));
         devices.iter().filter_map(name).collect::<Vec<_>>().join(", ")
@@ -414,7 +330,7 @@ impl Watch {
 /// How an end ended its leg, a TLS alert by its name.
 fn how_words(how: Ending, error: Option<&str>) -> String {
     match (how, error) {
-        (Ending::Alert, Some(alert)) => format!("TLS alert {}", printable(alert)),
+        (Ending::Alert, Some(alert)) => format!("alert {}", printable(alert)),
         (Ending::Alert, None) | (Ending::Fin | Ending::Unnotified | Ending::Reset, _) => how.word().into(),
     }
 }

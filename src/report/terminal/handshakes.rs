@@ -42,6 +42,8 @@ enum Detail {
     /// Without how long they took.
     Ends,
     /// Without the shape of the gaps too.
+    Lengths,
+    /// Without the gaps.
     Least,
 }
 
@@ -52,6 +54,10 @@ fn one_by_one(windows: &[&Window], several_runs: bool, styling: Styling) -> Stri
         let mut head = vec!["device", "at", "attempts", "gaps", "back", "each ended"];
         let rows = windows.iter().flat_map(|window| rows_of(window, place(window, several_runs), detail));
         let mut rows: Vec<Vec<Cell>> = rows.collect();
+        if detail == Detail::Least {
+            head.remove(3);
+            rows.iter_mut().for_each(|row| drop(row.remove(3)));
+        }
         if !repeated {
             head.remove(1);
             rows.iter_mut().for_each(|row| drop(row.remove(1)));
@@ -59,7 +65,7 @@ fn one_by_one(windows: &[&Window], several_runs: bool, styling: Styling) -> Stri
         rows.insert(0, header(&head));
         rows
     };
-    let details = [Detail::All, Detail::Ends, Detail::Least];
+    let details = [Detail::All, Detail::Ends, Detail::Lengths, Detail::Least];
     let detail = details.into_iter().find(|detail| fits(&told(*detail))).unwrap_or(Detail::Least);
     lay_out(&told(detail), styling)
 }
@@ -89,7 +95,7 @@ fn attempts(handshakes: &Handshakes, detail: Detail) -> Cell {
     match handshakes.back_off.as_str() {
         "unclear" => Cell::plain(attempts.to_string()),
         "none" => Cell::new(format!("{attempts}, no back-off"), Tone::Bad),
-        _ if detail == Detail::Least => Cell::plain(attempts.to_string()),
+        _ if matches!(detail, Detail::Lengths | Detail::Least) => Cell::plain(attempts.to_string()),
         shape => Cell::plain(format!("{attempts}, {shape}")),
     }
 }

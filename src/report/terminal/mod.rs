@@ -154,7 +154,8 @@ impl Legend {
             (self.silent, "silent: age of the last packet to the hub when it gave up [MQTT-3.1.2-24]"),
             (
                 self.attempts,
-                "attempts: TLS handshakes that met the fault; gaps: from one ClientHello to the next; ended: after it",
+                "attempts: TLS handshakes that met the fault; gaps: from one ClientHello to the next; each ended: how, \
+                 and how long after its ClientHello",
             ),
             (self.back, "back: from the path restored to the CONNACK that accepts the device"),
             (self.devices, "down: time without an accepted link, over all outages"),

@@ -2,11 +2,13 @@
 
 use super::{MOST_ROWS, header, heading};
 use crate::report::model::{Quantiles, Report, Tls, TlsLeg, TlsListener};
-use crate::report::table::{Cell, Styling, Tone, lay_out, wrap};
+use crate::report::table::{Cell, Styling, Tone, cut, lay_out, wrap};
 use crate::report::words::{count, seconds};
 
 /// So many reasons of failures, paths and listeners are told.
 const MOST_TOLD: usize = 5;
+/// So many characters of a reason or a path are; peers may send any number.
+const MOST_WORDS: usize = 240;
 
 /// The section; nothing where there was neither.
 pub(super) fn section(report: &Report, styling: Styling) -> String {
@@ -84,7 +86,10 @@ fn failures(tls: &Tls) -> String {
     let mut out = String::new();
     for failure in tls.failures.iter().take(MOST_TOLD) {
         let times = if failure.times > 1 { format!("{} times ", failure.times) } else { String::new() };
-        out += &wrap("  ", &format!("failed {times}with the {}: {}", failure.side.word(), failure.error));
+        out += &wrap(
+            "  ",
+            &format!("failed {times}with the {}: {}", failure.side.word(), cut(&failure.error, MOST_WORDS)),
+        );
     }
     let rest: u64 = tls.failures.iter().skip(MOST_TOLD).map(|failure| failure.times).sum();
     match rest + tls.other_failures {
@@ -99,7 +104,7 @@ fn web_sockets(tls: &Tls) -> String {
         let protocol =
             socket.protocol.as_ref().map_or("no subprotocol".into(), |it| format!("subprotocol {it}"));
         let links = count(socket.links, "link");
-        out += &wrap("  ", &format!("WebSocket: {links} at {}, {protocol}", socket.path));
+        out += &wrap("  ", &format!("WebSocket: {links} at {}, {protocol}", cut(&socket.path, MOST_WORDS)));
     }
     let rest: u64 = tls.web_sockets.iter().skip(MOST_TOLD).map(|socket| socket.links).sum();
     match rest + tls.other_web_sockets {

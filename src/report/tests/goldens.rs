@@ -9,7 +9,7 @@ use crate::measure::story::{Story, blackhole, latency, plan, rst};
 use crate::profile::Plan;
 use crate::report::{Report, Styling, terminal};
 
-fn shown(plan: &Plan, stories: &[Story]) -> String {
+pub(super) fn shown(plan: &Plan, stories: &[Story]) -> String {
     let all = stories.iter().map(|story| story.results(plan)).reduce(crate::measure::Results::merge).unwrap();
     let text = terminal::render(&Report::new(plan, &all), Styling::Plain);
     for line in text.lines() {

@@ -8,7 +8,7 @@ use crate::measure::story::{Story, blackhole, plan};
 use crate::profile::Plan;
 use crate::report::Live;
 
-fn told(plan: &Plan, story: &Story) -> String {
+pub(super) fn told(plan: &Plan, story: &Story) -> String {
     let mut live = Live::new(plan);
     let lines: Vec<String> = story.events.iter().filter_map(|event| live.push(event)).collect();
     let text = lines.join("\n") + "\n";

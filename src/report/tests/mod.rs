@@ -4,3 +4,4 @@ mod goldens;
 mod live;
 mod properties;
 mod stories;
+mod tls;

@@ -1,0 +1,86 @@
+//! A live link, as far as events have told of it.
+
+use crate::base::{DeviceId, ListenerId, Side, Time};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+/// A live link.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Where it came in.
+    pub listener: ListenerId,
+    /// The device's address and port.
+    pub peer: String,
+    /// When it was accepted.
+    pub opened: Time,
+    /// Its device, once known.
+    pub device: Option<DeviceId>,
+    /// The device's how-manieth link it is, from 1; 0 while the device is unknown.
+    pub nth: u32,
+    /// The server name that its ClientHello asked for.
+    pub sni: Option<String>,
+    /// The subject of the certificate that the device presented.
+    pub subject: Option<String>,
+    /// How far the TLS handshake with the device is.
+    pub handshake: Handshake,
+    /// When its CONNACK came, and the code; where TLS is passed through, when the first application data came from the
+    /// hub, as accepted (0).
+    pub connack: Option<(Time, u8)>,
+    /// Whether the device sent DISCONNECT.
+    pub disconnected: bool,
+    /// The ends that have given it up.
+    pub ended: BTreeSet<Side>,
+    /// The filters of each SUBSCRIBE that waits for its SUBACK, by packet identifier.
+    pub(super) asked: BTreeMap<u16, Vec<String>>,
+}
+
+/// How far the TLS handshake of a device's leg is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Handshake {
+    /// No ClientHello has come; there may be no TLS.
+    #[default]
+    None,
+    /// It is under way with brownout.
+    UnderWay,
+    /// It is done, or failed, or the device left.
+    Over,
+    /// It is the hub's: passed through.
+    PassedThrough,
+}
+
+impl Link {
+    /// Whether the device is connected over it, as far as both ends have shown.
+    pub fn is_up(&self) -> bool {
+        matches!(self.connack, Some((_, 0))) && self.ended.is_empty() && !self.disconnected
+    }
+
+    /// The device's address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.peer.parse::<SocketAddr>().ok().map(|address| address.ip().to_canonical())
+    }
+}
+
+impl Link {
+    pub(super) fn handshake_is_over(&mut self) {
+        if self.handshake == Handshake::UnderWay {
+            self.handshake = Handshake::Over;
+        }
+    }
+
+    pub(super) fn new(listener: ListenerId, peer: String, opened: Time) -> Link {
+        Link {
+            listener,
+            peer,
+            opened,
+            device: None,
+            nth: 0,
+            sni: None,
+            subject: None,
+            handshake: Handshake::None,
+            connack: None,
+            disconnected: false,
+            ended: BTreeSet::new(),
+            asked: BTreeMap::new(),
+        }
+    }
+}
