@@ -37,6 +37,15 @@ pub(super) enum Command {
     Hub(HubArgs),
     /// Connect as simulated devices with stated habits
     Device(Box<DeviceArgs>),
+    /// Make a local CA for TLS with devices, and tell how they come to trust it
+    Ca(CaArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CaArgs {
+    /// The directory of the CA; it is made if need be
+    #[arg(value_name = "DIR", default_value = "brownout-ca")]
+    pub directory: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

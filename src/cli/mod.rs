@@ -5,6 +5,7 @@
 //! of a report (report/).
 
 mod args;
+mod ca;
 mod check;
 mod command;
 mod demo;
@@ -37,6 +38,7 @@ pub fn main() -> Exit {
         Command::Hub(args) => peers::hub(args),
         Command::Device(args) => peers::device(*args),
         Command::Run(args) => run::run(args),
+        Command::Ca(args) => ca::ca(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report::report(&args),
         Command::Profiles(args) => check::profiles(args.command.as_ref()),

@@ -36,6 +36,8 @@ const WRONG_NAME: &str = "wrong.brownout.invalid";
 const UNKNOWN: &str = "brownout unknown CA";
 /// The longest common name (RFC 5280, ub-common-name).
 const LONGEST_COMMON_NAME: usize = 64;
+/// The longest host name that fits into the CA's, beside the other words.
+const LONGEST_HOST: usize = 34;
 
 /// Whom a certificate is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,7 +90,7 @@ impl Authority {
             return Err(TlsError::AuthorityExists { path: path.clone() });
         }
         fs::create_dir_all(directory).map_err(|error| TlsError::file("make", directory, error))?;
-        let made = Made::new(&format!("brownout local CA ({})", host()))?;
+        let made = Made::new(&format!("brownout local CA ({})", bench()?))?;
         write_new(&key_path, 0o600, &made.key_pem)?;
         write_new(&certificate_path, 0o644, &made.certificate_pem)?;
         Ok(Authority::of(made.signer, Some(directory.to_owned()), made.not_after, Vec::new()))
@@ -279,18 +281,19 @@ pub(super) fn now() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
-/// What tells this CA from another bench's: the host's name, else a random number.
-fn host() -> String {
+/// What tells this CA from all others: the host's name, for people, and a random number. Two CAs of one name would be
+/// taken for each other, and then "bad signature" be said where "unknown CA" is meant.
+fn bench() -> Result<String, TlsError> {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
-    if !name.is_empty() && name.len() <= 40 && is_plain {
-        return name.to_owned();
-    }
+    let name = if name.len() <= LONGEST_HOST && is_plain { name } else { "" };
     let mut random = [0; 4];
-    // Without random numbers no key is made either, and that is told.
-    let _ = provider().secure_random.fill(&mut random);
-    format!("{:08x}", u32::from_be_bytes(random))
+    provider()
+        .secure_random
+        .fill(&mut random)
+        .map_err(|_| TlsError::refused("cannot make a CA", "the system gives no random numbers"))?;
+    Ok(format!("{name} {:08x}", u32::from_be_bytes(random)).trim_start().to_owned())
 }
 
 fn write_new(path: &Path, mode: u32, text: &str) -> Result<(), TlsError> {

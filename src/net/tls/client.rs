@@ -38,7 +38,15 @@ pub struct HubTls {
     key_log: Arc<KeyLog>,
     warnings: Vec<String>,
     identities: Cache<String, Identity>,
-    configs: Cache<(Option<String>, Vec<Vec<u8>>), Arc<ClientConfig>>,
+    configs: Cache<Wanted, Arc<ClientConfig>>,
+}
+
+/// What tells configurations apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Wanted {
+    /// The device whose certificate is shown, where each has its own.
+    device: Option<String>,
+    alpn: Vec<Vec<u8>>,
 }
 
 /// Whom brownout is for the hub, and the sessions of that one.
@@ -68,7 +76,8 @@ impl HubTls {
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => {
                 return Err(TlsError::Setting(
-                    "the hub's client certificate and its key belong together: give both, `hub_certificate` and `hub_key`"
+                    "the certificate that the hub is shown and its key belong together: give both, --hub-cert and --hub-key \
+                     (hub_certificate, hub_key)"
                         .into(),
                 ));
             }
@@ -107,8 +116,8 @@ impl HubTls {
     /// A common name that is no file name, or its files are missing or unsound; the next ask looks again.
     pub fn config(&self, alpn: &[Vec<u8>], device_cn: Option<&str>) -> Result<Arc<ClientConfig>, TlsError> {
         let by_device = self.directory.as_ref().zip(device_cn);
-        let key = (by_device.map(|(_, name)| name.to_owned()), alpn.to_vec());
-        self.configs.get_or_make(&key, || {
+        let wanted = Wanted { device: by_device.map(|(_, name)| name.to_owned()), alpn: alpn.to_vec() };
+        self.configs.get_or_make(&wanted, || {
             let identity = match by_device {
                 None => self.own.clone(),
                 Some((directory, name)) => self
@@ -209,16 +218,16 @@ fn verifier(plan: &TlsPlan) -> Result<HubVerifier, TlsError> {
     let provider = provider();
     let algorithms = provider.signature_verification_algorithms;
     if plan.hub_unverified {
-        return Ok(HubVerifier { against: None, algorithms });
+        return Ok(HubVerifier { against: None, known: Vec::new(), algorithms });
     }
-    let roots = match &plan.hub_ca {
-        Some(path) => roots(Path::new(path))?,
-        None => of_system()?,
+    let (roots, known) = match plan.hub_ca.as_deref().map(Path::new) {
+        Some(path) => (roots(path)?, pem::certificates(path)?),
+        None => (of_system()?, Vec::new()),
     };
     let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
         .build()
         .map_err(|error| TlsError::refused("cannot verify hubs", error))?;
-    Ok(HubVerifier { against: Some(webpki), algorithms })
+    Ok(HubVerifier { against: Some(webpki), known, algorithms })
 }
 
 fn of_system() -> Result<RootCertStore, TlsError> {

@@ -91,7 +91,7 @@ impl DeviceTls {
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => {
                 return Err(TlsError::Setting(
-                    "a certificate and its key belong together: give both, `certificate` and `key`".into(),
+                    "a certificate and its key belong together: give both, --cert and --key (certificate, key)".into(),
                 ));
             }
         };
@@ -99,8 +99,8 @@ impl DeviceTls {
             plan.ca.as_ref().map(|directory| Authority::open(Path::new(directory))).transpose()?;
         if given.is_none() && authority.is_none() {
             return Err(TlsError::Setting(
-                "TLS with devices needs a certificate: give `certificate` and `key`, or `ca`, the directory of a local CA \
-                 as `brownout ca` makes it"
+                "TLS with devices needs a certificate: give --cert and --key (certificate, key), or --ca DIR (ca), the \
+                 directory of a local CA as `brownout ca` makes it"
                     .into(),
             ));
         }
@@ -176,7 +176,7 @@ impl DeviceTls {
             (None, Some(flaw)) if !flaw.needs_ca() => Ok(&self.unknown),
             (None, flaw) => Err(TlsError::Setting(format!(
                 "a certificate that is {} has to come from the CA that devices trust, or they would refuse it for its \
-                 issuer alone: give `ca`, a directory as `brownout ca` makes it",
+                 issuer alone: give --ca DIR (ca), a directory as `brownout ca` makes it",
                 flaw.map_or("sound", BadCertificate::words)
             ))),
         }

@@ -24,7 +24,7 @@ pub fn explain(error: &Error, peer: Option<&CertificateDer<'_>>, wanted: &str, s
         Error::AlertReceived(alert) => alert_from(Alert(u8::from(*alert)), side),
         Error::NoCertificatesPresented => match side {
             Side::Device => "the device presented no certificate, and has to: give it one, or ask for none \
-                 (client_certificates: request, or none)"
+                 (--client-certs none or request; client_certificates)"
                 .to_owned(),
             Side::Hub => "the hub presented no certificate".to_owned(),
         },
@@ -117,13 +117,13 @@ fn of_hub(problem: &CertificateError, certificate: Option<&Certificate>, wanted:
 
 fn of_device(problem: &CertificateError, certificate: Option<&Certificate>) -> String {
     let whose = certificate.map_or(String::new(), |certificate| format!(" of `{}`", certificate.subject));
-    let way_out = "leave out client_ca to take any certificate";
+    let way_out = "leave out --client-ca (client_ca) to take any certificate";
     match problem {
         CertificateError::UnknownIssuer => {
             let issuer = certificate.map_or("a CA".to_owned(), |known| format!("`{}`", known.issuer));
             format!(
-                "the device's certificate{whose} comes from {issuer}, which is not in client_ca: add that CA to the \
-                 file, or {way_out}"
+                "the device's certificate{whose} comes from {issuer}, which is not in the file of --client-ca: add that CA \
+                 there, or {way_out}"
             )
         }
         CertificateError::BadSignature => format!(
@@ -146,30 +146,29 @@ fn of_device(problem: &CertificateError, certificate: Option<&Certificate>) -> S
 /// What is wrong with its time, if that is wrong.
 fn times(problem: &CertificateError, certificate: Option<&Certificate>) -> Option<String> {
     let seconds = |time: rustls::pki_types::UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
-    // The library's own time comes first: it may be that of another certificate of the chain.
-    let (words, own, of_leaf) = match problem {
-        CertificateError::ExpiredContext { not_after, .. } => {
-            ("expired: it was valid until", Some(seconds(*not_after)), None)
-        }
+    let (words, told, own) = match problem {
+        CertificateError::ExpiredContext { not_after, .. } => (
+            "has expired: it was valid until",
+            Some(seconds(*not_after)),
+            certificate.map(|own| own.not_after),
+        ),
         CertificateError::Expired => {
-            ("expired: it was valid until", None, certificate.map(|known| known.not_after))
+            ("has expired: it was valid until", None, certificate.map(|own| own.not_after))
         }
-        CertificateError::NotValidYetContext { not_before, .. } => {
-            ("is not valid yet: it will be from", Some(seconds(*not_before)), None)
-        }
+        CertificateError::NotValidYetContext { not_before, .. } => (
+            "is not valid yet: it will be from",
+            Some(seconds(*not_before)),
+            certificate.map(|own| own.not_before),
+        ),
         CertificateError::NotValidYet => {
-            ("is not valid yet: it will be from", None, certificate.map(|known| known.not_before))
+            ("is not valid yet: it will be from", None, certificate.map(|own| own.not_before))
         }
         _ => return None,
     };
-    let is_of_another = match (own, certificate) {
-        (Some(own), Some(known)) => own != known.not_after && own != known.not_before,
-        (Some(_) | None, Some(_) | None) => false,
-    };
-    let whose = if is_of_another { "comes by a CA whose own certificate " } else { "" };
-    let words =
-        if whose.is_empty() || words.starts_with("is ") { words.to_owned() } else { format!("has {words}") };
-    let when = own.or(of_leaf).map_or("an unknown time".to_owned(), moment);
+    let when = told.or(own).map_or("an unknown time".to_owned(), moment);
+    // The time that is told may be that of another certificate of the chain.
+    let is_of_another = told.is_some() && own.is_some() && told != own;
+    let whose = if is_of_another { "comes from a CA whose own certificate " } else { "" };
     Some(format!("{whose}{words} {when}"))
 }
 
@@ -182,12 +181,16 @@ fn because(problem: &CertificateError, certificate: Option<&Certificate>) -> Str
     }
     let is_other = matches!(problem, CertificateError::Other(_));
     if is_other && certificate.is_some_and(|known| known.is_ca) {
-        return "it is that of a CA (basicConstraints CA:TRUE), used as that of an end; make one with CA:FALSE, signed \
-                by that CA"
+        return "it is that of a CA (basicConstraints CA:TRUE), used as that of a server or device; make one with CA:FALSE, or \
+                trust it as it is, by its own file in --hub-ca"
             .to_owned();
     }
     match problem {
-        CertificateError::BadSignature => "a signature of the chain is not that of its CA".to_owned(),
+        CertificateError::BadSignature => {
+            "its signature is not that of the CA it names; often that CA was made anew under the same name, and the old one \
+             is trusted"
+                .to_owned()
+        }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "its extended key usage does not allow this".to_owned()
         }
@@ -246,11 +249,11 @@ fn of_devices(alert: Alert) -> Option<&'static str> {
 fn of_hubs(alert: Alert) -> Option<&'static str> {
     match alert {
         Alert::CERTIFICATE_REQUIRED => Some(
-            "it wants a client certificate; give one with hub_certificate and hub_key, or hub_certificates for one a device",
+            "it wants a client certificate; give one with --hub-cert and --hub-key, or --hub-certs DIR for one a device",
         ),
         Alert::BAD_CERTIFICATE | Alert::HANDSHAKE_FAILURE => Some(
-            "often it wants a client certificate (hub_certificate and hub_key, or hub_certificates), or knows none of the \
-             cipher suites offered",
+            "often it wants a client certificate (--hub-cert and --hub-key, or --hub-certs DIR), or knows none of the cipher \
+             suites offered",
         ),
         Alert::UNKNOWN_CA
         | Alert::CERTIFICATE_UNKNOWN
