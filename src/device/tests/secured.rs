@@ -126,12 +126,11 @@ async fn a_device_outlives_its_hub_and_resumes_its_session() {
     );
     first.stop().await;
     until(&mut events, failure).await;
-    let mut second = HubBench::new(&address.to_string(), acceptor, HubConfig::default()).await;
+    let second = HubBench::new(&address.to_string(), acceptor, HubConfig::default()).await;
     until(&mut events, |did| matches!(did, DeviceDid::Secured { resumed: true, .. })).await;
     until(&mut events, is_connected).await;
     stop.send(true).unwrap();
     until(&mut events, |did| *did == DeviceDid::Stopped).await;
-    assert_eq!(second.gone().await, Departure::Disconnect { reason: 0 });
     second.stop().await;
 }
 
@@ -171,7 +170,7 @@ async fn a_device_shows_its_certificate_where_it_is_asked() {
     assert!(matches!(bench.gone().await, Departure::HandshakeFailed { .. }));
     drop(stop);
     let identity = Some((files.path("cert.pem"), files.path("key.pem")));
-    let (mut events, _stop) = start(busy("idle"), address, &TlsSettings { identity, ..files.trusting() });
+    let (mut events, stop) = start(busy("idle"), address, &TlsSettings { identity, ..files.trusting() });
     until(&mut events, is_connected).await;
     let certified = async {
         loop {
@@ -181,6 +180,8 @@ async fn a_device_shows_its_certificate_where_it_is_asked() {
         }
     };
     assert!(tokio::time::timeout(PATIENCE, certified).await.unwrap());
+    stop.send(true).unwrap();
+    assert_eq!(bench.gone().await, Departure::Disconnect { reason: 0 });
     bench.stop().await;
 }
 
