@@ -245,16 +245,23 @@ async fn how_tls_ended_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_handshake_that_never_comes_is_given_up() {
+    let acceptor = Files::new("a CA").acceptor(Devices::Anonymous);
+    let config = HubConfig { handshake_timeout: Duration::from_millis(100), ..HubConfig::default() };
+    let mut bench = HubBench::new("127.0.0.1:0", acceptor, config).await;
+    let mut silent = TcpStream::connect(bench.hub.address()).await.unwrap();
+    let Departure::HandshakeFailed { why } = bench.gone().await else { panic!() };
+    assert_eq!(why, "it was not done within 100ms");
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0, "FIN");
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn the_hub_tells_how_tls_ended() {
     let files = Files::new("a CA");
     let acceptor = files.acceptor(Devices::Anonymous);
-    let config = HubConfig { handshake_timeout: Duration::from_millis(100), ..HubConfig::default() };
-    let mut bench = HubBench::new("127.0.0.1:0", acceptor, config).await;
+    let mut bench = HubBench::new("127.0.0.1:0", acceptor, HubConfig::default()).await;
     let address = bench.hub.address();
-    let silent = TcpStream::connect(address).await.unwrap();
-    let Departure::HandshakeFailed { why } = bench.gone().await else { panic!() };
-    assert_eq!(why, "it was not done within 100ms");
-    drop(silent);
     let mut plain = TcpStream::connect(address).await.unwrap();
     plain.write_all(&[0x10, 14, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 1, 0, 0]).await.unwrap();
     let mut got = Vec::new();
