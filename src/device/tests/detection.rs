@@ -1,5 +1,6 @@
 use super::*;
 use crate::mqtt::packet::Disconnect;
+use crate::tls::Alert;
 
 /// When a device whose hub fell silent at time 0 notices, pinged or not.
 fn detection(habits: Habits) -> Option<Time> {
@@ -117,5 +118,23 @@ fn what_a_hub_says_can_end_the_link() {
         bench.did();
         bench.input(Input::Bytes(bytes));
         assert!(bench.did()[0].contains("not MQTT"), "{bytes:x?}");
+    }
+}
+
+/// Whoever does not look at FIN does not look for close_notify before it; TLS that is broken ends any client's link.
+#[test]
+fn how_tls_ended_is_a_sign_of_its_own() {
+    for (how, oblivious, sign) in [
+        (HowClosed::Unnotified, false, "FIN without close_notify"),
+        (HowClosed::BadRecord, true, "what came is not TLS, or does not decrypt"),
+        (HowClosed::Alert(Alert::INTERNAL_ERROR), true, "TLS alert internal_error"),
+    ] {
+        for (preset, notices) in [(Preset::Typical, true), (Preset::Oblivious, oblivious)] {
+            let mut bench = Bench::up(habits(preset, 60));
+            bench.did();
+            bench.input(Input::Closed(how));
+            let told = bench.did().iter().any(|line| line.starts_with(&format!("link gone: {sign};")));
+            assert_eq!(told, notices, "{how:?}");
+        }
     }
 }

@@ -126,12 +126,11 @@ async fn a_device_outlives_its_hub_and_resumes_its_session() {
     );
     first.stop().await;
     until(&mut events, failure).await;
-    let mut second = HubBench::new(&address.to_string(), acceptor, HubConfig::default()).await;
+    let second = HubBench::new(&address.to_string(), acceptor, HubConfig::default()).await;
     until(&mut events, |did| matches!(did, DeviceDid::Secured { resumed: true, .. })).await;
     until(&mut events, is_connected).await;
     stop.send(true).unwrap();
     until(&mut events, |did| *did == DeviceDid::Stopped).await;
-    assert_eq!(second.gone().await, Departure::Disconnect { reason: 0 });
     second.stop().await;
 }
 
@@ -171,7 +170,7 @@ async fn a_device_shows_its_certificate_where_it_is_asked() {
     assert!(matches!(bench.gone().await, Departure::HandshakeFailed { .. }));
     drop(stop);
     let identity = Some((files.path("cert.pem"), files.path("key.pem")));
-    let (mut events, _stop) = start(busy("idle"), address, &TlsSettings { identity, ..files.trusting() });
+    let (mut events, stop) = start(busy("idle"), address, &TlsSettings { identity, ..files.trusting() });
     until(&mut events, is_connected).await;
     let certified = async {
         loop {
@@ -181,6 +180,8 @@ async fn a_device_shows_its_certificate_where_it_is_asked() {
         }
     };
     assert!(tokio::time::timeout(PATIENCE, certified).await.unwrap());
+    stop.send(true).unwrap();
+    assert_eq!(bench.gone().await, Departure::Disconnect { reason: 0 });
     bench.stop().await;
 }
 
@@ -244,16 +245,23 @@ async fn how_tls_ended_is_told_apart() {
 }
 
 #[tokio::test]
+async fn a_handshake_that_never_comes_is_given_up() {
+    let acceptor = Files::new("a CA").acceptor(Devices::Anonymous);
+    let config = HubConfig { handshake_timeout: Duration::from_millis(100), ..HubConfig::default() };
+    let mut bench = HubBench::new("127.0.0.1:0", acceptor, config).await;
+    let mut silent = TcpStream::connect(bench.hub.address()).await.unwrap();
+    let Departure::HandshakeFailed { why } = bench.gone().await else { panic!() };
+    assert_eq!(why, "it was not done within 100ms");
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0, "FIN");
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn the_hub_tells_how_tls_ended() {
     let files = Files::new("a CA");
     let acceptor = files.acceptor(Devices::Anonymous);
-    let config = HubConfig { handshake_timeout: Duration::from_millis(100), ..HubConfig::default() };
-    let mut bench = HubBench::new("127.0.0.1:0", acceptor, config).await;
+    let mut bench = HubBench::new("127.0.0.1:0", acceptor, HubConfig::default()).await;
     let address = bench.hub.address();
-    let silent = TcpStream::connect(address).await.unwrap();
-    let Departure::HandshakeFailed { why } = bench.gone().await else { panic!() };
-    assert_eq!(why, "it was not done within 100ms");
-    drop(silent);
     let mut plain = TcpStream::connect(address).await.unwrap();
     plain.write_all(&[0x10, 14, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 1, 0, 0]).await.unwrap();
     let mut got = Vec::new();
