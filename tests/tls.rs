@@ -1,6 +1,7 @@
 //! TLS end to end over loopback: passed through, ended, ended and begun again, begun; certificates made in the test.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unit_arg, reason = "an assertion inside of what an event is searched with")]
 
 mod common;
 #[path = "common/tls.rs"]

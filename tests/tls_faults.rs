@@ -1,6 +1,7 @@
 //! Faults of TLS end to end: what a client of rustls's says of each, and what the events say.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unit_arg, reason = "an assertion inside of what an event is searched with")]
 
 mod common;
 #[path = "common/tls.rs"]

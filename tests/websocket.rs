@@ -1,6 +1,7 @@
 //! MQTT in WebSocket, end to end over loopback: bytes exact, packets found across frames, faults as on plain TCP.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unit_arg, reason = "an assertion inside of what an event is searched with")]
 
 mod common;
 

@@ -26,7 +26,7 @@ pub(super) enum Command {
     /// See the whole job in half a minute: embedded hub, simulated devices, three faults, a report
     Demo(DemoArgs),
     /// Put the proxy before a hub, break links by a profile, and report
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Tell every problem of a profile, or what will happen when it is run
     Check(CheckArgs),
     /// The profiles that come with brownout, and their language

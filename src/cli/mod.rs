@@ -38,7 +38,7 @@ pub fn main() -> Exit {
         Command::Demo(args) => demo::demo(args),
         Command::Hub(args) => peers::hub(args),
         Command::Device(args) => peers::device(*args),
-        Command::Run(args) => run::run(args),
+        Command::Run(args) => run::run(*args),
         Command::Ca(args) => ca::ca(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report::report(&args),
