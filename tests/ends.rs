@@ -97,8 +97,8 @@ async fn what_the_hub_said_before_its_reset_is_passed_on_though_a_write_found_th
 
 #[tokio::test]
 async fn a_leg_left_half_open_can_be_closed_later() {
-    let rst = Fault::Rst(Close { toward: Toward::Device, other: LegFate::HalfOpen });
-    let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::HalfOpen });
+    let rst = Fault::Rst(Close { toward: Toward::Device, other: LegFate::HalfOpen, close_notify: true });
+    let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::HalfOpen, close_notify: true });
     let rules = vec![at("rst", Duration::from_millis(200), rst), at("fin", Duration::from_millis(400), fin)];
     let (bench, hub) = bench(rules).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
@@ -122,7 +122,7 @@ async fn a_leg_left_half_open_can_be_closed_later() {
 /// The FIN that the hub has seen was the device's own.
 #[tokio::test]
 async fn a_fin_that_went_before_the_fault_is_not_the_faults() {
-    let fin = Fault::Fin(Close { toward: Toward::Hub, other: LegFate::HalfOpen });
+    let fin = Fault::Fin(Close { toward: Toward::Hub, other: LegFate::HalfOpen, close_notify: true });
     let (bench, hub) = bench(vec![at("fin", Duration::from_millis(300), fin)]).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
     device.shutdown().await.unwrap();

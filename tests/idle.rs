@@ -110,7 +110,7 @@ async fn waiting_takes_no_processor_time() {
     drop((bench, hub, served, device));
 
     for other in [LegFate::HalfOpen, LegFate::Close] {
-        let rst = Fault::Rst(Close { toward: Toward::Device, other });
+        let rst = Fault::Rst(Close { toward: Toward::Device, other, close_notify: false });
         let (bench, hub, device, mut served) = linked(vec![at("rst", SOON, rst)]).await;
         bench.until("cut", |e| matches!(e.what, What::LegCut { .. }).then_some(())).await;
         if other == LegFate::HalfOpen {

@@ -154,7 +154,7 @@ async fn without_privileges_the_devices_tcp_really_goes_unacknowledged_and_heals
 #[tokio::test]
 async fn a_reset_reaches_the_client_as_econnreset() {
     let (hub, _stop) = hub().await;
-    let rst = Fault::Rst(Close { toward: Toward::Both, other: LegFate::HalfOpen });
+    let rst = Fault::Rst(Close { toward: Toward::Both, other: LegFate::HalfOpen, close_notify: false });
     let bench = Bench::start(after_connack(rst, "500ms"), hub).await;
     let (_client, mut events) = client(bench.address, "reset", 60);
     until(&mut events, is_connack).await;

@@ -210,8 +210,8 @@ fn faults() -> Vec<Rule> {
         let delay = Delay { model, jitter: ms(5) };
         Fault::Latency(Latency { direction, delay, hold: Some(Span::fixed(ms(200))) })
     };
-    let both = |other| Close { toward: Toward::Both, other };
-    let one = |toward, other| Close { toward, other };
+    let both = |other| Close { toward: Toward::Both, other, close_notify: true };
+    let one = |toward, other| Close { toward, other, close_notify: true };
     vec![
         every("stall-up", 100, 310, 0.5, stall(WaysWanted::Up)),
         every("stall-down", 150, 370, 0.5, stall(WaysWanted::Down)),
