@@ -62,6 +62,17 @@ fn check_tells_a_good_profile_in_words() {
     insta::assert_snapshot!("check-good", out);
 }
 
+/// The mode of the run is told beside what the rules do, and what it keeps from being measured.
+#[test]
+fn check_as_if_run_with_tls() {
+    let (code, out, err) = run(&["check", "tls-handshake-trouble", "--tls", "terminate"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert!(out.contains("TLS with devices, plain to the hub."), "{out}");
+    let (code, out, _) = run(&["check", "slow-link", "--tls", "passthrough"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("no sample of `ping_rtt` will come"), "{out}");
+}
+
 #[test]
 fn profiles_are_listed_shown_and_explained() {
     insta::assert_snapshot!("profiles", run(&["profiles"]).1);
@@ -99,6 +110,18 @@ fn usage_that_cannot_work_says_what_to_do() {
         (&["run", "demo", "--upstream", "127.0.0.1:1", "--set", "dark"], "write key=value"),
         (&["run", "demo", "--upstream", "127.0.0.1:1", "--duration", "5"], "`5` has no unit"),
         (&["check", "demo", "--set", "drak.for=5s"], "dark"),
+        (&["check", "tls-handshake-trouble", "--tls", "passthrough"], "give --tls terminate"),
+        (&["check", "demo", "--tls", "pass"], "passthrough"),
+        (
+            &["run", "tls-handshake-trouble", "--upstream", "127.0.0.1:1"],
+            "give --tls terminate or --tls reoriginate",
+        ),
+        (
+            &["run", "tls-record-damage", "--upstream", "127.0.0.1:1", "--tls", "passthrough"],
+            "use `at` or `every`",
+        ),
+        (&["run", "demo", "--upstream", "127.0.0.1:1", "--ca", "x"], "say with --tls"),
+        (&["run", "demo", "--upstream", "127.0.0.1:1", "--tls", "originate", "--ca", "x"], "take --ca out"),
         (&["device", "--keep-alive", "1500ms"], "whole seconds"),
         (&["device", "--rate", "5"], "--workload"),
         (&["device", "--kind", "carefull"], "careful, typical"),

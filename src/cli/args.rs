@@ -80,9 +80,80 @@ pub(super) struct RunArgs {
     /// End the COMMAND (SIGTERM) when the profile is through, for clients that run for ever
     #[arg(long, requires = "command")]
     pub stop_command: bool,
-    /// Run this beside the proxy, with its address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL
+    /// Run this beside the proxy, with its address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL, and the certificate
+    /// of the CA that it has to trust, where there is one, in BROWNOUT_CA
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+    // Last, since what follows would come under its heading.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+}
+
+/// TLS at the one listener of a run.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "TLS")]
+pub(super) struct TlsArgs {
+    /// Where TLS begins and ends, in the place of what the profile's listener says
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub tls: Option<ModeWanted>,
+    /// The certificate chain that devices are shown (PEM) [default: one for each name, made by the CA]
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<String>,
+    /// Its key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<String>,
+    /// The directory of the CA that `brownout ca` makes [default: brownout-ca, where no --cert is given]
+    #[arg(long, value_name = "DIR")]
+    pub ca: Option<String>,
+    /// Whether devices are asked for a certificate [default: none]
+    #[arg(long, value_enum, value_name = "WHETHER")]
+    pub client_certs: Option<CertsWanted>,
+    /// The CAs that devices' certificates have to come from (PEM) [default: any certificate is taken]
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Option<String>,
+    /// The CAs that the hub's certificate has to come from (PEM) [default: those of the system]
+    #[arg(long, value_name = "FILE")]
+    pub hub_ca: Option<String>,
+    /// The name that the hub's certificate has to be for [default: the one that the device asked for, else the host
+    /// of the hub]
+    #[arg(long, value_name = "NAME")]
+    pub hub_name: Option<String>,
+    /// Do not verify the hub's certificate; the report says so
+    #[arg(long)]
+    pub hub_insecure: bool,
+    /// The certificate chain that the hub is shown (PEM)
+    #[arg(long, value_name = "FILE", requires = "hub_key")]
+    pub hub_cert: Option<String>,
+    /// Its key (PEM)
+    #[arg(long, value_name = "FILE", requires = "hub_cert")]
+    pub hub_key: Option<String>,
+    /// Certificates that the hub is shown: NAME.pem and NAME.key, by the common name of the device's own
+    #[arg(long, value_name = "DIR")]
+    pub hub_certs: Option<String>,
+}
+
+/// Where TLS begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ModeWanted {
+    /// TLS goes through as it is: no keys, no MQTT to be seen
+    Passthrough,
+    /// TLS with devices, plain to the hub
+    Terminate,
+    /// TLS with devices, and TLS again to the hub
+    Reoriginate,
+    /// Plain with devices, TLS to the hub
+    Originate,
+}
+
+/// Whether devices are asked for a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CertsWanted {
+    /// They are not asked
+    None,
+    /// They may present one
+    Request,
+    /// They have to present one
+    Require,
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,6 +163,9 @@ pub(super) struct CheckArgs {
     /// As for `run`
     #[arg(long = "set", value_name = "RULE.PARAM=VALUE")]
     pub sets: Vec<Override>,
+    /// Check it as if it were run with this
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub tls: Option<ModeWanted>,
     /// The keep-alive to give examples for
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_fixed)]
     pub keep_alive: Duration,

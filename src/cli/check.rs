@@ -1,18 +1,24 @@
 //! `brownout check` and `brownout profiles`.
 
-use super::args::{CheckArgs, ProfilesCommand};
+use super::args::{CheckArgs, ModeWanted, ProfilesCommand};
 use super::exit::{Exit, Refusal};
 use super::load;
 use super::out;
-use crate::profile::{self, render, shipped, timeline};
+use super::run::LISTEN;
+use super::tls;
+use crate::profile::{self, ListenerPlan, Plan, render, shipped, timeline};
 
 /// Tells the problems of a profile, or what it will do.
 pub(super) fn check(args: &CheckArgs) -> Exit {
     let told = load::text(&args.profile).and_then(|text| {
-        let checked = load::checked(&text, &args.sets)?;
-        Ok((text, checked))
+        let mut checked = load::checked(&text, &args.sets)?;
+        let reach = match args.tls {
+            Some(mode) => as_run(&text, &mut checked.plan, mode)?,
+            None => String::new(),
+        };
+        Ok((text, checked, reach))
     });
-    let (text, checked) = match told {
+    let (text, checked, reach) = match told {
         Ok(told) => told,
         Err(refusal) => return refusal.tell(),
     };
@@ -21,7 +27,29 @@ pub(super) fn check(args: &CheckArgs) -> Exit {
         out::show_line("");
         out::show(render(&checked.notes, &text.name, &text.text, super::colour_on_stdout()));
     }
+    if !reach.is_empty() {
+        out::show_line("");
+        out::show(reach);
+    }
     Exit::Met
+}
+
+/// Puts the listener of `run --tls` into the plan; what it does not give, as notes.
+fn as_run(text: &load::Text, plan: &mut Plan, mode: ModeWanted) -> Result<String, Refusal> {
+    let tls = tls::bare(mode);
+    let listeners = match plan.listeners.as_slice() {
+        [] => vec![ListenerPlan {
+            name: "main".into(),
+            listen: LISTEN.into(),
+            upstream: "the hub of --upstream".into(),
+            tls,
+        }],
+        [only] => vec![ListenerPlan { tls, ..only.clone() }],
+        several => return Err(tls::not_one(several.len())),
+    };
+    let reach = tls::reach(&text.name, plan, &listeners)?;
+    plan.listeners = listeners;
+    Ok(reach)
 }
 
 /// Lists the shipped profiles, or prints what was asked for.

@@ -2,6 +2,7 @@
 
 use super::exit::Refusal;
 use crate::net::sys::limit;
+use crate::profile::TlsPlan;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitStatus;
@@ -34,18 +35,24 @@ pub fn find(program: &str) -> Result<(), Refusal> {
 }
 
 impl Beside {
-    /// Starts it, with the address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL, and this soft limit of open files.
+    /// Starts it, with the address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL, what its TLS has to trust in
+    /// BROWNOUT_CA, and this soft limit of open files.
     pub fn start(
         program: &str,
         arguments: &[String],
         address: SocketAddr,
+        tls: &TlsPlan,
         files: Option<u64>,
     ) -> Result<Beside, Refusal> {
         let host = reachable(address.ip());
-        let url = format!("mqtt://{}", SocketAddr::new(host, address.port()));
+        let scheme = super::tls::scheme(tls.mode);
+        let url = format!("{scheme}://{}", SocketAddr::new(host, address.port()));
         let mut command = Command::new(program);
         if let Some(files) = files {
             limit::give_files(&mut command, files);
+        }
+        if let Some(ca) = super::tls::trusted(tls) {
+            command.env("BROWNOUT_CA", std::path::absolute(&ca).unwrap_or(ca));
         }
         let child = command
             .args(arguments)

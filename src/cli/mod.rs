@@ -19,6 +19,7 @@ mod report;
 mod run;
 mod runner;
 mod signals;
+mod tls;
 
 pub use args::Args;
 pub use exit::Exit;

@@ -9,14 +9,15 @@ use super::out;
 use super::progress::Progress;
 use super::runner::{Runner, Setup};
 use super::signals::Signals;
+use super::tls;
 use crate::base::span::show_fixed;
 use crate::event::EndReason;
 use crate::net::Clock;
-use crate::profile::{self, BadOverride, Checked, ListenerPlan, Override, Plan, TlsPlan};
+use crate::profile::{self, BadOverride, Checked, ListenerPlan, Override, Plan};
 use std::time::Duration;
 
 /// Where devices connect, unless told: beside a broker on this machine, which has 1883.
-const LISTEN: &str = "127.0.0.1:1884";
+pub(super) const LISTEN: &str = "127.0.0.1:1884";
 
 /// With a command, which is told the address: any free port, so that runs may stand side by side.
 const LISTEN_ANY: &str = "127.0.0.1:0";
@@ -37,6 +38,10 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
         command::find(program)?;
     }
     let listeners = listeners(&args, &plan)?;
+    let reach = tls::reach(&text.name, &plan, &listeners)?;
+    if !reach.is_empty() && !args.quiet {
+        out::tell(reach);
+    }
     let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, true)).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let clock = Clock::start();
@@ -52,10 +57,10 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
         progress,
         with_command: with_command && !args.stop_command,
     };
-    let (seed, upstreams) = (setup.seed, setup.listeners.clone());
+    let (seed, listeners) = (setup.seed, setup.listeners.clone());
     let runner = Runner::start(setup, clock, signals.next()).await?;
-    greet(&runner, &upstreams, seed);
-    let (reason, failure) = attend(&runner, &args.command, &mut signals).await?;
+    greet(&runner, &listeners, seed);
+    let (reason, failure) = attend(&runner, &args.command, &listeners, &mut signals).await?;
     let exit = runner.end(reason).await;
     Ok(match failure {
         Some(failure) => failure.tell().max_with(exit),
@@ -77,6 +82,7 @@ fn sets(args: &RunArgs) -> Result<Vec<Override>, Refusal> {
 async fn attend(
     runner: &Runner,
     command: &[String],
+    listeners: &[ListenerPlan],
     signals: &mut Signals,
 ) -> Result<(EndReason, Option<Refusal>), Refusal> {
     let Some((program, arguments)) = command.split_first() else {
@@ -87,8 +93,9 @@ async fn attend(
         return Ok((reason, None));
     };
     let address = runner.proxy.addresses().first().copied();
-    let address = address.ok_or_else(|| Refusal::usage("a command needs a listener to connect to"))?;
-    let mut beside = match Beside::start(program, arguments, address, runner.files_before) {
+    let no_listener = || Refusal::usage("a command needs a listener to connect to");
+    let (address, listener) = address.zip(listeners.first()).ok_or_else(no_listener)?;
+    let mut beside = match Beside::start(program, arguments, address, &listener.tls, runner.files_before) {
         Ok(beside) => beside,
         Err(refusal) => return Ok((EndReason::CommandEnded, Some(refusal))),
     };
@@ -134,19 +141,18 @@ fn listeners(args: &RunArgs, plan: &Plan) -> Result<Vec<ListenerPlan>, Refusal> 
             name: "main".into(),
             listen: listen(),
             upstream: upstream.clone(),
-            tls: TlsPlan::default(),
+            tls: tls::of_listener(&args.tls, None)?,
         }]),
         ([only], upstream) => Ok(vec![ListenerPlan {
             name: only.name.clone(),
-            tls: only.tls.clone(),
+            tls: tls::of_listener(&args.tls, Some(&only.tls))?,
             listen: args.listen.clone().unwrap_or_else(|| only.listen.clone()),
             upstream: upstream.clone().unwrap_or_else(|| only.upstream.clone()),
         }]),
-        (several, None) if args.listen.is_none() => Ok(several.to_vec()),
-        (several, _) => Err(Refusal::usage(format!(
-            "the profile has {} listeners: --listen and --upstream cannot say which; change the profile",
-            several.len()
-        ))),
+        (several, None) if args.listen.is_none() && tls::first_given(&args.tls).is_none() => {
+            Ok(several.to_vec())
+        }
+        (several, _) => Err(tls::not_one(several.len())),
     }
 }
 
@@ -154,8 +160,10 @@ fn listeners(args: &RunArgs, plan: &Plan) -> Result<Vec<ListenerPlan>, Refusal> 
 fn greet(runner: &Runner, listeners: &[ListenerPlan], seed: u64) {
     for (address, listener) in runner.proxy.addresses().iter().zip(listeners) {
         out::tell(format_args!(
-            "{}: devices connect to {address}, the hub is {} (seed {seed})",
-            runner.plan.name, listener.upstream
+            "{}: devices connect to {address}, the hub is {}{} (seed {seed})",
+            runner.plan.name,
+            listener.upstream,
+            tls::greeting(&listener.tls)
         ));
     }
 }

@@ -2,7 +2,7 @@
 //! resolver knows is told by whoever connects.
 
 use crate::base::text::printable;
-use std::net::SocketAddrV6;
+use std::net::{IpAddr, SocketAddrV6};
 
 /// What is wrong with an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +19,11 @@ pub enum BadAddress {
          [::1]:1883"
     )]
     Upstream(String),
+    /// It is no name to ask for.
+    #[error(
+        "`{0}` is not a host name; write a name or an IP address alone, without a port: hub.example.com, 10.0.0.5, ::1"
+    )]
+    Host(String),
 }
 
 /// Checks what `listen` in a profile and `--listen` take: an address and port; port 0 takes a free one.
@@ -38,6 +43,20 @@ pub fn check_upstream(text: &str) -> Result<(), BadAddress> {
         Some(1..) => Ok(()),
         Some(0) | None => Err(BadAddress::Upstream(printable(text))),
     }
+}
+
+/// Checks what `hub_name` in a profile and `--hub-name` take: a host name (RFC 1123 section 2.1, and underscores) or an IP
+/// address, without a port.
+///
+/// # Errors
+/// Any other text; the error says what to write.
+pub fn check_host(text: &str) -> Result<(), BadAddress> {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let is_label = |label: &str| {
+        !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && label.chars().all(is_letter)
+    };
+    let is_name = text.len() <= 253 && text.split('.').all(is_label);
+    if is_name || text.parse::<IpAddr>().is_ok() { Ok(()) } else { Err(BadAddress::Host(printable(text))) }
 }
 
 /// The port of `host:port`, where both are sound. An IPv6 address stands in brackets: without, its last part would
@@ -82,6 +101,25 @@ mod tests {
         ] {
             assert_eq!(check_listen(text).is_ok(), listen, "{text}");
             assert_eq!(check_upstream(text).is_ok(), upstream, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_alone() {
+        for (text, sound) in [
+            ("hub", true),
+            ("hub-1.eu.example.com", true),
+            ("10.0.0.5", true),
+            ("::1", true),
+            ("hub:8883", false),
+            ("hub..com", false),
+            ("-hub", false),
+            ("", false),
+            ("*.example.com", false),
+            (&"a".repeat(63), true),
+            (&"a".repeat(64), false),
+        ] {
+            assert_eq!(check_host(text).is_ok(), sound, "{text}");
         }
     }
 

@@ -22,7 +22,7 @@ mod tls;
 #[cfg(test)]
 mod tests;
 
-pub use address::{BadAddress, check_listen, check_upstream};
+pub use address::{BadAddress, check_host, check_listen, check_upstream};
 pub use metric::{Metric, Unit};
 pub use plan::{
     ClientCertificates, Comparison, Expectation, Limit, ListenerPlan, Network, Plan, Repeat, Route, Rule,

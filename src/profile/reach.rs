@@ -1,13 +1,16 @@
 //! What rules and expectations need of the listeners that they are about: MQTT packets, TLS of brownout's own on one
 //! leg or the other, certificates. One function for the listeners of a profile and for those of the command line.
 
+mod need;
+
 use super::metric::Metric;
-use super::plan::{ClientCertificates, ListenerPlan, Plan, Rule, TlsPlan, When};
+use super::plan::{ListenerPlan, Plan, Rule, When};
 use super::problem::Severity;
-use super::tls::{Wording, mode_named};
-use crate::base::{ListenerId, RuleId, Side};
+use super::tls::Wording;
+use crate::base::{ListenerId, RuleId};
 use crate::event::TlsMode;
 use crate::fault::{Close, Fault, HandshakeFault, Toward};
+use need::Need;
 
 /// Something of a plan that these listeners do not give.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,29 +43,6 @@ pub enum Part {
     Who(&'static str),
     /// The fault, and there this key; where it is not given, the fault.
     Fault(&'static str),
-}
-
-/// What a listener may or may not give.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
-    /// MQTT packets that brownout can read.
-    Mqtt,
-    /// brownout as the devices' TLS server.
-    Served,
-    /// brownout as the hub's TLS client.
-    Dialled,
-    /// Both.
-    ServedAndDialled,
-    /// TLS on this leg, whoever's.
-    TlsOn(Side),
-    /// A ClientHello.
-    Sni,
-    /// Certificates of devices.
-    Subject,
-    /// A CA to sign with.
-    Ca,
-    /// TLS of brownout's own on one of the legs that it falls on.
-    CloseNotify(Toward),
 }
 
 /// What a plan asks of these listeners and does not get; nothing where there are none, since then they are yet to be
@@ -148,19 +128,17 @@ fn of_rule(
 ) -> Option<OutOfReach> {
     let (missing, given): (Vec<_>, Vec<_>) = meant.iter().partition(|listener| !need.is_met(&listener.tls));
     let (first, id, asker, what) = (missing.first()?, &rule.id, asker(rule, part), need.words());
-    let there = there(&missing);
+    let there = there(need, &missing);
     let (severity, message) = match (need, given.is_empty()) {
         (Need::CloseNotify(_), true) => {
-            (Severity::Note, format!("`close_notify` says nothing in `{id}`: it needs {what}, and {there}"))
+            (Severity::Note, format!("`close_notify` says nothing in `{id}`: it needs {what} ({there})"))
         }
         (Need::CloseNotify(_), false) => return None,
         // The mode alone has told what is wrong there.
         (Need::Ca, _) if missing.iter().all(|listener| !listener.tls.mode.serves()) => return None,
-        (_, true) => {
-            (Severity::Error, format!("`{id}` can fall on nobody: {asker} needs {what}, and {there}"))
-        }
+        (_, true) => (Severity::Error, format!("`{id}` can fall on nobody: {asker} needs {what} ({there})")),
         (_, false) => {
-            (Severity::Note, format!("`{id}` passes some listeners by: {asker} needs {what}, and {there}"))
+            (Severity::Note, format!("`{id}` passes some listeners by: {asker} needs {what} ({there})"))
         }
     };
     let closed =
@@ -180,23 +158,13 @@ fn of_metric(metric: Metric, listeners: &[ListenerPlan], wording: Wording) -> Op
         severity: Severity::Note,
         about: About::Metric(metric),
         message: format!(
-            "no sample of `{metric}` will come: it needs {}, and {}",
+            "no sample of `{metric}` will come: it needs {} ({})",
             need.words(),
-            there(&missing)
+            there(need, &missing)
         ),
         help: format!(
             "without a sample the expectation is unmet: take it out; or {}",
-            match need {
-                Need::Mqtt => terminating(wording),
-                Need::Served
-                | Need::Dialled
-                | Need::ServedAndDialled
-                | Need::TlsOn(_)
-                | Need::Sni
-                | Need::Subject
-                | Need::Ca
-                | Need::CloseNotify(_) => need.help(first, wording),
-            }
+            need.way(first, wording)
         ),
     })
 }
@@ -229,115 +197,6 @@ fn of_measure(metric: Metric) -> Option<Need> {
     }
 }
 
-impl Need {
-    fn is_met(self, tls: &TlsPlan) -> bool {
-        let mode = tls.mode;
-        match self {
-            Need::Mqtt => mode != TlsMode::Passthrough,
-            Need::Served => mode.serves(),
-            Need::Dialled => mode.dials(),
-            Need::ServedAndDialled => mode.serves() && mode.dials(),
-            Need::TlsOn(Side::Device) | Need::Sni => mode.serves() || mode == TlsMode::Passthrough,
-            Need::TlsOn(Side::Hub) => mode.dials() || mode == TlsMode::Passthrough,
-            Need::Subject => mode.serves() && tls.client_certificates != ClientCertificates::None,
-            Need::Ca => mode.serves() && tls.ca.is_some(),
-            Need::CloseNotify(toward) => {
-                toward.hits(Side::Device) && mode.serves() || toward.hits(Side::Hub) && mode.dials()
-            }
-        }
-    }
-
-    /// Whether keys of the TLS connection are what it takes.
-    fn is_of_keys(self) -> bool {
-        match self {
-            Need::Served
-            | Need::Dialled
-            | Need::ServedAndDialled
-            | Need::Subject
-            | Need::CloseNotify(_)
-            | Need::Mqtt => true,
-            Need::TlsOn(_) | Need::Sni | Need::Ca => false,
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Need::Mqtt => "MQTT packets that can be read",
-            Need::Served => "brownout to be the TLS server of devices",
-            Need::Dialled => "brownout to be a TLS client of the hub",
-            Need::ServedAndDialled => "TLS of brownout's own on both legs",
-            Need::TlsOn(Side::Device) => "TLS on the device's leg",
-            Need::TlsOn(Side::Hub) => "TLS on the hub's leg",
-            Need::Sni => "devices that speak TLS",
-            Need::Subject => "devices that are asked for a certificate",
-            Need::Ca => "the CA that devices trust to sign it",
-            Need::CloseNotify(_) => "TLS of brownout's own on the leg that is closed",
-        }
-    }
-
-    /// The modes in which it may be met.
-    fn modes(self) -> &'static [TlsMode] {
-        match self {
-            Need::Mqtt | Need::Served | Need::Subject | Need::Ca => {
-                &[TlsMode::Terminate, TlsMode::Reoriginate]
-            }
-            Need::Dialled => &[TlsMode::Reoriginate, TlsMode::Originate],
-            Need::ServedAndDialled => &[TlsMode::Reoriginate],
-            Need::TlsOn(Side::Device) | Need::Sni => {
-                &[TlsMode::Passthrough, TlsMode::Terminate, TlsMode::Reoriginate]
-            }
-            Need::TlsOn(Side::Hub) => &[TlsMode::Passthrough, TlsMode::Reoriginate, TlsMode::Originate],
-            Need::CloseNotify(toward) => match toward {
-                Toward::Device => &[TlsMode::Terminate, TlsMode::Reoriginate],
-                Toward::Hub => &[TlsMode::Reoriginate, TlsMode::Originate],
-                Toward::Both => &[TlsMode::Terminate, TlsMode::Reoriginate, TlsMode::Originate],
-            },
-        }
-    }
-
-    fn help(self, first: &ListenerPlan, wording: Wording) -> String {
-        let modes: Vec<String> = self.modes().iter().map(|mode| mode_named(*mode, wording)).collect();
-        let modes = modes.join(" or ");
-        let place = match wording {
-            Wording::Profile => format!("write {modes} in `tls` of `{}`", first.name),
-            Wording::CommandLine => format!("give {modes}"),
-        };
-        match self {
-            Need::Mqtt => {
-                format!("use `at` or `every`, and `address` or `sni` in `who`; or {}", terminating(wording))
-            }
-            Need::Subject => match wording {
-                Wording::Profile => format!("{place}, and `client_certificates: request` or `require`"),
-                Wording::CommandLine => format!("{place}, and --client-certs request or require"),
-            },
-            Need::Ca => match wording {
-                Wording::Profile => format!(
-                    "write `ca: DIR` in `tls` of `{}`, with the directory that `brownout ca` makes: a device would \
-                     refuse any other certificate for its issuer alone",
-                    first.name
-                ),
-                Wording::CommandLine => {
-                    "give --ca DIR, with the directory that `brownout ca` makes: a device would \
-                                         refuse any other certificate for its issuer alone"
-                        .into()
-                }
-            },
-            Need::Served
-            | Need::Dialled
-            | Need::ServedAndDialled
-            | Need::TlsOn(_)
-            | Need::Sni
-            | Need::CloseNotify(_) => place,
-        }
-    }
-}
-
-/// The way to packets that can be read, and what it costs.
-fn terminating(wording: Wording) -> String {
-    let what = mode_named(TlsMode::Terminate, wording);
-    format!("choose {what}, for which devices have to trust brownout's CA")
-}
-
 /// What of the rule has the need.
 fn asker(rule: &Rule, part: Part) -> String {
     match part {
@@ -366,26 +225,17 @@ fn legs(fault: &Fault) -> &'static str {
     }
 }
 
-/// ``at listener `main` there is no TLS``
-fn there(missing: &[&ListenerPlan]) -> String {
+/// ``listener `main`: no TLS``
+fn there(need: Need, missing: &[&ListenerPlan]) -> String {
     const TOLD: usize = 3;
-    let mut told: Vec<String> = missing
-        .iter()
-        .take(TOLD)
-        .map(|listener| format!("listener `{}` has {}", listener.name, has(&listener.tls)))
+    let told = missing.iter().take(TOLD);
+    let mut told: Vec<String> = told
+        .map(|listener| format!("listener `{}`: {}", listener.name, need.lacking(&listener.tls)))
         .collect();
     if missing.len() > TOLD {
-        told.push(format!("so it is at {} more", missing.len() - TOLD));
+        told.push(format!("and {} more", missing.len() - TOLD));
     }
-    told.join(", ")
-}
-
-fn has(tls: &TlsPlan) -> String {
-    let certificate = match (tls.mode.serves(), &tls.ca, tls.client_certificates) {
-        (true, None, _) => ", with a certificate alone",
-        (true, Some(_), _) | (false, _, _) => "",
-    };
-    format!("{}{certificate}", tls.mode.words())
+    told.join("; ")
 }
 
 #[cfg(test)]

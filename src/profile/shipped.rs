@@ -17,7 +17,14 @@ macro_rules! shipped {
     };
 }
 
-const ALL: &[Shipped] = shipped!["demo", "keepalive-blackhole", "rst-without-disconnect", "slow-link"];
+const ALL: &[Shipped] = shipped![
+    "demo",
+    "keepalive-blackhole",
+    "rst-without-disconnect",
+    "slow-link",
+    "tls-handshake-trouble",
+    "tls-record-damage",
+];
 
 /// No shipped profile has that name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +71,7 @@ mod tests {
         assert_eq!(
             find("keepalive-blackhol").unwrap_err().to_string(),
             "there is no shipped profile `keepalive-blackhol`; did you mean `keepalive-blackhole`?; there are: \
-             demo, keepalive-blackhole, rst-without-disconnect, slow-link"
+             demo, keepalive-blackhole, rst-without-disconnect, slow-link, tls-handshake-trouble, tls-record-damage"
         );
     }
 }

@@ -178,7 +178,7 @@ fn more(rule: &Rule, plan: &Plan) -> Vec<String> {
         }
         Fault::Fin(close) => tls::close(close, plan),
         Fault::TlsHandshake(handshake) => tls::handshake(handshake),
-        Fault::TlsAlert(_) => vec![tls::ALERT.into()],
+        Fault::TlsAlert(alert) => vec![tls::alert(alert.alert).into()],
         Fault::TlsRecord(record) => vec![tls::record(record)],
         Fault::Rst(_) => Vec::new(),
     }

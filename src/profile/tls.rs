@@ -157,7 +157,7 @@ impl TlsTrouble {
                 format!("{key} has no meaning without TLS")
             }
             TlsTrouble::Meaningless { mode, .. } => {
-                format!("{key} has no meaning with {}: {}", mode_named(mode, wording), mode.words())
+                format!("{key} has no meaning with {} ({})", mode_named(mode, wording), mode.words())
             }
             TlsTrouble::Unpaired { missing, .. } => {
                 format!("{key} needs {} beside it", missing.quoted(wording))

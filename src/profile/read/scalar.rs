@@ -4,7 +4,7 @@ use crate::base::span::{BadSpan, LONGEST, parse_fixed};
 use crate::base::text::printable;
 use crate::base::{Chance, Span};
 use crate::mqtt::PacketKind;
-use crate::profile::address::{check_listen, check_upstream};
+use crate::profile::address::{BadAddress, check_host, check_listen, check_upstream};
 use crate::profile::metric::Metric;
 use crate::profile::nearest::nearest;
 use crate::profile::node::{Kind, Node};
@@ -71,7 +71,7 @@ pub(super) fn scalar(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong
         Type::Name => plain_name(text),
         Type::Bool => truth(name, text),
         Type::Alert => alert(name, text),
-        Type::Host => host(text),
+        Type::Host => sound(text, check_host(text)),
         Type::Sentence | Type::Glob | Type::Path | Type::Rule | Type::Listener => plain_text(name, ty, node),
         Type::Address { port_zero } => address(text, *port_zero),
         Type::Network => network(text).map(Scalar::Network),
@@ -122,7 +122,10 @@ fn plain_text(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
 }
 
 fn address(text: &str, port_zero: bool) -> Result<Scalar, Wrong> {
-    let checked = if port_zero { check_listen(text) } else { check_upstream(text) };
+    sound(text, if port_zero { check_listen(text) } else { check_upstream(text) })
+}
+
+fn sound(text: &str, checked: Result<(), BadAddress>) -> Result<Scalar, Wrong> {
     checked.map(|()| Scalar::Text(text.to_owned())).map_err(|bad| {
         let told = bad.to_string();
         let (message, help) = told.split_once("; ").unwrap_or((&told, "write host:port"));
@@ -146,18 +149,6 @@ fn alert(name: &str, text: &str) -> Result<Scalar, Wrong> {
         let names = Type::Alert.choices();
         not_a_word(name, text, nearest(text, names.iter().map(String::as_str)), &Type::Alert)
     })
-}
-
-fn host(text: &str) -> Result<Scalar, Wrong> {
-    let is_name = |text: &str| {
-        text.split('.').all(|label| !label.is_empty() && label.len() <= 63)
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
-    };
-    if text.parse::<IpAddr>().is_ok() || (text.len() <= 253 && is_name(text)) {
-        return Ok(Scalar::Text(text.to_owned()));
-    }
-    Err(Wrong::new(format!("`{text}` is not a host name"))
-        .help("write a name or an IP address alone, without port: hub.example.com, 10.0.0.5, ::1"))
 }
 
 fn network(text: &str) -> Result<Network, Wrong> {

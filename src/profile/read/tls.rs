@@ -5,7 +5,7 @@ use super::fields::Fields;
 use crate::profile::plan::{Plan, Route, TlsPlan};
 use crate::profile::problem::{Found, Severity, Sink, Spot};
 use crate::profile::reach::{About, Part, out_of_reach};
-use crate::profile::tls::{TlsParts, Wording};
+use crate::profile::tls::{TlsKey, TlsParts, TlsTrouble, Wording};
 
 /// `tls` of a listener; `None` where something of it was wrong, and has been told.
 pub(super) fn tls(listener: &Fields, sink: &mut Sink) -> Option<TlsPlan> {
@@ -32,7 +32,16 @@ pub(super) fn tls(listener: &Fields, sink: &mut Sink) -> Option<TlsPlan> {
         hub_certificates: fields.text("hub_certificates"),
         routes: given(fields, "routes", |_, _| routes.collect()),
     };
-    for trouble in parts.troubles() {
+    // What is given, and wrong in itself, has been told.
+    let is_given = |key: TlsKey| fields.has(key.name(Wording::Profile));
+    let is_sound = |trouble: &TlsTrouble| match trouble {
+        TlsTrouble::Meaningless { .. } => true,
+        TlsTrouble::Unpaired { missing, .. } => !is_given(*missing),
+        TlsTrouble::NotAsked { .. } => {
+            parts.client_certificates.is_some() || !is_given(TlsKey::ClientCertificates)
+        }
+    };
+    for trouble in parts.troubles().into_iter().filter(is_sound) {
         let key = trouble.key().name(Wording::Profile);
         sink.error(fields.key_spot(key), trouble.message(Wording::Profile))
             .help(trouble.help(Wording::Profile));

@@ -20,13 +20,19 @@ fn example_of(place: &str, key: &str, example: &str) -> String {
     let key = key.replace("pNN", "p99.9");
     let rule = |who: &str, when: &str, fault: &str| {
         format!(
-            "{HEAD}listeners: [{{ name: main, listen: \"h:1\", upstream: \"h:1\" }}]\nrules: [{{ id: dark, who: {{ {who} }}, when: {{ {when} }}, fault: {{ {fault} }} }}]\n"
+            "{HEAD}listeners: [{{ name: main, listen: \"h:1\", upstream: \"h:1\", tls: {{ mode: reoriginate, client_certificates: request }} }}]\nrules: [{{ id: dark, who: {{ {who} }}, when: {{ {when} }}, fault: {{ {fault} }} }}]\n"
         )
     };
     let pair = format!("{key}: {example}");
     let close = |kind: &str| {
         let toward = if key == "other" { ", toward: device" } else { "" };
         rule("", "at: 1s", &format!("{kind}: {{ {pair}{toward} }}"))
+    };
+    // With a rule, so that every text has one.
+    let listener = |tls: &str| {
+        format!(
+            "{HEAD}listeners: [{{ name: main, listen: \"h:1\", upstream: \"h:1\", tls: {{ {tls} }} }}]\nrules: [{{ id: a, when: {{ at: 1s }}, fault: {{ rst: {{}} }} }}]\n"
+        )
     };
     match (place, key.as_str()) {
         ("profile", "brownout" | "name" | "summary" | "duration") => {
@@ -40,6 +46,27 @@ fn example_of(place: &str, key: &str, example: &str) -> String {
                 all.into_iter().filter(|(k, _)| *k != key).map(|(k, v)| format!("{k}: {v}")).collect();
             format!("{HEAD}listeners: [{{ {pair}, {} }}]\n", rest.join(", "))
         }
+        ("tls", "mode") => listener(&pair),
+        ("tls", "routes") => listener(&format!("mode: passthrough, {pair}")),
+        ("tls", "certificate") => listener(&format!("mode: terminate, key: a, {pair}")),
+        ("tls", "key") => listener(&format!("mode: terminate, certificate: a, {pair}")),
+        ("tls", "ca" | "client_certificates") => listener(&format!("mode: terminate, {pair}")),
+        ("tls", "client_ca" | "hub_certificates") => {
+            listener(&format!("mode: reoriginate, client_certificates: request, {pair}"))
+        }
+        ("tls", "hub_certificate") => listener(&format!("mode: originate, hub_key: a, {pair}")),
+        ("tls", "hub_key") => listener(&format!("mode: originate, hub_certificate: a, {pair}")),
+        ("tls", _) => listener(&format!("mode: originate, {pair}")),
+        ("routes", "sni") => {
+            listener(&format!("mode: passthrough, routes: [{{ {pair}, upstream: \"h:1\" }}]"))
+        }
+        ("routes", _) => listener(&format!("mode: passthrough, routes: [{{ {pair}, sni: a }}]")),
+        ("tls_handshake", "for") => rule("", "at: 1s", &format!("{place}: {{ {pair}, abort: close }}")),
+        ("tls_handshake", _) => rule("", "at: 1s", &format!("{place}: {{ {pair}, for: 1s }}")),
+        ("tls_alert", "alert") => rule("", "at: 1s", &format!("{place}: {{ {pair} }}")),
+        ("tls_alert", _) => rule("", "at: 1s", &format!("{place}: {{ {pair}, alert: 80 }}")),
+        ("tls_record", "damage") => rule("", "at: 1s", &format!("{place}: {{ {pair} }}")),
+        ("tls_record", _) => rule("", "at: 1s", &format!("{place}: {{ {pair}, damage: mac }}")),
         ("rules", key) => {
             let all = [("id", "a"), ("when", "{ at: 1s }"), ("fault", "{ rst: {} }")];
             let rest: Vec<String> =

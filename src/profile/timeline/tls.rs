@@ -2,8 +2,12 @@
 
 use crate::base::Side;
 use crate::event::TlsMode;
-use crate::fault::{Close, Fault, HandshakeFault, RecordFault, TlsHandshake, TlsRecord};
-use crate::profile::plan::{ClientCertificates, Plan, TlsPlan, When};
+use crate::fault::{Close, HandshakeFault, RecordFault, TlsHandshake, TlsRecord};
+use crate::profile::plan::{ClientCertificates, ListenerPlan, Plan, TlsPlan};
+use crate::profile::problem::Severity;
+use crate::profile::reach::out_of_reach;
+use crate::profile::tls::{TlsParts, Wording, mode_word};
+use crate::tls::Alert;
 
 /// What of TLS holds at a listener; nothing where there is none.
 pub(super) fn listener(tls: &TlsPlan) -> Vec<String> {
@@ -44,33 +48,25 @@ pub(super) fn listener(tls: &TlsPlan) -> Vec<String> {
     told
 }
 
-/// What a plan without listeners needs of those that the command line names.
+/// What a plan without listeners needs of the one that the command line names.
 pub(super) fn needed(plan: &Plan) -> Option<String> {
-    let needs_keys = |fault: &Fault| match fault {
-        Fault::TlsHandshake(_) | Fault::TlsAlert(_) => true,
-        Fault::TlsRecord(_) | Fault::Blackhole(_) | Fault::Rst(_) | Fault::Fin(_) => false,
-        Fault::Stall(_) | Fault::Latency(_) => false,
+    let fits = |mode: &TlsMode| {
+        let asks = mode.serves().then_some(ClientCertificates::Request);
+        let tls = TlsParts { mode: *mode, client_certificates: asks, ..TlsParts::default() }.plan();
+        let (name, listen, upstream) = ("main".to_owned(), String::new(), String::new());
+        let listener = ListenerPlan { name, listen, upstream, tls };
+        let found = out_of_reach(plan, &[listener], Wording::CommandLine);
+        found.iter().all(|found| found.severity != Severity::Error)
     };
-    let of_hub = |fault: &Fault| match fault {
-        Fault::TlsAlert(alert) => alert.toward.hits(Side::Hub),
-        Fault::TlsRecord(record) => record.toward == Side::Hub,
-        Fault::TlsHandshake(_) | Fault::Blackhole(_) | Fault::Rst(_) | Fault::Fin(_) => false,
-        Fault::Stall(_) | Fault::Latency(_) => false,
-    };
-    let of_tls = |fault: &Fault| needs_keys(fault) || matches!(fault, Fault::TlsRecord(_));
-    if !plan.rules.iter().any(|rule| of_tls(&rule.fault)) {
+    if fits(&TlsMode::None) {
         return None;
     }
-    let reads_mqtt = plan.rules.iter().any(|rule| matches!(rule.when, When::After { .. }));
-    let way = match (plan.rules.iter().any(|rule| of_hub(&rule.fault)), reads_mqtt) {
-        (true, _) => "`--tls reoriginate`, or `--tls originate` where no rule is about the device's TLS",
-        (false, true) => "`--tls terminate` or `--tls reoriginate`",
-        (false, false) if plan.rules.iter().any(|rule| needs_keys(&rule.fault)) => {
-            "`--tls terminate` or `--tls reoriginate`"
-        }
-        (false, false) => "`--tls terminate`, `--tls reoriginate` or `--tls passthrough`",
-    };
-    Some(format!("Needs TLS: run it with {way}."))
+    let modes = [TlsMode::Passthrough, TlsMode::Terminate, TlsMode::Reoriginate, TlsMode::Originate];
+    let modes = modes.iter().filter(|mode| fits(mode));
+    let modes: Vec<String> = modes.map(|mode| format!("`--tls {}`", mode_word(*mode))).collect();
+    let asked = plan.rules.iter().any(|rule| rule.who.subject.is_some());
+    let asked = if asked { ", and `--client-certs request` or `require`" } else { "" };
+    Some(format!("Needs TLS: run it with {}{asked}.", modes.join(" or ")))
 }
 
 /// What close_notify has to do with a FIN; nothing where no listener is known to have TLS.
@@ -112,9 +108,14 @@ pub(super) fn handshake(fault: &TlsHandshake) -> Vec<String> {
     told
 }
 
-/// What a sound end makes of an alert (RFC 8446 section 6.2).
-pub(super) const ALERT: &str =
-    "A fatal alert ends the connection at once, and whoever gets it answers nothing.";
+/// What a sound end makes of an alert (RFC 8446 sections 6.1 and 6.2).
+pub(super) fn alert(alert: Alert) -> &'static str {
+    if alert.level() == 1 {
+        "This alert says goodbye, not that something is wrong; the FIN ends the link."
+    } else {
+        "A fatal alert ends the connection at once, and whoever gets it answers nothing."
+    }
+}
 
 /// What a sound receiver makes of a damaged record.
 pub(super) fn record(fault: &TlsRecord) -> String {

@@ -167,7 +167,7 @@ pub(super) fn handshake(fault: &TlsHandshake, words: Words) -> String {
         HandshakeFault::Alert(alert) => {
             format!("are answered with the alert {} in the place of ServerHello, then FIN", named(alert))
         }
-        HandshakeFault::Certificate(bad) => format!("show devices a certificate that is {}", bad.words()),
+        HandshakeFault::Certificate(bad) => format!("are made with a certificate that is {}", bad.words()),
     };
     format!("TLS handshakes with devices {what}, for {}", words.span(fault.hold))
 }
