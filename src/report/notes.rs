@@ -276,7 +276,7 @@ fn assumed(results: &Results) -> Option<String> {
     let (_, keep_alive) = *names.first()?;
     let names: Vec<&str> = names.into_iter().map(|(name, _)| name).collect();
     Some(format!(
-        "{} had no keep-alive; spans and limits took {} for it",
+        "no keep-alive was known of {} when a fault began; spans and limits took {} for it",
         words::names(&names, MOST_NAMES, names.len()),
         words::whole_seconds(keep_alive.as_secs_f64())
     ))
