@@ -5,12 +5,13 @@
 //!
 //! ```text
 //!   proxy   binds, accepts, starts and stops
+//!   terms   what a listener does with its links: where they lead, where TLS begins and ends
 //!   core    the engine behind its one lock; hands orders to links, events to the queue
-//!   link    one task a link: two pumps over two legs
-//!   pump    one direction: read, find frames, delay or write at once
+//!   link    one task a link: two pumps over two legs, and the handshakes before
+//!   pump    one direction: read, find packets, delay or write at once
 //!   dial    the connect to the hub
-//!   leg     one TCP connection: read, write, mute, shut, reset
-//!   tls     certificates, keys, configurations and words of TLS
+//!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
+//!   tls     certificates, configurations, words for what went wrong
 //! ```
 
 pub mod alarm;
