@@ -65,7 +65,7 @@ impl Leg {
 
     /// Whether a TLS handshake is still to be done.
     pub fn is_shaking(&self) -> bool {
-        self.wire.is_open() && self.secure.as_ref().is_some_and(|secure| secure.is_shaking())
+        self.wire.is_open() && !self.severed && self.secure.as_ref().is_some_and(|secure| secure.is_shaking())
     }
 
     /// Whether it has TLS of brownout's own.
@@ -139,7 +139,7 @@ impl Leg {
     /// # Errors
     /// The system's.
     pub fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        let Some(secure) = &mut self.secure else { return Ok(false) };
+        let Some(secure) = self.secure.as_mut().filter(|_| !self.broken) else { return Ok(false) };
         let waited = secure.is_flushing();
         if waited {
             secure.flush(cx, &mut self.wire)?;

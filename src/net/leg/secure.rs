@@ -224,7 +224,10 @@ impl Secure {
                         return Poll::Pending;
                     };
                     match result {
-                        Err(got) => return Poll::Ready(step(got)),
+                        Err(got) => {
+                            self.stage = Stage::Over;
+                            return Poll::Ready(step(got));
+                        }
                         Ok(None) => {}
                         Ok(Some(Seen::NotTls { reason, .. })) => {
                             return Poll::Ready(Step::Failed(Failure::NotTls(reason)));
