@@ -218,7 +218,7 @@ impl Link {
                     agreed.peer.as_ref().and_then(Certificate::read).and_then(|c| c.common_name);
                 self.established(Side::Device, took, agreed);
             }
-            Step::Ended(how, word) => self.ended(Side::Device, how, word),
+            Step::Ended(how, word) => self.broke_off(Side::Device, how, word),
             Step::Failed(failure) => self.tls_failed_by(Side::Device, &failure),
         }
     }
@@ -348,7 +348,7 @@ impl Link {
                 self.hub_alpn.clone_from(&agreed.alpn);
                 self.established(Side::Hub, took, agreed);
             }
-            Step::Ended(how, word) => self.ended(Side::Hub, how, word),
+            Step::Ended(how, word) => self.broke_off(Side::Hub, how, word),
             Step::Failed(failure) => self.tls_failed_by(Side::Hub, &failure),
             // A server's steps.
             Step::Hello(_) | Step::Greeted | Step::Flight => {}
@@ -398,6 +398,16 @@ impl Link {
             self.legs.device.alert(Alert::UNEXPECTED_MESSAGE);
         }
         self.tls_failed(side, words);
+    }
+
+    /// An end gave up in mid-handshake: without keys, nothing can come or go any more, not even one way.
+    fn broke_off(&mut self, side: Side, how: Ending, word: Option<String>) {
+        self.tell_end(side, how, word);
+        let gone = match how {
+            Ending::Reset => Ending::Reset,
+            Ending::Fin | Ending::Unnotified | Ending::Alert => Ending::Alert,
+        };
+        self.ended(side, gone, None);
     }
 
     fn hub_name(&self) -> String {
