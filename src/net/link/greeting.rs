@@ -206,7 +206,13 @@ impl Link {
             Step::Flight => {
                 let Some(greeting) = &mut self.greeting else { return };
                 greeting.stage = Stage::Flown;
-                if greeting.flaw.is_some() {
+                let wanted = match greeting.fault {
+                    Some(HandshakeFault::Certificate(flaw)) => Some(flaw),
+                    Some(HandshakeFault::Stall(_) | HandshakeFault::Abort(_) | HandshakeFault::Alert(_))
+                    | None => None,
+                };
+                // The fault may be another by now.
+                if greeting.flaw.is_some() && greeting.flaw == wanted {
                     self.confirm_handshake();
                 }
             }
