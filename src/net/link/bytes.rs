@@ -89,7 +89,10 @@ impl Link {
         if !leg.reading || leg.is_shaking() {
             return false;
         }
-        if !leg.severed && !self.pumps.get(direction).wants_more() {
+        // Where it leads is only known once its hello has been read.
+        let awaited = direction == Direction::Up && self.is_unrouted() && self.pumps.up.has_room();
+        let leg = self.legs.get_mut(from);
+        if !leg.severed && !awaited && !self.pumps.get(direction).wants_more() {
             return self.watch(cx, from);
         }
         let mut buffer = BUFFER.take();
