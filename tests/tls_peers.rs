@@ -9,9 +9,13 @@ mod tls;
 
 use brownout::base::{Side, Span};
 use brownout::event::{Event, TlsMode, What};
-use brownout::fault::{Ending, Fault, Stall, WaysWanted};
+use brownout::fault::{
+    BadCertificate, Ending, Fault, HandshakeFault, HandshakeStage, RecordFault, Stall, TlsHandshake,
+    TlsRecord, WaysWanted,
+};
 use brownout::profile::{Route, TlsPlan};
-use common::{Bench, at, expect, find, plan, wire};
+use brownout::tls::Damage;
+use common::{Bench, at, count, expect, find, plan, wire};
 use rustls::pki_types::ServerName;
 use std::io::Write as _;
 use std::time::Duration;
@@ -314,4 +318,67 @@ async fn time_in_the_dark_is_not_the_hubs() {
         .await;
     assert!(took < 500_000_000, "{took} ns");
     bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_of_what_follows_a_hello_is_not_told_where_the_hello_was_refused() {
+    let faults = [
+        HandshakeFault::Certificate(BadCertificate::Expired),
+        HandshakeFault::Abort(Ending::Fin),
+        HandshakeFault::Stall(HandshakeStage::AfterServerHello),
+    ];
+    for what in faults {
+        let pki = Pki::new();
+        let hold = Span::fixed(Duration::from_secs(60));
+        let rule = at("shake", Duration::ZERO, Fault::TlsHandshake(TlsHandshake { what, hold }));
+        let (bench, _hub) = bench(plan(vec![rule]), pki.plan(TlsMode::Terminate)).await;
+        bench.until("firing", |e| matches!(e.what, What::Fired { .. }).then_some(())).await;
+        let mut hello = client_hello(&pki, "hub.example");
+        // Record, message, version, random, session: then the cipher suites, of which it shall know none.
+        let suites = 5 + 4 + 2 + 32 + 1 + 32;
+        let count_of = usize::from(u16::from_be_bytes([hello[suites], hello[suites + 1]]));
+        hello[suites + 2..suites + 2 + count_of].fill(0xfa);
+        let mut device = TcpStream::connect(bench.address).await.unwrap();
+        device.write_all(&hello).await.unwrap();
+        let mut alert = Vec::new();
+        device.read_to_end(&mut alert).await.unwrap();
+        assert_eq!(alert[..7], [21, 3, 3, 0, 2, 2, 40], "{what:?}: handshake_failure");
+        drop(device);
+        closed(&bench).await;
+        let events = bench.stop().await;
+        assert_eq!(count(&events, |what| matches!(what, What::FaultApplied { .. })), 0, "{events:#?}");
+        find(&events, "failure", |e| {
+            matches!(e.what, What::TlsFailed { side: Side::Device, .. }).then_some(())
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_record_to_a_hub_that_was_not_there_yet_is_damaged_when_it_is() {
+    for mode in [TlsMode::Passthrough, TlsMode::Reoriginate] {
+        let pki = Pki::new();
+        let fault = TlsRecord { toward: Side::Hub, what: RecordFault::Damaged(Damage::Mac) };
+        let (bench, hub) =
+            bench(plan(vec![at("harm", ms(400), Fault::TlsRecord(fault))]), TlsPlan { mode, ..both(&pki) })
+                .await;
+        // It is there when the rule fires, and has said nothing.
+        let stream = TcpStream::connect(bench.address).await.unwrap();
+        bench.until("firing", |e| matches!(e.what, What::Fired { .. }).then_some(())).await;
+        tokio::time::sleep(ms(50)).await;
+        let acceptor = pki.hub(&["hub.example"], &[]);
+        let served = tokio::spawn(async move {
+            let (stream, _) = hub.accept().await.unwrap();
+            let mut stream = acceptor.accept(stream).await?;
+            stream.read(&mut [0; 100]).await
+        });
+        let name = ServerName::try_from("hub.example").unwrap();
+        let device = tokio_rustls::TlsConnector::from(pki.device()).connect(name, stream).await;
+        if let Ok(mut device) = device {
+            let _ = device.write_all(&wire::connect("d1", 60)).await;
+        }
+        let error = served.await.unwrap().unwrap_err();
+        assert!(error.to_string().to_lowercase().contains("decrypt"), "{mode:?}: {error}");
+        bench.until("damage", |e| matches!(e.what, What::FaultApplied { .. }).then_some(())).await;
+        bench.stop().await;
+    }
 }

@@ -158,10 +158,14 @@ impl Leg {
         secure.or(self.passed.as_deref_mut()).is_some_and(Outlet::take_harmed)
     }
 
-    /// Damages the next record of application data that is sent here.
+    /// Damages the next record of application data that is sent here; not yet where there is no TLS, or a handshake of
+    /// brownout's own is to be done, which hides in such records too.
     pub fn harm(&mut self, harm: Harm) {
-        let secure = self.secure.as_mut().map(|secure| secure.outlet());
-        if let Some(outlet) = secure.or(self.passed.as_deref_mut()) {
+        let outlet = match &mut self.secure {
+            Some(secure) => Some(secure.as_mut()).filter(|secure| secure.is_up()).map(Secure::outlet),
+            None => self.passed.as_deref_mut(),
+        };
+        if let Some(outlet) = outlet {
             outlet.harm(harm.damage);
         }
     }

@@ -15,19 +15,47 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// How long a TLS handshake may take that no fault holds back. Servers allow 10 to 60 s.
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long an end has taken for its part of a handshake.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    since: Time,
+    /// For how long faults and the other leg made it wait.
+    waited: Duration,
+    /// Since when they do.
+    waiting: Option<Time>,
+}
+
+impl Patience {
+    fn new(now: Time) -> Patience {
+        Patience { since: now, waited: Duration::ZERO, waiting: None }
+    }
+
+    fn wait(&mut self, now: Time) {
+        self.waiting.get_or_insert(now);
+    }
+
+    fn go_on(&mut self, now: Time) {
+        if let Some(since) = self.waiting.take() {
+            self.waited += now.since(since);
+        }
+    }
+
+    fn took(&self, now: Time) -> Duration {
+        now.since(self.since).saturating_sub(self.waited)
+    }
+
+    /// When it is at its end, unless the end is made to wait.
+    fn deadline(&self, limit: Duration) -> Option<Time> {
+        self.waiting.is_none().then(|| self.since + self.waited + limit)
+    }
+}
 
 /// The handshake with the device, until it is done.
 #[derive(Debug)]
 pub(super) struct Greeting {
     stage: Stage,
-    /// When the device's ClientHello came; before, when it was accepted.
-    since: Time,
-    /// For how long faults and the hub's leg made it wait.
-    waited: Duration,
-    /// Since when they do.
-    waiting: Option<Time>,
+    /// From the device's ClientHello on; before, from when it was accepted.
+    patience: Patience,
     /// The fault in force on it.
     fault: Option<HandshakeFault>,
     /// What was made of the handshake is still to be confirmed.
@@ -51,9 +79,7 @@ impl Greeting {
     pub(super) fn new(now: Time) -> Greeting {
         Greeting {
             stage: Stage::Hello,
-            since: now,
-            waited: Duration::ZERO,
-            waiting: None,
+            patience: Patience::new(now),
             fault: None,
             unconfirmed: None,
             flaw: None,
@@ -69,20 +95,6 @@ impl Greeting {
             | None => false,
         }
     }
-
-    fn wait(&mut self, now: Time) {
-        self.waiting.get_or_insert(now);
-    }
-
-    fn go_on(&mut self, now: Time) {
-        if let Some(since) = self.waiting.take() {
-            self.waited += now.since(since);
-        }
-    }
-
-    fn deadline(&self) -> Option<Time> {
-        self.waiting.is_none().then(|| self.since + self.waited + LIMIT)
-    }
 }
 
 impl Link {
@@ -97,9 +109,10 @@ impl Link {
 
     /// When a handshake is to be given up.
     pub(super) fn handshake_deadline(&self) -> Option<Time> {
-        let device = self.greeting.as_ref().and_then(|greeting| greeting.deadline());
-        let hub = self.hub_asked.filter(|_| self.legs.hub.is_shaking() && !self.is_dark());
-        device.into_iter().chain(hub.map(|since| since + LIMIT)).min()
+        let limit = self.terms.patience;
+        let device = self.greeting.as_ref().and_then(|greeting| greeting.patience.deadline(limit));
+        let hub = self.hub_patience.filter(|_| self.legs.hub.is_shaking());
+        device.into_iter().chain(hub.and_then(|patience| patience.deadline(limit))).min()
     }
 
     /// A fault on the handshake is in force, or none is. True if it is confirmed later, once it has come about.
@@ -152,33 +165,33 @@ impl Link {
             return false;
         }
         if dark || greeting.is_stalled() {
-            greeting.wait(now);
+            greeting.patience.wait(now);
             if !dark {
                 self.confirm_handshake();
             }
             return self.watch(cx, Side::Device);
         }
-        if greeting.deadline().is_some_and(|at| at <= now) {
+        if greeting.patience.deadline(self.terms.patience).is_some_and(|at| at <= now) {
             let words = match greeting.stage {
                 Stage::Hello => "no ClientHello came",
                 Stage::Asked | Stage::Answered | Stage::Greeted | Stage::Flown => {
                     "the handshake did not come to its end"
                 }
             };
-            self.tls_failed(Side::Device, format!("{words} in {} s", LIMIT.as_secs()));
+            self.tls_failed(Side::Device, format!("{words} in {} s", self.terms.patience.as_secs()));
             return true;
         }
         if greeting.stage == Stage::Asked {
             if self.waits_for_hub() {
                 if let Some(greeting) = &mut self.greeting {
-                    greeting.wait(now);
+                    greeting.patience.wait(now);
                 }
                 return self.watch(cx, Side::Device);
             }
             self.answer(now);
             return true;
         }
-        greeting.go_on(now);
+        greeting.patience.go_on(now);
         if greeting.stage == Stage::Greeted {
             if let Some(HandshakeFault::Abort(how)) = greeting.fault {
                 self.abort(how);
@@ -218,8 +231,7 @@ impl Link {
             }
             Step::Up(agreed) => {
                 let greeting = self.greeting.take();
-                let took =
-                    greeting.map_or(Duration::ZERO, |was| now.since(was.since).saturating_sub(was.waited));
+                let took = greeting.map_or(Duration::ZERO, |was| was.patience.took(now));
                 self.device_name =
                     agreed.peer.as_ref().and_then(Certificate::read).and_then(|c| c.common_name);
                 self.established(Side::Device, took, agreed);
@@ -233,7 +245,7 @@ impl Link {
     fn hello(&mut self, now: Time, hello: ClientHello) {
         if let Some(greeting) = &mut self.greeting {
             greeting.stage = Stage::Asked;
-            greeting.since = now;
+            greeting.patience = Patience::new(now);
         }
         let ClientHello { sni, alpn, .. } = &hello;
         let (sni, alpn) = (sni.clone(), alpn.clone());
@@ -253,7 +265,7 @@ impl Link {
     /// Answers the ClientHello, or does what a fault does in the place of that.
     fn answer(&mut self, now: Time) {
         let Some(greeting) = &mut self.greeting else { return };
-        greeting.go_on(now);
+        greeting.patience.go_on(now);
         if let Some(HandshakeFault::Alert(alert)) = greeting.fault {
             if self.legs.device.alert(alert) {
                 self.confirm_handshake();
@@ -329,28 +341,33 @@ impl Link {
         let now = self.now();
         if self.is_dark() || !known {
             // The time in the dark is not the hub's.
-            self.hub_asked = self.hub_asked.map(|_| now);
+            if let Some(patience) = &mut self.hub_patience {
+                patience.wait(now);
+            }
             return self.watch(cx, Side::Hub);
         }
-        match self.hub_asked {
+        match &mut self.hub_patience {
             None => {
-                self.hub_asked = Some(now);
+                self.hub_patience = Some(Patience::new(now));
                 if let Err(error) = self.ask_hub() {
                     self.tls_failed(Side::Hub, error);
                     return true;
                 }
             }
-            Some(since) if since + LIMIT <= now => {
-                let words = format!("the handshake did not come to its end in {} s", LIMIT.as_secs());
-                self.tls_failed(Side::Hub, words);
-                return true;
+            Some(patience) => {
+                patience.go_on(now);
+                if patience.deadline(self.terms.patience).is_some_and(|at| at <= now) {
+                    let seconds = self.terms.patience.as_secs();
+                    let words = format!("the handshake did not come to its end in {seconds} s");
+                    self.tls_failed(Side::Hub, words);
+                    return true;
+                }
             }
-            Some(_) => {}
         }
         let Poll::Ready(step) = self.legs.hub.poll_handshake(cx) else { return false };
         match step {
             Step::Up(agreed) => {
-                let took = self.hub_asked.map_or(Duration::ZERO, |since| now.since(since));
+                let took = self.hub_patience.map_or(Duration::ZERO, |patience| patience.took(now));
                 self.hub_alpn.clone_from(&agreed.alpn);
                 self.established(Side::Hub, took, agreed);
             }
@@ -387,6 +404,7 @@ impl Link {
         let Agreed { version, cipher, resumed, alpn, peer: _ } = agreed;
         let up = TlsUp { took_ns: time::nanos(took), version, cipher, resumed, alpn, subject };
         self.core.tell(Input::TlsEstablished { link: self.id, side, up: Box::new(up) });
+        self.rearm(side);
     }
 
     pub(super) fn tls_failed_by(&mut self, side: Side, failure: &Failure) {
