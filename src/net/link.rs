@@ -14,6 +14,8 @@ mod ends;
 mod greeting;
 mod packets;
 mod sniff;
+#[cfg(test)]
+mod tests;
 
 use super::alarm::AlarmSlot;
 use super::core::{Core, Letter, Mailbox};
