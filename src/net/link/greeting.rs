@@ -258,7 +258,12 @@ impl Link {
     /// Whether the device is to be told what the hub agrees to: the protocol, where it offers any.
     fn waits_for_hub(&self) -> bool {
         let offers = self.hello.as_ref().is_some_and(|hello| !hello.alpn.is_empty());
-        let hub_pending = !matches!(self.dial, Dial::Done) || self.legs.hub.is_shaking();
+        let hub_pending = match self.dial {
+            // Only what the device says behind its handshake shows whether the fault is its own.
+            Dial::Waiting => !self.hold_dial,
+            Dial::Trying { .. } => true,
+            Dial::Done => self.legs.hub.is_shaking(),
+        };
         self.terms.hub.is_some() && !self.terms.by_device && offers && hub_pending
     }
 
@@ -288,7 +293,8 @@ impl Link {
     fn answer_with(&mut self, flaw: Option<BadCertificate>, greeting_alone: bool) -> Result<(), String> {
         let terms = self.terms.clone();
         let (Some(tls), Some(hello)) = (&terms.device, &self.hello) else { return Ok(()) };
-        let offered: Vec<Vec<u8>> = match (&terms.hub, terms.by_device) {
+        self.ahead = terms.by_device || matches!(self.dial, Dial::Waiting);
+        let offered: Vec<Vec<u8>> = match (&terms.hub, self.ahead) {
             // What the hub agreed to, or nothing.
             (Some(_), false) => self.hub_alpn.iter().cloned().map(String::into_bytes).collect(),
             (Some(_), true) | (None, _) => first_offered(hello),
@@ -387,7 +393,7 @@ impl Link {
         let name = tls.name(sni).map_err(words)?;
         let alpn: Vec<Vec<u8>> = match &self.hello {
             // Where the device was answered first, the hub has to agree to the same.
-            Some(hello) if terms.by_device => first_offered(hello),
+            Some(hello) if self.ahead => first_offered(hello),
             Some(hello) => hello.alpn.iter().cloned().map(String::into_bytes).collect(),
             None => Vec::new(),
         };
