@@ -10,10 +10,10 @@ mod tls;
 use brownout::base::{Side, Span};
 use brownout::event::{Event, TlsMode, What};
 use brownout::fault::{
-    BadCertificate, Ending, Fault, HandshakeFault, HandshakeStage, RecordFault, Stall, TlsHandshake,
-    TlsRecord, WaysWanted,
+    BadCertificate, Blackhole, Connects, Ending, Fault, FidelityWanted, HandshakeFault, HandshakeStage,
+    LegFate, RecordFault, Stall, TlsHandshake, TlsRecord, Toward, WaysWanted,
 };
-use brownout::profile::{Route, TlsPlan};
+use brownout::profile::{Route, Rule, TlsPlan, Who};
 use brownout::tls::Damage;
 use common::{Bench, at, count, expect, find, plan, wire};
 use rustls::pki_types::ServerName;
@@ -289,6 +289,56 @@ async fn an_end_without_close_notify_waits_for_a_dial_too() {
     assert_eq!(end.expect("the end is carried on").unwrap(), 0);
     drop((served, queued));
     closed(&bench).await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_of_one_client_keeps_no_other_from_its_handshake() {
+    let pki = Pki::new();
+    let hold = Span::fixed(Duration::from_secs(60));
+    let (fidelity, connects) = (FidelityWanted::Stall, Connects::Silence);
+    let dark = Fault::Blackhole(Blackhole { toward: Toward::Both, hold, fidelity, connects });
+    let who = Who { client: Some("other".into()), ..Who::EVERYONE };
+    let rule = Rule { who, ..at("dark", Duration::ZERO, dark) };
+    let (bench, hub) = bench(plan(vec![rule]), both(&pki)).await;
+    bench.until("firing", |e| matches!(e.what, What::Fired { .. }).then_some(())).await;
+    let mut config = (*pki.device()).clone();
+    config.alpn_protocols = vec![b"mqtt".to_vec()];
+    let config = config.into();
+    let acceptor = pki.hub(&["hub.example"], &["mqtt"]);
+    let talk = async {
+        let mut device = connect(&bench, &config, "hub.example").await.unwrap();
+        device.write_all(&wire::connect("d1", 60)).await.unwrap();
+        let mut served = accept(&hub, &acceptor).await;
+        expect(&mut served, &wire::connect("d1", 60)).await;
+        assert_eq!(device.get_ref().1.alpn_protocol(), served.get_ref().1.alpn_protocol());
+    };
+    tokio::time::timeout(Duration::from_secs(5), talk).await.expect("it is not the fault's device");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_tls_is_not_told_as_a_truncated_record() {
+    let fault = TlsRecord { toward: Side::Device, what: RecordFault::Truncated };
+    let tls = TlsPlan { mode: TlsMode::Passthrough, ..TlsPlan::default() };
+    let (bench, hub) = bench(plan(vec![at("cut", ms(400), Fault::TlsRecord(fault))]), tls).await;
+    let (mut device, mut served) = common::joined(&bench, &hub).await;
+    // It begins as a record does.
+    device.write_all(b"\x16\x03\x01\xff\xff????").await.unwrap();
+    expect(&mut served, b"\x16\x03\x01\xff\xff????").await;
+    served.write_all(b"????????").await.unwrap();
+    expect(&mut device, b"????????").await;
+    let mut rest = Vec::new();
+    device.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, b"", "nothing is put between what is no record");
+    drop(device);
+    let fate = bench
+        .until("cut", |e| match &e.what {
+            What::LegCut { side: Side::Device, fate, .. } => Some(*fate),
+            _ => None,
+        })
+        .await;
+    assert_eq!(fate, LegFate::Close);
     bench.stop().await;
 }
 

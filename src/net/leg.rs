@@ -264,7 +264,9 @@ impl Leg {
 
     /// Part of a record to a peer whose TLS is passed through; a FIN alone, where nothing of the kind is under way.
     fn truncate_passed(&mut self) -> LegFate {
-        let Some(outlet) = &self.passed else { return LegFate::Close };
+        let Some(outlet) = self.passed.as_ref().filter(|outlet| outlet.is_of_records()) else {
+            return LegFate::Close;
+        };
         // The header and a byte of its content have to go; a peer that is gone is told by reading.
         let begun = outlet.is_amid_record() || self.wire.write_now(truncated()).is_ok_and(|sent| sent > 5);
         if begun { LegFate::Truncated } else { LegFate::Close }

@@ -77,6 +77,8 @@ pub struct Link {
     device_name: Option<String>,
     /// How long the hub takes for its TLS handshake, once that has begun.
     hub_patience: Option<Patience>,
+    /// The device was answered before the hub.
+    ahead: bool,
     /// The protocol that the hub agreed to.
     hub_alpn: Option<String>,
     /// What is to become of a record toward each end.
@@ -145,6 +147,7 @@ impl Link {
             hello: None,
             device_name: None,
             hub_patience: None,
+            ahead: false,
             hub_alpn: None,
             harm: Ends::default(),
             meter: Meter::new(id, now),
