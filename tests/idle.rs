@@ -4,15 +4,19 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "common/tls.rs"]
+mod tls;
 
-use brownout::base::Span;
-use brownout::event::What;
+use brownout::base::{Side, Span};
+use brownout::event::{TlsMode, What};
 use brownout::fault::{
-    Blackhole, Close, Connects, Delay, Fault, FidelityWanted, Latency, LegFate, Toward, WaysWanted,
+    Blackhole, Close, Connects, Delay, Ending, Fault, FidelityWanted, HandshakeFault, HandshakeStage,
+    Latency, LegFate, Stall, TlsHandshake, Toward, WaysWanted,
 };
-use brownout::profile::Rule;
-use common::{Bench, at, connected, wire};
+use brownout::profile::{Rule, TlsPlan};
+use common::{Bench, at, connected, expect, plan, wire};
 use std::time::Duration;
+use tls::{Pki, accept, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -28,7 +32,7 @@ fn blackhole(fidelity: FidelityWanted, connects: Connects) -> Fault {
 }
 
 /// Writes until nothing is taken any more.
-async fn fill(stream: &mut TcpStream) {
+async fn fill(stream: &mut (impl AsyncWriteExt + Unpin)) {
     let chunk = vec![0x55; 100_000];
     while let Ok(written) = tokio::time::timeout(SOON, stream.write(&chunk)).await {
         written.unwrap();
@@ -128,4 +132,118 @@ async fn waiting_takes_no_processor_time() {
     fill(&mut device).await;
     rests("a connect met with silence").await;
     drop((bench, hub, device));
+
+    tls_waits().await;
+    tls_links_wait().await;
+}
+
+/// TLS on both legs.
+fn both(pki: &Pki) -> TlsPlan {
+    TlsPlan { hub_ca: Some(pki.ca_file()), ..pki.plan(TlsMode::Reoriginate) }
+}
+
+/// Handshakes that wait.
+async fn tls_waits() {
+    let pki = Pki::new();
+    let (bench, hub) = tls::bench(plan(vec![]), both(&pki)).await;
+    let device = TcpStream::connect(bench.address).await.unwrap();
+    rests("a ClientHello that does not come").await;
+    drop(device);
+    let mut config = (*pki.device()).clone();
+    config.alpn_protocols = vec![b"mqtt".to_vec()];
+    let config = std::sync::Arc::new(config);
+    let address = bench.address;
+    let asked = tokio::spawn(async move {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+        tokio_rustls::TlsConnector::from(config).connect(name, stream).await
+    });
+    rests("a device that waits for a hub that does not answer").await;
+    asked.abort();
+    let _ = asked.await;
+    rests("and has given up").await;
+    drop((bench, hub));
+
+    for stage in [HandshakeStage::BeforeServerHello, HandshakeStage::AfterServerHello] {
+        let hold = Span::fixed(Duration::from_secs(60));
+        let stall = Fault::TlsHandshake(TlsHandshake { what: HandshakeFault::Stall(stage), hold });
+        let (bench, hub) =
+            tls::bench(plan(vec![at("stall", Duration::ZERO, stall)]), pki.plan(TlsMode::Terminate)).await;
+        let (address, config) = (bench.address, pki.device());
+        let stalled = tokio::spawn(async move {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+            tokio_rustls::TlsConnector::from(config).connect(name, stream).await
+        });
+        applied(&bench).await;
+        rests("a handshake that is stalled").await;
+        stalled.abort();
+        let _ = stalled.await;
+        rests("and given up").await;
+        drop((bench, hub));
+    }
+}
+
+/// Links that are up and wait.
+async fn tls_links_wait() {
+    let pki = Pki::new();
+    let secured = async |rules: Vec<Rule>| {
+        let (bench, hub) = tls::bench(plan(rules), both(&pki)).await;
+        let (config, acceptor) = (pki.device(), pki.hub(&["127.0.0.1"], &[]));
+        let (device, served) = tokio::join!(connect(&bench, &config, "localhost"), accept(&hub, &acceptor));
+        let (mut device, mut served) = (device.unwrap(), served);
+        device.write_all(&wire::connect("d1", 60)).await.unwrap();
+        expect(&mut served, &wire::connect("d1", 60)).await;
+        served.write_all(&wire::CONNACK).await.unwrap();
+        expect(&mut device, &wire::CONNACK).await;
+        (bench, hub, device, served)
+    };
+    let (bench, hub, mut device, mut served) = secured(vec![]).await;
+    rests("TLS on both legs").await;
+    fill(&mut served).await;
+    rests("and a device that does not read").await;
+    fill(&mut device).await;
+    served.get_mut().0.shutdown().await.unwrap();
+    rests("nor a hub, which has said FIN").await;
+    device.get_mut().0.set_zero_linger().unwrap();
+    drop(device);
+    bench
+        .until("reset", |e| match &e.what {
+            What::LegEnded { side: Side::Device, how, .. } => (*how == Ending::Reset).then_some(()),
+            _ => None,
+        })
+        .await;
+    rests("and a device that has reset").await;
+    drop((bench, hub, served));
+
+    let dark =
+        Fault::Stall(Stall { direction: WaysWanted::Both, hold: Span::fixed(Duration::from_secs(60)) });
+    let (bench, hub, mut device, mut served) = secured(vec![at("dark", 3 * SOON, dark)]).await;
+    // What the device has not taken by then waits behind TLS.
+    tokio::join!(fill(&mut served), applied(&bench));
+    rests("TLS in the dark").await;
+    fill(&mut device).await;
+    rests("with full lanes").await;
+    device.get_mut().0.set_zero_linger().unwrap();
+    drop(device);
+    rests("and a device that has reset").await;
+    drop((bench, hub, served));
+
+    let passed = TlsPlan { mode: TlsMode::Passthrough, ..TlsPlan::default() };
+    let (bench, hub) = tls::bench(plan(vec![]), passed).await;
+    let (config, acceptor) = (pki.device(), pki.hub(&["localhost"], &[]));
+    let (device, served) = tokio::join!(connect(&bench, &config, "localhost"), accept(&hub, &acceptor));
+    rests("TLS that is passed through").await;
+    drop((bench, hub, device, served));
+
+    let (bench, hub) = common::bench(vec![]).await;
+    let (mut device, mut served) = common::joined(&bench, &hub).await;
+    let asks = b"GET /mqtt HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+    device.write_all(asks).await.unwrap();
+    expect(&mut served, asks).await;
+    let agrees = b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n";
+    served.write_all(agrees).await.unwrap();
+    expect(&mut device, agrees).await;
+    rests("WebSocket").await;
+    drop((bench, hub, device, served));
 }

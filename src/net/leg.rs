@@ -65,7 +65,7 @@ impl Leg {
 
     /// Whether a TLS handshake is still to be done.
     pub fn is_shaking(&self) -> bool {
-        self.wire.is_open() && self.secure.as_ref().is_some_and(|secure| secure.is_shaking())
+        self.wire.is_open() && !self.severed && self.secure.as_ref().is_some_and(|secure| secure.is_shaking())
     }
 
     /// Whether it has TLS of brownout's own.
@@ -139,7 +139,7 @@ impl Leg {
     /// # Errors
     /// The system's.
     pub fn flush(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
-        let Some(secure) = &mut self.secure else { return Ok(false) };
+        let Some(secure) = self.secure.as_mut().filter(|_| !self.broken) else { return Ok(false) };
         let waited = secure.is_flushing();
         if waited {
             secure.flush(cx, &mut self.wire)?;
@@ -158,10 +158,14 @@ impl Leg {
         secure.or(self.passed.as_deref_mut()).is_some_and(Outlet::take_harmed)
     }
 
-    /// Damages the next record of application data that is sent here.
+    /// Damages the next record of application data that is sent here; not yet where there is no TLS, or a handshake of
+    /// brownout's own is to be done, which hides in such records too.
     pub fn harm(&mut self, harm: Harm) {
-        let secure = self.secure.as_mut().map(|secure| secure.outlet());
-        if let Some(outlet) = secure.or(self.passed.as_deref_mut()) {
+        let outlet = match &mut self.secure {
+            Some(secure) => Some(secure.as_mut()).filter(|secure| secure.is_up()).map(Secure::outlet),
+            None => self.passed.as_deref_mut(),
+        };
+        if let Some(outlet) = outlet {
             outlet.harm(harm.damage);
         }
     }
@@ -260,7 +264,9 @@ impl Leg {
 
     /// Part of a record to a peer whose TLS is passed through; a FIN alone, where nothing of the kind is under way.
     fn truncate_passed(&mut self) -> LegFate {
-        let Some(outlet) = &self.passed else { return LegFate::Close };
+        let Some(outlet) = self.passed.as_ref().filter(|outlet| outlet.is_of_records()) else {
+            return LegFate::Close;
+        };
         // The header and a byte of its content have to go; a peer that is gone is told by reading.
         let begun = outlet.is_amid_record() || self.wire.write_now(truncated()).is_ok_and(|sent| sent > 5);
         if begun { LegFate::Truncated } else { LegFate::Close }

@@ -14,6 +14,8 @@ mod ends;
 mod greeting;
 mod packets;
 mod sniff;
+#[cfg(test)]
+mod tests;
 
 use super::alarm::AlarmSlot;
 use super::core::{Core, Letter, Mailbox};
@@ -28,7 +30,7 @@ use crate::fault::{Cut, Effects, Ending, Harm};
 use crate::mqtt::Version;
 use crate::session::Meter;
 use crate::tls::hello::ClientHello;
-use greeting::Greeting;
+use greeting::{Greeting, Patience};
 use sniff::Sniff;
 use std::cell::Cell;
 use std::fmt;
@@ -73,8 +75,10 @@ pub struct Link {
     hello: Option<ClientHello>,
     /// The common name of the certificate that the device presented.
     device_name: Option<String>,
-    /// When the TLS handshake with the hub began.
-    hub_asked: Option<Time>,
+    /// How long the hub takes for its TLS handshake, once that has begun.
+    hub_patience: Option<Patience>,
+    /// The device was answered before the hub.
+    ahead: bool,
     /// The protocol that the hub agreed to.
     hub_alpn: Option<String>,
     /// What is to become of a record toward each end.
@@ -142,7 +146,8 @@ impl Link {
             greeting: serves.then(|| Box::new(Greeting::new(now))),
             hello: None,
             device_name: None,
-            hub_asked: None,
+            hub_patience: None,
+            ahead: false,
             hub_alpn: None,
             harm: Ends::default(),
             meter: Meter::new(id, now),
@@ -241,11 +246,15 @@ impl Link {
     // The hub's leg.
 
     fn start_dial(&mut self) {
-        let unrouted = self.terms.is_routed() && self.hello.is_none() && !self.sniff.is_done();
-        if matches!(self.dial, Dial::Waiting) && !self.hold_dial && !unrouted {
+        if matches!(self.dial, Dial::Waiting) && !self.hold_dial && !self.is_unrouted() {
             let upstream = self.upstream();
             self.dial = Dial::Trying { since: self.now(), connect: Box::pin(dial(upstream)) };
         }
+    }
+
+    /// Whether what the device says has still to show where the link leads.
+    fn is_unrouted(&self) -> bool {
+        self.terms.is_routed() && self.hello.is_none() && !self.sniff.is_done()
     }
 
     fn poll_dial(&mut self, cx: &mut Context<'_>) -> bool {
@@ -259,6 +268,7 @@ impl Link {
                 if self.sniff.is_tls() {
                     self.legs.hub.follow_records();
                 }
+                self.rearm(Side::Hub);
                 let took = self.now().since(since);
                 self.core.tell(Input::HubConnected { link: self.id, took });
             }
@@ -280,6 +290,13 @@ impl Link {
     fn harm_record(&mut self, harm: Harm) {
         self.legs.get_mut(harm.toward).harm(harm);
         *self.harm.get_mut(harm.toward) = Some(harm);
+    }
+
+    /// What was ordered before there was TLS on a leg holds for it now.
+    fn rearm(&mut self, toward: Side) {
+        if let Some(harm) = *self.harm.get(toward) {
+            self.legs.get_mut(toward).harm(harm);
+        }
     }
 
     fn is_over(&mut self) -> bool {

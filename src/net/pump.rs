@@ -123,6 +123,11 @@ impl Pump {
             }
     }
 
+    /// Whether more can be taken in, whatever is in the way of passing it on.
+    pub fn has_room(&self) -> bool {
+        !self.lane.is_finished() && self.lane.room() > 0
+    }
+
     /// How long bytes of this frame are delayed.
     pub fn delay(&self, frame: u64) -> Duration {
         self.delays.iter().map(|rule| rule.of(self.direction, frame)).sum()

@@ -5,6 +5,10 @@ use crate::base::text::glob;
 use crate::event::{TlsMode, TlsTerms};
 use crate::profile::ListenerPlan;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a TLS handshake may take that no fault holds back. Servers allow 10 to 60 s.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a listener does with its links.
 #[derive(Debug)]
@@ -17,6 +21,8 @@ pub struct Terms {
     pub hub: Option<HubTls>,
     /// Whether what the hub is shown depends on whose certificate the device presents.
     pub by_device: bool,
+    /// How long a TLS handshake may take that no fault holds back.
+    pub patience: Duration,
     upstream: Arc<str>,
     routes: Vec<(String, Arc<str>)>,
     told: TlsTerms,
@@ -40,6 +46,7 @@ impl Terms {
             device,
             hub,
             by_device: tls.hub_certificates.is_some(),
+            patience: PATIENCE,
             upstream: upstream.as_str().into(),
             routes: tls
                 .routes

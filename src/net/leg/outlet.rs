@@ -36,7 +36,12 @@ impl Outlet {
 
     /// Whether a record has been sent in part only.
     pub fn is_amid_record(&self) -> bool {
-        !self.is_empty() || !self.records.at_boundary()
+        !self.is_empty() || !(self.records.at_boundary() || self.records.is_opaque())
+    }
+
+    /// Whether what was sent so far is records.
+    pub fn is_of_records(&self) -> bool {
+        !self.records.is_opaque()
     }
 
     /// The next record of application data is to be damaged.

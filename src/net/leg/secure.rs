@@ -39,6 +39,8 @@ pub struct Secure {
     outlet: Outlet,
     /// What of the server's first flight is still to be told.
     flight: Flight,
+    /// Application data that came with the last of the handshake, at most what is read at once.
+    early: Vec<u8>,
     /// How the stream ends, once what came before has been read.
     end: Option<Got>,
 }
@@ -50,6 +52,8 @@ enum Flight {
     Greeting(Vec<u8>),
     /// ServerHello was sent; this waits.
     Held(Vec<u8>),
+    /// HelloRetryRequest is on its way: the flight follows another ClientHello.
+    Retried,
     /// All of it is on its way.
     Whole,
     /// It was told.
@@ -136,7 +140,7 @@ impl Secure {
     }
 
     fn new(stage: Stage) -> Secure {
-        Secure { stage, outlet: Outlet::default(), flight: Flight::Told, end: None }
+        Secure { stage, outlet: Outlet::default(), flight: Flight::Told, early: Vec::new(), end: None }
     }
 
     /// Whether bytes flow.
@@ -164,19 +168,21 @@ impl Secure {
     pub fn answer(&mut self, config: Arc<ServerConfig>, greeting_alone: bool) -> Result<(), rustls::Error> {
         let Stage::Asked { bytes } = std::mem::replace(&mut self.stage, Stage::Over) else { return Ok(()) };
         let mut connection = Connection::Server(ServerConnection::new(config)?);
-        let mut rest = bytes.as_slice();
-        if let Err(error) = feed(&mut connection, &mut rest) {
-            self.end = Some(Got::Failed(refusal(error, &connection)));
-        }
+        let refused = feed(&mut connection, &bytes, &mut self.early);
         let mut flight = Vec::new();
         while connection.wants_write() && connection.write_tls(&mut flight).is_ok() {}
-        let first = match greeting_alone {
-            true => first_record(&flight),
-            false => flight.len(),
+        let asks_again = connection.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest);
+        self.flight = match refused {
+            // An alert is no flight.
+            Err(error) => {
+                self.end = Some(Got::Failed(refusal(error, &connection)));
+                Flight::Told
+            }
+            Ok(()) if greeting_alone => Flight::Greeting(flight.split_off(first_record(&flight))),
+            Ok(()) if asks_again => Flight::Retried,
+            Ok(()) => Flight::Whole,
         };
-        let rest = flight.split_off(first);
         self.outlet.push(&flight);
-        self.flight = if greeting_alone { Flight::Greeting(rest) } else { Flight::Whole };
         self.stage = Stage::Shaking(Box::new(connection));
         Ok(())
     }
@@ -224,7 +230,10 @@ impl Secure {
                         return Poll::Pending;
                     };
                     match result {
-                        Err(got) => return Poll::Ready(step(got)),
+                        Err(got) => {
+                            self.stage = Stage::Over;
+                            return Poll::Ready(step(got));
+                        }
                         Ok(None) => {}
                         Ok(Some(Seen::NotTls { reason, .. })) => {
                             return Poll::Ready(Step::Failed(Failure::NotTls(reason)));
@@ -249,6 +258,7 @@ impl Secure {
                             self.flight = Flight::Held(rest);
                             return Poll::Pending;
                         }
+                        Flight::Retried => self.flight = Flight::Retried,
                         Flight::Whole => return Poll::Ready(Step::Flight),
                         Flight::Told => {}
                     }
@@ -263,8 +273,9 @@ impl Secure {
                         }
                         return Poll::Ready(Step::Up(terms));
                     }
-                    let fed = read(cx, wire, |mut came| {
-                        feed(connection, &mut came).map_err(|error| end_of(error, connection))
+                    let early = &mut self.early;
+                    let fed = read(cx, wire, |came| {
+                        feed(connection, came, early).map_err(|error| end_of(error, connection))
                     });
                     match fed {
                         Poll::Pending => return Poll::Pending,
@@ -275,6 +286,12 @@ impl Secure {
                         Poll::Ready(Ok(result)) => {
                             collect(connection, &mut self.outlet);
                             self.end = result.err();
+                            if matches!(self.flight, Flight::Retried)
+                                && self.is_flushing()
+                                && self.end.is_none()
+                            {
+                                self.flight = Flight::Whole;
+                            }
                         }
                     }
                 }
@@ -286,6 +303,13 @@ impl Secure {
     pub fn poll_read(&mut self, cx: &mut Context<'_>, wire: &mut Wire, buffer: &mut [u8]) -> Poll<Got> {
         loop {
             let Stage::Up(connection) = &mut self.stage else { return Poll::Pending };
+            if !self.early.is_empty() {
+                let count = self.early.len().min(buffer.len());
+                buffer[..count].copy_from_slice(&self.early[..count]);
+                self.early.drain(..count);
+                self.early.shrink_to_fit();
+                return Poll::Ready(Got::Bytes(count));
+            }
             match connection.reader().read(buffer) {
                 Ok(count) if count > 0 => return Poll::Ready(Got::Bytes(count)),
                 // close_notify: in order.
@@ -303,9 +327,10 @@ impl Secure {
                         return Err(end_of(error, connection));
                     }
                     had += take(connection, &mut buffer[had..]);
-                    if had == buffer.len() && !came.is_empty() {
+                    if had == buffer.len() {
                         // Never with a buffer as large as what is read at once; kept whole all the same.
-                        return feed(connection, &mut came).map_err(|error| end_of(error, connection));
+                        let early = &mut self.early;
+                        return feed(connection, came, early).map_err(|error| end_of(error, connection));
                     }
                 }
                 Ok(())
@@ -439,10 +464,12 @@ fn read<T>(cx: &mut Context<'_>, wire: &mut Wire, take: impl FnOnce(&[u8]) -> T)
     result
 }
 
-/// Gives TLS all of these bytes.
-fn feed(connection: &mut Connection, bytes: &mut &[u8]) -> Result<(), rustls::Error> {
+/// Gives TLS all of these bytes; what it opens goes to `early`, since it takes no more than it has room for.
+fn feed(connection: &mut Connection, mut bytes: &[u8], early: &mut Vec<u8>) -> Result<(), rustls::Error> {
     while !bytes.is_empty() {
-        feed_once(connection, bytes)?;
+        feed_once(connection, &mut bytes)?;
+        // An error says that there is no more for now; what there was is in `early`.
+        let _ = connection.reader().read_to_end(early);
     }
     Ok(())
 }

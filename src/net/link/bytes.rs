@@ -55,8 +55,9 @@ impl Link {
         let Some(how) = lane.end_due(self.core.clock().now()) else { return false };
         let to = direction.to();
         let leg = self.legs.get_mut(to);
-        if !leg.is_open() && matches!(self.dial, Dial::Trying { .. }) && how == Ending::Fin {
-            // The hub may still come up, and then gets all that was sent.
+        let coming = matches!(self.dial, Dial::Trying { .. }) && !leg.is_open() || leg.is_shaking();
+        if coming && matches!(how, Ending::Fin | Ending::Unnotified) {
+            // Its peer may still come up, and then gets all that was sent, and the end in order.
             return false;
         }
         lane.ended();
@@ -85,10 +86,13 @@ impl Link {
     pub(super) fn read_on(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
         let from = direction.from();
         let leg = self.legs.get_mut(from);
-        if !leg.reading || (leg.is_shaking() && !leg.severed) {
+        if !leg.reading || leg.is_shaking() {
             return false;
         }
-        if !leg.severed && !self.pumps.get(direction).wants_more() {
+        // Where it leads is only known once its hello has been read.
+        let awaited = direction == Direction::Up && self.is_unrouted() && self.pumps.up.has_room();
+        let leg = self.legs.get_mut(from);
+        if !leg.severed && !awaited && !self.pumps.get(direction).wants_more() {
             return self.watch(cx, from);
         }
         let mut buffer = BUFFER.take();

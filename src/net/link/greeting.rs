@@ -15,19 +15,47 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// How long a TLS handshake may take that no fault holds back. Servers allow 10 to 60 s.
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long an end has taken for its part of a handshake.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    since: Time,
+    /// For how long faults and the other leg made it wait.
+    waited: Duration,
+    /// Since when they do.
+    waiting: Option<Time>,
+}
+
+impl Patience {
+    fn new(now: Time) -> Patience {
+        Patience { since: now, waited: Duration::ZERO, waiting: None }
+    }
+
+    fn wait(&mut self, now: Time) {
+        self.waiting.get_or_insert(now);
+    }
+
+    fn go_on(&mut self, now: Time) {
+        if let Some(since) = self.waiting.take() {
+            self.waited += now.since(since);
+        }
+    }
+
+    fn took(&self, now: Time) -> Duration {
+        now.since(self.since).saturating_sub(self.waited)
+    }
+
+    /// When it is at its end, unless the end is made to wait.
+    fn deadline(&self, limit: Duration) -> Option<Time> {
+        self.waiting.is_none().then(|| self.since + self.waited + limit)
+    }
+}
 
 /// The handshake with the device, until it is done.
 #[derive(Debug)]
 pub(super) struct Greeting {
     stage: Stage,
-    /// When the device's ClientHello came; before, when it was accepted.
-    since: Time,
-    /// For how long faults and the hub's leg made it wait.
-    waited: Duration,
-    /// Since when they do.
-    waiting: Option<Time>,
+    /// From the device's ClientHello on; before, from when it was accepted.
+    patience: Patience,
     /// The fault in force on it.
     fault: Option<HandshakeFault>,
     /// What was made of the handshake is still to be confirmed.
@@ -51,9 +79,7 @@ impl Greeting {
     pub(super) fn new(now: Time) -> Greeting {
         Greeting {
             stage: Stage::Hello,
-            since: now,
-            waited: Duration::ZERO,
-            waiting: None,
+            patience: Patience::new(now),
             fault: None,
             unconfirmed: None,
             flaw: None,
@@ -69,20 +95,6 @@ impl Greeting {
             | None => false,
         }
     }
-
-    fn wait(&mut self, now: Time) {
-        self.waiting.get_or_insert(now);
-    }
-
-    fn go_on(&mut self, now: Time) {
-        if let Some(since) = self.waiting.take() {
-            self.waited += now.since(since);
-        }
-    }
-
-    fn deadline(&self) -> Option<Time> {
-        self.waiting.is_none().then(|| self.since + self.waited + LIMIT)
-    }
 }
 
 impl Link {
@@ -97,9 +109,10 @@ impl Link {
 
     /// When a handshake is to be given up.
     pub(super) fn handshake_deadline(&self) -> Option<Time> {
-        let device = self.greeting.as_ref().and_then(|greeting| greeting.deadline());
-        let hub = self.hub_asked.filter(|_| self.legs.hub.is_shaking() && !self.is_dark());
-        device.into_iter().chain(hub.map(|since| since + LIMIT)).min()
+        let limit = self.terms.patience;
+        let device = self.greeting.as_ref().and_then(|greeting| greeting.patience.deadline(limit));
+        let hub = self.hub_patience.filter(|_| self.legs.hub.is_shaking());
+        device.into_iter().chain(hub.and_then(|patience| patience.deadline(limit))).min()
     }
 
     /// A fault on the handshake is in force, or none is. True if it is confirmed later, once it has come about.
@@ -152,33 +165,33 @@ impl Link {
             return false;
         }
         if dark || greeting.is_stalled() {
-            greeting.wait(now);
+            greeting.patience.wait(now);
             if !dark {
                 self.confirm_handshake();
             }
             return self.watch(cx, Side::Device);
         }
-        if greeting.deadline().is_some_and(|at| at <= now) {
+        if greeting.patience.deadline(self.terms.patience).is_some_and(|at| at <= now) {
             let words = match greeting.stage {
                 Stage::Hello => "no ClientHello came",
                 Stage::Asked | Stage::Answered | Stage::Greeted | Stage::Flown => {
                     "the handshake did not come to its end"
                 }
             };
-            self.tls_failed(Side::Device, format!("{words} in {} s", LIMIT.as_secs()));
+            self.tls_failed(Side::Device, format!("{words} in {} s", self.terms.patience.as_secs()));
             return true;
         }
         if greeting.stage == Stage::Asked {
             if self.waits_for_hub() {
                 if let Some(greeting) = &mut self.greeting {
-                    greeting.wait(now);
+                    greeting.patience.wait(now);
                 }
                 return self.watch(cx, Side::Device);
             }
             self.answer(now);
             return true;
         }
-        greeting.go_on(now);
+        greeting.patience.go_on(now);
         if greeting.stage == Stage::Greeted {
             if let Some(HandshakeFault::Abort(how)) = greeting.fault {
                 self.abort(how);
@@ -206,19 +219,24 @@ impl Link {
             Step::Flight => {
                 let Some(greeting) = &mut self.greeting else { return };
                 greeting.stage = Stage::Flown;
-                if greeting.flaw.is_some() {
+                let wanted = match greeting.fault {
+                    Some(HandshakeFault::Certificate(flaw)) => Some(flaw),
+                    Some(HandshakeFault::Stall(_) | HandshakeFault::Abort(_) | HandshakeFault::Alert(_))
+                    | None => None,
+                };
+                // The fault may be another by now.
+                if greeting.flaw.is_some() && greeting.flaw == wanted {
                     self.confirm_handshake();
                 }
             }
             Step::Up(agreed) => {
                 let greeting = self.greeting.take();
-                let took =
-                    greeting.map_or(Duration::ZERO, |was| now.since(was.since).saturating_sub(was.waited));
+                let took = greeting.map_or(Duration::ZERO, |was| was.patience.took(now));
                 self.device_name =
                     agreed.peer.as_ref().and_then(Certificate::read).and_then(|c| c.common_name);
                 self.established(Side::Device, took, agreed);
             }
-            Step::Ended(how, word) => self.ended(Side::Device, how, word),
+            Step::Ended(how, word) => self.broke_off(Side::Device, how, word),
             Step::Failed(failure) => self.tls_failed_by(Side::Device, &failure),
         }
     }
@@ -227,7 +245,7 @@ impl Link {
     fn hello(&mut self, now: Time, hello: ClientHello) {
         if let Some(greeting) = &mut self.greeting {
             greeting.stage = Stage::Asked;
-            greeting.since = now;
+            greeting.patience = Patience::new(now);
         }
         let ClientHello { sni, alpn, .. } = &hello;
         let (sni, alpn) = (sni.clone(), alpn.clone());
@@ -240,14 +258,19 @@ impl Link {
     /// Whether the device is to be told what the hub agrees to: the protocol, where it offers any.
     fn waits_for_hub(&self) -> bool {
         let offers = self.hello.as_ref().is_some_and(|hello| !hello.alpn.is_empty());
-        let hub_pending = !matches!(self.dial, Dial::Done) || self.legs.hub.is_shaking();
+        let hub_pending = match self.dial {
+            // Only what the device says behind its handshake shows whether the fault is its own.
+            Dial::Waiting => !self.hold_dial,
+            Dial::Trying { .. } => true,
+            Dial::Done => self.legs.hub.is_shaking(),
+        };
         self.terms.hub.is_some() && !self.terms.by_device && offers && hub_pending
     }
 
     /// Answers the ClientHello, or does what a fault does in the place of that.
     fn answer(&mut self, now: Time) {
         let Some(greeting) = &mut self.greeting else { return };
-        greeting.go_on(now);
+        greeting.patience.go_on(now);
         if let Some(HandshakeFault::Alert(alert)) = greeting.fault {
             if self.legs.device.alert(alert) {
                 self.confirm_handshake();
@@ -270,7 +293,8 @@ impl Link {
     fn answer_with(&mut self, flaw: Option<BadCertificate>, greeting_alone: bool) -> Result<(), String> {
         let terms = self.terms.clone();
         let (Some(tls), Some(hello)) = (&terms.device, &self.hello) else { return Ok(()) };
-        let offered: Vec<Vec<u8>> = match (&terms.hub, terms.by_device) {
+        self.ahead = terms.by_device || matches!(self.dial, Dial::Waiting);
+        let offered: Vec<Vec<u8>> = match (&terms.hub, self.ahead) {
             // What the hub agreed to, or nothing.
             (Some(_), false) => self.hub_alpn.iter().cloned().map(String::into_bytes).collect(),
             (Some(_), true) | (None, _) => first_offered(hello),
@@ -323,32 +347,37 @@ impl Link {
         let now = self.now();
         if self.is_dark() || !known {
             // The time in the dark is not the hub's.
-            self.hub_asked = self.hub_asked.map(|_| now);
+            if let Some(patience) = &mut self.hub_patience {
+                patience.wait(now);
+            }
             return self.watch(cx, Side::Hub);
         }
-        match self.hub_asked {
+        match &mut self.hub_patience {
             None => {
-                self.hub_asked = Some(now);
+                self.hub_patience = Some(Patience::new(now));
                 if let Err(error) = self.ask_hub() {
                     self.tls_failed(Side::Hub, error);
                     return true;
                 }
             }
-            Some(since) if since + LIMIT <= now => {
-                let words = format!("the handshake did not come to its end in {} s", LIMIT.as_secs());
-                self.tls_failed(Side::Hub, words);
-                return true;
+            Some(patience) => {
+                patience.go_on(now);
+                if patience.deadline(self.terms.patience).is_some_and(|at| at <= now) {
+                    let seconds = self.terms.patience.as_secs();
+                    let words = format!("the handshake did not come to its end in {seconds} s");
+                    self.tls_failed(Side::Hub, words);
+                    return true;
+                }
             }
-            Some(_) => {}
         }
         let Poll::Ready(step) = self.legs.hub.poll_handshake(cx) else { return false };
         match step {
             Step::Up(agreed) => {
-                let took = self.hub_asked.map_or(Duration::ZERO, |since| now.since(since));
+                let took = self.hub_patience.map_or(Duration::ZERO, |patience| patience.took(now));
                 self.hub_alpn.clone_from(&agreed.alpn);
                 self.established(Side::Hub, took, agreed);
             }
-            Step::Ended(how, word) => self.ended(Side::Hub, how, word),
+            Step::Ended(how, word) => self.broke_off(Side::Hub, how, word),
             Step::Failed(failure) => self.tls_failed_by(Side::Hub, &failure),
             // A server's steps.
             Step::Hello(_) | Step::Greeted | Step::Flight => {}
@@ -364,7 +393,7 @@ impl Link {
         let name = tls.name(sni).map_err(words)?;
         let alpn: Vec<Vec<u8>> = match &self.hello {
             // Where the device was answered first, the hub has to agree to the same.
-            Some(hello) if terms.by_device => first_offered(hello),
+            Some(hello) if self.ahead => first_offered(hello),
             Some(hello) => hello.alpn.iter().cloned().map(String::into_bytes).collect(),
             None => Vec::new(),
         };
@@ -381,6 +410,7 @@ impl Link {
         let Agreed { version, cipher, resumed, alpn, peer: _ } = agreed;
         let up = TlsUp { took_ns: time::nanos(took), version, cipher, resumed, alpn, subject };
         self.core.tell(Input::TlsEstablished { link: self.id, side, up: Box::new(up) });
+        self.rearm(side);
     }
 
     pub(super) fn tls_failed_by(&mut self, side: Side, failure: &Failure) {
@@ -398,6 +428,16 @@ impl Link {
             self.legs.device.alert(Alert::UNEXPECTED_MESSAGE);
         }
         self.tls_failed(side, words);
+    }
+
+    /// An end gave up in mid-handshake: without keys, nothing can come or go any more, not even one way.
+    fn broke_off(&mut self, side: Side, how: Ending, word: Option<String>) {
+        self.tell_end(side, how, word);
+        let gone = match how {
+            Ending::Reset => Ending::Reset,
+            Ending::Fin | Ending::Unnotified | Ending::Alert => Ending::Alert,
+        };
+        self.ended(side, gone, None);
     }
 
     fn hub_name(&self) -> String {

@@ -92,6 +92,7 @@ impl Link {
             let leg = self.legs.get_mut(direction.to());
             if leg.is_open() {
                 leg.follow_records();
+                self.rearm(direction.to());
             }
         }
         Sniff::Tls(Box::new(PassedTls { peek: Some(HelloPeek::default()), data: DataWatch::default() }))
