@@ -12,6 +12,8 @@ fn brownout() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_brownout"));
     command
         .env_remove("BROWNOUT_HOST")
+        .env_remove("BROWNOUT_URL")
+        .env_remove("BROWNOUT_CA")
         .env_remove("BROWNOUT_PORT")
         .timeout(std::time::Duration::from_secs(60));
     command

@@ -123,8 +123,7 @@ pub(super) struct TlsArgs {
     /// The CAs that the hub's certificate has to come from (PEM) [default: those of the system]
     #[arg(long, value_name = "FILE")]
     pub hub_ca: Option<String>,
-    /// The name that the hub's certificate has to be for [default: the one that the device asked for, else the host
-    /// of the hub]
+    /// The name that the hub's certificate has to be for [default: the host of --upstream]
     #[arg(long, value_name = "NAME")]
     pub hub_name: Option<String>,
     /// Do not verify the hub's certificate; the report says so

@@ -426,6 +426,8 @@ mod tests {
     fn a_link_is_remembered_in_little() {
         let size = size_of::<Link>();
         assert!(size <= 600, "{size} bytes; a run of hours may have a million links");
+        let size = size_of::<Wrapped>();
+        assert!(size <= 220, "{size} bytes more with TLS");
         // A window of one fault on one link, with its round trips.
         let size = size_of::<Window>() + size_of::<Applied>();
         assert!(size <= 400, "{size} bytes");

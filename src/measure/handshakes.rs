@@ -70,6 +70,8 @@ pub struct Attempt {
 pub struct Handshakes {
     /// Its attempts, oldest first; at least one.
     pub attempts: Vec<Attempt>,
+    /// Whether all of them can be told to be one device's: else nothing is said of the gaps between them.
+    pub of_one: bool,
     /// The shape of the gaps between them, from ClientHello to ClientHello.
     pub back_off: BackOff,
     /// For how long after its last attempt it tried no more while the fault held, where that shows that it gave up.
@@ -81,7 +83,8 @@ pub struct Handshakes {
 impl Handshakes {
     /// From the ClientHello of each attempt to the next one's.
     pub fn gaps(&self) -> impl Iterator<Item = Duration> + '_ {
-        self.attempts.windows(2).map(|pair| pair[1].began.since(pair[0].began))
+        let pairs = self.attempts.windows(2).filter(|_| self.of_one);
+        pairs.map(|pair| pair[1].began.since(pair[0].began))
     }
 }
 
@@ -130,13 +133,12 @@ pub(super) fn judge<'a>(
     let is_bad = matches!(what, HandshakeFault::Certificate(_));
     let finished = attempts.iter().filter(|attempt| is_bad && attempt.end == AttemptEnd::Finished).count();
     let handshakes = Handshakes {
+        of_one: true,
         back_off: backoff::classify(&gaps),
         gave_up: gave_up(&attempts, &gaps, window.closed.unwrap_or(end)),
         took_bad_certificate: u64::try_from(finished).unwrap_or(u64::MAX),
         attempts,
     };
-    let unknown =
-        Judged { handshakes, outcome: Outcome::Unknown, downtime: None, recovery: None, outage: None, start };
     let facts = measures.devices.get(&window.device);
     let links = || facts.into_iter().flat_map(|facts| &facts.links);
     let links = || links().filter_map(|id| Some((*id, measures.links.get(id)?)));
@@ -145,7 +147,10 @@ pub(super) fn judge<'a>(
         |link: &Link| link.accepted().is_some() && link.last.device.from.is_some_and(|at| at > start);
     let was_up = links().any(|(id, link)| id < first && goes_on(link));
     if was_up || is_shared(measures, window.device) {
-        return Some(unknown);
+        let of_one = handshakes.attempts.len() == 1;
+        let handshakes = Handshakes { of_one, back_off: BackOff::UNCLEAR, gave_up: None, ..handshakes };
+        let (outcome, outage) = (Outcome::Unknown, None);
+        return Some(Judged { handshakes, outcome, downtime: None, recovery: None, outage, start });
     }
     let outage = Outage::of(links().filter(|(id, _)| *id >= first).map(|(_, link)| link));
     let back = outage.back.map(|(_, at)| at);
@@ -159,7 +164,8 @@ pub(super) fn judge<'a>(
         (Some(_), None) => Outcome::BackBefore,
         (Some(_), Some(_)) => Outcome::Back,
     };
-    Some(Judged { outcome, downtime: Some(until(start)), recovery, outage: Some(outage), ..unknown })
+    let (downtime, outage) = (Some(until(start)), Some(outage));
+    Some(Judged { handshakes, outcome, downtime, recovery, outage, start })
 }
 
 /// Whether the device is known by its address alone, and others are behind that: then nobody knows which of their links

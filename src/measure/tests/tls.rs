@@ -155,12 +155,17 @@ fn a_window_that_met_no_handshake_says_nothing_and_missed_nobody() {
 fn behind_an_address_of_several_devices_the_way_back_is_not_known() {
     let mut story = Story::new();
     story.joins_tls(1, 0, "a", 2).joins_tls(2, 1, "b", 2).at(3_000).opens(1, 0, 2, 2);
-    story.at(4_000).meets(3, 2, "10.0.0.1", 1).alerts(3, Side::Device, "unknown_ca").closes(3);
-    story.at(10_000).heals(1).at(20_000);
+    for link in 3..=5 {
+        story.at(1_000 + link * 1_000).meets(link, 2, "10.0.0.1", 1);
+        story.alerts(link, Side::Device, "unknown_ca").closes(link);
+    }
+    story.at(20_000).heals(1).at(30_000);
     let results = story.results(&bad(EXPIRED));
     assert_eq!(of(&results).outcome, Outcome::Unknown);
     assert_eq!(values(&results, Metric::Recovery), []);
-    assert_eq!(values(&results, Metric::HandshakeAttempts), [crate::measure::Value::Count(1)]);
+    assert_eq!(values(&results, Metric::HandshakeAttempts), [crate::measure::Value::Count(3)]);
+    assert_eq!(values(&results, Metric::HandshakeGap), [], "they may be of two devices");
+    assert_eq!(of(&results).handshakes.as_ref().unwrap().gave_up, None);
 }
 
 #[test]

@@ -473,8 +473,7 @@ fn take(connection: &mut Connection, buffer: &mut [u8]) -> usize {
 fn end_of(error: rustls::Error, connection: &Connection) -> Got {
     match error {
         rustls::Error::AlertReceived(alert) => {
-            let alert = Alert(u8::from(alert));
-            Got::Ended(Ending::Alert, Some(format!("TLS alert {alert}")))
+            Got::Ended(Ending::Alert, Some(Alert(u8::from(alert)).to_string()))
         }
         error => Got::Failed(refusal(error, connection)),
     }

@@ -56,7 +56,9 @@ pub(super) static TLS: Place = Place {
         Key {
             name: "hub_name",
             ty: Type::Host,
-            presence: Presence::Optional("the name that the device asked for, else the host of `upstream`"),
+            presence: Presence::Optional(
+                "the host of `upstream`; where a route led there, the name that the device asked for",
+            ),
             doc: "`reoriginate`, `originate`: the name that the hub is asked for, and that its certificate has to be for.",
             example: "hub.example.com",
         },

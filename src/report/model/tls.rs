@@ -10,7 +10,8 @@ use serde::Serialize;
 pub struct Handshakes {
     /// How many handshakes met the fault.
     pub attempts: u64,
-    /// The shortest time from one ClientHello to the next; `null` for a single attempt.
+    /// The shortest time from one ClientHello to the next; `null` for a single attempt, and where they may be of several
+    /// devices.
     pub least_gap_s: Option<f64>,
     /// The longest such time.
     pub most_gap_s: Option<f64>,

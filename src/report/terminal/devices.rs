@@ -44,8 +44,12 @@ fn worst(devices: &mut Vec<&Device>) -> String {
 }
 
 fn row(device: &Device) -> Vec<Cell> {
-    let keep_alive =
-        if device.keep_alive_s > 0.0 { whole_seconds(device.keep_alive_s) } else { "none".into() };
+    let keep_alive = match device.keep_alive_s {
+        // No CONNECT has told it.
+        _ if device.named_by_address => "-".into(),
+        known if known > 0.0 => whole_seconds(known),
+        _ => "none".into(),
+    };
     let rtt =
         |of: fn(&Quantiles) -> f64| device.ping_rtt.as_ref().map_or("-".into(), |ping| seconds(of(ping)));
     let late = if device.keepalive_violations > 0 { Tone::Bad } else { Tone::Faint };

@@ -199,15 +199,3 @@ fn configurations_are_kept_up_to_a_bound() {
     Ends::up(&bench.client(), &tls.config(&ask(Some(&long), None)).unwrap(), &long);
     assert!(tls.config(&ask(Some("ä.example"), None)).unwrap_err().to_string().contains("ä.example"));
 }
-
-/// A figure to read, so not part of the tests: `cargo test --release --lib mints_a_second -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn mints_a_second() {
-    let bench = Bench::new();
-    let (start, count) = (std::time::Instant::now(), 5000_u32);
-    for number in 0..count {
-        bench.authority.mint(&Named::one(&format!("{number}.example")), None).unwrap();
-    }
-    println!("{:.0} mints a second", f64::from(count) / start.elapsed().as_secs_f64());
-}
