@@ -96,7 +96,8 @@ class Client(Program):
     """`openssl s_client`."""
 
     def __init__(self, port, *arguments, name="localhost"):
-        super().__init__("s_client", "-connect", f"127.0.0.1:{port}", "-servername", name, "-nocommands", *arguments)
+        asked = ["-servername", name] if name else ["-noservername"]
+        super().__init__("s_client", "-connect", f"127.0.0.1:{port}", *asked, "-nocommands", *arguments)
 
     def up(self):
         wait_for("handshake", lambda: self.out.find(r"Verify return code"))
