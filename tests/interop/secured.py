@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import subprocess
+import sys
 
 from bench import BROWNOUT, Case, Lines, free_port, wait_for
 from openssl import Client, Pki, Server
@@ -119,6 +120,16 @@ class TlsCase(Case):
         server = Server(*arguments, **options)
         self.addCleanup(server.stop)
         return server
+
+    def web_server(self):
+        """The port of Python's HTTP server, before an empty folder."""
+        folder = os.path.join(self.folder, "web")
+        os.mkdir(folder)
+        web = subprocess.Popen([sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0"], cwd=folder,
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.addCleanup(lambda: (web.terminate(), web.wait(10)))
+        said = Lines(web.stdout)
+        return int(wait_for("HTTP server", lambda: said.find(r"port (\d+)"))[0][1].group(1))
 
     def profile(self, rules, listeners=(), **more):
         """The path of a profile. JSON is YAML."""

@@ -101,7 +101,7 @@ class Handshakes(FaultCase):
         self.server_hello_alone(after)
         for client in before + after:
             client.stop()
-        self.until(run, "link_closed", lambda event: True)
+        wait_for("the clients' ends", lambda: 4 == len([e for e in run.events() if e["event"] == "leg_ended"]))
         report = self.end(run)
         for name in ports:
             self.assertEqual(sum(self.ends(report, name).values()), 2)

@@ -3,10 +3,8 @@
 import os
 import ssl
 import stat
-import subprocess
-import sys
 
-from bench import Lines, free_port, wait_for, wall_clock
+from bench import free_port, wall_clock
 from secured import TlsCase
 
 # Longer than any test lasts.
@@ -374,11 +372,7 @@ class WrongPorts(TlsCase):
         self.assertIn("passed TLS through", run.out.text())
 
     def test_a_plain_hub_where_tls_is_wanted(self):
-        web = subprocess.Popen([sys.executable, "-u", "-m", "http.server", "--bind", "127.0.0.1", "0"], cwd=self.ca(),
-                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.addCleanup(lambda: (web.terminate(), web.wait(10)))
-        said = Lines(web.stdout)
-        port = int(wait_for("HTTP server", lambda: said.find(r"port (\d+)"))[0][1].group(1))
+        port = self.web_server()
         run = self.run_profile(self.profile([]), "--listen", "127.0.0.1:0", "--upstream", f"127.0.0.1:{port}", "--tls",
                                "originate", "--hub-insecure", "--duration", LONG)
         self.sub(run.port(), "sub-1")
