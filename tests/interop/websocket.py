@@ -71,6 +71,13 @@ class WebSockets(TlsCase):
         timed_out = broker.log.find(r"Client paho-1 closed its connection")
         self.assertTrue(timed_out, broker.log.text())
         self.near(began + window["hub_detection_s"], timed_out[0][0], "hub_detection against the log")
+        # Connects that paho gave up in the dark are no ghosts at the hub.
+        ended = {event["link"] for event in events if event["event"] == "leg_ended" and event["side"] == "device"
+                 and event["t"] / 1e9 < window["restored_s"]}
+        dialled = {event["link"]: event["t"] / 1e9 for event in events if event["event"] == "hub_connected"}
+        self.assertGreaterEqual(len(ended), 2)
+        self.assertFalse([link for link in ended if dialled.get(link, 0) > window["restored_s"]])
+        self.assertFalse(broker.log.find(r"Client <unknown> closed its connection")[1:], broker.log.text())
         back = [when for when in device.seen["up"] if when > restored]
         self.near(window["recovery_s"], back[0] - restored, "recovery against on_connect")
         self.assertEqual(code, 0 if report["verdict"] == "passed" else 1)
