@@ -5,7 +5,7 @@ use super::firings::Firings;
 use super::handshakes;
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
-use super::tls::{Listener, TlsResults};
+use super::tls::{Listener, Tally, TlsResults};
 use crate::base::{DeviceId, Direction, LinkId, Side, Time, WindowId};
 use crate::event::{EndReason, Event, Packet, RunStarted, Traffic, What};
 use crate::fault::{Ending, LegFate};
@@ -39,8 +39,8 @@ pub struct Trouble {
     pub accept_failed: u64,
     /// Links for which the hub could not be reached.
     pub hub_unreachable: u64,
-    /// Links with bytes that are not MQTT.
-    pub not_mqtt: u64,
+    /// Why streams were not MQTT.
+    pub not_mqtt: Tally<String>,
     /// Listeners that could not be muted, with the reason, where no rule is known to have asked for it.
     pub mute_refused: Vec<String>,
 }
@@ -111,7 +111,7 @@ impl Measures {
                 self.on(*link, |link| link.unreachable = true);
             }
             What::AcceptFailed { .. } => self.trouble.accept_failed += 1,
-            What::NotMqtt { .. } => self.trouble.not_mqtt += 1,
+            What::NotMqtt { reason, .. } => self.trouble.not_mqtt.add(reason.clone()),
             What::HubConnected { link, took_ns } => {
                 self.on(*link, |link| link.hub_connect = Some(Duration::from_nanos(*took_ns)));
             }

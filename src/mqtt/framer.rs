@@ -123,10 +123,13 @@ impl Frame<'_> {
     }
 }
 
+/// The content type of a TLS record that carries a handshake (RFC 8446 section 5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// What else begins with this byte, of what is often sent to a port for MQTT.
 fn guess(first_byte: u8) -> &'static str {
     match first_byte {
-        0x16 => " (a TLS handshake begins so)",
+        TLS_HANDSHAKE => " (a TLS handshake begins so)",
         b'G' => " (an HTTP request begins so, as for MQTT over WebSocket)",
         _ => "",
     }
@@ -386,6 +389,8 @@ impl Framer {
         match self.direction {
             _ if self.greeted && (kind.is_none() || too_new) => Err(NotMqtt::ReservedType { first_byte }),
             _ if self.greeted => Ok(()),
+            // As a CONNECT it would have reserved flags set [MQTT-2.2.2-2].
+            Direction::Up if first_byte == TLS_HANDSHAKE => Err(NotMqtt::FirstNotConnect { first_byte }),
             Direction::Up if kind == Some(PacketKind::Connect) => Ok(()),
             Direction::Up => Err(NotMqtt::FirstNotConnect { first_byte }),
             Direction::Down if matches!(kind, Some(PacketKind::Connack | PacketKind::Auth)) => Ok(()),

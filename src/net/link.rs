@@ -310,7 +310,8 @@ impl Link {
         self.stopped
             || match self.dial {
                 // Held back by a fault, and now the device has gone: there is nothing to dial for.
-                Dial::Waiting => !device.reading,
+                // Its FIN may stand behind bytes that are not read yet.
+                Dial::Waiting => !device.reading || (self.hold_dial && device.end_told),
                 Dial::Trying { .. } => !device.is_open(),
                 Dial::Done => device.is_over() && self.legs.hub.is_over(),
             }

@@ -3,16 +3,21 @@
 
 use super::ending;
 use super::words::{self, count};
+use crate::base::text::printable;
 use crate::base::{Chance, Ends, RuleId, Side};
 use crate::event::TlsTerms;
 use crate::fault::{Blackhole, Connects, Fault, Mechanism};
 use crate::measure::tls::Listener;
 use crate::measure::{Outcome, Results, RunResults, WindowResults};
 use crate::profile::{Plan, Rule, When};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most names that a note lists.
 const MOST_NAMES: usize = 5;
+
+/// The most reasons for which streams are not MQTT that are told.
+const MOST_REASONS: usize = 3;
 
 /// The notes, the gravest first.
 pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
@@ -291,18 +296,38 @@ fn trouble(results: &Results) -> Vec<String> {
             "second",
             "saw connects that this machine could not accept at once (`ulimit -n`?)",
         ),
-        (sum(|run| run.trouble.not_mqtt), "stream", "did not speak MQTT and passed unread"),
         (sum(|run| run.nameless_links), "link", "sent no CONNECT that was seen"),
     ];
     let told = told.into_iter().filter(|(number, _, _)| *number > 0);
     let mut notes: Vec<String> =
         told.map(|(number, thing, what)| format!("{} {what}", count(number, thing))).collect();
+    notes.extend(not_mqtt(results));
     let mut mutes: Vec<&String> = results.runs.iter().flat_map(|run| &run.trouble.mute_refused).collect();
     mutes.dedup();
     notes.extend(mutes.into_iter().map(|error| {
         format!("a listener could not be muted, connects were met with silence instead: {error}")
     }));
     notes
+}
+
+/// Why streams were not MQTT, the most frequent reasons first.
+fn not_mqtt(results: &Results) -> Vec<String> {
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut others = 0;
+    for run in &results.runs {
+        others += run.trouble.not_mqtt.others;
+        for (reason, times) in &run.trouble.not_mqtt.told {
+            *reasons.entry(reason).or_default() += times;
+        }
+    }
+    let mut reasons: Vec<(&str, u64)> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, times)| Reverse(*times));
+    others += reasons.iter().skip(MOST_REASONS).map(|(_, times)| times).sum::<u64>();
+    let told = |times, why: &str| {
+        format!("{} did not speak MQTT and passed unread: {}", count(times, "stream"), printable(why))
+    };
+    let others = (others > 0).then(|| told(others, "for other reasons"));
+    reasons.into_iter().take(MOST_REASONS).map(|(why, times)| told(times, why)).chain(others).collect()
 }
 
 fn to_u64(number: usize) -> u64 {

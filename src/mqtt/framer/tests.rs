@@ -181,8 +181,8 @@ fn what_is_not_mqtt_is_told_once_and_then_passes() {
             0,
             "0x47 (an HTTP request begins so, as for MQTT over WebSocket); a CONNECT begins with 0x10 [MQTT-3.1.0-1]",
         ),
-        // A TLS ClientHello: its first byte looks like a CONNECT.
-        (up, b"\x16\x03\x01\x02\0\x01\0\x01\xfc", 0, "neither MQTT nor MQIsdp"),
+        // A TLS ClientHello: its first byte looks like a CONNECT with flags that are reserved.
+        (up, b"\x16\x03\x01\x02\0\x01\0\x01\xfc", 0, "0x16 (a TLS handshake begins so)"),
         (up, b"\x10\x05\0\x04MQTX", 0, "neither MQTT nor MQIsdp"),
         (up, b"\x10\0", 0, "neither MQTT nor MQIsdp"),
         (up, b"\x10\xff\xff\xff\xff\x7f", 0, "longer than four bytes"),

@@ -149,7 +149,10 @@ pub(super) static TLS_HANDSHAKE: Place = Place {
             name: "stall",
             ty: Type::Word(&[
                 Word { word: "before_server_hello", doc: "ClientHello is met with silence" },
-                Word { word: "after_server_hello", doc: "the server's first flight is sent, then silence" },
+                Word {
+                    word: "after_server_hello",
+                    doc: "ServerHello is sent (with TLS 1.2, all of the server's first flight), then silence",
+                },
             ]),
             presence: Presence::Optional("another is given"),
             doc: "From where on the handshake is met with silence; it goes on when the fault is over.",

@@ -161,7 +161,7 @@ pub(super) fn handshake(fault: &TlsHandshake, words: Words) -> String {
     let what = match fault.what {
         HandshakeFault::Stall(HandshakeStage::BeforeServerHello) => "are met with silence".into(),
         HandshakeFault::Stall(HandshakeStage::AfterServerHello) => {
-            "are met with silence after the server's first flight".into()
+            "are met with silence after ServerHello".into()
         }
         HandshakeFault::Abort(how) => format!("are ended after ServerHello ({})", how.word()),
         HandshakeFault::Alert(alert) => {

@@ -202,6 +202,9 @@ impl Live {
             What::HubUnreachable { error, .. } => trouble("hub unreachable", error),
             What::AcceptFailed { error, .. } => trouble("accept failed", error),
             What::ListenerMuteRefused { error, .. } => trouble("mute REFUSED", error),
+            What::NotMqtt { direction: Direction::Up, reason, .. } => {
+                trouble("a device does not speak MQTT", reason)
+            }
             What::TlsFailed { side, error, .. } => {
                 trouble(&format!("TLS with the {} failed", side.word()), error)
             }
@@ -221,7 +224,7 @@ impl Live {
             | What::DeviceNamed { .. }
             | What::Packet { .. }
             | What::FirstPublish { .. }
-            | What::NotMqtt { .. }
+            | What::NotMqtt { direction: Direction::Down, .. }
             | What::TlsHello { .. }
             | What::TlsEstablished { side: Side::Hub, .. }
             | What::FirstData { direction: Direction::Up, .. }
