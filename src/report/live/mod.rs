@@ -261,6 +261,11 @@ impl Live {
         let (id, device) = self.windows.remove(&window)?;
         if let Some(watch) = self.watches.get_mut(&device).filter(|watch| watch.firing == id) {
             watch.restored = Some(now);
+            // A slow path over which the link held leaves nothing to notice.
+            let breaks = self.plan.rule(watch.rule).is_some_and(|rule| rule.fault.breaks_link());
+            if !breaks && !watch.noticed && !watch.hub_noticed {
+                self.watches.remove(&device);
+            }
         }
         self.handshakes.restored(device, window, now);
         let firing = self.firings.get_mut(&id)?;

@@ -4,7 +4,7 @@ use super::stories::{dark_and_reset, fleet, four_devices, troubled};
 use crate::base::{Direction, FiringId, RuleId, Side, Time};
 use crate::event::{Packet, What};
 use crate::fault::{Ending, Mechanism};
-use crate::measure::story::{Story, blackhole, plan};
+use crate::measure::story::{Story, blackhole, latency, plan};
 use crate::profile::Plan;
 use crate::report::Live;
 
@@ -74,6 +74,15 @@ fn an_answer_that_was_held_counts_when_it_reaches_the_device() {
     story.at(11_000).heals(1).at(11_200).forwarded(2, Direction::Down, seq);
     let told = told(&plan(vec![("dark", blackhole("8s"))]), &story);
     assert!(told.ends_with("  11.20 s  a is back, 200 ms after the path was restored; dark\n"), "{told}");
+}
+
+#[test]
+fn a_link_that_outlived_a_slow_path_ends_for_another_reason() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Lane);
+    story.at(6_000).heals(1).at(8_000).ends(1, Side::Device, Ending::Fin);
+    let told = told(&plan(vec![("slow", latency(300, "3s"))]), &story);
+    assert!(told.ends_with("   8.00 s  a: the device ended the link (FIN)\n"), "{told}");
 }
 
 #[test]
