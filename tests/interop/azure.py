@@ -7,8 +7,8 @@ Usage: azure.py --ca FILE [--host HOST] [--device ID] [--key BASE64] [--keep-ali
 than 120. --fixed-token gives it a token of this life that it cannot renew, and a new one each time that the link ended
 with its token: the cycle of error 404104.
 
-The SDK always connects to port 8883. One line per event, with seconds since the start. It ends with 0 if at the end
-the device is connected and its last message was acknowledged, else with 1.
+The SDK always connects to port 8883. One line per event, with seconds since the start. SIGTERM ends it before its time.
+It ends with 0 if at the end the device is connected and its last message was acknowledged, else with 1.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import base64
 import hashlib
 import hmac
 import logging
+import signal
 import sys
 import threading
 import time
@@ -29,6 +30,7 @@ from azure.iot.device import IoTHubDeviceClient, constant
 
 BEGAN = time.monotonic()
 OUTPUT = threading.Lock()
+ENOUGH = threading.Event()
 
 
 def tell(text):
@@ -86,14 +88,15 @@ class Device:
     def send_each(self, every, end):
         """Each message on a thread of its own: the SDK blocks until the acknowledgement, over reconnects too."""
         senders = []
-        while time.monotonic() < end:
+        while time.monotonic() < end and not ENOUGH.is_set():
             self.sent += 1
             tell(f"message {self.sent} sent")
             senders.append(threading.Thread(target=self.send, args=(self.sent,), daemon=True))
             senders[-1].start()
-            time.sleep(max(0, min(every, end - time.monotonic())))
+            ENOUGH.wait(max(0, min(every, end - time.monotonic())))
+        # Less than the 5 s after which brownout kills a command that it has told to end.
         if senders:
-            senders[-1].join(timeout=10)
+            senders[-1].join(timeout=4)
 
 
 def describe(error):
@@ -123,6 +126,7 @@ def main():
     if settings.verbose:
         logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     tell(f"azure-iot-device {constant.VERSION} over paho-mqtt {paho.mqtt.__version__}, Python {sys.version.split()[0]}")
+    signal.signal(signal.SIGTERM, lambda *_: ENOUGH.set())
     end = time.monotonic() + settings.seconds
     device = Device(settings)
     try:
