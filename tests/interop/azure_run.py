@@ -190,7 +190,7 @@ class Case(unittest.TestCase):
         )
         code = run.wait()
         report = self.report()
-        self.assertEqual([run["ended"] for run in report["runs"]], ["complete"])
+        self.assertEqual([run["ended"] for run in report["runs"]], ["complete"], run.text())
         self.assertEqual([device["name"] for device in report["devices"]], ["dev1"])
         self.assertTrue(run.find(rf"\d+ sent, last acknowledged \d+, {'well' if well else 'not well'}$"), run.text())
         tls_seen = report["tls"]["with_devices"]
@@ -307,7 +307,7 @@ class Profiles(Case):
         careful stays without evidence."""
         hub, port = self.hub()
         code, report, run = self.run_profile(
-            "demo", port, "--set", "devices=1", "--set", "reset.at=25s", "--set", "slow.at=30s")
+            "demo", port, "--set", "devices=1", "--set", "dark.at=8s", "--set", "reset.at=30s", "--set", "slow.at=36s")
         self.assertEqual(code, 1, run.text())
         self.assertEqual([found for found in run.find(r"^  UNMET  (.*)$") if "careful*" not in found], [])
         for rule in ("dark", "reset"):
