@@ -241,11 +241,15 @@ impl Link {
     // The hub's leg.
 
     fn start_dial(&mut self) {
-        let unrouted = self.terms.is_routed() && self.hello.is_none() && !self.sniff.is_done();
-        if matches!(self.dial, Dial::Waiting) && !self.hold_dial && !unrouted {
+        if matches!(self.dial, Dial::Waiting) && !self.hold_dial && !self.is_unrouted() {
             let upstream = self.upstream();
             self.dial = Dial::Trying { since: self.now(), connect: Box::pin(dial(upstream)) };
         }
+    }
+
+    /// Whether the name that says which hub to dial is still to come.
+    fn is_unrouted(&self) -> bool {
+        self.terms.is_routed() && self.hello.is_none() && !self.sniff.is_done()
     }
 
     fn poll_dial(&mut self, cx: &mut Context<'_>) -> bool {

@@ -84,11 +84,13 @@ impl Link {
     /// Reads what there is, unless it has to wait.
     pub(super) fn read_on(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
         let from = direction.from();
+        // A ClientHello may come in parts: what waits for the dial is no reason not to hear the rest of it.
+        let hears_name = direction == Direction::Up && self.is_unrouted();
         let leg = self.legs.get_mut(from);
         if !leg.reading || (leg.is_shaking() && !leg.severed) {
             return false;
         }
-        if !leg.severed && !self.pumps.get(direction).wants_more() {
+        if !leg.severed && !hears_name && !self.pumps.get(direction).wants_more() {
             return self.watch(cx, from);
         }
         let mut buffer = BUFFER.take();
