@@ -269,6 +269,32 @@ async fn passed_through_tls_is_routed_by_name_and_its_first_data_is_seen() {
 }
 
 #[tokio::test]
+async fn a_client_hello_in_parts_finds_its_hub() {
+    let (hubs, second) = (Pki::new(), common::hub().await);
+    let tls = TlsPlan {
+        mode: TlsMode::Passthrough,
+        routes: vec![Route { sni: "b.*".into(), upstream: second.local_addr().unwrap().to_string() }],
+        ..TlsPlan::default()
+    };
+    let (bench, _first) = bench(plan(vec![]), tls).await;
+    let name = rustls::pki_types::ServerName::try_from("b.example").unwrap();
+    let mut client = rustls::ClientConnection::new(hubs.device(), name).unwrap();
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    let mut device = TcpStream::connect(bench.address).await.unwrap();
+    device.set_nodelay(true).unwrap();
+    for part in [&hello[..5], &hello[5..50], &hello[50..]] {
+        device.write_all(part).await.unwrap();
+        // Apart enough to be read one by one.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let served = tokio::time::timeout(Duration::from_secs(10), second.accept());
+    let mut served = served.await.expect("the rest of it is heard").unwrap().0;
+    expect(&mut served, &hello).await;
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn certificates_of_devices_are_asked_for_and_told() {
     let pki = Pki::new();
     let (chain, key) = pki.issue("sensor-7");

@@ -361,8 +361,8 @@ class Sessions(FaultCase):
 class ShippedProfiles(FaultCase):
     """The shipped profiles of TLS, shortened, before a mosquitto_sub that somebody restarts: TLS errors end it."""
 
-    LOOP = ("while :; do mosquitto_sub -h localhost -p $BROWNOUT_PORT --cafile $BROWNOUT_CA -i dev-1 -k 5 -t lab/# ; "
-            "echo restarted; sleep 1; done")
+    LOOP = ("trap 'kill $sub; wait $sub; exit' TERM; while :; do mosquitto_sub -h localhost -p $BROWNOUT_PORT "
+            "--cafile $BROWNOUT_CA -i dev-1 -k 5 -t lab/# & sub=$!; wait $sub; echo restarted; sleep 1; done")
 
     def shipped(self, profile, sets):
         broker = self.broker()

@@ -1,8 +1,10 @@
 """TLS ended, ended and begun again, begun, passed through; certificates of devices; secrets; the wrong port."""
 
 import os
+import socket
 import ssl
 import stat
+import time
 
 from bench import free_port, wall_clock
 from secured import TlsCase
@@ -222,6 +224,38 @@ class Passthrough(TlsCase):
         self.assertEqual([event["sni"] for event in run.events() if event["event"] == "tls_hello"], list(brokers))
 
 
+    def test_a_client_hello_that_comes_in_parts(self):
+        pki = self.pki()
+        server = self.server(*pki.server(), "-rev")
+        routes = [{"sni": "local*", "upstream": f"127.0.0.1:{server.port}"}]
+        listener = {"name": "main", "listen": "127.0.0.1:0", "upstream": f"127.0.0.1:{free_port()}",
+                    "tls": {"mode": "passthrough", "routes": routes}}
+        # The listener's own hub only has to be there when the run begins.
+        with socket.create_server(("127.0.0.1", int(listener["upstream"].rpartition(":")[2]))):
+            run = self.run_profile(self.profile([], [listener]), "--duration", LONG)
+            port = run.port()
+        read, written = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = ssl.create_default_context(cafile=pki.ca).wrap_bio(read, written, server_hostname="localhost")
+        with socket.create_connection(("127.0.0.1", port)) as device:
+            device.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            device.settimeout(10)
+            with self.assertRaises(ssl.SSLWantReadError):
+                tls.do_handshake()
+            hello = written.read()
+            for part in (hello[:5], hello[5:100], hello[100:]):
+                device.sendall(part)
+                time.sleep(0.1)
+            while True:
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    read.write(device.recv(65536))
+            device.sendall(written.read())
+        self.assertEqual(self.until(run, "tls_hello", lambda event: event["passthrough"])["sni"], "localhost")
+        self.end(run)
+
+
 class DeviceCertificates(TlsCase):
     def test_a_rule_by_subject_falls_on_that_device_alone(self):
         pki, broker = self.pki("Device CA"), self.broker()
@@ -331,7 +365,7 @@ class Secrets(TlsCase):
                          "--duration", LONG)
         run.port()
         self.assertRegex(run.err.text(), r"WARNING: .*old\.pem.* has expired: it was valid until \d{4}-")
-        self.assertEqual(self.client(run.port(), "-CAfile", pki.ca).up().out.find(r"Verify return code: 10 ")[:1] != [], True)
+        self.assertTrue(self.client(run.port(), "-CAfile", pki.ca).up().out.find(r"Verify return code: 10 "))
         self.end(run)
 
 
