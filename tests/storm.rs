@@ -432,7 +432,7 @@ async fn storm(mode: Mode) {
     if mode == Mode::Tls(TlsMode::Passthrough) {
         // All devices are one by their address, and meet a fault together or not at all.
         for rule in rules.iter_mut().filter(|rule| rule.fault.is_one_shot()) {
-            rule.chance = Chance::new(0.4).unwrap();
+            rule.chance = Chance::new(0.15).unwrap();
         }
     }
     let mut plan = plan(rules);
@@ -541,7 +541,8 @@ fn stories(events: &[Event]) -> BTreeMap<LinkId, Story> {
             }
             _ => {}
         }
-        if story.told.len() < 60 {
+        let is_ping = matches!(&event.what, What::Packet { packet: Packet::Pingreq | Packet::Pingresp, .. });
+        if story.told.len() < 60 && !is_ping {
             story.told.push(event.to_string());
         }
     }
@@ -618,10 +619,13 @@ fn check(
     }
     let cut = by_seed.values().filter(|story| story.cut).count();
     println!("{mode:?}: {} links, {whole} whole, {cut} cut, {} events", opened.len(), events.len());
-    if whole <= 10 {
-        println!("{:#?}", by_seed.values().take(5).collect::<Vec<_>>());
-    }
-    assert!(whole > 10 && cut > 3, "a storm that shows nothing: {whole} whole, {cut} cut");
+    let (least_whole, least_cut) = match mode {
+        Mode::Plain => (10, 3),
+        Mode::WebSocket | Mode::Tls(TlsMode::Terminate | TlsMode::Reoriginate) => (5, 3),
+        // It may be that none is cut: see its rules.
+        Mode::Tls(_) => (5, 0),
+    };
+    assert!(whole >= least_whole && cut >= least_cut, "a storm that shows nothing: {whole} whole, {cut} cut");
 }
 
 fn ids<T: Ord>(events: &[Event], id: impl Fn(&What) -> Option<T>) -> BTreeSet<T> {
