@@ -3,14 +3,18 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "common/tls.rs"]
+mod tls;
 
-use brownout::event::{Packet, What};
+use brownout::event::{Packet, TlsMode, What};
+use brownout::profile::TlsPlan;
 use common::{bench, connected, expect, wire};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn a_publish_of_256_mb_passes_in_constant_memory() {
     const PAYLOAD: usize = 268_435_455 - 3;
+    let _alone = ALONE.lock().await;
     let (bench, hub) = bench(vec![]).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
     let before = resident();
@@ -44,6 +48,58 @@ async fn a_publish_of_256_mb_passes_in_constant_memory() {
             matches!(e.what, What::Packet { packet: Packet::Pingreq, .. }).then_some(())
         })
         .await;
+    bench.stop().await;
+}
+
+/// One test at a time: what another takes would count as this one's.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+#[tokio::test]
+async fn tls_on_both_legs_passes_64_mb_in_constant_memory_and_rests_in_little() {
+    const PAYLOAD: usize = 64 << 20;
+    let _alone = ALONE.lock().await;
+    let pki = tls::Pki::new();
+    let hub_ca = Some(pki.ca_file());
+    let plan = TlsPlan { hub_ca, ..pki.plan(TlsMode::Reoriginate) };
+    let (bench, hub) = tls::bench(common::plan(vec![]), plan).await;
+    let (config, acceptor) = (pki.device(), pki.hub(&["127.0.0.1"], &[]));
+    let join = async || {
+        let (device, served) =
+            tokio::join!(tls::connect(&bench, &config, "localhost"), tls::accept(&hub, &acceptor));
+        (device.unwrap(), served)
+    };
+    let (mut device, mut served) = join().await;
+    let before = resident();
+    let sender = tokio::spawn(async move {
+        let chunk = vec![7u8; 1 << 16];
+        for _ in 0..PAYLOAD / chunk.len() {
+            device.write_all(&chunk).await.unwrap();
+        }
+        device.flush().await.unwrap();
+        device
+    });
+    // Tiny reads, so that the device is ahead all the time.
+    let mut buffer = vec![0; 1 << 10];
+    let (mut left, mut highest) = (PAYLOAD, 0);
+    while left > 0 {
+        let n = served.read(&mut buffer).await.unwrap();
+        assert!(n > 0 && buffer[..n].iter().all(|b| *b == 7));
+        left -= n;
+        if left % (1 << 16) < n {
+            highest = highest.max(resident());
+        }
+    }
+    assert!(highest < before + (16 << 20), "grew from {before} to {highest} bytes");
+    let first = sender.await.unwrap();
+    let before = resident();
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(join().await);
+    }
+    let each = (resident().saturating_sub(before)) / idle.len();
+    println!("{each} bytes an idle link with TLS on both legs, those of its device and hub among them");
+    assert!(each < 96 << 10, "{each} bytes an idle link");
+    drop((idle, first, served));
     bench.stop().await;
 }
 

@@ -318,6 +318,26 @@ async fn a_fault_of_one_client_keeps_no_other_from_its_handshake() {
 }
 
 #[tokio::test]
+async fn close_notify_is_no_record_to_be_damaged() {
+    let pki = Pki::new();
+    let fault = TlsRecord { toward: Side::Hub, what: RecordFault::Damaged(Damage::Mac) };
+    let (bench, hub) = bench(plan(vec![at("harm", ms(300), Fault::TlsRecord(fault))]), both(&pki)).await;
+    let (config, acceptor) = (pki.device(), pki.hub(&["hub.example"], &[]));
+    let (device, mut served) = tokio::join!(connect(&bench, &config, "hub.example"), accept(&hub, &acceptor));
+    let mut device = device.unwrap();
+    device.write_all(&wire::connect("d1", 60)).await.unwrap();
+    expect(&mut served, &wire::connect("d1", 60)).await;
+    bench.until("window", |e| matches!(e.what, What::WindowOpened { .. }).then_some(())).await;
+    tokio::time::sleep(ms(50)).await;
+    device.shutdown().await.unwrap();
+    assert_eq!(served.read(&mut [0; 1]).await.unwrap(), 0);
+    drop(served);
+    closed(&bench).await;
+    let events = bench.stop().await;
+    assert_eq!(count(&events, |what| matches!(what, What::FaultApplied { .. })), 0);
+}
+
+#[tokio::test]
 async fn what_is_no_tls_is_not_told_as_a_truncated_record() {
     let fault = TlsRecord { toward: Side::Device, what: RecordFault::Truncated };
     let tls = TlsPlan { mode: TlsMode::Passthrough, ..TlsPlan::default() };

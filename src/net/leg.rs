@@ -252,6 +252,7 @@ impl Leg {
             }
             (Some(secure), LegFate::Truncated) if secure.is_up() => {
                 if !secure.outlet().is_amid_record() {
+                    secure.outlet().disarm();
                     secure.outlet().push(truncated());
                 }
                 fate

@@ -234,6 +234,7 @@ impl Link {
         let mut done = Ends::default();
         for side in Side::BOTH {
             *done.get_mut(side) = self.legs.get_mut(side).cut(cut.on(side));
+            self.see_harmed(side);
         }
         for direction in Direction::BOTH {
             self.pumps.get_mut(direction).discard();

@@ -49,6 +49,11 @@ impl Outlet {
         self.harmer = Some(Harmer::new(damage));
     }
 
+    /// No record is to be damaged any more: what still comes is no application data.
+    pub fn disarm(&mut self) {
+        self.harmer = None;
+    }
+
     /// Whether a damaged record was sent since this was last asked.
     pub fn take_harmed(&mut self) -> bool {
         let sent = self.harmed == Harmed::Sent;

@@ -11,9 +11,9 @@ use super::outlet::Outlet;
 use super::wire::Wire;
 use crate::fault::Ending;
 use crate::net::tls::{refused, seal};
+use crate::tls::Alert;
 use crate::tls::hello::{ClientHello, HelloPeek, Seen};
 use crate::tls::record::{Piece, Records};
-use crate::tls::{Alert, Damage};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, Connection, HandshakeKind, ProtocolVersion};
 use rustls::{ServerConfig, ServerConnection};
@@ -391,6 +391,7 @@ impl Secure {
 
     /// Says that nothing more comes (RFC 8446 section 6.1).
     pub fn close_notify(&mut self) {
+        self.outlet.disarm();
         if let Stage::Up(connection) | Stage::Shaking(connection) = &mut self.stage {
             connection.send_close_notify();
             collect(connection, &mut self.outlet);
@@ -399,6 +400,7 @@ impl Secure {
 
     /// Says that this went wrong; then the connection is over. False where the alert cannot be said.
     pub fn alert(&mut self, alert: Alert) -> bool {
+        self.outlet.disarm();
         match std::mem::replace(&mut self.stage, Stage::Over) {
             // Before the keys, alerts go in the clear.
             Stage::Hello { .. } | Stage::Asked { .. } => {
@@ -422,11 +424,6 @@ impl Secure {
     /// The way out of what TLS sends.
     pub fn outlet(&mut self) -> &mut Outlet {
         &mut self.outlet
-    }
-
-    /// Damages the next record of application data.
-    pub fn harm(&mut self, damage: Damage) {
-        self.outlet.harm(damage);
     }
 
     fn drain(&mut self, connection: &mut Connection) {

@@ -77,6 +77,8 @@ impl Link {
                 Ending::Fin | Ending::Unnotified | Ending::Alert => Ending::Fin,
                 Ending::Reset => Ending::Reset,
             };
+            // A record that waited may have gone with it.
+            self.see_harmed(to);
             self.core.tell(Input::EndCarried { link: self.id, to, how });
         }
         true
