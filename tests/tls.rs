@@ -387,3 +387,25 @@ async fn plain_mqtt_on_a_tls_port_and_the_reverse_are_named() {
         matches!(e.what, What::TlsHello { passthrough: true, .. }).then_some(())
     });
 }
+
+#[tokio::test]
+async fn a_hub_that_speaks_no_tls_is_named() {
+    let tls = TlsPlan { mode: TlsMode::Originate, hub_unverified: true, ..TlsPlan::default() };
+    let (bench, hub) = bench(plan(vec![]), tls).await;
+    let mut device = TcpStream::connect(bench.address).await.unwrap();
+    device.write_all(&wire::connect("d1", 60)).await.unwrap();
+    let mut served = hub.accept().await.unwrap().0;
+    // As a broker for plain MQTT does: it cannot read this, and closes.
+    served.read_exact(&mut [0; 5]).await.unwrap();
+    drop(served);
+    let error = bench
+        .until("failure", |e| match &e.what {
+            What::TlsFailed { side: Side::Hub, error, .. } => Some(error.clone()),
+            _ => None,
+        })
+        .await;
+    assert!(error.contains("is that a port for TLS?") && error.contains("127.0.0.1:"), "{error}");
+    let got = tokio::time::timeout(Duration::from_secs(10), device.read(&mut [0; 1])).await.expect("it is told");
+    assert!(got.is_err() || got.is_ok_and(|read| read == 0), "nothing but the end");
+    bench.stop().await;
+}

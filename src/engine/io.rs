@@ -87,7 +87,8 @@ pub enum Input {
         /// What came of it.
         up: Box<TlsUp>,
     },
-    /// A TLS leg of brownout's own failed: not by its peer's end, which is [`Input::LegEnded`].
+    /// A TLS leg of brownout's own failed: not by its peer's end, which is [`Input::LegEnded`], but where the hub ended it in
+    /// the handshake, without an alert that says why; then both come.
     TlsFailed {
         /// The link.
         link: LinkId,

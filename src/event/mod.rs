@@ -167,7 +167,7 @@ pub enum What {
         #[serde(flatten)]
         up: Box<TlsUp>,
     },
-    /// A TLS leg of brownout's own failed, and not because its peer ended it.
+    /// A TLS leg of brownout's own failed, and not because its peer ended it, unless that was the hub in the handshake.
     TlsFailed {
         /// The link.
         link: LinkId,

@@ -31,7 +31,7 @@ pub enum AttemptEnd {
     Reset,
     /// Brownout's side of TLS failed.
     Failed,
-    /// The fault ended it, and the device has shown nothing since.
+    /// A fault ended it, and the device has shown nothing since.
     Ended,
     /// It was still open at the end of what was seen.
     Open,
@@ -48,7 +48,7 @@ impl AttemptEnd {
             AttemptEnd::Closed => "FIN".into(),
             AttemptEnd::Reset => "RST".into(),
             AttemptEnd::Failed => "TLS failed".into(),
-            AttemptEnd::Ended => "ended by the fault".into(),
+            AttemptEnd::Ended => "ended by a fault".into(),
             AttemptEnd::Open => "still open".into(),
         }
     }

@@ -432,6 +432,14 @@ impl Link {
 
     /// An end gave up in mid-handshake: without keys, nothing can come or go any more, not even one way.
     fn broke_off(&mut self, side: Side, how: Ending, word: Option<String>) {
+        if side == Side::Hub && how != Ending::Alert {
+            let error = format!(
+                "{}: the hub ended the TLS handshake ({}): is that a port for TLS?",
+                self.upstream(),
+                how.word()
+            );
+            self.core.tell(Input::TlsFailed { link: self.id, side, error });
+        }
         self.tell_end(side, how, word);
         let gone = match how {
             Ending::Reset => Ending::Reset,
