@@ -405,7 +405,8 @@ async fn a_hub_that_speaks_no_tls_is_named() {
         })
         .await;
     assert!(error.contains("is that a port for TLS?") && error.contains("127.0.0.1:"), "{error}");
-    let got = tokio::time::timeout(Duration::from_secs(10), device.read(&mut [0; 1])).await.expect("it is told");
+    let got =
+        tokio::time::timeout(Duration::from_secs(10), device.read(&mut [0; 1])).await.expect("it is told");
     assert!(got.is_err() || got.is_ok_and(|read| read == 0), "nothing but the end");
     bench.stop().await;
 }
