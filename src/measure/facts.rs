@@ -375,7 +375,11 @@ pub struct Window {
     pub device: DeviceId,
     /// When it was opened; the fault's start is [`Window::start`].
     pub opened: Time,
-    /// When the path was restored.
+    /// When it was to end; `None` for a one-shot, or with the run.
+    until: Option<Time>,
+    /// When, at its end, it was first lifted from a link.
+    lifted: Option<Time>,
+    /// When it was over on every link.
     pub closed: Option<Time>,
     /// The keep-alive that spans were resolved with.
     pub keep_alive: Duration,
@@ -395,6 +399,7 @@ impl Window {
         rule: RuleId,
         device: DeviceId,
         opened: Time,
+        until: Option<Time>,
         keep_alive: Duration,
         assumed: bool,
     ) -> Window {
@@ -403,6 +408,8 @@ impl Window {
             rule,
             device,
             opened,
+            until,
+            lifted: None,
             closed: None,
             keep_alive,
             assumed,
@@ -410,6 +417,19 @@ impl Window {
             refused: Vec::new(),
             round_trips: RoundTrips::default(),
         }
+    }
+
+    /// It was lifted from a link.
+    pub(super) fn lifts(&mut self, at: Time) {
+        if self.until.is_some_and(|until| at >= until) {
+            self.lifted.get_or_insert(at);
+        }
+    }
+
+    /// When the path was restored: at the first link on which it was. A device may be back over that one before a busy
+    /// machine has come to lift the fault from the others too.
+    pub fn restored(&self) -> Option<Time> {
+        self.closed.map(|closed| self.lifted.map_or(closed, |lifted| lifted.min(closed)))
     }
 
     /// When the fault held first; `None` if it held on no link.

@@ -144,10 +144,10 @@ impl Measures {
                 }
             }
             What::Fired { rule, .. } => self.firings.fired(*rule, &self.plan, &self.sessions),
-            What::WindowOpened { window, firing, rule, device, keep_alive_ns, assumed, .. } => {
+            What::WindowOpened { window, firing, rule, device, until, keep_alive_ns, assumed } => {
                 self.firings.opened(*rule, *device);
                 let keep_alive = Duration::from_nanos(*keep_alive_ns);
-                let opened = Window::new(*firing, *rule, *device, at, keep_alive, *assumed);
+                let opened = Window::new(*firing, *rule, *device, at, *until, keep_alive, *assumed);
                 self.windows.insert(*window, opened);
             }
             What::FaultApplied { window, link, fidelity, means } => {
@@ -155,7 +155,10 @@ impl Measures {
                 self.at_window(*window, |window| window.applied.push(applied));
                 self.falls(at, *window, *link);
             }
-            What::FaultLifted { window, link } => self.on(*link, |link| link.lifts(*window)),
+            What::FaultLifted { window, link } => {
+                self.at_window(*window, |window| window.lifts(at));
+                self.on(*link, |link| link.lifts(*window));
+            }
             What::FaultRefused { window, error, .. } => {
                 self.at_window(*window, |window| window.refused.push(error.clone()));
             }

@@ -158,7 +158,7 @@ pub(super) fn judge<'a>(
         Some(at) => Value::Exact(at.since(from)),
         None => Value::Never { watched: end.since(from) },
     };
-    let recovery = window.closed.filter(|restored| back.is_none_or(|at| at >= *restored)).map(until);
+    let recovery = window.restored().filter(|restored| back.is_none_or(|at| at >= *restored)).map(until);
     let outcome = match (back, recovery) {
         (None, _) => Outcome::Gone,
         (Some(_), None) => Outcome::BackBefore,

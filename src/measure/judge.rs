@@ -76,7 +76,7 @@ impl RunResults {
             results.held_found = struck.held_found();
             let back = outage.as_ref().and_then(|outage| outage.back);
             if let Some((restored, (_, back))) =
-                window.closed.zip(back).filter(|_| results.outcome == Outcome::Back)
+                window.restored().zip(back).filter(|_| results.outcome == Outcome::Back)
             {
                 results.connect_waited = struck.has_waited();
                 results.held_by = holds.during(window, restored, back);
@@ -179,7 +179,7 @@ impl WindowResults {
             rule: window.rule,
             device: window.device,
             start: window.start(),
-            closed: window.closed,
+            closed: window.restored(),
             keep_alive: window.keep_alive,
             assumed: window.assumed,
             fidelities: window.applied.iter().map(|applied| applied.fidelity).collect(),

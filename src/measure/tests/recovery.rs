@@ -1,6 +1,6 @@
 //! The way back, and what the fleet did.
 
-use crate::base::{Direction, LinkId, RuleId, Side, WindowId};
+use crate::base::{Direction, LinkId, RuleId, Side, Time, WindowId};
 use crate::event::{Packet, What};
 use crate::fault::{Close, Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
 use crate::measure::story::{Story, blackhole, exact, never, plan, rst, stall, values};
@@ -30,6 +30,28 @@ fn recovery_runs_from_the_path_restored() {
     let results = story.results(&dark());
     assert_eq!(values(&results, Metric::Recovery), [exact(400)]);
     assert_eq!(values(&results, Metric::Downtime), [exact(8_400)]);
+    assert_eq!(outcome(&story), Outcome::Back);
+}
+
+/// The machine is busy: the older link is lifted only after the device is back over the newer.
+#[test]
+fn the_path_is_restored_with_the_first_link_that_it_is_restored_on() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).tell(What::WindowOpened {
+        window: WindowId(1),
+        firing: crate::base::FiringId(1),
+        rule: RuleId(0),
+        device: crate::base::DeviceId(0),
+        until: Some(Time::from_millis(11_000)),
+        keep_alive_ns: 2_000_000_000,
+        assumed: false,
+    });
+    story.applies(1, 1, Mechanism::Gate).at(5_000).ends(1, Side::Device, Ending::Fin);
+    story.at(6_000).connecting(2, 0, "a", 2, true).applies(1, 2, Mechanism::Gate);
+    story.at(11_001).lifts(1, 2).at(11_004).connack(2, false, 0);
+    story.at(11_020).lifts(1, 1).heals(1);
+    let results = story.results(&dark());
+    assert_eq!(values(&results, Metric::Recovery), [exact(3)]);
     assert_eq!(outcome(&story), Outcome::Back);
 }
 
