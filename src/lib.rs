@@ -4,6 +4,7 @@
 //! The modules are floors; each imports only from lower ones (`tests/floors.rs` enforces it), and the floors up
 //! to [`report`] know no sockets, no clock and no file system. ARCHITECTURE.md is the guided walk.
 
+pub mod azure;
 pub mod base;
 pub mod cli;
 pub mod device;

@@ -7,9 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// All modules from the ground up: each may use those before it, and itself.
-const ORDER: [&str; 15] = [
-    "base", "mqtt", "tls", "ws", "fault", "event", "profile", "session", "measure", "engine", "report",
-    "net", "hub", "device", "cli",
+const ORDER: [&str; 16] = [
+    "base", "azure", "mqtt", "tls", "ws", "fault", "event", "profile", "session", "measure", "engine",
+    "report", "net", "hub", "device", "cli",
 ];
 
 /// Modules up to this one are pure.

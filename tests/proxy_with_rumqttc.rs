@@ -72,7 +72,14 @@ async fn failure(events: &mut EventLoop) -> (ConnectionError, Instant) {
 fn after_connack(fault: Fault, delay: &str) -> Plan {
     let when =
         When::After { packet: PacketKind::Connack, nth: 1, delay: delay.parse::<Span>().unwrap(), times: 1 };
-    plan(vec![Rule { id: "r".into(), who: Who::EVERYONE, when, chance: Chance::ALWAYS, fault }])
+    plan(vec![Rule {
+        id: "r".into(),
+        who: Who::EVERYONE,
+        when,
+        chance: Chance::ALWAYS,
+        fault,
+        logged_as: None,
+    }])
 }
 
 fn dark(fidelity: FidelityWanted, hold: &str) -> Fault {

@@ -18,4 +18,4 @@ pub use id::{DeviceId, FiringId, LinkId, ListenerId, RuleId, WindowId};
 pub use secret::Secret;
 pub use span::Span;
 pub use time::Time;
-pub use units::Chance;
+pub use units::{Chance, Rate};

@@ -67,6 +67,7 @@ impl Runner {
             profile_name: setup.text.name,
             profile: setup.text.text,
             overrides: setup.overrides,
+            azure_fault_messages: setup.plan.fault_messages.clone(),
         };
         let plan = Arc::new(setup.plan);
         let config = Config {

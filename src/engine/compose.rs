@@ -5,8 +5,11 @@
 //! first fault alone.
 
 use super::firing::Window;
-use crate::base::{Direction, LinkId, Side, rand};
-use crate::fault::{Blackhole, Connects, Effects, Fault, FidelityWanted, RuleDelay};
+use crate::base::{Direction, LinkId, Side, WindowId, rand};
+use crate::fault::{
+    Blackhole, Budget, Connects, Effects, Fault, FidelityWanted, RuleDelay, Shape, WaysWanted,
+};
+use crate::mqtt::KindSet;
 use crate::session::Device;
 
 /// Adds one window's share to the effects on a link of its device.
@@ -42,7 +45,50 @@ pub fn add(
         Fault::TlsHandshake(handshake) => {
             effects.handshake.get_or_insert(handshake.what);
         }
-        Fault::Rst(_) | Fault::Fin(_) | Fault::TlsAlert(_) | Fault::TlsRecord(_) => {}
+        Fault::Bandwidth(bandwidth) => {
+            shape(effects, bandwidth.direction, Shape::Rate(bandwidth.rate));
+        }
+        Fault::Slice(slice) => {
+            shape(effects, slice.direction, Shape::Slice { size: slice.size, gap: slice.gap });
+        }
+        Fault::Loss(loss) => {
+            for side in Side::BOTH.into_iter().filter(|side| loss.toward.hits(*side)) {
+                let lost = effects.loss.get_mut(side);
+                *lost = Some(lost.map_or(loss.chance, |before| before.or(loss.chance)));
+            }
+        }
+        Fault::CutAfter(cut) => {
+            let legs = cut.close.legs(cut.ending);
+            effects.budgets.get_mut(cut.direction).get_or_insert(Budget {
+                window: key.window,
+                bytes: cut.bytes,
+                legs,
+            });
+        }
+        Fault::Packets(packets) => {
+            for direction in Direction::BOTH.into_iter().filter(|d| packets.what.direction.hits(*d)) {
+                let asks = effects.asks.get_mut(direction);
+                asks.extend(packets.what.packet.map_or(KindSet::ALL, KindSet::from));
+            }
+        }
+        Fault::IdleTimeout(_)
+        | Fault::Rst(_)
+        | Fault::Fin(_)
+        | Fault::TlsAlert(_)
+        | Fault::TlsRecord(_)
+        | Fault::HalfClose(_)
+        | Fault::Refuse(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Reject(_)
+        | Fault::Disconnect(_)
+        | Fault::Inject(_) => {}
+    }
+}
+
+fn shape(effects: &mut Effects, ways: WaysWanted, shape: Shape) {
+    for direction in Direction::BOTH.into_iter().filter(|direction| ways.hits(*direction)) {
+        effects.shapes.get_mut(direction).push(shape);
     }
 }
 
@@ -53,6 +99,8 @@ pub struct LinkKey {
     pub seed: u64,
     /// The device's how-manieth link it is.
     pub link_nth: u32,
+    /// The window whose share it is.
+    pub window: WindowId,
 }
 
 /// A blackhole closes both directions whichever leg it falls on: what one end sends cannot reach the other. Only a
@@ -85,6 +133,8 @@ pub fn add_unknown(effects: &mut Effects, fault: &Fault, needs_connect: bool) {
                 effects.closed.down = true;
             }
         }
+        // Whoever is refused by name does not reach the hub before that.
+        Fault::Reject(_) => effects.hold_dial = true,
         Fault::Blackhole(_)
         | Fault::Rst(_)
         | Fault::Fin(_)
@@ -92,6 +142,18 @@ pub fn add_unknown(effects: &mut Effects, fault: &Fault, needs_connect: bool) {
         | Fault::Latency(_)
         | Fault::TlsHandshake(_)
         | Fault::TlsAlert(_)
-        | Fault::TlsRecord(_) => {}
+        | Fault::TlsRecord(_)
+        | Fault::HalfClose(_)
+        | Fault::Refuse(_)
+        | Fault::Bandwidth(_)
+        | Fault::Loss(_)
+        | Fault::Slice(_)
+        | Fault::CutAfter(_)
+        | Fault::IdleTimeout(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Disconnect(_)
+        | Fault::Inject(_)
+        | Fault::Packets(_) => {}
     }
 }

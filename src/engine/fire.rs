@@ -152,7 +152,16 @@ impl Engine {
         self.windows.insert(window, opened);
         self.by_device.entry(device).or_default().insert(window);
         let keep_alive_ns = time::nanos(keep_alive);
-        self.emit(What::WindowOpened { window, firing, rule, device, until, keep_alive_ns, assumed });
+        self.emit(What::WindowOpened {
+            window,
+            firing,
+            rule,
+            device,
+            until,
+            keep_alive_ns,
+            assumed,
+            hub_keep_alive_ns: None,
+        });
         window
     }
 
@@ -261,8 +270,26 @@ impl Engine {
 fn falls_on_later_links(fault: &Fault) -> bool {
     match fault {
         Fault::Blackhole(blackhole) => blackhole.connects != Connects::Allow,
-        Fault::Stall(_) | Fault::Latency(_) | Fault::TlsHandshake(_) => true,
-        Fault::Rst(_) | Fault::Fin(_) | Fault::TlsAlert(_) | Fault::TlsRecord(_) => false,
+        Fault::Stall(_)
+        | Fault::Latency(_)
+        | Fault::TlsHandshake(_)
+        | Fault::Refuse(_)
+        | Fault::Bandwidth(_)
+        | Fault::Loss(_)
+        | Fault::Slice(_)
+        | Fault::CutAfter(_)
+        | Fault::IdleTimeout(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Reject(_)
+        | Fault::Packets(_) => true,
+        Fault::Rst(_)
+        | Fault::Fin(_)
+        | Fault::TlsAlert(_)
+        | Fault::TlsRecord(_)
+        | Fault::HalfClose(_)
+        | Fault::Takeover(_)
+        | Fault::Disconnect(_)
+        | Fault::Inject(_) => false,
     }
 }
 
@@ -274,6 +301,7 @@ fn cut_of(fault: &Fault) -> Option<Ends<LegFate>> {
             Some(close.legs(if close.close_notify { LegFate::Close } else { LegFate::Unnotified }))
         }
         Fault::TlsAlert(alert) => Some(alert.legs()),
+        Fault::Disconnect(disconnect) => Some(disconnect.legs()),
         Fault::TlsRecord(TlsRecord { toward, what: RecordFault::Truncated }) => {
             let mut legs = Ends { device: LegFate::HalfOpen, hub: LegFate::HalfOpen };
             *legs.get_mut(*toward) = LegFate::Truncated;
@@ -283,6 +311,18 @@ fn cut_of(fault: &Fault) -> Option<Ends<LegFate>> {
         | Fault::TlsHandshake(_)
         | Fault::Blackhole(_)
         | Fault::Stall(_)
-        | Fault::Latency(_) => None,
+        | Fault::Latency(_)
+        | Fault::HalfClose(_)
+        | Fault::Refuse(_)
+        | Fault::Bandwidth(_)
+        | Fault::Loss(_)
+        | Fault::Slice(_)
+        | Fault::CutAfter(_)
+        | Fault::IdleTimeout(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Reject(_)
+        | Fault::Inject(_)
+        | Fault::Packets(_) => None,
     }
 }

@@ -80,6 +80,19 @@ fn damage_of(fault: &Fault) -> Option<(Side, Damage)> {
         | Fault::Fin(_)
         | Fault::Blackhole(_)
         | Fault::Stall(_)
-        | Fault::Latency(_) => None,
+        | Fault::Latency(_)
+        | Fault::HalfClose(_)
+        | Fault::Refuse(_)
+        | Fault::Bandwidth(_)
+        | Fault::Loss(_)
+        | Fault::Slice(_)
+        | Fault::CutAfter(_)
+        | Fault::IdleTimeout(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Reject(_)
+        | Fault::Disconnect(_)
+        | Fault::Inject(_)
+        | Fault::Packets(_) => None,
     }
 }

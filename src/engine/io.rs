@@ -1,9 +1,11 @@
 //! What goes into the engine and what comes out of it.
 
-use crate::base::{Direction, Ends, LinkId, ListenerId, Side, Ways, WindowId};
-use crate::event::{EndReason, Event, LastPackets, RunStarted, TlsTerms, TlsUp, Traffic};
-use crate::fault::{Cut, Effects, Ending, Harm, LegFate, Mechanism};
+use crate::azure::FaultRequest;
+use crate::base::{Direction, Ends, LinkId, ListenerId, Side, Time, Ways, WindowId};
+use crate::event::{EndReason, Event, LastPackets, RivalNews, RunStarted, TlsTerms, TlsUp, Traffic};
+use crate::fault::{Alteration, Cut, Effects, Ending, Harm, Inject, LegFate, Mechanism};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Something that net/ saw or did. Packets come by [`Engine::packet`](super::Engine::packet).
@@ -22,11 +24,11 @@ pub enum Input {
         /// What of TLS holds there.
         tls: TlsTerms,
     },
-    /// A listener was asked to mute itself or to listen again; this came of it.
+    /// A listener was asked to be mute or closed, or to listen again; this came of it.
     ListenerDone {
         /// Which.
         listener: ListenerId,
-        /// `Ok(None)`: it listens; `Ok(Some)`: it is mute.
+        /// `Ok(None)`: it listens; `Ok(Some)`: it is mute, or closed.
         outcome: Result<Option<Mechanism>, String>,
     },
     /// A connect could not be accepted.
@@ -121,6 +123,62 @@ pub enum Input {
         direction: Direction,
         /// Its status code.
         code: Option<u16>,
+    },
+    /// Something was done to a packet, as the verdict on it said, and is on the wire.
+    Altered {
+        /// The link.
+        link: LinkId,
+        /// Which way the packet travels.
+        direction: Direction,
+        /// The number of its event.
+        seq: u64,
+        /// The window, from the verdict.
+        window: Option<WindowId>,
+        /// What was done.
+        what: Alteration,
+    },
+    /// What the verdict on a packet, or an order, said could not be done.
+    NotAltered {
+        /// The link.
+        link: LinkId,
+        /// The window.
+        window: Option<WindowId>,
+        /// Why not.
+        error: String,
+    },
+    /// Nothing has passed either way for as long as [`Effects::idle`] says. Told once, until something passes.
+    Idle {
+        /// The link.
+        link: LinkId,
+    },
+    /// A packet of brownout's own is on the wire.
+    Injected {
+        /// The link.
+        link: LinkId,
+        /// Its window.
+        window: WindowId,
+        /// Who gets it.
+        toward: Side,
+    },
+    /// An end was told FIN, and the other direction goes on.
+    HalfClosed {
+        /// The link.
+        link: LinkId,
+        /// Its window; `None` for a link whose device was not known.
+        window: Option<WindowId>,
+        /// Who was told.
+        toward: Side,
+        /// Whether it was this fault that said it, and not something before.
+        done: bool,
+    },
+    /// Something of the other client that was sent to the hub.
+    Rival {
+        /// The link whose CONNECT it has.
+        link: LinkId,
+        /// Its window.
+        window: WindowId,
+        /// What.
+        news: RivalNews,
     },
     /// A record was damaged, as ordered, and sent.
     Harmed {
@@ -218,8 +276,26 @@ pub enum Input {
     Ended(EndReason),
 }
 
-/// What the kernel said to each mute that was asked for.
-pub type Granted = Ends<Option<Result<Mechanism, String>>>;
+/// What the kernel said to what was asked of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Granted {
+    /// To each mute that was asked for.
+    pub mute: Ends<Option<Result<Mechanism, String>>>,
+    /// To each loss that was asked for.
+    pub loss: Ends<Option<Result<Mechanism, String>>>,
+}
+
+/// What connects to a listener meet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// They arrive.
+    #[default]
+    Open,
+    /// They vanish.
+    Mute,
+    /// They are refused.
+    Closed,
+}
 
 /// Something for net/ to do, or an event for the log.
 #[derive(Debug, PartialEq)]
@@ -228,8 +304,8 @@ pub enum Output {
     Event(Box<Event>),
     /// For a link.
     Link(LinkId, Order),
-    /// For a listener: whether its connects are to vanish.
-    MuteListener(ListenerId, bool),
+    /// For a listener: what its connects are to meet.
+    Listener(ListenerId, Door),
     /// The run is over for this reason; close the links, then say [`Input::Ended`].
     Finish(EndReason),
 }
@@ -248,6 +324,38 @@ pub enum Order {
     Cut(Cut),
     /// Damage a record, and confirm it once that is done.
     Harm(Harm),
+    /// Put a packet into the stream at the next place between two, and confirm it once it is on the wire.
+    Inject {
+        /// Its window.
+        window: WindowId,
+        /// What, and toward whom.
+        inject: Arc<Inject>,
+    },
+    /// Tell an end FIN, go on with the other direction, and confirm it.
+    HalfClose {
+        /// Its window; `None` for a link whose device is not known.
+        window: Option<WindowId>,
+        /// Who is told.
+        toward: Side,
+    },
+    /// Send another client to the hub with this link's CONNECT, and tell how it fares. It outlives the link.
+    Rival {
+        /// Its window.
+        window: WindowId,
+        /// When it leaves.
+        until: Time,
+        /// How long after it has lost its own link it connects again.
+        again: Option<Duration>,
+    },
+}
+
+/// What net/ says of a packet beside what the log keeps of it.
+#[derive(Clone, Debug, Default)]
+pub struct Beside<'a> {
+    /// Of a PUBLISH, the topic name as it is, an alias resolved; `None` where it is not known, or nobody asks.
+    pub topic: Option<&'a str>,
+    /// The command to brownout that it is, where these are honoured.
+    pub request: Option<FaultRequest>,
 }
 
 /// What net/ is to do about a packet that it has told of.

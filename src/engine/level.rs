@@ -2,12 +2,12 @@
 
 use super::compose::{self, LinkKey};
 use super::firing::Window;
-use super::io::{Granted, Order, Output};
+use super::io::{Door, Granted, Order, Output};
 use super::machine::Engine;
 use super::pick;
 use crate::base::{Chance, DeviceId, Direction, Ends, LinkId, ListenerId, RuleId, Side, WindowId};
 use crate::event::{LastPackets, What};
-use crate::fault::{Connects, Effects, Fault, Fidelity, FidelityWanted, LegFate, Mechanism};
+use crate::fault::{Bandwidth, Connects, Effects, Fault, Fidelity, LegFate, Mechanism, Refusal, Slice};
 use crate::session::{Handshake, Link};
 use std::collections::BTreeSet;
 
@@ -59,16 +59,18 @@ impl Engine {
             .filter(|(_, _, window)| window.covers(link_id))
             .collect();
         windows.sort_by_key(|(rule, id, _)| (*rule, *id));
-        let key = LinkKey { seed: self.seed, link_nth: link.nth };
         for (rule, id, window) in windows {
             let Some(rule) = self.plan.rule(rule).filter(|rule| pick::may_match(&rule.who, link)) else {
                 continue;
             };
+            let key = LinkKey { seed: self.seed, link_nth: link.nth, window: id };
             if rule.fault.is_of_handshakes() && !(is_shaking_hands(link) && effects.handshake.is_none()) {
                 continue;
             }
             compose::add(&mut effects, window, &rule.fault, link_id, device, key);
-            holding.insert(id);
+            if rule.fault.is_level() {
+                holding.insert(id);
+            }
         }
         (effects, holding)
     }
@@ -128,17 +130,7 @@ impl Engine {
     /// Whether this window asks for packet fidelity on this link.
     pub(super) fn is_packet(&self, window: WindowId, link: LinkId) -> bool {
         self.windows.get(&window).is_some_and(|of| {
-            of.was_up(link)
-                && self.plan.rule(of.rule).is_some_and(|rule| match &rule.fault {
-                    Fault::Blackhole(blackhole) => blackhole.fidelity == FidelityWanted::Packet,
-                    Fault::Rst(_)
-                    | Fault::Fin(_)
-                    | Fault::Stall(_)
-                    | Fault::Latency(_)
-                    | Fault::TlsHandshake(_)
-                    | Fault::TlsAlert(_)
-                    | Fault::TlsRecord(_) => false,
-                })
+            of.was_up(link) && self.plan.rule(of.rule).is_some_and(|rule| rule.fault.wants_packet_fidelity())
         })
     }
 
@@ -185,40 +177,37 @@ impl Engine {
     }
 
     pub(super) fn settle_listeners(&mut self) {
-        let wanted: Vec<(ListenerId, bool)> = self
+        let wanted: Vec<(ListenerId, Door)> = self
             .listeners
             .iter()
             .filter(|(_, control)| !control.refused)
-            .map(|(id, control)| (*id, control.asked, self.is_to_vanish(*id)))
-            .filter(|(_, asked, vanish)| asked != vanish)
-            .map(|(id, _, vanish)| (id, vanish))
+            .map(|(id, control)| (*id, control.asked, self.door(*id)))
+            .filter(|(_, asked, door)| asked != door)
+            .map(|(id, _, door)| (id, door))
             .collect();
-        for (listener, mute) in wanted {
+        for (listener, door) in wanted {
             if let Some(control) = self.listeners.get_mut(&listener) {
-                control.asked = mute;
+                control.asked = door;
             }
-            self.outputs.push_back(Output::MuteListener(listener, mute));
+            self.outputs.push_back(Output::Listener(listener, door));
         }
     }
 
-    /// Connects vanish where a blackhole that asks for it falls on every device of the listener.
-    pub(super) fn is_to_vanish(&self, listener: ListenerId) -> bool {
-        self.firings.values().filter(|firing| firing.device.is_none()).any(|firing| {
-            self.plan.rule(firing.rule).is_some_and(|rule| match &rule.fault {
-                Fault::Blackhole(blackhole) => {
-                    blackhole.connects == Connects::Vanish
-                        && rule.chance == Chance::ALWAYS
-                        && rule.who.is_everyone_at(listener)
-                }
-                Fault::Rst(_)
-                | Fault::Fin(_)
-                | Fault::Stall(_)
-                | Fault::Latency(_)
-                | Fault::TlsHandshake(_)
-                | Fault::TlsAlert(_)
-                | Fault::TlsRecord(_) => false,
-            })
-        })
+    /// Connects vanish, or are refused, where a fault that asks for it falls on every device of the listener. What
+    /// vanishes is not refused.
+    pub(super) fn door(&self, listener: ListenerId) -> Door {
+        let firings = self.firings.values().filter(|firing| firing.device.is_none());
+        let rules = firings.filter_map(|firing| self.plan.rule(firing.rule));
+        let of_all = rules.filter(|rule| rule.chance == Chance::ALWAYS && rule.who.is_everyone_at(listener));
+        let mut door = Door::Open;
+        for rule in of_all {
+            match &rule.fault {
+                Fault::Blackhole(blackhole) if blackhole.connects == Connects::Vanish => return Door::Mute,
+                Fault::Refuse(refuse) if refuse.how == Refusal::Closed => door = Door::Closed,
+                _ => {}
+            }
+        }
+        door
     }
 
     pub(super) fn listener_done(&mut self, listener: ListenerId, outcome: Result<Option<Mechanism>, String>) {
@@ -244,8 +233,14 @@ pub(super) fn is_shaking_hands(link: &Link) -> bool {
 /// that TCP carries and ends in order.
 fn fidelity_of(done: &Ends<Option<LegFate>>) -> Fidelity {
     let is_of_stream = |side| match *done.get(side) {
-        Some(LegFate::Unnotified | LegFate::Alert(_) | LegFate::Truncated) => true,
-        Some(LegFate::Reset | LegFate::Close | LegFate::HalfOpen) | None => false,
+        Some(
+            LegFate::Unnotified
+            | LegFate::Alert(_)
+            | LegFate::Truncated
+            | LegFate::Rejected(_)
+            | LegFate::Disconnected(_),
+        ) => true,
+        Some(LegFate::Reset | LegFate::Close | LegFate::HalfOpen | LegFate::ResetWhenSends) | None => false,
     };
     if Side::BOTH.into_iter().any(is_of_stream) { Fidelity::Stream } else { Fidelity::Packet }
 }
@@ -257,13 +252,17 @@ fn mechanism(fate: LegFate) -> Mechanism {
         LegFate::Unnotified => Mechanism::Unnotified,
         LegFate::Alert(_) => Mechanism::Alert,
         LegFate::Truncated => Mechanism::Truncated,
-        LegFate::HalfOpen => Mechanism::Parked,
+        LegFate::Rejected(_) => Mechanism::Rejected,
+        LegFate::Disconnected(_) => Mechanism::Disconnected,
+        LegFate::HalfOpen | LegFate::ResetWhenSends => Mechanism::Parked,
     }
 }
 
 /// The first refusal among what the kernel said.
 fn refusal(granted: &Granted) -> Option<&String> {
-    Side::BOTH.into_iter().find_map(|side| granted.get(side).as_ref().and_then(|mute| mute.as_ref().err()))
+    Side::BOTH
+        .into_iter()
+        .find_map(|side| granted.mute.get(side).as_ref().and_then(|mute| mute.as_ref().err()))
 }
 
 /// How a holding fault was made, given what the kernel granted.
@@ -273,7 +272,8 @@ fn how(fault: &Fault, packet: bool, granted: &Granted) -> (Fidelity, Ends<Option
         Fault::Blackhole(blackhole) => {
             let mut fidelity = Fidelity::Stall;
             for side in Side::BOTH.into_iter().filter(|side| blackhole.toward.hits(*side)) {
-                let muted = granted.get(side).as_ref().and_then(|mute| mute.as_ref().ok()).filter(|_| packet);
+                let muted =
+                    granted.mute.get(side).as_ref().and_then(|mute| mute.as_ref().ok()).filter(|_| packet);
                 if muted.is_some() {
                     fidelity = Fidelity::Packet;
                 }
@@ -297,6 +297,36 @@ fn how(fault: &Fault, packet: bool, granted: &Granted) -> (Fidelity, Ends<Option
             means.device = Some(Mechanism::Handshake);
             (Fidelity::Stream, means)
         }
-        Fault::Rst(_) | Fault::Fin(_) | Fault::TlsAlert(_) | Fault::TlsRecord(_) => (Fidelity::Packet, means),
+        Fault::Bandwidth(Bandwidth { direction: ways, .. }) | Fault::Slice(Slice { direction: ways, .. }) => {
+            for direction in Direction::BOTH.into_iter().filter(|d| ways.hits(*d)) {
+                *means.get_mut(direction.from()) = Some(Mechanism::Shaper);
+            }
+            (Fidelity::Stream, means)
+        }
+        Fault::Loss(loss) => {
+            for side in Side::BOTH.into_iter().filter(|side| loss.toward.hits(*side)) {
+                let granted = granted.loss.get(side).as_ref().and_then(|loss| loss.as_ref().ok());
+                *means.get_mut(side) = granted.copied();
+            }
+            (Fidelity::Packet, means)
+        }
+        Fault::IdleTimeout(_) => {
+            means = Ends { device: Some(Mechanism::Gate), hub: Some(Mechanism::Gate) };
+            (Fidelity::Stall, means)
+        }
+        // These are confirmed by what they did, not by a state of the link.
+        Fault::Rst(_)
+        | Fault::Fin(_)
+        | Fault::TlsAlert(_)
+        | Fault::TlsRecord(_)
+        | Fault::HalfClose(_)
+        | Fault::Refuse(_)
+        | Fault::CutAfter(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Reject(_)
+        | Fault::Disconnect(_)
+        | Fault::Inject(_)
+        | Fault::Packets(_) => (Fidelity::Packet, means),
     }
 }

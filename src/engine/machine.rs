@@ -1,13 +1,13 @@
 //! The machine itself: inputs in, events and orders out.
 
 use super::firing::{Firing, Window};
-use super::io::{Input, Output, PacketTicket};
+use super::io::{Beside, Door, Input, Output, PacketTicket};
 use super::pick;
 use super::through::Progress;
 use super::trigger::Triggers;
 use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Side, Time, WindowId, time};
 use crate::event::{EndReason, Event, Packet, RunStarted, What};
-use crate::fault::Effects;
+use crate::fault::{Effects, Verdict};
 use crate::mqtt::PacketKind;
 use crate::profile::{Plan, When};
 use crate::session::Sessions;
@@ -64,7 +64,7 @@ pub(super) struct UnknownHarm {
 
 #[derive(Debug, Default)]
 pub(super) struct ListenerControl {
-    pub(super) asked: bool,
+    pub(super) asked: Door,
     pub(super) refused: bool,
 }
 
@@ -155,6 +155,12 @@ impl Engine {
             }
             Input::WsClosed { link, direction, code } => self.emit(What::WsClosed { link, direction, code }),
             Input::Harmed { link, window, toward, last: _ } => self.harmed(link, window, toward),
+            Input::Altered { .. }
+            | Input::NotAltered { .. }
+            | Input::Idle { .. }
+            | Input::Injected { .. }
+            | Input::HalfClosed { .. }
+            | Input::Rival { .. } => {}
             Input::Passed { link, ticket } => self.passed(link, ticket),
             Input::FirstPublish { link, direction } => self.emit(What::FirstPublish { link, direction }),
             Input::NotMqtt { link, direction, offset, reason } => {
@@ -184,16 +190,19 @@ impl Engine {
     }
 
     /// Takes in a packet that arrived whole. `held`: it will wait in brownout, as things stand. It waits too where
-    /// something that holds it is ordered already, be it because of this packet: the ticket says so then.
+    /// something that holds it is ordered already, be it because of this packet: the ticket says so then. The verdict, where
+    /// there is one, is to be carried out on it, and each part of it confirmed ([`Input::Altered`]).
     pub fn packet(
         &mut self,
         now: Time,
         link: LinkId,
         direction: Direction,
         packet: Packet,
+        beside: Beside<'_>,
         held: bool,
-    ) -> PacketTicket {
+    ) -> (PacketTicket, Option<Box<Verdict>>) {
         self.advance(now);
+        let _ = beside;
         let mut identified = false;
         if let (Direction::Up, Packet::Connect { client_id, .. }) = (direction, &packet) {
             identified = self.identify_by_connect(link, client_id);
@@ -206,7 +215,7 @@ impl Engine {
         let accepted = matches!((direction, &packet), (Direction::Down, Packet::Connack { code: 0, .. }));
         let kind = self.triggers.kind_of(&packet);
         let seq = self.next_seq;
-        self.emit(What::Packet { link, direction, packet, held });
+        self.emit(What::Packet { link, direction, packet, held, dropped: false, passed: None });
         if identified {
             self.join_firings(link);
             self.settle_link(link);
@@ -216,7 +225,7 @@ impl Engine {
             self.changed();
         }
         let wanted = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
-        PacketTicket { seq, wanted, held }
+        (PacketTicket { seq, wanted, held }, None)
     }
 
     /// Whether a packet whose event was just made meets an order that holds it; its event then says so.
@@ -373,8 +382,22 @@ impl Control {
 
     /// Whether bytes of this direction wait, once all that was ordered is done.
     fn holds(&self, direction: Direction) -> bool {
-        let Effects { hold_dial: _, closed, mute: _, delays, handshake: _ } = &self.desired;
-        self.cut || *closed.get(direction) || !delays.get(direction).is_empty()
+        let Effects {
+            hold_dial: _,
+            closed,
+            mute: _,
+            delays,
+            handshake: _,
+            shapes,
+            loss: _,
+            budgets: _,
+            idle: _,
+            asks: _,
+        } = &self.desired;
+        self.cut
+            || *closed.get(direction)
+            || !delays.get(direction).is_empty()
+            || !shapes.get(direction).is_empty()
     }
 
     pub(super) fn awaits(&self, window: WindowId) -> bool {

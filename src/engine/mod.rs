@@ -24,7 +24,7 @@ mod pick;
 mod through;
 mod trigger;
 
-pub use io::{Granted, Input, Order, Output, PacketTicket};
+pub use io::{Beside, Door, Granted, Input, Order, Output, PacketTicket};
 pub use machine::Engine;
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ impl Triggers {
     pub fn new(plan: &Plan) -> Triggers {
         let wanted = plan.rules.iter().filter_map(|rule| match rule.when {
             When::After { packet, .. } => Some(packet),
-            When::At { .. } => None,
+            When::At { .. } | When::Asked(_) => None,
         });
         Triggers {
             wanted: wanted.collect(),

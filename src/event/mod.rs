@@ -16,7 +16,7 @@ pub use samples::Samples;
 use crate::base::{
     DeviceId, Direction, Ends, FiringId, LinkId, ListenerId, RuleId, Side, Time, Ways, WindowId,
 };
-use crate::fault::{Ending, Fidelity, LegFate, Mechanism};
+use crate::fault::{Alteration, Ending, Fidelity, LegFate, Mechanism};
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened.
@@ -132,9 +132,56 @@ pub enum What {
         /// Whether it waits in brownout; a `forwarded` event follows when it has been passed on.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         held: bool,
+        /// Whether a fault lets it go no further.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dropped: bool,
+        /// What it says as it is passed on, where a fault changes that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        passed: Option<Box<Packet>>,
         /// What it says.
         #[serde(flatten)]
         packet: Packet,
+    },
+    /// A fault of packets did this to one, for good.
+    Altered {
+        /// The link.
+        link: LinkId,
+        /// Which way the packet travels.
+        direction: Direction,
+        /// The number of its `packet` event.
+        packet_seq: u64,
+        /// The window it belongs to; `None` for the plan's own `server_keepalive`, and for a command to brownout.
+        window: Option<WindowId>,
+        /// What was done.
+        #[serde(flatten)]
+        what: Alteration,
+    },
+    /// A fault-injection message of the Azure SDKs' tests arrived.
+    FaultMessage {
+        /// The link.
+        link: LinkId,
+        /// The number of its `packet` event.
+        packet_seq: u64,
+        /// What it asks for, as it stands there.
+        operation: String,
+        /// How long to wait before.
+        delay_ns: u64,
+        /// For how long, where it says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration_ns: Option<u64>,
+        /// Why nothing comes of it, where that is so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ignored: Option<String>,
+    },
+    /// Something of the other client that a `takeover` fault sends to the hub.
+    Rival {
+        /// The window.
+        window: WindowId,
+        /// The link whose CONNECT it has.
+        link: LinkId,
+        /// What.
+        #[serde(flatten)]
+        news: RivalNews,
     },
     /// A packet that a fault had held or delayed was passed on, whole.
     Forwarded {
@@ -299,6 +346,9 @@ pub enum What {
         keep_alive_ns: u64,
         /// Whether that keep-alive is the stated default, because the device has none.
         assumed: bool,
+        /// The keep-alive that the hub was told, where a fault made it another.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hub_keep_alive_ns: Option<u64>,
     },
     /// The fault holds on this link from now on (stamped when the last system call returned).
     FaultApplied {
@@ -430,6 +480,34 @@ pub struct RunStarted {
     /// The `--set` overrides, as given.
     #[serde(default)]
     pub overrides: Vec<String>,
+    /// The client identifiers (a glob) whose fault-injection messages are honoured, where any are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub azure_fault_messages: Option<String>,
+}
+
+/// What became of the other client that a `takeover` fault sends to the hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "rival", rename_all = "snake_case")]
+pub enum RivalNews {
+    /// The hub accepted it.
+    Accepted,
+    /// The hub refused its CONNECT.
+    Refused {
+        /// With this code.
+        code: u8,
+    },
+    /// It could not come so far.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// The hub ended its link.
+    Ended {
+        /// How.
+        how: Ending,
+    },
+    /// The fault is over, and it has gone.
+    Left,
 }
 
 /// Why a run ended.

@@ -1,5 +1,6 @@
 //! What an MQTT packet says, as far as rules and measures ask. Secrets are gone; payloads never get here.
 
+use crate::azure;
 use crate::base::text::{printable, redact};
 use crate::mqtt::framer::Frame;
 use crate::mqtt::{PacketKind, Version, peek};
@@ -21,6 +22,9 @@ pub enum Packet {
         clean: bool,
         /// The user name, its secrets taken out.
         username: Option<String>,
+        /// When the SAS token in its password expires, in seconds since 1970.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token_expiry: Option<u64>,
     },
     /// CONNACK.
     Connack {
@@ -43,6 +47,9 @@ pub enum Packet {
         qos: u8,
         /// The DUP flag.
         dup: bool,
+        /// The RETAIN flag.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        retain: bool,
     },
     /// PUBACK, where a rule waits for one.
     Puback,
@@ -108,7 +115,12 @@ impl Packet {
             PacketKind::Connack => connack(version, head)?,
             PacketKind::Publish => {
                 let view = peek::publish_view(version, frame.first_byte, head)?;
-                Packet::Publish { topic: shown(&view.topic), qos: view.qos?.number(), dup: view.dup }
+                Packet::Publish {
+                    topic: shown(&view.topic),
+                    qos: view.qos?.number(),
+                    dup: view.dup,
+                    retain: view.retain,
+                }
             }
             PacketKind::Puback => Packet::Puback,
             PacketKind::Pubrec => Packet::Pubrec,
@@ -145,6 +157,7 @@ fn connect(head: &[u8]) -> Option<Packet> {
         keep_alive: view.keep_alive,
         clean: view.clean_start,
         username: view.username.map(|name| shown(&name)),
+        token_expiry: view.password.and_then(|password| azure::token::expiry(password.0)),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Events as text: one line each, for debug logs. Secrets are gone before; names of peers are made printable here.
 
-use super::{Count, EndReason, Event, Packet, What};
+use super::{Count, EndReason, Event, Packet, RivalNews, What};
+use crate::base::span::show_fixed;
 use crate::base::text::printable;
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
@@ -51,8 +52,33 @@ impl Display for What {
             What::LinkClosed { link, undelivered } => {
                 write!(f, "{link} closed, undelivered {} up {} down", undelivered.up, undelivered.down)
             }
-            What::Packet { link, direction, packet, held } => {
-                write!(f, "{link} {} {packet}{}", direction.word(), if *held { ", held" } else { "" })
+            What::Packet { link, direction, packet, held, dropped, passed } => {
+                let held = if *held { ", held" } else { "" };
+                let dropped = if *dropped { ", not passed on" } else { "" };
+                write!(f, "{link} {} {packet}{held}{dropped}", direction.word())?;
+                passed.as_ref().map_or(Ok(()), |passed| write!(f, ", passed on as {passed}"))
+            }
+            What::Altered { link, direction, packet_seq, window, what } => {
+                write!(f, "{link} {} #{packet_seq} {what}", direction.word())?;
+                window.map_or(Ok(()), |window| write!(f, " by {window}"))
+            }
+            What::FaultMessage { link, packet_seq, operation, delay_ns, duration_ns, ignored } => {
+                let delay = show_fixed(Duration::from_nanos(*delay_ns));
+                write!(f, "{link} fault message #{packet_seq}: {} after {delay}", printable(operation))?;
+                if let Some(duration) = duration_ns {
+                    write!(f, " for {}", show_fixed(Duration::from_nanos(*duration)))?;
+                }
+                ignored.as_ref().map_or(Ok(()), |why| write!(f, ", ignored: {}", printable(why)))
+            }
+            What::Rival { window, link, news } => {
+                write!(f, "{window} another client like {link} ")?;
+                match news {
+                    RivalNews::Accepted => f.write_str("was accepted"),
+                    RivalNews::Refused { code } => write!(f, "was refused with CONNACK {code}"),
+                    RivalNews::Failed { error } => write!(f, "could not connect: {}", printable(error)),
+                    RivalNews::Ended { how } => write!(f, "was ended by the hub ({})", how.word()),
+                    RivalNews::Left => f.write_str("left"),
+                }
             }
             What::Forwarded { link, packet_seq } => write!(f, "{link} forwarded #{packet_seq}"),
             What::FirstPublish { link, direction } => write!(f, "{link} {} first PUBLISH", direction.word()),
@@ -123,8 +149,9 @@ impl Display for Packet {
                 let session = if *session_present { ", session present" } else { "" };
                 write!(f, "CONNACK {code}{session}")
             }
-            Packet::Publish { topic, qos, dup } => {
-                write!(f, "PUBLISH {} (QoS {qos}{})", printable(topic), if *dup { ", DUP" } else { "" })
+            Packet::Publish { topic, qos, dup, retain } => {
+                let (dup, retain) = (if *dup { ", DUP" } else { "" }, if *retain { ", RETAIN" } else { "" });
+                write!(f, "PUBLISH {} (QoS {qos}{dup}{retain})", printable(topic))
             }
             Packet::Puback => f.write_str("PUBACK"),
             Packet::Pubrec => f.write_str("PUBREC"),
@@ -175,7 +202,14 @@ mod tests {
         let link = LinkId(1);
         for (what, line) in [
             (
-                What::Packet { link, direction: Direction::Up, held: true, packet: Packet::Pingreq },
+                What::Packet {
+                    link,
+                    direction: Direction::Up,
+                    held: true,
+                    packet: Packet::Pingreq,
+                    dropped: false,
+                    passed: None,
+                },
                 "#7 3.104 L1 up PINGREQ, held",
             ),
             (What::LinkIdentified { link, device: DeviceId(2) }, "#7 3.104 L1 belongs to D2"),
@@ -210,6 +244,7 @@ mod tests {
                     until: Some(Time::from_secs(11)),
                     keep_alive_ns: 0,
                     assumed: false,
+                    hub_keep_alive_ns: None,
                 },
                 "#7 3.104 W4 opened: R0 on D2 until 11.000",
             ),
@@ -231,6 +266,8 @@ mod tests {
                 server_keep_alive: None,
                 assigned_client_id: None,
             },
+            dropped: false,
+            passed: None,
         };
         for (held, count) in [(false, 0), (true, 1)] {
             let event = Event { seq: 0, at: Time::ZERO, what: packet(held) };

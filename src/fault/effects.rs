@@ -5,8 +5,10 @@
 //! the order of the rules.
 
 use super::delay::Delay;
+use super::kinds::ConnackCode;
 use super::kinds::HandshakeFault;
-use crate::base::{Direction, Ends, RuleId, Side, Ways, WindowId, rand};
+use crate::base::{Chance, Direction, Ends, Rate, RuleId, Side, Ways, WindowId, rand};
+use crate::mqtt::KindSet;
 use crate::tls::{Alert, Damage};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -24,6 +26,41 @@ pub struct Effects {
     pub delays: Ways<Vec<RuleDelay>>,
     /// What the TLS handshake with the device meets, if it is under way.
     pub handshake: Option<HandshakeFault>,
+    /// Rates and pieces, in the order of their rules: the tightest wins.
+    pub shapes: Ways<Vec<Shape>>,
+    /// How likely the kernel is to drop each segment of this leg's peer.
+    pub loss: Ends<Option<Chance>>,
+    /// How many bytes may still pass before the link ends: the first rule's.
+    pub budgets: Ways<Option<Budget>>,
+    /// For how long nothing has to pass, either way, before the engine is told [`Input::Idle`](crate) of it.
+    pub idle: Option<Duration>,
+    /// Kinds of packets that the engine is to be told of, and asked about, on this link.
+    pub asks: Ways<KindSet>,
+}
+
+/// How bytes are let through.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shape {
+    /// At this rate.
+    Rate(Rate),
+    /// In pieces.
+    Slice {
+        /// Bytes at most.
+        size: u32,
+        /// From one to the next.
+        gap: Duration,
+    },
+}
+
+/// The bytes that may pass before a link ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// The window it belongs to.
+    pub window: WindowId,
+    /// How many, counted from when it came into force.
+    pub bytes: u64,
+    /// What then becomes of each leg.
+    pub legs: Ends<LegFate>,
 }
 
 impl Effects {
@@ -105,8 +142,14 @@ pub enum LegFate {
     Alert(Alert),
     /// Part of a TLS record, then FIN.
     Truncated,
+    /// This CONNACK, then FIN.
+    Rejected(ConnackCode),
+    /// DISCONNECT with this reason code, then FIN; to a device before MQTT 5, FIN alone.
+    Disconnected(u8),
     /// Nothing: it stays up with nobody behind it, until its end gives up.
     HalfOpen,
+    /// As `HalfOpen`, and RST once its end sends something.
+    ResetWhenSends,
 }
 
 impl LegFate {
@@ -118,7 +161,10 @@ impl LegFate {
             LegFate::Unnotified => "FIN without close_notify",
             LegFate::Alert(_) => "TLS alert, then FIN",
             LegFate::Truncated => "part of a TLS record, then FIN",
+            LegFate::Rejected(_) => "CONNACK that refuses, then FIN",
+            LegFate::Disconnected(_) => "DISCONNECT, then FIN",
             LegFate::HalfOpen => "left half-open",
+            LegFate::ResetWhenSends => "left half-open, RST when it sends",
         }
     }
 }
@@ -201,6 +247,24 @@ pub enum Mechanism {
     Record,
     /// What brownout did as the device's TLS server.
     Handshake,
+    /// Classic BPF with a random drop on the socket (SO_ATTACH_FILTER).
+    RandomFilter,
+    /// Bytes let through at a rate, or in pieces.
+    Shaper,
+    /// Packets dropped, changed, delayed or doubled in brownout.
+    Packets,
+    /// A packet of brownout's own.
+    Injected,
+    /// Shutdown of the sending half, while the other direction goes on.
+    HalfShut,
+    /// The listening socket closed: SYNs are answered with RST.
+    Closed,
+    /// A CONNACK that refuses, then FIN.
+    Rejected,
+    /// DISCONNECT, then FIN.
+    Disconnected,
+    /// A connection of brownout's own to the hub, with the device's CONNECT.
+    Rival,
 }
 
 impl Mechanism {
@@ -219,6 +283,15 @@ impl Mechanism {
             Mechanism::Truncated => "part of a TLS record, then FIN",
             Mechanism::Record => "TLS record damaged",
             Mechanism::Handshake => "TLS handshake",
+            Mechanism::RandomFilter => "random socket filter",
+            Mechanism::Shaper => "bytes let through slowly",
+            Mechanism::Packets => "packets worked on",
+            Mechanism::Injected => "packet injected",
+            Mechanism::HalfShut => "FIN, the other direction goes on",
+            Mechanism::Closed => "listener closed",
+            Mechanism::Rejected => "CONNACK that refuses, then FIN",
+            Mechanism::Disconnected => "DISCONNECT, then FIN",
+            Mechanism::Rival => "another client with the device's name",
         }
     }
 }

@@ -2,13 +2,15 @@
 
 use super::delay::Delay;
 use super::effects::{Ending, LegFate};
-use crate::base::{Direction, Ends, Side, Span};
+use super::packet::{Inject, PacketAction, PacketFault};
+use crate::base::{Chance, Direction, Ends, Rate, Side, Span};
+use crate::mqtt::PacketKind;
 use crate::tls::{Alert, Damage};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A fault with its parameters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// The path goes dark: nothing passes, connects included.
     Blackhole(Blackhole),
@@ -26,6 +28,32 @@ pub enum Fault {
     TlsAlert(TlsAlert),
     /// One TLS record of a live link is damaged.
     TlsRecord(TlsRecord),
+    /// One end is told FIN, and the other direction goes on.
+    HalfClose(HalfClose),
+    /// Connects are refused.
+    Refuse(Refuse),
+    /// Bytes pass at a rate.
+    Bandwidth(Bandwidth),
+    /// TCP segments are lost, and sent again by their sender's TCP.
+    Loss(Loss),
+    /// Bytes pass in small pieces.
+    Slice(Slice),
+    /// A link ends once so many bytes have passed.
+    CutAfter(CutAfter),
+    /// A middlebox forgets links on which nothing passes.
+    IdleTimeout(IdleTimeout),
+    /// The hub closes links whose token has expired.
+    TokenExpiry(TokenExpiry),
+    /// Another client with the device's name connects to the hub.
+    Takeover(Takeover),
+    /// CONNECT is answered with a refusal.
+    Reject(Reject),
+    /// DISCONNECT in the name of the other end, then FIN.
+    Disconnect(Disconnect),
+    /// A packet of brownout's own.
+    Inject(Inject),
+    /// What becomes of single packets.
+    Packets(PacketFault),
 }
 
 impl Fault {
@@ -40,6 +68,19 @@ impl Fault {
             Fault::TlsHandshake(_) => "tls_handshake",
             Fault::TlsAlert(_) => "tls_alert",
             Fault::TlsRecord(_) => "tls_record",
+            Fault::HalfClose(_) => "half_close",
+            Fault::Refuse(_) => "refuse",
+            Fault::Bandwidth(_) => "bandwidth",
+            Fault::Loss(_) => "loss",
+            Fault::Slice(_) => "slice",
+            Fault::CutAfter(_) => "cut_after",
+            Fault::IdleTimeout(_) => "idle_timeout",
+            Fault::TokenExpiry(_) => "token_expiry",
+            Fault::Takeover(_) => "takeover",
+            Fault::Reject(_) => "reject",
+            Fault::Disconnect(_) => "disconnect",
+            Fault::Inject(_) => "inject",
+            Fault::Packets(packets) => packets.action.name(),
         }
     }
 
@@ -50,18 +91,92 @@ impl Fault {
             Fault::Stall(stall) => Some(stall.hold),
             Fault::Latency(latency) => latency.hold,
             Fault::TlsHandshake(handshake) => Some(handshake.hold),
-            Fault::Rst(_) | Fault::Fin(_) | Fault::TlsAlert(_) | Fault::TlsRecord(_) => None,
+            Fault::Refuse(refuse) => Some(refuse.hold),
+            Fault::Bandwidth(bandwidth) => bandwidth.hold,
+            Fault::Loss(loss) => loss.hold,
+            Fault::Slice(slice) => slice.hold,
+            Fault::CutAfter(cut) => cut.hold,
+            Fault::IdleTimeout(idle) => idle.hold,
+            Fault::TokenExpiry(token) => token.hold,
+            Fault::Takeover(takeover) => Some(takeover.hold),
+            Fault::Reject(reject) => Some(reject.hold),
+            Fault::Packets(packets) => packets.hold,
+            Fault::Rst(_)
+            | Fault::Fin(_)
+            | Fault::TlsAlert(_)
+            | Fault::TlsRecord(_)
+            | Fault::HalfClose(_)
+            | Fault::Disconnect(_)
+            | Fault::Inject(_) => None,
         }
     }
 
     /// Whether it happens in one moment and leaves nothing to lift.
     pub fn is_one_shot(&self) -> bool {
-        matches!(self, Fault::Rst(_) | Fault::Fin(_) | Fault::TlsAlert(_) | Fault::TlsRecord(_))
+        matches!(
+            self,
+            Fault::Rst(_)
+                | Fault::Fin(_)
+                | Fault::TlsAlert(_)
+                | Fault::TlsRecord(_)
+                | Fault::HalfClose(_)
+                | Fault::Disconnect(_)
+                | Fault::Inject(_)
+        )
+    }
+
+    /// Whether it is a state of the link that net/ confirms as such. What is none is confirmed by what it does: a cut, a
+    /// packet changed.
+    pub fn is_level(&self) -> bool {
+        match self {
+            Fault::Blackhole(_)
+            | Fault::Stall(_)
+            | Fault::Latency(_)
+            | Fault::TlsHandshake(_)
+            | Fault::Bandwidth(_)
+            | Fault::Loss(_)
+            | Fault::Slice(_)
+            | Fault::IdleTimeout(_) => true,
+            Fault::Rst(_)
+            | Fault::Fin(_)
+            | Fault::TlsAlert(_)
+            | Fault::TlsRecord(_)
+            | Fault::HalfClose(_)
+            | Fault::Refuse(_)
+            | Fault::CutAfter(_)
+            | Fault::TokenExpiry(_)
+            | Fault::Takeover(_)
+            | Fault::Reject(_)
+            | Fault::Disconnect(_)
+            | Fault::Inject(_)
+            | Fault::Packets(_) => false,
+        }
+    }
+
+    /// Whether it asks for ingress to be dropped in the kernel.
+    pub fn wants_packet_fidelity(&self) -> bool {
+        matches!(self, Fault::Blackhole(blackhole) if blackhole.fidelity == FidelityWanted::Packet)
     }
 
     /// Whether it falls on TLS handshakes, before any CONNECT: then only listener, address and SNI say whose it is.
     pub fn is_of_handshakes(&self) -> bool {
         matches!(self, Fault::TlsHandshake(_))
+    }
+
+    /// Whether it falls on attempts to connect, and leaves links alone that are up: a device that is not back before it is
+    /// over is kept out by it.
+    pub fn is_of_connects(&self) -> bool {
+        matches!(self, Fault::Refuse(_) | Fault::Reject(_))
+    }
+
+    /// Its fault of handshakes, if it is one.
+    pub fn handshake(&self) -> Option<&TlsHandshake> {
+        if let Fault::TlsHandshake(handshake) = self { Some(handshake) } else { None }
+    }
+
+    /// Its fault of packets, if it is one.
+    pub fn packets(&self) -> Option<&PacketFault> {
+        if let Fault::Packets(packets) = self { Some(packets) } else { None }
     }
 
     /// Whether a sound end is expected to find the link dead: then a missing detection is a finding.
@@ -72,8 +187,43 @@ impl Fault {
             | Fault::Fin(_)
             | Fault::Stall(_)
             | Fault::TlsAlert(_)
-            | Fault::TlsRecord(_) => true,
-            Fault::Latency(_) | Fault::TlsHandshake(_) => false,
+            | Fault::TlsRecord(_)
+            | Fault::HalfClose(_)
+            | Fault::CutAfter(_)
+            | Fault::IdleTimeout(_)
+            | Fault::TokenExpiry(_)
+            | Fault::Takeover(_)
+            | Fault::Disconnect(_) => true,
+            Fault::Packets(packets) => packets.breaks_link(),
+            Fault::Latency(_)
+            | Fault::TlsHandshake(_)
+            | Fault::Refuse(_)
+            | Fault::Bandwidth(_)
+            | Fault::Loss(_)
+            | Fault::Slice(_)
+            | Fault::Reject(_)
+            | Fault::Inject(_) => false,
+        }
+    }
+}
+
+impl PacketFault {
+    /// Whether it ends links, or keeps every sign of life from a device that asks for one (PINGREQ or PINGRESP dropped,
+    /// each of them): then the device should find the link dead.
+    pub fn breaks_link(&self) -> bool {
+        match &self.action {
+            PacketAction::Cut(_) => true,
+            PacketAction::Drop { .. } => {
+                let of_pings = matches!(self.what.packet, Some(PacketKind::Pingreq | PacketKind::Pingresp));
+                of_pings
+                    && self.what.nth.is_none()
+                    && self.what.times.is_none()
+                    && self.what.chance == Chance::ALWAYS
+            }
+            PacketAction::Delay(_)
+            | PacketAction::Duplicate { .. }
+            | PacketAction::Edit(_)
+            | PacketAction::Corrupt(_) => false,
         }
     }
 }
@@ -306,4 +456,160 @@ pub enum RecordFault {
     Damaged(Damage),
     /// Part of one is sent, then FIN; the other leg is left half-open.
     Truncated,
+}
+
+/// One end is told FIN; what it says still goes on to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfClose {
+    /// Who is told. What the other says from then on is thrown away.
+    pub toward: Side,
+}
+
+/// Connects are refused.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Refuse {
+    /// How.
+    pub how: Refusal,
+    /// For how long.
+    pub hold: Span,
+}
+
+/// How connects are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// SYN is answered with RST, where the fault falls on every device of a listener (the listening socket is closed); else
+    /// as `Reset`, since a SYN does not say whose it is.
+    Closed,
+    /// TCP is accepted, and reset as soon as it is known whose it is.
+    Reset,
+}
+
+/// Bytes pass at a rate, of each link by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bandwidth {
+    /// How fast.
+    pub rate: Rate,
+    /// The directions slowed down.
+    pub direction: WaysWanted,
+    /// For how long; `None`: to the end of the run.
+    pub hold: Option<Span>,
+}
+
+/// TCP segments of a peer are lost on their way to brownout.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Loss {
+    /// Whose segments: of the legs' peers.
+    pub toward: Toward,
+    /// How likely each is lost. The kernel draws: these draws do not follow from the seed.
+    pub chance: Chance,
+    /// For how long; `None`: to the end of the run.
+    pub hold: Option<Span>,
+}
+
+/// Bytes pass in small pieces, each a write of its own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slice {
+    /// Bytes of a piece at most; at least 1.
+    pub size: u32,
+    /// From one piece to the next at least.
+    pub gap: Duration,
+    /// The directions sliced.
+    pub direction: WaysWanted,
+    /// For how long; `None`: to the end of the run.
+    pub hold: Option<Span>,
+}
+
+/// Each link ends once so many bytes have passed while this holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CutAfter {
+    /// How many; at least 1. The last of them is passed on, and none after.
+    pub bytes: u64,
+    /// Which way they travel.
+    pub direction: Direction,
+    /// How the legs end: `Reset` or `Close`.
+    pub ending: LegFate,
+    /// Which of them, and what becomes of the other.
+    pub close: Close,
+    /// For how long; `None`: to the end of the run.
+    pub hold: Option<Span>,
+}
+
+/// A NAT or load balancer forgets a link on which nothing passed for a time. New links pass.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IdleTimeout {
+    /// For how long nothing has to pass, either way.
+    pub after: Span,
+    /// What becomes of packets after that.
+    pub then: Forgotten,
+    /// For how long links can be forgotten; `None`: to the end of the run.
+    pub hold: Option<Span>,
+}
+
+/// What becomes of packets on a link that a middlebox has forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Forgotten {
+    /// They vanish.
+    Vanish,
+    /// Whoever sends one is answered with RST; the other end hears nothing until it sends too.
+    Reset,
+}
+
+/// The hub closes the link of a device whose token has expired, and refuses a token that has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TokenExpiry {
+    /// How long a link may last whose CONNECT carries no SAS token, from its CONNACK on; `None`: for ever.
+    pub lifetime: Option<Span>,
+    /// How long after the expiry the hub still waits.
+    pub grace: Duration,
+    /// For how long; `None`: to the end of the run.
+    pub hold: Option<Span>,
+}
+
+/// Another client connects to the hub with the device's own CONNECT, so that the hub closes the device's link
+/// [MQTT-3.1.4-2].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Takeover {
+    /// For how long the other client lives.
+    pub hold: Span,
+    /// How long after it has lost its own link it connects again; `None`: it does not.
+    pub again: Option<Duration>,
+}
+
+/// CONNECT is answered with a CONNACK that refuses, then FIN; the hub hears nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reject {
+    /// With which code.
+    pub code: ConnackCode,
+    /// For how long.
+    pub hold: Span,
+}
+
+/// A refusal, in both languages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnackCode {
+    /// The return code of MQTT 3.1 and 3.1.1: 1 to 5, others are reserved [MQTT-3.2.2-6].
+    pub return_code: u8,
+    /// The reason code of MQTT 5, from 0x80.
+    pub reason_code: u8,
+}
+
+/// DISCONNECT as from the other end, then FIN. To a device before MQTT 5 there is no such packet: FIN alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disconnect {
+    /// The legs that get it.
+    pub toward: Toward,
+    /// The reason code of MQTT 5.
+    pub reason: u8,
+    /// What becomes of the other leg, where only one is named.
+    pub other: LegFate,
+}
+
+impl Disconnect {
+    /// What becomes of each leg.
+    pub fn legs(self) -> Ends<LegFate> {
+        let close = Close { toward: self.toward, other: self.other, close_notify: true };
+        close.legs(LegFate::Disconnected(self.reason))
+    }
 }

@@ -8,11 +8,18 @@ pub mod delay;
 pub mod effects;
 pub mod kinds;
 pub mod lane;
+pub mod packet;
 
 pub use delay::{Delay, DelayModel};
-pub use effects::{Cut, Effects, Ending, Fidelity, Harm, LegFate, Mechanism, RuleDelay};
+pub use effects::{Budget, Cut, Effects, Ending, Fidelity, Harm, LegFate, Mechanism, RuleDelay, Shape};
 pub use kinds::{
-    BadCertificate, Blackhole, Close, Connects, Fault, FidelityWanted, HandshakeFault, HandshakeStage,
-    Latency, RecordFault, Stall, TlsAlert, TlsHandshake, TlsRecord, Toward, WaysWanted,
+    BadCertificate, Bandwidth, Blackhole, Close, ConnackCode, Connects, CutAfter, Disconnect, Fault,
+    FidelityWanted, Forgotten, HalfClose, HandshakeFault, HandshakeStage, IdleTimeout, Latency, Loss,
+    RecordFault, Refusal, Refuse, Reject, Slice, Stall, Takeover, TlsAlert, TlsHandshake, TlsRecord,
+    TokenExpiry, Toward, WaysWanted,
 };
 pub use lane::Lane;
+pub use packet::{
+    Alteration, Corrupt, Edit, Inject, Injection, MidCut, PacketAction, PacketEnd, PacketFault, PacketMatch,
+    Verdict,
+};

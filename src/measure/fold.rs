@@ -77,9 +77,10 @@ impl Measures {
                 self.links.insert(*link, Link::new(at));
             }
             What::LinkIdentified { link, device } => self.identified(*link, *device),
-            What::Packet { link, direction, packet, held } => {
+            What::Packet { link, direction, packet, held, .. } => {
                 self.packet(event.seq, at, *link, *direction, packet, *held);
             }
+            What::Altered { .. } | What::FaultMessage { .. } | What::Rival { .. } => {}
             What::Forwarded { link, packet_seq } => self.forwarded(at, *link, *packet_seq),
             What::FirstPublish { link, direction } => {
                 self.on(*link, |link| *link.first.get_mut(*direction) = Some(at));
@@ -144,7 +145,7 @@ impl Measures {
                 }
             }
             What::Fired { rule, .. } => self.firings.fired(*rule, &self.plan, &self.sessions),
-            What::WindowOpened { window, firing, rule, device, until, keep_alive_ns, assumed } => {
+            What::WindowOpened { window, firing, rule, device, until, keep_alive_ns, assumed, .. } => {
                 self.firings.opened(*rule, *device);
                 let keep_alive = Duration::from_nanos(*keep_alive_ns);
                 let opened = Window::new(*firing, *rule, *device, at, *until, keep_alive, *assumed);
@@ -372,8 +373,10 @@ impl Measures {
                 | LegFate::Close
                 | LegFate::Unnotified
                 | LegFate::Alert(_)
-                | LegFate::Truncated => link.told(side, at),
-                LegFate::HalfOpen => {}
+                | LegFate::Truncated
+                | LegFate::Rejected(_)
+                | LegFate::Disconnected(_) => link.told(side, at),
+                LegFate::HalfOpen | LegFate::ResetWhenSends => {}
             }
         });
     }

@@ -239,31 +239,13 @@ fn gave_up(attempts: &[Attempt], gaps: &[Duration], until: Time) -> Option<Durat
 
 /// Whether the fault ends the handshake by itself, rather than leave it to the device.
 pub(super) fn ends_it(fault: &Fault) -> bool {
-    match fault {
-        Fault::TlsHandshake(handshake) => match handshake.what {
-            HandshakeFault::Alert(_) | HandshakeFault::Abort(_) => true,
-            HandshakeFault::Stall(_) | HandshakeFault::Certificate(_) => false,
-        },
-        Fault::Blackhole(_)
-        | Fault::Rst(_)
-        | Fault::Fin(_)
-        | Fault::Stall(_)
-        | Fault::Latency(_)
-        | Fault::TlsAlert(_)
-        | Fault::TlsRecord(_) => false,
-    }
+    what_of(fault).is_some_and(|what| match what {
+        HandshakeFault::Alert(_) | HandshakeFault::Abort(_) => true,
+        HandshakeFault::Stall(_) | HandshakeFault::Certificate(_) => false,
+    })
 }
 
 /// What of handshakes goes wrong, if anything does.
 pub(super) fn what_of(fault: &Fault) -> Option<HandshakeFault> {
-    match fault {
-        Fault::TlsHandshake(handshake) => Some(handshake.what),
-        Fault::Blackhole(_)
-        | Fault::Rst(_)
-        | Fault::Fin(_)
-        | Fault::Stall(_)
-        | Fault::Latency(_)
-        | Fault::TlsAlert(_)
-        | Fault::TlsRecord(_) => None,
-    }
+    fault.handshake().map(|handshake| handshake.what)
 }

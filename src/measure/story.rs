@@ -23,6 +23,7 @@ pub(crate) fn plan(rules: Vec<(&str, Fault)>) -> Plan {
         when: when.clone(),
         chance: Chance::ALWAYS,
         fault,
+        logged_as: None,
     };
     Plan {
         name: "keepalive-blackhole".into(),
@@ -35,6 +36,8 @@ pub(crate) fn plan(rules: Vec<(&str, Fault)>) -> Plan {
         duration: None,
         rules: rules.into_iter().map(rule).collect(),
         expectations: Vec::new(),
+        fault_messages: None,
+        server_keep_alive: None,
     }
 }
 
@@ -99,6 +102,7 @@ impl Story {
             profile_name: "keepalive-blackhole".into(),
             profile: String::new(),
             overrides: Vec::new(),
+            azure_fault_messages: None,
         })));
         story
     }
@@ -140,6 +144,7 @@ impl Story {
             keep_alive,
             clean: true,
             username: None,
+            token_expiry: None,
         };
         self.passes(link, Direction::Up, connect, held)
     }
@@ -161,7 +166,7 @@ impl Story {
         if !held {
             last.get_mut(direction.to()).to = Some(self.now);
         }
-        self.tell(What::Packet { link: LinkId(link), direction, held, packet })
+        self.tell(What::Packet { link: LinkId(link), direction, held, packet, dropped: false, passed: None })
     }
 
     pub fn up(&mut self, link: u64, packet: Packet) -> &mut Story {
@@ -249,6 +254,7 @@ impl Story {
             keep_alive,
             clean: true,
             username: None,
+            token_expiry: None,
         };
         self.up(link, connect).connack(link, false, 0)
     }
@@ -283,6 +289,7 @@ impl Story {
             until: None,
             keep_alive_ns: keep_alive * 1_000_000_000,
             assumed: false,
+            hub_keep_alive_ns: None,
         })
     }
 
@@ -293,7 +300,11 @@ impl Story {
             Mechanism::Unnotified | Mechanism::Alert | Mechanism::Truncated => Fidelity::Stream,
             Mechanism::Record | Mechanism::Handshake => Fidelity::Stream,
             Mechanism::Gate => Fidelity::Stall,
-            Mechanism::Lane => Fidelity::Stream,
+            Mechanism::RandomFilter | Mechanism::Closed | Mechanism::HalfShut => Fidelity::Packet,
+            Mechanism::Lane | Mechanism::Shaper | Mechanism::Packets | Mechanism::Injected => {
+                Fidelity::Stream
+            }
+            Mechanism::Rejected | Mechanism::Disconnected | Mechanism::Rival => Fidelity::Stream,
         };
         let means = Ends { device: Some(by), hub: Some(by) };
         self.tell(What::FaultApplied { window: WindowId(window), link: LinkId(link), fidelity, means })

@@ -123,6 +123,41 @@ impl FromStr for PacketKind {
     }
 }
 
+/// A set of packet types.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KindSet(u16);
+
+impl KindSet {
+    /// Every type.
+    pub const ALL: KindSet = KindSet(0xfffe);
+
+    /// Whether it has no type.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Whether the type is in it.
+    pub fn has(self, kind: PacketKind) -> bool {
+        self.0 & kind.bit() != 0
+    }
+
+    /// Puts a type into it.
+    pub fn insert(&mut self, kind: PacketKind) {
+        self.0 |= kind.bit();
+    }
+
+    /// Puts those of another into it.
+    pub fn extend(&mut self, other: KindSet) {
+        self.0 |= other.0;
+    }
+}
+
+impl From<PacketKind> for KindSet {
+    fn from(kind: PacketKind) -> KindSet {
+        KindSet(kind.bit())
+    }
+}
+
 /// A protocol version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Version {

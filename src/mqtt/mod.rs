@@ -29,6 +29,6 @@ pub mod wire;
 
 pub use error::{DecodeError, EncodeError};
 pub use framer::{Framer, Piece};
-pub use kind::{PacketKind, QoS, Version};
+pub use kind::{KindSet, PacketKind, QoS, Version};
 pub use packet::{Packet, decode, encode};
 pub use property::{Properties, Property};

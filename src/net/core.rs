@@ -8,9 +8,9 @@ use super::alarm::Alarm;
 use super::sys::mute;
 use super::{Clock, EventQueue};
 use crate::base::{Direction, LinkId, ListenerId, Time};
-use crate::engine::{Engine, Input, Order, Output, PacketTicket};
+use crate::engine::{Beside, Door, Engine, Input, Order, Output, PacketTicket};
 use crate::event::{EndReason, Packet, TlsTerms};
-use crate::fault::Mechanism;
+use crate::fault::{Mechanism, Verdict};
 use crate::mqtt::PacketKind;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -120,13 +120,14 @@ impl Core {
         mailbox: &Mailbox,
         direction: Direction,
         packet: Packet,
+        beside: Beside<'_>,
         held: bool,
-    ) -> PacketTicket {
+    ) -> (PacketTicket, Option<Box<Verdict>>) {
         let mut inner = self.lock();
-        let ticket = inner.engine.packet(self.clock.now(), link, direction, packet, held);
+        let told = inner.engine.packet(self.clock.now(), link, direction, packet, beside, held);
         self.deliver(&mut inner);
         mailbox.mark();
-        ticket
+        told
     }
 
     /// Opens a link for an accepted connection: its number, and where its orders arrive.
@@ -242,7 +243,8 @@ impl Core {
                         mailbox.post(Letter::Order(order));
                     }
                 }
-                Output::MuteListener(listener, mute) => {
+                Output::Listener(listener, door) => {
+                    let mute = door == Door::Mute;
                     let outcome = inner.listeners.get_mut(&listener).map(|known| known.set(mute));
                     if let Some(outcome) = outcome {
                         let now = self.clock.now();

@@ -226,11 +226,16 @@ impl Leg {
                 self.reset();
                 Some(LegFate::Reset)
             }
-            LegFate::HalfOpen => {
+            LegFate::HalfOpen | LegFate::ResetWhenSends => {
                 self.writing = false;
                 Some(LegFate::HalfOpen)
             }
-            LegFate::Close | LegFate::Unnotified | LegFate::Alert(_) | LegFate::Truncated => {
+            LegFate::Close
+            | LegFate::Unnotified
+            | LegFate::Alert(_)
+            | LegFate::Truncated
+            | LegFate::Rejected(_)
+            | LegFate::Disconnected(_) => {
                 let said = self.last_words(fate);
                 self.shut(said == LegFate::Close);
                 self.lingering = true;

@@ -25,7 +25,7 @@ use super::pump::{Mark, Pump};
 use super::sys::limit::explain;
 use super::terms::Terms;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
-use crate::engine::{Input, Order};
+use crate::engine::{Granted, Input, Order};
 use crate::fault::{Cut, Effects, Ending, Harm};
 use crate::mqtt::Version;
 use crate::session::Meter;
@@ -204,6 +204,7 @@ impl Link {
             Letter::Order(Order::Apply { generation, effects }) => self.apply(generation, *effects),
             Letter::Order(Order::Cut(cut)) => self.cut(cut),
             Letter::Order(Order::Harm(harm)) => self.harm_record(harm),
+            Letter::Order(Order::Inject { .. } | Order::HalfClose { .. } | Order::Rival { .. }) => {}
             Letter::Stop => self.stopped = true,
         }
     }
@@ -211,9 +212,23 @@ impl Link {
     fn apply(&mut self, generation: u64, effects: Effects) {
         // What was counted so far is told before the fault is: so it is on the right side of the fault's start and end.
         self.flush(self.now());
-        let Effects { hold_dial, closed, mute, delays, handshake } = effects;
+        let Effects {
+            hold_dial,
+            closed,
+            mute,
+            delays,
+            handshake,
+            shapes: _,
+            loss: _,
+            budgets: _,
+            idle: _,
+            asks: _,
+        } = effects;
         self.meter.disturb(closed != Ways::default() || mute != Ends::default());
-        let granted = Ends { device: self.legs.device.mute(mute.device), hub: self.legs.hub.mute(mute.hub) };
+        let granted = Granted {
+            mute: Ends { device: self.legs.device.mute(mute.device), hub: self.legs.hub.mute(mute.hub) },
+            ..Granted::default()
+        };
         let Ways { up, down } = delays;
         for (direction, delays) in [(Direction::Up, up), (Direction::Down, down)] {
             let pump = self.pumps.get_mut(direction);

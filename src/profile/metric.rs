@@ -179,7 +179,25 @@ fn ends_hub_leg(fault: &Fault) -> bool {
         }
         Fault::TlsAlert(alert) => alert.toward.hits(Side::Hub) || alert.other != LegFate::HalfOpen,
         Fault::TlsRecord(_) => false,
-        Fault::Blackhole(_) | Fault::Stall(_) | Fault::Latency(_) | Fault::TlsHandshake(_) => false,
+        Fault::Disconnect(disconnect) => {
+            disconnect.toward.hits(Side::Hub) || disconnect.other != LegFate::HalfOpen
+        }
+        Fault::Blackhole(_)
+        | Fault::Stall(_)
+        | Fault::Latency(_)
+        | Fault::TlsHandshake(_)
+        | Fault::HalfClose(_)
+        | Fault::Refuse(_)
+        | Fault::Bandwidth(_)
+        | Fault::Loss(_)
+        | Fault::Slice(_)
+        | Fault::CutAfter(_)
+        | Fault::IdleTimeout(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Reject(_)
+        | Fault::Inject(_)
+        | Fault::Packets(_) => false,
     }
 }
 

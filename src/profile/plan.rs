@@ -1,6 +1,7 @@
 //! The checked plan of a run.
 
 use super::metric::Metric;
+use crate::azure::{self, FaultOperation};
 use crate::base::{Chance, ListenerId, RuleId, Span};
 use crate::event::TlsMode;
 use crate::fault::Fault;
@@ -36,7 +37,12 @@ pub struct Plan {
     pub settle: Span,
     /// The longest the run may last.
     pub duration: Option<Duration>,
-    /// The rules, in the order of the file; [`RuleId`] is the position.
+    /// The keep-alive that every end is told in the place of the device's, in seconds, above 0: in CONNECT, and in the
+    /// CONNACK of MQTT 5; devices before MQTT 5 cannot be told, and keep theirs.
+    pub server_keep_alive: Option<u16>,
+    /// The client identifiers (a glob) whose fault-injection messages are honoured; see [`Plan::honour`].
+    pub fault_messages: Option<String>,
+    /// The rules, in the order of the file; [`RuleId`] is the position. Those of fault-injection messages come last.
     pub rules: Vec<Rule>,
     /// The expectations, in the order of the file.
     pub expectations: Vec<Expectation>,
@@ -135,6 +141,8 @@ pub struct Rule {
     pub chance: Chance,
     /// What it does.
     pub fault: Fault,
+    /// As what Azure IoT Hub would log a link that it ends or a connect that it refuses, where the wire does not tell.
+    pub logged_as: Option<azure::Code>,
 }
 
 impl Rule {
@@ -251,6 +259,8 @@ pub enum When {
         /// How often at most for each device; at least 1.
         times: u32,
     },
+    /// When a device asks for it by a fault-injection message, on that device alone.
+    Asked(FaultOperation),
 }
 
 /// How a rule fires again.

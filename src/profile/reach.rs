@@ -112,9 +112,24 @@ fn of_fault(fault: &Fault) -> Vec<(Part, Need)> {
         Fault::Fin(Close { toward, close_notify: false, .. }) => {
             vec![(Part::Fault("close_notify"), Need::CloseNotify(*toward))]
         }
-        Fault::Fin(_) | Fault::Blackhole(_) | Fault::Rst(_) | Fault::Stall(_) | Fault::Latency(_) => {
-            Vec::new()
-        }
+        Fault::Fin(_)
+        | Fault::Blackhole(_)
+        | Fault::Rst(_)
+        | Fault::Stall(_)
+        | Fault::Latency(_)
+        | Fault::HalfClose(_)
+        | Fault::Refuse(_)
+        | Fault::Bandwidth(_)
+        | Fault::Loss(_)
+        | Fault::Slice(_)
+        | Fault::CutAfter(_)
+        | Fault::IdleTimeout(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Reject(_)
+        | Fault::Disconnect(_)
+        | Fault::Inject(_)
+        | Fault::Packets(_) => Vec::new(),
     }
 }
 
@@ -221,7 +236,20 @@ fn legs(fault: &Fault) -> &'static str {
         | Fault::Fin(_)
         | Fault::Stall(_)
         | Fault::Latency(_)
-        | Fault::TlsHandshake(_) => "",
+        | Fault::TlsHandshake(_)
+        | Fault::HalfClose(_)
+        | Fault::Refuse(_)
+        | Fault::Bandwidth(_)
+        | Fault::Loss(_)
+        | Fault::Slice(_)
+        | Fault::CutAfter(_)
+        | Fault::IdleTimeout(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Reject(_)
+        | Fault::Disconnect(_)
+        | Fault::Inject(_)
+        | Fault::Packets(_) => "",
     }
 }
 

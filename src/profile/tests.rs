@@ -94,6 +94,7 @@ expect:
             fidelity: FidelityWanted::Auto,
             connects: Connects::Silence,
         }),
+        logged_as: None,
     };
     assert_eq!(plan.rules[1], dark);
     let every = Duration::from_secs(30);

@@ -83,6 +83,7 @@ fn told_rules(page: &mut Page, title: &str, rules: &[&Rule], plan: &Plan, words:
 fn order(rule: &Rule, words: Words) -> (u64, u32, u8) {
     match &rule.when {
         When::At { first, .. } => (nanos(*first), 0, 0),
+        When::Asked(_) => (u64::MAX, 0, 0),
         When::After { packet, nth, delay, .. } => {
             (nanos(delay.resolve(words.example)), *nth, packet.number())
         }
@@ -95,6 +96,7 @@ fn sentence(rule: &Rule, plan: &Plan, words: Words) -> String {
 
 fn when(when: &When, words: Words) -> String {
     match when {
+        When::Asked(_) => "when the device asks for it".to_owned(),
         When::At { first, repeat: None } => format!("at {}", words.time(*first)),
         When::At { first, repeat: Some(repeat) } => {
             let moved = if repeat.jitter.is_zero() {
@@ -135,6 +137,19 @@ fn fault(fault: &Fault, words: Words) -> String {
         Fault::Blackhole(Blackhole { toward: legs, hold, .. }) => {
             format!("the path goes dark {} for {}", toward(*legs), words.span(*hold))
         }
+        Fault::HalfClose(_)
+        | Fault::Refuse(_)
+        | Fault::Bandwidth(_)
+        | Fault::Loss(_)
+        | Fault::Slice(_)
+        | Fault::CutAfter(_)
+        | Fault::IdleTimeout(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Reject(_)
+        | Fault::Disconnect(_)
+        | Fault::Inject(_)
+        | Fault::Packets(_) => fault.name().to_owned(),
         Fault::Rst(close) => ended("reset (RST)", *close),
         Fault::Fin(close) => ended("closed (FIN)", *close),
         Fault::TlsHandshake(handshake) => words::handshake(handshake, words),
@@ -180,7 +195,20 @@ fn more(rule: &Rule, plan: &Plan) -> Vec<String> {
         Fault::TlsHandshake(handshake) => tls::handshake(handshake),
         Fault::TlsAlert(alert) => vec![tls::alert(alert.alert).into()],
         Fault::TlsRecord(record) => vec![tls::record(record)],
-        Fault::Rst(_) => Vec::new(),
+        Fault::Rst(_)
+        | Fault::HalfClose(_)
+        | Fault::Refuse(_)
+        | Fault::Bandwidth(_)
+        | Fault::Loss(_)
+        | Fault::Slice(_)
+        | Fault::CutAfter(_)
+        | Fault::IdleTimeout(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Reject(_)
+        | Fault::Disconnect(_)
+        | Fault::Inject(_)
+        | Fault::Packets(_) => Vec::new(),
     }
 }
 

@@ -48,6 +48,8 @@ fn times(rule: &Rule) -> Option<u64> {
         When::At { repeat: None, .. } => Some(1),
         When::At { repeat: Some(Repeat { times, .. }), .. } => times.map(u64::from),
         When::After { times, .. } => Some(u64::from(times)),
+        // It is the device's affair whether it asks.
+        When::Asked(_) => Some(0),
     }
 }
 
@@ -88,11 +90,12 @@ fn short_of(id: RuleId, rule: &Rule, run: &RunResults) -> Option<String> {
     let times = times(rule)?;
     let nothing = RuleResults::default();
     let done = run.rules.get(&id).unwrap_or(&nothing);
-    if done.fired == 0 {
+    if done.fired == 0 && times > 0 {
         return Some("never fired".into());
     }
     let of = count(times, "time");
     match rule.when {
+        When::Asked(_) => None,
         When::At { .. } => (done.fired < times).then(|| format!("fired {} of {of}", done.fired)),
         When::After { .. } => {
             let mut by_times: BTreeMap<u64, Vec<&str>> = BTreeMap::new();

@@ -255,19 +255,7 @@ fn held_back(plan: &Plan, name: &str, windows: &Windows<'_>) -> Vec<String> {
 }
 
 fn is_mute(mechanism: &Mechanism) -> bool {
-    match mechanism {
-        Mechanism::Filter | Mechanism::MinTtl => true,
-        Mechanism::Gate
-        | Mechanism::Lane
-        | Mechanism::Linger
-        | Mechanism::Shutdown
-        | Mechanism::Parked
-        | Mechanism::Unnotified
-        | Mechanism::Alert
-        | Mechanism::Truncated
-        | Mechanism::Record
-        | Mechanism::Handshake => false,
-    }
+    matches!(mechanism, Mechanism::Filter | Mechanism::MinTtl)
 }
 
 fn assumed(results: &Results) -> Option<String> {

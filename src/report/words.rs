@@ -149,6 +149,19 @@ pub fn fault(fault: &Fault) -> String {
             let hold = latency.hold.map_or("to the end".into(), |hold| format!("for {hold}"));
             format!("{name} {model}{jitter}, {} {hold}", ways(latency.direction))
         }
+        Fault::HalfClose(_)
+        | Fault::Refuse(_)
+        | Fault::Bandwidth(_)
+        | Fault::Loss(_)
+        | Fault::Slice(_)
+        | Fault::CutAfter(_)
+        | Fault::IdleTimeout(_)
+        | Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Reject(_)
+        | Fault::Disconnect(_)
+        | Fault::Inject(_)
+        | Fault::Packets(_) => name.to_owned(),
     }
 }
 
@@ -169,7 +182,9 @@ fn other_words(fate: LegFate) -> &'static str {
         LegFate::Unnotified => "closed without close_notify",
         LegFate::Alert(_) => "sent a TLS alert",
         LegFate::Truncated => "sent part of a TLS record",
-        LegFate::HalfOpen => "left half-open",
+        LegFate::Rejected(_) | LegFate::Disconnected(_) | LegFate::HalfOpen | LegFate::ResetWhenSends => {
+            fate.words()
+        }
     }
 }
 
@@ -204,24 +219,25 @@ pub fn means(mechanism: Mechanism) -> &'static str {
         Mechanism::Truncated => "part of a TLS record sent, then FIN",
         Mechanism::Record => "one TLS record damaged",
         Mechanism::Handshake => "made in the TLS handshake",
+        Mechanism::RandomFilter => "segments dropped at random by a socket filter: sent again by TCP",
+        Mechanism::Shaper => "bytes let through slowly: TCP itself is sound",
+        Mechanism::Packets => "packets worked on: TCP itself is sound",
+        Mechanism::Injected => "a packet put in: TCP itself is sound",
+        Mechanism::HalfShut => "FIN sent, and still heard",
+        Mechanism::Closed => "SYN answered with RST",
+        Mechanism::Rejected => "CONNACK that refuses sent, then FIN",
+        Mechanism::Disconnected => "DISCONNECT sent, then FIN",
+        Mechanism::Rival => "taken over by another client",
     }
 }
 
-/// That connects vanished, and by what means.
+/// What connects met at the listener, and by what means.
 pub fn vanished(mechanism: Mechanism) -> &'static str {
     match mechanism {
         Mechanism::Filter => "connects vanished (socket filter)",
         Mechanism::MinTtl => "connects vanished (minimum TTL)",
-        Mechanism::Gate
-        | Mechanism::Lane
-        | Mechanism::Linger
-        | Mechanism::Shutdown
-        | Mechanism::Parked
-        | Mechanism::Unnotified
-        | Mechanism::Alert
-        | Mechanism::Truncated
-        | Mechanism::Record
-        | Mechanism::Handshake => "connects vanished",
+        Mechanism::Closed => "connects refused (listener closed)",
+        _ => "connects vanished",
     }
 }
 

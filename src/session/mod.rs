@@ -76,9 +76,7 @@ impl Sessions {
             }
             What::DeviceNamed { device, name } => self.name(*device, name),
             What::LinkIdentified { link, device } => self.identify(*link, *device),
-            What::Packet { link, direction, packet, held: _ } => {
-                self.packet(event.at, *link, *direction, packet)
-            }
+            What::Packet { link, direction, packet, .. } => self.packet(event.at, *link, *direction, packet),
             What::LegEnded { link, side, .. } | What::LegCut { link, side, .. } => {
                 if let Some(link) = self.links.get_mut(link) {
                     link.ended.insert(*side);
@@ -118,6 +116,9 @@ impl Sessions {
             | What::HubConnected { .. }
             | What::HubUnreachable { .. }
             | What::Forwarded { .. }
+            | What::Altered { .. }
+            | What::FaultMessage { .. }
+            | What::Rival { .. }
             | What::FirstPublish { .. }
             | What::NotMqtt { .. }
             | What::TlsEstablished { side: Side::Hub, .. }

@@ -32,6 +32,7 @@ pub fn at(id: &str, first: Duration, fault: Fault) -> Rule {
         when: When::At { first, repeat: None },
         chance: Chance::ALWAYS,
         fault,
+        logged_as: None,
     }
 }
 
@@ -45,6 +46,8 @@ pub fn plan(rules: Vec<Rule>) -> Plan {
         default_keep_alive: Duration::from_secs(60),
         settle: Span::fixed(Duration::from_millis(500)),
         duration: Some(Duration::from_secs(60)),
+        server_keep_alive: None,
+        fault_messages: None,
         rules,
         expectations: Vec::new(),
     }
@@ -78,6 +81,7 @@ impl Bench {
                 profile_name: "test".into(),
                 profile: String::new(),
                 overrides: Vec::new(),
+                azure_fault_messages: None,
             },
         };
         let (source, sink) = (queue.clone(), Arc::clone(&events));

@@ -31,11 +31,11 @@ fn a_fault_is_reported_when_it_was_done_and_not_before() {
     run.confirm = false;
     run.to(1500);
     assert_eq!(run.times(is_applied), [0u64; 0]);
-    run.tell(Input::Applied { link, generation: 1, granted: Ends::default() });
+    run.tell(Input::Applied { link, generation: 1, granted: Granted::default() });
     assert_eq!(run.times(is_applied), [1500]);
     run.to(2600);
     assert_eq!(run.times(is_closed), [0u64; 0], "lifted is what was confirmed to be lifted");
-    run.tell(Input::Applied { link, generation: 2, granted: Ends::default() });
+    run.tell(Input::Applied { link, generation: 2, granted: Granted::default() });
     assert_eq!(run.times(is_closed), [2600]);
 }
 
@@ -46,7 +46,7 @@ fn a_window_that_ends_before_it_was_confirmed_still_ends() {
     run.confirm = false;
     run.to(3000);
     // Both orders were waiting; the link does the second, which confirms the first with it.
-    run.tell(Input::Applied { link, generation: 2, granted: Ends::default() });
+    run.tell(Input::Applied { link, generation: 2, granted: Granted::default() });
     assert_eq!(run.times(is_applied), [0u64; 0], "it never held on the wire");
     assert_eq!(run.times(is_closed), [3000]);
 }
@@ -146,11 +146,11 @@ fn the_listener_is_mute_only_where_the_fault_falls_on_everyone() {
     let mut run = Run::new(everyone);
     run.device(1, "d", 2);
     run.to(5000);
-    assert_eq!(run.mutes, [(ms(1000), true), (ms(3000), false)]);
+    assert_eq!(run.doors, [(ms(1000), Door::Mute), (ms(3000), Door::Open)]);
     let mut run = Run::new(some);
     run.device(1, "d", 2);
     run.to(5000);
-    assert_eq!(run.mutes, []);
+    assert_eq!(run.doors, []);
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_listener_that_cannot_be_muted_meets_connects_with_silence() {
     let late = run.open(2);
     assert!(run.effects(late).hold_dial && run.effects(late).closed.down);
     run.to(5000);
-    assert_eq!(run.mutes, [(ms(1000), true)], "asked once");
+    assert_eq!(run.doors, [(ms(1000), Door::Mute)], "asked once");
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn after_connack_counts_from_when_the_device_has_it() {
         server_keep_alive: None,
         assigned_client_id: None,
     };
-    let ticket = run.engine.packet(ms(0), link, Direction::Down, packet, true);
+    let ticket = run.engine.packet(ms(0), link, Direction::Down, packet, Beside::default(), true).0;
     assert!(ticket.wanted && ticket.held);
     run.to(500);
     run.tell(Input::Passed { link, ticket });

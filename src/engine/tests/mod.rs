@@ -3,9 +3,9 @@
 mod faults;
 mod tls;
 
-use super::{Engine, Input, Order, Output};
+use super::{Beside, Door, Engine, Granted, Input, Order, Output};
 use crate::base::{Chance, Direction, Ends, LinkId, ListenerId, Span, Time, Ways};
-use crate::event::{EndReason, Event, LastPackets, Packet, RunStarted, What};
+use crate::event::{EndReason, Event, LastPackets, Packet, RivalNews, RunStarted, What};
 use crate::fault::{
     Blackhole, Close, Connects, Delay, Effects, Fault, FidelityWanted, Latency, LegFate, Mechanism, Toward,
     WaysWanted,
@@ -33,13 +33,15 @@ fn plan(rules: Vec<Rule>) -> Plan {
         default_keep_alive: Duration::from_secs(60),
         settle: span("2s"),
         duration: None,
+        server_keep_alive: None,
+        fault_messages: None,
         rules,
         expectations: Vec::new(),
     }
 }
 
 fn rule(when: When, fault: Fault) -> Rule {
-    Rule { id: "r".into(), who: Who::EVERYONE, when, chance: Chance::ALWAYS, fault }
+    Rule { id: "r".into(), who: Who::EVERYONE, when, chance: Chance::ALWAYS, fault, logged_as: None }
 }
 
 fn at(millis: u64) -> When {
@@ -86,7 +88,7 @@ struct Run {
     now: Time,
     orders: Vec<(Time, LinkId, Order)>,
     events: Vec<Event>,
-    mutes: Vec<(Time, bool)>,
+    doors: Vec<(Time, Door)>,
     finished: Option<(Time, EndReason)>,
     confirm: bool,
     refuse_mute: bool,
@@ -103,7 +105,7 @@ impl Run {
             now: Time::ZERO,
             orders: Vec::new(),
             events: Vec::new(),
-            mutes: Vec::new(),
+            doors: Vec::new(),
             finished: None,
             confirm: true,
             refuse_mute: false,
@@ -115,6 +117,7 @@ impl Run {
             profile_name: "test".into(),
             profile: String::new(),
             overrides: Vec::new(),
+            azure_fault_messages: None,
         };
         run.tell(Input::Started(Box::new(start)));
         run.tell(Input::ListenerOpened {
@@ -155,12 +158,16 @@ impl Run {
                         self.answer(link, order);
                     }
                 }
-                Output::MuteListener(listener, mute) => {
-                    self.mutes.push((self.now, mute));
-                    let outcome = if self.refuse_mute && mute {
+                Output::Listener(listener, door) => {
+                    self.doors.push((self.now, door));
+                    let outcome = if self.refuse_mute && door != Door::Open {
                         Err("not permitted".to_owned())
                     } else {
-                        Ok(mute.then_some(Mechanism::MinTtl))
+                        Ok(match door {
+                            Door::Open => None,
+                            Door::Mute => Some(Mechanism::MinTtl),
+                            Door::Closed => Some(Mechanism::Closed),
+                        })
                     };
                     self.engine.handle(self.now, Input::ListenerDone { listener, outcome });
                 }
@@ -177,7 +184,8 @@ impl Run {
                         if self.refuse_mute { Err("not permitted".to_owned()) } else { Ok(Mechanism::Filter) }
                     })
                 };
-                let granted = Ends { device: mute(effects.mute.device), hub: mute(effects.mute.hub) };
+                let mute = Ends { device: mute(effects.mute.device), hub: mute(effects.mute.hub) };
+                let granted = Granted { mute, loss: Ends::default() };
                 Input::Applied { link, generation, granted }
             }
             Order::Cut(cut) => Input::CutDone {
@@ -189,6 +197,9 @@ impl Run {
             Order::Harm(harm) => {
                 Input::Harmed { link, window: harm.window, toward: harm.toward, last: LastPackets::default() }
             }
+            Order::Inject { window, inject } => Input::Injected { link, window, toward: inject.toward },
+            Order::HalfClose { window, toward } => Input::HalfClosed { link, window, toward, done: true },
+            Order::Rival { window, .. } => Input::Rival { link, window, news: RivalNews::Accepted },
         };
         self.engine.handle(self.now, input);
     }
@@ -205,7 +216,7 @@ impl Run {
     }
 
     fn packet(&mut self, link: LinkId, direction: Direction, packet: Packet) {
-        let ticket = self.engine.packet(self.now, link, direction, packet, false);
+        let ticket = self.engine.packet(self.now, link, direction, packet, Beside::default(), false).0;
         self.drain();
         if ticket.wanted {
             self.tell(Input::Passed { link, ticket });
@@ -219,6 +230,7 @@ impl Run {
             keep_alive,
             clean: true,
             username: None,
+            token_expiry: None,
         };
         self.packet(link, Direction::Up, packet);
     }
@@ -249,7 +261,7 @@ impl Run {
     fn effects(&self, link: LinkId) -> Effects {
         let applied = self.orders.iter().rev().find_map(|(_, of, order)| match order {
             Order::Apply { effects, .. } if *of == link => Some((**effects).clone()),
-            Order::Apply { .. } | Order::Cut(_) | Order::Harm(_) => None,
+            _ => None,
         });
         applied.unwrap_or_default()
     }

@@ -103,7 +103,7 @@ impl Run {
     fn harms(&self) -> Vec<(u64, LinkId, Harm)> {
         let harms = self.orders.iter().filter_map(|(at, link, order)| match order {
             Order::Harm(harm) => Some((at.as_nanos() / 1_000_000, *link, *harm)),
-            Order::Apply { .. } | Order::Cut(_) => None,
+            _ => None,
         });
         harms.collect()
     }
@@ -167,7 +167,7 @@ fn a_handshake_is_struck_before_its_hello_is_answered() {
     assert_eq!(run.effects(link).handshake, Some(STALL));
     assert_eq!(run.times(is_applied), NOTHING, "confirmed when it was done, not before");
     run.to(1300);
-    run.tell(Input::Applied { link, generation: 1, granted: Ends::default() });
+    run.tell(Input::Applied { link, generation: 1, granted: Granted::default() });
     let means = Ends { device: Some(Mechanism::Handshake), hub: None };
     assert_eq!((run.times(is_applied), run.means()), (vec![1300], vec![(Fidelity::Stream, means)]));
     run.confirm = true;
@@ -303,7 +303,7 @@ fn a_link_that_turns_out_to_be_anothers_leaves_the_windows_it_was_under() {
     run.confirm = false;
     // Taken for d, it is e; it goes before it has done what was ordered about that.
     let link = run.greets(2, "10.0.0.1");
-    run.tell(Input::Applied { link, generation: 1, granted: Ends::default() });
+    run.tell(Input::Applied { link, generation: 1, granted: Granted::default() });
     run.established(link, None);
     run.connect(link, "e", 2);
     assert_eq!(run.devices(), [("d", vec![1]), ("e", vec![2])]);
@@ -409,7 +409,9 @@ fn a_damaged_record_is_told_when_it_was_sent() {
     run.to(1000);
     let window = Some(WindowId(0));
     assert_eq!(run.harms(), [(1000, link, Harm { window, toward: Side::Hub, damage: Damage::Mac })]);
-    let packet = |run: &mut Run| run.engine.packet(run.now, link, Direction::Up, Packet::Pingreq, false);
+    let packet = |run: &mut Run| {
+        run.engine.packet(run.now, link, Direction::Up, Packet::Pingreq, Beside::default(), false).0
+    };
     assert!(!packet(&mut run).held, "bytes go on");
     run.to(1700);
     run.tell(Input::Harmed { link, window, toward: Side::Hub, last: LastPackets::default() });

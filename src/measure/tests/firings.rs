@@ -65,6 +65,7 @@ fn a_firing_that_falls_on_the_device_later_has_not_missed_it() {
         until: None,
         keep_alive_ns: 0,
         assumed: false,
+        hub_keep_alive_ns: None,
     });
     assert_eq!(missed(&of(&story, &by_the_clock(), 0)), []);
     assert_eq!(missed(&of(&story, &by_the_clock(), 1)), [(1, 1)]);

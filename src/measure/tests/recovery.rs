@@ -45,6 +45,7 @@ fn the_path_is_restored_with_the_first_link_that_it_is_restored_on() {
         until: Some(Time::from_millis(11_000)),
         keep_alive_ns: 2_000_000_000,
         assumed: false,
+        hub_keep_alive_ns: None,
     });
     story.applies(1, 1, Mechanism::Gate).at(5_000).ends(1, Side::Device, Ending::Fin);
     story.at(6_000).connecting(2, 0, "a", 2, true).applies(1, 2, Mechanism::Gate);

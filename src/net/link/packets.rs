@@ -2,7 +2,7 @@
 
 use super::Link;
 use crate::base::{Direction, Time};
-use crate::engine::{Input, PacketTicket};
+use crate::engine::{Beside, Input, PacketTicket};
 use crate::event::Packet;
 use crate::mqtt::framer::{Frame, Framer, Piece};
 use crate::mqtt::{PacketKind, QoS, Version, peek};
@@ -192,7 +192,7 @@ impl Link {
     pub(super) fn tell_packet(&mut self, direction: Direction, packet: Packet) -> PacketTicket {
         let ready = self.legs.get(direction.to()).writing;
         let held = self.pumps.get(direction).holds() || !ready;
-        self.core.packet(self.id, &self.mailbox, direction, packet, held)
+        self.core.packet(self.id, &self.mailbox, direction, packet, Beside::default(), held).0
     }
 
     /// Keeps what later packets are read by.

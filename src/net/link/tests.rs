@@ -25,6 +25,8 @@ fn plan() -> Arc<Plan> {
         duration: None,
         rules: Vec::new(),
         expectations: Vec::new(),
+        fault_messages: None,
+        server_keep_alive: None,
     })
 }
 

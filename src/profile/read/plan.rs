@@ -40,6 +40,8 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
         default_keep_alive: fields.time("default_keepalive")?,
         settle: fields.span("settle")?,
         duration: fields.time("duration"),
+        server_keep_alive: None,
+        fault_messages: None,
         rules: rules.into_iter().collect::<Option<_>>()?,
         expectations,
     };

@@ -20,7 +20,14 @@ pub(super) fn rule(fields: &Fields, listeners: &Names<'_, ListenerId>, sink: &mu
     let when = when_fields.and_then(|given| when(given, sink));
     let chance = chance(fields, when_fields, sink);
     let fault = fields.one("fault").and_then(|given| fault(given, when_fields, sink));
-    let rule = Rule { id: fields.text("id")?, who: who?, when: when?, chance: chance?, fault: fault? };
+    let rule = Rule {
+        id: fields.text("id")?,
+        who: who?,
+        when: when?,
+        chance: chance?,
+        fault: fault?,
+        logged_as: None,
+    };
     check_handshake(&rule, fields, sink);
     note_connects(&rule, fields, sink);
     note_overlap(&rule, fields, sink);

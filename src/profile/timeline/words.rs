@@ -115,6 +115,9 @@ pub(super) fn fate(fate: LegFate) -> &'static str {
         LegFate::Unnotified => "is closed (FIN) without close_notify",
         LegFate::Alert(_) => "gets a TLS alert",
         LegFate::Truncated => "gets part of a TLS record, then FIN",
+        LegFate::Rejected(_) => "gets a CONNACK that refuses, then FIN",
+        LegFate::Disconnected(_) => "gets DISCONNECT, then FIN",
+        LegFate::ResetWhenSends => "stays half-open, and is reset once its end sends",
         LegFate::HalfOpen => "stays half-open, with nobody behind it, until its end gives up",
     }
 }

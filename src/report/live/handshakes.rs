@@ -4,7 +4,7 @@ use super::budget::Kind;
 use super::{Live, span};
 use crate::base::text::printable;
 use crate::base::{DeviceId, LinkId, RuleId, Time, WindowId};
-use crate::fault::{Fault, HandshakeFault};
+use crate::fault::HandshakeFault;
 use std::collections::BTreeMap;
 
 /// The handshakes that met a fault, until their links close, and the devices, until they are back.
@@ -87,27 +87,15 @@ impl Live {
         let Attempt { rule, nth, at } = self.handshakes.links.remove(&link)?;
         let rule = self.plan.rule(rule)?;
         let name = printable(&self.sessions.device_of(link)?.name);
-        match &rule.fault {
-            Fault::TlsHandshake(handshake) => match handshake.what {
-                HandshakeFault::Certificate(bad) => Some((
-                    Kind::BadCertificate,
-                    format!("{name} ACCEPTED the bad certificate ({}); {}", bad.words(), rule.id),
-                )),
-                HandshakeFault::Stall(_) | HandshakeFault::Alert(_) | HandshakeFault::Abort(_) => {
-                    let after = span(now.since(at));
-                    Some((
-                        Kind::Handshake,
-                        format!("{name} finished handshake {nth} after {after}; {}", rule.id),
-                    ))
-                }
-            },
-            Fault::Blackhole(_)
-            | Fault::Rst(_)
-            | Fault::Fin(_)
-            | Fault::Stall(_)
-            | Fault::Latency(_)
-            | Fault::TlsAlert(_)
-            | Fault::TlsRecord(_) => None,
+        match rule.fault.handshake()?.what {
+            HandshakeFault::Certificate(bad) => Some((
+                Kind::BadCertificate,
+                format!("{name} ACCEPTED the bad certificate ({}); {}", bad.words(), rule.id),
+            )),
+            HandshakeFault::Stall(_) | HandshakeFault::Alert(_) | HandshakeFault::Abort(_) => {
+                let after = span(now.since(at));
+                Some((Kind::Handshake, format!("{name} finished handshake {nth} after {after}; {}", rule.id)))
+            }
         }
     }
 

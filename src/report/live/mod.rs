@@ -179,7 +179,13 @@ impl Live {
                 None
             }
             What::LinkIdentified { link, device } => self.connected(now, *link, *device),
-            What::Packet { link, direction: Direction::Down, packet: Packet::Connack { code, .. }, held } => {
+            What::Packet {
+                link,
+                direction: Direction::Down,
+                packet: Packet::Connack { code, .. },
+                held,
+                ..
+            } => {
                 if *held {
                     self.held.insert(event.seq, (*link, *code));
                     None
@@ -223,6 +229,9 @@ impl Live {
             | What::HubConnected { .. }
             | What::DeviceNamed { .. }
             | What::Packet { .. }
+            | What::Altered { .. }
+            | What::FaultMessage { .. }
+            | What::Rival { .. }
             | What::FirstPublish { .. }
             | What::NotMqtt { direction: Direction::Down, .. }
             | What::TlsHello { .. }

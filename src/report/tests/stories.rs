@@ -76,6 +76,7 @@ fn window_opened(story: &mut Story, window: u64, device: u32) {
         until: Some(crate::base::Time::from_secs(11)),
         keep_alive_ns: 2_000_000_000,
         assumed: false,
+        hub_keep_alive_ns: None,
     });
 }
 
@@ -163,6 +164,7 @@ pub(super) fn troubled() -> Story {
         until: None,
         keep_alive_ns: 60_000_000_000,
         assumed: true,
+        hub_keep_alive_ns: None,
     });
     story.applies(2, 2, Mechanism::Gate);
     story.opens(3, 0, 2, 2).tell(What::FaultRefused {
@@ -254,6 +256,7 @@ fn vanishing(story: &mut Story) {
             until: Some(crate::base::Time::from_secs(22)),
             keep_alive_ns: 2_000_000_000,
             assumed: false,
+            hub_keep_alive_ns: None,
         });
         story.applies(window, u64::from(device) + 1, Mechanism::Filter);
     }

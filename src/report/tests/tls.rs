@@ -38,6 +38,7 @@ fn joins_firing(story: &mut Story, rule: u16, until: u64, window: u64, device: u
         until: Some(Time::from_millis(until)),
         keep_alive_ns: 2_000_000_000,
         assumed: false,
+        hub_keep_alive_ns: None,
     });
 }
 

@@ -1,0 +1,11 @@
+//! Floor 1: what Azure IoT Hub writes into MQTT and into its log, as far as anyone on the path can read or write it.
+//!
+//! Owns the expiry of SAS tokens, the commands of fault-injection messages, and the error codes. Invariant: nothing here
+//! shows a signature. Deliberately absent: the hub itself (hub/azure/), and when anything of this is used.
+
+pub mod code;
+pub mod message;
+pub mod token;
+
+pub use code::Code;
+pub use message::{FaultOperation, FaultRequest};
