@@ -5,7 +5,7 @@ use super::firing::Window;
 use super::io::{Door, Granted, Order, Output};
 use super::machine::Engine;
 use super::pick;
-use crate::base::{Chance, DeviceId, Direction, Ends, LinkId, ListenerId, RuleId, Side, WindowId};
+use crate::base::{Chance, DeviceId, Direction, Ends, LinkId, ListenerId, Side, WindowId};
 use crate::event::{LastPackets, What};
 use crate::fault::{Bandwidth, Connects, Effects, Fault, Fidelity, LegFate, Mechanism, Refusal, Slice};
 use crate::session::{Handshake, Link};
@@ -50,19 +50,8 @@ impl Engine {
             self.add_unknown(&mut effects, link);
             return (effects, holding);
         };
-        let mut windows: Vec<(RuleId, WindowId, &Window)> = self
-            .by_device
-            .get(&device.id)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.windows.get(id).map(|window| (window.rule, *id, window)))
-            .filter(|(_, _, window)| window.covers(link_id))
-            .collect();
-        windows.sort_by_key(|(rule, id, _)| (*rule, *id));
-        for (rule, id, window) in windows {
-            let Some(rule) = self.plan.rule(rule).filter(|rule| pick::may_match(&rule.who, link)) else {
-                continue;
-            };
+        for (id, window) in self.covering(link_id) {
+            let Some(rule) = self.plan.rule(window.rule) else { continue };
             let key = LinkKey { seed: self.seed, link_nth: link.nth, window: id };
             if rule.fault.is_of_handshakes() && !(is_shaking_hands(link) && effects.handshake.is_none()) {
                 continue;
@@ -73,6 +62,21 @@ impl Engine {
             }
         }
         (effects, holding)
+    }
+
+    /// The windows that are to hold on a link, in the order of rules, then of windows.
+    pub(super) fn covering(&self, link_id: LinkId) -> Vec<(WindowId, &Window)> {
+        let Some(link) = self.sessions.link(link_id) else { return Vec::new() };
+        let of_device = link.device.and_then(|device| self.by_device.get(&device)).into_iter().flatten();
+        let mut windows: Vec<(WindowId, &Window)> = of_device
+            .filter_map(|id| self.windows.get(id).map(|window| (*id, window)))
+            .filter(|(_, window)| window.covers(link_id))
+            .filter(|(_, window)| {
+                self.plan.rule(window.rule).is_some_and(|rule| pick::may_match(&rule.who, link))
+            })
+            .collect();
+        windows.sort_by_key(|(id, window)| (window.rule, *id));
+        windows
     }
 
     pub(super) fn add_unknown(&self, effects: &mut Effects, link: &Link) {
@@ -174,6 +178,7 @@ impl Engine {
         if let Some(window) = window {
             self.lift(window, link);
         }
+        self.packets_are_lost(link);
     }
 
     pub(super) fn settle_listeners(&mut self) {

@@ -11,6 +11,7 @@
 //!        ◀── Order to a link ──────          ──▶ deadline(): call tick() then
 //! ```
 
+mod arrival;
 mod compose;
 mod fire;
 mod firing;
@@ -20,9 +21,11 @@ mod identity;
 mod io;
 mod level;
 mod machine;
+mod packets;
 mod pick;
 mod through;
 mod trigger;
+mod verdict;
 
 pub use io::{Beside, Door, Granted, Input, Order, Output, PacketTicket};
 pub use machine::Engine;
