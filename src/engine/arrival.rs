@@ -50,7 +50,9 @@ impl Engine {
             self.join_firings(link);
             self.settle_link(link);
         }
-        let verdict = self.judge(Arrival { link, direction, seq, packet: &packet, topic: beside.topic });
+        let request = beside.request.as_ref();
+        let verdict =
+            self.judge(Arrival { link, direction, seq, packet: &packet, topic: beside.topic, request });
         let fate = self.fate(link, direction, &packet, &verdict, held);
         let held = fate.held;
         let arrives = (!fate.dropped).then(|| fate.passed.as_deref().unwrap_or(&packet).clone());
@@ -58,6 +60,9 @@ impl Engine {
             self.tell_again(link, seq, fate);
         } else {
             self.tell_packet(link, direction, &packet, fate);
+        }
+        if let (Some((None, PacketEnd::Drop { .. })), Some(request)) = (verdict.end, request) {
+            self.command(link, seq, request);
         }
         let counts = if direction == Direction::Up { Some(&packet) } else { arrives.as_ref() };
         if let (Direction::Down, Some(Packet::Connack { code: 0, .. })) = (direction, counts) {

@@ -8,6 +8,7 @@ use super::pick;
 use crate::base::{Chance, DeviceId, Direction, Ends, LinkId, ListenerId, Side, WindowId};
 use crate::event::{LastPackets, What};
 use crate::fault::{Bandwidth, Connects, Effects, Fault, Fidelity, LegFate, Mechanism, Refusal, Slice};
+use crate::profile::Rule;
 use crate::session::{Handshake, Link};
 use std::collections::BTreeSet;
 
@@ -50,8 +51,7 @@ impl Engine {
             self.add_unknown(&mut effects, link);
             return (effects, holding);
         };
-        for (id, window) in self.covering(link_id) {
-            let Some(rule) = self.plan.rule(window.rule) else { continue };
+        for (id, window, rule) in self.windows_on(link_id) {
             let key = LinkKey { seed: self.seed, link_nth: link.nth, window: id };
             if rule.fault.is_of_handshakes() && !(is_shaking_hands(link) && effects.handshake.is_none()) {
                 continue;
@@ -64,18 +64,20 @@ impl Engine {
         (effects, holding)
     }
 
-    /// The windows that are to hold on a link, in the order of rules, then of windows.
-    pub(super) fn covering(&self, link_id: LinkId) -> Vec<(WindowId, &Window)> {
+    /// The windows that are to hold on a link of a device, with their rules, in the order of these and then of their own.
+    pub(super) fn windows_on(&self, link_id: LinkId) -> Vec<(WindowId, &Window, &Rule)> {
         let Some(link) = self.sessions.link(link_id) else { return Vec::new() };
-        let of_device = link.device.and_then(|device| self.by_device.get(&device)).into_iter().flatten();
-        let mut windows: Vec<(WindowId, &Window)> = of_device
-            .filter_map(|id| self.windows.get(id).map(|window| (*id, window)))
-            .filter(|(_, window)| window.covers(link_id))
-            .filter(|(_, window)| {
-                self.plan.rule(window.rule).is_some_and(|rule| pick::may_match(&rule.who, link))
+        let of_device = link.device.and_then(|device| self.by_device.get(&device));
+        let mut windows: Vec<(WindowId, &Window, &Rule)> = of_device
+            .into_iter()
+            .flatten()
+            .filter_map(|id| {
+                let window = self.windows.get(id).filter(|window| window.covers(link_id))?;
+                let rule = self.plan.rule(window.rule).filter(|rule| pick::may_match(&rule.who, link))?;
+                Some((*id, window, rule))
             })
             .collect();
-        windows.sort_by_key(|(id, window)| (window.rule, *id));
+        windows.sort_by_key(|(id, window, _)| (window.rule, *id));
         windows
     }
 

@@ -14,6 +14,7 @@ use crate::profile::{Plan, When};
 use crate::session::Sessions;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Decides which fault holds on which link, and says what happened.
 #[derive(Debug)]
@@ -79,6 +80,8 @@ pub(super) enum Timer {
     Fire { rule: RuleId, nth: u32 },
     /// A rule that fires on one device.
     FireOn { rule: RuleId, device: DeviceId },
+    /// A rule that a device asked for fires on it; where it is to last, for this long.
+    FireAsked { rule: RuleId, device: DeviceId, hold: Option<Duration> },
     /// A window is to end.
     EndWindow(WindowId),
     /// A firing falls on nobody new from now on.
@@ -269,6 +272,10 @@ impl Engine {
             Timer::FireOn { rule, device } => {
                 let nth = self.triggers.fire(rule, device);
                 self.fire(rule, nth, Some(device));
+            }
+            Timer::FireAsked { rule, device, hold } => {
+                let nth = self.triggers.fire(rule, device);
+                self.fire_for(rule, nth, Some(device), hold);
             }
             Timer::EndWindow(window) => self.end_window(window),
             Timer::EndFiring(firing) => {

@@ -10,9 +10,10 @@
 
 use super::machine::Engine;
 use super::verdict::{self, Draws, LinkDraws};
+use crate::azure::FaultRequest;
 use crate::base::{Direction, Ends, LinkId, RuleId, WindowId, rand};
 use crate::event::{Packet, What};
-use crate::fault::{Alteration, Edit, Fidelity, Mechanism, PacketFault, Verdict};
+use crate::fault::{Alteration, Edit, Fidelity, Mechanism, PacketEnd, PacketFault, Verdict};
 use crate::mqtt::Version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub(super) struct Arrival<'a> {
     pub packet: &'a Packet,
     /// The topic name of a PUBLISH, as it is.
     pub topic: Option<&'a str>,
+    /// What it asks of brownout.
+    pub request: Option<&'a FaultRequest>,
 }
 
 impl Engine {
@@ -52,6 +55,10 @@ impl Engine {
             return verdict;
         }
         self.key_draws(arrival.link);
+        if self.is_command(&arrival) {
+            verdict.end = Some((None, PacketEnd::Drop { acknowledge: true }));
+            return verdict;
+        }
         let edit = self.server_keep_alive(&arrival);
         verdict.edits.extend(edit.map(|edit| (None, edit)));
         let plan = Arc::clone(&self.plan);
@@ -72,9 +79,8 @@ impl Engine {
     /// The windows of faults of packets that cover a link, by rule, in the order of rules.
     fn packet_windows(&self, link_id: LinkId) -> BTreeMap<RuleId, Vec<WindowId>> {
         let mut open: BTreeMap<RuleId, Vec<WindowId>> = BTreeMap::new();
-        for (id, window) in self.covering(link_id) {
-            let is_of_packets = |rule: &crate::profile::Rule| rule.fault.packets().is_some();
-            if self.plan.rule(window.rule).is_some_and(is_of_packets) {
+        for (id, window, rule) in self.windows_on(link_id) {
+            if rule.fault.packets().is_some() {
                 open.entry(window.rule).or_default().push(id);
             }
         }
