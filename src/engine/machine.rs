@@ -322,6 +322,7 @@ impl Engine {
             self.lift(window, link);
         }
         self.triggers.forget(link);
+        self.refusals.retain(|(_, of, _)| *of != link);
         self.link_gone();
     }
 }

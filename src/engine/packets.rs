@@ -148,14 +148,19 @@ impl Engine {
         }
     }
 
-    /// A packet as it is passed on, whatever becomes of it then.
-    pub(super) fn as_edited(&self, link: LinkId, packet: &Packet, verdict: &Verdict) -> Packet {
+    /// A packet as it is passed on, where that is not as it came.
+    pub(super) fn as_edited(&self, link: LinkId, packet: &Packet, verdict: &Verdict) -> Option<Packet> {
+        if verdict.edits.is_empty() {
+            return None;
+        }
         let known = || self.sessions.device_of(link).and_then(|device| device.version);
         let version = match packet {
             Packet::Connect { version, .. } => *version,
             _ => known().unwrap_or(Version::V311),
         };
-        verdict.edits.iter().fold(packet.clone(), |packet, (_, edit)| packet.edited(edit, version))
+        let edits = verdict.edits.iter();
+        let passed = edits.fold(packet.clone(), |packet, (_, edit)| packet.edited(edit, version));
+        (passed != *packet).then_some(passed)
     }
 
     /// Net/ did this to a packet. The first time on a link, the fault holds there from then on.
@@ -171,12 +176,30 @@ impl Engine {
             self.holds_packets(id, link, direction);
         }
         self.emit(What::Altered { link, direction, packet_seq: seq, window, what });
-        if matches!(what, Alteration::Dropped { .. } | Alteration::CutShort { .. }) {
-            self.arm(link, seq);
+        match what {
+            Alteration::Dropped { .. } => self.arm(link, seq),
+            Alteration::CutShort { .. } => {
+                if let Some(control) = self.links.get_mut(&link) {
+                    control.cut = true;
+                }
+                self.arm(link, seq);
+            }
+            Alteration::Delayed { .. }
+            | Alteration::Duplicated { .. }
+            | Alteration::Edited { .. }
+            | Alteration::Corrupted { .. } => {}
         }
         if let Some(id) = window {
-            self.done_with(id, link, |pending| pending == seq);
+            self.has_seen_off(id, link, seq);
         }
+    }
+
+    /// Whether a fault of packets was seen to work on a link: an end that it made is told as what it did there.
+    pub(super) fn works_on(&self, id: WindowId, link: LinkId) -> bool {
+        self.windows.get(&id).is_some_and(|window| {
+            window.in_force.contains(&link)
+                && self.plan.rule(window.rule).is_some_and(|rule| rule.fault.packets().is_some())
+        })
     }
 
     fn holds_packets(&mut self, id: WindowId, link: LinkId, direction: Direction) {
@@ -197,7 +220,7 @@ impl Engine {
             self.emit(What::FaultRefused { window: id, link, error });
         }
         if self.plan.rule(rule).is_some_and(|rule| rule.fault.packets().is_some()) {
-            self.done_with(id, link, |_| true);
+            self.gives_up(id, link);
         } else {
             self.lift(id, link);
         }
@@ -206,14 +229,14 @@ impl Engine {
     /// A packet went on its way: no window waits for it any more.
     pub(super) fn packet_is_through(&mut self, link: LinkId, seq: u64) {
         for id in self.waiting_for(link) {
-            self.done_with(id, link, |pending| pending == seq);
+            self.has_seen_off(id, link, seq);
         }
     }
 
     /// Nothing of a link passes any more: what windows wait for there does not come.
     pub(super) fn packets_are_lost(&mut self, link: LinkId) {
         for id in self.waiting_for(link) {
-            self.done_with(id, link, |_| true);
+            self.gives_up(id, link);
         }
     }
 
@@ -224,10 +247,19 @@ impl Engine {
         windows.filter(|(_, window)| window.waits_on(link)).map(|(id, _)| id).collect()
     }
 
-    /// A window waits no more for these packets of a link; if it was to end, that may have been all.
-    fn done_with(&mut self, id: WindowId, link: LinkId, seqs: impl Fn(u64) -> bool) {
+    /// A window waits no more for this packet; if it was to end, that may have been all.
+    fn has_seen_off(&mut self, id: WindowId, link: LinkId, seq: u64) {
         let Some(window) = self.windows.get_mut(&id) else { return };
-        window.pending.retain(|(of, seq)| *of != link || !seqs(*seq));
+        window.pending.remove(&(link, seq));
+        if window.ending {
+            self.lift_packets(id);
+        }
+    }
+
+    /// A window waits for no packet of a link any more.
+    fn gives_up(&mut self, id: WindowId, link: LinkId) {
+        let Some(window) = self.windows.get_mut(&id) else { return };
+        window.pending.retain(|(of, _)| *of != link);
         if window.ending {
             self.lift_packets(id);
         }

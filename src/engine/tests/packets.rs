@@ -498,3 +498,21 @@ fn what_could_not_be_done_is_said_once() {
     run.tell(Input::NotAltered { link, window: None, error: "a".into() });
     assert_eq!(run.times(|what| matches!(what, What::FaultRefused { .. })).len(), 3);
 }
+
+/// The end of a link amid a packet is one fault, told once: when its bytes had gone. Nothing that comes after is judged.
+#[test]
+fn a_cut_amid_a_packet_is_told_once() {
+    let mut run = Run::new(plan(vec![rule(at(1000), held(any(), cut(3), "2s"))]));
+    let link = run.device(1, "d", 60);
+    run.to(1500);
+    let verdict = run.say(link, UP, publish(1));
+    let Some((window, PacketEnd::Cut(mid))) = verdict.end else { panic!("{verdict:?}") };
+    let legs = mid.legs();
+    let done = Ends { device: Some(legs.device), hub: Some(legs.hub) };
+    run.tell(Input::CutDone { link, window, done, last: Ends::default() });
+    assert_eq!(run.times(is_applied), [1500]);
+    assert_eq!(run.times(|what| matches!(what, What::LegCut { window: Some(_), .. })), [1500, 1500]);
+    assert!(run.say(link, UP, publish(1)).is_clear());
+    run.to(3000);
+    assert_eq!(run.times(is_closed), [3000]);
+}
