@@ -161,6 +161,7 @@ impl Engine {
         self.windows.insert(window, opened);
         self.by_device.entry(device).or_default().insert(window);
         let keep_alive_ns = time::nanos(keep_alive);
+        let hub_keep_alive_ns = self.hub_keep_alive_ns(device);
         self.emit(What::WindowOpened {
             window,
             firing,
@@ -169,7 +170,7 @@ impl Engine {
             until,
             keep_alive_ns,
             assumed,
-            hub_keep_alive_ns: None,
+            hub_keep_alive_ns,
         });
         window
     }
@@ -221,6 +222,7 @@ impl Engine {
         let device = window.device;
         self.remember(id);
         self.settle_device(device);
+        self.lift_packets(id);
         self.close_if_lifted(id);
     }
 
@@ -228,6 +230,7 @@ impl Engine {
     pub(super) fn lift(&mut self, id: WindowId, link: LinkId) {
         if let Some(window) = self.windows.get_mut(&id) {
             window.in_force.remove(&link);
+            window.pending.retain(|(of, _)| *of != link);
         }
         self.close_if_lifted(id);
     }
@@ -237,10 +240,11 @@ impl Engine {
         let device = window.device;
         let links = self.sessions.device(device).map(|known| known.links.as_slice()).unwrap_or_default();
         let still_asked = links.iter().filter_map(|link| self.links.get(link)).any(|link| link.awaits(id));
-        if !window.ending || !window.in_force.is_empty() || still_asked {
+        if !window.ending || !window.in_force.is_empty() || !window.pending.is_empty() || still_asked {
             return;
         }
         self.windows.remove(&id);
+        self.refusals.retain(|(of, _, _)| *of != id);
         if let Some(windows) = self.by_device.get_mut(&device) {
             windows.remove(&id);
         }
@@ -261,11 +265,16 @@ impl Engine {
         if ticket.held {
             self.emit(What::Forwarded { link, packet_seq: ticket.seq });
         }
-        if !ticket.wanted {
-            return;
+        if ticket.wanted {
+            self.packet_is_through(link, ticket.seq);
+            self.arm(link, ticket.seq);
         }
+    }
+
+    /// Arms the rules that a packet pulled: it was passed on, or came to its end in brownout.
+    pub(super) fn arm(&mut self, link: LinkId, seq: u64) {
         let plan = Arc::clone(&self.plan);
-        for (rule, device) in self.triggers.passed(link, ticket.seq) {
+        for (rule, device) in self.triggers.passed(link, seq) {
             let Some(When::After { delay, .. }) = plan.rule(rule).map(|of| &of.when) else { continue };
             let keep_alive = self
                 .sessions

@@ -30,6 +30,9 @@ impl Engine {
 
     /// Orders what should hold on a link, if that is not what was last ordered.
     pub(super) fn settle_link(&mut self, link: LinkId) {
+        if self.is_cut(link) && self.sessions.device_of(link).is_none() {
+            return;
+        }
         let (effects, windows) = self.desired(link);
         let Some(control) = self.links.get_mut(&link) else { return };
         let last = control.asked.back().map_or(&control.in_force, |asked| &asked.windows);
@@ -73,21 +76,25 @@ impl Engine {
         (effects, holding)
     }
 
-    /// The windows that are to hold on a link of a device, with their rules, in the order of these and then of their own.
-    pub(super) fn windows_on(&self, link_id: LinkId) -> Vec<(WindowId, &Window, &Rule)> {
+    /// The windows that are to hold on a link, in the order of rules, then of windows.
+    pub(super) fn covering(&self, link_id: LinkId) -> Vec<(WindowId, &Window)> {
         let Some(link) = self.sessions.link(link_id) else { return Vec::new() };
-        let of_device = link.device.and_then(|device| self.by_device.get(&device));
-        let mut windows: Vec<(WindowId, &Window, &Rule)> = of_device
-            .into_iter()
-            .flatten()
-            .filter_map(|id| {
-                let window = self.windows.get(id).filter(|window| window.covers(link_id))?;
-                let rule = self.plan.rule(window.rule).filter(|rule| pick::may_match(&rule.who, link))?;
-                Some((*id, window, rule))
+        let of_device = link.device.and_then(|device| self.by_device.get(&device)).into_iter().flatten();
+        let mut windows: Vec<(WindowId, &Window)> = of_device
+            .filter_map(|id| self.windows.get(id).map(|window| (*id, window)))
+            .filter(|(_, window)| window.covers(link_id))
+            .filter(|(_, window)| {
+                self.plan.rule(window.rule).is_some_and(|rule| pick::may_match(&rule.who, link))
             })
             .collect();
-        windows.sort_by_key(|(id, window, _)| (window.rule, *id));
+        windows.sort_by_key(|(id, window)| (window.rule, *id));
         windows
+    }
+
+    /// As [`Engine::covering`], with their rules.
+    pub(super) fn windows_on(&self, link: LinkId) -> Vec<(WindowId, &Window, &Rule)> {
+        let covering = self.covering(link).into_iter();
+        covering.filter_map(|(id, window)| Some((id, window, self.plan.rule(window.rule)?))).collect()
     }
 
     pub(super) fn add_unknown(&self, effects: &mut Effects, link_id: LinkId, link: &Link) {
@@ -115,16 +122,14 @@ impl Engine {
         }
         let Some(wanted) = confirmed.last().cloned() else { return };
         let before = std::mem::take(&mut control.in_force);
-        let refusal = refusal(granted);
         let mut in_force = BTreeSet::new();
+        let mut is_refused = false;
         for window in &wanted {
-            match refusal {
-                Some(error) if self.is_packet(*window, link) => self.refuse(*window, link, error.clone()),
-                Some(_) | None => {
-                    if before.contains(window) || self.confirm(*window, link, granted) {
-                        in_force.insert(*window);
-                    }
-                }
+            if let Some(error) = self.kernel_refusal(*window, link, granted) {
+                self.refuse(*window, link, error);
+                is_refused = true;
+            } else if before.contains(window) || self.confirm(*window, link, granted) {
+                in_force.insert(*window);
             }
         }
         if let Some(control) = self.links.get_mut(&link) {
@@ -138,7 +143,7 @@ impl Engine {
             }
             self.lift(*window, link);
         }
-        if refusal.is_some() {
+        if is_refused {
             self.settle_link(link);
         }
         // A window that ended before it was confirmed waits for nothing more.
@@ -152,6 +157,19 @@ impl Engine {
         self.windows.get(&window).is_some_and(|of| {
             of.was_up(link) && self.plan.rule(of.rule).is_some_and(|rule| rule.fault.wants_packet_fidelity())
         })
+    }
+
+    /// What the kernel said against what this window asks of it on this link.
+    fn kernel_refusal(&self, window: WindowId, link: LinkId, granted: &Granted) -> Option<String> {
+        if self.is_packet(window, link) {
+            return Side::BOTH
+                .into_iter()
+                .find_map(|side| granted.mute.get(side).as_ref()?.as_ref().err().cloned());
+        }
+        let rule = self.windows.get(&window).and_then(|of| self.plan.rule(of.rule))?;
+        let Fault::Loss(loss) = &rule.fault else { return None };
+        let mut hit = Side::BOTH.into_iter().filter(|side| loss.toward.hits(*side));
+        hit.find_map(|side| granted.loss.get(side).as_ref()?.as_ref().err().cloned())
     }
 
     pub(super) fn refuse(&mut self, window: WindowId, link: LinkId, error: String) {
@@ -200,6 +218,7 @@ impl Engine {
         if let Some(window) = window {
             self.lift(window, link);
         }
+        self.packets_are_lost(link);
     }
 
     /// A window has cut a link. Where it goes on, what comes of that is watched from here; a device that it lets not come
@@ -207,8 +226,9 @@ impl Engine {
     fn struck(&mut self, id: WindowId, link: LinkId) {
         let Some(window) = self.windows.get_mut(&id) else { return };
         window.struck = true;
-        let device = window.device;
-        if self.sessions.link(link).is_some_and(|link| link.connack.is_none()) {
+        let (device, rule) = (window.device, window.rule);
+        let goes_on = self.plan.rule(rule).is_some_and(|rule| !rule.fault.is_one_shot());
+        if goes_on && self.sessions.link(link).is_some_and(|link| link.connack.is_none()) {
             let guessed = self.links.get(&link).is_some_and(|control| control.by_address);
             self.progress.turned_away(device, guessed);
         }
@@ -248,13 +268,6 @@ fn mechanism(fate: LegFate) -> Mechanism {
         LegFate::Disconnected(_) => Mechanism::Disconnected,
         LegFate::HalfOpen | LegFate::ResetWhenSends => Mechanism::Parked,
     }
-}
-
-/// The first refusal among what the kernel said.
-fn refusal(granted: &Granted) -> Option<&String> {
-    Side::BOTH
-        .into_iter()
-        .find_map(|side| granted.mute.get(side).as_ref().and_then(|mute| mute.as_ref().err()))
 }
 
 /// How a holding fault was made, given what the kernel granted.

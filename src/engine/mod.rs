@@ -11,6 +11,7 @@
 //!        ◀── Order to a link ──────          ──▶ deadline(): call tick() then
 //! ```
 
+mod arrival;
 mod compose;
 mod doors;
 mod fire;
@@ -22,12 +23,14 @@ mod io;
 mod level;
 mod machine;
 mod moments;
+mod packets;
 mod pick;
 mod refuse;
 mod rival;
 mod through;
 mod tokens;
 mod trigger;
+mod verdict;
 
 pub use io::{Beside, Door, Granted, Input, Order, Output, PacketTicket};
 pub use machine::Engine;
