@@ -45,16 +45,19 @@ impl Engine {
         self.do_what_is_due();
         let is_new = self.identify_by_packet(link, direction, &packet);
         let seq = self.next_seq;
+        let mut is_turned_away = false;
         if is_new {
             // On whom it falls is known once the CONNECT is; what is told of it here is put right below.
             self.tell_packet(link, direction, &packet, Fate { held, dropped: false, passed: None });
-            self.join_firings(link);
-            self.settle_link(link);
+            is_turned_away = self.connected(link, token_expiry(&packet));
         }
         let request = beside.request.as_ref();
         let verdict =
             self.judge(Arrival { link, direction, seq, packet: &packet, topic: beside.topic, request });
-        let fate = self.fate(link, direction, &packet, &verdict, held);
+        let mut fate = self.fate(link, direction, &packet, &verdict, held);
+        if is_turned_away {
+            (fate.dropped, fate.held) = (true, false);
+        }
         let held = fate.held;
         let (accepts, kind) = self.comes_to(direction, &packet, &fate);
         if is_new {
@@ -67,6 +70,7 @@ impl Engine {
         }
         if accepts {
             self.changed();
+            self.watch_token(link);
         }
         let pulled = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
         let wanted = pulled || !verdict::windows(&verdict).is_empty();
@@ -157,4 +161,9 @@ impl Engine {
 
 fn hub_keep_alive_ns(device: &Device) -> Option<u64> {
     device.hub_keep_alive.filter(|told| Some(*told) != device.keep_alive).map(time::nanos)
+}
+
+/// When the SAS token of a CONNECT expires.
+fn token_expiry(packet: &Packet) -> Option<u64> {
+    if let Packet::Connect { token_expiry, .. } = packet { *token_expiry } else { None }
 }

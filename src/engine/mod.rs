@@ -14,17 +14,22 @@
 mod arrival;
 mod asked;
 mod compose;
+mod doors;
 mod fire;
 mod firing;
 mod handshake;
-mod harm;
 mod identity;
+mod idle;
 mod io;
 mod level;
 mod machine;
+mod moments;
 mod packets;
 mod pick;
+mod refuse;
+mod rival;
 mod through;
+mod tokens;
 mod trigger;
 mod verdict;
 
