@@ -15,16 +15,23 @@ impl Link {
         loop {
             let now = self.now();
             let leg = self.legs.get_mut(direction.to());
-            let lane = &mut self.pumps.get_mut(direction).lane;
-            let due = lane.ready(now);
-            if due.is_empty() || !leg.writing {
+            let pump = self.pumps.get_mut(direction);
+            if !leg.writing {
+                pump.shaper.block();
                 return moved;
             }
-            match leg.poll_write(cx, due) {
-                Poll::Pending => return moved,
+            let ready = pump.ready(now);
+            if ready == 0 {
+                return moved;
+            }
+            match leg.poll_write(cx, &pump.lane.ready(now)[..ready]) {
+                Poll::Pending => {
+                    pump.shaper.block();
+                    return moved;
+                }
                 Poll::Ready(Ok(written)) => {
                     let mut notes = Vec::new();
-                    lane.wrote(now, written, |note, _| notes.push(note));
+                    pump.wrote(now, written, |note, _| notes.push(note));
                     self.see_harmed(direction.to());
                     for note in notes {
                         self.passed(direction, note, true);

@@ -18,6 +18,7 @@ compile_error!(
 pub mod hangup;
 pub mod info;
 pub mod limit;
+pub mod lossy;
 pub mod mute;
 pub mod process;
 pub mod reset;
