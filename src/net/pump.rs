@@ -118,12 +118,12 @@ impl Pump {
 
     /// Whether bytes that come now would wait.
     pub fn holds(&self) -> bool {
-        self.is_worked_on() || !self.lane.is_empty()
+        self.is_worked_on() || !self.lane.is_empty() || self.allowance.spent().is_some()
     }
 
-    /// Whether a fault is in the way of what passes.
+    /// Whether a fault makes what passes wait.
     fn is_worked_on(&self) -> bool {
-        self.closed || !self.delays.is_empty() || !self.shaper.is_clear() || !self.allowance.is_clear()
+        self.closed || !self.delays.is_empty() || !self.shaper.is_clear()
     }
 
     /// How many of the bytes that the lane shows may go now.

@@ -68,7 +68,8 @@ impl Link {
             return false;
         }
         lane.ended();
-        if leg.is_open() && !leg.broken {
+        let is_told = self.pumps.get(direction).deaf && matches!(how, Ending::Fin | Ending::Unnotified);
+        if leg.is_open() && !leg.broken && !is_told {
             match how {
                 Ending::Fin => leg.shut(true),
                 Ending::Unnotified => leg.shut(false),
@@ -113,6 +114,10 @@ impl Link {
             Poll::Ready(Got::Ended(how, word)) => {
                 let how = if leg.broken { Ending::Reset } else { how };
                 self.ended(from, how, word);
+            }
+            Poll::Ready(Got::Bytes(read)) if leg.is_trap() => {
+                leg.reset();
+                self.pumps.get_mut(direction).lose(read);
             }
             Poll::Ready(Got::Bytes(read)) if self.legs.get(from).severed => {
                 // How much of sealed bytes would have been passed on is not known.
@@ -160,6 +165,7 @@ impl Link {
     pub(super) fn received(&mut self, cx: &mut Context<'_>, direction: Direction, bytes: &[u8]) {
         let now = self.now();
         self.meter.bytes(direction, bytes.len());
+        self.tcp.idle.passed(now);
         self.look_at_first(now, direction, bytes);
         let mut marks = MARKS.take();
         self.scan(now, direction, bytes, &mut marks);
@@ -186,7 +192,7 @@ impl Link {
         marks: &[Mark],
     ) {
         let mut written = 0;
-        if self.legs.get(direction.from()).severed {
+        if self.legs.get(direction.from()).severed || self.pumps.get(direction).deaf {
             return self.pumps.get_mut(direction).lose(bytes.len());
         }
         while written < bytes.len() && !self.pumps.get(direction).holds() {
@@ -194,10 +200,13 @@ impl Link {
             if !leg.writing {
                 break;
             }
-            match leg.poll_write(cx, &bytes[written..]) {
+            let pump = self.pumps.get_mut(direction);
+            let allowed = pump.allowance.of(bytes.len() - written);
+            match leg.poll_write(cx, &bytes[written..written + allowed]) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(taken)) => {
                     written += taken;
+                    pump.allowance.passed(now, taken);
                     self.see_harmed(direction.to());
                 }
                 Poll::Ready(Err(error)) => {

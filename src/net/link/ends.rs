@@ -31,6 +31,9 @@ impl Link {
             Ending::Alert | Ending::Reset => leg.drop_socket(),
         }
         if leg.severed {
+            if leg.is_trap() {
+                leg.reset();
+            }
             leg.drop_socket();
             return;
         }
