@@ -97,12 +97,15 @@ impl Engine {
         }
         let Some(wanted) = confirmed.last().cloned() else { return };
         let before = std::mem::take(&mut control.in_force);
-        let refusal = refusal(granted);
+        let mut refused = false;
         let mut in_force = BTreeSet::new();
         for window in &wanted {
-            match refusal {
-                Some(error) if self.is_packet(*window, link) => self.refuse(*window, link, error.clone()),
-                Some(_) | None => {
+            match self.refusal(*window, link, granted) {
+                Some(error) => {
+                    refused = true;
+                    self.refuse(*window, link, error);
+                }
+                None => {
                     if before.contains(window) || self.confirm(*window, link, granted) {
                         in_force.insert(*window);
                     }
@@ -118,7 +121,7 @@ impl Engine {
             }
             self.lift(*window, link);
         }
-        if refusal.is_some() {
+        if refused {
             self.settle_link(link);
         }
         // A window that ended before it was confirmed waits for nothing more.
@@ -132,6 +135,22 @@ impl Engine {
         self.windows.get(&window).is_some_and(|of| {
             of.was_up(link) && self.plan.rule(of.rule).is_some_and(|rule| rule.fault.wants_packet_fidelity())
         })
+    }
+
+    /// What the kernel refused of what this window asks of it on this link.
+    fn refusal(&self, window: WindowId, link: LinkId, granted: &Granted) -> Option<String> {
+        let error = |answers: &Ends<Option<Result<Mechanism, String>>>, side| {
+            answers.get(side).as_ref().and_then(|answer| answer.as_ref().err()).cloned()
+        };
+        if self.is_packet(window, link) {
+            return Side::BOTH.into_iter().find_map(|side| error(&granted.mute, side));
+        }
+        let rule = self.windows.get(&window).and_then(|of| self.plan.rule(of.rule))?;
+        let Fault::Loss(loss) = &rule.fault else { return None };
+        Side::BOTH
+            .into_iter()
+            .filter(|side| loss.toward.hits(*side))
+            .find_map(|side| error(&granted.loss, side))
     }
 
     pub(super) fn refuse(&mut self, window: WindowId, link: LinkId, error: String) {
@@ -256,13 +275,6 @@ fn mechanism(fate: LegFate) -> Mechanism {
         LegFate::Disconnected(_) => Mechanism::Disconnected,
         LegFate::HalfOpen | LegFate::ResetWhenSends => Mechanism::Parked,
     }
-}
-
-/// The first refusal among what the kernel said.
-fn refusal(granted: &Granted) -> Option<&String> {
-    Side::BOTH
-        .into_iter()
-        .find_map(|side| granted.mute.get(side).as_ref().and_then(|mute| mute.as_ref().err()))
 }
 
 /// How a holding fault was made, given what the kernel granted.

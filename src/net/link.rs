@@ -220,18 +220,8 @@ impl Link {
     fn apply(&mut self, generation: u64, effects: Effects) {
         // What was counted so far is told before the fault is: so it is on the right side of the fault's start and end.
         self.flush(self.now());
-        let Effects {
-            hold_dial,
-            closed,
-            mute,
-            delays,
-            handshake,
-            shapes,
-            loss,
-            budgets,
-            idle,
-            asks: _,
-        } = effects;
+        let Effects { hold_dial, closed, mute, delays, handshake, shapes, loss, budgets, idle, asks: _ } =
+            effects;
         let now = self.now();
         self.meter.disturb(closed != Ways::default() || mute != Ends::default());
         let granted = self.drop_ingress(mute, loss);

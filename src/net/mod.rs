@@ -9,6 +9,7 @@
 //!   core    the engine behind its one lock; hands orders to links, events to the queue
 //!   link    one task a link: two pumps over two legs, and the handshakes before
 //!   pump    one direction: read, find packets, delay or write at once
+//!   door    the listening socket: open, mute or closed
 //!   dial    the connect to the hub
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
 //!   tls     certificates, configurations, words for what went wrong
@@ -18,6 +19,7 @@ pub mod alarm;
 pub mod clock;
 pub mod core;
 pub mod dial;
+pub mod door;
 pub mod leg;
 pub mod link;
 pub mod proxy;

@@ -149,11 +149,7 @@ impl Pump {
     /// fills to its limit.
     pub fn wants_more(&self) -> bool {
         !self.lane.is_finished()
-            && if self.is_worked_on() {
-                self.lane.room() > 0
-            } else {
-                self.lane.is_empty()
-            }
+            && if self.is_worked_on() { self.lane.room() > 0 } else { self.lane.is_empty() }
     }
 
     /// Whether more can be taken in, whatever is in the way of passing it on.

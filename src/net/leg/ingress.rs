@@ -59,9 +59,7 @@ impl Ingress {
         if !overruled && self.lossy != wanted {
             let done = match wanted {
                 Some(chance) => lossy::lose(stream, chance).map_err(|error| error.to_string()),
-                None => {
-                    mute::unmute(stream, mute::Mechanism::Filter).map_err(|error| error.to_string())
-                }
+                None => mute::unmute(stream, mute::Mechanism::Filter).map_err(|error| error.to_string()),
             };
             match done {
                 Ok(()) => self.lossy = wanted,
