@@ -30,6 +30,10 @@ pub struct Core {
     /// The engine's deadline came nearer.
     sooner: Notify,
     finish: watch::Sender<Option<EndReason>>,
+    /// Whether a rule may need the CONNECT of a link.
+    keeps_connects: bool,
+    /// Held by each rival that is under way.
+    rivals: Arc<()>,
 }
 
 #[derive(Debug)]
@@ -69,6 +73,7 @@ pub enum Letter {
 impl Core {
     /// A core for this engine.
     pub fn new(engine: Engine, clock: Clock, events: EventQueue) -> Core {
+        let keeps_connects = engine.has_takeovers();
         let wanted = PacketKind::ALL.into_iter().filter(|kind| engine.wants(*kind)).map(PacketKind::bit);
         Core {
             clock,
@@ -83,6 +88,8 @@ impl Core {
             }),
             sooner: Notify::new(),
             finish: watch::Sender::new(None),
+            keeps_connects,
+            rivals: Arc::default(),
         }
     }
 
@@ -94,6 +101,16 @@ impl Core {
     /// Whether packets of this kind are to be told.
     pub fn wants(&self, kind: PacketKind) -> bool {
         self.wanted & kind.bit() != 0
+    }
+
+    /// Whether a rule may need the CONNECT of a link.
+    pub fn keeps_connects(&self) -> bool {
+        self.keeps_connects
+    }
+
+    /// A rival is under way, for as long as this is held.
+    pub fn count_rival(&self) -> Arc<()> {
+        Arc::clone(&self.rivals)
     }
 
     /// Tells the engine something; its outputs are on their way when this returns.
@@ -179,17 +196,18 @@ impl Core {
         }
     }
 
-    /// Tells every link to go, and the listeners to stop being mute.
+    /// Tells every link and rival to go.
     pub fn stop(&self) {
+        self.finish(EndReason::Interrupted);
         let inner = self.lock();
         for mailbox in inner.links.values() {
             mailbox.post(Letter::Stop);
         }
     }
 
-    /// How many links there are.
+    /// How many links there are, and rivals under way.
     pub fn links(&self) -> usize {
-        self.lock().links.len()
+        self.lock().links.len() + Arc::strong_count(&self.rivals) - 1
     }
 
     /// Lets the engine do what falls due. Runs as long as the run.

@@ -154,7 +154,7 @@ impl Link {
             ahead: false,
             hub_alpn: None,
             harm: Ends::default(),
-            tcp: Tcp::default(),
+            tcp: Tcp::new(core.keeps_connects()),
             meter: Meter::new(id, now),
             version: None,
             slot,
@@ -212,7 +212,8 @@ impl Link {
             Letter::Order(Order::Cut(cut)) => self.cut(cut),
             Letter::Order(Order::Harm(harm)) => self.harm_record(harm),
             Letter::Order(Order::HalfClose { window, toward }) => self.half_close(window, toward),
-            Letter::Order(Order::Inject { .. } | Order::Rival { .. }) => {}
+            Letter::Order(Order::Rival { window, until, again }) => self.send_rival(window, until, again),
+            Letter::Order(Order::Inject { .. }) => {}
             Letter::Stop => self.stopped = true,
         }
     }

@@ -12,6 +12,7 @@
 //!   door    the listening socket: open, mute or closed
 //!   dial    the connect to the hub
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
+//!   rival   the other client of a takeover
 //!   tls     certificates, configurations, words for what went wrong
 //! ```
 
@@ -25,6 +26,7 @@ pub mod link;
 pub mod proxy;
 pub mod pump;
 pub mod queue;
+pub mod rival;
 pub mod sys;
 pub mod terms;
 pub mod tls;

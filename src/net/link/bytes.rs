@@ -165,7 +165,7 @@ impl Link {
     pub(super) fn received(&mut self, cx: &mut Context<'_>, direction: Direction, bytes: &[u8]) {
         let now = self.now();
         self.meter.bytes(direction, bytes.len());
-        self.tcp.idle.passed(now);
+        self.tcp.came(now, direction, bytes);
         self.look_at_first(now, direction, bytes);
         let mut marks = MARKS.take();
         self.scan(now, direction, bytes, &mut marks);
