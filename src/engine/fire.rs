@@ -21,14 +21,14 @@ impl Engine {
         let id = FiringId(self.next_firing);
         self.next_firing += 1;
         self.emit(What::Fired { firing: id, rule: rule_id, nth });
-        let links = self.links.keys().copied().collect();
+        let links = Arc::new(self.links.keys().copied().collect());
         let (at, windows) = (self.now, BTreeMap::new());
         let firing = Firing { rule: rule_id, nth, at, until: None, device, links, windows };
         self.firings.insert(id, firing);
         self.fall_on_devices(id, rule_id, rule, device);
         if rule.fault.is_one_shot() {
             self.cut_unknown(rule, device);
-            self.harm_unknown(id, rule_id, rule, device);
+            self.order_moments_unknown(id, rule_id, rule, device);
             self.firings.remove(&id);
             self.changed();
             return;
@@ -112,7 +112,8 @@ impl Engine {
         let (rule_id, at, nth) = (firing.rule, firing.at, firing.nth);
         let (keep_alive, assumed) = device.keep_alive_or(self.plan.default_keep_alive);
         let mut until = rule.fault.hold().map(|hold| at + hold.resolve(keep_alive));
-        if rule.fault.is_of_handshakes() && device.keep_alive.is_none() {
+        let before_connect = rule.fault.is_of_handshakes() || rule.fault.is_of_connects();
+        if before_connect && device.keep_alive.is_none() {
             // Whoever is met before any CONNECT has no keep-alive of its own yet: the firing's end is its too.
             until = until.min(firing.until.or(until));
         }
@@ -122,18 +123,25 @@ impl Engine {
         }
         let window = WindowId(self.next_window);
         firing.windows.insert(device_id, window);
+        let older = Arc::clone(&firing.links);
         let up_at_start: BTreeSet<LinkId> =
-            device.links.iter().copied().filter(|link| firing.links.contains(link)).collect();
+            device.links.iter().copied().filter(|link| older.contains(link)).collect();
         let links = self.links_hit(&rule.who, device);
         let mut opened = Window::new(rule_id, device_id);
+        opened.older = older;
         opened.up_at_start = up_at_start;
         opened.later_links = falls_on_later_links(&rule.fault);
         self.add_window(opened, id, until, (keep_alive, assumed));
-        match until {
-            Some(until) => self.set_timer(until, Timer::EndWindow(window)),
-            None => {
-                self.order_cuts(window, &rule.fault, &links);
-                self.order_harms(window, &rule.fault, &links);
+        if let Some(until) = until {
+            self.set_timer(until, Timer::EndWindow(window));
+            self.order_rival(window, &rule.fault, &links, until);
+        } else {
+            self.order_cuts(window, &rule.fault, &links);
+            self.order_moments(window, &rule.fault, &links);
+        }
+        if matches!(rule.fault, Fault::TokenExpiry(_)) {
+            for link in links {
+                self.watch_token(link);
             }
         }
     }
@@ -141,13 +149,14 @@ impl Engine {
     /// Numbers a window and says that it is open.
     pub(super) fn add_window(
         &mut self,
-        opened: Window,
+        mut opened: Window,
         firing: FiringId,
         until: Option<Time>,
         (keep_alive, assumed): (Duration, bool),
     ) -> WindowId {
         let window = WindowId(self.next_window);
         self.next_window += 1;
+        (opened.until, opened.keep_alive) = (until, keep_alive);
         let (rule, device) = (opened.rule, opened.device);
         self.windows.insert(window, opened);
         self.by_device.entry(device).or_default().insert(window);
@@ -199,7 +208,7 @@ impl Engine {
         unknown.filter(|(_, link)| pick::may_match(&rule.who, link)).map(|(id, _)| id).collect()
     }
 
-    fn order_cut(&mut self, link: LinkId, cut: Cut) {
+    pub(super) fn order_cut(&mut self, link: LinkId, cut: Cut) {
         if let Some(control) = self.links.get_mut(&link) {
             control.cut = true;
             self.order(link, Order::Cut(cut));
@@ -210,6 +219,7 @@ impl Engine {
         let Some(window) = self.windows.get_mut(&id) else { return };
         window.ending = true;
         let device = window.device;
+        self.remember(id);
         self.settle_device(device);
         self.close_if_lifted(id);
     }

@@ -1,13 +1,14 @@
-//! Levels: what should hold on each link and listener, and what net/ confirmed of it.
+//! Levels: what should hold on each link, and what net/ confirmed of it.
 
 use super::compose::{self, LinkKey};
 use super::firing::Window;
-use super::io::{Door, Granted, Order, Output};
-use super::machine::Engine;
+use super::io::{Granted, Order, Output};
+use super::machine::{Asked, Engine};
 use super::pick;
-use crate::base::{Chance, DeviceId, Direction, Ends, LinkId, ListenerId, RuleId, Side, WindowId};
+use crate::base::{DeviceId, Direction, Ends, LinkId, Side, WindowId};
 use crate::event::{LastPackets, What};
-use crate::fault::{Bandwidth, Connects, Effects, Fault, Fidelity, LegFate, Mechanism, Refusal, Slice};
+use crate::fault::{Bandwidth, Effects, Fault, Fidelity, LegFate, Mechanism, Slice};
+use crate::profile::Rule;
 use crate::session::{Handshake, Link};
 use std::collections::BTreeSet;
 
@@ -31,14 +32,14 @@ impl Engine {
     pub(super) fn settle_link(&mut self, link: LinkId) {
         let (effects, windows) = self.desired(link);
         let Some(control) = self.links.get_mut(&link) else { return };
-        let last = control.asked.back().map_or(&control.in_force, |(_, windows)| windows);
+        let last = control.asked.back().map_or(&control.in_force, |asked| &asked.windows);
         if control.desired == effects && *last == windows {
             return;
         }
         control.desired = effects.clone();
         control.generation += 1;
         let generation = control.generation;
-        control.asked.push_back((generation, windows));
+        control.asked.push_back(Asked { generation, windows, idle: effects.idle });
         self.order(link, Order::Apply { generation, effects: Box::new(effects) });
     }
 
@@ -47,38 +48,53 @@ impl Engine {
         let mut holding = BTreeSet::new();
         let Some(link) = self.sessions.link(link_id) else { return (effects, holding) };
         let Some(device) = link.device.and_then(|id| self.sessions.device(id)) else {
-            self.add_unknown(&mut effects, link);
+            self.add_unknown(&mut effects, link_id, link);
             return (effects, holding);
         };
-        let mut windows: Vec<(RuleId, WindowId, &Window)> = self
-            .by_device
-            .get(&device.id)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.windows.get(id).map(|window| (window.rule, *id, window)))
-            .filter(|(_, _, window)| window.covers(link_id))
-            .collect();
-        windows.sort_by_key(|(rule, id, _)| (*rule, *id));
-        for (rule, id, window) in windows {
-            let Some(rule) = self.plan.rule(rule).filter(|rule| pick::may_match(&rule.who, link)) else {
-                continue;
-            };
+        let control = self.links.get(&link_id);
+        for (id, window, rule) in self.windows_on(link_id) {
             let key = LinkKey { seed: self.seed, link_nth: link.nth, window: id };
             if rule.fault.is_of_handshakes() && !(is_shaking_hands(link) && effects.handshake.is_none()) {
                 continue;
             }
+            if control.is_some_and(|control| control.cut && !control.knows(id)) {
+                // It is ending: it comes under nothing new.
+                continue;
+            }
             compose::add(&mut effects, window, &rule.fault, link_id, device, key);
-            if rule.fault.is_level() {
+            let is_idle = matches!(rule.fault, Fault::IdleTimeout(_));
+            if rule.fault.is_level() && (!is_idle || control.is_some_and(|control| control.is_gone_by(id))) {
                 holding.insert(id);
             }
+        }
+        if let Some(control) = control {
+            control.add_forgotten(&mut effects);
         }
         (effects, holding)
     }
 
-    pub(super) fn add_unknown(&self, effects: &mut Effects, link: &Link) {
+    /// The windows that are to hold on a link of a device, with their rules, in the order of these and then of their own.
+    pub(super) fn windows_on(&self, link_id: LinkId) -> Vec<(WindowId, &Window, &Rule)> {
+        let Some(link) = self.sessions.link(link_id) else { return Vec::new() };
+        let of_device = link.device.and_then(|device| self.by_device.get(&device));
+        let mut windows: Vec<(WindowId, &Window, &Rule)> = of_device
+            .into_iter()
+            .flatten()
+            .filter_map(|id| {
+                let window = self.windows.get(id).filter(|window| window.covers(link_id))?;
+                let rule = self.plan.rule(window.rule).filter(|rule| pick::may_match(&rule.who, link))?;
+                Some((*id, window, rule))
+            })
+            .collect();
+        windows.sort_by_key(|(id, window, _)| (window.rule, *id));
+        windows
+    }
+
+    pub(super) fn add_unknown(&self, effects: &mut Effects, link_id: LinkId, link: &Link) {
         for firing in self.firings.values() {
             let Some(rule) = self.plan.rule(firing.rule) else { continue };
-            if pick::may_match(&rule.who, link) {
+            let is_spared = matches!(rule.fault, Fault::Refuse(_)) && firing.links.contains(&link_id);
+            if pick::may_match(&rule.who, link) && !is_spared {
                 let needs_connect = firing.device.is_some() || rule.needs_connect();
                 compose::add_unknown(effects, &rule.fault, needs_connect);
             }
@@ -92,15 +108,17 @@ impl Engine {
     pub(super) fn applied(&mut self, link: LinkId, generation: u64, granted: &Granted) {
         let Some(control) = self.links.get_mut(&link) else { return };
         let mut confirmed = Vec::new();
-        while control.asked.front().is_some_and(|(asked, _)| *asked <= generation) {
-            confirmed.extend(control.asked.pop_front().map(|(_, windows)| windows));
+        while control.asked.front().is_some_and(|asked| asked.generation <= generation) {
+            let Some(asked) = control.asked.pop_front() else { break };
+            control.idle = asked.idle;
+            confirmed.push(asked.windows);
         }
         let Some(wanted) = confirmed.last().cloned() else { return };
         let before = std::mem::take(&mut control.in_force);
         let mut refused = false;
         let mut in_force = BTreeSet::new();
         for window in &wanted {
-            match self.refusal(*window, link, granted) {
+            match self.not_granted(*window, link, granted) {
                 Some(error) => {
                     refused = true;
                     self.refuse(*window, link, error);
@@ -116,7 +134,9 @@ impl Engine {
             control.in_force.clone_from(&in_force);
         }
         for window in before.difference(&in_force) {
-            if !self.windows.get(window).is_some_and(|of| of.refused.contains(&link)) {
+            let was_refused = self.windows.get(window).is_some_and(|of| of.refused.contains(&link));
+            let stays_gone = self.links.get(&link).is_some_and(|control| control.is_gone_by(*window));
+            if !was_refused && !stays_gone {
                 self.emit(What::FaultLifted { window: *window, link });
             }
             self.lift(*window, link);
@@ -138,7 +158,7 @@ impl Engine {
     }
 
     /// What the kernel refused of what this window asks of it on this link.
-    fn refusal(&self, window: WindowId, link: LinkId, granted: &Granted) -> Option<String> {
+    fn not_granted(&self, window: WindowId, link: LinkId, granted: &Granted) -> Option<String> {
         let error = |answers: &Ends<Option<Result<Mechanism, String>>>, side| {
             answers.get(side).as_ref().and_then(|answer| answer.as_ref().err()).cloned()
         };
@@ -181,9 +201,15 @@ impl Engine {
         done: Ends<Option<LegFate>>,
         last: Ends<LastPackets>,
     ) {
-        if let Some(window) = window.filter(|_| done != Ends::default()) {
+        let is_made = done != Ends::default();
+        if let Some(control) = self.links.get_mut(&link).filter(|_| is_made) {
+            control.cut = true;
+        }
+        let open = window.filter(|window| is_made && self.windows.contains_key(window));
+        if let Some(window) = open {
             let means = Ends { device: done.device.map(mechanism), hub: done.hub.map(mechanism) };
             self.emit(What::FaultApplied { window, link, fidelity: fidelity_of(&done), means });
+            self.struck(window, link);
         }
         for side in Side::BOTH {
             if let Some(fate) = *done.get(side) {
@@ -195,51 +221,17 @@ impl Engine {
         }
     }
 
-    pub(super) fn settle_listeners(&mut self) {
-        let wanted: Vec<(ListenerId, Door)> = self
-            .listeners
-            .iter()
-            .filter(|(_, control)| !control.refused)
-            .map(|(id, control)| (*id, control.asked, self.door(*id)))
-            .filter(|(_, asked, door)| asked != door)
-            .map(|(id, _, door)| (id, door))
-            .collect();
-        for (listener, door) in wanted {
-            if let Some(control) = self.listeners.get_mut(&listener) {
-                control.asked = door;
-            }
-            self.outputs.push_back(Output::Listener(listener, door));
+    /// A window has cut a link. Where it goes on, what comes of that is watched from here; a device that it lets not come
+    /// in may never be accepted.
+    fn struck(&mut self, id: WindowId, link: LinkId) {
+        let Some(window) = self.windows.get_mut(&id) else { return };
+        window.struck = true;
+        let device = window.device;
+        if self.sessions.link(link).is_some_and(|link| link.connack.is_none()) {
+            let guessed = self.links.get(&link).is_some_and(|control| control.by_address);
+            self.progress.turned_away(device, guessed);
         }
-    }
-
-    /// Connects vanish, or are refused, where a fault that asks for it falls on every device of the listener. What
-    /// vanishes is not refused.
-    pub(super) fn door(&self, listener: ListenerId) -> Door {
-        let firings = self.firings.values().filter(|firing| firing.device.is_none());
-        let rules = firings.filter_map(|firing| self.plan.rule(firing.rule));
-        let of_all = rules.filter(|rule| rule.chance == Chance::ALWAYS && rule.who.is_everyone_at(listener));
-        let mut door = Door::Open;
-        for rule in of_all {
-            match &rule.fault {
-                Fault::Blackhole(blackhole) if blackhole.connects == Connects::Vanish => return Door::Mute,
-                Fault::Refuse(refuse) if refuse.how == Refusal::Closed => door = Door::Closed,
-                _ => {}
-            }
-        }
-        door
-    }
-
-    pub(super) fn listener_done(&mut self, listener: ListenerId, outcome: Result<Option<Mechanism>, String>) {
-        match outcome {
-            Ok(Some(mechanism)) => self.emit(What::ListenerMuted { listener, mechanism }),
-            Ok(None) => self.emit(What::ListenerUnmuted { listener }),
-            Err(error) => {
-                if let Some(control) = self.listeners.get_mut(&listener) {
-                    control.refused = true;
-                }
-                self.emit(What::ListenerMuteRefused { listener, error });
-            }
-        }
+        self.changed();
     }
 }
 

@@ -2,17 +2,20 @@
 
 use super::firing::{Firing, Window};
 use super::io::{Beside, Door, Input, Output, PacketTicket};
+use super::moments::UnknownMoment;
 use super::pick;
 use super::through::Progress;
+use super::tokens::Token;
 use super::trigger::Triggers;
-use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Side, Time, WindowId, time};
+use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Time, WindowId, time};
 use crate::event::{EndReason, Event, Packet, RunStarted, What};
-use crate::fault::{Effects, Verdict};
+use crate::fault::{Effects, Forgotten, Verdict};
 use crate::mqtt::PacketKind;
 use crate::profile::{Plan, When};
 use crate::session::Sessions;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Decides which fault holds on which link, and says what happened.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub struct Engine {
     pub(super) plan: Arc<Plan>,
     pub(super) seed: u64,
     pub(super) now: Time,
+    /// When the run began, in nanoseconds since 1970; `None` where that is not known, or before.
+    pub(super) began: Option<i128>,
     pub(super) sessions: Sessions,
     pub(super) links: BTreeMap<LinkId, Control>,
     pub(super) listeners: BTreeMap<ListenerId, ListenerControl>,
@@ -41,8 +46,16 @@ pub struct Engine {
 pub(super) struct Control {
     pub(super) desired: Effects,
     pub(super) generation: u64,
-    /// The windows behind each generation that is not confirmed yet, oldest first.
-    pub(super) asked: VecDeque<(u64, BTreeSet<WindowId>)>,
+    /// What is not confirmed yet, oldest first.
+    pub(super) asked: VecDeque<Asked>,
+    /// [`Effects::idle`], as it was last confirmed.
+    pub(super) idle: Option<Duration>,
+    /// A middlebox has forgotten it, by this window, and will not remember: for the life of the link.
+    pub(super) forgotten: Option<(WindowId, Forgotten)>,
+    /// What its CONNECT said of a token.
+    pub(super) token: Token,
+    /// The timers of its token, by window.
+    pub(super) expiries: BTreeMap<WindowId, (Time, u64)>,
     pub(super) in_force: BTreeSet<WindowId>,
     /// It was ordered to be cut: nothing passes any more.
     pub(super) cut: bool,
@@ -50,22 +63,27 @@ pub(super) struct Control {
     pub(super) by_address: bool,
     /// Windows of the device that it was taken to be of before, which it may still have to be lifted from.
     pub(super) left: BTreeSet<WindowId>,
-    /// Harms ordered before its device was known, oldest first.
-    pub(super) harms: VecDeque<UnknownHarm>,
+    /// One-shots ordered before its device was known, oldest first.
+    pub(super) moments: VecDeque<UnknownMoment>,
 }
 
-/// A firing that damages a record of a link whose device is not known yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct UnknownHarm {
-    pub(super) firing: FiringId,
-    pub(super) rule: RuleId,
-    pub(super) toward: Side,
+/// A state that a link was ordered into.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) generation: u64,
+    /// The windows behind it.
+    pub(super) windows: BTreeSet<WindowId>,
+    /// Its [`Effects::idle`].
+    pub(super) idle: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct ListenerControl {
     pub(super) asked: Door,
-    pub(super) refused: bool,
+    /// What it was before, in case that is refused.
+    pub(super) before: Door,
+    /// What the system does not let it be.
+    pub(super) refused: Vec<Door>,
 }
 
 /// What is to happen at a time.
@@ -79,6 +97,8 @@ pub(super) enum Timer {
     EndWindow(WindowId),
     /// A firing falls on nobody new from now on.
     EndFiring(FiringId),
+    /// The token of a link expires, as this window has it.
+    Expire { window: WindowId, link: LinkId },
     /// The plan's duration is over.
     Duration,
 }
@@ -92,6 +112,7 @@ impl Engine {
             plan,
             seed,
             now: Time::ZERO,
+            began: None,
             sessions: Sessions::default(),
             links: BTreeMap::new(),
             listeners: BTreeMap::new(),
@@ -131,6 +152,7 @@ impl Engine {
             Input::LinkOpened { link, listener, peer } => {
                 self.links.insert(link, Control::new());
                 self.emit(What::LinkOpened { link, listener, peer: peer.to_string() });
+                self.refuse_link(link);
                 self.settle_link(link);
             }
             Input::HubConnected { link, took } => {
@@ -160,12 +182,12 @@ impl Engine {
             }
             Input::WsClosed { link, direction, code } => self.emit(What::WsClosed { link, direction, code }),
             Input::Harmed { link, window, toward, last: _ } => self.harmed(link, window, toward),
-            Input::Altered { .. }
-            | Input::NotAltered { .. }
-            | Input::Idle { .. }
-            | Input::Injected { .. }
-            | Input::HalfClosed { .. }
-            | Input::Rival { .. } => {}
+            Input::Altered { .. } => {}
+            Input::NotAltered { link, window, error } => self.not_altered(link, window, error),
+            Input::Idle { link } => self.idled(link),
+            Input::Injected { link, window, toward } => self.injected(link, window, toward),
+            Input::HalfClosed { link, window, toward, done } => self.half_closed(link, window, toward, done),
+            Input::Rival { link, window, news } => self.rival(link, window, news),
             Input::Passed { link, ticket } => self.passed(link, ticket),
             Input::FirstPublish { link, direction } => self.emit(What::FirstPublish { link, direction }),
             Input::NotMqtt { link, direction, offset, reason } => {
@@ -208,9 +230,9 @@ impl Engine {
     ) -> (PacketTicket, Option<Box<Verdict>>) {
         self.advance(now);
         let _ = beside;
-        let mut identified = false;
-        if let (Direction::Up, Packet::Connect { client_id, .. }) = (direction, &packet) {
-            identified = self.identify_by_connect(link, client_id);
+        let mut connect = None;
+        if let (Direction::Up, Packet::Connect { client_id, token_expiry, .. }) = (direction, &packet) {
+            connect = self.identify_by_connect(link, client_id).then_some(*token_expiry);
         }
         if let (Direction::Down, Packet::Connack { assigned_client_id: Some(name), .. }) =
             (direction, &packet)
@@ -221,13 +243,14 @@ impl Engine {
         let kind = self.triggers.kind_of(&packet);
         let seq = self.next_seq;
         self.emit(What::Packet { link, direction, packet, held, dropped: false, passed: None });
-        if identified {
-            self.join_firings(link);
-            self.settle_link(link);
+        let dropped = connect.is_some_and(|token_expiry| self.connected(link, token_expiry));
+        if dropped {
+            self.drop_told(seq);
         }
-        let held = held || self.hold_told(link, direction, seq);
+        let held = !dropped && (held || self.hold_told(link, direction, seq));
         if accepted {
             self.changed();
+            self.watch_token(link);
         }
         let wanted = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
         (PacketTicket { seq, wanted, held }, None)
@@ -236,17 +259,25 @@ impl Engine {
     /// Whether a packet whose event was just made meets an order that holds it; its event then says so.
     fn hold_told(&mut self, link: LinkId, direction: Direction, seq: u64) -> bool {
         let holds = self.links.get(&link).is_some_and(|control| control.holds(direction));
-        if holds {
-            for output in self.outputs.iter_mut().rev() {
-                if let Output::Event(event) = output
-                    && event.seq == seq
-                    && let What::Packet { held, .. } = &mut event.what
-                {
-                    *held = true;
-                }
-            }
+        if holds && let Some(What::Packet { held, .. }) = self.told(seq) {
+            *held = true;
         }
         holds
+    }
+
+    /// The event of a packet that was just made says that it goes no further.
+    fn drop_told(&mut self, seq: u64) {
+        if let Some(What::Packet { dropped, held, .. }) = self.told(seq) {
+            (*dropped, *held) = (true, false);
+        }
+    }
+
+    /// The event of that number, as long as nobody took it.
+    fn told(&mut self, seq: u64) -> Option<&mut What> {
+        self.outputs.iter_mut().rev().find_map(|output| match output {
+            Output::Event(event) if event.seq == seq => Some(&mut event.what),
+            Output::Event(_) | Output::Link(..) | Output::Listener(..) | Output::Finish(_) => None,
+        })
     }
 
     /// Does what is due by `now`. Harmless at any time.
@@ -294,12 +325,16 @@ impl Engine {
         self.outputs.push_back(Output::Finish(reason));
     }
 
-    pub(super) fn set_timer(&mut self, at: Time, timer: Timer) {
-        self.timers.insert((at, self.next_timer), timer);
+    /// Its key, to take it back by.
+    pub(super) fn set_timer(&mut self, at: Time, timer: Timer) -> (Time, u64) {
+        let key = (at, self.next_timer);
+        self.timers.insert(key, timer);
         self.next_timer += 1;
+        key
     }
 
     fn start(&mut self, start: Box<RunStarted>) {
+        self.began = super::tokens::since_1970(&start.wall_clock);
         self.emit(What::RunStarted(start));
         let plan = Arc::clone(&self.plan);
         for (rule, of) in plan.rules() {
@@ -329,6 +364,7 @@ impl Engine {
                 self.settle_listeners();
                 self.changed();
             }
+            Timer::Expire { window, link } => self.expire(window, link),
             Timer::Duration => self.finish(EndReason::Duration),
         }
     }
@@ -354,6 +390,7 @@ impl Engine {
         if self.sessions.link(link).is_some_and(|live| live.device.is_none()) {
             self.identify(link, &self.address_name(link));
             self.join_firings(link);
+            self.refuse_link(link);
             self.settle_link(link);
         }
     }
@@ -362,9 +399,12 @@ impl Engine {
         let Some(control) = self.links.remove(&link) else { return };
         // Those that hold on it, those that it did not come to confirm, and cuts that it did not come to make.
         let of_device = device.and_then(|device| self.by_device.get(&device)).into_iter().flatten().copied();
-        let windows: BTreeSet<WindowId> = of_device.chain(control.left).collect();
+        let windows: BTreeSet<WindowId> = of_device.chain(control.left.iter().copied()).collect();
         for window in windows {
             self.lift(window, link);
+        }
+        for key in control.expiries.values() {
+            self.timers.remove(key);
         }
         self.triggers.forget(link);
         self.link_gone();
@@ -377,11 +417,15 @@ impl Control {
             desired: Effects::default(),
             generation: 0,
             asked: VecDeque::new(),
+            idle: None,
+            forgotten: None,
+            token: Token::default(),
+            expiries: BTreeMap::new(),
             in_force: BTreeSet::new(),
             cut: false,
             by_address: false,
             left: BTreeSet::new(),
-            harms: VecDeque::new(),
+            moments: VecDeque::new(),
         }
     }
 
@@ -397,6 +441,7 @@ impl Control {
             loss: _,
             budgets: _,
             idle: _,
+            reset_senders: _,
             asks: _,
         } = &self.desired;
         self.cut
@@ -406,6 +451,11 @@ impl Control {
     }
 
     pub(super) fn awaits(&self, window: WindowId) -> bool {
-        self.asked.iter().any(|(_, windows)| windows.contains(&window))
+        self.asked.iter().any(|asked| asked.windows.contains(&window))
+    }
+
+    /// Whether this window holds on it, or was ordered to.
+    pub(super) fn knows(&self, window: WindowId) -> bool {
+        self.in_force.contains(&window) || self.awaits(window)
     }
 }

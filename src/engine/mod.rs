@@ -12,16 +12,21 @@
 //! ```
 
 mod compose;
+mod doors;
 mod fire;
 mod firing;
 mod handshake;
-mod harm;
 mod identity;
+mod idle;
 mod io;
 mod level;
 mod machine;
+mod moments;
 mod pick;
+mod refuse;
+mod rival;
 mod through;
+mod tokens;
 mod trigger;
 
 pub use io::{Beside, Door, Granted, Input, Order, Output, PacketTicket};

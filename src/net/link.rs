@@ -221,12 +221,24 @@ impl Link {
     fn apply(&mut self, generation: u64, effects: Effects) {
         // What was counted so far is told before the fault is: so it is on the right side of the fault's start and end.
         self.flush(self.now());
-        let Effects { hold_dial, closed, mute, delays, handshake, shapes, loss, budgets, idle, asks: _ } =
-            effects;
+        let Effects {
+            hold_dial,
+            closed,
+            mute,
+            delays,
+            handshake,
+            shapes,
+            loss,
+            budgets,
+            idle,
+            reset_senders,
+            asks: _,
+        } = effects;
         let now = self.now();
         self.meter.disturb(closed != Ways::default() || mute != Ends::default());
         let granted = self.drop_ingress(mute, loss);
         self.tcp.idle.set(now, idle);
+        self.tcp.reset_senders = reset_senders;
         let Ways { up, down } = delays;
         for (direction, delays) in [(Direction::Up, up), (Direction::Down, down)] {
             let pump = self.pumps.get_mut(direction);

@@ -125,6 +125,9 @@ impl Link {
                     self.pumps.get_mut(direction).lose(read);
                 }
             }
+            Poll::Ready(Got::Bytes(read)) if self.is_forgotten_by(from) => {
+                self.pumps.get_mut(direction).lose(read);
+            }
             Poll::Ready(Got::Bytes(read)) => self.received(cx, direction, &buffer[..read]),
             Poll::Ready(Got::Failed(failure)) => self.tls_failed_by(from, &failure),
         }

@@ -3,7 +3,7 @@
 use super::{FIN_LINGER, Link};
 use crate::base::{Chance, Direction, Ends, Side, Time, WindowId};
 use crate::engine::{Granted, Input};
-use crate::fault::{Cut, IdleWatch};
+use crate::fault::{Cut, IdleWatch, LegFate};
 use crate::net::leg::Answer;
 use crate::net::rival::{Kept, Rival, Way};
 use crate::net::sys::lossy;
@@ -20,6 +20,8 @@ pub(super) struct Tcp {
     pub(super) idle: IdleWatch,
     /// How likely segments are lost, as ordered.
     loss: Ends<Option<Chance>>,
+    /// Whoever sends something is reset, for this window.
+    pub(super) reset_senders: Option<WindowId>,
     /// The device's CONNECT, where a rule may need it.
     pub(super) connect: Kept,
     /// When to look again whether the last bytes before a cut have left.
@@ -93,6 +95,16 @@ impl Link {
             self.core.tell(Input::Idle { link: self.id });
             self.obey();
         }
+    }
+
+    /// An end has sent something on a link that is forgotten: it is reset, and the other hears nothing until it sends
+    /// too. True if that is so.
+    pub(super) fn is_forgotten_by(&mut self, side: Side) -> bool {
+        let Some(window) = self.tcp.reset_senders.take() else { return false };
+        let mut legs = Ends { device: LegFate::ResetWhenSends, hub: LegFate::ResetWhenSends };
+        *legs.get_mut(side) = LegFate::Reset;
+        self.cut(Cut { window: Some(window), legs });
+        true
     }
 
     /// Tells an end FIN, behind what it was given already; what it says goes on.
