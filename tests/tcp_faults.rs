@@ -4,17 +4,20 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "common/tls.rs"]
+mod tls;
 
 use brownout::base::{Chance, Direction, Rate, Side, Span};
-use brownout::event::{Event, RivalNews, What};
+use brownout::event::{Event, RivalNews, TlsMode, What};
 use brownout::fault::{
-    Bandwidth, Close, CutAfter, Ending, Fault, Forgotten, HalfClose, IdleTimeout, Latency, LegFate, Loss,
-    Mechanism, Refusal, Refuse, Slice, Takeover, Toward, WaysWanted,
+    Bandwidth, Close, CutAfter, Ending, Fault, Forgotten, HalfClose, IdleTimeout, LegFate, Loss, Mechanism,
+    Refusal, Refuse, Slice, Takeover, Toward, WaysWanted,
 };
 use brownout::net::sys::info::tcp_info;
 use common::{Bench, at, bench, connected, count, expect, find, wire};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
+use tls::Pki;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -160,6 +163,28 @@ async fn a_link_ends_after_exactly_so_many_bytes() {
         let events = bench.stop().await;
         assert_eq!(count(&events, |what| matches!(what, What::LegCut { window: Some(_), .. })), 2);
     }
+}
+
+/// What TLS has sealed goes before the reset, and no more of it.
+#[tokio::test]
+async fn with_tls_a_link_ends_after_exactly_so_many_bytes_too() {
+    let pki = Pki::new();
+    let (bytes, direction, ending) = (50_001, Direction::Down, LegFate::Reset);
+    let cut = CutAfter { bytes, direction, ending, close: close(Toward::Both, ending), hold: None };
+    let plan = common::plan(vec![at("cut", NOW, Fault::CutAfter(cut))]);
+    let (bench, hub) = tls::bench(plan, pki.plan(TlsMode::Terminate)).await;
+    let mut device = tls::connect(&bench, &pki.device(), "localhost").await.unwrap();
+    let connect = wire::connect("d1", 60);
+    device.write_all(&connect).await.unwrap();
+    let mut served = hub.accept().await.unwrap().0;
+    expect(&mut served, &connect).await;
+    let said = [&wire::CONNACK[..], &publish(120_000)].concat();
+    let _ = served.write_all(&said).await;
+    let mut came = Vec::new();
+    let end = tokio::time::timeout(SOON, device.read_to_end(&mut came)).await.expect("an end").unwrap_err();
+    assert_eq!((came.len(), end.kind()), (50_001, ErrorKind::ConnectionReset));
+    assert!(said.starts_with(&came));
+    bench.stop().await;
 }
 
 #[tokio::test]
@@ -318,7 +343,9 @@ async fn another_client_comes_with_the_devices_connect() {
     first.write_all(&wire::CONNACK).await.unwrap();
     bench.until("acceptance", |event| news(event).filter(|news| *news == RivalNews::Accepted)).await;
     drop(first);
-    bench.until("end", |event| news(event).filter(|news| *news == RivalNews::Ended { how: Ending::Fin })).await;
+    bench
+        .until("end", |event| news(event).filter(|news| *news == RivalNews::Ended { how: Ending::Fin }))
+        .await;
     let mut second = hub.accept().await.unwrap().0;
     expect(&mut second, &connect).await;
     second.write_all(&[0x20, 2, 0, 5]).await.unwrap();

@@ -65,6 +65,11 @@ impl Shaper {
         self.rate.is_none() && self.slice.is_none()
     }
 
+    /// Whether each piece is to stay by itself.
+    pub fn slices(&self) -> bool {
+        self.slice.is_some()
+    }
+
     /// How many of the `due` bytes, which are due since `since`, may go now; at most one piece. Ask again after
     /// [`Shaper::wrote`].
     pub fn ready(&mut self, now: Time, due: usize, since: Time) -> usize {

@@ -139,6 +139,14 @@ impl Leg {
         }
     }
 
+    /// As [`Leg::poll_write`], and what goes is a segment of its own, or with TLS a record.
+    pub fn poll_write_alone(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.wire.segment(true);
+        let written = self.poll_write(cx, bytes);
+        self.wire.segment(false);
+        written
+    }
+
     /// Sends what TLS has said and the peer has not taken, and the FIN that waits behind it. True if something moved.
     ///
     /// # Errors

@@ -24,7 +24,10 @@ impl Link {
             if ready == 0 {
                 return moved;
             }
-            match leg.poll_write(cx, &pump.lane.ready(now)[..ready]) {
+            let due = &pump.lane.ready(now)[..ready];
+            let written =
+                if pump.shaper.slices() { leg.poll_write_alone(cx, due) } else { leg.poll_write(cx, due) };
+            match written {
                 Poll::Pending => {
                     pump.shaper.block();
                     return moved;

@@ -86,9 +86,10 @@ impl Link {
         true
     }
 
-    /// Tells the engine of a link that is idle.
+    /// Looks at what the time has brought: tells the engine of a link that is idle.
     pub(super) fn see_idle(&mut self) {
         let now = self.now();
+        self.tcp.look = self.tcp.look.filter(|at| *at > now);
         // A link that a fault has cut passes nothing for good.
         let is_cut = self.legs.device.severed || self.legs.hub.severed;
         if self.tcp.idle.is_due(now) && !is_cut {

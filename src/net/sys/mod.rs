@@ -22,6 +22,7 @@ pub mod lossy;
 pub mod mute;
 pub mod process;
 pub mod reset;
+pub mod segment;
 pub mod timer;
 
 mod option;
