@@ -140,6 +140,11 @@ impl Engine {
         self.triggers.wants(kind)
     }
 
+    /// Whether a rule may send another client to the hub. Constant over the run.
+    pub fn has_takeovers(&self) -> bool {
+        self.plan.rules.iter().any(|rule| matches!(rule.fault, crate::fault::Fault::Takeover(_)))
+    }
+
     /// Takes in what net/ saw or did. `now` may lag behind an earlier call's: then that one's counts.
     pub fn handle(&mut self, now: Time, input: Input) {
         self.advance(now);

@@ -4,14 +4,20 @@
 //! [`Cut`], and the lane that delayed bytes wait in. Invariant: nothing here acts; net/ performs an effect and
 //! answers with what the kernel really did. Deliberately absent: when and on whom a fault falls (profile/, engine/).
 
+pub mod allowance;
 pub mod delay;
 pub mod effects;
+pub mod filter;
+pub mod idle;
 pub mod kinds;
 pub mod lane;
 pub mod packet;
+pub mod shaper;
 
+pub use allowance::Allowance;
 pub use delay::{Delay, DelayModel};
 pub use effects::{Budget, Cut, Effects, Ending, Fidelity, Harm, LegFate, Mechanism, RuleDelay, Shape};
+pub use idle::IdleWatch;
 pub use kinds::{
     BadCertificate, Bandwidth, Blackhole, Close, ConnackCode, Connects, CutAfter, Disconnect, Fault,
     FidelityWanted, Forgotten, HalfClose, HandshakeFault, HandshakeStage, IdleTimeout, Latency, Loss,
@@ -23,3 +29,4 @@ pub use packet::{
     Alteration, Corrupt, Edit, Inject, Injection, MidCut, PacketAction, PacketEnd, PacketFault, PacketMatch,
     Verdict,
 };
+pub use shaper::Shaper;

@@ -5,17 +5,16 @@
 //! held for the engine's work alone, never across an await.
 
 use super::alarm::Alarm;
-use super::sys::mute;
+use super::door::Keeper;
 use super::{Clock, EventQueue};
 use crate::base::{Direction, LinkId, ListenerId, Time};
-use crate::engine::{Beside, Door, Engine, Input, Order, Output, PacketTicket};
+use crate::engine::{Beside, Engine, Input, Order, Output, PacketTicket};
 use crate::event::{EndReason, Packet, TlsTerms};
-use crate::fault::{Mechanism, Verdict};
+use crate::fault::Verdict;
 use crate::mqtt::PacketKind;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -31,6 +30,10 @@ pub struct Core {
     /// The engine's deadline came nearer.
     sooner: Notify,
     finish: watch::Sender<Option<EndReason>>,
+    /// Whether a rule may need the CONNECT of a link.
+    keeps_connects: bool,
+    /// Held by each rival that is under way.
+    rivals: Arc<()>,
 }
 
 #[derive(Debug)]
@@ -38,17 +41,9 @@ struct Inner {
     engine: Engine,
     events: EventQueue,
     links: BTreeMap<LinkId, Arc<Mailbox>>,
-    listeners: BTreeMap<ListenerId, MutedListener>,
+    listeners: BTreeMap<ListenerId, Keeper>,
     next_link: u64,
     armed: Option<Time>,
-}
-
-/// A second descriptor of a listening socket, to mute it with.
-#[derive(Debug)]
-struct MutedListener {
-    socket: OwnedFd,
-    mechanism: Option<mute::Mechanism>,
-    ever: Arc<AtomicBool>,
 }
 
 /// Orders on their way to a link's task.
@@ -78,6 +73,7 @@ pub enum Letter {
 impl Core {
     /// A core for this engine.
     pub fn new(engine: Engine, clock: Clock, events: EventQueue) -> Core {
+        let keeps_connects = engine.has_takeovers();
         let wanted = PacketKind::ALL.into_iter().filter(|kind| engine.wants(*kind)).map(PacketKind::bit);
         Core {
             clock,
@@ -92,6 +88,8 @@ impl Core {
             }),
             sooner: Notify::new(),
             finish: watch::Sender::new(None),
+            keeps_connects,
+            rivals: Arc::default(),
         }
     }
 
@@ -103,6 +101,16 @@ impl Core {
     /// Whether packets of this kind are to be told.
     pub fn wants(&self, kind: PacketKind) -> bool {
         self.wanted & kind.bit() != 0
+    }
+
+    /// Whether a rule may need the CONNECT of a link.
+    pub fn keeps_connects(&self) -> bool {
+        self.keeps_connects
+    }
+
+    /// A rival is under way, for as long as this is held.
+    pub fn count_rival(&self) -> Arc<()> {
+        Arc::clone(&self.rivals)
     }
 
     /// Tells the engine something; its outputs are on their way when this returns.
@@ -150,18 +158,17 @@ impl Core {
         self.deliver(&mut inner);
     }
 
-    /// Makes a listener known, with a descriptor to mute it by. `ever` is set when it first is.
+    /// Makes a listener known, with what opens and closes it.
     pub fn open_listener(
         &self,
         listener: ListenerId,
-        socket: OwnedFd,
-        ever: Arc<AtomicBool>,
+        keeper: Keeper,
         address: String,
         upstream: String,
         tls: TlsTerms,
     ) {
         let mut inner = self.lock();
-        inner.listeners.insert(listener, MutedListener { socket, mechanism: None, ever });
+        inner.listeners.insert(listener, keeper);
         inner.engine.handle(self.clock.now(), Input::ListenerOpened { listener, address, upstream, tls });
         self.deliver(&mut inner);
     }
@@ -189,17 +196,18 @@ impl Core {
         }
     }
 
-    /// Tells every link to go, and the listeners to stop being mute.
+    /// Tells every link and rival to go.
     pub fn stop(&self) {
+        self.finish(EndReason::Interrupted);
         let inner = self.lock();
         for mailbox in inner.links.values() {
             mailbox.post(Letter::Stop);
         }
     }
 
-    /// How many links there are.
+    /// How many links there are, and rivals under way.
     pub fn links(&self) -> usize {
-        self.lock().links.len()
+        self.lock().links.len() + Arc::strong_count(&self.rivals) - 1
     }
 
     /// Lets the engine do what falls due. Runs as long as the run.
@@ -244,8 +252,7 @@ impl Core {
                     }
                 }
                 Output::Listener(listener, door) => {
-                    let mute = door == Door::Mute;
-                    let outcome = inner.listeners.get_mut(&listener).map(|known| known.set(mute));
+                    let outcome = inner.listeners.get_mut(&listener).map(|known| known.set(door));
                     if let Some(outcome) = outcome {
                         let now = self.clock.now();
                         inner.engine.handle(now, Input::ListenerDone { listener, outcome });
@@ -258,35 +265,6 @@ impl Core {
         if deadline.is_some_and(|at| inner.armed.is_none_or(|armed| at < armed)) {
             inner.armed = deadline;
             self.sooner.notify_one();
-        }
-    }
-}
-
-impl MutedListener {
-    fn set(&mut self, wanted: bool) -> Result<Option<Mechanism>, String> {
-        match (wanted, self.mechanism) {
-            (true, None) => {
-                self.ever.store(true, Ordering::Release);
-                let mechanism = mute::mute(&self.socket, mute::Mechanism::Filter, None)
-                    .map_err(|error| format!("connects cannot be made to vanish: {error}"))?;
-                self.mechanism = Some(mechanism);
-            }
-            (false, Some(mechanism)) => {
-                mute::unmute(&self.socket, mechanism)
-                    .map_err(|error| format!("the listener stays mute: {error}"))?;
-                self.mechanism = None;
-            }
-            (true, Some(_)) | (false, None) => {}
-        }
-        Ok(self.mechanism.map(Mechanism::from))
-    }
-}
-
-impl From<mute::Mechanism> for Mechanism {
-    fn from(mechanism: mute::Mechanism) -> Mechanism {
-        match mechanism {
-            mute::Mechanism::Filter => Mechanism::Filter,
-            mute::Mechanism::MinTtl => Mechanism::MinTtl,
         }
     }
 }

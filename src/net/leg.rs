@@ -1,15 +1,18 @@
 //! One leg of a link: a TCP connection, TLS of brownout's own on it or not, and what it has been through.
 
+mod ingress;
 mod outlet;
 mod secure;
 mod wire;
 
+pub use ingress::{Answer, Ingress};
 pub use outlet::Outlet;
 pub use secure::{Failure, Got, Secure, Step, Terms};
 pub use wire::Wire;
 
-use super::sys::mute;
-use crate::fault::{Ending, Harm, LegFate, Mechanism};
+use super::sys::info::tcp_info;
+use crate::base::Chance;
+use crate::fault::{Ending, Harm, LegFate};
 use crate::tls::harm::truncated;
 use std::io;
 use std::net::IpAddr;
@@ -23,9 +26,8 @@ pub struct Leg {
     secure: Option<Box<Secure>>,
     /// TLS that is passed through: where its records are.
     passed: Option<Box<Outlet>>,
-    /// The TTL that the peer's SYN came with.
-    ttl: Option<u8>,
-    muted: Option<mute::Mechanism>,
+    /// What the kernel drops of what comes.
+    ingress: Ingress,
     /// More may come from the peer.
     pub reading: bool,
     /// More may be sent to the peer.
@@ -40,12 +42,15 @@ pub struct Leg {
     shutting: bool,
     /// A fault has closed it, and it is heard out.
     lingering: bool,
+    /// A fault has parked it, and it is reset once its peer sends something.
+    trap: bool,
 }
 
 impl Leg {
     /// A leg over a connected socket.
     pub fn connected(stream: TcpStream, ttl: Option<u8>) -> Leg {
-        Leg { wire: Wire::connected(stream), ttl, reading: true, writing: true, ..Leg::default() }
+        let (wire, ingress) = (Wire::connected(stream), Ingress::new(ttl));
+        Leg { wire, ingress, reading: true, writing: true, ..Leg::default() }
     }
 
     /// A leg with TLS on it, which nothing is sent to before the handshake is done.
@@ -75,7 +80,7 @@ impl Leg {
 
     /// Whether the kernel drops what the peer sends.
     pub fn is_mute(&self) -> bool {
-        self.muted.is_some()
+        self.ingress.is_mute()
     }
 
     /// TLS on it, if it is brownout's own.
@@ -132,6 +137,14 @@ impl Leg {
                 outlet.pass(bytes, |bytes| wire.poll_write(cx, bytes), taken)
             }
         }
+    }
+
+    /// As [`Leg::poll_write`], and what goes is a segment of its own, or with TLS a record.
+    pub fn poll_write_alone(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.wire.segment(true);
+        let written = self.poll_write(cx, bytes);
+        self.wire.segment(false);
+        written
     }
 
     /// Sends what TLS has said and the peer has not taken, and the FIN that waits behind it. True if something moved.
@@ -228,7 +241,8 @@ impl Leg {
             }
             LegFate::HalfOpen | LegFate::ResetWhenSends => {
                 self.writing = false;
-                Some(LegFate::HalfOpen)
+                self.trap = fate == LegFate::ResetWhenSends;
+                Some(fate)
             }
             LegFate::Close
             | LegFate::Unnotified
@@ -304,22 +318,32 @@ impl Leg {
     /// Mutes the leg or lets it hear again, as wanted; the mechanism where it is mute now.
     ///
     /// `None` where there is no socket, or nothing was wanted and nothing had been done.
-    pub fn mute(&mut self, wanted: bool) -> Option<Result<Mechanism, String>> {
-        let stream = self.wire.stream()?;
-        match (wanted, self.muted) {
-            (true, None) => match mute::mute(stream, mute::Mechanism::Filter, self.ttl) {
-                Ok(mechanism) => self.muted = Some(mechanism),
-                Err(error) => return Some(Err(error.to_string())),
-            },
-            (false, Some(mechanism)) => {
-                if let Err(error) = mute::unmute(stream, mechanism) {
-                    return Some(Err(error.to_string()));
-                }
-                self.muted = None;
-            }
-            (true, Some(_)) | (false, None) => {}
-        }
-        self.muted.map(|mechanism| Ok(mechanism.into()))
+    pub fn mute(&mut self, wanted: bool) -> Answer {
+        self.ingress.mute(self.wire.stream()?, wanted)
+    }
+
+    /// Makes the kernel lose segments of the peer with this chance, or none; after [`Leg::mute`].
+    ///
+    /// `None` as there.
+    pub fn lose(&mut self, wanted: Option<Chance>) -> Answer {
+        self.ingress.lose(self.wire.stream()?, wanted)
+    }
+
+    /// Bytes that were written here and have not been sent yet, in TLS or in the kernel.
+    pub fn has_unsent(&self) -> bool {
+        let sealed = self.secure.as_ref().is_some_and(|secure| secure.is_flushing());
+        let unsent = |stream| tcp_info(stream).is_ok_and(|info| info.unsent_bytes > 0);
+        sealed || self.wire.stream().is_some_and(unsent)
+    }
+
+    /// Whether FIN could be said to a peer that has heard none.
+    pub fn can_hear(&self) -> bool {
+        self.wire.is_open() && self.writing && !self.severed && !self.broken
+    }
+
+    /// Whether the peer is to be reset now that it has sent something.
+    pub fn is_trap(&self) -> bool {
+        self.trap
     }
 }
 

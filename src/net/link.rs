@@ -14,6 +14,7 @@ mod ends;
 mod greeting;
 mod packets;
 mod sniff;
+mod tcp;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +26,7 @@ use super::pump::{Mark, Pump};
 use super::sys::limit::explain;
 use super::terms::Terms;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
-use crate::engine::{Granted, Input, Order};
+use crate::engine::{Input, Order};
 use crate::fault::{Cut, Effects, Ending, Harm};
 use crate::mqtt::Version;
 use crate::session::Meter;
@@ -40,6 +41,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tcp::Tcp;
 use tokio::net::TcpStream;
 
 /// The size of the buffer that the links of a worker share, in bytes: a full socket buffer in one read.
@@ -83,6 +85,8 @@ pub struct Link {
     hub_alpn: Option<String>,
     /// What is to become of a record toward each end.
     harm: Ends<Option<Harm>>,
+    /// What faults of TCP keep.
+    tcp: Tcp,
     meter: Meter,
     version: Option<Version>,
     slot: AlarmSlot,
@@ -150,6 +154,7 @@ impl Link {
             ahead: false,
             hub_alpn: None,
             harm: Ends::default(),
+            tcp: Tcp::new(core.keeps_connects()),
             meter: Meter::new(id, now),
             version: None,
             slot,
@@ -169,10 +174,12 @@ impl Link {
         }
         loop {
             self.obey();
+            self.see_idle();
             self.looked = self.now();
             let mut moved = self.poll_dial(cx) | self.poll_tls(cx);
             for direction in Direction::BOTH {
                 moved |= self.pass_on(cx, direction);
+                moved |= self.spend(direction);
                 moved |= self.carry_end(direction);
                 moved |= self.read_on(cx, direction);
                 moved |= self.watch_half(cx, direction.from());
@@ -204,7 +211,9 @@ impl Link {
             Letter::Order(Order::Apply { generation, effects }) => self.apply(generation, *effects),
             Letter::Order(Order::Cut(cut)) => self.cut(cut),
             Letter::Order(Order::Harm(harm)) => self.harm_record(harm),
-            Letter::Order(Order::Inject { .. } | Order::HalfClose { .. } | Order::Rival { .. }) => {}
+            Letter::Order(Order::HalfClose { window, toward }) => self.half_close(window, toward),
+            Letter::Order(Order::Rival { window, until, again }) => self.send_rival(window, until, again),
+            Letter::Order(Order::Inject { .. }) => {}
             Letter::Stop => self.stopped = true,
         }
     }
@@ -218,24 +227,28 @@ impl Link {
             mute,
             delays,
             handshake,
-            shapes: _,
-            loss: _,
-            budgets: _,
-            idle: _,
-            reset_senders: _,
+            shapes,
+            loss,
+            budgets,
+            idle,
+            reset_senders,
             asks: _,
         } = effects;
+        let now = self.now();
         self.meter.disturb(closed != Ways::default() || mute != Ends::default());
-        let granted = Granted {
-            mute: Ends { device: self.legs.device.mute(mute.device), hub: self.legs.hub.mute(mute.hub) },
-            ..Granted::default()
-        };
+        let granted = self.drop_ingress(mute, loss);
+        self.tcp.idle.set(now, idle);
+        self.tcp.reset_senders = reset_senders;
         let Ways { up, down } = delays;
         for (direction, delays) in [(Direction::Up, up), (Direction::Down, down)] {
             let pump = self.pumps.get_mut(direction);
             pump.closed = *closed.get(direction);
             pump.lane.gate(!pump.closed);
             pump.delays = delays;
+            // What a gate kept back is not made up for.
+            pump.shaper.block();
+            pump.shaper.set(now, shapes.get(direction));
+            pump.allowance.set(*budgets.get(direction));
         }
         self.hold_dial = hold_dial;
         self.start_dial();
@@ -286,6 +299,7 @@ impl Link {
                     self.legs.hub.follow_records();
                 }
                 self.rearm(Side::Hub);
+                self.drop_of_hub();
                 let took = self.now().since(since);
                 self.core.tell(Input::HubConnected { link: self.id, took });
             }
@@ -338,9 +352,9 @@ impl Link {
     fn sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let lanes = Direction::BOTH.into_iter().filter_map(|direction| {
             let has_peer = self.legs.get(direction.to()).is_open();
-            self.pumps.get(direction).lane.deadline().filter(|at| has_peer && *at > self.looked)
+            self.pumps.get(direction).deadline().filter(|at| has_peer && *at > self.looked)
         });
-        match lanes.chain(self.drop_at).chain(self.handshake_deadline()).min() {
+        match lanes.chain(self.tcp.deadline()).chain(self.drop_at).chain(self.handshake_deadline()).min() {
             Some(at) => self.slot.poll_until(cx, at),
             None => {
                 self.slot.cancel();

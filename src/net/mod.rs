@@ -9,8 +9,10 @@
 //!   core    the engine behind its one lock; hands orders to links, events to the queue
 //!   link    one task a link: two pumps over two legs, and the handshakes before
 //!   pump    one direction: read, find packets, delay or write at once
+//!   door    the listening socket: open, mute or closed
 //!   dial    the connect to the hub
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
+//!   rival   the other client of a takeover
 //!   tls     certificates, configurations, words for what went wrong
 //! ```
 
@@ -18,11 +20,13 @@ pub mod alarm;
 pub mod clock;
 pub mod core;
 pub mod dial;
+pub mod door;
 pub mod leg;
 pub mod link;
 pub mod proxy;
 pub mod pump;
 pub mod queue;
+pub mod rival;
 pub mod sys;
 pub mod terms;
 pub mod tls;

@@ -2,6 +2,7 @@
 
 use super::alarm::Alarm;
 use super::core::Core;
+use super::door::{self, Keeper};
 use super::leg::Leg;
 use super::link::Link;
 use super::sys::limit::explain;
@@ -9,11 +10,10 @@ use super::sys::mute;
 use super::terms::Terms;
 use super::tls::{KeyLog, TlsError};
 use super::{Clock, EventQueue};
-use crate::base::ListenerId;
+use crate::base::{ListenerId, Time};
 use crate::engine::{Engine, Input};
 use crate::event::{EndReason, RunStarted};
 use crate::profile::{ListenerPlan, Plan};
-use socket2::{Domain, Protocol, Socket, Type};
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -22,10 +22,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
-
-/// How many connects may wait to be accepted: as many as Linux allows by default (net.core.somaxconn).
-const BACKLOG: i32 = 4096;
 
 /// How long accepting rests when the system has no descriptor or memory for it; links that end meanwhile free some.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
@@ -190,20 +188,14 @@ impl Proxy {
     ) -> io::Result<()> {
         let address = socket.local_addr()?;
         let ever_muted = Arc::new(AtomicBool::new(false));
-        let second = socket.as_fd().try_clone_to_owned()?;
-        let listener = TcpListener::from_std(socket)?;
+        let keeper = Keeper::new(socket.as_fd().try_clone_to_owned()?, Arc::clone(&ever_muted));
+        let closed = keeper.closed();
+        let listener = door::watch_again(&socket)?;
         self.addresses.push(address);
         let upstream = plan.upstream.clone();
-        self.core.open_listener(
-            id,
-            second,
-            Arc::clone(&ever_muted),
-            address.to_string(),
-            upstream,
-            terms.told(),
-        );
-        let door = Door { id, core: Arc::clone(&self.core), alarm: alarm.clone(), terms, ever_muted };
-        self.tasks.push(tokio::spawn(door.accept(listener)));
+        self.core.open_listener(id, keeper, address.to_string(), upstream, terms.told());
+        let door = Door { id, core: Arc::clone(&self.core), alarm: alarm.clone(), terms, ever_muted, socket };
+        self.tasks.push(tokio::spawn(door.accept(listener, closed)));
         Ok(())
     }
 }
@@ -215,26 +207,50 @@ struct Door {
     alarm: Alarm,
     terms: Arc<Terms>,
     ever_muted: Arc<AtomicBool>,
+    socket: StdListener,
 }
 
 impl Door {
     /// Accepts for ever: no error ends a listener.
-    async fn accept(self, listener: TcpListener) {
+    async fn accept(self, mut listener: TcpListener, mut closed: watch::Receiver<bool>) {
         let mut told = None;
         loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => self.welcome(stream, peer),
-                Err(error) => {
-                    let now = self.core.clock().now();
-                    if told.is_none_or(|told| now.since(told) >= ACCEPT_TELL_EVERY) {
-                        told = Some(now);
-                        let error = explain(&error);
-                        self.core.tell(Input::AcceptFailed { listener: self.id, error });
-                    }
-                    tokio::time::sleep(ACCEPT_REST).await;
-                }
+            let accepted = tokio::select! {
+                biased;
+                // Core, which the sender belongs to, lives as long as this.
+                Ok(()) = closed.changed() => None,
+                accepted = listener.accept() => Some(accepted),
+            };
+            match accepted {
+                None => listener = self.open_again(listener, &mut closed).await,
+                Some(Ok((stream, peer))) => self.welcome(stream, peer),
+                Some(Err(error)) => self.rest(&error, &mut told).await,
             }
         }
+    }
+
+    /// Waits while the listener is closed, and watches it anew.
+    async fn open_again(&self, listener: TcpListener, closed: &mut watch::Receiver<bool>) -> TcpListener {
+        let mut told = None;
+        // Watched no longer: it would say without end that it is closed.
+        drop(listener);
+        let _ = closed.wait_for(|closed| !closed).await;
+        loop {
+            match door::watch_again(&self.socket) {
+                Ok(listener) => return listener,
+                Err(error) => self.rest(&error, &mut told).await,
+            }
+        }
+    }
+
+    /// Accepting failed: it rests for a while.
+    async fn rest(&self, error: &io::Error, told: &mut Option<Time>) {
+        let now = self.core.clock().now();
+        if told.is_none_or(|told| now.since(told) >= ACCEPT_TELL_EVERY) {
+            *told = Some(now);
+            self.core.tell(Input::AcceptFailed { listener: self.id, error: explain(error) });
+        }
+        tokio::time::sleep(ACCEPT_REST).await;
     }
 
     fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
@@ -273,18 +289,7 @@ async fn bind(address: &str) -> Result<StdListener, StartError> {
     let error = |source| listen_error(address, source);
     let resolved = lookup_host(address).await.map_err(error)?.next();
     let resolved = resolved.ok_or_else(|| error(io::Error::other("the name has no address")))?;
-    listen(resolved).map_err(error)
-}
-
-fn listen(address: SocketAddr) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
-    // Without it a peer's TTL stays unknown, which only matters to mutes: not worth failing for.
-    let _ = mute::save_syns(&socket);
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    door::bind(resolved).map_err(error)
 }
 
 fn listen_error(address: &str, source: io::Error) -> StartError {

@@ -3,7 +3,7 @@
 use crate::base::{Direction, Time};
 use crate::engine::PacketTicket;
 use crate::event::Packet;
-use crate::fault::{Lane, RuleDelay};
+use crate::fault::{Allowance, Lane, RuleDelay, Shaper};
 use crate::mqtt::framer::Framer;
 use crate::session::meter::Publish;
 use crate::tls::record::Records;
@@ -21,6 +21,12 @@ pub struct Pump {
     pub delays: Vec<RuleDelay>,
     /// Whether a fault lets nothing pass.
     pub closed: bool,
+    /// Whether a fault has told the receiver FIN: what comes for it is thrown away.
+    pub deaf: bool,
+    /// The rates and slices in force.
+    pub shaper: Shaper,
+    /// How much may pass before the link ends.
+    pub allowance: Allowance,
     /// The how-manieth frame is under way; for bytes that are not MQTT, the how-manieth read.
     pub frame: u64,
     /// A packet whose last byte is still to come: a PUBLISH in pieces, or a huge one of another kind.
@@ -100,6 +106,9 @@ impl Pump {
             lane: Lane::new(),
             delays: Vec::new(),
             closed: false,
+            deaf: false,
+            shaper: Shaper::default(),
+            allowance: Allowance::default(),
             frame: 0,
             begun: Begun::default(),
             lost: 0,
@@ -109,18 +118,38 @@ impl Pump {
 
     /// Whether bytes that come now would wait.
     pub fn holds(&self) -> bool {
-        self.closed || !self.delays.is_empty() || !self.lane.is_empty()
+        self.is_worked_on() || !self.lane.is_empty() || self.allowance.spent().is_some()
+    }
+
+    /// Whether a fault makes what passes wait.
+    fn is_worked_on(&self) -> bool {
+        self.closed || !self.delays.is_empty() || !self.shaper.is_clear()
+    }
+
+    /// How many of the bytes that the lane shows may go now.
+    pub fn ready(&mut self, now: Time) -> usize {
+        let due = self.lane.ready(now).len();
+        let since = self.lane.deadline().unwrap_or(now);
+        self.shaper.ready(now, self.allowance.of(due), since)
+    }
+
+    /// So many of them have gone.
+    pub fn wrote(&mut self, now: Time, written: usize, note: impl FnMut(Note, Time)) {
+        self.lane.wrote(now, written, note);
+        self.shaper.wrote(now, written);
+        self.allowance.passed(now, written);
+    }
+
+    /// When to come again for what waits.
+    pub fn deadline(&self) -> Option<Time> {
+        self.lane.deadline().map(|at| at.max(self.shaper.deadline().unwrap_or(at)))
     }
 
     /// Whether to read on. Without a fault, what the peer did not take yet is passed on first; with one, the lane
     /// fills to its limit.
     pub fn wants_more(&self) -> bool {
         !self.lane.is_finished()
-            && if self.closed || !self.delays.is_empty() {
-                self.lane.room() > 0
-            } else {
-                self.lane.is_empty()
-            }
+            && if self.is_worked_on() { self.lane.room() > 0 } else { self.lane.is_empty() }
     }
 
     /// Whether more can be taken in, whatever is in the way of passing it on.
@@ -151,6 +180,7 @@ impl Pump {
     pub fn discard(&mut self) {
         self.lose(self.lane.len());
         self.lane.clear();
+        self.shaper.forget();
     }
 
     /// Bytes will never be passed on.

@@ -3,6 +3,7 @@
 use crate::fault::Ending;
 use crate::net::sys::hangup::{hang_up, is_gone};
 use crate::net::sys::reset;
+use crate::net::sys::segment::send_alone;
 use socket2::SockRef;
 use std::io;
 use std::net::{IpAddr, Shutdown};
@@ -22,6 +23,8 @@ pub struct Wire {
     unwritten: bool,
     /// FIN has been said.
     shut: bool,
+    /// What is written is a segment of its own.
+    alone: bool,
 }
 
 impl Wire {
@@ -66,15 +69,25 @@ impl Wire {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
+    /// What is written from now on is a segment of its own each time, or not.
+    pub fn segment(&mut self, alone: bool) {
+        self.alone = alone;
+    }
+
     /// Writes what the peer takes at once.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Some(stream) = &mut self.stream else { return Poll::Pending };
         if self.unwritten {
             ready!(coop::poll_proceed(cx)).made_progress();
-            match SockRef::from(&*stream).send(bytes) {
+            let sent =
+                if self.alone { send_alone(&*stream, bytes) } else { SockRef::from(&*stream).send(bytes) };
+            match sent {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unwritten = false,
                 result => return Poll::Ready(result),
             }
+        }
+        if self.alone {
+            return poll_send_alone(stream, cx, bytes);
         }
         Pin::new(stream).poll_write(cx, bytes)
     }
@@ -140,5 +153,15 @@ impl Wire {
     /// Lets the socket go without ceremony.
     pub fn drop_socket(&mut self) {
         self.stream = None;
+    }
+}
+
+fn poll_send_alone(stream: &TcpStream, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_write_ready(cx))?;
+        match stream.try_io(Interest::WRITABLE, || send_alone(stream, bytes)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
+        }
     }
 }

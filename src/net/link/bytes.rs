@@ -15,16 +15,26 @@ impl Link {
         loop {
             let now = self.now();
             let leg = self.legs.get_mut(direction.to());
-            let lane = &mut self.pumps.get_mut(direction).lane;
-            let due = lane.ready(now);
-            if due.is_empty() || !leg.writing {
+            let pump = self.pumps.get_mut(direction);
+            if !leg.writing {
+                pump.shaper.block();
                 return moved;
             }
-            match leg.poll_write(cx, due) {
-                Poll::Pending => return moved,
+            let ready = pump.ready(now);
+            if ready == 0 {
+                return moved;
+            }
+            let due = &pump.lane.ready(now)[..ready];
+            let written =
+                if pump.shaper.slices() { leg.poll_write_alone(cx, due) } else { leg.poll_write(cx, due) };
+            match written {
+                Poll::Pending => {
+                    pump.shaper.block();
+                    return moved;
+                }
                 Poll::Ready(Ok(written)) => {
                     let mut notes = Vec::new();
-                    lane.wrote(now, written, |note, _| notes.push(note));
+                    pump.wrote(now, written, |note, _| notes.push(note));
                     self.see_harmed(direction.to());
                     for note in notes {
                         self.passed(direction, note, true);
@@ -61,7 +71,8 @@ impl Link {
             return false;
         }
         lane.ended();
-        if leg.is_open() && !leg.broken {
+        let is_told = self.pumps.get(direction).deaf && matches!(how, Ending::Fin | Ending::Unnotified);
+        if leg.is_open() && !leg.broken && !is_told {
             match how {
                 Ending::Fin => leg.shut(true),
                 Ending::Unnotified => leg.shut(false),
@@ -107,11 +118,18 @@ impl Link {
                 let how = if leg.broken { Ending::Reset } else { how };
                 self.ended(from, how, word);
             }
+            Poll::Ready(Got::Bytes(read)) if leg.is_trap() => {
+                leg.reset();
+                self.pumps.get_mut(direction).lose(read);
+            }
             Poll::Ready(Got::Bytes(read)) if self.legs.get(from).severed => {
                 // How much of sealed bytes would have been passed on is not known.
                 if !self.legs.get(from).is_secure() {
                     self.pumps.get_mut(direction).lose(read);
                 }
+            }
+            Poll::Ready(Got::Bytes(read)) if self.is_forgotten_by(from) => {
+                self.pumps.get_mut(direction).lose(read);
             }
             Poll::Ready(Got::Bytes(read)) => self.received(cx, direction, &buffer[..read]),
             Poll::Ready(Got::Failed(failure)) => self.tls_failed_by(from, &failure),
@@ -153,6 +171,7 @@ impl Link {
     pub(super) fn received(&mut self, cx: &mut Context<'_>, direction: Direction, bytes: &[u8]) {
         let now = self.now();
         self.meter.bytes(direction, bytes.len());
+        self.tcp.came(now, direction, bytes);
         self.look_at_first(now, direction, bytes);
         let mut marks = MARKS.take();
         self.scan(now, direction, bytes, &mut marks);
@@ -179,7 +198,7 @@ impl Link {
         marks: &[Mark],
     ) {
         let mut written = 0;
-        if self.legs.get(direction.from()).severed {
+        if self.legs.get(direction.from()).severed || self.pumps.get(direction).deaf {
             return self.pumps.get_mut(direction).lose(bytes.len());
         }
         while written < bytes.len() && !self.pumps.get(direction).holds() {
@@ -187,10 +206,13 @@ impl Link {
             if !leg.writing {
                 break;
             }
-            match leg.poll_write(cx, &bytes[written..]) {
+            let pump = self.pumps.get_mut(direction);
+            let allowed = pump.allowance.of(bytes.len() - written);
+            match leg.poll_write(cx, &bytes[written..written + allowed]) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(taken)) => {
                     written += taken;
+                    pump.allowance.passed(now, taken);
                     self.see_harmed(direction.to());
                 }
                 Poll::Ready(Err(error)) => {

@@ -26,11 +26,22 @@ impl Link {
         self.tell_end(side, how, error);
         let now = self.now();
         let leg = self.legs.get_mut(side);
+        if how == Ending::Reset {
+            leg.drop_socket();
+        }
+        // On a forgotten link it is not carried, and a FIN is answered as all else is.
+        if !leg.severed && self.is_forgotten_by(side) {
+            return;
+        }
+        let leg = self.legs.get_mut(side);
         match how {
             Ending::Fin | Ending::Unnotified => leg.reading = false,
             Ending::Alert | Ending::Reset => leg.drop_socket(),
         }
         if leg.severed {
+            if leg.is_trap() {
+                leg.reset();
+            }
             leg.drop_socket();
             return;
         }

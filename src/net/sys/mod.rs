@@ -18,9 +18,11 @@ compile_error!(
 pub mod hangup;
 pub mod info;
 pub mod limit;
+pub mod lossy;
 pub mod mute;
 pub mod process;
 pub mod reset;
+pub mod segment;
 pub mod timer;
 
 mod option;

@@ -1,0 +1,203 @@
+//! What a listening socket does with those who come: takes them in, lets them vanish, or refuses them.
+//!
+//! Refused, as by a program that is gone: the second descriptor of the listening socket is shut down, which takes the
+//! socket out of the kernel's list of listeners. A SYN is then answered with RST, who waits to be accepted is reset, and
+//! links that are up do not notice. The port stays bound, and `listen` on it takes connects again (Linux: inet_shutdown and
+//! tcp_disconnect; held in place by tests). That is for a port that was asked for by its number: one that the kernel chose
+//! would be given back, so [`bind`] asks again for what it was given.
+
+use super::sys::mute;
+use crate::engine::Door;
+use crate::fault::Mechanism;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::io;
+use std::net::{Shutdown, SocketAddr, TcpListener as StdListener};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// How many connects may wait to be accepted: as many as Linux allows by default (net.core.somaxconn).
+const BACKLOG: i32 = 4096;
+
+/// Binds a listening socket that can be closed and opened again.
+///
+/// # Errors
+/// The system's.
+pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
+    let placed = bound(address)?;
+    let socket = match (address.port(), placed.local_addr()?.as_socket()) {
+        // Both are bound for as long as the port changes hands, so nobody else gets it.
+        (0, Some(given)) => bound(given)?,
+        _ => placed,
+    };
+    // Without it a peer's TTL stays unknown, which only matters to mutes: not worth failing for.
+    let _ = mute::save_syns(&socket);
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bound(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// A second descriptor of a listening socket, to change what it does.
+#[derive(Debug)]
+pub struct Keeper {
+    socket: OwnedFd,
+    muted: Option<mute::Mechanism>,
+    ever_muted: Arc<AtomicBool>,
+    closed: watch::Sender<bool>,
+}
+
+impl Keeper {
+    /// The keeper of an open listener; `ever_muted` is set when it is first mute.
+    pub fn new(socket: OwnedFd, ever_muted: Arc<AtomicBool>) -> Keeper {
+        Keeper { socket, muted: None, ever_muted, closed: watch::Sender::new(false) }
+    }
+
+    /// Tells whoever accepts whether it is closed.
+    pub fn closed(&self) -> watch::Receiver<bool> {
+        self.closed.subscribe()
+    }
+
+    /// Makes connects meet this; by which means, where they do not arrive.
+    ///
+    /// # Errors
+    /// The kernel's, in words; then connects go on to meet what they did.
+    pub fn set(&mut self, door: Door) -> Result<Option<Mechanism>, String> {
+        // In such an order that nobody gets in between.
+        match door {
+            Door::Open => {
+                self.unmute()?;
+                self.listen()?;
+                Ok(None)
+            }
+            Door::Mute => {
+                let mechanism = self.mute()?;
+                self.listen()?;
+                Ok(Some(mechanism.into()))
+            }
+            Door::Closed => {
+                self.close()?;
+                self.unmute()?;
+                Ok(Some(Mechanism::Closed))
+            }
+        }
+    }
+
+    fn mute(&mut self) -> Result<mute::Mechanism, String> {
+        if let Some(mechanism) = self.muted {
+            return Ok(mechanism);
+        }
+        self.ever_muted.store(true, Ordering::Release);
+        let mechanism = mute::mute(&self.socket, mute::Mechanism::Filter, None)
+            .map_err(|error| format!("connects cannot be made to vanish: {error}"))?;
+        self.muted = Some(mechanism);
+        Ok(mechanism)
+    }
+
+    fn unmute(&mut self) -> Result<(), String> {
+        if let Some(mechanism) = self.muted {
+            mute::unmute(&self.socket, mechanism)
+                .map_err(|error| format!("the listener stays mute: {error}"))?;
+            self.muted = None;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), String> {
+        // Whoever accepts knows before it sees what a closed listener says.
+        if !self.closed.send_replace(true) {
+            SockRef::from(&self.socket).shutdown(Shutdown::Read).map_err(|error| {
+                self.closed.send_replace(false);
+                format!("connects cannot be refused: {error}")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn listen(&mut self) -> Result<(), String> {
+        if *self.closed.borrow() {
+            SockRef::from(&self.socket).listen(BACKLOG).map_err(|error| {
+                format!("the listener stays closed: {error}; has another program taken its port?")
+            })?;
+            self.closed.send_replace(false);
+        }
+        Ok(())
+    }
+}
+
+/// The listener, watched anew: what a closed one has told its watch does not go away otherwise.
+///
+/// # Errors
+/// The system's, such as no more descriptors.
+pub fn watch_again(listener: &StdListener) -> io::Result<TcpListener> {
+    TcpListener::from_std(listener.try_clone()?)
+}
+
+impl From<mute::Mechanism> for Mechanism {
+    fn from(mechanism: mute::Mechanism) -> Mechanism {
+        match mechanism {
+            mute::Mechanism::Filter => Mechanism::Filter,
+            mute::Mechanism::MinTtl => Mechanism::MinTtl,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::ErrorKind;
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
+    use std::os::fd::AsFd;
+    use std::time::Duration;
+
+    /// What somebody who connects meets; `None`: nothing within a while.
+    fn meets(address: SocketAddr) -> Option<Result<(), ErrorKind>> {
+        match TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+            Ok(_) => Some(Ok(())),
+            Err(error) if error.kind() == ErrorKind::TimedOut => None,
+            Err(error) => Some(Err(error.kind())),
+        }
+    }
+
+    #[test]
+    fn every_door_opens_into_every_other() {
+        const DOORS: [Door; 3] = [Door::Open, Door::Mute, Door::Closed];
+        for ip in [Ipv4Addr::new(127, 77, 0, 1).into(), Ipv6Addr::LOCALHOST.into()] {
+            let listener = bind(SocketAddr::new(ip, 0)).unwrap();
+            let address = listener.local_addr().unwrap();
+            let second = listener.as_fd().try_clone_to_owned().unwrap();
+            let mut keeper = Keeper::new(second, Arc::default());
+            for (from, to) in DOORS.into_iter().flat_map(|from| DOORS.map(|to| (from, to))) {
+                keeper.set(from).unwrap();
+                let means = keeper.set(to).unwrap();
+                let expected = match to {
+                    Door::Open => Some(Ok(())),
+                    Door::Mute => None,
+                    Door::Closed => Some(Err(ErrorKind::ConnectionRefused)),
+                };
+                assert_eq!(meets(address), expected, "{from:?} to {to:?}");
+                assert_eq!(means.is_none(), to == Door::Open);
+                assert_eq!(means == Some(Mechanism::Closed), to == Door::Closed);
+            }
+        }
+    }
+
+    #[test]
+    fn a_port_that_the_kernel_chose_is_kept_while_it_is_closed() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut keeper = Keeper::new(listener.as_fd().try_clone_to_owned().unwrap(), Arc::default());
+        keeper.set(Door::Closed).unwrap();
+        let taken = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let error = taken.bind(&address.into()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    }
+}
