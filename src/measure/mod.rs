@@ -13,6 +13,7 @@
 //!
 //! Memory grows with the links and windows of the run (some 600 bytes a link, 200 more with TLS), not with its packets.
 
+pub mod azure;
 pub mod backoff;
 pub mod cause;
 mod detection;
