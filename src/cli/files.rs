@@ -35,7 +35,9 @@ impl LineFile {
         let output = Output::open(path.to_owned());
         output.map(LineFile).map_err(|(path, error)| {
             let path = path.display();
-            Refusal::environment(format!("cannot write to {path}: {error}; give another file with --resource-log"))
+            Refusal::environment(format!(
+                "cannot write to {path}: {error}; give another file with --resource-log"
+            ))
         })
     }
 
@@ -46,9 +48,7 @@ impl LineFile {
             Ok(()) => Ok(file),
             // Such as a pipe, which has no length, and is empty.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(file),
-            Err(error) => {
-                Err(Refusal::environment(format!("cannot write to {}: {error}", path.display())))
-            }
+            Err(error) => Err(Refusal::environment(format!("cannot write to {}: {error}", path.display()))),
         }
     }
 

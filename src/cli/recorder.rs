@@ -84,12 +84,12 @@ impl Tape {
 
     fn take(&mut self, event: &Event) {
         self.events.write(|log| write_line(log, event));
+        self.measures.push(event);
         if self.resource.is_open() {
-            for line in self.lines.push(event) {
+            for line in self.lines.push(event, &self.measures) {
                 self.resource.write(|log| writeln!(log, "{line}"));
             }
         }
-        self.measures.push(event);
         self.end = event.at;
         self.progress.push(event);
     }

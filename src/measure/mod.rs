@@ -28,6 +28,7 @@ mod rate;
 mod recovery;
 pub mod results;
 pub mod tls;
+pub mod told;
 pub mod value;
 
 pub use backoff::{BackOff, Shape};
@@ -40,6 +41,7 @@ pub use fold::{Measures, Trouble};
 pub use handshakes::{Attempt, AttemptEnd, Handshakes};
 pub use results::{DeviceResults, Outcome, Results, RuleResults, RunResults, Sample, WindowResults};
 pub use tls::{Timings, TlsResults};
+pub use told::Ended;
 pub use value::Value;
 
 #[cfg(test)]
