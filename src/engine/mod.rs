@@ -14,6 +14,7 @@
 mod compose;
 mod fire;
 mod firing;
+mod flags;
 mod handshake;
 mod harm;
 mod identity;

@@ -39,6 +39,8 @@ pub struct Theatre {
     pub waiting: VecDeque<Own>,
     /// What is to be told when they have been passed on, in order.
     pub sent: VecDeque<Told>,
+    /// What will never be passed on, still to be told.
+    pub failed: Vec<Told>,
     /// PUBLISH of QoS 2 that were acknowledged falsely, whose PUBREL is still to come.
     pub owed: BTreeSet<u16>,
     /// What topic aliases stand for.
@@ -117,6 +119,8 @@ pub enum Told {
         window: Option<WindowId>,
         /// Which way the packet went.
         direction: Direction,
+        /// Its packet identifier.
+        id: u16,
     },
     /// Nothing: it goes with something told before.
     Silent,
@@ -135,8 +139,14 @@ impl Theatre {
     /// What waits to be passed on is thrown away: how many bytes were held back.
     pub fn discard(&mut self) -> usize {
         self.done.clear();
-        self.sent.clear();
+        self.failed.extend(self.sent.drain(..));
+        self.give_up();
         self.surgeon.discard()
+    }
+
+    /// What waits for its place will find none.
+    pub fn give_up(&mut self) {
+        self.failed.extend(self.waiting.drain(..).map(|own| own.told));
     }
 
     /// What was done to the packet of that number, which has been passed on.

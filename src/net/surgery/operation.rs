@@ -53,6 +53,15 @@ pub struct Ruling {
     pub refused: Vec<(Option<WindowId>, String)>,
     /// How the packet ends.
     pub end: Option<(Option<WindowId>, PacketEnd)>,
+    /// Its beginning, where that was edited.
+    pub edited: Option<Beginning>,
+}
+
+impl Operation {
+    /// Nothing of it is passed on.
+    pub fn swallow() -> Operation {
+        Operation { way: Way::Swallow, ..Operation::default() }
+    }
 }
 
 /// What is known of a packet while its ruling is made: its beginning as it will be passed on.
@@ -99,9 +108,11 @@ impl Ruling {
             }
         }
         if !self.done.is_empty() {
+            // Nothing else is done yet.
             let bytes = case.start.bytes();
             case.header_len = wide(bytes.len() - case.start.head.len());
             self.operation.start = Some(bytes);
+            self.edited = Some(case.start.clone());
         }
     }
 

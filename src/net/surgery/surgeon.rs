@@ -55,7 +55,10 @@ pub enum Seen<'a> {
         late: Duration,
     },
     /// As many bytes as said were passed on: now the link is to end.
-    Cut,
+    Cut {
+        /// How many.
+        after: u64,
+    },
     /// From here on this is not MQTT.
     NotMqtt {
         /// Stream offset.
@@ -77,6 +80,9 @@ pub struct Output {
 }
 
 impl Output {
+    /// Nothing.
+    pub const NONE: Output = Output { bytes: Vec::new(), marks: Vec::new(), tail_late: Duration::ZERO };
+
     /// The packet whose bytes were put last ends here.
     pub fn mark(&mut self, frame: u64, note: Note, late: Duration) {
         let end = self.bytes.len();
@@ -208,14 +214,14 @@ impl Surgeon {
         out: &mut Output,
         see: &mut impl FnMut(Seen<'_>, &mut Output) -> Option<Operation>,
     ) {
-        let cut = self.under.as_ref().is_some_and(|patient| match patient.operation.way {
-            Way::CutAfter(bytes) => ended || patient.passed >= bytes,
-            Way::Pass | Way::Swallow => false,
+        let cut = self.under.as_ref().and_then(|patient| match patient.operation.way {
+            Way::CutAfter(bytes) => (ended || patient.passed >= bytes).then_some(patient.passed),
+            Way::Pass | Way::Swallow => None,
         });
-        if cut {
+        if let Some(after) = cut {
             self.over = true;
             self.under = None;
-            see(Seen::Cut, out);
+            see(Seen::Cut { after }, out);
         } else if ended {
             let (passed, late) = match self.under.take() {
                 Some(patient) => patient.end(out),
