@@ -11,6 +11,8 @@
 //!        ◀── Order to a link ──────          ──▶ deadline(): call tick() then
 //! ```
 
+mod arrival;
+mod asked;
 mod compose;
 mod fire;
 mod firing;
@@ -21,9 +23,11 @@ mod identity;
 mod io;
 mod level;
 mod machine;
+mod packets;
 mod pick;
 mod through;
 mod trigger;
+mod verdict;
 
 pub use io::{Beside, Door, Granted, Input, Order, Output, PacketTicket};
 pub use machine::Engine;
