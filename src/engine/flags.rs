@@ -9,7 +9,14 @@ impl Engine {
     pub fn works_on_packets(&self) -> bool {
         let plan = &self.plan;
         let works = |fault: &Fault| {
-            matches!(fault, Fault::Packets(_) | Fault::Inject(_) | Fault::Reject(_) | Fault::Disconnect(_))
+            matches!(
+                fault,
+                Fault::Packets(_)
+                    | Fault::Inject(_)
+                    | Fault::Reject(_)
+                    | Fault::Disconnect(_)
+                    | Fault::TokenExpiry(_)
+            )
         };
         plan.server_keep_alive.is_some()
             || plan.fault_messages.is_some()

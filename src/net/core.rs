@@ -374,7 +374,7 @@ impl Mailbox {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn post(&self, letter: Letter) {
+    pub(super) fn post(&self, letter: Letter) {
         let mut letters = self.lock();
         letters.letters.push(letter);
         self.full.store(true, Ordering::Release);

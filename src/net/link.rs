@@ -259,6 +259,7 @@ impl Link {
     }
 
     fn cut(&mut self, cut: Cut) {
+        self.severing = None;
         self.dial = Dial::Done;
         self.greeting = None;
         let mut done = Ends::default();

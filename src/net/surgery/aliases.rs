@@ -64,8 +64,11 @@ mod tests {
         let long = "x".repeat(BYTES_LIMIT / 2);
         aliases.resolve(&long, Some(1));
         aliases.resolve("short", Some(2));
-        aliases.resolve(&long, Some(2));
+        let longer = "x".repeat(BYTES_LIMIT / 2 + 1);
+        aliases.resolve(&longer, Some(2));
         assert_eq!(aliases.resolve("", Some(2)), None);
+        aliases.resolve(&long, Some(2));
+        assert_eq!(aliases.resolve("", Some(2)), Some(long.as_str()));
         assert_eq!(aliases.resolve("", Some(1)), Some(long.as_str()));
         let mut aliases = Aliases::default();
         for alias in 1..=u16::try_from(ALIASES_LIMIT).unwrap() + 1 {
