@@ -6,6 +6,7 @@
 pub mod code;
 pub mod message;
 pub mod token;
+pub mod url;
 
 pub use code::Code;
 pub use message::{FaultOperation, FaultRequest};

@@ -53,6 +53,9 @@ pub(super) struct DemoArgs {
     /// Write report.json and events.jsonl into this directory; it is made if need be
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+    /// Write what the resource log of Azure IoT Hub would say (category Connections) into this file, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    pub resource_log: Option<PathBuf>,
     /// The seed of every draw [default: the same each time]
     #[arg(long)]
     pub seed: Option<u64>,
@@ -74,6 +77,13 @@ pub(super) struct RunArgs {
     /// Write report.json and events.jsonl into this directory; it is made if need be
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+    /// Write what the resource log of Azure IoT Hub would say (category Connections) into this file, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    pub resource_log: Option<PathBuf>,
+    /// Honour the fault-injection messages of the Azure SDKs' tests (AzIoTHub_FaultOperationType) of devices whose client
+    /// identifier matches this glob; `*` is every device. They are swallowed, and acknowledged in the hub's place
+    #[arg(long, value_name = "GLOB", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub azure_fault_messages: Option<String>,
     /// The seed of every draw: the same seed and traffic give the same faults [default: drawn, and told]
     #[arg(long)]
     pub seed: Option<u64>,
@@ -190,6 +200,9 @@ pub(super) struct ReportArgs {
     /// Print report.json instead of the text
     #[arg(long)]
     pub json: bool,
+    /// Write what the resource log of Azure IoT Hub would have said of the runs into this file, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    pub resource_log: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

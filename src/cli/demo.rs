@@ -2,7 +2,7 @@
 
 use super::args::DemoArgs;
 use super::exit::{Exit, Refusal};
-use super::files::ReportFiles;
+use super::files::{LineFile, ReportFiles};
 use super::load;
 use super::out;
 use super::peers::{FREE_PORT, local_listener};
@@ -38,6 +38,7 @@ async fn conduct(args: DemoArgs) -> Result<Exit, Refusal> {
     let text = load::text("demo")?;
     let plan = load::checked(&text, &[])?.plan;
     let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, true)).transpose()?;
+    let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let clock = Clock::start();
     let (stop, stopped) = watch::channel(false);
@@ -58,6 +59,7 @@ async fn conduct(args: DemoArgs) -> Result<Exit, Refusal> {
             upstream: hub.address().to_string(),
         }],
         files,
+        resource_log,
         with_command: false,
     };
     let runner = Runner::start(setup, clock, signals.next()).await?;

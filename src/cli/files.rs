@@ -18,6 +18,10 @@ pub struct ReportFiles {
     events: Option<Output>,
 }
 
+/// The resource log: written as a run goes, opened before it.
+#[derive(Debug)]
+pub struct LineFile(Output);
+
 #[derive(Debug)]
 struct Output {
     file: File,
@@ -25,12 +29,42 @@ struct Output {
     existed: bool,
 }
 
+impl LineFile {
+    /// Opens it, and makes it if need be.
+    pub fn open(path: &Path) -> Result<LineFile, Refusal> {
+        let output = Output::open(path.to_owned());
+        output.map(LineFile).map_err(|(path, error)| {
+            let path = path.display();
+            Refusal::environment(format!(
+                "cannot write to {path}: {error}; give another file with --resource-log"
+            ))
+        })
+    }
+
+    /// Empties it, and hands it out.
+    pub fn begin(self) -> Result<File, Refusal> {
+        let Output { file, path, .. } = self.0;
+        match file.set_len(0) {
+            Ok(()) => Ok(file),
+            // Such as a pipe, which has no length, and is empty.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(file),
+            Err(error) => Err(Refusal::environment(format!("cannot write to {}: {error}", path.display()))),
+        }
+    }
+
+    /// Takes it away if it was made, when nothing came of the run.
+    pub fn discard(self) {
+        self.0.discard();
+    }
+}
+
 impl ReportFiles {
     /// Makes the directory if need be, and opens `report.json` and, if wanted, `events.jsonl` in it.
     pub fn open(directory: &Path, with_events: bool) -> Result<ReportFiles, Refusal> {
         fs::create_dir_all(directory).map_err(|error| refused(directory, &error))?;
-        let report = Output::open(directory.join(REPORT))?;
-        let events = with_events.then(|| Output::open(directory.join(EVENTS))).transpose()?;
+        let open = |name| Output::open(directory.join(name)).map_err(|(path, error)| refused(&path, &error));
+        let report = open(REPORT)?;
+        let events = with_events.then(|| open(EVENTS)).transpose()?;
         Ok(ReportFiles { directory: directory.to_owned(), report, events })
     }
 
@@ -59,9 +93,7 @@ impl ReportFiles {
     /// Takes away what was made, when nothing came of the run.
     pub fn discard(self) {
         for output in [Some(self.report), self.events].into_iter().flatten() {
-            if !output.existed {
-                let _ = fs::remove_file(output.path);
-            }
+            output.discard();
         }
         // Goes only if it is empty.
         let _ = fs::remove_dir(&self.directory);
@@ -69,12 +101,18 @@ impl ReportFiles {
 }
 
 impl Output {
-    fn open(path: PathBuf) -> Result<Output, Refusal> {
+    fn open(path: PathBuf) -> Result<Output, (PathBuf, io::Error)> {
         let existed = path.exists();
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         match file {
             Ok(file) => Ok(Output { file, path, existed }),
-            Err(error) => Err(refused(&path, &error)),
+            Err(error) => Err((path, error)),
+        }
+    }
+
+    fn discard(self) {
+        if !self.existed {
+            let _ = fs::remove_file(self.path);
         }
     }
 }

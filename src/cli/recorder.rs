@@ -1,4 +1,4 @@
-//! The consumer of a run's events: writes the log, folds the measures, shows progress. A thread of its own, so that a
+//! The consumer of a run's events: writes the logs, folds the measures, shows progress. A thread of its own, so that a
 //! slow disk or terminal never holds up a link.
 
 use super::progress::Progress;
@@ -7,9 +7,19 @@ use crate::event::Event;
 use crate::measure::Measures;
 use crate::net::EventQueue;
 use crate::profile::Plan;
+use crate::report::ResourceLog;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::thread::{self, JoinHandle};
+
+/// The files that are written as the run goes, where they are wanted.
+#[derive(Debug, Default)]
+pub struct Logs {
+    /// `events.jsonl`.
+    pub events: Option<File>,
+    /// The resource log.
+    pub resource: Option<File>,
+}
 
 /// A running recorder.
 #[derive(Debug)]
@@ -22,16 +32,19 @@ pub struct Record {
     pub measures: Measures,
     /// The time of the last event.
     pub end: Time,
-    /// Why the log is not complete, if it is not.
-    pub trouble: Option<io::Error>,
+    /// Which logs are not complete, and why.
+    pub troubles: Vec<(&'static str, io::Error)>,
 }
 
 impl Recorder {
     /// Records what comes out of the queue, until it is closed.
-    pub fn start(queue: EventQueue, plan: &Plan, log: Option<File>, progress: Progress) -> Recorder {
+    pub fn start(queue: EventQueue, plan: &Plan, logs: Logs, progress: Progress) -> Recorder {
         let tape = Tape {
-            record: Record { measures: Measures::new(plan), end: Time::ZERO, trouble: None },
-            log: log.map(BufWriter::new),
+            measures: Measures::new(plan),
+            end: Time::ZERO,
+            events: Log::new("events.jsonl", logs.events),
+            resource: Log::new("the resource log", logs.resource),
+            lines: ResourceLog::new(plan),
             progress,
         };
         Recorder(thread::spawn(move || tape.run(&queue)))
@@ -47,8 +60,11 @@ impl Recorder {
 }
 
 struct Tape {
-    record: Record,
-    log: Option<BufWriter<File>>,
+    measures: Measures,
+    end: Time,
+    events: Log,
+    resource: Log,
+    lines: ResourceLog,
     progress: Progress,
 }
 
@@ -58,28 +74,54 @@ impl Tape {
             for event in &batch {
                 self.take(event);
             }
-            if let Some(Err(error)) = self.log.as_mut().map(Write::flush) {
-                self.give_up_log(error);
-            }
+            self.events.write(Write::flush);
+            self.resource.write(Write::flush);
         }
         self.progress.finish();
-        self.record
+        let troubles = [self.events, self.resource].into_iter().filter_map(Log::into_trouble).collect();
+        Record { measures: self.measures, end: self.end, troubles }
     }
 
     fn take(&mut self, event: &Event) {
-        if let Some(Err(error)) = self.log.as_mut().map(|log| write_line(log, event)) {
-            self.give_up_log(error);
+        self.events.write(|log| write_line(log, event));
+        self.measures.push(event);
+        if self.resource.is_open() {
+            for line in self.lines.push(event, &self.measures) {
+                self.resource.write(|log| writeln!(log, "{line}"));
+            }
         }
-        self.record.measures.push(event);
-        self.record.end = event.at;
+        self.end = event.at;
         self.progress.push(event);
     }
+}
 
-    /// The run goes on without its log: its figures come from memory.
-    fn give_up_log(&mut self, error: io::Error) {
-        tracing::error!("events.jsonl ends here: {error}; the run goes on, and its report will be complete");
-        self.log = None;
-        self.record.trouble = Some(error);
+/// A log that is written as long as that goes well.
+struct Log {
+    name: &'static str,
+    file: Option<BufWriter<File>>,
+    trouble: Option<io::Error>,
+}
+
+impl Log {
+    fn new(name: &'static str, file: Option<File>) -> Log {
+        Log { name, file: file.map(BufWriter::new), trouble: None }
+    }
+
+    fn is_open(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// The run goes on without a log that cannot be written: its figures come from memory.
+    fn write(&mut self, what: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
+        let Some(Err(error)) = self.file.as_mut().map(what) else { return };
+        let name = self.name;
+        tracing::error!("{name} ends here: {error}; the run goes on, and its report will be complete");
+        self.file = None;
+        self.trouble = Some(error);
+    }
+
+    fn into_trouble(self) -> Option<(&'static str, io::Error)> {
+        self.trouble.map(|error| (self.name, error))
     }
 }
 

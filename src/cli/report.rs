@@ -2,7 +2,7 @@
 
 use super::args::ReportArgs;
 use super::exit::{Exit, Refusal};
-use super::files::{EVENTS, ReportFiles};
+use super::files::{EVENTS, LineFile, ReportFiles};
 use super::load::{self, Text};
 use super::out;
 use super::runner;
@@ -10,9 +10,9 @@ use crate::base::Time;
 use crate::event::{Event, RunStarted, What};
 use crate::measure::{Measures, Results};
 use crate::profile::{Override, Plan};
-use crate::report::Report;
+use crate::report::{Report, ResourceLog};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
 /// Renders the report of the logs.
@@ -23,10 +23,12 @@ pub(super) fn report(args: &ReportArgs) -> Exit {
 fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     let mut files =
         args.report.as_deref().map(|directory| ReportFiles::open(directory, false)).transpose()?;
+    let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
+    let mut lines = Vec::new();
     let mut merged: Option<(RunStarted, Plan, Results)> = None;
     let mut starts: Vec<RunStarted> = Vec::new();
     for path in &args.logs {
-        let run = Log::read(path)?;
+        let run = Log::read(path, resource_log.is_some())?;
         if starts.contains(&run.start) {
             return Err(Refusal::usage(format!(
                 "{} is of a run that was given before: it would count twice",
@@ -34,6 +36,7 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
             )));
         }
         starts.push(run.start.clone());
+        lines.extend(run.lines);
         merged = Some(match merged {
             None => (run.start, run.plan, run.results),
             Some((start, plan, results)) => {
@@ -54,12 +57,25 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
         files.begin()?;
         runner::write(&report, files)?;
     }
+    if let Some(file) = resource_log {
+        write_lines(file.begin()?, &lines)
+            .map_err(|error| Refusal::environment(format!("the resource log is not complete: {error}")))?;
+    }
     Ok(if report.is_met() { Exit::Met } else { Exit::Unmet })
+}
+
+fn write_lines(file: File, lines: &[String]) -> io::Result<()> {
+    let mut file = BufWriter::new(file);
+    lines.iter().try_for_each(|line| writeln!(file, "{line}"))?;
+    file.flush()
 }
 
 /// Expectations of one profile say nothing about runs of another.
 fn same_profile(first: &RunStarted, other: &RunStarted, path: &Path) -> Result<(), Refusal> {
-    if first.profile == other.profile && first.overrides == other.overrides {
+    if first.profile == other.profile
+        && first.overrides == other.overrides
+        && first.azure_fault_messages == other.azure_fault_messages
+    {
         return Ok(());
     }
     Err(Refusal::usage(format!(
@@ -74,6 +90,7 @@ fn same_profile(first: &RunStarted, other: &RunStarted, path: &Path) -> Result<(
 fn described(start: &RunStarted) -> String {
     std::iter::once(start.profile_name.clone())
         .chain(start.overrides.iter().map(|set| format!("--set {set}")))
+        .chain(start.azure_fault_messages.iter().map(|glob| format!("--azure-fault-messages {glob}")))
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -83,10 +100,12 @@ struct Log {
     start: RunStarted,
     plan: Plan,
     results: Results,
+    /// What the resource log would have said, where that is wanted.
+    lines: Vec<String>,
 }
 
 impl Log {
-    fn read(path: &Path) -> Result<Log, Refusal> {
+    fn read(path: &Path, with_lines: bool) -> Result<Log, Refusal> {
         let inside = path.join(EVENTS);
         let path = if path.is_dir() { &inside } else { path };
         let bad = |line: usize, problem: String| {
@@ -110,6 +129,9 @@ impl Log {
         let plan = plan(start)?;
         let mut measures = Measures::new(&plan);
         measures.push(&event);
+        let mut resource_log = with_lines.then(|| ResourceLog::new(&plan));
+        let mut told = Vec::new();
+        told.extend(resource_log.iter_mut().flat_map(|log| log.push(&event, &measures)));
         let mut end = Time::ZERO;
         while let Some((line, number)) = lines.next() {
             let line = line.map_err(|error| bad(number, error.to_string()))?;
@@ -117,6 +139,7 @@ impl Log {
                 Ok(event) => {
                     end = event.at;
                     measures.push(&event);
+                    told.extend(resource_log.iter_mut().flat_map(|log| log.push(&event, &measures)));
                 }
                 // A run that was killed leaves half a line; everything before it counts.
                 Err(error) if error.is_eof() && lines.next().is_none() => {
@@ -127,7 +150,7 @@ impl Log {
             }
         }
         let start = (**start).clone();
-        Ok(Log { start, plan, results: measures.results(end) })
+        Ok(Log { start, plan, results: measures.results(end), lines: told })
     }
 }
 
@@ -136,5 +159,9 @@ fn plan(start: &RunStarted) -> Result<Plan, Refusal> {
     let sets: Result<Vec<Override>, _> = start.overrides.iter().map(|set| set.parse()).collect();
     let sets = sets.map_err(|error| Refusal::usage(error.to_string()))?;
     let text = Text { name: start.profile_name.clone(), text: start.profile.clone() };
-    Ok(load::checked(&text, &sets)?.plan)
+    let mut plan = load::checked(&text, &sets)?.plan;
+    if let Some(clients) = &start.azure_fault_messages {
+        plan.honour(clients.clone());
+    }
+    Ok(plan)
 }

@@ -3,7 +3,7 @@
 use super::args::RunArgs;
 use super::command::{self, Beside};
 use super::exit::{Exit, Refusal};
-use super::files::ReportFiles;
+use super::files::{LineFile, ReportFiles};
 use super::load;
 use super::out;
 use super::progress::Progress;
@@ -11,7 +11,7 @@ use super::runner::{Runner, Setup};
 use super::signals::Signals;
 use super::tls;
 use crate::base::span::show_fixed;
-use crate::event::EndReason;
+use crate::event::{EndReason, TlsMode};
 use crate::net::Clock;
 use crate::profile::{self, BadOverride, Checked, ListenerPlan, Override, Plan};
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(super) fn run(args: RunArgs) -> Exit {
 async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     let text = load::text(&args.profile)?;
     let sets = sets(&args)?;
-    let Checked { plan, notes } = load::checked(&text, &sets)?;
+    let Checked { mut plan, notes } = load::checked(&text, &sets)?;
     if !notes.is_empty() && !args.quiet {
         out::tell(profile::render(&notes, &text.name, &text.text, super::colour_on_stderr()));
     }
@@ -38,11 +38,16 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
         command::find(program)?;
     }
     let listeners = listeners(&args, &plan)?;
+    if let Some(clients) = &args.azure_fault_messages {
+        can_be_read(&listeners)?;
+        plan.honour(clients.clone());
+    }
     let reach = tls::reach(&text.name, &plan, &listeners)?;
     if !reach.is_empty() && !args.quiet {
         out::tell(reach);
     }
     let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, true)).transpose()?;
+    let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let clock = Clock::start();
     let with_command = !args.command.is_empty();
@@ -54,6 +59,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
         seed: args.seed.unwrap_or_else(draw_seed),
         listeners,
         files,
+        resource_log,
         progress,
         with_command: with_command && !args.stop_command,
     };
@@ -76,6 +82,18 @@ fn sets(args: &RunArgs) -> Result<Vec<Override>, Refusal> {
         sets.push(set.parse().map_err(|error: BadOverride| Refusal::usage(error.to_string()))?);
     }
     Ok(sets)
+}
+
+/// Fault-injection messages are MQTT: where TLS is passed through, there is none to be seen.
+fn can_be_read(listeners: &[ListenerPlan]) -> Result<(), Refusal> {
+    match listeners.iter().find(|listener| listener.tls.mode == TlsMode::Passthrough) {
+        None => Ok(()),
+        Some(listener) => Err(Refusal::usage(format!(
+            "--azure-fault-messages needs MQTT to read, and listener `{}` passes TLS through, for which brownout has no \
+             keys; give --tls terminate or --tls reoriginate",
+            listener.name
+        ))),
+    }
 }
 
 /// Waits for the end: the plan through, the duration over, a signal, or the command's failure.

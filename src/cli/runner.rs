@@ -1,11 +1,11 @@
 //! A run from its files to its report: what `run` and `demo` share.
 
 use super::exit::{Exit, Refusal};
-use super::files::ReportFiles;
+use super::files::{LineFile, ReportFiles};
 use super::load::Text;
 use super::out;
 use super::progress::Progress;
-use super::recorder::{Record, Recorder};
+use super::recorder::{Logs, Record, Recorder};
 use crate::event::{EndReason, RunStarted};
 use crate::net::proxy::Config;
 use crate::net::sys::limit;
@@ -29,6 +29,8 @@ pub struct Setup {
     pub listeners: Vec<ListenerPlan>,
     /// Where the report goes.
     pub files: Option<ReportFiles>,
+    /// Where the resource log goes.
+    pub resource_log: Option<LineFile>,
     /// How progress is shown.
     pub progress: Progress,
     /// Whether a command runs beside it.
@@ -86,6 +88,9 @@ impl Runner {
                 if let Some(files) = files {
                     files.discard();
                 }
+                if let Some(file) = setup.resource_log {
+                    file.discard();
+                }
                 return Err(Refusal::environment(error));
             }
         };
@@ -93,7 +98,9 @@ impl Runner {
             out::tell(format_args!("WARNING: {warning}"));
         }
         let log = files.as_mut().map_or(Ok(None), ReportFiles::begin)?;
-        let recorder = Recorder::start(queue.clone(), &plan, log, setup.progress);
+        let resource_log = setup.resource_log.map(LineFile::begin).transpose()?;
+        let logs = Logs { events: log, resource: resource_log };
+        let recorder = Recorder::start(queue.clone(), &plan, logs, setup.progress);
         Ok(Runner { proxy, plan, files_before, queue, recorder, files })
     }
 
@@ -101,7 +108,7 @@ impl Runner {
     pub async fn end(self, reason: EndReason) -> Exit {
         self.proxy.stop(reason).await;
         self.queue.close();
-        let Record { measures, end, trouble } = self.recorder.finish();
+        let Record { measures, end, troubles } = self.recorder.finish();
         let report = Report::new(&self.plan, &measures.results(end));
         show(&report);
         let mut exit = if report.is_met() { Exit::Met } else { Exit::Unmet };
@@ -111,8 +118,8 @@ impl Runner {
                 Err(refusal) => exit = refusal.tell(),
             }
         }
-        if let Some(error) = trouble {
-            exit = Refusal::environment(format!("events.jsonl is not complete: {error}")).tell();
+        for (log, error) in troubles {
+            exit = Refusal::environment(format!("{log} is not complete: {error}")).tell();
         }
         exit
     }

@@ -17,6 +17,7 @@ mod compose;
 mod doors;
 mod fire;
 mod firing;
+mod flags;
 mod handshake;
 mod identity;
 mod idle;

@@ -6,6 +6,7 @@
 
 pub mod allowance;
 pub mod delay;
+pub mod edit;
 pub mod effects;
 pub mod filter;
 pub mod idle;

@@ -48,6 +48,18 @@ pub enum Cause {
     HubUnavailable,
     /// This rule ended it; `None` where the rule is not known.
     Injected(Option<RuleId>),
+    /// The hub ended it because another client came with its name, that this rule had sent.
+    TakenOverBy(RuleId),
+    /// This rule ended it when its token had expired.
+    TokenExpired(RuleId),
+    /// This rule refused the CONNECT, as its token had expired.
+    TokenRefused(RuleId),
+    /// This rule refused the CONNECT with this code.
+    RefusedBy(RuleId, u8),
+    /// This rule refused the connect (RST), whatever it was to say.
+    ConnectRefused(RuleId),
+    /// The device ended it, without DISCONNECT, while this rule held that leaves links up.
+    While(RuleId),
     /// Neither end showed anything: the link ended with the run.
     WithTheRun,
 }
@@ -75,6 +87,12 @@ impl Cause {
             Cause::HubUnavailable => "hub unavailable".into(),
             Cause::Injected(Some(rule)) => format!("injected by {}", rule_name(rule)),
             Cause::Injected(None) => "injected".into(),
+            Cause::TakenOverBy(rule) => format!("taken over by another client ({})", rule_name(rule)),
+            Cause::TokenExpired(rule) => format!("token expired ({})", rule_name(rule)),
+            Cause::TokenRefused(rule) => format!("refused, token expired ({})", rule_name(rule)),
+            Cause::RefusedBy(rule, code) => format!("refused with code {code} by {}", rule_name(rule)),
+            Cause::ConnectRefused(rule) => format!("connect refused by {}", rule_name(rule)),
+            Cause::While(rule) => format!("ended by the device while {} held", rule_name(rule)),
             Cause::WithTheRun => "ended with the run".into(),
         }
     }

@@ -327,7 +327,11 @@ fn fell(measures: &Measures, id: RuleId) -> BTreeMap<DeviceId, u64> {
 }
 
 /// How a link ended; `later`: the device's links after it.
-fn cause_of<'a>(measures: &Measures, link: &Link, mut later: impl Iterator<Item = &'a Link>) -> Cause {
+pub(super) fn cause_of<'a>(
+    measures: &Measures,
+    link: &Link,
+    mut later: impl Iterator<Item = &'a Link>,
+) -> Cause {
     let rule = link.cut.and_then(|(_, window)| Some(measures.windows.get(&window?)?.rule));
     cause(link, rule, later.find(|newer| newer.connack.is_some()))
 }

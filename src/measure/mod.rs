@@ -13,6 +13,7 @@
 //!
 //! Memory grows with the links and windows of the run (some 600 bytes a link, 200 more with TLS), not with its packets.
 
+pub mod azure;
 pub mod backoff;
 pub mod cause;
 mod detection;
@@ -27,6 +28,7 @@ mod rate;
 mod recovery;
 pub mod results;
 pub mod tls;
+pub mod told;
 pub mod value;
 
 pub use backoff::{BackOff, Shape};
@@ -39,6 +41,7 @@ pub use fold::{Measures, Trouble};
 pub use handshakes::{Attempt, AttemptEnd, Handshakes};
 pub use results::{DeviceResults, Outcome, Results, RuleResults, RunResults, Sample, WindowResults};
 pub use tls::{Timings, TlsResults};
+pub use told::Ended;
 pub use value::Value;
 
 #[cfg(test)]

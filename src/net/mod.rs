@@ -10,6 +10,7 @@
 //!   link    one task a link: two pumps over two legs, and the handshakes before
 //!   pump    one direction: read, find packets, delay or write at once
 //!   door    the listening socket: open, mute or closed
+//!   surgery  packets worked on as they pass
 //!   dial    the connect to the hub
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
 //!   rival   the other client of a takeover
@@ -27,6 +28,7 @@ pub mod proxy;
 pub mod pump;
 pub mod queue;
 pub mod rival;
+pub mod surgery;
 pub mod sys;
 pub mod terms;
 pub mod tls;

@@ -9,6 +9,7 @@ mod ending;
 pub mod live;
 pub mod model;
 mod notes;
+pub mod resource_log;
 mod table;
 pub mod terminal;
 mod tls;
@@ -16,6 +17,7 @@ mod words;
 
 pub use live::Live;
 pub use model::Report;
+pub use resource_log::ResourceLog;
 pub use table::Styling;
 
 #[cfg(test)]

@@ -1,0 +1,56 @@
+//! The end of one link as the hub knows it, while the run goes on: what the resource log is written from.
+
+use super::azure::End;
+use super::facts::{Link, Showed};
+use super::fold::Measures;
+use super::judge::cause_of;
+use crate::base::{LinkId, Time};
+
+/// A link's end, and when the hub knew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// When the hub knew of it: its own sign, being told, or its refusal; at the latest when both legs were gone.
+    pub at: Time,
+    /// The end.
+    pub end: End,
+}
+
+impl Measures {
+    /// How this link ended, as far as events have told; `None` for one that is not over. It may yet turn out otherwise
+    /// while [`Measures::awaited_by`] names a link.
+    pub fn ended(&self, id: LinkId) -> Option<Ended> {
+        let link = self.links.get(&id)?;
+        let closed = link.closed?;
+        let cause = cause_of(self, link, self.later(id, link).map(|(_, later)| later));
+        let refused = link.connack.filter(|connack| connack.code != 0).map(|connack| connack.at);
+        let accepted = link.connack.is_some_and(|connack| connack.code == 0);
+        let end = End { cause, accepted, goodbye_lost: goodbye_lost(link) };
+        let known = link.signs.hub.map(|sign| sign.at).into_iter().chain(link.told.hub).min();
+        Some(Ended { at: refused.or(known).unwrap_or(closed), end })
+    }
+
+    /// The device's next link, where the hub has taken in its CONNECT and not answered it yet: its answer may show that the
+    /// device took the place of its own older link.
+    pub fn awaited_by(&self, id: LinkId) -> Option<LinkId> {
+        let link = self.links.get(&id)?;
+        let answered = self.later(id, link).any(|(_, later)| later.connack.is_some());
+        let is_awaited = |later: &Link| later.asked.is_some() && later.closed.is_none();
+        let mut later = self.later(id, link).filter(|_| !answered);
+        later.find(|(_, later)| is_awaited(later)).map(|(id, _)| id)
+    }
+
+    /// The device's links after this one, oldest first.
+    fn later(&self, id: LinkId, link: &Link) -> impl Iterator<Item = (LinkId, &Link)> {
+        let device = link.device.and_then(|device| self.devices.get(&device));
+        let links = device.map(|device| device.links.as_slice()).unwrap_or_default();
+        // In the order of opening, and so of numbers.
+        let after = links.partition_point(|known| *known <= id);
+        links[after..].iter().filter_map(|id| Some((*id, self.links.get(id)?)))
+    }
+}
+
+/// The device said DISCONNECT, and the hub heard nothing at all.
+fn goodbye_lost(link: &Link) -> bool {
+    let said = link.signs.device.is_some_and(|sign| matches!(sign.showed, Showed::Disconnect(_)));
+    said && link.told.hub.is_none()
+}
