@@ -59,6 +59,8 @@ fn takes(key: &Key) -> String {
         Type::Metric => "a measure, see [measures](#measures)".into(),
         Type::Span { .. } => format!("{}, see [spans](#spans)", key.ty.words()),
         Type::Alert => "a TLS alert by its name or number, see [alerts](#alerts)".into(),
+        Type::Reason => "a reason code by its word or number, see [reason codes](#reason-codes)".into(),
+        Type::AzureCode => "the number of an error code, see [error codes](#error-codes)".into(),
         Type::Language
         | Type::Name
         | Type::Sentence
@@ -66,6 +68,13 @@ fn takes(key: &Key) -> String {
         | Type::Path
         | Type::Host
         | Type::Bool
+        | Type::Code
+        | Type::Filter
+        | Type::Topic
+        | Type::Text
+        | Type::Hex
+        | Type::Rate
+        | Type::Seconds { .. }
         | Type::Address { .. }
         | Type::Network
         | Type::Word(_)
