@@ -261,7 +261,8 @@ fn check_having(
         what.direction == WaysWanted::Both || only_way(*kind).is_none_or(|only| only == what.direction)
     };
     let meant = having.iter().filter(|kind| implied.is_none_or(|packet| packet == **kind));
-    if meant.filter(|kind| travels(kind)).count() > 0 {
+    // A packet that never travels this way has been told.
+    if meant.filter(|kind| what.packet.is_some() || travels(kind)).count() > 0 {
         return;
     }
     let names: Vec<String> = having.iter().map(|kind| kind.name().to_owned()).collect();
