@@ -2,6 +2,7 @@
 
 mod any_text;
 mod examples;
+mod faults;
 mod tls;
 
 use super::schema::{json_schema, reference};

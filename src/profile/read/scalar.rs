@@ -12,7 +12,7 @@ use crate::profile::metric::Metric;
 use crate::profile::nearest::nearest;
 use crate::profile::node::{Kind, Node};
 use crate::profile::plan::{Comparison, Network};
-use crate::profile::schema::{Type, Word};
+use crate::profile::schema::{Type, Word, code_list};
 use crate::tls::Alert;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -175,10 +175,10 @@ fn alert(name: &str, text: &str) -> Result<Scalar, Wrong> {
 fn reason(name: &str, text: &str) -> Result<Scalar, Wrong> {
     disconnect(text).map(Scalar::Code).ok_or_else(|| {
         let words = Type::Reason.choices();
-        let meant = nearest(text, words.iter().map(String::as_str));
+        let meant = did_you_mean(nearest(text, words.iter().map(String::as_str)));
         Wrong::new(format!("`{name}` cannot be `{text}`"))
-            .label(did_you_mean(meant))
-            .help(format!("write a number from 0 to 255, or one of {}", words.join(", ")))
+            .label(meant)
+            .help(format!("write a number from 0 to 255, or one of {}", code_list(words)))
     })
 }
 
@@ -186,9 +186,12 @@ fn azure_code(name: &str, text: &str) -> Result<Scalar, Wrong> {
     let code = text.parse::<u32>().ok().and_then(|number| Code::try_from(number).ok());
     code.map(Scalar::AzureCode).ok_or_else(|| {
         let named = Code::ALL.into_iter().find(|code| code.name().eq_ignore_ascii_case(text));
-        let numbers = Type::AzureCode.choices();
-        let near = || nearest(text, numbers.iter().map(String::as_str)).map(str::to_owned);
-        let meant = named.map(|code| code.number().to_string()).or_else(near);
+        let near = || {
+            let number = text.parse::<u32>().ok()?;
+            let code = Code::ALL.into_iter().min_by_key(|code| code.number().abs_diff(number))?;
+            Some(code).filter(|code| code.number().abs_diff(number) < 10)
+        };
+        let meant = named.or_else(near).map(|code| code.number().to_string());
         not_a_word(name, text, meant.as_deref(), &Type::AzureCode)
     })
 }

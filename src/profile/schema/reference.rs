@@ -189,6 +189,10 @@ fn measures_of_rules(text: &mut String) {
         let given = if always.is_empty() { "none".to_owned() } else { format!("{always}{sometimes}") };
         put(text, format_args!("| {} | {given} |\n", code_list(names)));
     }
+    text.push_str(
+        "\n`drop` of every PINGREQ or PINGRESP keeps every sign of life from a device: it gives what a `stall` gives. A measure \
+         that is in no row is of no rule.\n",
+    );
 }
 
 const NEVER: &str = "no";

@@ -54,8 +54,8 @@ pub(super) fn cut_after(cut: &CutAfter, words: Words) -> String {
         Direction::Up => "from device to hub",
         Direction::Down => "from hub to device",
     };
-    let (number, ended) = (bytes(*number), ended(ending_words(*ending), *close));
-    format!("once {number} have passed {way} on a link, {}, it ends: {ended}", words.hold(*hold))
+    let (number, ended, hold) = (bytes(*number), ended(ending_words(*ending), *close), words.hold(*hold));
+    format!("{hold}, each link ends once {number} have passed on it {way}: {ended}")
 }
 
 /// How legs are ended.

@@ -23,19 +23,12 @@ pub(super) fn packets(PacketFault { what, action, hold }: &PacketFault, words: W
         PacketAction::Corrupt(Corrupt::Anywhere) => "has one byte changed, wherever it is".to_owned(),
         PacketAction::Cut(cut) => {
             let (passed, ended) = (bytes(cut.after_bytes), ended(ending_words(cut.ending), cut.close));
-            return format!(
-                "{}, {}, the link ends after its first {passed}: {ended}",
-                in_the_middle(&which(what)),
-                words.hold(*hold)
-            );
+            let (hold, which) = (words.hold(*hold), which(what));
+            let which = which.trim_end_matches(',');
+            return format!("{hold}, the link ends after the first {passed} of {which}: {ended}");
         }
     };
     format!("{} {done}, {}", which(what), words.hold(*hold))
-}
-
-/// `amid each PUBLISH from device to hub`
-fn in_the_middle(which: &str) -> String {
-    format!("amid {}", which.trim_end_matches(','))
 }
 
 /// Which packets: `each PUBLISH of QoS 1 from device to hub whose topic is like `a/#`, with a chance of 50%,`
@@ -47,13 +40,12 @@ fn which(what: &PacketMatch) -> String {
         None if is_publish => "PUBLISH",
         None => "packet",
     };
-    let flag = |given: &Option<bool>, name| match given {
-        Some(true) => format!(" with {name}"),
-        Some(false) => format!(" without {name}"),
-        None => String::new(),
+    let flag = |given: &Option<bool>, name| {
+        given.map(|set| if set { format!("with {name}") } else { format!("without {name}") })
     };
     let qos = qos.map(|qos| format!(" of QoS {qos}")).unwrap_or_default();
-    let (dup, retain) = (flag(dup, "DUP"), flag(retain, "RETAIN"));
+    let flags: Vec<String> = [flag(dup, "DUP"), flag(retain, "RETAIN")].into_iter().flatten().collect();
+    let flags = if flags.is_empty() { String::new() } else { format!(" {}", flags.join(" and ")) };
     let way = match direction {
         WaysWanted::Up => " from device to hub",
         WaysWanted::Down => " from hub to device",
@@ -73,7 +65,7 @@ fn which(what: &PacketMatch) -> String {
         limits.push(format!("with a chance of {chance}"));
     }
     let limits = if limits.is_empty() { String::new() } else { format!(", {},", limits.join(" and ")) };
-    format!("{number} {name}{qos}{dup}{retain}{of_link}{way}{topic}{limits}")
+    format!("{number} {name}{qos}{flags}{of_link}{way}{topic}{limits}")
 }
 
 /// A packet of brownout's own.
@@ -90,7 +82,8 @@ pub(super) fn inject(Inject { toward, what }: &Inject) -> String {
         }
         Injection::Raw(raw) => {
             let size = u64::try_from(raw.len()).unwrap_or(u64::MAX);
-            format!("{} of brownout's own", bytes(size))
+            let are = if size == 1 { "is" } else { "are" };
+            return format!("{} {are} put into the stream to the {}", bytes(size), toward.word());
         }
     };
     format!("{packet} is put into the stream to the {}", toward.word())
