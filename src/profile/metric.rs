@@ -2,7 +2,7 @@
 //! reports and the reference are made from.
 
 use crate::base::Side;
-use crate::fault::{Fault, LegFate};
+use crate::fault::{Close, Fault, LegFate, PacketAction};
 use std::fmt;
 
 /// What a measure counts in.
@@ -130,10 +130,18 @@ impl Metric {
 
     /// Why windows of such a fault never give a sample; `None` where they can.
     pub fn no_evidence(self, fault: &Fault) -> Option<&'static str> {
-        const LINK_IS_UP: &str = "latency leaves the link up: there is nothing to detect or recover from";
+        const LINK_IS_UP: &str =
+            "the fault itself leaves the link up: there is nothing to detect or recover from";
+        const KEEPS_OUT: &str = "it keeps devices out and leaves links alone that are up: see `downtime`, `recovery`, \
+                                 `connect_gap` and `connect_attempts`";
         const BEFORE_THE_LINK: &str = "it falls on handshakes, not on links that are up: see `handshake_attempts`, `downtime` and `recovery`";
         let is_of_handshakes = fault.is_of_handshakes();
-        let not_broken = if is_of_handshakes { BEFORE_THE_LINK } else { LINK_IS_UP };
+        let keeps_out = fault.is_of_connects();
+        let not_broken = match (is_of_handshakes, keeps_out) {
+            (true, _) => BEFORE_THE_LINK,
+            (false, true) => KEEPS_OUT,
+            (false, false) => LINK_IS_UP,
+        };
         match self {
             Metric::HubDetection | Metric::HubSilence | Metric::SplitView => {
                 let unseen = ends_hub_leg(fault)
@@ -144,11 +152,12 @@ impl Metric {
             | Metric::DeviceSilence
             | Metric::Resubscribe
             | Metric::FirstPublish
-            | Metric::FirstDelivery
-            | Metric::ConnectGap
-            | Metric::ConnectAttempts => (!fault.breaks_link()).then_some(not_broken),
+            | Metric::FirstDelivery => (!fault.breaks_link()).then_some(not_broken),
+            Metric::ConnectGap | Metric::ConnectAttempts => {
+                (!fault.breaks_link() && !keeps_out).then_some(not_broken)
+            }
             Metric::Downtime | Metric::Recovery => {
-                (!fault.breaks_link() && !is_of_handshakes).then_some(not_broken)
+                (!fault.breaks_link() && !is_of_handshakes && !keeps_out).then_some(not_broken)
             }
             Metric::HandshakeAttempts | Metric::HandshakeGap => {
                 (!is_of_handshakes).then_some("it is counted while a `tls_handshake` fault holds")
@@ -171,18 +180,23 @@ impl Metric {
     }
 }
 
-/// Whether a one-shot ends the hub's leg, so that the hub has nothing left to find out.
+/// Whether it ends the hub's leg, so that the hub has nothing left to find out.
 fn ends_hub_leg(fault: &Fault) -> bool {
+    let ends = |close: Close| close.toward.hits(Side::Hub) || close.other != LegFate::HalfOpen;
     match fault {
-        Fault::Rst(close) | Fault::Fin(close) => {
-            close.toward.hits(Side::Hub) || close.other != LegFate::HalfOpen
-        }
+        Fault::Rst(close) | Fault::Fin(close) => ends(*close),
         Fault::TlsAlert(alert) => alert.toward.hits(Side::Hub) || alert.other != LegFate::HalfOpen,
-        Fault::TlsRecord(_) => false,
         Fault::Disconnect(disconnect) => {
             disconnect.toward.hits(Side::Hub) || disconnect.other != LegFate::HalfOpen
         }
-        Fault::Blackhole(_)
+        Fault::CutAfter(cut) => ends(cut.close),
+        Fault::Packets(packets) => {
+            matches!(packets.action, PacketAction::Cut(cut) if ends(cut.close))
+        }
+        // Done in the hub's name: its own leg is closed too.
+        Fault::TokenExpiry(_) => true,
+        Fault::TlsRecord(_)
+        | Fault::Blackhole(_)
         | Fault::Stall(_)
         | Fault::Latency(_)
         | Fault::TlsHandshake(_)
@@ -191,13 +205,10 @@ fn ends_hub_leg(fault: &Fault) -> bool {
         | Fault::Bandwidth(_)
         | Fault::Loss(_)
         | Fault::Slice(_)
-        | Fault::CutAfter(_)
         | Fault::IdleTimeout(_)
-        | Fault::TokenExpiry(_)
         | Fault::Takeover(_)
         | Fault::Reject(_)
-        | Fault::Inject(_)
-        | Fault::Packets(_) => false,
+        | Fault::Inject(_) => false,
     }
 }
 

@@ -5,6 +5,7 @@
 //! Deliberately absent: files and the command line (cli/), and anything that happens when a rule fires (engine/).
 
 mod address;
+pub(crate) mod codes;
 pub mod honour;
 mod locate;
 pub mod metric;

@@ -32,6 +32,8 @@ pub enum About {
     Rule(RuleId, Part),
     /// The expectations of a measure.
     Metric(Metric),
+    /// A key of the profile itself.
+    Profile(&'static str),
 }
 
 /// A part of a rule.
@@ -63,6 +65,7 @@ pub fn out_of_reach(plan: &Plan, listeners: &[ListenerPlan], wording: Wording) -
             found.extend(of_rule(rule, About::Rule(id, part), need, part, &meant, wording));
         }
     }
+    found.extend(of_keep_alive(plan, listeners, wording));
     for metric in Metric::ALL {
         if plan.expectations.iter().any(|expectation| expectation.metric == *metric) {
             found.extend(of_metric(*metric, listeners, wording));
@@ -112,6 +115,12 @@ fn of_fault(fault: &Fault) -> Vec<(Part, Need)> {
         Fault::Fin(Close { toward, close_notify: false, .. }) => {
             vec![(Part::Fault("close_notify"), Need::CloseNotify(*toward))]
         }
+        Fault::TokenExpiry(_)
+        | Fault::Takeover(_)
+        | Fault::Reject(_)
+        | Fault::Disconnect(_)
+        | Fault::Inject(_)
+        | Fault::Packets(_) => vec![(Part::Fault(fault.name()), Need::Mqtt)],
         Fault::Fin(_)
         | Fault::Blackhole(_)
         | Fault::Rst(_)
@@ -123,13 +132,7 @@ fn of_fault(fault: &Fault) -> Vec<(Part, Need)> {
         | Fault::Loss(_)
         | Fault::Slice(_)
         | Fault::CutAfter(_)
-        | Fault::IdleTimeout(_)
-        | Fault::TokenExpiry(_)
-        | Fault::Takeover(_)
-        | Fault::Reject(_)
-        | Fault::Disconnect(_)
-        | Fault::Inject(_)
-        | Fault::Packets(_) => Vec::new(),
+        | Fault::IdleTimeout(_) => Vec::new(),
     }
 }
 
@@ -159,7 +162,26 @@ fn of_rule(
     let closed =
         need.is_of_keys() && missing.iter().any(|listener| listener.tls.mode == TlsMode::Passthrough);
     let closed = if closed { "; for TLS that is passed through, brownout has no keys" } else { "" };
-    Some(OutOfReach { severity, about, message, help: format!("{}{closed}", need.help(first, wording)) })
+    // A fault of MQTT is one at any time and on anyone.
+    let help =
+        if matches!(part, Part::Fault(_)) { need.way(first, wording) } else { need.help(first, wording) };
+    Some(OutOfReach { severity, about, message, help: format!("{help}{closed}") })
+}
+
+/// What `server_keepalive` asks of the listeners: that packets can be rewritten.
+fn of_keep_alive(plan: &Plan, listeners: &[ListenerPlan], wording: Wording) -> Option<OutOfReach> {
+    plan.server_keep_alive?;
+    let need = Need::Mqtt;
+    let missing: Vec<&ListenerPlan> =
+        listeners.iter().filter(|listener| !need.is_met(&listener.tls)).collect();
+    let first = missing.first()?;
+    let there = there(need, &missing);
+    Some(OutOfReach {
+        severity: Severity::Note,
+        about: About::Profile("server_keepalive"),
+        message: format!("`server_keepalive` is told to nobody there: it needs {} ({there})", need.words()),
+        help: format!("take it out; or {}", need.way(first, wording)),
+    })
 }
 
 fn of_metric(metric: Metric, listeners: &[ListenerPlan], wording: Wording) -> Option<OutOfReach> {
@@ -319,6 +341,19 @@ mod tests {
             ("at: 1s", "tls_record: { damage: mac, toward: hub }", [false, true, false, true, true]),
             ("after: connack", "tls_record: { damage: mac }", [false, false, true, true, false]),
             ("at: 1s", "fin: { close_notify: false }", [true, true, true, true, true]),
+            ("at: 1s", "half_close: {}", [true, true, true, true, true]),
+            ("at: 1s", "refuse: { for: 1s }", [true, true, true, true, true]),
+            ("at: 1s", "bandwidth: { rate: 1kbit/s }", [true, true, true, true, true]),
+            ("at: 1s", "loss: { chance: 1% }", [true, true, true, true, true]),
+            ("at: 1s", "cut_after: { bytes: 1 }", [true, true, true, true, true]),
+            ("at: 1s", "idle_timeout: { after: 1s }", [true, true, true, true, true]),
+            ("at: 1s", "token_expiry: {}", [true, false, true, true, true]),
+            ("at: 1s", "takeover: { for: 1s }", [true, false, true, true, true]),
+            ("at: 1s", "reject: { code: banned, for: 1s }", [true, false, true, true, true]),
+            ("at: 1s", "disconnect: {}", [true, false, true, true, true]),
+            ("at: 1s", "inject: { ping: pingresp }", [true, false, true, true, true]),
+            ("at: 1s", "drop: {}", [true, false, true, true, true]),
+            ("at: 1s", "cut: {}", [true, false, true, true, true]),
         ] {
             assert_eq!(can(when, fault), expected, "{when} {fault}");
         }

@@ -8,6 +8,9 @@
 mod expect;
 mod fault;
 mod fields;
+mod links;
+mod mqtt;
+mod packets;
 mod plan;
 mod rule;
 mod scalar;

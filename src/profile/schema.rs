@@ -1,18 +1,26 @@
 //! The language, once: every key of every place. The reader, the nearest names, the reference and the JSON Schema
 //! are all made from this table, so that no key can be in one and not in the other.
 
+mod examples;
 mod faults;
 mod json;
+mod links;
+mod mqtt;
+mod packets;
 mod reference;
 mod table;
 mod tls;
 
+pub(super) use examples::{WHOLE, whole_rule};
 pub(super) use faults::FAULT;
 pub use json::json_schema;
+pub(super) use packets::{PACKET_FAULTS, WHAT};
 pub use reference::reference;
 pub(super) use table::{PROFILE, RULE, WHEN, WHO};
 
+use super::codes::DISCONNECTS;
 use super::metric::Metric;
+use crate::azure::Code;
 use crate::mqtt::PacketKind;
 use crate::tls::Alert;
 
@@ -70,6 +78,24 @@ pub(super) enum Type {
     Bool,
     /// A TLS alert by name or number.
     Alert,
+    /// A reason code of DISCONNECT by word or number.
+    Reason,
+    /// A return or reason code by number: 0 to 255.
+    Code,
+    /// An error code of Azure IoT Hub.
+    AzureCode,
+    /// A topic filter [section 4.7].
+    Filter,
+    /// A topic name [section 4.7].
+    Topic,
+    /// Any text, an empty one too.
+    Text,
+    /// Bytes in hexadecimal.
+    Hex,
+    /// A data rate.
+    Rate,
+    /// A time in whole seconds, as MQTT says keep-alives.
+    Seconds { zero: bool },
     /// Host and port.
     Address { port_zero: bool },
     /// A network in CIDR form, or one address.
@@ -169,6 +195,20 @@ impl Type {
             Type::Alert => {
                 "a TLS alert by its name, such as `handshake_failure`, or by its number, 0 to 255".into()
             }
+            Type::Reason => {
+                "a reason code of DISCONNECT by its word, such as `server_shutting_down`, or by its number, 0 to 255 or \
+                 0x00 to 0xff"
+                    .into()
+            }
+            Type::Code => "a number from 0 to 255, also as 0x00 to 0xff".into(),
+            Type::AzureCode => format!("one of {}", azure_codes()),
+            Type::Filter => "a topic filter, in which `+` stands for one level and `#` for all that follow".into(),
+            Type::Topic => "a topic name, without wildcards".into(),
+            Type::Text => "a text, which may be empty".into(),
+            Type::Hex => "bytes in hexadecimal, such as \"d0 00\"".into(),
+            Type::Rate => "a rate such as `64kbit/s` or `16kB/s`, at most 100Gbit/s".into(),
+            Type::Seconds { zero: true } => "a time in whole seconds, 0s to 65535s".into(),
+            Type::Seconds { zero: false } => "a time in whole seconds, 1s to 65535s".into(),
             Type::Address { port_zero: true } => "an address and port; port 0 takes a free one".into(),
             Type::Address { port_zero: false } => "a host and port".into(),
             Type::Network => "a network such as `10.0.0.0/8`, or one address".into(),
@@ -197,7 +237,16 @@ impl Type {
             Type::Metric => Metric::ALL.iter().map(|metric| metric.name().to_owned()).collect(),
             Type::Bool => vec!["true".into(), "false".into()],
             Type::Alert => Alert::ALL.iter().map(Alert::to_string).collect(),
-            Type::Language
+            Type::Reason => DISCONNECTS.into_iter().map(|(word, _)| word.to_owned()).collect(),
+            Type::AzureCode => Code::ALL.into_iter().map(|code| code.number().to_string()).collect(),
+            Type::Code
+            | Type::Filter
+            | Type::Topic
+            | Type::Text
+            | Type::Hex
+            | Type::Rate
+            | Type::Seconds { .. }
+            | Type::Language
             | Type::Name
             | Type::Sentence
             | Type::Glob
@@ -230,6 +279,15 @@ impl Type {
             | Type::Host
             | Type::Bool
             | Type::Alert
+            | Type::Reason
+            | Type::Code
+            | Type::AzureCode
+            | Type::Filter
+            | Type::Topic
+            | Type::Text
+            | Type::Hex
+            | Type::Rate
+            | Type::Seconds { .. }
             | Type::Address { .. }
             | Type::Network
             | Type::Word(_)
@@ -260,6 +318,12 @@ pub(super) fn places() -> Vec<&'static Place> {
         next += 1;
     }
     found
+}
+
+/// Each error code of Azure IoT Hub with its name.
+fn azure_codes() -> String {
+    let named = Code::ALL.into_iter().map(|code| format!("{} ({})", code.number(), code.name()));
+    named.collect::<Vec<_>>().join(", ")
 }
 
 /// `a`, `b`, `c`

@@ -1,16 +1,18 @@
 //! The plan told in words, before anything is broken: what `check` shows.
 
+mod faults;
+mod links;
+mod packets;
 mod tls;
 mod words;
 
 use super::plan::{Expectation, Plan, Rule, Statistic, When};
-use super::read::can_vanish;
 use crate::base::text::printable;
 use crate::base::time::nanos;
-use crate::fault::{Blackhole, Close, Connects, Delay, Fault, FidelityWanted, Latency, Stall, Toward};
 use crate::mqtt::PacketKind;
+use faults::{fault, more};
 use std::time::Duration;
-use words::{Words, both_ways, comparison, fate, limit, ordinal, times, toward, who};
+use words::{Words, comparison, limit, ordinal, times, who};
 
 /// The width that the text keeps to, in columns.
 const WIDTH: usize = 80;
@@ -56,10 +58,22 @@ fn header(page: &mut Page, plan: &Plan, words: Words) {
             words.time(plan.default_keep_alive)
         ),
     );
+    if let Some(seconds) = plan.server_keep_alive {
+        page.paragraph("", &told_keep_alive(words.time(Duration::from_secs(seconds.into()))));
+    }
     if plan.rules.is_empty() {
         page.gap();
         page.paragraph("", "Nothing is broken: brownout only watches.");
     }
+}
+
+/// What `server_keepalive` does, and to what.
+fn told_keep_alive(keep_alive: String) -> String {
+    format!(
+        "Both ends are told a keep-alive of {keep_alive} in the place of the device's own: the hub in CONNECT, the device \
+         in the CONNACK of MQTT 5 (a device before MQTT 5 cannot be told, and keeps its own). That changes what is \
+         tested: the timers of both ends run at {keep_alive}, not at what they are used with."
+    )
 }
 
 fn told_rules(page: &mut Page, title: &str, rules: &[&Rule], plan: &Plan, words: Words) {
@@ -75,6 +89,10 @@ fn told_rules(page: &mut Page, title: &str, rules: &[&Rule], plan: &Plan, words:
         page.item(&format!("{}: {}", rule.id, sentence(rule, plan, words)));
         for more in more(rule, plan) {
             page.paragraph("    ", &more);
+        }
+        if let Some(code) = rule.logged_as {
+            let named = format!("{} ({})", code.number(), code.name());
+            page.paragraph("    ", &format!("Told as what Azure IoT Hub would log as {named}."));
         }
     }
 }
@@ -97,6 +115,7 @@ fn sentence(rule: &Rule, plan: &Plan, words: Words) -> String {
 fn when(when: &When, words: Words) -> String {
     match when {
         When::Asked(_) => "when the device asks for it".to_owned(),
+        When::At { first: Duration::ZERO, repeat: None } => "from the beginning of the run".to_owned(),
         When::At { first, repeat: None } => format!("at {}", words.time(*first)),
         When::At { first, repeat: Some(repeat) } => {
             let moved = if repeat.jitter.is_zero() {
@@ -130,118 +149,6 @@ fn on_whom(rule: &Rule, plan: &Plan) -> String {
         format!(" (each firing falls on a device with a chance of {})", rule.chance)
     };
     format!("on {}{everyone}", who(&rule.who, plan))
-}
-
-fn fault(fault: &Fault, words: Words) -> String {
-    match fault {
-        Fault::Blackhole(Blackhole { toward: legs, hold, .. }) => {
-            format!("the path goes dark {} for {}", toward(*legs), words.span(*hold))
-        }
-        Fault::HalfClose(_)
-        | Fault::Refuse(_)
-        | Fault::Bandwidth(_)
-        | Fault::Loss(_)
-        | Fault::Slice(_)
-        | Fault::CutAfter(_)
-        | Fault::IdleTimeout(_)
-        | Fault::TokenExpiry(_)
-        | Fault::Takeover(_)
-        | Fault::Reject(_)
-        | Fault::Disconnect(_)
-        | Fault::Inject(_)
-        | Fault::Packets(_) => fault.name().to_owned(),
-        Fault::Rst(close) => ended("reset (RST)", *close),
-        Fault::Fin(close) => ended("closed (FIN)", *close),
-        Fault::TlsHandshake(handshake) => words::handshake(handshake, words),
-        Fault::TlsAlert(alert) => words::alert(alert),
-        Fault::TlsRecord(record) => words::record(record),
-        Fault::Stall(Stall { direction, hold }) => {
-            format!("bytes {} stop for {}", both_ways(*direction), words.span(*hold))
-        }
-        Fault::Latency(Latency { direction, delay: Delay { model, jitter }, hold }) => {
-            let jitter = if jitter.is_zero() {
-                String::new()
-            } else {
-                format!(", moved by up to {} either way", words.time(*jitter))
-            };
-            let hold =
-                hold.map_or("to the end of the run".to_owned(), |hold| format!("for {}", words.span(hold)));
-            format!("bytes {} come later by {}{jitter}, {hold}", both_ways(*direction), words.delay(model))
-        }
-    }
-}
-
-fn ended(how: &str, close: Close) -> String {
-    let rest = match close.toward {
-        Toward::Both => return format!("both legs are {how}, without DISCONNECT"),
-        Toward::Device => "the hub's leg",
-        Toward::Hub => "the device's leg",
-    };
-    let leg = if close.toward == Toward::Device { "the device's leg" } else { "the hub's leg" };
-    format!("{leg} is {how}, without DISCONNECT; {rest} {}", fate(close.other))
-}
-
-/// What becomes of connects, and how true the fault will be.
-fn more(rule: &Rule, plan: &Plan) -> Vec<String> {
-    match &rule.fault {
-        Fault::Blackhole(blackhole) => vec![connects(rule, blackhole), fidelity(blackhole.fidelity)],
-        Fault::Stall(_) => {
-            vec!["Made as stall: TCP acknowledges until its windows are full; no byte is lost.".into()]
-        }
-        Fault::Latency(_) => {
-            vec!["Made as stream: bytes that came are held back; TCP itself is sound.".into()]
-        }
-        Fault::Fin(close) => tls::close(close, plan),
-        Fault::TlsHandshake(handshake) => tls::handshake(handshake),
-        Fault::TlsAlert(alert) => vec![tls::alert(alert.alert).into()],
-        Fault::TlsRecord(record) => vec![tls::record(record)],
-        Fault::Rst(_)
-        | Fault::HalfClose(_)
-        | Fault::Refuse(_)
-        | Fault::Bandwidth(_)
-        | Fault::Loss(_)
-        | Fault::Slice(_)
-        | Fault::CutAfter(_)
-        | Fault::IdleTimeout(_)
-        | Fault::TokenExpiry(_)
-        | Fault::Takeover(_)
-        | Fault::Reject(_)
-        | Fault::Disconnect(_)
-        | Fault::Inject(_)
-        | Fault::Packets(_) => Vec::new(),
-    }
-}
-
-fn connects(rule: &Rule, blackhole: &Blackhole) -> String {
-    let silence = "TCP is accepted, and CONNECT is met with silence until it is over";
-    match blackhole.connects {
-        Connects::Allow => "Connects meanwhile pass; only links that are up when it begins go dark.".into(),
-        Connects::Silence => format!("Connects meanwhile: {silence}."),
-        Connects::Vanish if can_vanish(rule) => {
-            format!(
-                "Connects meanwhile vanish: their SYNs are dropped. Where the kernel refuses that, {silence}."
-            )
-        }
-        Connects::Vanish => {
-            format!("Connects meanwhile cannot vanish, since a SYN does not say whose it is: {silence}.")
-        }
-    }
-}
-
-fn fidelity(wanted: FidelityWanted) -> String {
-    match wanted {
-        FidelityWanted::Auto => "Fidelity auto: made as stall (bytes held, TCP acknowledges until its windows are \
-                                 full), since nothing in this version sees dropped packets, and without that a \
-                                 drop in the kernel would hide when each end gives up."
-            .into(),
-        FidelityWanted::Packet => "Fidelity packet: what arrives is dropped in the kernel, TCP goes \
-                                   unacknowledged; refused, and said so, where the machine does not let it. When \
-                                   an end gives up meanwhile is not seen."
-            .into(),
-        FidelityWanted::Stall => {
-            "Fidelity stall: bytes are held, TCP acknowledges until its windows are full.".into()
-        }
-    }
 }
 
 fn end(page: &mut Page, plan: &Plan, words: Words) {

@@ -1,6 +1,8 @@
 //! The parameters of a fault.
 
 use super::fields::Fields;
+use super::packets::packet_fault;
+use super::{links, mqtt};
 use crate::base::Span;
 use crate::fault::delay::DelayModel;
 use crate::fault::{
@@ -8,42 +10,50 @@ use crate::fault::{
     TlsHandshake, TlsRecord, Toward,
 };
 use crate::profile::problem::{Sink, Spot};
+use crate::profile::schema::PACKET_FAULTS;
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer};
 
-/// The fault; `when` is the rule's, where `for` may stand too.
-pub(super) fn fault(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Fault> {
-    if let Some(fields) = fields.one("blackhole") {
-        return blackhole(fields, when, sink).map(Fault::Blackhole);
+/// The fault; `rule` is its rule's, where `what` stands, and `when`, where `for` may stand too.
+pub(super) fn fault(fields: &Fields, rule: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Fault> {
+    let (name, fields) = kind(fields)?;
+    match name {
+        "blackhole" => blackhole(fields, when, sink).map(Fault::Blackhole),
+        "rst" => close(fields, name, when, sink).map(Fault::Rst),
+        "fin" => close(fields, name, when, sink).map(Fault::Fin),
+        "stall" => {
+            let hold = required_span(fields, when, sink);
+            Some(Fault::Stall(Stall { direction: choice(fields, "direction")?, hold: hold? }))
+        }
+        "latency" => {
+            let hold = span(fields, when, sink);
+            let delay = delay(fields, sink);
+            Some(Fault::Latency(Latency {
+                direction: choice(fields, "direction")?,
+                delay: delay?,
+                hold: hold?,
+            }))
+        }
+        "tls_handshake" => handshake(fields, when, sink).map(Fault::TlsHandshake),
+        "tls_alert" => alert(fields, when, sink).map(Fault::TlsAlert),
+        "tls_record" => record(fields, when, sink).map(Fault::TlsRecord),
+        _ if PACKET_FAULTS.contains(&name) => {
+            packet_fault(name, fields, rule, when, sink).map(Fault::Packets)
+        }
+        _ => links::fault(name, fields, when, sink).or_else(|| mqtt::fault(name, fields, when, sink)),
     }
-    if let Some(fields) = fields.one("rst") {
-        return close(fields, "rst", when, sink).map(Fault::Rst);
-    }
-    if let Some(fields) = fields.one("fin") {
-        return close(fields, "fin", when, sink).map(Fault::Fin);
-    }
-    if let Some(fields) = fields.one("stall") {
-        let hold = required_span(fields, when, sink);
-        return Some(Fault::Stall(Stall { direction: choice(fields, "direction")?, hold: hold? }));
-    }
-    if let Some(fields) = fields.one("tls_handshake") {
-        return handshake(fields, when, sink).map(Fault::TlsHandshake);
-    }
-    if let Some(fields) = fields.one("tls_alert") {
-        return alert(fields, when, sink).map(Fault::TlsAlert);
-    }
-    if let Some(fields) = fields.one("tls_record") {
-        return record(fields, when, sink).map(Fault::TlsRecord);
-    }
-    latency(fields.one("latency")?, when, sink).map(Fault::Latency)
+}
+
+/// The fault that is given, by its key.
+pub(super) fn kind(fault: &Fields) -> Option<(&str, &Fields)> {
+    fault.all().find_map(|given| Some((given.name.as_str(), fault.one(&given.name)?)))
 }
 
 /// Where a rule says how long its fault holds.
 pub(super) fn hold(rule: &Fields) -> Option<Spot> {
-    let fault = rule.one("fault");
-    let kinds =
-        ["blackhole", "stall", "latency", "tls_handshake"].into_iter().filter_map(|kind| fault?.one(kind));
-    kinds.chain(rule.one("when")).find(|place| place.has("for")).map(|place| place.value_spot("for"))
+    let fault = rule.one("fault").and_then(kind).map(|(_, fields)| fields);
+    let places = fault.into_iter().chain(rule.one("when"));
+    places.into_iter().find(|place| place.has("for")).map(|place| place.value_spot("for"))
 }
 
 fn blackhole(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Blackhole> {
@@ -65,7 +75,7 @@ fn close(fields: &Fields, name: &str, when: Option<&Fields>, sink: &mut Sink) ->
 }
 
 /// A one-shot does not hold.
-fn check_moment(name: &str, when: Option<&Fields>, sink: &mut Sink) {
+pub(super) fn check_moment(name: &str, when: Option<&Fields>, sink: &mut Sink) {
     if let Some(when) = when.filter(|when| when.has("for")) {
         sink.error(
             when.key_spot("for"),
@@ -76,7 +86,7 @@ fn check_moment(name: &str, when: Option<&Fields>, sink: &mut Sink) {
 }
 
 /// The legs that it falls on, and what becomes of the other.
-fn legs(fields: &Fields, name: &str, sink: &mut Sink) -> Option<(Toward, LegFate)> {
+pub(super) fn legs(fields: &Fields, name: &str, sink: &mut Sink) -> Option<(Toward, LegFate)> {
     let toward: Toward = choice(fields, "toward")?;
     if toward == Toward::Both && fields.has("other") {
         sink.error(fields.key_spot("other"), format!("`other` has no meaning: `{name}` falls on both legs"))
@@ -115,8 +125,8 @@ fn record(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Tls
     Some(TlsRecord { toward: choice(fields, "toward")?, what })
 }
 
-fn latency(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Latency> {
-    let hold = span(fields, when, sink);
+/// A shape and its jitter.
+pub(super) fn delay(fields: &Fields, sink: &mut Sink) -> Option<Delay> {
     let model = model(fields)?;
     if let Err(bad) = model.check() {
         let place = ["uniform", "normal", "pareto"].into_iter().find_map(|shape| fields.one(shape));
@@ -127,8 +137,7 @@ fn latency(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<La
             found.help(help);
         }
     }
-    let delay = Delay { model, jitter: fields.time("jitter")? };
-    Some(Latency { direction: choice(fields, "direction")?, delay, hold })
+    Some(Delay { model, jitter: fields.time("jitter")? })
 }
 
 fn model(fields: &Fields) -> Option<DelayModel> {
@@ -154,15 +163,16 @@ pub(super) fn choice<T: DeserializeOwned>(fields: &Fields, key: &str) -> Option<
     T::deserialize(word).ok()
 }
 
-fn required_span(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Span> {
+/// How long it holds, for a fault that has to say so.
+pub(super) fn required_span(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Span> {
     if !fields.has("for") && !when.is_some_and(|when| when.has("for")) {
         fields.missing("for", sink);
     }
-    span(fields, when, sink)
+    span(fields, when, sink)?
 }
 
-/// `for`, from the fault or from `when`; not from both.
-fn span(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Span> {
+/// `for`, from the fault or from `when`; not from both. `None` where it was wrong, and has been told.
+pub(super) fn span(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Option<Span>> {
     let outer = when.filter(|when| when.has("for"));
     match (fields.has("for"), outer) {
         (true, Some(outer)) => {
@@ -170,8 +180,8 @@ fn span(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Span>
                 .also(fields.key_spot("for"), "here too");
             None
         }
-        (false, Some(outer)) => outer.span("for"),
-        (true, None) => fields.span("for"),
-        (false, None) => None,
+        (false, Some(outer)) => outer.span("for").map(Some),
+        (true, None) => fields.span("for").map(Some),
+        (false, None) => Some(None),
     }
 }

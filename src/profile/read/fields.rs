@@ -1,7 +1,8 @@
 //! The tree held against the table: unknown, doubled and missing keys, and values of the wrong type.
 
 use super::scalar::{Scalar, did_you_mean, scalar};
-use crate::base::{Chance, Span};
+use crate::azure::Code;
+use crate::base::{Chance, Rate, Span};
 use crate::mqtt::PacketKind;
 use crate::profile::nearest::nearest;
 use crate::profile::node::{Kind, Node, Origin};
@@ -171,6 +172,28 @@ impl Fields {
         if let Scalar::Alert(alert) = self.scalar(name)? { Some(alert) } else { None }
     }
 
+    /// A return or reason code.
+    pub(super) fn code(&self, name: &str) -> Option<u8> {
+        if let Scalar::Code(code) = self.scalar(name)? { Some(code) } else { None }
+    }
+
+    pub(super) fn azure_code(&self, name: &str) -> Option<Code> {
+        if let Scalar::AzureCode(code) = self.scalar(name)? { Some(code) } else { None }
+    }
+
+    pub(super) fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        if let Scalar::Bytes(bytes) = self.scalar(name)? { Some(bytes) } else { None }
+    }
+
+    pub(super) fn rate(&self, name: &str) -> Option<Rate> {
+        if let Scalar::Rate(rate) = self.scalar(name)? { Some(rate) } else { None }
+    }
+
+    /// A time in whole seconds.
+    pub(super) fn seconds(&self, name: &str) -> Option<u16> {
+        if let Scalar::Seconds(seconds) = self.scalar(name)? { Some(seconds) } else { None }
+    }
+
     pub(super) fn packet(&self, name: &str) -> Option<PacketKind> {
         if let Scalar::Packet(packet) = self.scalar(name)? { Some(packet) } else { None }
     }
@@ -240,6 +263,15 @@ fn item(name: &str, ty: &'static Type, value: &Node, path: &[usize], sink: &mut 
         | Type::Host
         | Type::Bool
         | Type::Alert
+        | Type::Reason
+        | Type::Code
+        | Type::AzureCode
+        | Type::Filter
+        | Type::Topic
+        | Type::Text
+        | Type::Hex
+        | Type::Rate
+        | Type::Seconds { .. }
         | Type::Address { .. }
         | Type::Network
         | Type::Word(_)

@@ -40,7 +40,7 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
         default_keep_alive: fields.time("default_keepalive")?,
         settle: fields.span("settle")?,
         duration: fields.time("duration"),
-        server_keep_alive: None,
+        server_keep_alive: fields.seconds("server_keepalive"),
         fault_messages: None,
         rules: rules.into_iter().collect::<Option<_>>()?,
         expectations,

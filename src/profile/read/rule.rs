@@ -1,13 +1,15 @@
 //! A rule: who, when, how often.
 
-use super::fault::{fault, hold};
+use super::fault::{fault, hold, kind};
 use super::fields::Fields;
+use super::packets::no_packets;
 use super::plan::Names;
 use crate::base::{Chance, ListenerId, Span};
-use crate::fault::{Connects, Fault};
+use crate::fault::{Connects, Fault, Refusal, Refuse};
 use crate::mqtt::{PacketKind, Version};
 use crate::profile::plan::{Repeat, Rule, When, Who};
 use crate::profile::problem::Sink;
+use crate::profile::schema::PACKET_FAULTS;
 use std::time::Duration;
 
 /// The rule; `None` where something that it cannot do without was wrong, and has been told.
@@ -19,17 +21,22 @@ pub(super) fn rule(fields: &Fields, listeners: &Names<'_, ListenerId>, sink: &mu
     let when_fields = fields.one("when");
     let when = when_fields.and_then(|given| when(given, sink));
     let chance = chance(fields, when_fields, sink);
-    let fault = fields.one("fault").and_then(|given| fault(given, when_fields, sink));
+    check_what(fields, sink);
+    let fault = fields.one("fault").and_then(|given| fault(given, fields, when_fields, sink));
+    let when = if fields.has("when") { when } else { from_beginning(fields, fault.as_ref(), sink) };
+    let logged_as = fields.azure_code("logged_as");
     let rule = Rule {
         id: fields.text("id")?,
         who: who?,
         when: when?,
         chance: chance?,
         fault: fault?,
-        logged_as: None,
+        logged_as: if fields.has("logged_as") { Some(logged_as?) } else { None },
     };
     check_handshake(&rule, fields, sink);
     note_connects(&rule, fields, sink);
+    note_refused(&rule, fields, sink);
+    note_logged(&rule, fields, sink);
     note_overlap(&rule, fields, sink);
     Some(rule)
 }
@@ -83,6 +90,28 @@ fn when(fields: &Fields, sink: &mut Sink) -> Option<When> {
         }
         (true, None) => after(fields, sink),
         (false, Some(_)) => at(fields, sink),
+    }
+}
+
+/// A fault that holds begins with the run, where nothing else is said.
+fn from_beginning(rule: &Fields, fault: Option<&Fault>, sink: &mut Sink) -> Option<When> {
+    let fault = fault?;
+    if fault.is_one_shot() {
+        sink.error(rule.spot(), format!("`when` is missing in this rule: `{}` happens in one moment", fault.name()))
+            .help(
+                "write `when: { at: 10s }` for a time of the run, or `when: { after: connack, delay: 5s }` for a packet \
+                 of each device's own link",
+            );
+        return None;
+    }
+    Some(When::At { first: Duration::ZERO, repeat: None })
+}
+
+/// `what` belongs to faults of packets.
+fn check_what(rule: &Fields, sink: &mut Sink) {
+    let fault = rule.one("fault").and_then(kind);
+    if let Some((name, _)) = fault.filter(|(name, _)| rule.has("what") && !PACKET_FAULTS.contains(name)) {
+        no_packets(name, rule, sink);
     }
 }
 
@@ -196,6 +225,33 @@ fn note_connects(rule: &Rule, fields: &Fields, sink: &mut Sink) {
         "a SYN does not say whose it is: to vanish, the rule has to fall on every device of a listener at a \
          time of the run (`at`, and no `who` but `listener`, no `chance`)",
     );
+}
+
+/// What `connects: vanish` is to a blackhole, `how: closed` is to a refusal.
+fn note_refused(rule: &Rule, fields: &Fields, sink: &mut Sink) {
+    let Fault::Refuse(Refuse { how: Refusal::Closed, .. }) = rule.fault else { return };
+    if can_vanish(rule) {
+        return;
+    }
+    let place = fields.one("fault").and_then(|fault| fault.one("refuse"));
+    let spot = place.map_or_else(|| fields.spot(), |place| place.value_spot("how"));
+    sink.note(spot, format!("SYNs cannot be refused for `{}`; TCP is accepted, and then reset", rule.id)).help(
+        "a SYN does not say whose it is: to be refused, the rule has to fall on every device of a listener at a time \
+         of the run (`at`, and no `who` but `listener`, no `chance`); `how: reset` says what is done here",
+    );
+}
+
+/// A fault that slows a link down neither ends it nor refuses it.
+fn note_logged(rule: &Rule, fields: &Fields, sink: &mut Sink) {
+    let slows =
+        matches!(rule.fault, Fault::Latency(_) | Fault::Bandwidth(_) | Fault::Loss(_) | Fault::Slice(_));
+    if slows && rule.logged_as.is_some() {
+        sink.note(
+            fields.key_spot("logged_as"),
+            format!("`logged_as` says nothing: `{}` ends no link and refuses no connect", rule.fault.name()),
+        )
+        .help("take `logged_as` out");
+    }
 }
 
 fn note_overlap(rule: &Rule, fields: &Fields, sink: &mut Sink) {

@@ -1,15 +1,18 @@
 //! One scalar held against its type.
 
+use crate::azure::Code;
 use crate::base::span::{BadSpan, LONGEST, parse_fixed};
 use crate::base::text::printable;
-use crate::base::{Chance, Span};
+use crate::base::{Chance, Rate, Span};
 use crate::mqtt::PacketKind;
+use crate::mqtt::topic::{TopicProblem, check_filter, check_name};
 use crate::profile::address::{BadAddress, check_host, check_listen, check_upstream};
+use crate::profile::codes::{byte, disconnect};
 use crate::profile::metric::Metric;
 use crate::profile::nearest::nearest;
 use crate::profile::node::{Kind, Node};
 use crate::profile::plan::{Comparison, Network};
-use crate::profile::schema::{Type, Word};
+use crate::profile::schema::{Type, Word, code_list};
 use crate::tls::Alert;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -21,6 +24,13 @@ pub(super) enum Scalar {
     Word(&'static str),
     Bool(bool),
     Alert(Alert),
+    /// A return or reason code.
+    Code(u8),
+    AzureCode(Code),
+    Bytes(Vec<u8>),
+    Rate(Rate),
+    /// Whole seconds.
+    Seconds(u16),
     Packet(PacketKind),
     Network(Network),
     Time(Duration),
@@ -71,6 +81,17 @@ pub(super) fn scalar(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong
         Type::Name => plain_name(text),
         Type::Bool => truth(name, text),
         Type::Alert => alert(name, text),
+        Type::Reason => reason(name, text),
+        Type::Code => byte(text)
+            .map(Scalar::Code)
+            .ok_or_else(|| Wrong::new(format!("`{name}` takes {}, not `{text}`", ty.words()))),
+        Type::AzureCode => azure_code(name, text),
+        Type::Filter => plain_text(name, ty, node).and_then(|filter| topic(name, filter, check_filter)),
+        Type::Topic => plain_text(name, ty, node).and_then(|topic_name| topic(name, topic_name, check_name)),
+        Type::Text => any_text(name, ty, node),
+        Type::Hex => plain_text(name, ty, node).and_then(|_| hex(name, text)),
+        Type::Rate => rate(name, text),
+        Type::Seconds { zero } => seconds(name, *zero, text),
         Type::Host => sound(text, check_host(text)),
         Type::Sentence | Type::Glob | Type::Path | Type::Rule | Type::Listener => plain_text(name, ty, node),
         Type::Address { port_zero } => address(text, *port_zero),
@@ -148,6 +169,103 @@ fn alert(name: &str, text: &str) -> Result<Scalar, Wrong> {
     text.parse().map(Scalar::Alert).map_err(|_| {
         let names = Type::Alert.choices();
         not_a_word(name, text, nearest(text, names.iter().map(String::as_str)), &Type::Alert)
+    })
+}
+
+fn reason(name: &str, text: &str) -> Result<Scalar, Wrong> {
+    disconnect(text).map(Scalar::Code).ok_or_else(|| {
+        let words = Type::Reason.choices();
+        let meant = did_you_mean(nearest(text, words.iter().map(String::as_str)));
+        Wrong::new(format!("`{name}` cannot be `{text}`"))
+            .label(meant)
+            .help(format!("write a number from 0 to 255, or one of {}", code_list(words)))
+    })
+}
+
+fn azure_code(name: &str, text: &str) -> Result<Scalar, Wrong> {
+    let code = text.parse::<u32>().ok().and_then(|number| Code::try_from(number).ok());
+    code.map(Scalar::AzureCode).ok_or_else(|| {
+        let named = Code::ALL.into_iter().find(|code| code.name().eq_ignore_ascii_case(text));
+        let near = || {
+            let number = text.parse::<u32>().ok()?;
+            let code = Code::ALL.into_iter().min_by_key(|code| code.number().abs_diff(number))?;
+            Some(code).filter(|code| code.number().abs_diff(number) < 10)
+        };
+        let meant = named.or_else(near).map(|code| code.number().to_string());
+        not_a_word(name, text, meant.as_deref(), &Type::AzureCode)
+    })
+}
+
+fn topic(
+    name: &str,
+    topic: Scalar,
+    check: impl Fn(&str) -> Result<(), TopicProblem>,
+) -> Result<Scalar, Wrong> {
+    let Scalar::Text(text) = &topic else { return Ok(topic) };
+    match check(text) {
+        Ok(()) => Ok(topic),
+        Err(problem) => Err(Wrong::new(format!("`{name}`: `{text}` {problem}")).help(match problem {
+            TopicProblem::Wildcard => "write the name of one topic, such as `plant/7/temperature`",
+            TopicProblem::Empty
+            | TopicProblem::TooLong
+            | TopicProblem::NullCharacter
+            | TopicProblem::MultiLevelPlace
+            | TopicProblem::SingleLevelPlace
+            | TopicProblem::Share => {
+                "`+` stands for one whole level, `#` at the end for all that follow: `plant/+/temperature`, `plant/#`"
+            }
+        })),
+    }
+}
+
+/// As it stands there, with its spaces.
+fn any_text(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
+    if let Kind::Text(text) = &node.kind {
+        Ok(Scalar::Text(text.clone()))
+    } else {
+        plain_text(name, ty, node)
+    }
+}
+
+/// Two digits a byte, with or without spaces between bytes.
+fn hex(name: &str, text: &str) -> Result<Scalar, Wrong> {
+    const MOST: usize = 65_536;
+    let wrong = |what: String| {
+        Wrong::new(format!("`{name}`: {what}"))
+            .help("write two hexadecimal digits for each byte, in quotes: \"d0 00\" is a PINGRESP")
+    };
+    let mut bytes = Vec::new();
+    for word in text.split_whitespace() {
+        if let Some(other) = word.chars().find(|digit| !digit.is_ascii_hexdigit()) {
+            return Err(wrong(format!("`{other}` in `{word}` is not a hexadecimal digit")));
+        }
+        if !word.len().is_multiple_of(2) {
+            return Err(wrong(format!("`{word}` has an odd number of digits")));
+        }
+        let pairs = (0..word.len()).step_by(2).filter_map(|at| word.get(at..at + 2));
+        bytes.extend(pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()));
+    }
+    if bytes.len() > MOST {
+        return Err(Wrong::new(format!("`{name}` has {} bytes; at most {MOST} are sent", bytes.len())));
+    }
+    Ok(Scalar::Bytes(bytes))
+}
+
+fn rate(name: &str, text: &str) -> Result<Scalar, Wrong> {
+    text.parse().map(Scalar::Rate).map_err(|problem: String| {
+        let (message, help) = problem.split_once("; ").unwrap_or((&problem, "write for example 64kbit/s"));
+        Wrong::new(format!("`{name}`: {message}")).help(help)
+    })
+}
+
+fn seconds(name: &str, zero: bool, text: &str) -> Result<Scalar, Wrong> {
+    let Scalar::Time(exact) = time(name, zero, text)? else {
+        return Err(Wrong::new(format!("`{name}` is not a time")));
+    };
+    let fits = u16::try_from(exact.as_secs()).ok().filter(|_| exact.subsec_nanos() == 0);
+    fits.map(Scalar::Seconds).ok_or_else(|| {
+        Wrong::new(format!("`{name}` cannot be {text}: MQTT says keep-alives in whole seconds, in 16 bits"))
+            .help(format!("write {}", Type::Seconds { zero }.words()))
     })
 }
 
@@ -335,6 +453,17 @@ mod tests {
             (Type::Bool, ["true", "\"false\""], ["yes", "1"]),
             (Type::Alert, ["unknown_ca", "255"], ["unknown-ca", "256"]),
             (Type::Host, ["a.b-c.d", "::1"], ["a:1", "a..b"]),
+            (Type::Reason, ["server_busy", "0x8b"], ["server-busy", "256"]),
+            (Type::Code, ["0", "0xff"], ["-1", "0x100"]),
+            (Type::AzureCode, ["404104", "429001"], ["404105", "server_error"]),
+            (Type::Filter, ["a/+/#", "'#'"], ["a/#/b", "a+"]),
+            (Type::Topic, ["a/b", "$a"], ["a/+", "' '"]),
+            (Type::Text, ["a", "''"], ["1", "[]"]),
+            (Type::Hex, ["d000", "\"d0 00\""], ["d0 0", "1000"]),
+            (Type::Hex, ["\"1000\"", "0a"], ["xy", "''"]),
+            (Type::Rate, ["64kbit/s", "100Gbit/s"], ["64", "0bit/s"]),
+            (Type::Seconds { zero: false }, ["1s", "65535s"], ["0s", "65536s"]),
+            (Type::Seconds { zero: true }, ["0s", "2m"], ["1500ms", "1 keepalive"]),
             (Type::Path, ["ca.pem", "/a b/c"], ["1", "''"]),
         ] {
             for text in sound {

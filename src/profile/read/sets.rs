@@ -4,13 +4,16 @@ use super::scalar::did_you_mean;
 use crate::profile::nearest::nearest;
 use crate::profile::node::{Kind, Node, Origin};
 use crate::profile::problem::Sink;
-use crate::profile::schema::{FAULT, PERCENTILE, PROFILE, Place, RULE, Type, WHEN, WHO, code_list};
+use crate::profile::schema::{
+    FAULT, PACKET_FAULTS, PERCENTILE, PROFILE, Place, RULE, Type, WHAT, WHEN, WHO, code_list,
+};
 use std::ops::Range;
 use std::str::FromStr;
 
 /// One value that the command line puts in the place of the profile's.
 ///
-/// `rule.key=value` looks for the key in the rule's fault, then in its `when`, its `who`, and the rule itself;
+/// `rule.key=value` looks for the key in the rule's fault, then in its `what`, where the fault is of packets, in its
+/// `when`, its `who`, and the rule itself;
 /// `rule.when.key=value` says where. Without a dot it is a key of the profile: `settle=5s`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
@@ -200,7 +203,7 @@ fn rule_keys(rule: &Node, path: &[&str]) -> Result<Vec<String>, Miss> {
             };
             home.descend(key, rest, path.len() - rest.len())
         }
-        [place @ ("when" | "who"), key, rest @ ..] => homes
+        [place @ ("what" | "when" | "who"), key, rest @ ..] => homes
             .iter()
             .find(|home| home.keys == [*place])
             .map_or_else(|| Err(miss(2, key, Vec::new(), place)), |home| home.descend(key, rest, 2)),
@@ -221,7 +224,7 @@ struct Home<'n> {
     node: Option<&'n Node>,
 }
 
-/// The places of a rule in the order of looking: fault, when, who, the rule.
+/// The places of a rule in the order of looking: fault, what (of faults of packets), when, who, the rule.
 fn homes(rule: &Node) -> Vec<Home<'_>> {
     let fault = rule.get("fault").and_then(|fault| {
         let (kind, node) = fault.entries().first()?;
@@ -229,9 +232,11 @@ fn homes(rule: &Node) -> Vec<Home<'_>> {
         Some(Home { keys: vec!["fault".into(), kind.scalar()?.to_owned()], place, node: Some(node) })
     });
     let inner = |name: &str, place| Home { keys: vec![name.to_owned()], place, node: rule.get(name) };
+    let of_packets = fault.as_ref().is_some_and(|home| PACKET_FAULTS.contains(&home.place.name));
+    let what = of_packets.then(|| inner("what", &WHAT));
     let rest =
         [inner("when", &WHEN), inner("who", &WHO), Home { keys: Vec::new(), place: &RULE, node: Some(rule) }];
-    fault.into_iter().chain(rest).collect()
+    fault.into_iter().chain(what).chain(rest).collect()
 }
 
 impl Home<'_> {
@@ -281,7 +286,8 @@ mod tests {
 
     fn keys(path: &str) -> Result<Vec<String>, String> {
         let text = "rules:\n  - id: dark\n    when: { after: connack, for: 1s }\n    fault: { blackhole: {} }\n\
-                    \x20 - id: slow\n    fault: { latency: {} }\n";
+                    \x20 - id: slow\n    fault: { latency: {} }\n\
+                    \x20 - id: lost\n    when: { after: connack, times: 2 }\n    fault: { drop: {} }\n";
         let root = Node::parse(text, Origin::File).unwrap();
         match target(&root, &path.split('.').collect::<Vec<_>>()) {
             Ok(Target::Rule(_, keys)) => Ok(keys),
@@ -304,6 +310,13 @@ mod tests {
             ("dark.fault.for", &["fault", "blackhole", "for"]),
             ("dark.fault.blackhole.for", &["fault", "blackhole", "for"]),
             ("dark.fault", &["fault"]),
+            ("server_keepalive", &["server_keepalive"]),
+            ("lost.packet", &["what", "packet"]),
+            ("lost.chance", &["what", "chance"]),
+            ("lost.times", &["when", "times"]),
+            ("lost.what.times", &["what", "times"]),
+            ("lost.acknowledge", &["fault", "drop", "acknowledge"]),
+            ("lost.logged_as", &["logged_as"]),
             ("slow.uniform.min", &["fault", "latency", "uniform", "min"]),
         ] {
             assert_eq!(keys(path).unwrap(), found, "{path}");
@@ -324,6 +337,7 @@ mod tests {
             ("dark.dealy", "there is no key `dealy` in this rule Some(\"delay\")"),
             ("dark.when.towards", "there is no key `towards` in `when` None"),
             ("slow.uniform.mim", "there is no key `mim` in `uniform` Some(\"min\")"),
+            ("dark.what.nth", "there is no key `nth` in what None"),
             ("dark.for.x", "there is no key `x` in `for` None"),
         ] {
             assert_eq!(keys(path).unwrap_err(), message);

@@ -74,6 +74,7 @@ pub(super) fn check_reach(plan: &Plan, fields: &Fields, sink: &mut Sink) {
                     tell(spot(rule, part));
                 }
             }
+            About::Profile(key) => tell(fields.key_spot(key)),
             About::Metric(metric) => {
                 let items = fields.many("expect").iter();
                 items

@@ -1,5 +1,8 @@
 //! The table, continued: the faults.
 
+use super::links::{BANDWIDTH, CUT_AFTER, HALF_CLOSE, IDLE_TIMEOUT, LOSS, REFUSE, SLICE};
+use super::mqtt::{DISCONNECT, INJECT, REJECT, TAKEOVER, TOKEN_EXPIRY};
+use super::packets::{CORRUPT, CUT, DELAY, DROP, DUPLICATE, EDIT};
 use super::tls::{TLS_ALERT, TLS_HANDSHAKE, TLS_RECORD};
 use super::{Key, Place, Presence, Type, Word};
 
@@ -7,13 +10,57 @@ use super::{Key, Place, Presence, Type, Word};
 pub(in crate::profile) static FAULT: Place = Place {
     name: "fault",
     doc: "Exactly one fault.",
-    one_of: &["blackhole", "rst", "fin", "stall", "latency", "tls_handshake", "tls_alert", "tls_record"],
+    one_of: &[
+        "blackhole",
+        "rst",
+        "fin",
+        "half_close",
+        "refuse",
+        "stall",
+        "latency",
+        "bandwidth",
+        "loss",
+        "slice",
+        "cut_after",
+        "idle_timeout",
+        "tls_handshake",
+        "tls_alert",
+        "tls_record",
+        "token_expiry",
+        "takeover",
+        "reject",
+        "disconnect",
+        "inject",
+        "drop",
+        "delay",
+        "duplicate",
+        "edit",
+        "corrupt",
+        "cut",
+    ],
     keys: &[
         fault("blackhole", &BLACKHOLE, "The path goes dark: nothing passes.", "{ for: 1.5 keepalive + 10s }"),
         fault("rst", &RST, "TCP reset without DISCONNECT.", "{ toward: device, other: half_open }"),
         fault("fin", &FIN, "TCP close (FIN) without DISCONNECT.", "{}"),
+        fault(
+            "half_close",
+            &HALF_CLOSE,
+            "One end is told FIN; the other direction goes on.",
+            "{ toward: device }",
+        ),
+        fault("refuse", &REFUSE, "Connects are refused.", "{ for: 30s }"),
         fault("stall", &STALL, "Bytes stop; TCP acknowledges until its windows are full.", "{ for: 10s }"),
         fault("latency", &LATENCY, "Bytes come later.", "{ fixed: 300ms, jitter: 50ms }"),
+        fault("bandwidth", &BANDWIDTH, "Bytes pass at a rate.", "{ rate: 64kbit/s }"),
+        fault("loss", &LOSS, "TCP segments are lost, and sent again by their sender.", "{ chance: 10% }"),
+        fault("slice", &SLICE, "Bytes pass in small pieces.", "{ size: 1 }"),
+        fault("cut_after", &CUT_AFTER, "Each link ends once so many bytes have passed.", "{ bytes: 1000 }"),
+        fault(
+            "idle_timeout",
+            &IDLE_TIMEOUT,
+            "A NAT or load balancer forgets a link on which nothing passes.",
+            "{ after: 4m }",
+        ),
         fault(
             "tls_handshake",
             &TLS_HANDSHAKE,
@@ -27,6 +74,32 @@ pub(in crate::profile) static FAULT: Place = Place {
             "{ alert: internal_error }",
         ),
         fault("tls_record", &TLS_RECORD, "One TLS record of a live link is damaged.", "{ damage: mac }"),
+        fault(
+            "token_expiry",
+            &TOKEN_EXPIRY,
+            "The hub closes links whose SAS token has expired.",
+            "{ lifetime: 1h }",
+        ),
+        fault(
+            "takeover",
+            &TAKEOVER,
+            "Another client with the device's name connects to the hub.",
+            "{ for: 30s }",
+        ),
+        fault(
+            "reject",
+            &REJECT,
+            "CONNECT is answered with a CONNACK that refuses.",
+            "{ code: server_unavailable, for: 30s }",
+        ),
+        fault("disconnect", &DISCONNECT, "DISCONNECT with a reason, then FIN.", "{ reason: server_busy }"),
+        fault("inject", &INJECT, "A packet of brownout's own.", "{ ping: pingreq, toward: hub }"),
+        fault("drop", &DROP, "Packets are not passed on.", "{ for: 30s }"),
+        fault("delay", &DELAY, "Packets come later, and all that is behind them.", "{ fixed: 2s }"),
+        fault("duplicate", &DUPLICATE, "Packets are passed on more than once.", "{ copies: 1 }"),
+        fault("edit", &EDIT, "Fields of packets are changed.", "{ session_present: false }"),
+        fault("corrupt", &CORRUPT, "One byte of packets is changed.", "{ where: payload }"),
+        fault("cut", &CUT, "A link ends amid a packet.", "{ after_bytes: 1 }"),
     ],
 };
 
@@ -123,39 +196,37 @@ static LATENCY: Place = Place {
     doc: "Bytes come later: exactly one of `fixed`, `uniform`, `normal`, `pareto`. Each delay is one way; where \
           both directions are delayed, a round trip takes two.",
     one_of: &["fixed", "uniform", "normal", "pareto"],
-    keys: &[
-        Key {
-            name: "fixed",
-            ty: Type::Time { zero: false },
-            presence: Presence::Optional("another shape is given"),
-            doc: "The same delay for all: a long cable, a satellite.",
-            example: "300ms",
-        },
-        shape("uniform", &UNIFORM, "Every delay between two is as likely.", "{ min: 50ms, max: 200ms }"),
-        shape("normal", &NORMAL, "Bell-shaped about a mean.", "{ mean: 100ms, deviation: 20ms }"),
-        shape(
-            "pareto",
-            &PARETO,
-            "Mostly short, now and then very long: queues, cellular links.",
-            "{ scale: 50ms, shape: 1.5, max: 10s }",
-        ),
-        Key {
-            name: "jitter",
-            ty: Type::Time { zero: true },
-            presence: Presence::Default("0s"),
-            doc: "Each delay is moved by an even draw from minus to plus this, and not below zero.",
-            example: "50ms",
-        },
-        DIRECTION,
-        Key {
-            name: "for",
-            ty: Type::Span { zero: false },
-            presence: Presence::Optional("to the end of the run"),
-            doc: "How long it holds.",
-            example: "10s",
-        },
-    ],
+    keys: &[FIXED, UNIFORMLY, NORMALLY, BY_PARETO, JITTER, DIRECTION, FOR_MAYBE],
 };
+
+/// The shapes of a delay.
+const FIXED: Key = Key {
+    name: "fixed",
+    ty: Type::Time { zero: false },
+    presence: Presence::Optional("another shape is given"),
+    doc: "The same delay for all: a long cable, a satellite.",
+    example: "300ms",
+};
+const UNIFORMLY: Key =
+    shape("uniform", &UNIFORM, "Every delay between two is as likely.", "{ min: 50ms, max: 200ms }");
+const NORMALLY: Key =
+    shape("normal", &NORMAL, "Bell-shaped about a mean.", "{ mean: 100ms, deviation: 20ms }");
+const BY_PARETO: Key = shape(
+    "pareto",
+    &PARETO,
+    "Mostly short, now and then very long: queues, cellular links.",
+    "{ scale: 50ms, shape: 1.5, max: 10s }",
+);
+const JITTER: Key = Key {
+    name: "jitter",
+    ty: Type::Time { zero: true },
+    presence: Presence::Default("0s"),
+    doc: "Each delay is moved by an even draw from minus to plus this, and not below zero.",
+    example: "50ms",
+};
+
+/// The keys of [`DELAY`], which has no direction of its own: its `what` says that.
+pub(super) const DELAY_KEYS: &[Key] = &[FIXED, UNIFORMLY, NORMALLY, BY_PARETO, JITTER, FOR_MAYBE];
 
 const fn shape(name: &'static str, place: &'static Place, doc: &'static str, example: &'static str) -> Key {
     Key { name, ty: Type::One(place), presence: Presence::Optional("another shape is given"), doc, example }
@@ -203,7 +274,7 @@ const fn time(name: &'static str, zero: bool, doc: &'static str, example: &'stat
     Key { name, ty: Type::Time { zero }, presence: Presence::Required, doc, example }
 }
 
-const TOWARD: Key = Key {
+pub(super) const TOWARD: Key = Key {
     name: "toward",
     ty: Type::Word(&[
         Word { word: "device", doc: "the device's leg" },
@@ -227,7 +298,7 @@ pub(super) const OTHER: Key = Key {
     example: "close",
 };
 
-const DIRECTION: Key = Key {
+pub(super) const DIRECTION: Key = Key {
     name: "direction",
     ty: Type::Word(&[
         Word { word: "up", doc: "device to hub" },
@@ -237,6 +308,15 @@ const DIRECTION: Key = Key {
     presence: Presence::Default("both"),
     doc: "The direction of travel that it works on.",
     example: "up",
+};
+
+/// Holds to the end of the run without it; may stand in `when` too.
+pub(super) const FOR_MAYBE: Key = Key {
+    name: "for",
+    ty: Type::Span { zero: false },
+    presence: Presence::Optional("to the end of the run"),
+    doc: "How long it holds; stands here or in `when`.",
+    example: "10s",
 };
 
 /// Required, but may stand in `when` instead: the reader looks there first.

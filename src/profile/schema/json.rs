@@ -1,6 +1,7 @@
 //! The JSON Schema of the language for editors, made from the table.
 
 use super::{Key, PERCENTILE, Place, Presence, Type, places};
+use crate::azure::Code;
 use serde_json::{Map, Value, json};
 
 /// The JSON Schema (draft 2020-12) of a profile: completion and first checks while it is written. `check` knows more.
@@ -70,7 +71,18 @@ fn of_type(ty: &Type) -> Map<String, Value> {
             { "enum": ty.choices() },
             { "type": "integer", "minimum": 0, "maximum": 255 },
         ] }),
+        Type::Reason => json!({ "anyOf": [
+            { "enum": ty.choices() },
+            { "type": "integer", "minimum": 0, "maximum": 255 },
+        ] }),
+        Type::Code => json!({ "type": "integer", "minimum": 0, "maximum": 255 }),
+        Type::AzureCode => json!({ "enum": Code::ALL.map(Code::number) }),
+        Type::Text => json!({ "type": "string" }),
+        Type::Hex => json!({ "type": "string", "pattern": r"^\s*([0-9a-fA-F]{2}\s*)+$" }),
+        Type::Rate => json!({ "type": "string", "pattern": r"^\d+(\.\d+)?\s*([kMG]?bit/s|[kM]?B/s)$" }),
         Type::Sentence
+        | Type::Filter
+        | Type::Topic
         | Type::Glob
         | Type::Path
         | Type::Host
@@ -88,8 +100,12 @@ fn of_type(ty: &Type) -> Map<String, Value> {
             json!({ "enum": all })
         }
         Type::Packet | Type::Metric => json!({ "enum": ty.choices() }),
-        Type::Time { zero: true } | Type::Span { zero: true } => json!({ "type": ["string", "integer"] }),
-        Type::Time { zero: false } | Type::Span { zero: false } => json!({ "type": "string" }),
+        Type::Time { zero: true } | Type::Span { zero: true } | Type::Seconds { zero: true } => {
+            json!({ "type": ["string", "integer"] })
+        }
+        Type::Time { zero: false } | Type::Span { zero: false } | Type::Seconds { zero: false } => {
+            json!({ "type": "string" })
+        }
         Type::Count { most } => json!({ "type": "integer", "minimum": 1, "maximum": most }),
         Type::Number { most } => json!({ "type": "number", "exclusiveMinimum": 0, "maximum": most }),
         Type::Chance => json!({ "anyOf": [

@@ -1,16 +1,13 @@
 //! The reference of the language in Markdown, made from the table.
 
-use super::{Key, Place, Presence, Type, code_list, places};
-use crate::base::Side;
-use crate::base::Span;
-use crate::fault::{
-    Close, Delay, DelayModel, Fault, HandshakeFault, HandshakeStage, Latency, LegFate, RecordFault, Stall,
-    TlsHandshake, TlsRecord, Toward, WaysWanted,
-};
+use super::{FAULT, Key, Place, Presence, Type, WHOLE, code_list, places, whole_rule};
+use crate::azure::Code;
+use crate::fault::Fault;
+use crate::profile::codes::DISCONNECTS;
 use crate::profile::metric::{Metric, Unit};
+use crate::profile::read;
 use crate::tls::Alert;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 /// The reference of the profile language: every place, every key, every measure, overrides.
 pub fn reference() -> String {
@@ -20,6 +17,8 @@ pub fn reference() -> String {
     }
     spans(&mut text);
     alerts(&mut text);
+    reasons(&mut text);
+    error_codes(&mut text);
     measures(&mut text);
     overrides(&mut text);
     causes(&mut text);
@@ -42,6 +41,7 @@ fn section(text: &mut String, place: &Place) {
             ),
         );
     }
+    whole_of(text, place);
     for key in place.keys {
         if let Type::Word(words) = key.ty {
             put(text, format_args!("\n`{}`:\n\n", key.name));
@@ -52,6 +52,13 @@ fn section(text: &mut String, place: &Place) {
     }
 }
 
+/// The whole rule of a fault.
+fn whole_of(text: &mut String, place: &Place) {
+    let Some(rule) = whole_rule(place.name).filter(|_| FAULT.key(place.name).is_some()) else { return };
+    let indented: Vec<String> = rule.lines().map(|line| format!("  {line}\n")).collect();
+    put(text, format_args!("\n```yaml\nrules:\n{}```\n", indented.concat()));
+}
+
 fn takes(key: &Key) -> String {
     match &key.ty {
         Type::One(place) => format!("a mapping, see [`{0}`](#{0})", place.name),
@@ -59,6 +66,8 @@ fn takes(key: &Key) -> String {
         Type::Metric => "a measure, see [measures](#measures)".into(),
         Type::Span { .. } => format!("{}, see [spans](#spans)", key.ty.words()),
         Type::Alert => "a TLS alert by its name or number, see [alerts](#alerts)".into(),
+        Type::Reason => "a reason code by its word or number, see [reason codes](#reason-codes)".into(),
+        Type::AzureCode => "the number of an error code, see [error codes](#error-codes)".into(),
         Type::Language
         | Type::Name
         | Type::Sentence
@@ -66,6 +75,13 @@ fn takes(key: &Key) -> String {
         | Type::Path
         | Type::Host
         | Type::Bool
+        | Type::Code
+        | Type::Filter
+        | Type::Topic
+        | Type::Text
+        | Type::Hex
+        | Type::Rate
+        | Type::Seconds { .. }
         | Type::Address { .. }
         | Type::Network
         | Type::Word(_)
@@ -106,6 +122,23 @@ fn alerts(text: &mut String) {
     }
 }
 
+fn reasons(text: &mut String) {
+    text.push_str(
+        "\n## Reason codes\n\nThe reason codes that a DISCONNECT may carry (MQTT 5, section 3.14.2.1); any other is given \
+         by its number, 0 to 255:\n\n",
+    );
+    for (word, code) in DISCONNECTS {
+        put(text, format_args!("- `{word}` (0x{code:02x})\n"));
+    }
+}
+
+fn error_codes(text: &mut String) {
+    text.push_str("\n## Error codes\n\nThe error codes of Azure IoT Hub that `logged_as` takes:\n\n");
+    for code in Code::ALL {
+        put(text, format_args!("- `{}` ({})\n", code.number(), code.name()));
+    }
+}
+
 fn measures(text: &mut String) {
     text.push_str(
         "\n## Measures\n\nA window is one firing on one device. Where an end had the time to notice and never did, or a device \
@@ -129,54 +162,72 @@ fn measures(text: &mut String) {
     measures_of_rules(text);
 }
 
-/// Which measures may be taken of which faults, those that are alike in one row.
+/// Which measures may be taken of which faults; faults that are alike are one column, measures that are one row.
 fn measures_of_rules(text: &mut String) {
-    text.push_str(
-        "\nWith `of` a rule, only samples of its windows count. Which faults give any:\n\n\
-         | measure | `of` blackhole, stall | `of` rst, fin, tls_alert | `of` latency | `of` tls_handshake | `of` tls_record |\n\
-         |---|---|---|---|---|---|\n",
-    );
-    let mut rows: Vec<([&str; 5], Vec<Metric>)> = Vec::new();
-    for metric in Metric::ALL {
-        let cells = given_by(*metric);
-        match rows.iter_mut().find(|(known, _)| *known == cells) {
-            Some((_, metrics)) => metrics.push(*metric),
-            None => rows.push((cells, vec![*metric])),
+    let mut columns: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
+    for (name, _) in WHOLE {
+        let cells: Vec<&str> = Metric::ALL.iter().map(|metric| given_by(name, *metric)).collect();
+        match columns.iter_mut().find(|(_, known)| *known == cells) {
+            Some((names, _)) => names.push(name),
+            None => columns.push((vec![name], cells)),
         }
     }
-    for (cells, metrics) in rows {
-        let names = code_list(metrics.into_iter().map(Metric::name));
-        put(text, format_args!("| {names} | {} |\n", cells.join(" | ")));
+    text.push_str(
+        "\nWith `of` a rule, only samples of its windows count. Which faults give any:\n\n| `of` | measures |\n|---|---|\n",
+    );
+    for (names, cells) in columns {
+        let of = |wanted: &str| {
+            let named = Metric::ALL.iter().zip(&cells).filter(|(_, cell)| **cell == wanted);
+            code_list(named.map(|(metric, _)| metric.name()))
+        };
+        let (always, sometimes) = (of(ALWAYS), of(SOMETIMES));
+        let sometimes = if sometimes.is_empty() {
+            sometimes
+        } else {
+            format!("; with `other: half_open` also {sometimes}")
+        };
+        let given = if always.is_empty() { "none".to_owned() } else { format!("{always}{sometimes}") };
+        put(text, format_args!("| {} | {given} |\n", code_list(names)));
+    }
+    text.push_str(
+        "\n`drop` of every PINGREQ or PINGRESP keeps every sign of life from a device: it gives what a `stall` gives. A measure \
+         that is in no row is of no rule.\n",
+    );
+}
+
+const NEVER: &str = "no";
+const SOMETIMES: &str = "with `other: half_open`";
+const ALWAYS: &str = "yes";
+
+/// Whether a fault gives samples: its whole rule is asked, and where it may end either leg, both ways of that.
+fn given_by(name: &str, metric: Metric) -> &'static str {
+    let ends_either =
+        FAULT.key(name).and_then(|key| key.ty.place()).is_some_and(|place| place.key("other").is_some());
+    let ways: &[&[&str]] =
+        if ends_either { &[&["toward=both"], &["toward=device", "other=half_open"]] } else { &[&[]] };
+    let faults = ways.iter().filter_map(|sets| whole(name, sets));
+    let gives: Vec<bool> = faults.map(|fault| metric.no_evidence(&fault).is_none()).collect();
+    match (gives.contains(&true), gives.contains(&false)) {
+        (true, false) => ALWAYS,
+        (true, true) => SOMETIMES,
+        (false, _) => NEVER,
     }
 }
 
-/// Whether a holding fault, a one-shot, latency, a handshake fault and a damaged record give samples: one fault of
-/// each kind is asked.
-fn given_by(metric: Metric) -> [&'static str; 5] {
-    let gives = |fault: &Fault| metric.no_evidence(fault).is_none();
-    let rst = |toward| Fault::Rst(Close { toward, other: LegFate::HalfOpen, close_notify: false });
-    let direction = WaysWanted::Both;
-    let delay = Delay { model: DelayModel::Fixed { delay: Duration::ZERO }, jitter: Duration::ZERO };
-    let stalled = HandshakeFault::Stall(HandshakeStage::BeforeServerHello);
-    let word = |given| if given { "yes" } else { "no" };
-    let one_shot = match (gives(&rst(Toward::Both)), gives(&rst(Toward::Device))) {
-        (false, true) => "with `toward: device, other: half_open`",
-        (both, _) => word(both),
-    };
-    [
-        word(gives(&Fault::Stall(Stall { direction, hold: Span::ZERO }))),
-        one_shot,
-        word(gives(&Fault::Latency(Latency { direction, delay, hold: None }))),
-        word(gives(&Fault::TlsHandshake(TlsHandshake { what: stalled, hold: Span::ZERO }))),
-        word(gives(&Fault::TlsRecord(TlsRecord { toward: Side::Device, what: RecordFault::Truncated }))),
-    ]
+/// The fault of a whole rule, with keys of it set.
+fn whole(name: &str, sets: &[&str]) -> Option<Fault> {
+    let rule = whole_rule(name)?;
+    let id = rule.strip_prefix("- id: ")?.lines().next()?;
+    let sets: Vec<_> = sets.iter().filter_map(|set| format!("{id}.fault.{set}").parse().ok()).collect();
+    let text = format!("brownout: 1\nname: a\nsummary: a\nrules:\n{rule}");
+    read(&text, &sets).ok()?.plan.rules.into_iter().next().map(|rule| rule.fault)
 }
 
 fn overrides(text: &mut String) {
     text.push_str(
         "\n## Overrides\n\n`--set` puts a value in the place of the profile's, before the profile is checked:\n\n\
-         - `dark.delay=1s`: a key of the rule `dark`, looked for in its fault, then in `when`, in `who`, and in the \
-         rule itself;\n  where none of them has it yet, the first in which it may stand takes it\n\
+         - `dark.delay=1s`: a key of the rule `dark`, looked for in its fault, then in `what` (of faults of packets), in \
+         `when`, in `who`,\n  and in the rule itself; where none of them has it yet, the first in which it may stand takes it\n\
          - `dark.when.delay=1s`, `dark.fault.for=30s`: the same, with the place said\n\
          - `settle=5s`: a key of the profile itself\n\n\
          Expectations and listeners cannot be set.\n",

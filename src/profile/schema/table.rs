@@ -1,6 +1,7 @@
 //! The table: the profile, its listeners, rules, conditions and expectations.
 
 use super::faults::FAULT;
+use super::packets::WHAT;
 use super::tls::TLS;
 use super::{Key, PERCENTILE, Place, Presence, Type, Word};
 
@@ -77,6 +78,15 @@ pub(in crate::profile) static PROFILE: Place = Place {
             example: "5m",
         },
         Key {
+            name: "server_keepalive",
+            ty: Type::Seconds { zero: false },
+            presence: Presence::Optional("each device's own"),
+            doc: "The keep-alive that both ends are told in the place of the device's: the hub in CONNECT, the device in \
+                  the CONNACK of MQTT 5. A device before MQTT 5 cannot be told, and keeps its own. It makes runs short, \
+                  and it changes what is tested.",
+            example: "4s",
+        },
+        Key {
             name: "rules",
             ty: Type::Many { place: &RULE, most: MOST_RULES },
             presence: Presence::Optional("nothing is broken: brownout only watches"),
@@ -132,7 +142,8 @@ static LISTENER: Place = Place {
 /// A rule.
 pub(in crate::profile) static RULE: Place = Place {
     name: "rules",
-    doc: "A rule says on whom (`who`) and when (`when`) a fault falls. Each time it does is a firing.",
+    doc: "A rule says on whom (`who`) and when (`when`) a fault falls, and on which packets (`what`) where it is \
+          one of packets. Each time it does is a firing.",
     one_of: &[],
     keys: &[
         Key {
@@ -152,9 +163,16 @@ pub(in crate::profile) static RULE: Place = Place {
         Key {
             name: "when",
             ty: Type::One(&WHEN),
-            presence: Presence::Required,
+            presence: Presence::Optional("a fault that holds begins with the run; one of a moment needs it"),
             doc: "When the rule fires.",
             example: "{ after: connack, delay: 5s, times: 3 }",
+        },
+        Key {
+            name: "what",
+            ty: Type::One(&WHAT),
+            presence: Presence::Optional("every packet, for a fault of packets"),
+            doc: "Which packets a fault of packets falls on.",
+            example: "{ packet: puback, direction: down }",
         },
         CHANCE,
         Key {
@@ -163,6 +181,13 @@ pub(in crate::profile) static RULE: Place = Place {
             presence: Presence::Required,
             doc: "What is done: one fault.",
             example: "{ blackhole: { for: 1.5 keepalive + 10s } }",
+        },
+        Key {
+            name: "logged_as",
+            ty: Type::AzureCode,
+            presence: Presence::Optional("as the wire tells"),
+            doc: "As what Azure IoT Hub would log a link that it ends or a connect that it refuses.",
+            example: "404104",
         },
     ],
 };

@@ -1,7 +1,7 @@
 //! Every example and every word of the table, in a profile of its own.
 
 use super::super::read;
-use super::super::schema::{Type, places};
+use super::super::schema::{FAULT, Type, WHOLE, places};
 use super::{HEAD, sound};
 
 /// Each example of the table stands in a profile of its own.
@@ -68,7 +68,8 @@ fn example_of(place: &str, key: &str, example: &str) -> String {
         ("tls_record", "damage") => rule("", "at: 1s", &format!("{place}: {{ {pair} }}")),
         ("tls_record", _) => rule("", "at: 1s", &format!("{place}: {{ {pair}, damage: mac }}")),
         ("rules", key) => {
-            let all = [("id", "a"), ("when", "{ at: 1s }"), ("fault", "{ rst: {} }")];
+            let fault = if key == "what" { "{ drop: {} }" } else { "{ rst: {} }" };
+            let all = [("id", "a"), ("when", "{ at: 1s }"), ("fault", fault)];
             let rest: Vec<String> =
                 all.into_iter().filter(|(k, _)| *k != key).map(|(k, v)| format!("{k}: {v}")).collect();
             format!("{HEAD}rules: [{{ {pair}, {} }}]\n", rest.join(", "))
@@ -88,6 +89,40 @@ fn example_of(place: &str, key: &str, example: &str) -> String {
         ("expect", _) => format!("{HEAD}expect: [{{ {pair}, metric: recovery }}]\n"),
         ("fault", _) => rule("", "at: 1s", &pair),
         ("rst" | "fin", _) => close(place),
+        ("what", _) => format!("{HEAD}rules: [{{ id: a, what: {{ {pair} }}, fault: {{ drop: {{}} }} }}]\n"),
+        ("ack", _) => {
+            let rest = if key == "packet" { "packet_id: 1" } else { "packet: puback" };
+            rule("", "at: 1s", &format!("inject: {{ ack: {{ {pair}, {rest} }} }}"))
+        }
+        ("publish", "topic") => rule("", "at: 1s", &format!("inject: {{ publish: {{ {pair} }} }}")),
+        ("publish", "packet_id") => {
+            rule("", "at: 1s", &format!("inject: {{ publish: {{ {pair}, topic: a, qos: 1 }} }}"))
+        }
+        ("publish", _) => rule("", "at: 1s", &format!("inject: {{ publish: {{ {pair}, topic: a }} }}")),
+        (
+            "half_close" | "refuse" | "bandwidth" | "loss" | "slice" | "cut_after" | "idle_timeout"
+            | "token_expiry" | "takeover" | "reject" | "disconnect" | "inject" | "drop" | "delay"
+            | "duplicate" | "edit" | "corrupt" | "cut",
+            key,
+        ) => {
+            let all: &[(&str, &str)] = match place {
+                "refuse" | "takeover" => &[("for", "1s")],
+                "bandwidth" => &[("rate", "1kbit/s")],
+                "loss" => &[("chance", "1%")],
+                "slice" => &[("size", "1")],
+                "cut_after" => &[("bytes", "1")],
+                "idle_timeout" => &[("after", "1s")],
+                "reject" => &[("code", "banned"), ("for", "1s")],
+                "inject" if key == "toward" => &[("ping", "pingreq")],
+                "delay" if matches!(key, "jitter" | "for") => &[("fixed", "1s")],
+                "edit" if key == "for" => &[("clean", "true")],
+                _ => &[],
+            };
+            let toward = if key == "other" { vec!["toward: device".to_owned()] } else { Vec::new() };
+            let rest = all.iter().filter(|(k, _)| *k != key).map(|(k, v)| format!("{k}: {v}"));
+            let pairs: Vec<String> = [pair.clone()].into_iter().chain(rest).chain(toward).collect();
+            rule("", "at: 1s", &format!("{place}: {{ {} }}", pairs.join(", ")))
+        }
         ("blackhole" | "stall", "for") => rule("", "at: 1s", &format!("{place}: {{ {pair} }}")),
         ("blackhole" | "stall", _) => rule("", "at: 1s", &format!("{place}: {{ {pair}, for: 1s }}")),
         ("latency", "fixed" | "uniform" | "normal" | "pareto") => {
@@ -105,6 +140,20 @@ fn example_of(place: &str, key: &str, example: &str) -> String {
                 all.iter().filter(|(k, _)| *k != key).map(|(k, v)| format!("{k}: {v}")).collect();
             rule("", "at: 1s", &format!("latency: {{ {shape}: {{ {pair}, {} }} }}", rest.join(", ")))
         }
+    }
+}
+
+/// The reference shows these: each is of the fault that it stands for, and reads without a word.
+#[test]
+fn the_whole_rule_of_each_fault_reads() {
+    let faults: Vec<&str> = FAULT.names().collect();
+    let whole: Vec<&str> = WHOLE.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(whole, faults);
+    for (name, rule) in WHOLE {
+        let text = format!("{HEAD}rules:\n{rule}");
+        let checked = read(&text, &[]).unwrap_or_else(|problems| panic!("{name}: {problems}"));
+        assert_eq!(checked.notes, [], "{name}");
+        assert_eq!(checked.plan.rules[0].fault.name(), name);
     }
 }
 

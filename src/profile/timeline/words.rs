@@ -48,6 +48,11 @@ impl Words {
         format!("{} ({} at {at})", text.replace("keepalive", plural), self.time(span.resolve(self.example)))
     }
 
+    /// `for 30s`, `to the end of the run`
+    pub(super) fn hold(self, hold: Option<Span>) -> String {
+        hold.map_or("to the end of the run".to_owned(), |hold| format!("for {}", self.span(hold)))
+    }
+
     pub(super) fn delay(self, model: &DelayModel) -> String {
         match model {
             DelayModel::Fixed { delay } => self.time(*delay),
@@ -192,7 +197,7 @@ fn named(alert: Alert) -> String {
 }
 
 /// The leg of the other end.
-fn of_other(side: Side) -> &'static str {
+pub(super) fn of_other(side: Side) -> &'static str {
     match side {
         Side::Device => "the hub's",
         Side::Hub => "the device's",
