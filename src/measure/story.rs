@@ -5,10 +5,12 @@ use crate::base::{
     Chance, DeviceId, Direction, Ends, FiringId, LinkId, ListenerId, RuleId, Side, Span, Time,
 };
 use crate::base::{Ways, WindowId};
-use crate::event::{Count, EndReason, Event, LastPackets, Packet, RunStarted, Samples, TlsUp, Traffic, What};
+use crate::event::{
+    Count, EndReason, Event, LastPackets, Packet, RivalNews, RunStarted, Samples, TlsUp, Traffic, What,
+};
 use crate::fault::{
-    Blackhole, Close, Connects, Delay, Ending, Fault, Fidelity, FidelityWanted, HandshakeFault, Latency,
-    LegFate, Mechanism, Stall, TlsHandshake, Toward, WaysWanted,
+    Alteration, Blackhole, Close, Connects, Delay, Ending, Fault, Fidelity, FidelityWanted, HandshakeFault,
+    Latency, LegFate, Mechanism, Stall, TlsHandshake, Toward, WaysWanted,
 };
 use crate::mqtt::{PacketKind, Version};
 use crate::profile::{Comparison, Expectation, Limit, Metric, Plan, Rule, Statistic, When, Who};
@@ -167,6 +169,42 @@ impl Story {
             last.get_mut(direction.to()).to = Some(self.now);
         }
         self.tell(What::Packet { link: LinkId(link), direction, held, packet, dropped: false, passed: None })
+    }
+
+    /// A packet that fares as a fault has it: passed on as another, or, with none, not at all.
+    pub fn fares(
+        &mut self,
+        link: u64,
+        direction: Direction,
+        packet: Packet,
+        passed: Option<Packet>,
+    ) -> &mut Story {
+        let last = self.last.entry(LinkId(link)).or_default();
+        last.get_mut(direction.from()).from = Some(self.now);
+        let dropped = passed.is_none();
+        if !dropped {
+            last.get_mut(direction.to()).to = Some(self.now);
+        }
+        let (link, passed) = (LinkId(link), passed.map(Box::new));
+        self.tell(What::Packet { link, direction, held: false, packet, dropped, passed })
+    }
+
+    /// A fault of packets did this to the packet told last.
+    pub fn altered(&mut self, link: u64, direction: Direction, window: u64, what: Alteration) -> &mut Story {
+        let (packet_seq, window) = (self.seq(), Some(WindowId(window)));
+        self.tell(What::Altered { link: LinkId(link), direction, packet_seq, window, what })
+    }
+
+    /// Something of the other client in the name of this link's device.
+    pub fn rival(&mut self, window: u64, link: u64, news: RivalNews) -> &mut Story {
+        self.tell(What::Rival { window: WindowId(window), link: LinkId(link), news })
+    }
+
+    /// The device opens the link; its CONNECT is yet to be told.
+    pub fn opens_link(&mut self, link: u64, device: u32, name: &'static str) -> &mut Story {
+        let (id, listener) = (LinkId(link), ListenerId(0));
+        self.tell(What::LinkOpened { link: id, listener, peer: format!("127.0.0.1:{link}") });
+        self.is_of(link, device, name)
     }
 
     pub fn up(&mut self, link: u64, packet: Packet) -> &mut Story {
@@ -340,6 +378,16 @@ impl Story {
         self.events.iter().for_each(|event| measures.push(event));
         measures.results(self.now)
     }
+}
+
+/// A CONNECT of this version and keep-alive, with a SAS token that expires at this second since 1970.
+pub(crate) fn asks(name: &str, version: Version, keep_alive: u16, token_expiry: Option<u64>) -> Packet {
+    Packet::Connect { version, client_id: name.into(), keep_alive, clean: true, username: None, token_expiry }
+}
+
+/// A CONNACK with this code and Server Keep Alive.
+pub(crate) fn answers(code: u8, server_keep_alive: Option<u16>) -> Packet {
+    Packet::Connack { session_present: false, code, server_keep_alive, assigned_client_id: None }
 }
 
 /// The values of a measure, in the order they were made.

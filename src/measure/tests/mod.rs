@@ -1,5 +1,6 @@
 //! Measures over whole stories, in literal time. The fault of most is a blackhole from 3.0 to 11.0 s, keep-alive 2 s.
 
+mod catalogue;
 mod detection;
 mod expect;
 mod firings;

@@ -24,8 +24,10 @@ pub(super) enum Kind {
     GivenUp,
     /// A link ended that no fault fell on.
     Ended,
-    /// The hub refused a CONNECT.
+    /// A CONNECT, or a connect, was refused.
     Refused,
+    /// A fault of packets met its first.
+    Altered,
     /// A TLS handshake met a fault, or ended in it.
     Handshake,
     /// A device took a certificate that it should have refused.
@@ -50,6 +52,7 @@ impl Kind {
             Kind::GivenUp => "given up by the hub",
             Kind::Ended => "links ended",
             Kind::Refused => "refused",
+            Kind::Altered => "with packets worked on",
             Kind::Handshake => "handshakes",
             Kind::BadCertificate => "took the bad certificate",
             Kind::Fired => "firings",

@@ -6,6 +6,7 @@
 mod budget;
 mod handshakes;
 mod links;
+mod packets;
 mod status;
 
 use self::budget::{Budget, Kind};
@@ -13,7 +14,7 @@ use self::handshakes::Handshakes;
 use crate::base::text::printable;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
 use crate::event::{Event, Packet, What};
-use crate::fault::{Ending, LegFate, Mechanism};
+use crate::fault::{Ending, Mechanism};
 use crate::profile::Plan;
 use crate::report::table::wrap;
 use crate::report::words::{self, count, seconds};
@@ -55,6 +56,10 @@ struct Firing {
     struck: usize,
     /// How many of those have noticed.
     noticed: usize,
+    /// How many connects it refused.
+    refused: u64,
+    /// How many packets it worked on.
+    altered: u64,
 }
 
 /// A device that a fault found up, until it is back.
@@ -167,30 +172,28 @@ impl Live {
             What::Packet { link, direction, packet: Packet::Disconnect { .. }, .. } => {
                 self.sign(now, *link, direction.from(), "DISCONNECT")
             }
-            What::EndCarried { link, to: side, .. }
-            | What::LegCut {
-                link,
-                side,
-                fate:
-                    LegFate::Reset | LegFate::Close | LegFate::Unnotified | LegFate::Alert(_) | LegFate::Truncated,
-                ..
-            } => {
+            What::EndCarried { link, to: side, .. } => {
                 *self.watch_of(*link).filter(|watch| watch.link == *link)?.told.get_mut(*side) = true;
                 None
             }
+            What::LegCut { link, side, fate, window, .. } => self.cut(*link, *side, *fate, *window),
+            What::Altered { window, what, .. } => self.altered(*window, what),
+            What::Rival { window, news, .. } => self.rival(*window, news),
             What::LinkIdentified { link, device } => self.connected(now, *link, *device),
             What::Packet {
                 link,
                 direction: Direction::Down,
-                packet: Packet::Connack { code, .. },
+                packet: packet @ Packet::Connack { .. },
                 held,
-                ..
+                dropped,
+                passed,
             } => {
+                let code = packets::code_passed(packet, *dropped, passed.as_deref())?;
                 if *held {
-                    self.held.insert(event.seq, (*link, *code));
+                    self.held.insert(event.seq, (*link, code));
                     None
                 } else {
-                    self.answered(now, *link, *code)
+                    self.answered(now, *link, code)
                 }
             }
             What::Forwarded { packet_seq, .. } => {
@@ -229,9 +232,7 @@ impl Live {
             | What::HubConnected { .. }
             | What::DeviceNamed { .. }
             | What::Packet { .. }
-            | What::Altered { .. }
             | What::FaultMessage { .. }
-            | What::Rival { .. }
             | What::FirstPublish { .. }
             | What::NotMqtt { direction: Direction::Down, .. }
             | What::TlsHello { .. }
@@ -240,7 +241,6 @@ impl Live {
             | What::WsUpgraded { .. }
             | What::WsClosed { .. }
             | What::KeepaliveExceeded { .. }
-            | What::LegCut { .. }
             | What::Traffic(_)
             | What::FaultLifted { .. } => None,
         }
@@ -289,10 +289,13 @@ impl Live {
                 format!("{}: handshakes are sound again; it met {}", of.id, many(firing.struck, "handshake"))
             });
         }
+        let id = &of.id;
+        if let Some(done) = self.done(firing.refused, firing.altered) {
+            return Some(format!("{id}: over; {done}"));
+        }
         if firing.struck == 0 || of.fault.is_one_shot() {
             return None;
         }
-        let id = &of.id;
         if !of.fault.breaks_link() {
             return Some(format!("{id}: path restored"));
         }
@@ -317,7 +320,7 @@ impl Live {
 impl Firing {
     fn new(rule: RuleId, at: Time) -> Firing {
         let (devices, open) = (Vec::new(), BTreeSet::new());
-        Firing { rule, at, until: None, devices, open, struck: 0, noticed: 0 }
+        Firing { rule, at, until: None, devices, open, struck: 0, noticed: 0, refused: 0, altered: 0 }
     }
 }
 

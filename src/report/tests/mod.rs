@@ -1,5 +1,6 @@
 //! Whole reports, held against goldens, and what must hold of every report.
 
+mod catalogue;
 mod goldens;
 mod live;
 mod properties;

@@ -1,0 +1,418 @@
+//! The whole catalogue of faults: packets, connects, tokens, takeovers, fleets.
+
+use crate::base::{Chance, Direction, ListenerId, RuleId, Side, Span};
+use crate::event::{Packet, RivalNews, What};
+use crate::fault::{
+    Alteration, Close, ConnackCode, Edit, Ending, Fault, HalfClose, LegFate, Mechanism, PacketAction,
+    PacketFault, PacketMatch, Refusal, Refuse, Reject, Takeover, TokenExpiry, Toward, WaysWanted,
+};
+use crate::measure::story::{Story, answers, asks, exact, latency, never, plan, rst, values};
+use crate::measure::{Cause, KeepAlive, Outcome, Results, Value};
+use crate::mqtt::{PacketKind, Version};
+use crate::profile::{Metric, When};
+use std::time::Duration;
+
+/// 2026-01-01T00:00:00Z, when stories begin.
+const BEGAN: u64 = 1_767_225_600;
+
+fn span(text: &str) -> Span {
+    text.parse().unwrap()
+}
+
+fn packets(packet: PacketKind, action: PacketAction) -> Fault {
+    let what = PacketMatch {
+        packet: Some(packet),
+        direction: WaysWanted::Both,
+        topic: None,
+        qos: None,
+        dup: None,
+        retain: None,
+        nth: None,
+        times: None,
+        chance: Chance::ALWAYS,
+    };
+    Fault::Packets(PacketFault { what, action, hold: None })
+}
+
+fn drops(packet: PacketKind) -> Fault {
+    packets(packet, PacketAction::Drop { acknowledge: false })
+}
+
+fn expiry(lifetime: Option<&str>) -> Fault {
+    Fault::TokenExpiry(TokenExpiry { lifetime: lifetime.map(span), grace: Duration::ZERO, hold: None })
+}
+
+fn refuse(how: Refusal) -> Fault {
+    Fault::Refuse(Refuse { how, hold: span("8s") })
+}
+
+fn outcomes(results: &Results) -> Vec<Outcome> {
+    results.runs[0].windows.values().map(|window| window.outcome).collect()
+}
+
+fn causes(results: &Results) -> Vec<Cause> {
+    results.runs[0].ends.iter().map(|end| end.cause).collect()
+}
+
+#[test]
+fn a_dropped_connack_is_no_acceptance_and_an_edited_one_is_what_the_device_got() {
+    let plan = plan(vec![("lost", drops(PacketKind::Connack))]);
+    for (passed, accepted, cause) in [
+        (None, 0, Cause::StillOpen),
+        (Some(answers(0, None)), 1, Cause::StillOpen),
+        (Some(answers(5, None)), 0, Cause::Refused(5)),
+    ] {
+        let mut story = Story::new();
+        story.connect(1, 0, "a", 2).fares(1, Direction::Down, answers(0, None), passed).at(1_000);
+        let results = story.results(&plan);
+        assert_eq!(results.runs[0].devices.values().next().unwrap().accepted, accepted);
+        assert_eq!(causes(&results), [cause]);
+    }
+}
+
+#[test]
+fn a_dropped_disconnect_is_a_goodbye_that_the_hub_never_heard() {
+    let plan = plan(vec![("lost", drops(PacketKind::Disconnect))]);
+    let bye = Packet::Disconnect { reason: 0 };
+    let code = |passed| {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(3_000).fares(1, Direction::Up, bye.clone(), passed);
+        story.ends(1, Side::Device, Ending::Fin).carried(1, Side::Hub).closes(1);
+        let logged = story.results(&plan).runs[0].ends[0].logged;
+        logged.and_then(|entry| entry.code).map(crate::azure::Code::number)
+    };
+    assert_eq!(code(Some(bye.clone())), None);
+    assert_eq!(code(None), Some(404_104));
+}
+
+#[test]
+fn what_was_done_to_packets_is_counted_by_window() {
+    let plan = plan(vec![("lost", drops(PacketKind::Puback)), ("never", drops(PacketKind::Auth))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).opens(1, 0, 0, 60).opens(2, 1, 0, 60);
+    for nth in 0..3 {
+        story.fares(1, Direction::Down, Packet::Puback, None);
+        story.altered(1, Direction::Down, 1, Alteration::Dropped { acknowledged: nth == 0 });
+        if nth == 0 {
+            story.applies(1, 1, Mechanism::Packets);
+        }
+    }
+    let results = story.at(9_000).results(&plan);
+    assert_eq!(values(&results, Metric::PacketsAltered), [Value::Count(3), Value::Count(0)]);
+    let windows: Vec<_> = results.runs[0].windows.values().collect();
+    let altered = windows[0].altered.as_ref().unwrap();
+    assert_eq!((altered.dropped, altered.acknowledged), (3, 1));
+    assert_eq!(outcomes(&results), [Outcome::Survived, Outcome::NothingMet]);
+}
+
+/// A window that falls on each link by itself is judged on each.
+#[test]
+fn each_cut_at_token_expiry_is_a_start_of_its_own() {
+    let plan = plan(vec![("token", expiry(Some("10s")))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).opens(1, 0, 0, 60);
+    for (link, at) in [(1, 10_000), (2, 20_500), (3, 31_000)] {
+        story.at(at).cut(link, Side::Device, LegFate::Close, 1).cut(link, Side::Hub, LegFate::Close, 1);
+        story.applies(1, link, Mechanism::Shutdown).closes(link);
+        story.at(at + 500).joins(link + 1, 0, "a", 60);
+    }
+    let results = story.at(35_000).over().results(&plan);
+    assert_eq!(values(&results, Metric::Downtime), [exact(500), exact(500), exact(500)]);
+    assert_eq!(values(&results, Metric::DisconnectInterval), [exact(10_500), exact(10_500)]);
+    assert_eq!(values(&results, Metric::TokenLate), [exact(500), exact(500), exact(500)]);
+    let window = results.runs[0].windows.values().next().unwrap();
+    assert_eq!((window.outcome, window.later.len()), (Outcome::Back, 2));
+    assert_eq!(causes(&results)[..2], [Cause::TokenExpired(RuleId(0)); 2]);
+}
+
+/// By the wall clock: the token expires 10 s into the run; the next CONNECT comes at this time with one that expires then.
+#[test]
+fn a_fresh_token_comes_with_a_margin_or_late_or_was_stale() {
+    let plan = plan(vec![("token", expiry(None))]);
+    let renewed = |at, expires: u64| {
+        let mut story = Story::new();
+        story.opens_link(1, 0, "a").up(1, asks("a", Version::V311, 60, Some(BEGAN + 10)));
+        story.connack(1, false, 0).at(at).ends(1, Side::Device, Ending::Fin).closes(1);
+        story.opens_link(2, 0, "a").up(2, asks("a", Version::V311, 60, Some(BEGAN + expires)));
+        let results = story.connack(2, false, 0).at(30_000).results(&plan);
+        (
+            values(&results, Metric::TokenMargin),
+            values(&results, Metric::TokenLate),
+            values(&results, Metric::StaleTokens),
+        )
+    };
+    assert_eq!(renewed(8_000, 70), (vec![exact(2_000)], vec![], vec![Value::Count(0)]));
+    assert_eq!(renewed(10_000, 70), (vec![exact(0)], vec![], vec![Value::Count(0)]));
+    assert_eq!(renewed(12_500, 70), (vec![], vec![exact(2_500)], vec![Value::Count(0)]));
+    // The same token again: after its expiry it is stale, before it is no renewal.
+    assert_eq!(renewed(12_500, 10), (vec![], vec![], vec![Value::Count(1)]));
+    assert_eq!(renewed(8_000, 10), (vec![], vec![], vec![Value::Count(0)]));
+}
+
+#[test]
+fn a_device_that_is_refused_is_kept_out_until_it_is_accepted() {
+    let reject =
+        Fault::Reject(Reject { code: ConnackCode { return_code: 3, reason_code: 0x88 }, hold: span("8s") });
+    let fate = LegFate::Rejected(ConnackCode { return_code: 3, reason_code: 0x88 });
+    for (fault, fate, cause) in [
+        (refuse(Refusal::Reset), LegFate::Reset, Cause::ConnectRefused(RuleId(0))),
+        (reject, fate, Cause::RefusedBy(RuleId(0), 3)),
+    ] {
+        let plan = plan(vec![("out", fault)]);
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60).at(4_000).ends(1, Side::Device, Ending::Fin);
+        story.closes(1);
+        for (link, at) in [(2, 5_000), (3, 7_000), (4, 9_000)] {
+            story.at(at).connect(link, 0, "a", 60).cut(link, Side::Device, fate, 1).closes(link);
+        }
+        story.at(11_000).heals(1).at(13_000).joins(5, 0, "a", 60);
+        let results = story.at(20_000).results(&plan);
+        assert_eq!(values(&results, Metric::ConnectsRefused), [Value::Count(3)]);
+        assert_eq!(values(&results, Metric::Recovery), [exact(2_000)]);
+        assert_eq!(values(&results, Metric::Downtime), [exact(8_000)]);
+        assert_eq!(values(&results, Metric::ConnectAttempts), [Value::Count(4)]);
+        assert_eq!(values(&results, Metric::ConnectGap), [exact(2_000), exact(2_000), exact(4_000)]);
+        assert_eq!(outcomes(&results), [Outcome::Back]);
+        assert_eq!(causes(&results)[1], cause);
+    }
+}
+
+#[test]
+fn nobody_is_kept_out_who_did_not_come() {
+    let plan = plan(vec![("out", refuse(Refusal::Reset))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60).at(11_000).heals(1);
+    let results = story.at(20_000).results(&plan);
+    assert_eq!(outcomes(&results), [Outcome::NothingMet]);
+    assert_eq!(values(&results, Metric::ConnectsRefused), [Value::Count(0)]);
+    assert_eq!(values(&results, Metric::Downtime), []);
+}
+
+/// SYNs that a closed listener refuses are not seen: only the way back is.
+#[test]
+fn a_closed_listener_keeps_out_who_was_down() {
+    let mut plan = plan(vec![("out", refuse(Refusal::Closed))]);
+    plan.rules[0].when = When::At { first: Duration::from_secs(3), repeat: None };
+    let story = |closes: bool, lost_at| {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60);
+        if closes {
+            story.tell(What::ListenerMuted { listener: ListenerId(0), mechanism: Mechanism::Closed });
+        }
+        story.at(lost_at).ends(1, Side::Device, Ending::Fin).closes(1);
+        story.at(11_000.max(lost_at)).heals(1).at(12_500).joins(2, 0, "a", 60);
+        story.at(20_000).results(&plan)
+    };
+    let results = story(true, 4_000);
+    assert_eq!(values(&results, Metric::Recovery), [exact(1_500)]);
+    assert_eq!(values(&results, Metric::Downtime), [exact(8_500)]);
+    assert_eq!(values(&results, Metric::ConnectsRefused), []);
+    // Without the listener closed there is nothing to show that anyone was refused.
+    assert_eq!(values(&story(false, 4_000), Metric::Recovery), []);
+    // Who lost its link after it was over was not kept out.
+    assert_eq!(values(&story(true, 12_000), Metric::Recovery), []);
+}
+
+#[test]
+fn a_device_that_gives_up_waiting_for_connack_shows_how_long_it_waits() {
+    let plan = plan(vec![("lost", drops(PacketKind::Connack))]);
+    let waited = |dropped: bool, by_the_hub: bool| {
+        let mut story = Story::new();
+        story.connect(1, 0, "a", 2).at(100);
+        story.fares(1, Direction::Down, answers(0, None), (!dropped).then(|| answers(0, None)));
+        story.at(5_000);
+        if by_the_hub {
+            story.ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+        }
+        story.ends(1, Side::Device, Ending::Fin).closes(1);
+        values(&story.results(&plan), Metric::ConnackWait)
+    };
+    assert_eq!(waited(true, false), [exact(5_000)]);
+    assert_eq!(waited(false, false), []);
+    assert_eq!(waited(true, true), []);
+}
+
+/// Some hubs close the older link a moment before brownout sees that they accepted the other client.
+#[test]
+fn a_takeover_is_told_by_the_hub_that_ends_the_link() {
+    let plan = plan(vec![("other", Fault::Takeover(Takeover { hold: span("5s"), again: None }))]);
+    for (ended, accepted) in [(3_000, 3_002), (3_002, 3_000)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).at(2_900).opens(1, 0, 0, 60);
+        let mut steps = [(ended, true), (accepted, false)];
+        steps.sort_unstable();
+        for (at, is_end) in steps {
+            story.at(at);
+            if is_end {
+                story.ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+            } else {
+                story.rival(1, 1, RivalNews::Accepted);
+            }
+        }
+        story.closes(1).at(4_000).joins(2, 0, "a", 60);
+        let results = story.at(20_000).results(&plan);
+        assert_eq!(causes(&results)[0], Cause::TakenOverBy(RuleId(0)));
+        assert_eq!(outcomes(&results), [Outcome::Back], "{ended}");
+        assert_eq!(values(&results, Metric::DeviceDetection), [exact(4_000 - accepted)]);
+    }
+}
+
+#[test]
+fn a_takeover_that_the_hub_refuses_did_not_happen() {
+    let plan = plan(vec![("other", Fault::Takeover(Takeover { hold: span("5s"), again: None }))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60).rival(1, 1, RivalNews::Refused { code: 5 });
+    let results = story.at(9_000).heals(1).at(20_000).results(&plan);
+    assert_eq!(outcomes(&results), [Outcome::NothingMet]);
+    assert_eq!(causes(&results), [Cause::StillOpen]);
+}
+
+#[test]
+fn a_half_closed_link_is_the_faults_and_its_end_is_the_sign() {
+    let plan = plan(vec![("half", Fault::HalfClose(HalfClose { toward: Side::Device }))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60).applies(1, 1, Mechanism::HalfShut).heals(1);
+    story.at(3_400).ends(1, Side::Device, Ending::Fin).carried(1, Side::Hub).closes(1);
+    story.at(4_000).joins(2, 0, "a", 60);
+    let results = story.at(90_000).results(&plan);
+    assert_eq!(values(&results, Metric::DeviceDetection), [exact(400)]);
+    assert_eq!(causes(&results)[0], Cause::Injected(Some(RuleId(0))));
+}
+
+/// Pings vanish from the first one on that met the fault: the device should find the link dead from there.
+#[test]
+fn pings_that_vanish_are_detected_from_the_first() {
+    let plan = plan(vec![("mute", drops(PacketKind::Pingresp))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 4).opens(1, 0, 0, 4).at(4_000).up(1, Packet::Pingreq);
+    story.at(4_010).fares(1, Direction::Down, Packet::Pingresp, None);
+    story.altered(1, Direction::Down, 1, Alteration::Dropped { acknowledged: false });
+    story.applies(1, 1, Mechanism::Packets).at(6_010).ends(1, Side::Device, Ending::Fin);
+    let results = story.carried(1, Side::Hub).closes(1).at(9_000).results(&plan);
+    assert_eq!(values(&results, Metric::DeviceDetection), [exact(2_000)]);
+    assert_eq!(values(&results, Metric::PingRtt), []);
+}
+
+#[test]
+fn a_device_that_leaves_under_a_fault_that_leaves_links_up_is_told_so() {
+    let slow = || ("slow", latency(300, "8s"));
+    let dark = || ("dark", crate::measure::story::blackhole("8s"));
+    let cause = |rules, second: bool| {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Lane);
+        if second {
+            story.opens(2, 1, 0, 2).applies(2, 1, Mechanism::Gate);
+        }
+        story.at(5_000).ends(1, Side::Device, Ending::Fin).closes(1);
+        causes(&story.results(&plan(rules)))[0]
+    };
+    assert_eq!(cause(vec![slow()], false), Cause::While(RuleId(0)));
+    assert_eq!(cause(vec![slow(), dark()], true), Cause::Closed(Side::Device));
+}
+
+#[test]
+fn a_keep_alive_made_another_on_the_way_is_remembered_as_each_end_was_told() {
+    let edit = Edit { keep_alive: Some(4), ..Edit::default() };
+    let plan = plan(vec![("short", packets(PacketKind::Connect, PacketAction::Edit(edit)))]);
+    let asked = |version, told: u16, answer: Option<u16>| {
+        let mut story = Story::new();
+        story.opens_link(1, 0, "a");
+        let connect = |keep_alive| asks("a", version, keep_alive, None);
+        story.fares(1, Direction::Up, connect(60), Some(connect(told)));
+        story.fares(1, Direction::Down, answers(0, None), Some(answers(0, answer)));
+        story.at(1_000).results(&plan).runs[0].devices.values().next().unwrap().rewritten
+    };
+    let told =
+        KeepAlive { version: Version::V5, asked: 60, hub_told: 4, hub_answered: None, device_told: Some(4) };
+    assert_eq!(asked(Version::V5, 4, Some(4)), Some(told));
+    let (device, hub) = (told.of_device(), told.of_hub());
+    assert_eq!((device, hub), (Duration::from_secs(4), Duration::from_secs(4)));
+    let old = KeepAlive { version: Version::V311, device_told: None, ..told };
+    assert_eq!(asked(Version::V311, 4, None), Some(old));
+    assert_eq!(old.of_device(), Duration::from_secs(60));
+    assert_eq!(asked(Version::V311, 60, None), None);
+}
+
+/// The hub was told 4 s in the place of 60: it is held to what it was told.
+#[test]
+fn the_hubs_limits_go_by_the_keep_alive_that_it_was_told() {
+    let plan = plan(vec![("dark", crate::measure::story::blackhole("90s"))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60);
+    if let What::WindowOpened { hub_keep_alive_ns, .. } = &mut story.events.last_mut().unwrap().what {
+        *hub_keep_alive_ns = Some(4_000_000_000);
+    }
+    story.applies(1, 1, Mechanism::Gate).at(9_000).ends(1, Side::Hub, Ending::Fin);
+    let results = story.at(30_000).results(&plan);
+    let of = |metric| {
+        let sample = results.runs[0].samples.iter().find(|sample| sample.metric == metric);
+        sample.map(|sample| sample.keep_alive.as_secs())
+    };
+    assert_eq!(of(Metric::HubDetection), Some(4));
+    assert_eq!(of(Metric::DeviceDetection), None);
+}
+
+/// Five devices are reset 100 ms apart; one says goodbye before, one never comes back.
+#[test]
+fn a_fleet_dips_and_comes_back() {
+    let plan = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
+    let names = ["a", "b", "c", "d", "e"];
+    let fleet = |stays_away: bool| {
+        let mut story = Story::new();
+        for (device, name) in (0..).zip(names) {
+            story.joins(u64::from(device) + 1, device, name, 60);
+        }
+        story.at(1_000).up(5, Packet::Disconnect { reason: 0 }).ends(5, Side::Device, Ending::Fin).closes(5);
+        story.at(3_000).tell(What::Fired { firing: crate::base::FiringId(1), rule: RuleId(0), nth: 1 });
+        for device in 0..4_u32 {
+            let link = u64::from(device) + 1;
+            story.at(3_000 + 100 * u64::from(device)).opens(link, 0, device, 60);
+            if let What::WindowOpened { firing, .. } = &mut story.events.last_mut().unwrap().what {
+                *firing = crate::base::FiringId(1);
+            }
+            story.applies(link, link, Mechanism::Linger).cut(link, Side::Device, LegFate::Reset, link);
+            story.cut(link, Side::Hub, LegFate::Reset, link).heals(link).closes(link);
+        }
+        for device in 0..if stays_away { 3 } else { 4_u32 } {
+            let link = u64::from(device) + 10;
+            story.at(5_000 + 1_000 * u64::from(device)).joins(link, device, names[device as usize], 60);
+        }
+        story.at(20_000).results(&plan)
+    };
+    let results = fleet(false);
+    assert_eq!(values(&results, Metric::Dip), [Value::Count(4)]);
+    assert_eq!(results.runs[0].fleet.most, 5);
+    assert_eq!(values(&results, Metric::FleetRecovery), [exact(4_700)]);
+    assert_eq!(values(&results, Metric::ReconnectSpread), [exact(3_000)]);
+    let results = fleet(true);
+    assert_eq!(values(&results, Metric::FleetRecovery), [never(16_700)]);
+    assert_eq!(values(&results, Metric::ReconnectSpread), [exact(2_000)]);
+}
+
+#[test]
+fn a_healthy_fleet_does_not_dip() {
+    let mut story = Story::new();
+    assert_eq!(values(&story.at(1_000).results(&plan(Vec::new())), Metric::Dip), []);
+    story.joins(1, 0, "a", 60).joins(2, 1, "b", 60);
+    // The next link is accepted before the older one goes.
+    story.at(2_000).joins(3, 0, "a", 60).at(2_001).ends(1, Side::Hub, Ending::Fin).closes(1);
+    story.at(9_000).over();
+    let ends = values(&story.results(&plan(Vec::new())), Metric::Dip);
+    assert_eq!(ends, [Value::Count(0)]);
+}
+
+#[test]
+fn a_fault_on_each_link_that_struck_none_says_so() {
+    let close = Close { toward: Toward::Both, other: LegFate::Reset, close_notify: false };
+    let cut = Fault::CutAfter(crate::fault::CutAfter {
+        bytes: 1_000,
+        direction: Direction::Up,
+        ending: LegFate::Reset,
+        close,
+        hold: None,
+    });
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60);
+    let results = story.at(9_000).results(&plan(vec![("cap", cut)]));
+    assert_eq!(outcomes(&results), [Outcome::NothingMet]);
+}
