@@ -3,7 +3,8 @@
 use super::facts::{Link, Showed};
 use super::tls::Wrapped;
 use crate::base::{RuleId, Side, Time};
-use crate::fault::Ending;
+use crate::fault::{Ending, Fault, LegFate};
+use crate::mqtt::Version;
 use crate::tls::Alert;
 use std::fmt;
 use std::time::Duration;
@@ -104,10 +105,10 @@ impl fmt::Display for Cause {
     }
 }
 
-/// How this link ended. `rule` is the rule whose fault cut it, `newer` the device's next link that the hub answered.
-pub(super) fn cause(link: &Link, rule: Option<RuleId>, newer: Option<&Link>) -> Cause {
+/// How this link ended. `by` is the rule whose fault cut it, `newer` the device's next link that the hub answered.
+pub(super) fn cause(link: &Link, by: Option<(RuleId, &Fault)>, newer: Option<&Link>) -> Cause {
     if link.cut.is_some() {
-        return Cause::Injected(rule);
+        return cut_by(link, by);
     }
     if link.unreachable {
         return Cause::HubUnavailable;
@@ -128,7 +129,9 @@ pub(super) fn cause(link: &Link, rule: Option<RuleId>, newer: Option<&Link>) -> 
     };
     match (side, sign.showed) {
         (Side::Hub, Showed::Disconnect(KEEP_ALIVE_TIMEOUT)) => Cause::KeepAliveTimeout,
-        (Side::Hub, Showed::Disconnect(SESSION_TAKEN_OVER)) => Cause::TakenOver,
+        (Side::Hub, Showed::Disconnect(SESSION_TAKEN_OVER)) => {
+            link.rival.map_or(Cause::TakenOver, |(_, rule)| Cause::TakenOverBy(rule))
+        }
         (side, Showed::Disconnect(_)) => Cause::Disconnect(side),
         (side, showed) => {
             let closed = wrapped.and_then(|wrapped| wrapped.closed).filter(|(at, _, _)| *at <= sign.at);
@@ -138,13 +141,39 @@ pub(super) fn cause(link: &Link, rule: Option<RuleId>, newer: Option<&Link>) -> 
                 None => (sign.at, side, ended(side, showed, wrapped)),
             };
             let last = link.signs.hub.map_or(link.last.hub, |sign| sign.last).to.filter(|to| *to <= at);
+            let rival = link.rival.filter(|(accepted, _)| is_about(*accepted, at));
+            match (side, rival, link.left_under) {
+                (Side::Hub, Some((_, rule)), _) => return Cause::TakenOverBy(rule),
+                (Side::Device, _, Some(rule)) => return Cause::While(rule),
+                (Side::Device | Side::Hub, _, _) => {}
+            }
             match side {
                 Side::Hub if newer.is_some_and(|newer| is_taken_over(newer, at)) => Cause::TakenOver,
-                Side::Hub if is_timed_out(link.keep_alive, last, at) => Cause::KeepAliveTimeout,
+                Side::Hub if is_timed_out(link.hub_keep_alive(), last, at) => Cause::KeepAliveTimeout,
                 Side::Hub | Side::Device => showed,
             }
         }
     }
+}
+
+/// How a link ended that a fault cut.
+fn cut_by(link: &Link, by: Option<(RuleId, &Fault)>) -> Cause {
+    match (by, link.fate) {
+        (Some((rule, Fault::TokenExpiry(_))), Some(LegFate::Rejected(_))) => Cause::TokenRefused(rule),
+        (Some((rule, Fault::TokenExpiry(_))), _) => Cause::TokenExpired(rule),
+        (Some((rule, Fault::Refuse(_))), _) => Cause::ConnectRefused(rule),
+        (Some((rule, _)), Some(LegFate::Rejected(code))) => {
+            let is_v5 = link.greeting.is_some_and(|greeting| greeting.keep_alive.version == Version::V5);
+            Cause::RefusedBy(rule, if is_v5 { code.reason_code } else { code.return_code })
+        }
+        (by, _) => Cause::Injected(by.map(|(rule, _)| rule)),
+    }
+}
+
+/// Whether a hub that ended its link then did so for the other client that it had accepted: between that client's CONNECT
+/// and its CONNACK, or soon after.
+pub(super) fn is_about(accepted: Time, at: Time) -> bool {
+    at <= accepted + TAKE_OVER_GRACE && accepted <= at + TAKE_OVER_GRACE
 }
 
 /// How an end that neither said DISCONNECT nor closed a WebSocket ended its leg.
@@ -175,12 +204,21 @@ fn is_timed_out(keep_alive: Duration, last: Option<Time>, at: Time) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::LastPackets;
+    use crate::event::{LastPackets, Packet};
     use crate::measure::facts::Connack;
+    use crate::measure::packets::Greeting;
 
     fn ended(side: Side, showed: Showed, silent_ms: u64) -> Link {
         let mut link = Link::new(Time::ZERO);
-        link.keep_alive = Duration::from_secs(10);
+        let asked = Packet::Connect {
+            version: Version::V311,
+            client_id: "a".into(),
+            keep_alive: 10,
+            clean: true,
+            username: None,
+            token_expiry: None,
+        };
+        link.greeting = Greeting::of(Time::ZERO, &asked, &asked);
         let at = Time::from_secs(100);
         let last = at - Duration::from_millis(silent_ms);
         link.sign(side, at, showed, Some(LastPackets { from: Some(last), to: Some(last) }));

@@ -7,12 +7,14 @@
 //! comes soon after the mute (as long as it lasted, and a second more: the sender's retransmission has doubled its
 //! pause until then) is still the fault's.
 
+use super::cause;
 use super::facts::{Applied, Link, Showed, Sign, Window};
 use super::fold::Measures;
 use super::value::Value;
 use crate::base::{Ends, LinkId, Side, Time, WindowId};
 use crate::event::LastPackets;
-use crate::fault::{Fault, Mechanism, WaysWanted};
+use crate::fault::{Fault, LegFate, Mechanism, PacketFault, WaysWanted};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Beyond a mute's own length, how much later the first retransmission may come.
@@ -21,6 +23,9 @@ const RETRANSMISSION_GRACE: Duration = Duration::from_secs(1);
 /// By so many keep-alives after the path was restored, a sound device has sent something (one), and a hub has timed
 /// out one that has not (one and a half).
 const LEFT_OVER_KEEP_ALIVES: u32 = 2;
+
+/// By so long after a packet that was put in, an end that minds it has left.
+const ANSWER_TO_A_PACKET: Duration = Duration::from_secs(5);
 
 /// A window with the link that its fault found up.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +40,8 @@ pub(super) struct Struck<'a> {
     since: Time,
     /// Whether this window's fault cut the link.
     is_cut: bool,
+    /// Whether nothing of it is ever lifted from the link: a one-shot, a cut, a link forgotten or taken over.
+    pub for_good: bool,
     pub id: LinkId,
     pub link: &'a Link,
     applied: Applied,
@@ -56,43 +63,70 @@ pub struct Noticed {
 }
 
 impl<'a> Struck<'a> {
+    /// The links that the fault found up: of one that falls on each link by itself, every one of them, oldest first; else
+    /// the newest that was there when the window opened.
+    pub fn all(measures: &'a Measures, number: WindowId, window: &'a Window, end: Time) -> Vec<Struck<'a>> {
+        let Some(rule) = measures.plan.rule(window.rule) else { return Vec::new() };
+        if !falls_on_each_link(&rule.fault) {
+            return Struck::find(measures, number, window, end).into_iter().collect();
+        }
+        let mut seen = BTreeSet::new();
+        let first = window.applied.iter().filter(|applied| seen.insert(applied.link));
+        let found = first.filter_map(|applied| {
+            let link = measures.links.get(&applied.link)?;
+            let since = begins(link, number, &rule.fault, applied.at);
+            let is_cut = link.cut.is_some_and(|(_, by)| by == Some(number));
+            // A CONNECT that was refused is an attempt of the outage, not a link lost.
+            let is_refused = matches!(link.fate, Some(LegFate::Rejected(_)));
+            let is_struck = (is_cut || link.is_up(since)) && !is_refused;
+            is_struck.then(|| Struck::on(measures, number, window, &rule.fault, *applied, link, since, end))
+        });
+        found.collect()
+    }
+
     /// The newest link of the window's device that the fault found up; `None` where it found none.
     ///
     /// An attempt that no CONNACK has accepted yet is up only for faults that end it (its reset is a reset) or leave it
     /// be (it may yet be accepted): a device that tries in the dark has nothing left to find dead.
-    pub fn find(
-        measures: &'a Measures,
-        number: WindowId,
-        window: &'a Window,
-        end: Time,
-    ) -> Option<Struck<'a>> {
+    fn find(measures: &'a Measures, number: WindowId, window: &'a Window, end: Time) -> Option<Struck<'a>> {
         let start = window.start()?;
         let fault = &measures.plan.rule(window.rule)?.fault;
         let attempts_count = fault.is_one_shot() || !fault.breaks_link();
+        // A fault that waits for what it falls on may find it on a later link.
+        let waits = !fault.is_level() && !fault.is_one_shot();
         let found = window.applied.iter().filter_map(|applied| {
             let link = measures.links.get(&applied.link)?;
             let since = counts_from(link, number, applied.at);
-            let is_there = link.opened <= window.opened && !link.is_given_up(since);
+            let is_there = (waits || link.opened <= window.opened) && !link.is_given_up(since);
             (is_there && (attempts_count || link.is_up(since))).then_some((link, *applied, since))
         });
         let (link, applied, _) =
             found.max_by_key(|(link, applied, since)| (link.is_up(*since), applied.link))?;
-        let cut = link.cut.filter(|(_, by)| *by == Some(number));
         let since = counts_from(link, number, start);
-        let id = applied.link;
-        Some(Struck {
-            measures,
-            number,
-            window,
-            fault,
-            start,
-            since,
-            is_cut: cut.is_some(),
-            id,
-            link,
-            applied,
-            end,
-        })
+        let applied = Applied { at: start, ..applied };
+        Some(Struck::on(measures, number, window, fault, applied, link, since, end))
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the facts that a strike is made of, put together in one place"
+    )]
+    fn on(
+        measures: &'a Measures,
+        number: WindowId,
+        window: &'a Window,
+        fault: &'a Fault,
+        applied: Applied,
+        link: &'a Link,
+        since: Time,
+        end: Time,
+    ) -> Struck<'a> {
+        let is_cut = link.cut.is_some_and(|(_, by)| by == Some(number));
+        let for_good = fault.is_one_shot()
+            || (is_cut && falls_on_each_link(fault))
+            || matches!(fault, Fault::IdleTimeout(_) | Fault::Takeover(_));
+        let (start, id) = (applied.at, applied.link);
+        Struck { measures, number, window, fault, start, since, is_cut, for_good, id, link, applied, end }
     }
 
     /// What both ends showed.
@@ -134,7 +168,7 @@ impl<'a> Struck<'a> {
         let sign = self.first_sign(side);
         let told = self.link.told.get(side).filter(|at| *at >= self.since);
         let told = told.filter(|told| sign.is_none_or(|sign| *told <= sign.at));
-        match (told, self.fault.is_one_shot()) {
+        match (told, self.for_good) {
             (None, _) => self.by_itself(side, sign.filter(|sign| self.is_the_faults(side, sign))),
             (Some(told), false) => {
                 Noticed { told: Some(told), ..self.missed(side, told.min(self.watched_until())) }
@@ -204,7 +238,11 @@ impl<'a> Struck<'a> {
     }
 
     fn is_the_faults(&self, side: Side, sign: &Sign) -> bool {
-        let restored = self.window.closed.filter(|_| !self.fault.is_one_shot());
+        let restored = self.window.closed.filter(|_| !self.for_good);
+        if let Fault::Inject(_) = self.fault {
+            return sign.at <= self.start + ANSWER_TO_A_PACKET
+                && !matches!(sign.showed, Showed::Disconnect(0));
+        }
         if !self.fault.breaks_link() {
             // What it made late may still be waited for when it is over.
             let is_waiting = side == Side::Device && self.link.unanswered.contains(&self.number);
@@ -253,9 +291,25 @@ impl<'a> Struck<'a> {
 
     /// Until when there was something to notice.
     fn watched_until(&self) -> Time {
-        let restored = self.window.closed.filter(|_| !self.fault.is_one_shot());
+        let restored = self.window.closed.filter(|_| !self.for_good);
         restored.unwrap_or(self.end)
     }
+}
+
+/// Whether a fault falls on each link of a device by itself, whenever its moment comes, rather than on the one that it
+/// finds.
+fn falls_on_each_link(fault: &Fault) -> bool {
+    match fault {
+        Fault::CutAfter(_) | Fault::IdleTimeout(_) | Fault::TokenExpiry(_) | Fault::Takeover(_) => true,
+        other => other.packets().is_some_and(PacketFault::breaks_link),
+    }
+}
+
+/// From when a fault counts on a link; a hub may close the link of a client taken over before it has told so.
+fn begins(link: &Link, window: WindowId, fault: &Fault, start: Time) -> Time {
+    let from = counts_from(link, window, start);
+    let closed = link.signs.hub.map(|sign| sign.at).filter(|at| cause::is_about(start, *at));
+    closed.filter(|_| matches!(fault, Fault::Takeover(_))).map_or(from, |at| from.min(at))
 }
 
 /// From when a fault that began then counts on a link that its window may have cut a moment before.

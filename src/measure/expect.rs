@@ -248,7 +248,17 @@ fn samples(expectation: &Expectation, results: &Results) -> Vec<Evidence> {
         | Metric::ConnectGap
         | Metric::ConnectAttempts
         | Metric::HandshakeAttempts
-        | Metric::HandshakeGap => kept(expectation, number, run),
+        | Metric::HandshakeGap
+        | Metric::PacketsAltered
+        | Metric::ConnectsRefused
+        | Metric::ConnackWait
+        | Metric::DisconnectInterval
+        | Metric::TokenMargin
+        | Metric::TokenLate
+        | Metric::StaleTokens
+        | Metric::Dip
+        | Metric::FleetRecovery
+        | Metric::ReconnectSpread => kept(expectation, number, run),
         Metric::ConnectRate => vec![fleet(expectation, number, Value::Count(run.connect_rate))],
         Metric::ControlGap => of_devices(expectation, number, run, |device| &device.control_gap),
         Metric::PingRtt if expectation.of.is_some() => {
@@ -275,12 +285,12 @@ fn kept(expectation: &Expectation, number: usize, run: &RunResults) -> Vec<Evide
     let asked = run.samples.iter().filter(|sample| {
         sample.metric == expectation.metric
             && (expectation.of.is_none() || sample.rule == expectation.of)
-            && is_asked(expectation, run.name(sample.device))
+            && sample.device.map_or(expectation.client.is_none(), |id| is_asked(expectation, run.name(id)))
     });
     asked
         .map(|sample| Evidence {
             run: number,
-            device: Some(run.name(sample.device).to_owned()),
+            device: sample.device.map(|device| run.name(device).to_owned()),
             start: sample.window.and_then(|id| Some(run.windows.get(&id)?.start?.elapsed())),
             value: sample.value,
             count: 1,

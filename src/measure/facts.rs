@@ -1,9 +1,10 @@
 //! What is remembered of links, devices and windows: plain facts with their times, no judgement.
 
+use super::packets::{Alterations, Greeting, KeepAlive};
 use super::tls::Wrapped;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::{Count, LastPackets, Samples};
-use crate::fault::{Ending, Fidelity, Mechanism};
+use crate::fault::{Ending, Fidelity, LegFate, Mechanism};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
@@ -88,8 +89,8 @@ pub struct Link {
     pub opened: Time,
     /// When both legs were gone.
     pub closed: Option<Time>,
-    /// Its keep-alive; zero for none or not known.
-    pub keep_alive: Duration,
+    /// What its CONNECT asked for, and the answer.
+    pub greeting: Option<Greeting>,
     /// When its CONNECT was passed on to the hub.
     pub asked: Option<Time>,
     /// Whether its CONNECT had to wait in brownout.
@@ -103,6 +104,14 @@ pub struct Link {
     pub told: Ends<Option<Time>>,
     /// The window whose fault ended it, and when.
     pub cut: Option<(Time, Option<WindowId>)>,
+    /// What that did to the device's leg, or else to the hub's.
+    pub fate: Option<LegFate>,
+    /// When the hub accepted another client in the device's name, and the rule that had sent it.
+    pub rival: Option<(Time, RuleId)>,
+    /// The rule that held when the device gave the link up, though its fault leaves links up.
+    pub left_under: Option<RuleId>,
+    /// The device's DISCONNECT never reached the hub.
+    pub goodbye_lost: bool,
     /// The last packets from and to each end, as far as events have shown.
     pub last: Ends<LastPackets>,
     /// The hub could not be reached for it.
@@ -139,13 +148,17 @@ impl Link {
             device: None,
             opened,
             closed: None,
-            keep_alive: Duration::ZERO,
+            greeting: None,
             asked: None,
             connect_waited: false,
             connack: None,
             signs: Ends::default(),
             told: Ends::default(),
             cut: None,
+            fate: None,
+            rival: None,
+            left_under: None,
+            goodbye_lost: false,
             last: Ends::default(),
             unreachable: false,
             hub_connect: None,
@@ -190,6 +203,11 @@ impl Link {
         self.connack.is_some_and(|connack| connack.code == 0 && connack.at <= at) && !self.is_given_up(at)
     }
 
+    /// Whether it was there then: opened before, and not yet over.
+    pub fn is_open_at(&self, at: Time) -> bool {
+        self.over().is_none_or(|over| over >= at)
+    }
+
     /// Whether an end had shown by then, at the latest, that it gives the link up.
     pub fn is_given_up(&self, at: Time) -> bool {
         Side::BOTH.into_iter().filter_map(|side| *self.signs.get(side)).any(|sign| sign.at < at)
@@ -198,6 +216,22 @@ impl Link {
     /// Whether the device has filters to subscribe to again, the hub having no session for it.
     pub fn must_resubscribe(&self) -> bool {
         self.owed_to_the_end || !self.owed.is_empty()
+    }
+
+    /// The keep-alive that the device goes by; zero for none or not known.
+    pub fn keep_alive(&self) -> Duration {
+        self.greeting.map_or(Duration::ZERO, |greeting| greeting.keep_alive.of_device())
+    }
+
+    /// The keep-alive that the hub goes by; zero for none or not known.
+    pub fn hub_keep_alive(&self) -> Duration {
+        self.greeting.map_or(Duration::ZERO, |greeting| greeting.keep_alive.of_hub())
+    }
+
+    /// The moment it was over, for whichever end first.
+    pub fn over(&self) -> Option<Time> {
+        let signs = Side::BOTH.into_iter().filter_map(|side| Some((*self.signs.get(side))?.at));
+        signs.chain(self.cut.map(|(at, _)| at)).chain(self.over_for_device()).min()
     }
 
     /// The moment it was over for the device: its own sign, or being told.
@@ -340,6 +374,8 @@ pub struct DeviceFacts {
     pub violations: u64,
     /// The subject of the certificate that it presented last.
     pub subject: Option<Box<str>>,
+    /// Its latest keep-alive, where a fault or the profile made it another on the way.
+    pub rewritten: Option<KeepAlive>,
 }
 
 /// Round trips, by what they are of.
@@ -383,6 +419,8 @@ pub struct Window {
     pub closed: Option<Time>,
     /// The keep-alive that spans were resolved with.
     pub keep_alive: Duration,
+    /// The keep-alive that the hub was told, where that is another.
+    pub hub_keep_alive: Option<Duration>,
     /// Whether that is the stated default.
     pub assumed: bool,
     /// On which links it held.
@@ -391,6 +429,8 @@ pub struct Window {
     pub refused: Vec<String>,
     /// Round trips while it held: of PINGREQs that came, and of PUBLISHes whose answer came.
     pub round_trips: RoundTrips,
+    /// What it did to packets, where it did anything.
+    pub altered: Option<Box<Alterations>>,
 }
 
 impl Window {
@@ -412,10 +452,12 @@ impl Window {
             lifted: None,
             closed: None,
             keep_alive,
+            hub_keep_alive: None,
             assumed,
             applied: Vec::new(),
             refused: Vec::new(),
             round_trips: RoundTrips::default(),
+            altered: None,
         }
     }
 
@@ -445,11 +487,11 @@ mod tests {
     #[test]
     fn a_link_is_remembered_in_little() {
         let size = size_of::<Link>();
-        assert!(size <= 600, "{size} bytes; a run of hours may have a million links");
+        assert!(size <= 700, "{size} bytes; a run of hours may have a million links");
         let size = size_of::<Wrapped>();
         assert!(size <= 220, "{size} bytes more with TLS");
         // A window of one fault on one link, with its round trips.
         let size = size_of::<Window>() + size_of::<Applied>();
-        assert!(size <= 400, "{size} bytes");
+        assert!(size <= 430, "{size} bytes");
     }
 }

@@ -3,7 +3,7 @@
 use super::facts::Window;
 use crate::base::text::glob;
 use crate::base::{Chance, DeviceId, ListenerId, RuleId, WindowId};
-use crate::fault::{Connects, Fault, Mechanism};
+use crate::fault::{Connects, Fault, Mechanism, Refusal};
 use crate::profile::{Plan, Rule, When, Who};
 use crate::session::{Device, Sessions};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +30,9 @@ impl Firings {
         *self.fired.entry(id).or_default() += 1;
         self.latest = Some(id);
         let Some(rule) = plan.rule(id) else { return };
-        // A fault of handshakes waits for who comes: it misses nobody.
-        let is_by_clock = matches!(rule.when, When::At { .. }) && !rule.fault.is_of_handshakes();
+        // A fault of handshakes or of connects waits for who comes: it misses nobody.
+        let waits = rule.fault.is_of_handshakes() || rule.fault.is_of_connects();
+        let is_by_clock = matches!(rule.when, When::At { .. }) && !waits;
         let is_missed = |device: &&Device| is_by_clock && device.links.is_empty() && is_meant(rule, device);
         let missing: BTreeSet<DeviceId> = sessions.devices().filter(is_missed).map(|d| d.id).collect();
         for device in &missing {
@@ -39,7 +40,7 @@ impl Firings {
         }
         self.missing.insert(id, missing);
         let muted: Vec<(ListenerId, Mechanism)> = self.muted.iter().map(|(id, by)| (*id, *by)).collect();
-        for (_, by) in muted.into_iter().filter(|(listener, _)| asks_to_vanish(rule, *listener)) {
+        for (_, by) in muted.into_iter().filter(|(listener, by)| asks_for(rule, *listener, Some(*by))) {
             self.note_vanished(id, by);
         }
     }
@@ -62,7 +63,7 @@ impl Firings {
         windows: &BTreeMap<WindowId, Window>,
     ) {
         self.muted.insert(listener, by);
-        for rule in self.asking(listener, plan, windows) {
+        for rule in self.asking(listener, Some(by), plan, windows) {
             self.note_vanished(rule, by);
         }
     }
@@ -79,7 +80,7 @@ impl Firings {
         plan: &Plan,
         windows: &BTreeMap<WindowId, Window>,
     ) -> bool {
-        let asking = self.asking(listener, plan, windows);
+        let asking = self.asking(listener, None, plan, windows);
         for rule in &asking {
             self.refused.entry(*rule).or_default().push(error.to_owned());
         }
@@ -87,9 +88,15 @@ impl Firings {
     }
 
     /// The rules in force that the listener is muted for: the one that fired last, and those with open windows.
-    fn asking(&self, listener: ListenerId, plan: &Plan, windows: &BTreeMap<WindowId, Window>) -> Vec<RuleId> {
+    fn asking(
+        &self,
+        listener: ListenerId,
+        by: Option<Mechanism>,
+        plan: &Plan,
+        windows: &BTreeMap<WindowId, Window>,
+    ) -> Vec<RuleId> {
         let is_open = |id| windows.values().any(|window| window.rule == id && window.closed.is_none());
-        let asking = plan.rules().filter(|(_, rule)| asks_to_vanish(rule, listener)).map(|(id, _)| id);
+        let asking = plan.rules().filter(|(_, rule)| asks_for(rule, listener, by)).map(|(id, _)| id);
         asking.filter(|id| self.latest == Some(*id) || is_open(*id)).collect()
     }
 
@@ -116,9 +123,15 @@ pub(super) fn is_meant(rule: &Rule, device: &Device) -> bool {
         && version.is_none_or(|version| device.version == Some(version))
 }
 
-/// Whether the rule asks that connects to this listener vanish, and may have it (see the engine's levels).
-fn asks_to_vanish(rule: &Rule, listener: ListenerId) -> bool {
-    matches!(&rule.fault, Fault::Blackhole(blackhole) if blackhole.connects == Connects::Vanish)
+/// Whether the rule asks that connects to this listener vanish or are refused there, and may have it (see the engine's levels).
+fn asks_for(rule: &Rule, listener: ListenerId, by: Option<Mechanism>) -> bool {
+    let is_close = by.map(|by| by == Mechanism::Closed);
+    let is_asked = match &rule.fault {
+        Fault::Blackhole(blackhole) => blackhole.connects == Connects::Vanish && is_close != Some(true),
+        Fault::Refuse(refuse) => refuse.how == Refusal::Closed && is_close != Some(false),
+        _ => false,
+    };
+    is_asked
         && matches!(rule.when, When::At { .. })
         && rule.chance == Chance::ALWAYS
         && rule.who.is_everyone_at(listener)

@@ -3,12 +3,13 @@
 use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, RoundTrip, Showed, Window};
 use super::firings::Firings;
 use super::handshakes;
+use super::packets::Greeting;
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
 use super::tls::{Listener, Tally, TlsResults};
-use crate::base::{DeviceId, Direction, LinkId, Side, Time, WindowId};
-use crate::event::{EndReason, Event, Packet, RunStarted, Traffic, What};
-use crate::fault::{Ending, LegFate};
+use crate::base::{DeviceId, Direction, Ends, LinkId, RuleId, Side, Time, WindowId};
+use crate::event::{EndReason, Event, Packet, RivalNews, RunStarted, Traffic, What};
+use crate::fault::{Ending, Fault, Fidelity, LegFate, Mechanism};
 use crate::profile::Plan;
 use crate::session::Sessions;
 use crate::tls::Alert;
@@ -77,10 +78,17 @@ impl Measures {
                 self.links.insert(*link, Link::new(at));
             }
             What::LinkIdentified { link, device } => self.identified(*link, *device),
-            What::Packet { link, direction, packet, held, .. } => {
-                self.packet(event.seq, at, *link, *direction, packet, *held);
+            What::Packet { link, direction, packet, held, dropped, passed } => {
+                let passed = if *dropped { None } else { Some(passed.as_deref().unwrap_or(packet)) };
+                self.packet(event.seq, at, *link, *direction, Fared { packet, passed, held: *held });
             }
-            What::Altered { .. } | What::FaultMessage { .. } | What::Rival { .. } => {}
+            What::Altered { window, what, .. } => {
+                if let Some(window) = window.and_then(|window| self.windows.get_mut(&window)) {
+                    window.altered.get_or_insert_default().add(what);
+                }
+            }
+            What::Rival { window, link, news } => self.rival(at, *window, *link, news),
+            What::FaultMessage { .. } => {}
             What::Forwarded { link, packet_seq } => self.forwarded(at, *link, *packet_seq),
             What::FirstPublish { link, direction } => {
                 self.on(*link, |link| *link.first.get_mut(*direction) = Some(at));
@@ -91,13 +99,16 @@ impl Measures {
                 }
             }
             What::Traffic(traffic) => self.traffic(traffic),
-            What::LegEnded { link, side, how, error, last } => self.on(*link, |link| {
-                link.sign(*side, at, Showed::Ended(*how), Some(*last));
-                link.heard(*side, *last);
-                if let Some(alert) = alert(*how, error.as_deref()) {
-                    link.wrapped().alert.get_mut(*side).get_or_insert(alert);
-                }
-            }),
+            What::LegEnded { link, side, how, error, last } => {
+                self.leaves(*link, *side);
+                self.on(*link, |link| {
+                    link.sign(*side, at, Showed::Ended(*how), Some(*last));
+                    link.heard(*side, *last);
+                    if let Some(alert) = alert(*how, error.as_deref()) {
+                        link.wrapped().alert.get_mut(*side).get_or_insert(alert);
+                    }
+                });
+            }
             What::EndCarried { link, to, .. } => self.on(*link, |link| link.told(*to, at)),
             What::LegCut { link, side, fate, window, last } => {
                 self.on(*link, |link| link.heard(*side, *last));
@@ -145,10 +156,20 @@ impl Measures {
                 }
             }
             What::Fired { rule, .. } => self.firings.fired(*rule, &self.plan, &self.sessions),
-            What::WindowOpened { window, firing, rule, device, until, keep_alive_ns, assumed, .. } => {
+            What::WindowOpened {
+                window,
+                firing,
+                rule,
+                device,
+                until,
+                keep_alive_ns,
+                assumed,
+                hub_keep_alive_ns,
+            } => {
                 self.firings.opened(*rule, *device);
                 let keep_alive = Duration::from_nanos(*keep_alive_ns);
-                let opened = Window::new(*firing, *rule, *device, at, *until, keep_alive, *assumed);
+                let mut opened = Window::new(*firing, *rule, *device, at, *until, keep_alive, *assumed);
+                opened.hub_keep_alive = hub_keep_alive_ns.map(Duration::from_nanos);
                 self.windows.insert(*window, opened);
             }
             What::FaultApplied { window, link, fidelity, means } => {
@@ -205,14 +226,14 @@ impl Measures {
         facts.links.sort_unstable();
     }
 
-    fn packet(&mut self, seq: u64, at: Time, id: LinkId, direction: Direction, packet: &Packet, held: bool) {
-        let delivery = self.read(at, id, direction, packet);
+    fn packet(&mut self, seq: u64, at: Time, id: LinkId, direction: Direction, fared: Fared<'_>) {
+        let delivery = self.read(at, id, direction, fared);
         let Some(link) = self.links.get_mut(&id) else { return };
         link.arrived(at, direction);
-        if held {
-            link.hold(seq, direction, delivery);
-        } else {
-            self.deliver(at, id, direction, delivery);
+        match (fared.passed, fared.held) {
+            (None, _) => {}
+            (Some(_), true) => link.hold(seq, direction, delivery),
+            (Some(_), false) => self.deliver(at, id, direction, delivery),
         }
     }
 
@@ -247,6 +268,9 @@ impl Measures {
         if handshakes::ends_it(&rule.fault) {
             link.cut.get_or_insert((at, Some(id)));
             link.told(Side::Device, at);
+        }
+        if matches!(rule.fault, Fault::HalfClose(_)) {
+            link.cut.get_or_insert((at, Some(id)));
         }
         if !rule.fault.is_one_shot() {
             link.falls(id);
@@ -284,34 +308,78 @@ impl Measures {
         }
     }
 
-    /// What a packet that has arrived says, and what its delivery will mean.
-    fn read(&mut self, at: Time, id: LinkId, direction: Direction, packet: &Packet) -> Delivery {
+    /// What a packet that has arrived says, and what its delivery will mean. The device's own are taken as it said them;
+    /// for it, what it is given.
+    fn read(&mut self, at: Time, id: LinkId, direction: Direction, fared: Fared<'_>) -> Delivery {
         let Some(link) = self.links.get_mut(&id) else { return Delivery::Other };
-        match (direction, packet) {
-            (Direction::Up, Packet::Connect { keep_alive, .. }) => {
-                link.keep_alive = seconds(keep_alive);
+        let given = if direction == Direction::Up { Some(fared.packet) } else { fared.passed };
+        if let Packet::Disconnect { reason } = fared.packet {
+            link.goodbye_lost |= direction == Direction::Up && fared.passed.is_none();
+            link.sign(direction.from(), at, Showed::Disconnect(*reason), None);
+            return Delivery::Disconnect;
+        }
+        match (direction, given) {
+            (Direction::Up, Some(asked @ Packet::Connect { .. })) => {
+                link.greeting = Greeting::of(at, asked, fared.passed.unwrap_or(asked));
+                self.note_keep_alive(id);
                 return Delivery::Connect;
             }
-            (Direction::Down, Packet::Connack { code, session_present, server_keep_alive, .. }) => {
+            (Direction::Down, Some(Packet::Connack { code, session_present, .. })) => {
                 link.connack = Some(Connack { at, delivered: None, code: *code });
-                link.keep_alive = server_keep_alive.as_ref().map_or(link.keep_alive, seconds);
+                if let Some(greeting) = &mut link.greeting {
+                    greeting.keep_alive.answered(fared.packet, fared.passed.unwrap_or(fared.packet));
+                }
                 let device = link.device.and_then(|device| self.devices.get(&device));
                 if let Some(device) = device.filter(|_| *code == 0 && !session_present) {
                     link.owed.clone_from(&device.wanted);
                 }
+                self.note_keep_alive(id);
                 return Delivery::Connack;
             }
-            (Direction::Up, Packet::Pingreq) => link.ping(at),
-            (Direction::Down, Packet::Pingresp) => return Delivery::Pingresp,
-            (Direction::Down, Packet::Suback { .. }) => return self.granted(id),
-            (Direction::Up, Packet::Unsubscribe { filters }) => self.given_up(id, filters),
-            (_, Packet::Disconnect { reason }) => {
-                link.sign(direction.from(), at, Showed::Disconnect(*reason), None);
-                return Delivery::Disconnect;
-            }
+            (Direction::Up, Some(Packet::Pingreq)) => link.ping(at),
+            (Direction::Down, Some(Packet::Pingresp)) => return Delivery::Pingresp,
+            (Direction::Down, Some(Packet::Suback { .. })) => return self.granted(id),
+            (Direction::Up, Some(Packet::Unsubscribe { filters })) => self.given_up(id, filters),
             (Direction::Up | Direction::Down, _) => {}
         }
         Delivery::Other
+    }
+
+    /// A keep-alive that was made another on the way is the device's affair, and every report's.
+    fn note_keep_alive(&mut self, id: LinkId) {
+        let Some(link) = self.links.get(&id) else { return };
+        let rewritten = link.greeting.map(|greeting| greeting.keep_alive).filter(|k| k.is_rewritten());
+        if let Some((device, rewritten)) =
+            link.device.and_then(|device| self.devices.get_mut(&device)).zip(rewritten)
+        {
+            device.rewritten = Some(rewritten);
+        }
+    }
+
+    /// An end gives its link up: if it is the device, a fault that leaves links up may hold on it.
+    fn leaves(&mut self, id: LinkId, side: Side) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if side == Side::Hub || link.signs.device.is_some() {
+            return;
+        }
+        let rules = link.in_force.iter().filter_map(|id| {
+            let rule = self.windows.get(id)?.rule;
+            Some((rule, self.plan.rule(rule)?.fault.breaks_link()))
+        });
+        let rules: Vec<(RuleId, bool)> = rules.collect();
+        let is_broken = rules.iter().any(|(_, breaks)| *breaks);
+        link.left_under = rules.last().filter(|_| !is_broken).map(|(rule, _)| *rule);
+    }
+
+    /// Another client with the device's name: once the hub has accepted it, the fault has happened.
+    fn rival(&mut self, at: Time, id: WindowId, link_id: LinkId, news: &RivalNews) {
+        let Some(window) = self.windows.get_mut(&id).filter(|_| *news == RivalNews::Accepted) else { return };
+        if !window.applied.iter().any(|applied| applied.link == link_id) {
+            let means = Ends { device: None, hub: Some(Mechanism::Rival) };
+            window.applied.push(Applied { link: link_id, at, fidelity: Fidelity::Stream, means });
+        }
+        let rule = window.rule;
+        self.on(link_id, |link| _ = link.rival.get_or_insert((at, rule)));
     }
 
     /// After a SUBACK: what the device holds now is what it wants, and may be all that it is owed.
@@ -368,6 +436,9 @@ impl Measures {
     fn cut(&mut self, at: Time, id: LinkId, side: Side, fate: LegFate, window: Option<WindowId>) {
         self.on(id, |link| {
             link.cut.get_or_insert((at, window));
+            if side == Side::Device || link.fate.is_none() {
+                link.fate = Some(fate);
+            }
             match fate {
                 LegFate::Reset
                 | LegFate::Close
@@ -390,6 +461,13 @@ fn alert(how: Ending, error: Option<&str>) -> Option<Alert> {
     }
 }
 
-fn seconds(seconds: &u16) -> Duration {
-    Duration::from_secs(u64::from(*seconds))
+/// A packet that has arrived, and how it fares.
+#[derive(Clone, Copy, Debug)]
+struct Fared<'a> {
+    /// As it came.
+    packet: &'a Packet,
+    /// As it is passed on; `None` where a fault lets it go no further.
+    passed: Option<&'a Packet>,
+    /// Whether it waits.
+    held: bool,
 }

@@ -1,19 +1,23 @@
 //! From facts to results: each window judged, each device summed up.
 
+use super::azure;
 use super::backoff::BackOff;
 use super::cause::{Cause, cause};
 use super::detection::Struck;
 use super::facts::{DeviceFacts, Link, Showed, Window};
 use super::firings;
+use super::fleet::{FleetResults, Loss};
 use super::fold::Measures;
 use super::handshakes::{self, Judged};
 use super::recovery::Outage;
-use super::results::{DeviceResults, Outcome, RuleResults, RunResults, Sample, WindowResults};
+use super::refusals::{self, Refused};
+use super::results::{DeviceResults, LinkEnd, Outcome, RuleResults, RunResults, Sample, WindowResults};
 use super::tls::Timings;
+use super::tokens;
 use super::value::Value;
 use crate::base::{Chance, DeviceId, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::Count;
-use crate::fault::Mechanism;
+use crate::fault::{Fault, Mechanism};
 use crate::profile::{Metric, When};
 use crate::session::Device;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,12 +36,16 @@ impl RunResults {
             rules: measures.plan.rules().map(|(id, _)| (id, rule(measures, id))).collect(),
             connect_rate: measures.rate.peak(),
             nameless_links: count(measures.links.values().filter(|link| link.device.is_none())),
+            ends: Vec::new(),
+            fleet: FleetResults::default(),
             tls: measures.tls.clone(),
             trouble: measures.trouble.clone(),
         };
         measures.links.values().for_each(|link| run.tls.timings.add(link));
         run.tls.listeners.sort_by(|(a, _), (b, _)| a.cmp(b));
+        run.add_ends(measures, end);
         let (mut explained, mut down) = (BTreeSet::new(), Down::default());
+        let mut losses = Vec::new();
         let holds = Holds::of(measures);
         for (id, window) in &measures.windows {
             let fault = measures.plan.rule(window.rule).map(|rule| &rule.fault);
@@ -51,32 +59,43 @@ impl RunResults {
                 );
                 continue;
             }
-            let struck = Struck::find(measures, *id, window, end);
-            explained.extend(struck.as_ref().map(|struck| struck.id));
-            run.add_window(*id, window, struck, &holds, &mut down);
+            if fault.is_some_and(Fault::is_of_connects) {
+                let refused = refusals::judge(measures, *id, window, end);
+                explained.extend(refused.before);
+                run.add_refusals(*id, window, refused, end, &mut down);
+                continue;
+            }
+            let struck = Struck::all(measures, *id, window, end);
+            explained.extend(struck.iter().map(|struck| struck.id));
+            run.add_window(*id, window, &struck, &holds, &mut down, &mut losses);
+            run.note_nothing_met(measures, *id, window, end);
         }
         run.add_other_outages(measures, &explained, end, &mut down);
+        run.add_beside(measures, &losses, end);
         for (id, device) in &mut run.devices {
             device.down = down.of(*id);
         }
         run
     }
 
+    /// A window with the links that its fault struck; the first is the window's own, others come later.
     fn add_window(
         &mut self,
         id: WindowId,
         window: &Window,
-        struck: Option<Struck<'_>>,
+        struck: &[Struck<'_>],
         holds: &Holds,
         down: &mut Down,
+        losses: &mut Vec<Loss>,
     ) {
-        let mut results = WindowResults::unjudged(window);
-        if let Some(struck) = struck {
-            let outage = results.judge(&struck);
+        let mut judged = Vec::new();
+        for struck in struck {
+            let mut results = WindowResults::unjudged(window);
+            let outage = results.judge(struck);
             results.held_found = struck.held_found();
             let back = outage.as_ref().and_then(|outage| outage.back);
             if let Some((restored, (_, back))) =
-                window.restored().zip(back).filter(|_| results.outcome == Outcome::Back)
+                results.closed.zip(back).filter(|_| results.outcome == Outcome::Back)
             {
                 results.connect_waited = struck.has_waited();
                 results.held_by = holds.during(window, restored, back);
@@ -84,18 +103,140 @@ impl RunResults {
             if let Some(outage) = &outage {
                 down.add(window.device, struck.start, outage, struck.end);
             }
-            let sample = |(metric, value)| Sample {
+            let of_hub = window.hub_keep_alive.unwrap_or(window.keep_alive);
+            self.samples.extend(results.measures().into_iter().map(|(metric, value)| {
+                let by_hub = matches!(metric, Metric::HubDetection | Metric::HubSilence);
+                let keep_alive = if by_hub { of_hub } else { window.keep_alive };
+                Sample { keep_alive, ..Sample::of(id, window, metric, value) }
+            }));
+            let more = outage.iter().flat_map(|outage| outage.measures(struck.end));
+            self.samples.extend(more.map(|(metric, value)| Sample::of(id, window, metric, value)));
+            losses.extend(Loss::of(id, &results, struck.start, back));
+            judged.push(results);
+        }
+        let mut judged = judged.into_iter();
+        let mut results = judged.next().unwrap_or_else(|| WindowResults::unjudged(window));
+        results.later = judged.collect();
+        self.windows.insert(id, results);
+    }
+
+    /// A window of a fault of connects.
+    fn add_refusals(
+        &mut self,
+        id: WindowId,
+        window: &Window,
+        refused: Refused<'_>,
+        end: Time,
+        down: &mut Down,
+    ) {
+        let mut results = WindowResults::unjudged(window);
+        let outage = refused.outage.iter().flat_map(|outage| outage.measures(end));
+        let samples = refused.measures().into_iter().chain(outage);
+        self.samples.extend(samples.map(|(metric, value)| Sample::of(id, window, metric, value)));
+        if let (Some(outage), Some(start)) = (&refused.outage, refused.start) {
+            results.attempts = outage.count();
+            results.back_off = outage.back_off();
+            down.add(window.device, start, outage, end);
+        }
+        results.start = refused.start.or(results.start);
+        results.outcome = refused.outcome;
+        (results.downtime, results.recovery) = (refused.downtime, refused.recovery);
+        results.refused_connects = refused.connects;
+        self.windows.insert(id, results);
+    }
+
+    /// A fault that waits for what it falls on, and met nothing on a device that had a link, did not miss the device.
+    fn note_nothing_met(&mut self, measures: &Measures, id: WindowId, window: &Window, end: Time) {
+        let Some(rule) = measures.plan.rule(window.rule) else { return };
+        if let Some(packets) = rule.fault.packets() {
+            let altered = window.altered.as_deref().cloned().unwrap_or_default();
+            let value = Value::Count(altered.packets());
+            self.samples.push(Sample::of(id, window, Metric::PacketsAltered, value));
+            if let Some(results) = self.windows.get_mut(&id) {
+                results.altered = Some(altered);
+            }
+            let _ = packets;
+        }
+        let waits = !rule.fault.is_one_shot()
+            && (!rule.fault.is_level() || matches!(rule.fault, Fault::IdleTimeout(_)));
+        if !waits || window.start().is_some() || !window.refused.is_empty() {
+            return;
+        }
+        let until = window.closed.unwrap_or(end);
+        let ids = measures.devices.get(&window.device).into_iter().flat_map(|facts| &facts.links);
+        let mut links = ids.filter_map(|id| measures.links.get(id));
+        if links.any(|link| link.opened <= until && link.is_open_at(window.opened))
+            && let Some(results) = self.windows.get_mut(&id)
+        {
+            results.outcome = Outcome::NothingMet;
+        }
+    }
+
+    /// How each link ended, with what a hub would log of it.
+    fn add_ends(&mut self, measures: &Measures, end: Time) {
+        for (device, facts) in &measures.devices {
+            let links: Vec<(LinkId, &Link)> =
+                facts.links.iter().filter_map(|id| Some((*id, measures.links.get(id)?))).collect();
+            for (nth, (id, link)) in links.iter().enumerate() {
+                let cause = cause_of(measures, link, links[nth + 1..].iter().map(|(_, link)| *link));
+                let accepted = link.accepted();
+                let of_end =
+                    azure::End { cause, accepted: accepted.is_some(), goodbye_lost: link.goodbye_lost };
+                let is_over = !matches!(cause, Cause::StillOpen | Cause::WithTheRun);
+                self.ends.push(LinkEnd {
+                    link: *id,
+                    device: *device,
+                    opened: link.opened,
+                    accepted,
+                    over: link.over().filter(|at| is_over && *at <= end),
+                    cause,
+                    logged: azure::code_of(of_end, &measures.plan),
+                });
+            }
+        }
+    }
+
+    /// What is measured whatever window holds: attempts without an answer, the rhythm of ends, tokens, the fleet.
+    fn add_beside(&mut self, measures: &Measures, losses: &[Loss], end: Time) {
+        let default = measures.plan.default_keep_alive;
+        let of_link = fallen(measures);
+        let mut samples = Vec::new();
+        let mut last: Option<(DeviceId, Time, Option<RuleId>)> = None;
+        for ended in &self.ends {
+            let Some(link) = measures.links.get(&ended.link) else { continue };
+            let keep_alive = keep_alive_or(link.keep_alive(), default);
+            let device = Some(ended.device);
+            let sample = |metric, span, window: Option<WindowId>, rule| {
+                let value = Value::Exact(span);
+                Sample { metric, value, device, window, rule, keep_alive }
+            };
+            if let Some(wait) = tokens::connack_wait(link) {
+                let window = of_link.get(&ended.link).copied();
+                let rule = window.and_then(|id| Some(measures.windows.get(&id)?.rule));
+                samples.push(sample(Metric::ConnackWait, wait, window, rule));
+            }
+            let Some(over) = ended.over.filter(|_| ended.accepted.is_some()) else { continue };
+            let rule = ended.cause.rule();
+            if let Some((_, before, of)) = last.filter(|(device, _, _)| *device == ended.device) {
+                let rule = rule.filter(|rule| of == Some(*rule));
+                samples.push(sample(Metric::DisconnectInterval, over.since(before), None, rule));
+            }
+            last = Some((ended.device, over, rule));
+        }
+        for (id, device) in &self.devices {
+            let keep_alive = keep_alive_or(device.keep_alive, default);
+            samples.extend(tokens::measures(measures, *id).into_iter().map(|(metric, value, rule)| Sample {
                 metric,
                 value,
-                device: window.device,
-                window: Some(id),
-                rule: Some(window.rule),
-                keep_alive: window.keep_alive,
-            };
-            self.samples.extend(results.measures().into_iter().map(sample));
-            self.samples.extend(outage.iter().flat_map(|outage| outage.measures(struck.end)).map(sample));
+                device: Some(*id),
+                window: None,
+                rule,
+                keep_alive,
+            }));
         }
-        self.windows.insert(id, results);
+        self.samples.extend(samples);
+        self.fleet = FleetResults::of(measures, losses, end);
+        self.samples.extend(self.fleet.samples(default));
     }
 
     /// A window of a fault of handshakes.
@@ -109,14 +250,7 @@ impl RunResults {
     ) {
         let mut results = WindowResults::unjudged(window);
         if let Some(judged) = judged {
-            let sample = |(metric, value)| Sample {
-                metric,
-                value,
-                device: window.device,
-                window: Some(id),
-                rule: Some(window.rule),
-                keep_alive: window.keep_alive,
-            };
+            let sample = |(metric, value)| Sample::of(id, window, metric, value);
             self.samples.extend(judged.measures().into_iter().map(sample));
             if let Some(outage) = &judged.outage {
                 results.attempts = outage.count();
@@ -153,13 +287,26 @@ impl RunResults {
                 let sample = |(metric, value)| Sample {
                     metric,
                     value,
-                    device: *id,
+                    device: Some(*id),
                     window: None,
                     rule: None,
-                    keep_alive: keep_alive_or(link.keep_alive, measures.plan.default_keep_alive),
+                    keep_alive: keep_alive_or(link.keep_alive(), measures.plan.default_keep_alive),
                 };
                 self.samples.extend(outage.measures(end).into_iter().map(sample));
             }
+        }
+    }
+}
+
+impl Sample {
+    fn of(id: WindowId, window: &Window, metric: Metric, value: Value) -> Sample {
+        Sample {
+            metric,
+            value,
+            device: Some(window.device),
+            window: Some(id),
+            rule: Some(window.rule),
+            keep_alive: window.keep_alive,
         }
     }
 }
@@ -181,6 +328,7 @@ impl WindowResults {
             start: window.start(),
             closed: window.restored(),
             keep_alive: window.keep_alive,
+            hub_keep_alive: window.hub_keep_alive,
             assumed: window.assumed,
             fidelities: window.applied.iter().map(|applied| applied.fidelity).collect(),
             means,
@@ -197,12 +345,20 @@ impl WindowResults {
             end: None,
             round_trips: window.round_trips.clone(),
             handshakes: None,
+            altered: None,
+            refused_connects: None,
+            later: Vec::new(),
         }
     }
 
     /// Judges the window; answers with the outage, if the link was lost.
     fn judge<'a>(&mut self, struck: &Struck<'a>) -> Option<Outage<'a>> {
         self.noticed = struck.noticed();
+        self.start = Some(struck.start);
+        // Where the link alone is broken, the path is there for the next one at once.
+        if struck.for_good && !struck.fault.is_one_shot() {
+            self.closed = Some(struck.start);
+        }
         if !struck.is_lost(&self.noticed) {
             self.outcome = Outcome::Survived;
             return None;
@@ -254,7 +410,9 @@ impl Holds {
         for window in measures.windows.values() {
             let fault = measures.plan.rule(window.rule).map(|rule| &rule.fault);
             let keeps_away = fault.is_some_and(|fault| {
-                (fault.breaks_link() && !fault.is_one_shot()) || fault.is_of_handshakes()
+                (fault.breaks_link() && !fault.is_one_shot())
+                    || fault.is_of_handshakes()
+                    || fault.is_of_connects()
             });
             if let Some(start) = window.start().filter(|_| keeps_away) {
                 holds.0.entry(window.device).or_default().push((window.rule, start, window.closed));
@@ -326,6 +484,14 @@ fn fell(measures: &Measures, id: RuleId) -> BTreeMap<DeviceId, u64> {
     fell
 }
 
+/// The last window whose fault held on each link.
+fn fallen(measures: &Measures) -> BTreeMap<LinkId, WindowId> {
+    let of = |(id, window): (&WindowId, &Window)| -> Vec<(LinkId, WindowId)> {
+        window.applied.iter().map(|applied| (applied.link, *id)).collect()
+    };
+    measures.windows.iter().flat_map(of).collect()
+}
+
 /// How a link ended; `later`: the device's links after it.
 pub(super) fn cause_of<'a>(
     measures: &Measures,
@@ -333,7 +499,8 @@ pub(super) fn cause_of<'a>(
     mut later: impl Iterator<Item = &'a Link>,
 ) -> Cause {
     let rule = link.cut.and_then(|(_, window)| Some(measures.windows.get(&window?)?.rule));
-    cause(link, rule, later.find(|newer| newer.connack.is_some()))
+    let by = rule.and_then(|id| Some((id, &measures.plan.rule(id)?.fault)));
+    cause(link, by, later.find(|newer| newer.connack.is_some()))
 }
 
 fn said_goodbye(link: &Link) -> bool {
@@ -387,6 +554,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         subject: subject.map(String::from),
         by_address: device.version.is_none(),
         passed_through,
+        rewritten: facts.rewritten,
     }
 }
 

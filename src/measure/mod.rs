@@ -11,7 +11,7 @@
 //!         detection, recovery, backoff, cause
 //! ```
 //!
-//! Memory grows with the links and windows of the run (some 600 bytes a link, 200 more with TLS), not with its packets.
+//! Memory grows with the links and windows of the run (some 700 bytes a link, 200 more with TLS), not with its packets.
 
 pub mod azure;
 pub mod backoff;
@@ -21,13 +21,17 @@ pub mod distribution;
 pub mod expect;
 pub mod facts;
 mod firings;
+pub mod fleet;
 mod fold;
 pub mod handshakes;
 mod judge;
+pub mod packets;
 mod rate;
 mod recovery;
+mod refusals;
 pub mod results;
 pub mod tls;
+mod tokens;
 pub mod told;
 pub mod value;
 
@@ -37,9 +41,11 @@ pub use detection::Noticed;
 pub use distribution::Distribution;
 pub use expect::{Evidence, Finding, Verdict, judge};
 pub use facts::{RoundTrips, Showed, Sign};
+pub use fleet::{FiringResults, FleetResults};
 pub use fold::{Measures, Trouble};
 pub use handshakes::{Attempt, AttemptEnd, Handshakes};
-pub use results::{DeviceResults, Outcome, Results, RuleResults, RunResults, Sample, WindowResults};
+pub use packets::{Alterations, KeepAlive};
+pub use results::{DeviceResults, LinkEnd, Outcome, Results, RuleResults, RunResults, Sample, WindowResults};
 pub use tls::{Timings, TlsResults};
 pub use told::Ended;
 pub use value::Value;

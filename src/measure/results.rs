@@ -1,14 +1,17 @@
 //! What the measures of a run came to, and of several runs together.
 
+use super::azure::Entry;
 use super::backoff::BackOff;
 use super::cause::Cause;
 use super::detection::Noticed;
 use super::facts::RoundTrips;
+use super::fleet::FleetResults;
 use super::fold::Trouble;
 use super::handshakes::Handshakes;
+use super::packets::{Alterations, KeepAlive};
 use super::tls::{Timings, TlsResults, TlsTimes};
 use super::value::{Value, distance};
-use crate::base::{DeviceId, Ends, RuleId, Side, Time, Ways, WindowId};
+use crate::base::{DeviceId, Ends, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::{Count, EndReason, RunStarted, Samples};
 use crate::fault::{Fidelity, Mechanism};
 use crate::profile::Metric;
@@ -61,6 +64,10 @@ pub struct RunResults {
     pub connect_rate: u64,
     /// Connects whose device was never known (no CONNECT came).
     pub nameless_links: u64,
+    /// How each link of a device ended, device by device, oldest first.
+    pub ends: Vec<LinkEnd>,
+    /// All devices together.
+    pub fleet: FleetResults,
     /// What was seen of TLS and WebSocket.
     pub tls: TlsResults,
     /// What went wrong around the measures.
@@ -91,14 +98,33 @@ pub struct Sample {
     pub metric: Metric,
     /// Its value.
     pub value: Value,
-    /// Whose.
-    pub device: DeviceId,
+    /// Whose; `None` for one of the whole fleet.
+    pub device: Option<DeviceId>,
     /// In which window; `None` for an outage that no fault made.
     pub window: Option<WindowId>,
     /// Of which rule.
     pub rule: Option<RuleId>,
     /// The keep-alive that limits in keep-alives are resolved with.
     pub keep_alive: Duration,
+}
+
+/// The end of a link, or a connect that came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkEnd {
+    /// The link.
+    pub link: LinkId,
+    /// Its device.
+    pub device: DeviceId,
+    /// When it was opened.
+    pub opened: Time,
+    /// When a CONNACK accepted it.
+    pub accepted: Option<Time>,
+    /// When it was over, for whichever end first; `None` while it is open, and for one that ended with the run.
+    pub over: Option<Time>,
+    /// How it ended.
+    pub cause: Cause,
+    /// As what Azure IoT Hub would log it.
+    pub logged: Option<Entry>,
 }
 
 /// A device over the run.
@@ -137,6 +163,8 @@ pub struct DeviceResults {
     pub by_address: bool,
     /// How many of its links had their TLS passed through.
     pub passed_through: u64,
+    /// Its latest keep-alive, where a fault or the profile made it another on the way.
+    pub rewritten: Option<KeepAlive>,
 }
 
 /// A fault window, judged.
@@ -152,6 +180,8 @@ pub struct WindowResults {
     pub closed: Option<Time>,
     /// The keep-alive its spans were resolved with.
     pub keep_alive: Duration,
+    /// The keep-alive that the hub goes by, where that is another.
+    pub hub_keep_alive: Option<Duration>,
     /// Whether that is the stated default.
     pub assumed: bool,
     /// How it was really made.
@@ -184,6 +214,12 @@ pub struct WindowResults {
     pub round_trips: RoundTrips,
     /// What the device did in a fault of handshakes.
     pub handshakes: Option<Handshakes>,
+    /// What it did to packets, where its fault is one of packets.
+    pub altered: Option<Alterations>,
+    /// Connects that it refused, where its fault is one of connects and that was seen.
+    pub refused_connects: Option<u64>,
+    /// The same fault on later links of the device, each judged, where it falls on each link by itself.
+    pub later: Vec<WindowResults>,
 }
 
 /// What a window did to its device's link.
@@ -199,6 +235,9 @@ pub enum Outcome {
     Back,
     /// The link was lost, and the device was not back by the end.
     Gone,
+    /// What its fault waits for did not come, though the device had a link: no packet that it falls on, no connect, no
+    /// expiry.
+    NothingMet,
     /// Its handshakes met the fault, and which device it was, or whether it was down, cannot be told.
     Unknown,
 }

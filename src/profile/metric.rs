@@ -120,6 +120,36 @@ metrics! {
     HandshakeGap = "handshake_gap", Time,
         "from one such handshake to the next",
         "gap between two such handshakes of a window";
+    PacketsAltered = "packets_altered", Count,
+        "packets that a fault of packets changed, dropped, delayed, doubled or cut",
+        "window of a fault of packets";
+    ConnectsRefused = "connects_refused", Count,
+        "connects that a `refuse` or `reject` fault refused",
+        "window of a `refuse` or `reject` fault; none where the listener was closed, and SYNs were not seen";
+    ConnackWait = "connack_wait", Time,
+        "from CONNECT to the device giving up, no CONNACK having come",
+        "connect attempt that the device gave up without a CONNACK";
+    DisconnectInterval = "disconnect_interval", Time,
+        "from the end of one accepted link of a device to the end of its next",
+        "such interval";
+    TokenMargin = "token_margin", Time,
+        "from a CONNECT with a fresh token to the expiry of the old one, where it came before that",
+        "renewal before the expiry";
+    TokenLate = "token_late", Time,
+        "from the expiry of a token to the CONNECT with a fresh one, where it came after that",
+        "renewal after the expiry";
+    StaleTokens = "stale_tokens", Count,
+        "CONNECTs whose token had expired",
+        "device that showed a token";
+    Dip = "dip", Count,
+        "how many devices fewer were connected at the worst moment than at the most before it; who says DISCONNECT is not missed",
+        "run in which a device was accepted";
+    FleetRecovery = "fleet_recovery", Time,
+        "from the path restored (of a one-shot: from the fault) until 99 % of the devices that a firing cost their links were accepted again",
+        "firing that cost at least one device its link, and whose path was restored";
+    ReconnectSpread = "reconnect_spread", Time,
+        "from the first to the last CONNECT that brought a device back after such a firing",
+        "such firing with at least two devices back";
 }
 
 impl Metric {
@@ -130,44 +160,69 @@ impl Metric {
 
     /// Why windows of such a fault never give a sample; `None` where they can.
     pub fn no_evidence(self, fault: &Fault) -> Option<&'static str> {
-        const LINK_IS_UP: &str = "latency leaves the link up: there is nothing to detect or recover from";
-        const BEFORE_THE_LINK: &str = "it falls on handshakes, not on links that are up: see `handshake_attempts`, `downtime` and `recovery`";
-        let is_of_handshakes = fault.is_of_handshakes();
-        let not_broken = if is_of_handshakes { BEFORE_THE_LINK } else { LINK_IS_UP };
+        let (is_of_handshakes, is_of_connects) = (fault.is_of_handshakes(), fault.is_of_connects());
+        let not_broken = leaves_links_up(fault);
+        let unless = |wanted: bool, why| (!wanted).then_some(why);
         match self {
             Metric::HubDetection | Metric::HubSilence | Metric::SplitView => {
                 let unseen = ends_hub_leg(fault)
                     .then_some("the hub's leg is ended too, and of the hub nothing more is seen");
                 if fault.breaks_link() { unseen } else { Some(not_broken) }
             }
-            Metric::DeviceDetection
-            | Metric::DeviceSilence
-            | Metric::Resubscribe
+            Metric::DeviceDetection | Metric::DeviceSilence => unless(fault.breaks_link(), not_broken),
+            Metric::FleetRecovery | Metric::ReconnectSpread => unless(fault.breaks_link(), not_broken),
+            Metric::Resubscribe
             | Metric::FirstPublish
             | Metric::FirstDelivery
             | Metric::ConnectGap
-            | Metric::ConnectAttempts => (!fault.breaks_link()).then_some(not_broken),
+            | Metric::ConnectAttempts => unless(fault.breaks_link() || is_of_connects, not_broken),
             Metric::Downtime | Metric::Recovery => {
-                (!fault.breaks_link() && !is_of_handshakes).then_some(not_broken)
+                unless(fault.breaks_link() || is_of_handshakes || is_of_connects, not_broken)
             }
             Metric::HandshakeAttempts | Metric::HandshakeGap => {
-                (!is_of_handshakes).then_some("it is counted while a `tls_handshake` fault holds")
+                unless(is_of_handshakes, "it is counted while a `tls_handshake` fault holds")
             }
+            Metric::PacketsAltered => unless(
+                fault.packets().is_some(),
+                "it counts what a fault of packets does (`drop`, `delay`, `duplicate`, `edit`, `corrupt`, `cut`)",
+            ),
+            Metric::ConnectsRefused => unless(is_of_connects, "it counts what `refuse` and `reject` refuse"),
+            Metric::TokenMargin | Metric::TokenLate | Metric::StaleTokens => {
+                unless(matches!(fault, Fault::TokenExpiry(_)), "tokens are those of a `token_expiry` fault")
+            }
+            Metric::DisconnectInterval => unless(fault.breaks_link(), not_broken),
+            Metric::ConnackWait => fault
+                .is_one_shot()
+                .then_some("it is over in one moment: no attempt of a device falls into it"),
             Metric::ConnectTime
             | Metric::DeviceTlsTime
             | Metric::HubTlsTime
             | Metric::TlsResumed
             | Metric::HubTlsResumed => Some("it is of every connect, whatever rule holds"),
-            Metric::ConnectRate => Some("it is of all devices and rules together"),
+            Metric::ConnectRate | Metric::Dip => Some("it is of all devices and rules together"),
             Metric::ControlGap | Metric::KeepaliveViolations => {
                 Some("it is measured on a sound path, outside of faults")
             }
             Metric::PingRtt | Metric::PublishRtt => {
                 let one_shot = "it is over in one moment: no round trip falls into it";
-                let why = if is_of_handshakes { Some(BEFORE_THE_LINK) } else { None };
+                let why = (is_of_handshakes || is_of_connects).then_some(not_broken);
                 fault.is_one_shot().then_some(one_shot).or(why)
             }
         }
+    }
+}
+
+/// Why a fault that does not break links shows nobody that a link is dead.
+fn leaves_links_up(fault: &Fault) -> &'static str {
+    match fault {
+        Fault::TlsHandshake(_) => {
+            "it falls on handshakes, not on links that are up: see `handshake_attempts`, `downtime` and `recovery`"
+        }
+        Fault::Refuse(_) | Fault::Reject(_) => {
+            "it falls on connects, not on links that are up: see `connects_refused`, `downtime` and `recovery`"
+        }
+        Fault::Latency(_) => "latency leaves the link up: there is nothing to detect or recover from",
+        _ => "it leaves the link up: there is nothing to detect or recover from",
     }
 }
 

@@ -195,7 +195,12 @@ fn of_measure(metric: Metric) -> Option<Need> {
         | Metric::ControlGap
         | Metric::KeepaliveViolations
         | Metric::PingRtt
-        | Metric::PublishRtt => Some(Need::Mqtt),
+        | Metric::PublishRtt
+        | Metric::PacketsAltered
+        | Metric::ConnackWait
+        | Metric::TokenMargin
+        | Metric::TokenLate
+        | Metric::StaleTokens => Some(Need::Mqtt),
         Metric::DeviceTlsTime | Metric::TlsResumed | Metric::HandshakeAttempts | Metric::HandshakeGap => {
             Some(Need::Served)
         }
@@ -208,7 +213,12 @@ fn of_measure(metric: Metric) -> Option<Need> {
         | Metric::ConnectGap
         | Metric::ConnectAttempts
         | Metric::ConnectRate
-        | Metric::ConnectTime => None,
+        | Metric::ConnectTime
+        | Metric::ConnectsRefused
+        | Metric::DisconnectInterval
+        | Metric::Dip
+        | Metric::FleetRecovery
+        | Metric::ReconnectSpread => None,
     }
 }
 

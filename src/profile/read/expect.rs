@@ -133,6 +133,16 @@ fn shown_by(metric: Metric) -> &'static [Side] {
         | Metric::TlsResumed
         | Metric::HubTlsResumed
         | Metric::HandshakeAttempts
-        | Metric::HandshakeGap => &[],
+        | Metric::HandshakeGap
+        | Metric::PacketsAltered
+        | Metric::ConnectsRefused
+        | Metric::ConnackWait
+        | Metric::DisconnectInterval
+        | Metric::TokenMargin
+        | Metric::TokenLate
+        | Metric::StaleTokens
+        | Metric::Dip
+        | Metric::FleetRecovery
+        | Metric::ReconnectSpread => &[],
     }
 }

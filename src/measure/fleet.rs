@@ -1,0 +1,220 @@
+//! All devices together: how many were connected, how many fewer after a fault, and how long until they were back.
+
+use super::backoff::BackOff;
+use super::facts::{Link, Showed};
+use super::fold::Measures;
+use super::results::{Outcome, Sample, WindowResults};
+use super::value::Value;
+use crate::base::{DeviceId, FiringId, RuleId, Side, Time, WindowId};
+use crate::fault::Fault;
+use crate::profile::Metric;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The share of devices that have to be back, in percent.
+const NEARLY_ALL: usize = 99;
+
+/// The fleet of one run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FleetResults {
+    /// The most devices that were connected at once.
+    pub most: u64,
+    /// How many fewer were connected at the worst moment than at the most before it; who said DISCONNECT is not missed.
+    /// `None` where none was ever accepted.
+    pub dip: Option<u64>,
+    /// When that moment was.
+    pub worst: Option<Time>,
+    /// The firings that cost devices their links.
+    pub firings: Vec<FiringResults>,
+}
+
+/// What a firing did to the fleet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FiringResults {
+    /// Its rule.
+    pub rule: RuleId,
+    /// The last of its windows.
+    pub window: WindowId,
+    /// The longest keep-alive of the devices.
+    pub keep_alive: Duration,
+    /// How many devices it cost their links.
+    pub lost: u64,
+    /// How many of them were back by the end.
+    pub back: u64,
+    /// From the path restored until 99 % of them were back; `None` where it was not restored.
+    pub recovery: Option<Value>,
+    /// From the first to the last CONNECT that brought one back; `None` with fewer than two.
+    pub spread: Option<Value>,
+    /// From the first to the last loss.
+    pub lost_within: Duration,
+    /// How they waited between connects, and how many so.
+    pub back_offs: BTreeMap<String, u64>,
+}
+
+/// A link that a firing cost a device.
+#[derive(Clone, Debug)]
+pub(super) struct Loss {
+    pub window: WindowId,
+    pub device: DeviceId,
+    pub start: Time,
+    /// When the path was there again for new links.
+    pub restored: Option<Time>,
+    /// When the device was accepted, and its CONNECT of that link.
+    pub back: Option<(Time, Time)>,
+    pub back_off: BackOff,
+}
+
+impl Loss {
+    /// Of a window that cost its device a link.
+    pub fn of(
+        window: WindowId,
+        results: &WindowResults,
+        start: Time,
+        back: Option<(&Link, Time)>,
+    ) -> Option<Loss> {
+        let is_lost = matches!(results.outcome, Outcome::Back | Outcome::BackBefore | Outcome::Gone);
+        is_lost.then(|| Loss {
+            window,
+            device: results.device,
+            start,
+            restored: results.closed,
+            back: back.map(|(link, at)| (at, link.greeting.map_or(link.opened, |greeting| greeting.at))),
+            back_off: results.back_off,
+        })
+    }
+}
+
+impl FleetResults {
+    pub(super) fn of(measures: &Measures, losses: &[Loss], end: Time) -> FleetResults {
+        let mut fleet = FleetResults::default();
+        fleet.count(measures, end);
+        let mut by_firing: BTreeMap<FiringId, Vec<&Loss>> = BTreeMap::new();
+        for loss in losses {
+            if let Some(window) = measures.windows.get(&loss.window) {
+                by_firing.entry(window.firing).or_default().push(loss);
+            }
+        }
+        fleet.firings = by_firing.values().filter_map(|losses| firing(measures, losses, end)).collect();
+        fleet
+    }
+
+    /// As samples; `default` is the keep-alive for those without one.
+    pub(super) fn samples(&self, default: Duration) -> Vec<Sample> {
+        let dip = self.dip.map(|dip| Sample {
+            metric: Metric::Dip,
+            value: Value::Count(dip),
+            device: None,
+            window: None,
+            rule: None,
+            keep_alive: default,
+        });
+        let of = |firing: &FiringResults| {
+            let sample = |metric, value: Option<Value>| {
+                let (window, rule, keep_alive) = (Some(firing.window), Some(firing.rule), firing.keep_alive);
+                value.map(|value| Sample { metric, value, device: None, window, rule, keep_alive })
+            };
+            [sample(Metric::FleetRecovery, firing.recovery), sample(Metric::ReconnectSpread, firing.spread)]
+        };
+        dip.into_iter().chain(self.firings.iter().flat_map(of).flatten()).collect()
+    }
+
+    /// Follows the number of devices that are connected.
+    fn count(&mut self, measures: &Measures, end: Time) {
+        let mut changes: Vec<(Time, i64, bool)> = Vec::new();
+        for facts in measures.devices.values() {
+            let links = facts.links.iter().filter_map(|id| measures.links.get(id));
+            for (from, until, by_choice) in held(links) {
+                changes.push((from, 1, false));
+                changes.extend(until.filter(|at| *at < end).map(|at| (at, -1, by_choice)));
+            }
+        }
+        // At the same moment who comes is counted before who goes: a link taken over by the device's next is no dip.
+        changes.sort_by_key(|(at, by, _)| (*at, -by));
+        let (mut now, mut most, mut worst) = (0_i64, 0_i64, 0_i64);
+        for (at, by, by_choice) in &changes {
+            now += by;
+            most = if *by_choice { (most - 1).max(now) } else { most.max(now) };
+            self.most = self.most.max(u64::try_from(now).unwrap_or(0));
+            if most - now > worst {
+                worst = most - now;
+                self.worst = Some(*at);
+            }
+        }
+        self.dip = (!changes.is_empty()).then(|| u64::try_from(worst).unwrap_or(0));
+    }
+}
+
+/// From when to when a device was connected, over all its links, and whether it then said DISCONNECT. What ended with the
+/// run has no end.
+fn held<'a>(links: impl Iterator<Item = &'a Link>) -> Vec<(Time, Option<Time>, bool)> {
+    let mut spans: Vec<(Time, Option<Time>, bool)> = Vec::new();
+    for link in links {
+        let Some(from) = link.accepted() else { continue };
+        let shown = link.over().filter(|_| has_ended(link));
+        let said = link.signs.device.is_some_and(|sign| matches!(sign.showed, Showed::Disconnect(_)));
+        match spans.last_mut() {
+            // The older link is still there, or goes at the same moment.
+            Some((_, until, by_choice)) if until.is_none_or(|at| at >= from) => {
+                let longer = match (*until, shown) {
+                    (Some(before), Some(after)) => Some(before.max(after)),
+                    (None, _) | (_, None) => None,
+                };
+                (*until, *by_choice) = (longer, said);
+            }
+            _ => spans.push((from, shown, said)),
+        }
+    }
+    spans
+}
+
+/// Whether an end, or a fault, ended it: not the run.
+fn has_ended(link: &Link) -> bool {
+    link.cut.is_some() || Side::BOTH.into_iter().any(|side| link.signs.get(side).is_some())
+}
+
+fn firing(measures: &Measures, losses: &[&Loss], end: Time) -> Option<FiringResults> {
+    let last = losses.iter().max_by_key(|loss| loss.window)?;
+    let window = measures.windows.get(&last.window)?;
+    let fault = &measures.plan.rule(window.rule)?.fault;
+    let lost: BTreeSet<DeviceId> = losses.iter().map(|loss| loss.device).collect();
+    // Of a device that lost several links, the first counts.
+    let mut first: BTreeMap<DeviceId, &Loss> = BTreeMap::new();
+    for loss in losses {
+        let known = first.entry(loss.device).or_insert(loss);
+        if loss.start < known.start {
+            *known = loss;
+        }
+    }
+    let mut back: Vec<(Time, Time)> = first.values().filter_map(|loss| loss.back).collect();
+    back.sort_unstable();
+    let mut asked: Vec<Time> = back.iter().map(|(_, asked)| *asked).collect();
+    asked.sort_unstable();
+    let spread = asked.first().zip(asked.last()).filter(|_| asked.len() >= 2);
+    let needed = (lost.len() * NEARLY_ALL).div_ceil(100);
+    let recovery = restored(fault, &first).map(|restored| match back.get(needed.saturating_sub(1)) {
+        Some((at, _)) => Value::Exact(at.since(restored)),
+        None => Value::Never { watched: end.since(restored) },
+    });
+    let starts = || first.values().map(|loss| loss.start);
+    let mut back_offs = BTreeMap::new();
+    for loss in first.values() {
+        *back_offs.entry(loss.back_off.to_string()).or_default() += 1;
+    }
+    Some(FiringResults {
+        rule: window.rule,
+        window: last.window,
+        keep_alive: losses.iter().filter_map(|l| Some(measures.windows.get(&l.window)?.keep_alive)).max()?,
+        lost: u64::try_from(lost.len()).unwrap_or(u64::MAX),
+        back: u64::try_from(back.len()).unwrap_or(u64::MAX),
+        recovery,
+        spread: spread.map(|(first, last)| Value::Exact(last.since(*first))),
+        lost_within: starts().max()?.since(starts().min()?),
+        back_offs,
+    })
+}
+
+/// When the path was there again for the last of them; of a one-shot, its moment.
+fn restored(fault: &Fault, losses: &BTreeMap<DeviceId, &Loss>) -> Option<Time> {
+    let of = |loss: &&Loss| if fault.is_one_shot() { Some(loss.start) } else { loss.restored };
+    losses.values().map(of).collect::<Option<Vec<Time>>>()?.into_iter().max()
+}
