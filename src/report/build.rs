@@ -1,15 +1,18 @@
 //! From a plan and the results of its runs to the report model.
 
 use super::model::{
-    Device, Evidence, Expectation, FORMAT, Figure, Finding, Fleet, Missed, Outcome, Profile, Quantiles,
-    Report, Rule, Run, Summary, Verdict, Window,
+    Altered, Device, Evidence, Expectation, FORMAT, Figure, Finding, Fleet, FleetFiring, Missed, Outcome,
+    Profile, Quantiles, Report, Rule, Run, Summary, Verdict, Window,
 };
-use super::{ending, notes, tls, words};
+use super::{azure, ending, notes, tls, words};
 use crate::base::{Direction, RuleId, Side, WindowId};
 use crate::event::{Count, Samples};
 use crate::fault::Fault;
 use crate::measure::value::percentile;
-use crate::measure::{self, DeviceResults, Distribution, Noticed, Results, RunResults, Value, WindowResults};
+use crate::measure::{
+    self, Alterations, DeviceResults, Distribution, FiringResults, Noticed, Results, RunResults, Value,
+    WindowResults,
+};
 use crate::profile::{Limit, Metric, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -32,8 +35,9 @@ impl Report {
             expectations,
             rules: plan.rules().map(|(id, _)| rule(plan, id, results)).collect(),
             devices: devices(plan, results),
-            fleet: fleet(results),
+            fleet: fleet(plan, results),
             tls: tls::tls(results),
+            azure: azure::azure(results),
             notes: notes::notes(plan, results),
         }
     }
@@ -140,7 +144,8 @@ fn rule(plan: &Plan, id: RuleId, results: &Results) -> Rule {
     let (mut means, mut refused, mut missed) = (Vec::new(), Vec::new(), Vec::new());
     for (run, number) in results.runs.iter().zip(1..) {
         for (window, judged) in run.windows.iter().filter(|(_, window)| window.rule == id) {
-            windows.push(self::window(plan, run, number, *window, judged));
+            let each = std::iter::once(judged).chain(&judged.later);
+            windows.extend(each.map(|judged| self::window(plan, run, number, *window, judged)));
             fidelities.extend(judged.fidelities.iter().copied());
             let used = Side::BOTH.into_iter().flat_map(|side| judged.means.get(side));
             add_new(&mut means, used.map(|mechanism| words::means(*mechanism)));
@@ -151,10 +156,11 @@ fn rule(plan: &Plan, id: RuleId, results: &Results) -> Rule {
     let of_rule =
         |run: &'_ RunResults| run.rules.get(&id).map(|rule| rule.vanished.clone()).unwrap_or_default();
     add_new(&mut means, results.runs.iter().flat_map(of_rule).map(words::vanished));
-    let round_trips = || {
+    let of_windows = || {
         let windows = results.runs.iter().flat_map(|run| run.windows.values());
-        windows.filter(|window| window.rule == id).map(|window| &window.round_trips)
+        windows.filter(|window| window.rule == id)
     };
+    let round_trips = || of_windows().map(|window| &window.round_trips);
     Rule {
         id: words::rule_name(plan, id),
         fault: fault.map_or("", |fault| fault.name()),
@@ -163,12 +169,33 @@ fn rule(plan: &Plan, id: RuleId, results: &Results) -> Rule {
         fidelities: fidelities.into_iter().map(|fidelity| fidelity.word()).collect(),
         means,
         refused,
+        altered: altered(of_windows().filter_map(|window| window.altered.as_ref())),
+        connects_refused: of_windows().filter_map(|window| window.refused_connects).reduce(|a, b| a + b),
         missed,
         windows,
         measures: Metric::ALL.iter().filter_map(|m| Some((m.name(), summary(results, id, *m)?))).collect(),
         ping_rtt: quantiles(round_trips().map(|round_trips| &round_trips.ping)),
         publish_rtt: quantiles(round_trips().map(|round_trips| &round_trips.publish)),
     }
+}
+
+/// What was done to packets in all; `None` where no window has a fault of packets.
+fn altered<'a>(all: impl Iterator<Item = &'a Alterations>) -> Option<Altered> {
+    let sum = all.cloned().reduce(|mut sum, more| {
+        sum.merge(&more);
+        sum
+    })?;
+    Some(Altered {
+        packets: sum.packets(),
+        dropped: sum.dropped,
+        falsely_acknowledged: sum.acknowledged,
+        delayed: sum.delayed,
+        duplicated: sum.duplicated,
+        edited: sum.edited,
+        edits: sum.edits.iter().map(ToString::to_string).collect(),
+        corrupted: sum.corrupted,
+        cut: sum.cut,
+    })
 }
 
 fn add_new<T: PartialEq>(list: &mut Vec<T>, more: impl Iterator<Item = T>) {
@@ -180,12 +207,12 @@ fn add_new<T: PartialEq>(list: &mut Vec<T>, more: impl Iterator<Item = T>) {
 }
 
 /// The devices that were not connected when the rule fired, or had nothing but an attempt under way; a fault of
-/// handshakes misses nobody.
+/// handshakes or of connects misses nobody.
 fn missed(run: &RunResults, number: usize, id: RuleId, fault: Option<&Fault>) -> Vec<Missed> {
     let mut firings = run.rules.get(&id).map(|rule| rule.missed.clone()).unwrap_or_default();
     // In a log that was cut off, what fell on nobody may only not have been told yet.
     let is_told = |window: &&WindowResults| window.start.is_some() || run.ended.is_some();
-    let waits = fault.is_some_and(Fault::is_of_handshakes);
+    let waits = fault.is_some_and(|fault| fault.is_of_handshakes() || fault.is_of_connects());
     let of_rule = run.windows.values().filter(|window| window.rule == id && !waits);
     for window in of_rule.filter(|window| window.found_nobody()).filter(is_told) {
         *firings.entry(window.device).or_default() += 1;
@@ -195,6 +222,8 @@ fn missed(run: &RunResults, number: usize, id: RuleId, fault: Option<&Fault>) ->
 }
 
 fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &WindowResults) -> Window {
+    let of_hub = window.hub_keep_alive.unwrap_or(window.keep_alive);
+    let in_hubs = |value| in_keep_alives(value, of_hub);
     let in_keep_alives = |value| in_keep_alives(value, window.keep_alive);
     // An end that brownout told, or that has no keep-alive, did not count in keep-alives.
     let detection =
@@ -208,10 +237,12 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
         device: run.name(window.device).to_owned(),
         keep_alive_s: seconds(window.keep_alive),
         keep_alive_assumed: window.assumed,
+        hub_keep_alive_s: window.hub_keep_alive.map(seconds),
         start_s: window.start.map(|at| seconds(at.elapsed())),
         restored_s: window.closed.map(|at| seconds(at.elapsed())),
         outcome: match window.outcome {
             measure::Outcome::NoLink => Outcome::NoLink,
+            measure::Outcome::NothingMet => Outcome::NothingMet,
             measure::Outcome::Survived => Outcome::Survived,
             measure::Outcome::BackBefore => Outcome::BackBefore,
             measure::Outcome::Back => Outcome::Back,
@@ -224,8 +255,8 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
         device_silence_s,
         device_told: window.noticed.device.told.is_some() && window.noticed.device.sign.is_none(),
         hub_detection_s,
-        hub_detection_keepalives: in_keep_alives(detection(&window.noticed.hub)),
-        hub_silence_keepalives: in_keep_alives(window.noticed.hub.silence),
+        hub_detection_keepalives: in_hubs(detection(&window.noticed.hub)),
+        hub_silence_keepalives: in_hubs(window.noticed.hub.silence),
         hub_silence_s,
         split_view_s: window.split_view().map(figure),
         downtime_s: window.downtime.map(figure),
@@ -238,6 +269,8 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
         ping_rtt: quantiles([&window.round_trips.ping].into_iter()),
         publish_rtt: quantiles([&window.round_trips.publish].into_iter()),
         handshakes: window.handshakes.as_ref().map(tls::handshakes),
+        altered: altered(window.altered.iter()),
+        connects_refused: window.refused_connects,
     }
 }
 
@@ -318,11 +351,19 @@ fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
     }
 }
 
-fn fleet(results: &Results) -> Fleet {
+fn fleet(plan: &Plan, results: &Results) -> Fleet {
     let devices: Vec<&DeviceResults> = results.runs.iter().flat_map(|run| run.devices.values()).collect();
     let names: BTreeSet<&str> = devices.iter().map(|device| device.name.as_str()).collect();
     let nameless: u64 = results.runs.iter().map(|run| run.nameless_links).sum();
+    let worst = results.runs.iter().map(|run| &run.fleet).max_by_key(|fleet| fleet.dip);
+    let firings = results.runs.iter().zip(1..).flat_map(|(run, number)| {
+        run.fleet.firings.iter().map(move |firing| fleet_firing(plan, number, firing))
+    });
     Fleet {
+        most_connected: results.runs.iter().map(|run| run.fleet.most).max().unwrap_or(0),
+        dip: worst.and_then(|fleet| fleet.dip),
+        dip_at_s: worst.and_then(|fleet| fleet.worst).map(|at| seconds(at.elapsed())),
+        firings: firings.collect(),
         devices: names.len(),
         links: nameless + devices.iter().map(|device| device.links).sum::<u64>(),
         accepted: devices.iter().map(|device| device.accepted).sum(),
@@ -334,6 +375,19 @@ fn fleet(results: &Results) -> Fleet {
         control_gap: quantiles(devices.iter().map(|device| &device.control_gap)),
         keepalive_violations: devices.iter().map(|device| device.violations).sum(),
         connect_time: quantiles(results.runs.iter().map(|run| &run.tls.timings.connect)),
+    }
+}
+
+fn fleet_firing(plan: &Plan, run: usize, firing: &FiringResults) -> FleetFiring {
+    FleetFiring {
+        run,
+        rule: words::rule_name(plan, firing.rule),
+        lost: firing.lost,
+        lost_within_s: seconds(firing.lost_within),
+        back: firing.back,
+        recovery_s: firing.recovery.map(figure),
+        reconnect_spread_s: firing.spread.map(figure),
+        back_offs: firing.back_offs.clone(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! same model, and the model is a fold over events, so that a log renders the same report again. Deliberately absent:
 //! any measuring (measure/), any file or terminal (cli/).
 
+mod azure;
 mod build;
 mod ending;
 pub mod live;

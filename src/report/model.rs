@@ -4,8 +4,10 @@
 //! (or of things), or `{"after_s", "before_s"}` for a bracket, or `{"never_watched_s"}` for what did not happen while
 //! it was watched. `null` stands for a measure that the window has no value of.
 
+mod field;
 mod tls;
 
+pub use field::{Altered, Azure, AzureEntry, FleetFiring};
 pub use tls::{HandshakeEnd, Handshakes, Suite, Tls, TlsFailure, TlsLeg, TlsListener, WebSocket};
 
 use crate::event::EndReason;
@@ -38,6 +40,8 @@ pub struct Report {
     pub fleet: Fleet,
     /// What was seen of TLS and WebSocket; `null` where there was neither.
     pub tls: Option<Tls>,
+    /// What the resource log of Azure IoT Hub would say; `null` where no link ended with an error.
+    pub azure: Option<Azure>,
     /// What a reader should know before believing a figure: sentences.
     pub notes: Vec<String>,
 }
@@ -180,6 +184,12 @@ pub struct Rule {
     pub means: Vec<&'static str>,
     /// Why it was not made on some links.
     pub refused: Vec<String>,
+    /// What was done to packets, where its fault is one of packets; else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub altered: Option<Altered>,
+    /// How many connects it refused, where its fault is one of connects and that was seen; else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connects_refused: Option<u64>,
     /// Devices that had no link when it fired, by run.
     pub missed: Vec<Missed>,
     /// Its windows, by run and number.
@@ -216,11 +226,14 @@ pub struct Window {
     pub keep_alive_s: f64,
     /// Whether that is the stated default, the device having none.
     pub keep_alive_assumed: bool,
+    /// The keep-alive that the hub goes by, where a fault made it another; else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hub_keep_alive_s: Option<f64>,
     /// From when the fault held; `null` if it fell on no link.
     pub start_s: Option<f64>,
     /// When the path was restored; `null` if it was not by the end.
     pub restored_s: Option<f64>,
-    /// What it did: `no_link`, `survived`, `back_before`, `back`, `gone`, `unknown`. Of a `tls_handshake` fault, `no_link`
+    /// What it did: `no_link`, `nothing_met`, `survived`, `back_before`, `back`, `gone`, `unknown`. Of a `tls_handshake` fault, `no_link`
     /// is that the device began no handshake that met it.
     pub outcome: Outcome,
     /// From the start to the device's sign.
@@ -264,6 +277,12 @@ pub struct Window {
     /// What the device did, where the fault is one of TLS handshakes and met any; else left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshakes: Option<Handshakes>,
+    /// What was done to packets, where the fault is one of packets; else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub altered: Option<Altered>,
+    /// How many connects were refused, where the fault is one of connects and that was seen; else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connects_refused: Option<u64>,
 }
 
 /// What a window did to its device's link.
@@ -272,6 +291,8 @@ pub struct Window {
 pub enum Outcome {
     /// There was none.
     NoLink,
+    /// There was one, and what the fault waits for did not come.
+    NothingMet,
     /// It outlived the window.
     Survived,
     /// Lost; the device was back before the path was restored.
@@ -383,6 +404,15 @@ pub struct Fleet {
     pub accepted: u64,
     /// The most connects in any one second of any run.
     pub connect_rate: u64,
+    /// The most devices that were connected at once, in any run.
+    pub most_connected: u64,
+    /// How many fewer were connected at the worst moment of any run than at the most before it; who said DISCONNECT is
+    /// not missed. `null` where none was accepted.
+    pub dip: Option<u64>,
+    /// When that was, in its run.
+    pub dip_at_s: Option<f64>,
+    /// What each firing did that cost devices their links.
+    pub firings: Vec<FleetFiring>,
     /// From PINGREQ to PINGRESP.
     pub ping_rtt: Option<Quantiles>,
     /// Those during which no fault held.

@@ -8,7 +8,8 @@ use crate::base::{Chance, Ends, RuleId, Side};
 use crate::event::TlsTerms;
 use crate::fault::{Blackhole, Connects, Fault, Mechanism};
 use crate::measure::tls::Listener;
-use crate::measure::{Outcome, Results, RunResults, WindowResults};
+use crate::measure::{KeepAlive, Outcome, Results, RunResults, WindowResults};
+use crate::mqtt::Version;
 use crate::profile::{Plan, Rule, When};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +27,7 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     notes.extend(ending::left_undone(plan, results));
     notes.extend(cut_off(results));
     notes.extend(unsafe_tls(results));
+    notes.extend(rewritten(results));
     for (id, rule) in plan.rules() {
         let windows = of_rule(results, id);
         let name = rule.id.as_str();
@@ -81,6 +83,55 @@ fn unsafe_tls(results: &Results) -> Vec<String> {
         )
     });
     unverified.into_iter().chain(key_log).collect()
+}
+
+/// Keep-alives that a fault or the profile made others on the way: what was asked for, and what was tested.
+fn rewritten(results: &Results) -> Vec<String> {
+    let mut alike: BTreeMap<KeepAlive, BTreeSet<&str>> = BTreeMap::new();
+    for device in results.runs.iter().flat_map(|run| run.devices.values()) {
+        if let Some(keep_alive) = device.rewritten {
+            alike.entry(keep_alive).or_default().insert(&device.name);
+        }
+    }
+    alike.into_iter().map(|(keep_alive, names)| rewritten_so(keep_alive, &names)).collect()
+}
+
+fn rewritten_so(keep_alive: KeepAlive, names: &BTreeSet<&str>) -> String {
+    let KeepAlive { version, asked, hub_told, device_told, .. } = keep_alive;
+    let said = |seconds: u16| match seconds {
+        0 => "none".to_owned(),
+        seconds => format!("{seconds} s"),
+    };
+    let names: Vec<&str> = names.iter().copied().collect();
+    let (names, several) = (words::names(&names, MOST_NAMES, names.len()), names.len() > 1);
+    let (it, was, the_device) =
+        if several { ("they", "were", "the devices") } else { ("it", "was", "the device") };
+    let device = match (device_told, version < Version::V5) {
+        (Some(told), _) => format!("{the_device} {was} told {}", said(told)),
+        (None, true) => {
+            let speaks = if several { "they speak" } else { "it speaks" };
+            format!("{speaks} MQTT {version} and cannot be told: {it} kept {}", said(asked))
+        }
+        (None, false) => format!("{the_device} {was} told nothing: {it} kept {}", said(asked)),
+    };
+    let (of_device, of_hub) = (keep_alive.of_device(), keep_alive.of_hub());
+    let whole = |span: std::time::Duration| {
+        if span.is_zero() { "none".to_owned() } else { words::whole_seconds(span.as_secs_f64()) }
+    };
+    let tested = if of_device == of_hub {
+        format!("what was tested is {}", whole(of_hub))
+    } else {
+        format!(
+            "what was tested is a hub that goes by {}, and {the_device} by {}",
+            whole(of_hub),
+            whole(of_device)
+        )
+    };
+    let asked = said(asked);
+    let hub = said(hub_told);
+    format!(
+        "THE KEEP-ALIVE WAS REWRITTEN: {names} asked for {asked}, the hub was told {hub}, {device}: {tested}"
+    )
 }
 
 /// What of a link whose TLS was passed through is seen, and what is not.
@@ -166,8 +217,13 @@ fn fell_on_nobody(rule: &Rule, id: RuleId, results: &Results, windows: &Windows<
     match (fired, was_made(windows), idle) {
         (0, _, _) => Some(format!("{name} never fired")),
         (_, false, _) => {
-            let what = if rule.fault.is_of_handshakes() { "met no TLS handshake" } else { "fell on no link" };
-            Some(format!("{name} fired {} and {what}", count(fired, "time")))
+            let waited = windows.iter().any(|(_, window)| window.outcome == Outcome::NothingMet);
+            let what = match (rule.fault.is_of_handshakes(), waited) {
+                (true, _) => "and met no TLS handshake".into(),
+                (false, true) => format!("and never came about: {}", words::nothing_met(rule.fault.name())),
+                (false, false) => "and fell on no link".into(),
+            };
+            Some(format!("{name} fired {} {what}", count(fired, "time")))
         }
         (_, true, 1..) if names_none => {
             Some(format!("{name} fired {}, {idle} of them when its device had gone", count(fired, "time")))
@@ -179,8 +235,9 @@ fn fell_on_nobody(rule: &Rule, id: RuleId, results: &Results, windows: &Windows<
 fn still_open(rule: &Rule, windows: &Windows<'_>) -> Option<String> {
     let name = &rule.id;
     let is_open = |window: &WindowResults| {
-        let keeps_away = rule.fault.breaks_link() || window.handshakes.is_some();
-        window.closed.is_none() && keeps_away
+        let keeps_away =
+            rule.fault.breaks_link() || rule.fault.is_of_connects() || window.handshakes.is_some();
+        window.closed.is_none() && window.start.is_some() && keeps_away
     };
     let open = windows.iter().filter(|(_, window)| is_open(window)).count();
     let times = count(to_u64(open), "window");

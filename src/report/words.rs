@@ -204,6 +204,18 @@ fn ways(direction: WaysWanted) -> &'static str {
     }
 }
 
+/// What a fault, by its key, waited for in vain.
+pub fn nothing_met(fault: &str) -> &'static str {
+    match fault {
+        "refuse" | "reject" => "no connect met it",
+        "token_expiry" => "no token expired",
+        "cut_after" => "no link came to so many bytes",
+        "idle_timeout" => "no link was idle for so long",
+        "takeover" => "the hub accepted no other client",
+        _ => "no packet met it",
+    }
+}
+
 /// What a means does to the peers: the fidelity, in words.
 pub fn means(mechanism: Mechanism) -> &'static str {
     match mechanism {

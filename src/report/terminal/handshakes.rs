@@ -117,7 +117,7 @@ fn ended(handshakes: &Handshakes, end: &HandshakeEnd, several: bool, detail: Det
 /// When the device was back after the fault was over, or that it was before.
 fn back(window: &Window) -> Cell {
     match window.outcome {
-        Outcome::NoLink => Cell::plain(""),
+        Outcome::NoLink | Outcome::NothingMet => Cell::plain(""),
         Outcome::Unknown => Cell::new("not known", Tone::Faint),
         Outcome::Survived => Cell::new("kept link", Tone::Faint),
         Outcome::BackBefore => Cell::plain("before"),

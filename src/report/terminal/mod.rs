@@ -1,7 +1,9 @@
 //! The report for a terminal: at most 80 columns, the verdict first, differences between devices at a glance.
 
+mod azure;
 mod devices;
 mod expectations;
+mod fleet;
 mod handshakes;
 mod round_trips;
 mod rules;
@@ -33,7 +35,9 @@ pub fn render(report: &Report, styling: Styling) -> String {
     legend.brackets = report.rules.iter().flat_map(|rule| rule.measures.values()).any(|m| m.brackets > 0);
     out += &tls::section(report, styling);
     out += &devices::section(report, styling);
+    out += &fleet::section(report, styling);
     out += &devices::endings(report, styling);
+    out += &azure::section(report, styling);
     out += &notes(report, legend, styling);
     out
 }

@@ -111,7 +111,7 @@ fn time(value: Option<f64>) -> Cell {
 
 fn is_lost(window: &Window) -> bool {
     match window.outcome {
-        Outcome::NoLink | Outcome::Survived | Outcome::Unknown => false,
+        Outcome::NoLink | Outcome::NothingMet | Outcome::Survived | Outcome::Unknown => false,
         Outcome::BackBefore | Outcome::Back | Outcome::Gone => true,
     }
 }

@@ -134,7 +134,7 @@ pub(super) fn value(value: Option<&Figure>) -> Cell {
 /// When the device was back: after the path was restored, or before it was.
 fn back(window: &Window) -> Cell {
     match window.outcome {
-        Outcome::NoLink => Cell::plain(""),
+        Outcome::NoLink | Outcome::NothingMet => Cell::plain(""),
         Outcome::Survived if window.restored_s.is_none() => Cell::new("still on", Tone::Faint),
         Outcome::Survived => Cell::new("kept link", Tone::Faint),
         Outcome::BackBefore => Cell::plain("before"),
