@@ -1,7 +1,7 @@
 //! The end of one link as the hub knows it, while the run goes on: what the resource log is written from.
 
 use super::azure::End;
-use super::facts::Link;
+use super::facts::{Link, Sign};
 use super::fold::Measures;
 use super::judge::cause_of;
 use crate::base::{LinkId, Time};
@@ -29,10 +29,10 @@ impl Measures {
         Some(Ended { at: refused.or(known).unwrap_or(closed), end })
     }
 
-    /// The device's next link, where the hub has taken in its CONNECT and not answered it yet: its answer may show that the
-    /// device took the place of its own older link.
+    /// The device's next link, where this one was ended by the hub, and the hub has taken in the CONNECT of that one and not
+    /// answered it yet: its answer may show that the device took the place of its own older link.
     pub fn awaited_by(&self, id: LinkId) -> Option<LinkId> {
-        let link = self.links.get(&id)?;
+        let link = self.links.get(&id).filter(|link| is_ended_by_hub(link))?;
         let answered = self.later(id, link).any(|(_, later)| later.connack.is_some());
         let is_awaited = |later: &Link| later.asked.is_some() && later.closed.is_none();
         let mut later = self.later(id, link).filter(|_| !answered);
@@ -47,4 +47,9 @@ impl Measures {
         let after = links.partition_point(|known| *known <= id);
         links[after..].iter().filter_map(|id| Some((*id, self.links.get(id)?)))
     }
+}
+
+fn is_ended_by_hub(link: &Link) -> bool {
+    let by_hub = |sign: Sign| link.signs.device.is_none_or(|of_device| sign.at <= of_device.at);
+    link.signs.hub.is_some_and(by_hub)
 }
