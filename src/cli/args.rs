@@ -287,7 +287,7 @@ pub(super) struct DeviceArgs {
     #[arg(long, value_name = "RULE")]
     pub backoff: Option<Backoff>,
     /// What to do while connected: `idle`, `publishing`, `subscribing`; also `publishing:topic,every=1s,qos=1,size=64`
-    /// and `subscribing:filter,qos=1`, where `{client}` stands for the client identifier
+    /// (and `times=1` for so many in all) and `subscribing:filter,qos=1`, where `{client}` stands for the client identifier
     #[arg(long, default_value_t = Workload::Idle)]
     pub workload: Workload,
     /// The quality of service of the workload: 0, 1 or 2 [default: 1]
