@@ -4,7 +4,7 @@ use super::firing::{Firing, Window};
 use super::io::{Order, PacketTicket};
 use super::machine::{Engine, Timer};
 use super::pick;
-use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, Time, WindowId, time};
+use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, Span, Time, WindowId, time};
 use crate::event::What;
 use crate::fault::{Connects, Cut, Fault, LegFate, RecordFault, TlsRecord};
 use crate::mqtt::PacketKind;
@@ -16,6 +16,17 @@ use std::time::Duration;
 
 impl Engine {
     pub(super) fn fire(&mut self, rule_id: RuleId, nth: u32, device: Option<DeviceId>) {
+        self.fire_for(rule_id, nth, device, None);
+    }
+
+    /// A rule fires, and holds for this long, where it is to last and somebody said so.
+    pub(super) fn fire_for(
+        &mut self,
+        rule_id: RuleId,
+        nth: u32,
+        device: Option<DeviceId>,
+        asked: Option<Duration>,
+    ) {
         let plan = Arc::clone(&self.plan);
         let Some(rule) = plan.rule(rule_id) else { return };
         let id = FiringId(self.next_firing);
@@ -23,7 +34,8 @@ impl Engine {
         self.emit(What::Fired { firing: id, rule: rule_id, nth });
         let links = self.links.keys().copied().collect();
         let (at, windows) = (self.now, BTreeMap::new());
-        let firing = Firing { rule: rule_id, nth, at, until: None, device, links, windows };
+        let hold = asked.filter(|_| !rule.fault.is_one_shot()).map(Span::fixed).or(rule.fault.hold());
+        let firing = Firing { rule: rule_id, nth, at, hold, until: None, device, links, windows };
         self.firings.insert(id, firing);
         self.fall_on_devices(id, rule_id, rule, device);
         if rule.fault.is_one_shot() {
@@ -33,7 +45,7 @@ impl Engine {
             self.changed();
             return;
         }
-        if let Some(hold) = rule.fault.hold() {
+        if let Some(hold) = hold {
             let until = self.now + hold.resolve(self.longest_keep_alive(device));
             if let Some(firing) = self.firings.get_mut(&id) {
                 firing.until = Some(until);
@@ -111,7 +123,7 @@ impl Engine {
         };
         let (rule_id, at, nth) = (firing.rule, firing.at, firing.nth);
         let (keep_alive, assumed) = device.keep_alive_or(self.plan.default_keep_alive);
-        let mut until = rule.fault.hold().map(|hold| at + hold.resolve(keep_alive));
+        let mut until = firing.hold.map(|hold| at + hold.resolve(keep_alive));
         if rule.fault.is_of_handshakes() && device.keep_alive.is_none() {
             // Whoever is met before any CONNECT has no keep-alive of its own yet: the firing's end is its too.
             until = until.min(firing.until.or(until));
@@ -152,6 +164,7 @@ impl Engine {
         self.windows.insert(window, opened);
         self.by_device.entry(device).or_default().insert(window);
         let keep_alive_ns = time::nanos(keep_alive);
+        let hub_keep_alive_ns = self.hub_keep_alive_ns(device);
         self.emit(What::WindowOpened {
             window,
             firing,
@@ -160,7 +173,7 @@ impl Engine {
             until,
             keep_alive_ns,
             assumed,
-            hub_keep_alive_ns: None,
+            hub_keep_alive_ns,
         });
         window
     }
@@ -211,6 +224,7 @@ impl Engine {
         window.ending = true;
         let device = window.device;
         self.settle_device(device);
+        self.lift_packets(id);
         self.close_if_lifted(id);
     }
 
@@ -218,6 +232,7 @@ impl Engine {
     pub(super) fn lift(&mut self, id: WindowId, link: LinkId) {
         if let Some(window) = self.windows.get_mut(&id) {
             window.in_force.remove(&link);
+            window.pending.retain(|(of, _)| *of != link);
         }
         self.close_if_lifted(id);
     }
@@ -227,10 +242,11 @@ impl Engine {
         let device = window.device;
         let links = self.sessions.device(device).map(|known| known.links.as_slice()).unwrap_or_default();
         let still_asked = links.iter().filter_map(|link| self.links.get(link)).any(|link| link.awaits(id));
-        if !window.ending || !window.in_force.is_empty() || still_asked {
+        if !window.ending || !window.in_force.is_empty() || !window.pending.is_empty() || still_asked {
             return;
         }
         self.windows.remove(&id);
+        self.refusals.retain(|(of, _, _)| *of != id);
         if let Some(windows) = self.by_device.get_mut(&device) {
             windows.remove(&id);
         }
@@ -251,11 +267,16 @@ impl Engine {
         if ticket.held {
             self.emit(What::Forwarded { link, packet_seq: ticket.seq });
         }
-        if !ticket.wanted {
-            return;
+        if ticket.wanted {
+            self.packet_is_through(link, ticket.seq);
+            self.arm(link, ticket.seq);
         }
+    }
+
+    /// Arms the rules that a packet pulled: it was passed on, or came to its end in brownout.
+    pub(super) fn arm(&mut self, link: LinkId, seq: u64) {
         let plan = Arc::clone(&self.plan);
-        for (rule, device) in self.triggers.passed(link, ticket.seq) {
+        for (rule, device) in self.triggers.passed(link, seq) {
             let Some(When::After { delay, .. }) = plan.rule(rule).map(|of| &of.when) else { continue };
             let keep_alive = self
                 .sessions

@@ -1,6 +1,6 @@
 //! A firing of a rule, and its windows: one for each device it falls on.
 
-use crate::base::{DeviceId, LinkId, RuleId, Time, WindowId};
+use crate::base::{DeviceId, LinkId, RuleId, Span, Time, WindowId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One firing, in force until its longest window ends.
@@ -12,6 +12,9 @@ pub struct Firing {
     pub nth: u32,
     /// When.
     pub at: Time,
+    /// How long it holds, of each device's own keep-alive: as its rule says, or as who asked for it does. `None` for a
+    /// one-shot, and for one that lasts to the end of the run.
+    pub hold: Option<Span>,
     /// When it falls on nobody new any more; `None` for a one-shot, and for one that lasts to the end of the run.
     pub until: Option<Time>,
     /// The one device it falls on; `None`: every device that matches, also one that comes later.
@@ -37,6 +40,10 @@ pub struct Window {
     pub refused: BTreeSet<LinkId>,
     /// Links on which it is confirmed to hold.
     pub in_force: BTreeSet<LinkId>,
+    /// How many packets it fell on, where it is of packets.
+    pub met: u32,
+    /// Packets that it fell on, by link and number of the event, which are still in brownout.
+    pub pending: BTreeSet<(LinkId, u64)>,
     /// Whether it is being lifted: it closes when it holds on no link any more.
     pub ending: bool,
 }
@@ -51,6 +58,8 @@ impl Window {
             later_links: false,
             refused: BTreeSet::new(),
             in_force: BTreeSet::new(),
+            met: 0,
+            pending: BTreeSet::new(),
             ending: false,
         }
     }
@@ -58,6 +67,11 @@ impl Window {
     /// Whether the link was up when the firing began.
     pub fn was_up(&self, link: LinkId) -> bool {
         self.up_at_start.contains(&link)
+    }
+
+    /// Whether a packet of this link that it fell on is still in brownout.
+    pub fn waits_on(&self, link: LinkId) -> bool {
+        self.pending.range((link, 0)..=(link, u64::MAX)).next().is_some()
     }
 
     /// Whether it is to hold on this link of its device.

@@ -5,9 +5,10 @@ use super::firing::Window;
 use super::io::{Door, Granted, Order, Output};
 use super::machine::Engine;
 use super::pick;
-use crate::base::{Chance, DeviceId, Direction, Ends, LinkId, ListenerId, RuleId, Side, WindowId};
+use crate::base::{Chance, DeviceId, Direction, Ends, LinkId, ListenerId, Side, WindowId};
 use crate::event::{LastPackets, What};
 use crate::fault::{Bandwidth, Connects, Effects, Fault, Fidelity, LegFate, Mechanism, Refusal, Slice};
+use crate::profile::Rule;
 use crate::session::{Handshake, Link};
 use std::collections::BTreeSet;
 
@@ -50,19 +51,7 @@ impl Engine {
             self.add_unknown(&mut effects, link);
             return (effects, holding);
         };
-        let mut windows: Vec<(RuleId, WindowId, &Window)> = self
-            .by_device
-            .get(&device.id)
-            .into_iter()
-            .flatten()
-            .filter_map(|id| self.windows.get(id).map(|window| (window.rule, *id, window)))
-            .filter(|(_, _, window)| window.covers(link_id))
-            .collect();
-        windows.sort_by_key(|(rule, id, _)| (*rule, *id));
-        for (rule, id, window) in windows {
-            let Some(rule) = self.plan.rule(rule).filter(|rule| pick::may_match(&rule.who, link)) else {
-                continue;
-            };
+        for (id, window, rule) in self.windows_on(link_id) {
             let key = LinkKey { seed: self.seed, link_nth: link.nth, window: id };
             if rule.fault.is_of_handshakes() && !(is_shaking_hands(link) && effects.handshake.is_none()) {
                 continue;
@@ -73,6 +62,23 @@ impl Engine {
             }
         }
         (effects, holding)
+    }
+
+    /// The windows that are to hold on a link of a device, with their rules, in the order of these and then of their own.
+    pub(super) fn windows_on(&self, link_id: LinkId) -> Vec<(WindowId, &Window, &Rule)> {
+        let Some(link) = self.sessions.link(link_id) else { return Vec::new() };
+        let of_device = link.device.and_then(|device| self.by_device.get(&device));
+        let mut windows: Vec<(WindowId, &Window, &Rule)> = of_device
+            .into_iter()
+            .flatten()
+            .filter_map(|id| {
+                let window = self.windows.get(id).filter(|window| window.covers(link_id))?;
+                let rule = self.plan.rule(window.rule).filter(|rule| pick::may_match(&rule.who, link))?;
+                Some((*id, window, rule))
+            })
+            .collect();
+        windows.sort_by_key(|(id, window, _)| (window.rule, *id));
+        windows
     }
 
     pub(super) fn add_unknown(&self, effects: &mut Effects, link: &Link) {
@@ -174,6 +180,7 @@ impl Engine {
         if let Some(window) = window {
             self.lift(window, link);
         }
+        self.packets_are_lost(link);
     }
 
     pub(super) fn settle_listeners(&mut self) {

@@ -1,18 +1,20 @@
 //! The machine itself: inputs in, events and orders out.
 
 use super::firing::{Firing, Window};
-use super::io::{Beside, Door, Input, Output, PacketTicket};
+use super::io::{Door, Input, Output};
+use super::packets::{Counts, Refusals};
 use super::pick;
 use super::through::Progress;
 use super::trigger::Triggers;
 use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Side, Time, WindowId, time};
-use crate::event::{EndReason, Event, Packet, RunStarted, What};
-use crate::fault::{Effects, Verdict};
+use crate::event::{EndReason, Event, RunStarted, What};
+use crate::fault::Effects;
 use crate::mqtt::PacketKind;
 use crate::profile::{Plan, When};
 use crate::session::Sessions;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Decides which fault holds on which link, and says what happened.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub struct Engine {
     pub(super) windows: BTreeMap<WindowId, Window>,
     pub(super) by_device: BTreeMap<DeviceId, BTreeSet<WindowId>>,
     pub(super) triggers: Triggers,
+    pub(super) refusals: Refusals,
     pub(super) timers: BTreeMap<(Time, u64), Timer>,
     pub(super) progress: Progress,
     pub(super) outputs: VecDeque<Output>,
@@ -52,6 +55,8 @@ pub(super) struct Control {
     pub(super) left: BTreeSet<WindowId>,
     /// Harms ordered before its device was known, oldest first.
     pub(super) harms: VecDeque<UnknownHarm>,
+    /// What faults of packets count.
+    pub(super) packets: Counts,
 }
 
 /// A firing that damages a record of a link whose device is not known yet.
@@ -75,6 +80,8 @@ pub(super) enum Timer {
     Fire { rule: RuleId, nth: u32 },
     /// A rule that fires on one device.
     FireOn { rule: RuleId, device: DeviceId },
+    /// A rule that a device asked for fires on it; where it is to last, for this long.
+    FireAsked { rule: RuleId, device: DeviceId, hold: Option<Duration> },
     /// A window is to end.
     EndWindow(WindowId),
     /// A firing falls on nobody new from now on.
@@ -98,6 +105,7 @@ impl Engine {
             firings: BTreeMap::new(),
             windows: BTreeMap::new(),
             by_device: BTreeMap::new(),
+            refusals: Refusals::new(),
             timers: BTreeMap::new(),
             outputs: VecDeque::new(),
             next_seq: 0,
@@ -155,12 +163,11 @@ impl Engine {
             }
             Input::WsClosed { link, direction, code } => self.emit(What::WsClosed { link, direction, code }),
             Input::Harmed { link, window, toward, last: _ } => self.harmed(link, window, toward),
-            Input::Altered { .. }
-            | Input::NotAltered { .. }
-            | Input::Idle { .. }
-            | Input::Injected { .. }
-            | Input::HalfClosed { .. }
-            | Input::Rival { .. } => {}
+            Input::Altered { link, direction, seq, window, what } => {
+                self.altered(link, direction, seq, window, what);
+            }
+            Input::NotAltered { link, window, error } => self.not_altered(link, window, error),
+            Input::Idle { .. } | Input::Injected { .. } | Input::HalfClosed { .. } | Input::Rival { .. } => {}
             Input::Passed { link, ticket } => self.passed(link, ticket),
             Input::FirstPublish { link, direction } => self.emit(What::FirstPublish { link, direction }),
             Input::NotMqtt { link, direction, offset, reason } => {
@@ -189,64 +196,14 @@ impl Engine {
         }
     }
 
-    /// Takes in a packet that arrived whole. `held`: it will wait in brownout, as things stand. It waits too where
-    /// something that holds it is ordered already, be it because of this packet: the ticket says so then. The verdict, where
-    /// there is one, is to be carried out on it, and each part of it confirmed ([`Input::Altered`]).
-    pub fn packet(
-        &mut self,
-        now: Time,
-        link: LinkId,
-        direction: Direction,
-        packet: Packet,
-        beside: Beside<'_>,
-        held: bool,
-    ) -> (PacketTicket, Option<Box<Verdict>>) {
-        self.advance(now);
-        let _ = beside;
-        let mut identified = false;
-        if let (Direction::Up, Packet::Connect { client_id, .. }) = (direction, &packet) {
-            identified = self.identify_by_connect(link, client_id);
-        }
-        if let (Direction::Down, Packet::Connack { assigned_client_id: Some(name), .. }) =
-            (direction, &packet)
-        {
-            self.rename(link, name);
-        }
-        let accepted = matches!((direction, &packet), (Direction::Down, Packet::Connack { code: 0, .. }));
-        let kind = self.triggers.kind_of(&packet);
-        let seq = self.next_seq;
-        self.emit(What::Packet { link, direction, packet, held, dropped: false, passed: None });
-        if identified {
-            self.join_firings(link);
-            self.settle_link(link);
-        }
-        let held = held || self.hold_told(link, direction, seq);
-        if accepted {
-            self.changed();
-        }
-        let wanted = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
-        (PacketTicket { seq, wanted, held }, None)
-    }
-
-    /// Whether a packet whose event was just made meets an order that holds it; its event then says so.
-    fn hold_told(&mut self, link: LinkId, direction: Direction, seq: u64) -> bool {
-        let holds = self.links.get(&link).is_some_and(|control| control.holds(direction));
-        if holds {
-            for output in self.outputs.iter_mut().rev() {
-                if let Output::Event(event) = output
-                    && event.seq == seq
-                    && let What::Packet { held, .. } = &mut event.what
-                {
-                    *held = true;
-                }
-            }
-        }
-        holds
-    }
-
     /// Does what is due by `now`. Harmless at any time.
     pub fn tick(&mut self, now: Time) {
         self.advance(now);
+        self.do_what_is_due();
+        self.look();
+    }
+
+    pub(super) fn do_what_is_due(&mut self) {
         while let Some((&key, _)) = self.timers.first_key_value() {
             if key.0 > self.now {
                 break;
@@ -255,7 +212,6 @@ impl Engine {
                 self.timer(timer);
             }
         }
-        self.look();
     }
 
     /// The next output; `None` until the next input.
@@ -269,7 +225,7 @@ impl Engine {
         timer.into_iter().chain(self.progress.look_at).min()
     }
 
-    fn advance(&mut self, now: Time) {
+    pub(super) fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
     }
 
@@ -316,6 +272,10 @@ impl Engine {
             Timer::FireOn { rule, device } => {
                 let nth = self.triggers.fire(rule, device);
                 self.fire(rule, nth, Some(device));
+            }
+            Timer::FireAsked { rule, device, hold } => {
+                let nth = self.triggers.fire(rule, device);
+                self.fire_for(rule, nth, Some(device), hold);
             }
             Timer::EndWindow(window) => self.end_window(window),
             Timer::EndFiring(firing) => {
@@ -377,11 +337,12 @@ impl Control {
             by_address: false,
             left: BTreeSet::new(),
             harms: VecDeque::new(),
+            packets: Counts::default(),
         }
     }
 
     /// Whether bytes of this direction wait, once all that was ordered is done.
-    fn holds(&self, direction: Direction) -> bool {
+    pub(super) fn holds(&self, direction: Direction) -> bool {
         let Effects {
             hold_dial: _,
             closed,

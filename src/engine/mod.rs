@@ -11,18 +11,23 @@
 //!        ◀── Order to a link ──────          ──▶ deadline(): call tick() then
 //! ```
 
+mod arrival;
+mod asked;
 mod compose;
 mod fire;
 mod firing;
+mod flags;
 mod handshake;
 mod harm;
 mod identity;
 mod io;
 mod level;
 mod machine;
+mod packets;
 mod pick;
 mod through;
 mod trigger;
+mod verdict;
 
 pub use io::{Beside, Door, Granted, Input, Order, Output, PacketTicket};
 pub use machine::Engine;

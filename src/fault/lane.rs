@@ -38,6 +38,8 @@ pub struct Lane<N> {
     /// The end has been carried out.
     ended: bool,
     open: bool,
+    /// The last byte written ended a segment with a note.
+    whole: bool,
     limit: usize,
 }
 
@@ -71,6 +73,7 @@ impl<N> Lane<N> {
             end: None,
             ended: false,
             open: true,
+            whole: true,
             limit,
         }
     }
@@ -146,14 +149,21 @@ impl<N> Lane<N> {
         let written = written.min(self.bytes.len());
         self.bytes.drain(..written);
         self.gone += widen(written);
+        self.whole &= written == 0;
         while self.segments.front().is_some_and(|segment| segment.end <= self.gone) {
-            if let Some(Segment { release, note: Some(carried), .. }) = self.segments.pop_front() {
+            if let Some(Segment { end, release, note: Some(carried) }) = self.segments.pop_front() {
+                self.whole = end == self.gone;
                 note(carried, release);
             }
         }
         if self.bytes.is_empty() {
             self.clear();
         }
+    }
+
+    /// Whether the last byte written was the last of a segment with a note; true before the first.
+    pub fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// When to come again: the next release, which may have passed (then write at once). `None` when nothing

@@ -5,6 +5,7 @@
 //! answers with what the kernel really did. Deliberately absent: when and on whom a fault falls (profile/, engine/).
 
 pub mod delay;
+pub mod edit;
 pub mod effects;
 pub mod kinds;
 pub mod lane;

@@ -173,6 +173,16 @@ impl Verdict {
     pub fn is_clear(&self) -> bool {
         *self == Verdict::default()
     }
+
+    /// The window of each of its parts, in the order in which they work.
+    pub fn windows(&self) -> impl Iterator<Item = Option<WindowId>> + '_ {
+        let edits = self.edits.iter().map(|(window, _)| *window);
+        let corruptions = self.corruptions.iter().map(|(window, ..)| Some(*window));
+        let delays = self.delays.iter().map(|(window, _)| Some(*window));
+        let copies = self.copies.iter().map(|(window, _)| Some(*window));
+        let end = self.end.iter().map(|(window, _)| *window);
+        edits.chain(corruptions).chain(delays).chain(copies).chain(end)
+    }
 }
 
 /// How a packet ends in brownout.

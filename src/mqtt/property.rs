@@ -270,6 +270,22 @@ pub fn walk(block: &[u8]) -> impl Iterator<Item = Result<Property, DecodeError>>
     })
 }
 
+/// Where a property stands in the bytes after the property length, its identifier included: the first of them, if none
+/// that cannot be read comes before.
+pub fn place_of(wanted: PropertyId, block: &[u8]) -> Option<std::ops::Range<usize>> {
+    let mut reader = Reader::new(block);
+    let mut start = 0;
+    while !reader.is_empty() {
+        let property = next(&mut reader).ok()?;
+        let end = block.len() - reader.clone().rest().len();
+        if property.id() == wanted {
+            return Some(start..end);
+        }
+        start = end;
+    }
+    None
+}
+
 fn next(reader: &mut Reader<'_>) -> Result<Property, DecodeError> {
     let number = reader.varint("property identifier")?;
     let id = PropertyId::from_number(number).ok_or(DecodeError::UnknownProperty { number })?;

@@ -7,11 +7,11 @@
 use super::alarm::Alarm;
 use super::sys::mute;
 use super::{Clock, EventQueue};
-use crate::base::{Direction, LinkId, ListenerId, Time};
+use crate::base::{Direction, LinkId, ListenerId, Time, Ways};
 use crate::engine::{Beside, Door, Engine, Input, Order, Output, PacketTicket};
 use crate::event::{EndReason, Packet, TlsTerms};
 use crate::fault::{Mechanism, Verdict};
-use crate::mqtt::PacketKind;
+use crate::mqtt::{KindSet, PacketKind};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -28,6 +28,9 @@ pub struct Core {
     inner: Mutex<Inner>,
     /// The kinds of packets that the engine wants, as [`PacketKind::bit`]s.
     wanted: u16,
+    works_on_packets: bool,
+    follows_topics: bool,
+    honours_messages: bool,
     /// The engine's deadline came nearer.
     sooner: Notify,
     finish: watch::Sender<Option<EndReason>>,
@@ -82,6 +85,9 @@ impl Core {
         Core {
             clock,
             wanted: wanted.fold(0, |all, bit| all | bit),
+            works_on_packets: engine.works_on_packets(),
+            follows_topics: engine.follows_topics(),
+            honours_messages: engine.honours_messages(),
             inner: Mutex::new(Inner {
                 engine,
                 events,
@@ -103,6 +109,21 @@ impl Core {
     /// Whether packets of this kind are to be told.
     pub fn wants(&self, kind: PacketKind) -> bool {
         self.wanted & kind.bit() != 0
+    }
+
+    /// Whether packets may be worked on, so that links have to know where each of them ends.
+    pub fn works_on_packets(&self) -> bool {
+        self.works_on_packets
+    }
+
+    /// Whether topic aliases are to be followed.
+    pub fn follows_topics(&self) -> bool {
+        self.follows_topics
+    }
+
+    /// Whether fault-injection messages are looked for.
+    pub fn honours_messages(&self) -> bool {
+        self.honours_messages
     }
 
     /// Tells the engine something; its outputs are on their way when this returns.
@@ -323,6 +344,25 @@ impl Mailbox {
         taken
     }
 
+    /// Of the effects ordered last, and not taken yet, which packets are asked about. Costs one atomic load where there are
+    /// none.
+    pub fn asks(&self) -> Option<Ways<KindSet>> {
+        if !self.full.load(Ordering::Acquire) {
+            return None;
+        }
+        self.lock().letters.iter().rev().find_map(|letter| match letter {
+            Letter::Order(Order::Apply { effects, .. }) => Some(effects.asks),
+            Letter::Order(
+                Order::Cut(_)
+                | Order::Harm(_)
+                | Order::Inject { .. }
+                | Order::HalfClose { .. }
+                | Order::Rival { .. },
+            )
+            | Letter::Stop => None,
+        })
+    }
+
     fn mark(&self) {
         if self.full.load(Ordering::Acquire) {
             let mut letters = self.lock();
@@ -334,7 +374,7 @@ impl Mailbox {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn post(&self, letter: Letter) {
+    pub(super) fn post(&self, letter: Letter) {
         let mut letters = self.lock();
         letters.letters.push(letter);
         self.full.store(true, Ordering::Release);

@@ -213,8 +213,14 @@ impl Leg {
         self.writing = false;
     }
 
-    /// Brings the leg to this fate, for a fault. What was done, or `None` where it had gone before.
-    pub fn cut(&mut self, fate: LegFate) -> Option<LegFate> {
+    /// Whether what was written waits in TLS for the peer to take it.
+    pub fn is_flushing(&self) -> bool {
+        self.secure.as_ref().is_some_and(|secure| secure.is_flushing())
+    }
+
+    /// Brings the leg to this fate, for a fault; `words` are said before the FIN, where the fate has any. What was done, or
+    /// `None` where it had gone before.
+    pub fn cut(&mut self, fate: LegFate, words: &[u8]) -> Option<LegFate> {
         if self.is_over() || self.broken {
             self.drop_socket();
             return None;
@@ -236,8 +242,9 @@ impl Leg {
             | LegFate::Truncated
             | LegFate::Rejected(_)
             | LegFate::Disconnected(_) => {
-                let said = self.last_words(fate);
-                self.shut(said == LegFate::Close);
+                let said = self.last_words(fate, words);
+                let notify = matches!(said, LegFate::Close | LegFate::Rejected(_) | LegFate::Disconnected(_));
+                self.shut(notify);
                 self.lingering = true;
                 Some(said).filter(|_| !had_said)
             }
@@ -247,8 +254,15 @@ impl Leg {
     }
 
     /// What goes before the FIN of a cut; what that makes of it.
-    fn last_words(&mut self, fate: LegFate) -> LegFate {
+    fn last_words(&mut self, fate: LegFate, words: &[u8]) -> LegFate {
         match (&mut self.secure, fate) {
+            (_, LegFate::Rejected(_) | LegFate::Disconnected(_)) => {
+                if self.say(words) {
+                    fate
+                } else {
+                    LegFate::Close
+                }
+            }
             (Some(secure), LegFate::Alert(alert)) => {
                 if secure.alert(alert) {
                     return fate;
@@ -265,6 +279,17 @@ impl Leg {
             (Some(_), LegFate::Unnotified | LegFate::Truncated) => LegFate::Unnotified,
             (None, LegFate::Truncated) => self.truncate_passed(),
             (_, _) => LegFate::Close,
+        }
+    }
+
+    /// Says this at once. False where the peer does not take all of it.
+    fn say(&mut self, words: &[u8]) -> bool {
+        if words.is_empty() || !self.writing {
+            return false;
+        }
+        match &mut self.secure {
+            Some(secure) => secure.say(words),
+            None => self.wire.write_now(words).is_ok_and(|sent| sent == words.len()),
         }
     }
 

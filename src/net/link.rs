@@ -14,20 +14,23 @@ mod ends;
 mod greeting;
 mod packets;
 mod sniff;
+mod surgery;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use super::alarm::AlarmSlot;
 use super::core::{Core, Letter, Mailbox};
 use super::dial::dial;
 use super::leg::{Leg, Secure};
 use super::pump::{Mark, Pump};
+use super::surgery::{Output, Theatre};
 use super::sys::limit::explain;
 use super::terms::Terms;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::engine::{Granted, Input, Order};
 use crate::fault::{Cut, Effects, Ending, Harm};
-use crate::mqtt::Version;
+use crate::mqtt::{KindSet, Version};
 use crate::session::Meter;
 use crate::tls::hello::ClientHello;
 use greeting::{Greeting, Patience};
@@ -40,6 +43,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use surgery::Severing;
 use tokio::net::TcpStream;
 
 /// The size of the buffer that the links of a worker share, in bytes: a full socket buffer in one read.
@@ -53,6 +57,7 @@ const FIN_LINGER: Duration = Duration::from_secs(2);
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static MARKS: Cell<Vec<Mark>> = const { Cell::new(Vec::new()) };
+    static OUTPUT: Cell<Output> = const { Cell::new(Output::NONE) };
 }
 
 /// One link, until both legs are gone.
@@ -83,6 +88,10 @@ pub struct Link {
     hub_alpn: Option<String>,
     /// What is to become of a record toward each end.
     harm: Ends<Option<Harm>>,
+    /// The packets that the engine is asked about.
+    asks: Ways<KindSet>,
+    /// A cut amid a packet that waits for the bytes before it.
+    severing: Option<Severing>,
     meter: Meter,
     version: Option<Version>,
     slot: AlarmSlot,
@@ -137,7 +146,7 @@ impl Link {
             mailbox,
             registered: false,
             legs: Ends { device, hub: Leg::default() },
-            pumps: Ways { up: Pump::new(Direction::Up), down: Pump::new(Direction::Down) },
+            pumps: Ways { up: pump(&core, Direction::Up), down: pump(&core, Direction::Down) },
             dial: Dial::Waiting,
             hold_dial: false,
             looked: Time::ZERO,
@@ -150,6 +159,8 @@ impl Link {
             ahead: false,
             hub_alpn: None,
             harm: Ends::default(),
+            asks: Ways::default(),
+            severing: None,
             meter: Meter::new(id, now),
             version: None,
             slot,
@@ -172,7 +183,9 @@ impl Link {
             self.looked = self.now();
             let mut moved = self.poll_dial(cx) | self.poll_tls(cx);
             for direction in Direction::BOTH {
+                moved |= self.put_in(direction);
                 moved |= self.pass_on(cx, direction);
+                moved |= self.sever_due();
                 moved |= self.carry_end(direction);
                 moved |= self.read_on(cx, direction);
                 moved |= self.watch_half(cx, direction.from());
@@ -204,7 +217,8 @@ impl Link {
             Letter::Order(Order::Apply { generation, effects }) => self.apply(generation, *effects),
             Letter::Order(Order::Cut(cut)) => self.cut(cut),
             Letter::Order(Order::Harm(harm)) => self.harm_record(harm),
-            Letter::Order(Order::Inject { .. } | Order::HalfClose { .. } | Order::Rival { .. }) => {}
+            Letter::Order(Order::Inject { window, inject }) => self.inject(window, &inject),
+            Letter::Order(Order::HalfClose { .. } | Order::Rival { .. }) => {}
             Letter::Stop => self.stopped = true,
         }
     }
@@ -222,8 +236,9 @@ impl Link {
             loss: _,
             budgets: _,
             idle: _,
-            asks: _,
+            asks,
         } = effects;
+        self.asks = asks;
         self.meter.disturb(closed != Ways::default() || mute != Ends::default());
         let granted = Granted {
             mute: Ends { device: self.legs.device.mute(mute.device), hub: self.legs.hub.mute(mute.hub) },
@@ -244,11 +259,13 @@ impl Link {
     }
 
     fn cut(&mut self, cut: Cut) {
+        self.severing = None;
         self.dial = Dial::Done;
         self.greeting = None;
         let mut done = Ends::default();
         for side in Side::BOTH {
-            *done.get_mut(side) = self.legs.get_mut(side).cut(cut.on(side));
+            let (fate, words) = self.last_words(side, cut.on(side));
+            *done.get_mut(side) = self.legs.get_mut(side).cut(fate, &words);
             self.see_harmed(side);
         }
         for direction in Direction::BOTH {
@@ -299,6 +316,11 @@ impl Link {
         true
     }
 
+    /// Whether the hub's leg has come about, or never will.
+    fn is_dialled(&self) -> bool {
+        matches!(self.dial, Dial::Done)
+    }
+
     fn upstream(&self) -> Arc<str> {
         self.terms.upstream(self.hello.as_ref().and_then(|hello| hello.sni.as_deref()))
     }
@@ -339,7 +361,8 @@ impl Link {
             let has_peer = self.legs.get(direction.to()).is_open();
             self.pumps.get(direction).lane.deadline().filter(|at| has_peer && *at > self.looked)
         });
-        match lanes.chain(self.drop_at).chain(self.handshake_deadline()).min() {
+        let severing = self.severing.as_ref().map(|severing| severing.at).filter(|at| *at > self.looked);
+        match lanes.chain(severing).chain(self.drop_at).chain(self.handshake_deadline()).min() {
             Some(at) => self.slot.poll_until(cx, at),
             None => {
                 self.slot.cancel();
@@ -347,4 +370,11 @@ impl Link {
             }
         }
     }
+}
+
+/// A pump, with what it takes to work on packets if the plan may ask for that.
+fn pump(core: &Core, direction: Direction) -> Pump {
+    let mut pump = Pump::new(direction);
+    pump.theatre = core.works_on_packets().then(Box::<Theatre>::default);
+    pump
 }

@@ -9,6 +9,7 @@
 //!   core    the engine behind its one lock; hands orders to links, events to the queue
 //!   link    one task a link: two pumps over two legs, and the handshakes before
 //!   pump    one direction: read, find packets, delay or write at once
+//!   surgery  packets worked on as they pass
 //!   dial    the connect to the hub
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
 //!   tls     certificates, configurations, words for what went wrong
@@ -23,6 +24,7 @@ pub mod link;
 pub mod proxy;
 pub mod pump;
 pub mod queue;
+pub mod surgery;
 pub mod sys;
 pub mod terms;
 pub mod tls;

@@ -5,6 +5,7 @@ use crate::engine::PacketTicket;
 use crate::event::Packet;
 use crate::fault::{Lane, RuleDelay};
 use crate::mqtt::framer::Framer;
+use crate::net::surgery::Theatre;
 use crate::session::meter::Publish;
 use crate::tls::record::Records;
 use crate::ws;
@@ -27,6 +28,14 @@ pub struct Pump {
     pub begun: Begun,
     /// Bytes that came and will never be passed on.
     pub lost: u64,
+    /// Where packets may be worked on: what that takes.
+    pub theatre: Option<Box<Theatre>>,
+    /// How late the packet under way is to be, beside the delays in force.
+    pub tail_late: Duration,
+    /// Whether single packets were made to wait, and what waits may be theirs.
+    pub late: bool,
+    /// Whether what was last passed on ended amid a packet; only kept where packets may be worked on.
+    pub amid: bool,
     direction: Direction,
 }
 
@@ -79,6 +88,10 @@ pub struct Note {
     pub acknowledges: Option<u16>,
     /// It is the direction's first application data in TLS that is passed through.
     pub first_data: bool,
+    /// Something was done to it, as the verdict on it said.
+    pub altered: bool,
+    /// It is brownout's own.
+    pub own: bool,
 }
 
 /// The end of a packet within the bytes of one read.
@@ -90,6 +103,8 @@ pub struct Mark {
     pub frame: u64,
     /// What to say.
     pub note: Note,
+    /// How late it is to be, beside the delays in force.
+    pub late: Duration,
 }
 
 impl Pump {
@@ -103,6 +118,10 @@ impl Pump {
             frame: 0,
             begun: Begun::default(),
             lost: 0,
+            theatre: None,
+            tail_late: Duration::ZERO,
+            late: false,
+            amid: false,
             direction,
         }
     }
@@ -116,7 +135,7 @@ impl Pump {
     /// fills to its limit.
     pub fn wants_more(&self) -> bool {
         !self.lane.is_finished()
-            && if self.closed || !self.delays.is_empty() {
+            && if self.closed || !self.delays.is_empty() || (self.late && !self.lane.is_empty()) {
                 self.lane.room() > 0
             } else {
                 self.lane.is_empty()
@@ -137,13 +156,15 @@ impl Pump {
     /// been passed on already.
     pub fn hold(&mut self, now: Time, bytes: &[u8], from: usize, marks: &[Mark]) {
         let mut start = from;
+        let late = !self.tail_late.is_zero() || marks.iter().any(|mark| !mark.late.is_zero());
+        self.late = late || (self.late && !self.lane.is_empty());
         for mark in marks.iter().filter(|mark| mark.end > from) {
-            let release = now + self.delay(mark.frame);
+            let release = now + self.delay(mark.frame) + mark.late;
             self.lane.push(release, &bytes[start..mark.end], Some(mark.note));
             start = mark.end;
         }
         if start < bytes.len() {
-            self.lane.push(now + self.delay(self.frame), &bytes[start..], None);
+            self.lane.push(now + self.delay(self.frame) + self.tail_late, &bytes[start..], None);
         }
     }
 
@@ -151,6 +172,8 @@ impl Pump {
     pub fn discard(&mut self) {
         self.lose(self.lane.len());
         self.lane.clear();
+        let held_back = self.theatre.as_mut().map_or(0, |theatre| theatre.discard());
+        self.lose(held_back);
     }
 
     /// Bytes will never be passed on.

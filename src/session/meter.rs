@@ -108,6 +108,11 @@ impl Meter {
         }
     }
 
+    /// A PUBLISH of the device will never be acknowledged by the hub: what acknowledges it came from elsewhere.
+    pub fn forget(&mut self, id: u16) {
+        self.in_flight.remove(&id);
+    }
+
     /// Whether an acknowledgement of this kind ends the flight of a PUBLISH.
     pub fn ends_flight(kind: PacketKind, reason: u8) -> bool {
         match kind {

@@ -1,6 +1,7 @@
 //! The engine in literal time, with net/ played by the tests: orders are confirmed at once unless a test holds back.
 
 mod faults;
+mod packets;
 mod tls;
 
 use super::{Beside, Door, Engine, Granted, Input, Order, Output};

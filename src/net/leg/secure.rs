@@ -389,6 +389,14 @@ impl Secure {
         let _ = self.outlet.flush(|bytes| wire.write_now(bytes));
     }
 
+    /// Takes these bytes behind all that waits; sent when the outlet is flushed. False where it is not up.
+    pub fn say(&mut self, bytes: &[u8]) -> bool {
+        let Stage::Up(connection) = &mut self.stage else { return false };
+        let said = connection.writer().write(bytes).is_ok_and(|taken| taken == bytes.len());
+        collect(connection, &mut self.outlet);
+        said
+    }
+
     /// Says that nothing more comes (RFC 8446 section 6.1).
     pub fn close_notify(&mut self) {
         self.outlet.disarm();

@@ -1,11 +1,12 @@
 //! The way of the bytes: read, passed on at once or held, and the end carried through behind the last of them.
 
-use super::{BUFFER, Dial, FIN_LINGER, Link, MARKS, READ_BUFFER};
+use super::{BUFFER, Dial, FIN_LINGER, Link, MARKS, OUTPUT, READ_BUFFER};
 use crate::base::{Direction, Side, Time};
 use crate::engine::Input;
 use crate::fault::Ending;
 use crate::net::leg::Got;
 use crate::net::pump::{Mark, Note};
+use crate::net::surgery::Output;
 use std::task::{Context, Poll};
 
 impl Link {
@@ -25,6 +26,8 @@ impl Link {
                 Poll::Ready(Ok(written)) => {
                     let mut notes = Vec::new();
                     lane.wrote(now, written, |note, _| notes.push(note));
+                    let amid = !lane.is_whole();
+                    self.pumps.get_mut(direction).amid = amid;
                     self.see_harmed(direction.to());
                     for note in notes {
                         self.passed(direction, note, true);
@@ -37,9 +40,15 @@ impl Link {
     }
 
     pub(super) fn passed(&mut self, direction: Direction, note: Note, held: bool) {
+        if note.own {
+            return self.own_passed(direction);
+        }
         self.meter.passed(self.now(), direction, note.acknowledges);
         if note.first_data {
             self.core.tell(Input::FirstData { link: self.id, direction });
+        }
+        if let (true, Some(ticket)) = (note.altered, note.ticket) {
+            self.altered_passed(direction, ticket.seq);
         }
         if let Some(mut ticket) = note.ticket {
             ticket.held |= held;
@@ -51,6 +60,10 @@ impl Link {
 
     /// Carries the end of one leg through to the other, behind the last byte.
     pub(super) fn carry_end(&mut self, direction: Direction) -> bool {
+        if self.severing.is_some() {
+            // That ends the link, each leg as it says.
+            return false;
+        }
         let lane = &mut self.pumps.get_mut(direction).lane;
         let Some(how) = lane.end_due(self.core.clock().now()) else { return false };
         let to = direction.to();
@@ -154,22 +167,41 @@ impl Link {
         let now = self.now();
         self.meter.bytes(direction, bytes.len());
         self.look_at_first(now, direction, bytes);
+        if self.is_severed_amid(direction) {
+            return self.pumps.get_mut(direction).lose(bytes.len());
+        }
+        let mut out = OUTPUT.replace(Output::NONE);
+        if self.operate(now, direction, bytes, &mut out) {
+            self.follow_due();
+            self.route(cx, now, direction, &out.bytes, &out.marks, out.prompt());
+            out.clear();
+            OUTPUT.set(out);
+            return self.flush_due(now);
+        }
         let mut marks = MARKS.take();
         self.scan(now, direction, bytes, &mut marks);
         // What the engine had ordered when it was told of these packets holds for their bytes, and no more: it has
         // said of each whether it is held.
+        self.follow_due();
+        self.route(cx, now, direction, bytes, &marks, bytes.len());
+        marks.clear();
+        MARKS.set(marks);
+        self.flush_due(now);
+    }
+
+    fn follow_due(&mut self) {
         for letter in self.mailbox.take_due() {
             self.follow(letter);
         }
-        self.route(cx, now, direction, bytes, &marks);
-        marks.clear();
-        MARKS.set(marks);
+    }
+
+    fn flush_due(&mut self, now: Time) {
         if self.meter.is_due(now) {
             self.flush(now);
         }
     }
 
-    /// Passes bytes on at once where nothing is in the way, and holds the rest.
+    /// Passes bytes on at once where nothing is in the way, and holds the rest; those from `prompt` on in any case.
     pub(super) fn route(
         &mut self,
         cx: &mut Context<'_>,
@@ -177,17 +209,18 @@ impl Link {
         direction: Direction,
         bytes: &[u8],
         marks: &[Mark],
+        prompt: usize,
     ) {
         let mut written = 0;
         if self.legs.get(direction.from()).severed {
             return self.pumps.get_mut(direction).lose(bytes.len());
         }
-        while written < bytes.len() && !self.pumps.get(direction).holds() {
+        while written < prompt && !self.pumps.get(direction).holds() {
             let leg = self.legs.get_mut(direction.to());
             if !leg.writing {
                 break;
             }
-            match leg.poll_write(cx, &bytes[written..]) {
+            match leg.poll_write(cx, &bytes[written..prompt]) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(taken)) => {
                     written += taken;
@@ -198,6 +231,10 @@ impl Link {
                     return self.write_failed(direction.to(), &error);
                 }
             }
+        }
+        if written > 0 && self.core.works_on_packets() {
+            let amid = marks.binary_search_by_key(&written, |mark| mark.end).is_err();
+            self.pumps.get_mut(direction).amid = amid;
         }
         for mark in marks.iter().take_while(|mark| mark.end <= written) {
             self.passed(direction, mark.note, false);

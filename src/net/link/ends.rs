@@ -5,6 +5,7 @@ use crate::base::{Direction, Ends, Side, Time, Ways};
 use crate::engine::Input;
 use crate::fault::Ending;
 use crate::net::leg::ending_of;
+use crate::net::surgery::Output;
 use std::io;
 
 impl Link {
@@ -36,6 +37,11 @@ impl Link {
         }
         let pump = self.pumps.get_mut(side.sends());
         let release = now + pump.delay(pump.frame);
+        if let Some(theatre) = &mut pump.theatre {
+            let mut out = Output::NONE;
+            theatre.surgeon.give_back(&mut out);
+            pump.lane.push(release, &out.bytes, None);
+        }
         pump.lane.finish(release, how);
         if matches!(how, Ending::Reset | Ending::Alert) {
             // Nobody is left to hear the other way.
@@ -63,6 +69,7 @@ impl Link {
         self.flush(now);
         for direction in Direction::BOTH {
             self.pumps.get_mut(direction).discard();
+            self.put_in(direction);
         }
         self.legs = Ends::default();
         let undelivered = Ways { up: self.pumps.up.lost, down: self.pumps.down.lost };

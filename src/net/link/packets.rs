@@ -45,7 +45,8 @@ impl Link {
             pump.frame += 1;
         } else if ended > 0 && marks.last().is_none_or(|last| last.end < ended) {
             // One mark at the least, so that it is known when a packet was last passed on.
-            marks.push(Mark { end: ended, frame: pump.frame - 1, note: Note::default() });
+            let frame = pump.frame - 1;
+            marks.push(Mark { end: ended, frame, note: Note::default(), late: Duration::ZERO });
         }
         pump.inlet = inlet;
     }
@@ -142,7 +143,7 @@ impl Link {
         marking.ended = end;
         let pump = self.pumps.get_mut(direction);
         if marking.all || note != Note::default() {
-            marking.marks.push(Mark { end, frame: pump.frame, note });
+            marking.marks.push(Mark { end, frame: pump.frame, note, late: Duration::ZERO });
         }
         pump.frame += 1;
     }
@@ -151,7 +152,7 @@ impl Link {
     pub(super) fn frame(&mut self, now: Time, direction: Direction, frame: &Frame<'_>) -> Option<Note> {
         let begun = Begun {
             publish: (frame.kind == PacketKind::Publish).then(|| self.publish(frame)).flatten(),
-            packet: self.core.wants(frame.kind).then(|| self.read(direction, frame)),
+            packet: self.asked(direction, frame.kind).then(|| self.read(direction, frame)),
         };
         if !frame.ended {
             self.pumps.get_mut(direction).begun = begun;
@@ -190,9 +191,24 @@ impl Link {
     }
 
     pub(super) fn tell_packet(&mut self, direction: Direction, packet: Packet) -> PacketTicket {
+        let held = self.would_hold(direction);
+        let (ticket, verdict) =
+            self.core.packet(self.id, &self.mailbox, direction, packet, Beside::default(), held);
+        if let Some(verdict) = verdict {
+            self.refuse(&verdict, "packets in WebSocket are not worked on");
+        }
+        ticket
+    }
+
+    /// Whether the engine is to be told of packets of this kind.
+    pub(super) fn asked(&self, direction: Direction, kind: PacketKind) -> bool {
+        self.core.wants(kind) || self.asks.get(direction).has(kind)
+    }
+
+    /// Whether bytes of this direction would wait now.
+    pub(super) fn would_hold(&self, direction: Direction) -> bool {
         let ready = self.legs.get(direction.to()).writing;
-        let held = self.pumps.get(direction).holds() || !ready;
-        self.core.packet(self.id, &self.mailbox, direction, packet, Beside::default(), held).0
+        self.pumps.get(direction).holds() || !ready
     }
 
     /// Keeps what later packets are read by.

@@ -1,3 +1,5 @@
+mod orders;
+
 use super::*;
 use crate::base::{ListenerId, Span};
 use crate::engine::Engine;

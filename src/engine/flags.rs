@@ -1,0 +1,37 @@
+//! What a plan asks of net/ for the whole of the run, so that links without it pay nothing.
+
+use super::Engine;
+use crate::fault::Fault;
+
+impl Engine {
+    /// Whether packets may be worked on, put between others, or said as last words: then net/ has to know where each ends,
+    /// on the way in and on the way out. Constant over the run.
+    pub fn works_on_packets(&self) -> bool {
+        let plan = &self.plan;
+        let works = |fault: &Fault| {
+            matches!(
+                fault,
+                Fault::Packets(_)
+                    | Fault::Inject(_)
+                    | Fault::Reject(_)
+                    | Fault::Disconnect(_)
+                    | Fault::TokenExpiry(_)
+            )
+        };
+        plan.server_keep_alive.is_some()
+            || plan.fault_messages.is_some()
+            || plan.rules.iter().any(|rule| works(&rule.fault))
+    }
+
+    /// Whether the topic of each PUBLISH is to be known, topic aliases resolved. Constant over the run.
+    pub fn follows_topics(&self) -> bool {
+        let plan = &self.plan;
+        let by_topic = |fault: &Fault| fault.packets().is_some_and(|packets| packets.what.topic.is_some());
+        plan.fault_messages.is_some() || plan.rules.iter().any(|rule| by_topic(&rule.fault))
+    }
+
+    /// Whether fault-injection messages are looked for. Constant over the run.
+    pub fn honours_messages(&self) -> bool {
+        self.plan.fault_messages.is_some()
+    }
+}

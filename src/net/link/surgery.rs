@@ -1,0 +1,492 @@
+//! Packets worked on as they pass, and packets of brownout's own between them.
+
+use super::Link;
+use crate::azure::{FaultRequest, message};
+use crate::base::{Direction, Side, Time, WindowId};
+use crate::engine::{Beside, Input, PacketTicket};
+use crate::fault::{Alteration, Cut, Inject, Injection, PacketEnd, Verdict};
+use crate::mqtt::framer::Frame;
+use crate::mqtt::packet::{Ack, Publish};
+use crate::mqtt::property::{Properties, Property};
+use crate::mqtt::wire::Reader;
+use crate::mqtt::{Packet, PacketKind, QoS, Version, encode, peek};
+use crate::net::pump::{Inlet, Note};
+use crate::net::surgery::{
+    Done, OWED_LIMIT, Operation, Output, Own, Ruling, Seen, Swallowed, Told, Under, WAITING_LIMIT,
+};
+use crate::tls::record::Records;
+
+/// A cut that waits until the bytes before it have been written.
+#[derive(Debug)]
+pub(super) struct Severing {
+    direction: Direction,
+    /// Not before.
+    pub at: Time,
+    cut: Cut,
+    /// The number of the packet's event.
+    seq: u64,
+    after_bytes: u32,
+    /// What else was done to the packet's bytes.
+    done: Vec<(Option<WindowId>, Alteration)>,
+}
+
+impl Link {
+    /// Takes bytes through the surgeon. False where the direction has none: it is not MQTT as it is, or nothing in the
+    /// plan works on packets.
+    pub(super) fn operate(
+        &mut self,
+        now: Time,
+        direction: Direction,
+        bytes: &[u8],
+        out: &mut Output,
+    ) -> bool {
+        let pump = self.pumps.get_mut(direction);
+        let (Inlet::Mqtt(_), Some(theatre)) = (&pump.inlet, &mut pump.theatre) else { return false };
+        let mut surgeon = std::mem::take(&mut theatre.surgeon);
+        let mut inlet = std::mem::replace(&mut pump.inlet, Inlet::Records(Records::default()));
+        let mut is_opaque = false;
+        if let Inlet::Mqtt(framer) = &mut inlet {
+            surgeon.take(framer, bytes, out, &mut |seen, out| self.see(now, direction, seen, out));
+            is_opaque = framer.is_opaque();
+        }
+        let pump = self.pumps.get_mut(direction);
+        pump.inlet = inlet;
+        pump.frame += u64::from(is_opaque);
+        pump.tail_late = out.tail_late;
+        pump.lose(surgeon.take_lost());
+        if let Some(theatre) = &mut pump.theatre {
+            theatre.surgeon = surgeon;
+        }
+        true
+    }
+
+    /// Whether a cut amid a packet lets nothing more pass in this direction.
+    pub(super) fn is_severed_amid(&self, direction: Direction) -> bool {
+        self.pumps.get(direction).theatre.as_ref().is_some_and(|theatre| theatre.surgeon.is_over())
+    }
+
+    fn see(
+        &mut self,
+        now: Time,
+        direction: Direction,
+        seen: Seen<'_>,
+        out: &mut Output,
+    ) -> Option<Operation> {
+        match seen {
+            Seen::Frame(frame) => return self.decide(now, direction, frame),
+            Seen::End { passed, late } => self.packet_ended(now, direction, passed, late, out),
+            Seen::Cut { after } => self.sever(now, direction, after),
+            Seen::NotMqtt { offset, reason } => {
+                let reason = reason.to_string();
+                self.core.tell(Input::NotMqtt { link: self.id, direction, offset, reason });
+            }
+        }
+        None
+    }
+
+    /// A packet whose head is there: tells of it, and gives what is to be done with it.
+    fn decide(&mut self, now: Time, direction: Direction, frame: &Frame<'_>) -> Option<Operation> {
+        let publish = (frame.kind == PacketKind::Publish).then(|| self.publish(frame)).flatten();
+        if frame.ended {
+            self.arrived(now, direction, publish);
+        }
+        let mut under = Under { arrival: (!frame.ended).then_some(publish), ..Under::default() };
+        let (ticket, verdict) = self.ask(direction, frame);
+        let version = self.version.unwrap_or(Version::V311);
+        let mut operation = None;
+        let mut acknowledges = self.acknowledges(direction, frame);
+        if let (Some(ticket), Some(verdict)) = (ticket, verdict) {
+            let ruling = Ruling::of(*verdict, version, frame);
+            if let Some(edited) = &ruling.edited {
+                acknowledges = self.acknowledges(direction, &Frame { head: &edited.head, ..*frame });
+            }
+            operation = Some(self.rule(direction, frame, ticket, ruling, &mut under));
+        }
+        if under.swallowed.is_none()
+            && under.cut.is_none()
+            && let Some(id) = self.owed(direction, frame)
+        {
+            under =
+                Under { swallowed: Some(Swallowed::Owed { id }), arrival: under.arrival, ..Under::default() };
+            operation = Some(Operation::swallow());
+        }
+        under.note = Note { ticket, acknowledges, altered: !under.done.is_empty(), ..Note::default() };
+        if let Some(theatre) = &mut self.pumps.get_mut(direction).theatre {
+            theatre.under = under;
+        }
+        operation
+    }
+
+    /// Tells the engine of a packet, if it is to be told.
+    fn ask(
+        &mut self,
+        direction: Direction,
+        frame: &Frame<'_>,
+    ) -> (Option<PacketTicket>, Option<Box<Verdict>>) {
+        let topic = self.topic(direction, frame);
+        if !self.asked(direction, frame.kind) {
+            return (None, None);
+        }
+        let packet = self.read(direction, frame);
+        let request = topic.as_deref().and_then(|topic| self.request(direction, topic, frame));
+        let beside = Beside { topic: topic.as_deref(), request };
+        let held = self.would_hold(direction);
+        let (ticket, verdict) = self.core.packet(self.id, &self.mailbox, direction, packet, beside, held);
+        // What was ordered with this packet may ask for the next one, which is perhaps here already.
+        if let Some(asks) = self.mailbox.asks() {
+            self.asks = asks;
+        }
+        (Some(ticket), verdict)
+    }
+
+    /// The topic name of a PUBLISH, where topics are followed.
+    fn topic(&mut self, direction: Direction, frame: &Frame<'_>) -> Option<String> {
+        if frame.kind != PacketKind::Publish || !self.core.follows_topics() {
+            return None;
+        }
+        let version = self.version.unwrap_or(Version::V311);
+        let view = peek::publish_view(version, frame.first_byte, frame.head)?;
+        let theatre = self.pumps.get_mut(direction).theatre.as_mut()?;
+        theatre.aliases.resolve(&view.topic, view.topic_alias).map(str::to_owned)
+    }
+
+    /// The command to brownout that a PUBLISH of the device is, where these are honoured.
+    fn request(&self, direction: Direction, topic: &str, frame: &Frame<'_>) -> Option<FaultRequest> {
+        if direction == Direction::Down || !self.core.honours_messages() {
+            return None;
+        }
+        let properties = match self.version {
+            Some(Version::V5) => user_properties(frame),
+            Some(Version::V31 | Version::V311) | None => Vec::new(),
+        };
+        message::request(topic, &properties)
+    }
+
+    /// Sets out what the ruling says; what it cannot do is told.
+    fn rule(
+        &mut self,
+        direction: Direction,
+        frame: &Frame<'_>,
+        ticket: PacketTicket,
+        ruling: Ruling,
+        under: &mut Under,
+    ) -> Operation {
+        for (window, error) in ruling.refused {
+            self.core.tell(Input::NotAltered { link: self.id, window, error });
+        }
+        under.done = ruling.done;
+        match ruling.end {
+            None => {}
+            Some((window, PacketEnd::Drop { acknowledge })) => {
+                let answer = acknowledge.then(|| self.false_answer(direction, frame)).flatten();
+                under.swallowed = Some(Swallowed::Dropped { window, seq: ticket.seq, answer });
+            }
+            Some((window, PacketEnd::Cut(cut))) => under.cut = Some((window, cut)),
+        }
+        ruling.operation
+    }
+
+    /// What a PUBLISH is acknowledged with.
+    fn false_answer(&self, direction: Direction, frame: &Frame<'_>) -> Option<(PacketKind, u16)> {
+        if frame.kind != PacketKind::Publish {
+            return None;
+        }
+        let publish = self.publish(frame)?;
+        let id = publish.id?;
+        let owed = self.pumps.get(direction).theatre.as_ref().map_or(0, |theatre| theatre.owed.len());
+        match publish.qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce => Some((PacketKind::Puback, id)),
+            QoS::ExactlyOnce => (owed < OWED_LIMIT).then_some((PacketKind::Pubrec, id)),
+        }
+    }
+
+    /// The identifier of a PUBREL whose PUBLISH was acknowledged falsely.
+    fn owed(&self, direction: Direction, frame: &Frame<'_>) -> Option<u16> {
+        if frame.kind != PacketKind::Pubrel {
+            return None;
+        }
+        let id = peek::packet_id(frame.kind, frame.first_byte, frame.head)?;
+        self.pumps.get(direction).theatre.as_ref().filter(|theatre| theatre.owed.contains(&id)).map(|_| id)
+    }
+
+    /// The last byte of a packet came.
+    fn packet_ended(
+        &mut self,
+        now: Time,
+        direction: Direction,
+        passed: bool,
+        late: std::time::Duration,
+        out: &mut Output,
+    ) {
+        let pump = self.pumps.get_mut(direction);
+        let frame = pump.frame;
+        pump.frame += 1;
+        let Some(theatre) = &mut pump.theatre else { return };
+        let Under { arrival, note, done, swallowed, .. } = std::mem::take(&mut theatre.under);
+        if passed {
+            if let Some(ticket) = note.ticket {
+                let done = done.into_iter().map(|(window, what)| Done { seq: ticket.seq, window, what });
+                theatre.done.extend(done);
+            }
+            out.mark(frame, note, late);
+        }
+        theatre.put_in(frame, out);
+        if let Some(publish) = arrival {
+            self.arrived(now, direction, publish);
+        }
+        if let Some(swallowed) = swallowed {
+            self.swallowed(direction, swallowed);
+        }
+    }
+
+    /// A packet is gone that is not passed on.
+    fn swallowed(&mut self, direction: Direction, swallowed: Swallowed) {
+        match swallowed {
+            Swallowed::Dropped { window, seq, answer: None } => {
+                self.altered(direction, seq, window, Alteration::Dropped { acknowledged: false });
+            }
+            Swallowed::Dropped { window, seq, answer: Some((kind, id)) } => {
+                if let (PacketKind::Pubrec, Some(theatre)) =
+                    (kind, &mut self.pumps.get_mut(direction).theatre)
+                {
+                    theatre.owed.insert(id);
+                }
+                self.put_ack(direction.from(), kind, id, Told::Acknowledged { seq, window, direction, id });
+            }
+            Swallowed::Owed { id } => {
+                if let Some(theatre) = &mut self.pumps.get_mut(direction).theatre {
+                    theatre.owed.remove(&id);
+                }
+                self.put_ack(direction.from(), PacketKind::Pubcomp, id, Told::Silent);
+            }
+        }
+    }
+
+    fn put_ack(&mut self, toward: Side, kind: PacketKind, id: u16, told: Told) {
+        let bytes = ack(kind, id).and_then(|packet| self.encoded(&packet)).unwrap_or_default();
+        self.put(toward, Own { bytes, told });
+    }
+
+    fn encoded(&self, packet: &Packet) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        encode(packet, self.version?, &mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    /// Has a packet of brownout's own wait for its place.
+    fn put(&mut self, toward: Side, own: Own) {
+        let Some(theatre) = &mut self.pumps.get_mut(toward.other().sends()).theatre else { return };
+        if own.bytes.is_empty() || theatre.waiting.len() >= WAITING_LIMIT {
+            theatre.failed.push(own.told);
+        } else {
+            theatre.waiting.push_back(own);
+        }
+    }
+
+    /// Puts a packet of brownout's own between two others, as ordered.
+    pub(super) fn inject(&mut self, window: WindowId, inject: &Inject) {
+        let toward = inject.toward;
+        match self.injection(inject) {
+            Ok(bytes) => self.put(toward, Own { bytes, told: Told::Injected { window, toward } }),
+            Err(error) => {
+                let error = error.to_owned();
+                self.core.tell(Input::NotAltered { link: self.id, window: Some(window), error });
+            }
+        }
+    }
+
+    fn injection(&self, inject: &Inject) -> Result<Vec<u8>, &'static str> {
+        let leg = self.legs.get(inject.toward);
+        let coming = inject.toward == Side::Hub && !self.is_dialled();
+        if !coming && (!leg.is_open() || leg.broken || leg.severed) {
+            return Err("that leg is gone");
+        }
+        let pump = self.pumps.get(inject.toward.other().sends());
+        match &pump.inlet {
+            Inlet::Mqtt(framer) if framer.is_opaque() => return Err("the stream is not MQTT"),
+            Inlet::Mqtt(_) => {}
+            Inlet::WebSocket(_) => return Err("packets are not put into WebSocket"),
+            Inlet::Records(_) => return Err("TLS is passed through"),
+        }
+        if pump.theatre.is_none() {
+            return Err("packets of this link are not followed");
+        }
+        let packet = match &inject.what {
+            Injection::Raw(bytes) if bytes.is_empty() => return Err("there are no bytes to put in"),
+            Injection::Raw(bytes) => return Ok(bytes.clone()),
+            Injection::Pingreq => Packet::Pingreq,
+            Injection::Pingresp => Packet::Pingresp,
+            Injection::Ack { kind, packet_id } => ack(*kind, *packet_id)
+                .ok_or("only PUBACK, PUBREC, PUBREL and PUBCOMP are acknowledgements")?,
+            Injection::Publish { topic, payload, qos, retain, packet_id } => Packet::Publish(Publish {
+                dup: false,
+                qos: *qos,
+                retain: *retain,
+                topic: topic.clone(),
+                packet_id: (*qos != QoS::AtMostOnce).then_some(*packet_id),
+                properties: Properties::NONE,
+                payload: payload.clone(),
+            }),
+        };
+        self.encoded(&packet).ok_or("the packet cannot be written in the version of the link")
+    }
+
+    /// Puts the packets that wait into the lane, if it ends between two packets; and tells of those that never will be
+    /// passed on.
+    pub(super) fn put_in(&mut self, direction: Direction) -> bool {
+        let now = self.now();
+        let pump = self.pumps.get_mut(direction);
+        let Some(theatre) = &mut pump.theatre else { return false };
+        if theatre.waiting.is_empty() && theatre.failed.is_empty() {
+            return false;
+        }
+        let between = match &pump.inlet {
+            Inlet::Mqtt(framer) => framer.is_between_frames(),
+            Inlet::WebSocket(_) | Inlet::Records(_) => false,
+        };
+        let is_opaque = matches!(&pump.inlet, Inlet::Mqtt(framer) if framer.is_opaque());
+        let never = is_opaque || pump.lane.is_finished() || theatre.surgeon.is_over();
+        let mut moved = false;
+        if never {
+            theatre.give_up();
+        } else if between {
+            while let Some(own) = theatre.waiting.pop_front() {
+                pump.lane.push(now, &own.bytes, Some(Note { own: true, ..Note::default() }));
+                theatre.sent.push_back(own.told);
+                moved = true;
+            }
+        }
+        for told in std::mem::take(&mut theatre.failed) {
+            self.told(told, false);
+        }
+        moved
+    }
+
+    /// A packet of brownout's own was passed on.
+    pub(super) fn own_passed(&mut self, direction: Direction) {
+        let theatre = &mut self.pumps.get_mut(direction).theatre;
+        if let Some(told) = theatre.as_mut().and_then(|theatre| theatre.sent.pop_front()) {
+            self.told(told, true);
+        }
+    }
+
+    fn told(&mut self, told: Told, passed: bool) {
+        match told {
+            Told::Injected { window, toward } if passed => {
+                self.core.tell(Input::Injected { link: self.id, window, toward });
+            }
+            Told::Injected { window, .. } => {
+                let error = "that leg is gone, or no place between two packets came".to_owned();
+                self.core.tell(Input::NotAltered { link: self.id, window: Some(window), error });
+            }
+            Told::Acknowledged { seq, window, direction, id } => {
+                if passed && direction == Direction::Up {
+                    self.meter.forget(id);
+                }
+                self.altered(direction, seq, window, Alteration::Dropped { acknowledged: passed });
+            }
+            Told::Silent => {}
+        }
+    }
+
+    fn altered(&self, direction: Direction, seq: u64, window: Option<WindowId>, what: Alteration) {
+        self.core.tell(Input::Altered { link: self.id, direction, seq, window, what });
+    }
+
+    /// A packet that something was done to was passed on.
+    pub(super) fn altered_passed(&mut self, direction: Direction, seq: u64) {
+        let theatre = &mut self.pumps.get_mut(direction).theatre;
+        let done = theatre.as_mut().map(|theatre| theatre.passed(seq)).unwrap_or_default();
+        for Done { seq, window, what } in done {
+            self.altered(direction, seq, window, what);
+        }
+    }
+
+    /// As many bytes of a packet as the verdict says are on their way; the link ends behind them.
+    fn sever(&mut self, now: Time, direction: Direction, after: u64) {
+        let Some(theatre) = &mut self.pumps.get_mut(direction).theatre else { return };
+        let Under { note, done, cut, .. } = std::mem::take(&mut theatre.under);
+        let (Some((window, cut)), Some(ticket)) = (cut, note.ticket) else { return };
+        let late = done.iter().map(|(_, what)| match what {
+            Alteration::Delayed { by_ns } => std::time::Duration::from_nanos(*by_ns),
+            Alteration::Dropped { .. }
+            | Alteration::Duplicated { .. }
+            | Alteration::Edited { .. }
+            | Alteration::Corrupted { .. }
+            | Alteration::CutShort { .. } => std::time::Duration::ZERO,
+        });
+        let at = now + late.sum();
+        let legs = cut.legs();
+        let after_bytes = u32::try_from(after).unwrap_or(u32::MAX);
+        self.severing =
+            Some(Severing { direction, at, cut: Cut { window, legs }, seq: ticket.seq, after_bytes, done });
+    }
+
+    /// Ends the link where a packet was cut short, once the bytes before have been written.
+    pub(super) fn sever_due(&mut self) -> bool {
+        let Some(severing) = &self.severing else { return false };
+        let to = severing.direction.to();
+        let leg = self.legs.get(to);
+        let coming = to == Side::Hub && !self.is_dialled();
+        let gone = !coming && (!leg.is_open() || leg.broken);
+        let waits = !self.pumps.get(severing.direction).lane.is_empty() || leg.is_flushing();
+        if severing.at > self.now() || (waits && !gone) {
+            return false;
+        }
+        let Some(Severing { direction, cut, seq, after_bytes, done, .. }) = self.severing.take() else {
+            return false;
+        };
+        if gone {
+            let error = "the end that was to get the bytes before the cut had gone".to_owned();
+            self.core.tell(Input::NotAltered { link: self.id, window: cut.window, error });
+        } else {
+            for (window, what) in done {
+                self.altered(direction, seq, window, what);
+            }
+            self.altered(direction, seq, cut.window, Alteration::CutShort { after_bytes });
+        }
+        self.cut(cut);
+        true
+    }
+
+    /// Says that nothing of a verdict can be done, and why.
+    pub(super) fn refuse(&self, verdict: &Verdict, why: &str) {
+        for window in verdict.windows() {
+            self.core.tell(Input::NotAltered { link: self.id, window, error: why.to_owned() });
+        }
+    }
+}
+
+/// PUBACK, PUBREC, PUBREL or PUBCOMP.
+fn ack(kind: PacketKind, id: u16) -> Option<Packet> {
+    let ack = Ack::success(id);
+    match kind {
+        PacketKind::Puback => Some(Packet::Puback(ack)),
+        PacketKind::Pubrec => Some(Packet::Pubrec(ack)),
+        PacketKind::Pubrel => Some(Packet::Pubrel(ack)),
+        PacketKind::Pubcomp => Some(Packet::Pubcomp(ack)),
+        PacketKind::Connect
+        | PacketKind::Connack
+        | PacketKind::Publish
+        | PacketKind::Subscribe
+        | PacketKind::Suback
+        | PacketKind::Unsubscribe
+        | PacketKind::Unsuback
+        | PacketKind::Pingreq
+        | PacketKind::Pingresp
+        | PacketKind::Disconnect
+        | PacketKind::Auth => None,
+    }
+}
+
+/// The user properties of a PUBLISH of MQTT 5, as far as they can be read.
+fn user_properties(frame: &Frame<'_>) -> Vec<(String, String)> {
+    let mut reader = Reader::new(frame.head);
+    let has_id = frame.first_byte & 0x06 != 0;
+    if reader.binary("topic name").is_err() || (has_id && reader.u16("packet identifier").is_err()) {
+        return Vec::new();
+    }
+    let pair = |property| if let Property::UserProperty(pair) = property { Some(pair) } else { None };
+    Properties::read_leniently(&mut reader).0.into_iter().filter_map(pair).collect()
+}

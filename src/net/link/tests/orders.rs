@@ -1,0 +1,177 @@
+//! Orders that say something of brownout's own: packets put in, and last words.
+
+use super::*;
+use crate::base::WindowId;
+use crate::fault::{ConnackCode, Inject, Injection, LegFate};
+use crate::mqtt::{PacketKind, QoS};
+
+const CONNECT: [&[u8]; 2] = [
+    b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x3c\x00\x02d1",
+    b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02d1",
+];
+const CONNACK: [&[u8]; 2] = [b"\x20\x02\x00\x00", b"\x20\x03\x00\x00\x00"];
+
+/// A plan by which packets may be worked on.
+fn plan_of_packets() -> Arc<Plan> {
+    Arc::new(Plan { server_keep_alive: Some(60), ..Plan::clone(&plan()) })
+}
+
+/// A link whose ends are the test's.
+struct Ring {
+    device: TcpStream,
+    served: TcpStream,
+    mailbox: Arc<Mailbox>,
+    queue: EventQueue,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Ring {
+    async fn start() -> Ring {
+        let hub = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = ListenerPlan {
+            name: "main".into(),
+            listen: String::new(),
+            upstream: hub.local_addr().unwrap().to_string(),
+            tls: TlsPlan::default(),
+        };
+        let (terms, _) = Terms::load(&listener, &Arc::new(KeyLog::from_environment().unwrap())).unwrap();
+        let (clock, queue) = (Clock::start(), EventQueue::default());
+        let alarm = Alarm::start(clock).unwrap();
+        let core = Arc::new(Core::new(Engine::new(plan_of_packets(), 1, false), clock, queue.clone()));
+        let device = TcpStream::connect(door.local_addr().unwrap()).await.unwrap();
+        let (accepted, peer) = door.accept().await.unwrap();
+        let (id, mailbox) = core.open_link(ListenerId(0), peer);
+        let leg = Leg::connected(accepted, None);
+        let mut link = Link::new(id, core, Arc::clone(&mailbox), leg, Arc::new(terms), alarm.slot());
+        let task = tokio::spawn(async move {
+            let _alarm = alarm;
+            poll_fn(|cx| link.poll(cx)).await;
+        });
+        let served = hub.accept().await.unwrap().0;
+        Ring { device, served, mailbox, queue, task }
+    }
+
+    /// One that is connected, in MQTT 3.1.1 (0) or 5 (1).
+    async fn connected(version: usize) -> Ring {
+        let mut ring = Ring::start().await;
+        ring.device.write_all(CONNECT[version]).await.unwrap();
+        expect(&mut ring.served, CONNECT[version]).await;
+        ring.served.write_all(CONNACK[version]).await.unwrap();
+        let mut connack = vec![0; if version == 0 { 4 } else { 8 }];
+        ring.device.read_exact(&mut connack).await.unwrap();
+        ring
+    }
+
+    fn order(&self, order: Order) {
+        self.mailbox.post(Letter::Order(order));
+    }
+
+    fn cut(&self, device: LegFate, hub: LegFate) {
+        self.order(Order::Cut(Cut { window: None, legs: Ends { device, hub } }));
+    }
+
+    /// What was done to the device's leg and the hub's.
+    async fn done(self) -> [Option<LegFate>; 2] {
+        drop((self.device, self.served));
+        let over = tokio::time::timeout(Duration::from_secs(10), self.task).await;
+        over.expect("the link ends").unwrap();
+        self.queue.close();
+        let events = self.queue.take().unwrap_or_default();
+        Side::BOTH.map(|leg| {
+            events.iter().find_map(|event| match &event.what {
+                What::LegCut { side, fate, .. } if *side == leg => Some(*fate),
+                _ => None,
+            })
+        })
+    }
+}
+
+async fn expect(stream: &mut TcpStream, bytes: &[u8]) {
+    let mut got = vec![0; bytes.len()];
+    stream.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, bytes);
+}
+
+/// What comes until FIN.
+async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut bytes));
+    read.await.expect("FIN comes").unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn a_connect_is_refused_in_its_version() {
+    let code = ConnackCode { return_code: 5, reason_code: 0x87 };
+    for (version, connack) in [(0, b"\x20\x02\x00\x05".as_slice()), (1, b"\x20\x03\x00\x87\x00")] {
+        let mut ring = Ring::start().await;
+        // The hub has the CONNECT here, which the engine would have kept from it: what counts is what the device hears.
+        ring.device.write_all(CONNECT[version]).await.unwrap();
+        expect(&mut ring.served, CONNECT[version]).await;
+        ring.cut(LegFate::Rejected(code), LegFate::Close);
+        assert_eq!(rest(&mut ring.device).await, connack);
+        assert_eq!(rest(&mut ring.served).await, b"");
+        assert_eq!(ring.done().await, [Some(LegFate::Rejected(code)), Some(LegFate::Close)]);
+    }
+}
+
+#[tokio::test]
+async fn a_disconnect_is_said_where_the_version_has_it() {
+    let fate = LegFate::Disconnected(0x8b);
+    let mut ring = Ring::connected(1).await;
+    ring.cut(fate, fate);
+    assert_eq!(rest(&mut ring.device).await, b"\xe0\x01\x8b");
+    assert_eq!(rest(&mut ring.served).await, b"\xe0\x01\x8b");
+    assert_eq!(ring.done().await, [Some(fate), Some(fate)]);
+    let mut ring = Ring::connected(0).await;
+    ring.cut(fate, fate);
+    assert_eq!(rest(&mut ring.device).await, b"");
+    assert_eq!(rest(&mut ring.served).await, b"\xe0\x00");
+    assert_eq!(ring.done().await, [Some(LegFate::Close), Some(LegFate::Disconnected(0))]);
+}
+
+/// A DISCONNECT amid another packet would be read as part of it.
+#[tokio::test]
+async fn amid_a_packet_it_is_fin_alone() {
+    let mut ring = Ring::connected(1).await;
+    ring.served.write_all(b"\x30\x09\x00\x01t\x00").await.unwrap();
+    expect(&mut ring.device, b"\x30\x09\x00\x01t\x00").await;
+    ring.cut(LegFate::Disconnected(0x8b), LegFate::Reset);
+    assert_eq!(rest(&mut ring.device).await, b"");
+    assert_eq!(ring.done().await, [Some(LegFate::Close), Some(LegFate::Reset)]);
+}
+
+#[tokio::test]
+async fn packets_are_put_between_two_others() {
+    let mut ring = Ring::connected(0).await;
+    let window = WindowId(0);
+    let publish = Injection::Publish {
+        topic: "t".into(),
+        payload: b"p".to_vec(),
+        qos: QoS::AtLeastOnce,
+        retain: false,
+        packet_id: 5,
+    };
+    // The hub is amid a packet.
+    ring.served.write_all(b"\x30\x06\x00\x01t").await.unwrap();
+    expect(&mut ring.device, b"\x30\x06\x00\x01t").await;
+    for what in [
+        publish,
+        Injection::Pingresp,
+        Injection::Ack { kind: PacketKind::Puback, packet_id: 9 },
+        Injection::Raw(b"\xd0\x00".to_vec()),
+    ] {
+        let inject = Arc::new(Inject { toward: Side::Device, what });
+        ring.order(Order::Inject { window, inject });
+    }
+    let inject = Arc::new(Inject { toward: Side::Hub, what: Injection::Pingreq });
+    ring.order(Order::Inject { window, inject });
+    expect(&mut ring.served, b"\xc0\x00").await;
+    ring.served.write_all(b"pay\xd0\x00").await.unwrap();
+    let put = b"\x32\x06\x00\x01t\x00\x05p\xd0\x00\x40\x02\x00\x09\xd0\x00";
+    expect(&mut ring.device, &[b"pay".as_slice(), put, b"\xd0\x00"].concat()).await;
+    ring.cut(LegFate::Close, LegFate::Close);
+    assert_eq!(rest(&mut ring.device).await, b"");
+    ring.done().await;
+}

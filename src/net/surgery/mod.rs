@@ -1,0 +1,157 @@
+//! Work on single packets as they pass: what stands between the framer and the way out.
+//!
+//! Owns what is known of packets between their head and their last byte. Invariant: with nothing to be done, what comes
+//! out is what went in; what was done is told by what has passed, never by what was meant. Deliberately absent: sockets
+//! and the engine (link/), and which packets are meant (engine/).
+
+pub mod aliases;
+pub mod operation;
+pub mod surgeon;
+
+pub use aliases::Aliases;
+pub use operation::{Operation, Ruling};
+pub use surgeon::{Output, Seen, Surgeon};
+
+use crate::base::{Direction, Side, WindowId};
+use crate::fault::{Alteration, MidCut};
+use crate::mqtt::PacketKind;
+use crate::net::pump::Note;
+use crate::session::meter::Publish;
+use std::collections::{BTreeSet, VecDeque};
+
+/// How many PUBLISH of QoS 2 may be acknowledged falsely and wait for their PUBREL, a direction. The receive maximum of
+/// common clients is far below.
+pub const OWED_LIMIT: usize = 4096;
+
+/// How many packets of brownout's own may wait for the end of a packet, a direction.
+pub const WAITING_LIMIT: usize = 4096;
+
+/// One direction, where packets may be worked on.
+#[derive(Debug, Default)]
+pub struct Theatre {
+    /// Does the work.
+    pub surgeon: Surgeon,
+    /// The packet under way.
+    pub under: Under,
+    /// What is to be told when the packet of that number has been passed on, in order.
+    pub done: VecDeque<Done>,
+    /// Packets of brownout's own that wait for their place between two others.
+    pub waiting: VecDeque<Own>,
+    /// What is to be told when they have been passed on, in order.
+    pub sent: VecDeque<Told>,
+    /// What will never be passed on, still to be told.
+    pub failed: Vec<Told>,
+    /// PUBLISH of QoS 2 that were acknowledged falsely, whose PUBREL is still to come.
+    pub owed: BTreeSet<u16>,
+    /// What topic aliases stand for.
+    pub aliases: Aliases,
+}
+
+/// What is known of a packet between its head and its last byte.
+#[derive(Debug, Default)]
+pub struct Under {
+    /// For the meter, when it is there whole; `None` once that was told.
+    pub arrival: Option<Option<Publish>>,
+    /// What to say when it has been passed on.
+    pub note: Note,
+    /// What will have been done then.
+    pub done: Vec<(Option<WindowId>, Alteration)>,
+    /// What to do when its last byte has been swallowed.
+    pub swallowed: Option<Swallowed>,
+    /// The cut that it ends with.
+    pub cut: Option<(Option<WindowId>, MidCut)>,
+}
+
+/// A packet that is not passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swallowed {
+    /// By a verdict.
+    Dropped {
+        /// The window.
+        window: Option<WindowId>,
+        /// The number of its event.
+        seq: u64,
+        /// What it is acknowledged with.
+        answer: Option<(PacketKind, u16)>,
+    },
+    /// The PUBREL of a PUBLISH that was acknowledged falsely; it is answered with PUBCOMP.
+    Owed {
+        /// Its packet identifier.
+        id: u16,
+    },
+}
+
+/// Something done to a packet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Done {
+    /// The number of the packet's event.
+    pub seq: u64,
+    /// The window.
+    pub window: Option<WindowId>,
+    /// What.
+    pub what: Alteration,
+}
+
+/// A packet of brownout's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Own {
+    /// Its bytes, at least one.
+    pub bytes: Vec<u8>,
+    /// What to tell when it has been passed on.
+    pub told: Told,
+}
+
+/// What a packet of brownout's own is told as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A packet was put in.
+    Injected {
+        /// Its window.
+        window: WindowId,
+        /// Who gets it.
+        toward: Side,
+    },
+    /// A packet was dropped and acknowledged falsely.
+    Acknowledged {
+        /// The number of the packet's event.
+        seq: u64,
+        /// The window.
+        window: Option<WindowId>,
+        /// Which way the packet went.
+        direction: Direction,
+        /// Its packet identifier.
+        id: u16,
+    },
+    /// Nothing: it goes with something told before.
+    Silent,
+}
+
+impl Theatre {
+    /// Puts the packets that wait into the output, which ends between two packets.
+    pub fn put_in(&mut self, frame: u64, out: &mut Output) {
+        while let Some(own) = self.waiting.pop_front() {
+            out.bytes.extend_from_slice(&own.bytes);
+            out.mark(frame, Note { own: true, ..Note::default() }, std::time::Duration::ZERO);
+            self.sent.push_back(own.told);
+        }
+    }
+
+    /// What waits to be passed on is thrown away: how many bytes were held back.
+    pub fn discard(&mut self) -> usize {
+        self.done.clear();
+        self.failed.extend(self.sent.drain(..));
+        self.give_up();
+        self.surgeon.discard()
+    }
+
+    /// What waits for its place will find none.
+    pub fn give_up(&mut self) {
+        self.failed.extend(self.waiting.drain(..).map(|own| own.told));
+    }
+
+    /// What was done to the packet of that number, which has been passed on.
+    pub fn passed(&mut self, seq: u64) -> Vec<Done> {
+        let count = self.done.iter().take_while(|done| done.seq == seq).count();
+        self.done.drain(..count).collect()
+    }
+}

@@ -1,0 +1,229 @@
+//! Faults of single packets, from the rule to the bytes at both ends.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use brownout::base::{Chance, Side};
+use brownout::event::{Event, What};
+use brownout::fault::{
+    Alteration, Close, Corrupt, Delay, DelayModel, Edit, Fault, LegFate, MidCut, PacketAction, PacketFault,
+    PacketMatch, Toward, WaysWanted,
+};
+use brownout::mqtt::{PacketKind, QoS};
+use brownout::profile::Rule;
+use common::{Bench, at, bench, connected, expect, find, joined, plan, wire};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// PUBLISH of QoS 0, QoS 1 with identifier 7, QoS 2 with identifier 9.
+const QOS0: &[u8] = b"\x30\x05\x00\x01tp0";
+const QOS1: &[u8] = b"\x32\x07\x00\x01t\x00\x07p1";
+const QOS2: &[u8] = b"\x34\x07\x00\x01t\x00\x09p2";
+
+const ANY: PacketMatch = PacketMatch {
+    packet: None,
+    direction: WaysWanted::Both,
+    topic: None,
+    qos: None,
+    dup: None,
+    retain: None,
+    nth: None,
+    times: None,
+    chance: Chance::ALWAYS,
+};
+
+fn of(kind: PacketKind) -> PacketMatch {
+    PacketMatch { packet: Some(kind), ..ANY }
+}
+
+/// A rule from the run's start on, to its end.
+fn rule(what: PacketMatch, action: PacketAction) -> Rule {
+    at("packets", Duration::ZERO, Fault::Packets(PacketFault { what, action, hold: None }))
+}
+
+fn altered(events: &[Event]) -> Vec<Alteration> {
+    let what = |event: &Event| if let What::Altered { what, .. } = &event.what { Some(*what) } else { None };
+    events.iter().filter_map(what).collect()
+}
+
+async fn send(stream: &mut TcpStream, packets: &[&[u8]]) {
+    for packet in packets {
+        stream.write_all(packet).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_matches_no_rule_passes_byte_by_byte() {
+    let matched = PacketMatch { topic: Some("other/#".into()), ..of(PacketKind::Publish) };
+    let (bench, hub) = bench(vec![rule(matched, PacketAction::Drop { acknowledge: false })]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    let stream = [QOS0, &wire::PINGREQ, QOS1, QOS2].concat();
+    for byte in &stream {
+        device.write_all(&[*byte]).await.unwrap();
+    }
+    expect(&mut served, &stream).await;
+    send(&mut served, &[&stream]).await;
+    expect(&mut device, &stream).await;
+    assert_eq!(altered(&bench.stop().await), []);
+}
+
+#[tokio::test]
+async fn what_is_dropped_never_comes_and_the_rest_does() {
+    for kept in [0, 3, 5] {
+        let dropped = PacketMatch { qos: Some(QoS::AtLeastOnce), ..of(PacketKind::Publish) };
+        let (bench, hub) = bench(vec![rule(dropped, PacketAction::Drop { acknowledge: false })]).await;
+        let (mut device, mut served) = connected(&bench, &hub).await;
+        // Split inside the head and inside the payload too.
+        send(&mut device, &[QOS0, &QOS1[..kept]]).await;
+        expect(&mut served, QOS0).await;
+        send(&mut device, &[&QOS1[kept..], QOS2]).await;
+        expect(&mut served, QOS2).await;
+        assert_eq!(altered(&bench.stop().await), [Alteration::Dropped { acknowledged: false }]);
+    }
+}
+
+#[tokio::test]
+async fn a_false_puback_comes_between_two_packets() {
+    let (bench, hub) =
+        bench(vec![rule(of(PacketKind::Publish), PacketAction::Drop { acknowledge: true })]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    // The hub is amid a packet: the acknowledgement waits for its end.
+    send(&mut served, &[b"\xd0"]).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    send(&mut device, &[QOS1, &wire::PINGREQ]).await;
+    expect(&mut served, &wire::PINGREQ).await;
+    send(&mut served, &[b"\x00"]).await;
+    expect(&mut device, b"\xd0\x00\x40\x02\x00\x07").await;
+    assert_eq!(altered(&bench.stop().await), [Alteration::Dropped { acknowledged: true }]);
+}
+
+#[tokio::test]
+async fn a_false_acknowledgement_of_qos_2_goes_to_its_end() {
+    let (bench, hub) =
+        bench(vec![rule(of(PacketKind::Publish), PacketAction::Drop { acknowledge: true })]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    send(&mut device, &[QOS2]).await;
+    expect(&mut device, b"\x50\x02\x00\x09").await;
+    send(&mut device, &[b"\x62\x02\x00\x09", &wire::PINGREQ]).await;
+    expect(&mut device, b"\x70\x02\x00\x09").await;
+    expect(&mut served, &wire::PINGREQ).await;
+    // A PUBREL that nobody owes passes.
+    send(&mut device, &[b"\x62\x02\x00\x09"]).await;
+    expect(&mut served, b"\x62\x02\x00\x09").await;
+    assert_eq!(altered(&bench.stop().await), [Alteration::Dropped { acknowledged: true }]);
+}
+
+#[tokio::test]
+async fn connect_and_connack_are_edited() {
+    let up = Edit { keep_alive: Some(4), clean: Some(false), ..Edit::default() };
+    let down = Edit { session_present: Some(true), ..Edit::default() };
+    let rules = vec![
+        rule(of(PacketKind::Connect), PacketAction::Edit(up)),
+        rule(of(PacketKind::Connack), PacketAction::Edit(down)),
+    ];
+    let (bench, hub) = bench(rules).await;
+    let (mut device, mut served) = joined(&bench, &hub).await;
+    let mut connect = wire::connect("d1", 60);
+    send(&mut device, &[&connect]).await;
+    connect[9] = 0;
+    connect[11] = 4;
+    expect(&mut served, &connect).await;
+    send(&mut served, &[&wire::CONNACK]).await;
+    expect(&mut device, b"\x20\x02\x01\x00").await;
+    let events = bench.stop().await;
+    assert_eq!(altered(&events), [Alteration::Edited { edit: up }, Alteration::Edited { edit: down }]);
+}
+
+#[tokio::test]
+async fn the_keep_alive_of_the_plan_reaches_both_ends_of_mqtt_5() {
+    let hub = common::hub().await;
+    let plan = brownout::profile::Plan { server_keep_alive: Some(30), ..plan(vec![]) };
+    let bench = Bench::start(plan, hub.local_addr().unwrap()).await;
+    hub.accept().await.unwrap();
+    let (mut device, mut served) = joined(&bench, &hub).await;
+    send(&mut device, &[b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02d1"]).await;
+    expect(&mut served, b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x1e\x00\x00\x02d1").await;
+    send(&mut served, &[b"\x20\x03\x00\x00\x00"]).await;
+    expect(&mut device, b"\x20\x06\x00\x00\x03\x13\x00\x1e").await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_packet_is_passed_on_more_than_once() {
+    let (bench, hub) =
+        bench(vec![rule(of(PacketKind::Publish), PacketAction::Duplicate { copies: 2 })]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    send(&mut device, &[&QOS1[..9], &QOS1[9..], &wire::PINGREQ]).await;
+    expect(&mut served, &[QOS1, QOS1, QOS1, &wire::PINGREQ].concat()).await;
+    assert_eq!(altered(&bench.stop().await), [Alteration::Duplicated { copies: 2 }]);
+}
+
+#[tokio::test]
+async fn one_byte_of_the_payload_is_changed() {
+    let (bench, hub) =
+        bench(vec![rule(of(PacketKind::Publish), PacketAction::Corrupt(Corrupt::Payload))]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    send(&mut device, &[QOS1, &wire::PINGREQ]).await;
+    let mut got = [0; 11];
+    served.read_exact(&mut got).await.unwrap();
+    let changed: Vec<usize> = (0..9).filter(|at| got[*at] != QOS1[*at]).collect();
+    let events = bench.stop().await;
+    let [Alteration::Corrupted { offset }] = altered(&events)[..] else { panic!("{events:#?}") };
+    assert!(offset >= 7, "{offset}");
+    assert_eq!(changed, [usize::try_from(offset).unwrap()]);
+    assert_eq!(got[9..], wire::PINGREQ);
+}
+
+/// Packets on their way at the same time wait at the same time: a delay is no bandwidth.
+#[tokio::test]
+async fn what_is_delayed_keeps_its_order_and_does_not_add_up() {
+    let base = Duration::from_millis(300);
+    let delay = Delay { model: DelayModel::Fixed { delay: base }, jitter: Duration::ZERO };
+    let (bench, hub) = bench(vec![rule(of(PacketKind::Publish), PacketAction::Delay(delay))]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    let sent = Instant::now();
+    send(&mut device, &[&wire::PINGREQ]).await;
+    expect(&mut served, &wire::PINGREQ).await;
+    assert!(sent.elapsed() < base);
+    for _ in 0..4 {
+        send(&mut device, &[QOS0, &wire::PINGREQ]).await;
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    expect(&mut served, &[QOS0, &wire::PINGREQ].concat().repeat(4)).await;
+    let took = sent.elapsed();
+    assert!(took >= base + Duration::from_millis(90), "{took:?}");
+    assert!(took < base * 3, "{took:?}");
+    let by_ns = u64::try_from(base.as_nanos()).unwrap();
+    assert_eq!(altered(&bench.stop().await), [Alteration::Delayed { by_ns }; 4]);
+}
+
+#[tokio::test]
+async fn a_link_ends_amid_a_packet() {
+    for ending in [LegFate::Reset, LegFate::Close] {
+        let close = Close { toward: Toward::Both, other: LegFate::HalfOpen, close_notify: true };
+        let cut = MidCut { after_bytes: 4, ending, close };
+        let (bench, hub) = bench(vec![rule(of(PacketKind::Publish), PacketAction::Cut(cut))]).await;
+        let (mut device, mut served) = connected(&bench, &hub).await;
+        send(&mut device, &[&wire::PINGREQ, QOS1, QOS0]).await;
+        expect(&mut served, &wire::PINGREQ).await;
+        expect(&mut served, &QOS1[..4]).await;
+        for stream in [&mut device, &mut served] {
+            let end = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut [0; 8])).await.unwrap();
+            match ending {
+                LegFate::Reset => assert!(end.is_err(), "{end:?}"),
+                _ => assert_eq!(end.unwrap(), 0),
+            }
+        }
+        let events = bench.stop().await;
+        assert_eq!(altered(&events), [Alteration::CutShort { after_bytes: 4 }]);
+        for side in Side::BOTH {
+            let done = find(&events, "cut", |event| match &event.what {
+                What::LegCut { side: cut, fate, .. } if *cut == side => Some(*fate),
+                _ => None,
+            });
+            assert_eq!(done, ending);
+        }
+    }
+}
