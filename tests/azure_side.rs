@@ -192,3 +192,52 @@ fn a_kept_log_knows_whose_fault_messages_were_honoured() {
     let again: Value = serde_json::from_slice(&rendered.stdout).unwrap();
     assert_eq!(again, serde_json::from_str::<Value>(&written).unwrap());
 }
+
+/// A device that asks once for a fault, by a message of QoS 1, and what the resource log says of it; and the events.
+fn asks(hub: &Hub, allowed: &str, command: &str) -> (Vec<String>, String) {
+    let folder = TempDir::new().unwrap();
+    let (profile, log) = (profile(folder.path(), NOTHING), folder.path().join("resource.jsonl"));
+    let report = folder.path().join("report");
+    let options = ["--azure-fault-messages", allowed, "--resource-log", log.to_str().unwrap()];
+    let options = [&options[..], &["--report", report.to_str().unwrap()]].concat();
+    let workload = format!("publishing:devices/{{client}}/messages/events/{command},every=1h,times=1");
+    let (_, err) = run(hub, &profile, &options, &["--workload", &workload, "--duration", "6s"]);
+    let told = by_device(lines(&log));
+    let told = told.get("device-1").unwrap_or_else(|| panic!("{err}")).clone();
+    (told, fs::read_to_string(report.join("events.jsonl")).unwrap())
+}
+
+fn count(events: &str, name: &str) -> usize {
+    events.lines().filter(|line| line.contains(&format!(r#""event":"{name}""#))).count()
+}
+
+/// The command is acknowledged and swallowed: the hub never hears it, and the device does not send it again.
+#[test]
+fn a_device_that_asks_for_it_is_reset_once() {
+    let hub = Hub::start();
+    let command = "AzIoTHub_FaultOperationType=KillTcp&AzIoTHub_FaultOperationDelayInSecs=1";
+    let (told, events) = asks(&hub, "device-*", command);
+    assert_eq!(told, ["deviceConnect", "deviceDisconnect 404104", "deviceConnect", "deviceDisconnect"]);
+    assert_eq!(count(&events, "fault_message"), 1, "{events}");
+    assert!(events.contains(r#""acknowledged":true"#), "{events}");
+}
+
+#[test]
+fn a_device_that_asks_to_be_refused_is_refused_for_the_time_that_it_said() {
+    let hub = Hub::start();
+    let command = "AzIoTHub_FaultOperationDurationInSecs=2&AzIoTHub_FaultOperationType=InvokeAuthError";
+    let (told, events) = asks(&hub, "device-*", command);
+    assert_eq!(told[..3], ["deviceConnect", "deviceDisconnect 401003", "deviceConnect 401003"], "{events}");
+    let (refused, rest): (Vec<_>, Vec<_>) = told[2..].iter().partition(|line| line.ends_with("401003"));
+    assert!((1..=3).contains(&refused.len()), "{told:?}");
+    assert_eq!(rest, ["deviceConnect", "deviceDisconnect"]);
+}
+
+/// A glob that does not match: the message is one like any other, and the hub gets it.
+#[test]
+fn a_device_that_is_not_allowed_to_ask_is_left_alone() {
+    let hub = Hub::start();
+    let (told, events) = asks(&hub, "other-*", "AzIoTHub_FaultOperationType=KillTcp");
+    assert_eq!(told, ["deviceConnect", "deviceDisconnect"]);
+    assert_eq!(count(&events, "altered"), 0, "{events}");
+}
