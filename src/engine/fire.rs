@@ -220,7 +220,7 @@ impl Engine {
         let Some(window) = self.windows.get_mut(&id) else { return };
         window.ending = true;
         let device = window.device;
-        self.remember(id);
+        self.remember(id, device);
         self.settle_device(device);
         self.lift_packets(id);
         self.close_if_lifted(id);
