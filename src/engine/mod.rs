@@ -13,6 +13,7 @@
 
 mod arrival;
 mod compose;
+mod cuts;
 mod doors;
 mod fire;
 mod firing;
@@ -22,6 +23,7 @@ mod idle;
 mod io;
 mod level;
 mod machine;
+mod means;
 mod moments;
 mod packets;
 mod pick;
