@@ -70,8 +70,10 @@ impl Engine {
         }
         let open = window.filter(|window| is_made && self.windows.contains_key(window));
         if let Some(window) = open {
-            let means = Ends { device: done.device.map(mechanism), hub: done.hub.map(mechanism) };
-            self.emit(What::FaultApplied { window, link, fidelity: fidelity_of(&done), means });
+            if !self.works_on(window, link) {
+                let means = Ends { device: done.device.map(mechanism), hub: done.hub.map(mechanism) };
+                self.emit(What::FaultApplied { window, link, fidelity: fidelity_of(&done), means });
+            }
             self.struck(window, link);
         }
         for side in Side::BOTH {

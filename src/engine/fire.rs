@@ -4,7 +4,7 @@ use super::firing::{Firing, Window};
 use super::io::PacketTicket;
 use super::machine::{Engine, Timer};
 use super::pick;
-use crate::base::{DeviceId, FiringId, LinkId, RuleId, Time, WindowId, time};
+use crate::base::{DeviceId, FiringId, LinkId, RuleId, Span, Time, WindowId, time};
 use crate::event::What;
 use crate::fault::{Connects, Fault};
 use crate::mqtt::PacketKind;
@@ -16,6 +16,17 @@ use std::time::Duration;
 
 impl Engine {
     pub(super) fn fire(&mut self, rule_id: RuleId, nth: u32, device: Option<DeviceId>) {
+        self.fire_for(rule_id, nth, device, None);
+    }
+
+    /// A rule fires, and holds for this long, where it is to last and somebody said so.
+    pub(super) fn fire_for(
+        &mut self,
+        rule_id: RuleId,
+        nth: u32,
+        device: Option<DeviceId>,
+        asked: Option<Duration>,
+    ) {
         let plan = Arc::clone(&self.plan);
         let Some(rule) = plan.rule(rule_id) else { return };
         let id = FiringId(self.next_firing);
@@ -23,7 +34,8 @@ impl Engine {
         self.emit(What::Fired { firing: id, rule: rule_id, nth });
         let links = Arc::new(self.links.keys().copied().collect());
         let (at, windows) = (self.now, BTreeMap::new());
-        let firing = Firing { rule: rule_id, nth, at, until: None, device, links, windows };
+        let hold = asked.filter(|_| !rule.fault.is_one_shot()).map(Span::fixed).or(rule.fault.hold());
+        let firing = Firing { rule: rule_id, nth, at, hold, until: None, device, links, windows };
         self.firings.insert(id, firing);
         self.fall_on_devices(id, rule_id, rule, device);
         if rule.fault.is_one_shot() {
@@ -33,7 +45,7 @@ impl Engine {
             self.changed();
             return;
         }
-        if let Some(hold) = rule.fault.hold() {
+        if let Some(hold) = hold {
             let until = self.now + hold.resolve(self.longest_keep_alive(device));
             if let Some(firing) = self.firings.get_mut(&id) {
                 firing.until = Some(until);
@@ -111,7 +123,7 @@ impl Engine {
         };
         let (rule_id, at, nth) = (firing.rule, firing.at, firing.nth);
         let (keep_alive, assumed) = device.keep_alive_or(self.plan.default_keep_alive);
-        let mut until = rule.fault.hold().map(|hold| at + hold.resolve(keep_alive));
+        let mut until = firing.hold.map(|hold| at + hold.resolve(keep_alive));
         let before_connect = rule.fault.is_of_handshakes() || rule.fault.is_of_connects();
         if before_connect && device.keep_alive.is_none() {
             // Whoever is met before any CONNECT has no keep-alive of its own yet: the firing's end is its too.

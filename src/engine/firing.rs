@@ -1,6 +1,6 @@
 //! A firing of a rule, and its windows: one for each device it falls on.
 
-use crate::base::{DeviceId, LinkId, RuleId, Time, WindowId};
+use crate::base::{DeviceId, LinkId, RuleId, Span, Time, WindowId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,9 @@ pub struct Firing {
     pub nth: u32,
     /// When.
     pub at: Time,
+    /// How long it holds, of each device's own keep-alive: as its rule says, or as who asked for it does. `None` for a
+    /// one-shot, and for one that lasts to the end of the run.
+    pub hold: Option<Span>,
     /// When it falls on nobody new any more; `None` for a one-shot, and for one that lasts to the end of the run.
     pub until: Option<Time>,
     /// The one device it falls on; `None`: every device that matches, also one that comes later.

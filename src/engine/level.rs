@@ -77,25 +77,21 @@ impl Engine {
         (effects, holding)
     }
 
-    /// The windows that are to hold on a link, in the order of rules, then of windows.
-    pub(super) fn covering(&self, link_id: LinkId) -> Vec<(WindowId, &Window)> {
+    /// The windows that are to hold on a link of a device, with their rules, in the order of these and then of their own.
+    pub(super) fn windows_on(&self, link_id: LinkId) -> Vec<(WindowId, &Window, &Rule)> {
         let Some(link) = self.sessions.link(link_id) else { return Vec::new() };
-        let of_device = link.device.and_then(|device| self.by_device.get(&device)).into_iter().flatten();
-        let mut windows: Vec<(WindowId, &Window)> = of_device
-            .filter_map(|id| self.windows.get(id).map(|window| (*id, window)))
-            .filter(|(_, window)| window.covers(link_id))
-            .filter(|(_, window)| {
-                self.plan.rule(window.rule).is_some_and(|rule| pick::may_match(&rule.who, link))
+        let of_device = link.device.and_then(|device| self.by_device.get(&device));
+        let mut windows: Vec<(WindowId, &Window, &Rule)> = of_device
+            .into_iter()
+            .flatten()
+            .filter_map(|id| {
+                let window = self.windows.get(id).filter(|window| window.covers(link_id))?;
+                let rule = self.plan.rule(window.rule).filter(|rule| pick::may_match(&rule.who, link))?;
+                Some((*id, window, rule))
             })
             .collect();
-        windows.sort_by_key(|(id, window)| (window.rule, *id));
+        windows.sort_by_key(|(id, window, _)| (window.rule, *id));
         windows
-    }
-
-    /// As [`Engine::covering`], with their rules.
-    pub(super) fn windows_on(&self, link: LinkId) -> Vec<(WindowId, &Window, &Rule)> {
-        let covering = self.covering(link).into_iter();
-        covering.filter_map(|(id, window)| Some((id, window, self.plan.rule(window.rule)?))).collect()
     }
 
     pub(super) fn add_unknown(&self, effects: &mut Effects, link_id: LinkId, link: &Link) {

@@ -67,6 +67,8 @@ pub(super) struct Control {
     pub(super) left: BTreeSet<WindowId>,
     /// One-shots ordered before its device was known, oldest first.
     pub(super) moments: VecDeque<UnknownMoment>,
+    /// Its packets come in WebSocket frames.
+    pub(super) is_websocket: bool,
     /// What faults of packets count.
     pub(super) packets: Counts,
 }
@@ -97,6 +99,8 @@ pub(super) enum Timer {
     Fire { rule: RuleId, nth: u32 },
     /// A rule that fires on one device.
     FireOn { rule: RuleId, device: DeviceId },
+    /// A rule that a device asked for fires on it; where it is to last, for this long.
+    FireAsked { rule: RuleId, device: DeviceId, hold: Option<Duration> },
     /// A window is to end.
     EndWindow(WindowId),
     /// A firing falls on nobody new from now on.
@@ -179,6 +183,9 @@ impl Engine {
             }
             Input::WsUpgraded { link, path, protocol } => {
                 self.emit(What::WsUpgraded { link, path, protocol });
+                if let Some(control) = self.links.get_mut(&link) {
+                    control.is_websocket = true;
+                }
             }
             Input::WsClosed { link, direction, code } => self.emit(What::WsClosed { link, direction, code }),
             Input::Harmed { link, window, toward, last: _ } => self.harmed(link, window, toward),
@@ -299,6 +306,10 @@ impl Engine {
                 let nth = self.triggers.fire(rule, device);
                 self.fire(rule, nth, Some(device));
             }
+            Timer::FireAsked { rule, device, hold } => {
+                let nth = self.triggers.fire(rule, device);
+                self.fire_for(rule, nth, Some(device), hold);
+            }
             Timer::EndWindow(window) => self.end_window(window),
             Timer::EndFiring(firing) => {
                 self.firings.remove(&firing);
@@ -349,6 +360,7 @@ impl Engine {
             self.timers.remove(key);
         }
         self.triggers.forget(link);
+        self.refusals.retain(|(_, of, _)| *of != link);
         self.link_gone();
     }
 }
@@ -368,6 +380,7 @@ impl Control {
             by_address: false,
             left: BTreeSet::new(),
             moments: VecDeque::new(),
+            is_websocket: false,
             packets: Counts::default(),
         }
     }

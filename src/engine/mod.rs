@@ -12,6 +12,7 @@
 //! ```
 
 mod arrival;
+mod asked;
 mod compose;
 mod cuts;
 mod doors;

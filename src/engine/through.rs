@@ -103,7 +103,7 @@ impl Engine {
     fn is_exhausted(&self) -> bool {
         let firing_due = self.timers.values().any(|timer| match timer {
             // A firing in force may still fall on a device that comes.
-            Timer::Fire { .. } | Timer::FireOn { .. } | Timer::EndFiring(_) => true,
+            Timer::Fire { .. } | Timer::FireOn { .. } | Timer::FireAsked { .. } | Timer::EndFiring(_) => true,
             // A window that lasts as long as the run has something left to do until it has ended one link.
             Timer::Expire { window, .. } => self.windows.get(window).is_some_and(|window| !window.struck),
             Timer::EndWindow(_) | Timer::Duration => false,
@@ -111,7 +111,8 @@ impl Engine {
         let lasting = |window: &super::firing::Window| {
             self.plan.rule(window.rule).is_some_and(|rule| rule.fault.hold().is_none())
         };
-        !self.plan.rules.is_empty()
+        // What devices may ask for is never over: a run with no other rule watches on, as one without any does.
+        self.plan.rules.iter().any(|rule| !matches!(rule.when, When::Asked(_)))
             && !firing_due
             && self.windows.values().all(lasting)
             && self.seen_enough()

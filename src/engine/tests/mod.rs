@@ -1,7 +1,10 @@
 //! The engine in literal time, with net/ played by the tests: orders are confirmed at once unless a test holds back.
 
+mod asked;
 mod connects;
+mod draws;
 mod faults;
+mod keep_alives;
 mod packets;
 mod tcp;
 mod tls;
