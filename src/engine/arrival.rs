@@ -15,6 +15,7 @@ use super::verdict;
 use crate::base::{DeviceId, Direction, LinkId, Time, time};
 use crate::event::{Packet, What};
 use crate::fault::{PacketEnd, Verdict};
+use crate::mqtt::PacketKind;
 use crate::session::Device;
 
 /// What is told of a packet beside what it says.
@@ -44,18 +45,21 @@ impl Engine {
         self.do_what_is_due();
         let is_new = self.identify_by_packet(link, direction, &packet);
         let seq = self.next_seq;
+        let mut is_turned_away = false;
         if is_new {
             // On whom it falls is known once the CONNECT is; what is told of it here is put right below.
             self.tell_packet(link, direction, &packet, Fate { held, dropped: false, passed: None });
-            self.join_firings(link);
-            self.settle_link(link);
+            is_turned_away = self.connected(link, token_expiry(&packet));
         }
         let request = beside.request.as_ref();
         let verdict =
             self.judge(Arrival { link, direction, seq, packet: &packet, topic: beside.topic, request });
-        let fate = self.fate(link, direction, &packet, &verdict, held);
+        let mut fate = self.fate(link, direction, &packet, &verdict, held);
+        if is_turned_away {
+            (fate.dropped, fate.held) = (true, false);
+        }
         let held = fate.held;
-        let arrives = (!fate.dropped).then(|| fate.passed.as_deref().unwrap_or(&packet).clone());
+        let (accepts, kind) = self.comes_to(direction, &packet, &fate);
         if is_new {
             self.tell_again(link, seq, fate);
         } else {
@@ -64,14 +68,25 @@ impl Engine {
         if let (Some((None, PacketEnd::Drop { .. })), Some(request)) = (verdict.end, request) {
             self.command(link, seq, request);
         }
-        let counts = if direction == Direction::Up { Some(&packet) } else { arrives.as_ref() };
-        if let (Direction::Down, Some(Packet::Connack { code: 0, .. })) = (direction, counts) {
+        if accepts {
             self.changed();
+            self.watch_token(link);
         }
-        let kind = counts.and_then(|packet| self.triggers.kind_of(packet));
         let pulled = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
         let wanted = pulled || !verdict::windows(&verdict).is_empty();
         (PacketTicket { seq, wanted, held }, (!verdict.is_clear()).then(|| Box::new(verdict)))
+    }
+
+    /// Whether a packet accepts the device, and what it counts as for rules that wait for one: by what is sent of the
+    /// device, by what arrives of the hub.
+    fn comes_to(&self, direction: Direction, packet: &Packet, fate: &Fate) -> (bool, Option<PacketKind>) {
+        let counts = match direction {
+            Direction::Up => packet,
+            Direction::Down if fate.dropped => return (false, None),
+            Direction::Down => fate.passed.as_deref().unwrap_or(packet),
+        };
+        let accepts = matches!((direction, counts), (Direction::Down, Packet::Connack { code: 0, .. }));
+        (accepts, self.triggers.kind_of(counts))
     }
 
     /// Whether the packet says of a link whose it is.
@@ -96,11 +111,10 @@ impl Engine {
     ) -> Fate {
         let holds = self.links.get(&link).is_some_and(|control| control.holds(direction));
         let is_kept = matches!(verdict.end, Some((_, PacketEnd::Drop { .. })));
-        let passed = Some(self.as_edited(link, packet, verdict)).filter(|passed| passed != packet);
         Fate {
             held: (held || holds || !verdict.delays.is_empty()) && !is_kept,
             dropped: verdict.end.is_some(),
-            passed: passed.map(Box::new),
+            passed: self.as_edited(link, packet, verdict).map(Box::new),
         }
     }
 
@@ -147,4 +161,9 @@ impl Engine {
 
 fn hub_keep_alive_ns(device: &Device) -> Option<u64> {
     device.hub_keep_alive.filter(|told| Some(*told) != device.keep_alive).map(time::nanos)
+}
+
+/// When the SAS token of a CONNECT expires.
+fn token_expiry(packet: &Packet) -> Option<u64> {
+    if let Packet::Connect { token_expiry, .. } = packet { *token_expiry } else { None }
 }

@@ -236,6 +236,7 @@ impl Link {
             loss: _,
             budgets: _,
             idle: _,
+            reset_senders: _,
             asks,
         } = effects;
         self.asks = asks;
