@@ -3,6 +3,7 @@
 //! Source: "Azure IoT Hub error codes" and "Monitoring Azure IoT Hub data reference", Microsoft Learn.
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// An error code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,5 +81,47 @@ impl TryFrom<u32> for Code {
                 known.join(", ")
             )
         })
+    }
+}
+
+impl fmt::Display for Code {
+    /// `404104 DeviceConnectionClosedRemotely`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.number(), self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_code_is_known_by_its_number_and_no_other_is() {
+        for code in Code::ALL {
+            assert_eq!(Code::try_from(code.number()), Ok(code));
+            assert_eq!(code.to_string(), format!("{} {}", code.number(), code.name()));
+        }
+        assert!(Code::ALL.is_sorted());
+        for unknown in [0, 404_105, 400_028] {
+            let told = Code::try_from(unknown).unwrap_err();
+            assert!(told.contains(&unknown.to_string()) && told.contains("404104"), "{told}");
+        }
+    }
+
+    #[test]
+    fn the_numbers_are_those_that_are_documented() {
+        for (number, name) in [
+            (400_027, "ConnectionForcefullyClosedOnNewConnection"),
+            (400_029, "ConnectionForcefullyClosedOnFaultInjection"),
+            (400_030, "ConnectionRejectedOnFaultInjection"),
+            (401_003, "IoTHubUnauthorized"),
+            (404_103, "DeviceNotOnline"),
+            (404_104, "DeviceConnectionClosedRemotely"),
+            (429_001, "ThrottlingException"),
+            (500_001, "ServerError"),
+            (500_008, "GenericTimeout"),
+        ] {
+            assert_eq!(Code::try_from(number).map(Code::name), Ok(name));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The arguments: their syntax. What they mean together is checked where they are used.
 
 use crate::base::span::parse_fixed;
-use crate::device::{Backoff, Preset, Workload};
+use crate::device::{Backoff, Preset, Renew, Workload};
 use crate::hub::MAX_PACKET;
 use crate::mqtt::{QoS, Version};
 use crate::profile::Override;
@@ -279,12 +279,15 @@ pub(super) struct DeviceArgs {
     /// How long to wait for PINGRESP before the link counts as dead; `never` does not look [default: by kind]
     #[arg(long, value_name = "TIME")]
     pub ping_timeout: Option<PingTimeout>,
+    /// How long TCP, TLS, CONNECT and CONNACK may take together [default: by kind]
+    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    pub connect_timeout: Option<Duration>,
     /// The wait before each reconnect: `none`, `fixed:1s`, `linear:1s`, `exponential:200ms..30s,jitter`
     /// [default: by kind]
     #[arg(long, value_name = "RULE")]
     pub backoff: Option<Backoff>,
     /// What to do while connected: `idle`, `publishing`, `subscribing`; also `publishing:topic,every=1s,qos=1,size=64`
-    /// and `subscribing:filter,qos=1`, where `{client}` stands for the client identifier
+    /// (and `times=1` for so many in all) and `subscribing:filter,qos=1`, where `{client}` stands for the client identifier
     #[arg(long, default_value_t = Workload::Idle)]
     pub workload: Workload,
     /// The quality of service of the workload: 0, 1 or 2 [default: 1]
@@ -299,6 +302,23 @@ pub(super) struct DeviceArgs {
     /// The password in CONNECT; other users of the machine can read it from the list of processes
     #[arg(long, value_name = "TEXT", requires = "username")]
     pub password: Option<String>,
+    /// Make SAS tokens of Azure IoT Hub with this key, Base64 as in connection strings, and the user names that belong to
+    /// them; other users of the machine can read it from the list of processes
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["username", "password"])]
+    pub azure_key: Option<String>,
+    /// The hub's name in user names and tokens [default: --server-name, or the host of --connect]
+    #[arg(long, value_name = "HOST", requires = "azure_key")]
+    pub azure_hub: Option<String>,
+    /// How long each token lives, at least 1s [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = parse_fixed, requires = "azure_key")]
+    pub token_lifetime: Option<Duration>,
+    /// How long before its token expires a device connects anew with a fresh one: a time, a part of the lifetime, or
+    /// `never`, which waits until the hub closes the link [default: 20%]
+    #[arg(long, value_name = "TIME|PERCENT", requires = "azure_key")]
+    pub renew_before: Option<Renew>,
+    /// With --renew-before never: come back with the stale token first, and with a fresh one when the hub has refused it
+    #[arg(long, requires = "renew_before")]
+    pub stale: bool,
     /// Whether the hub keeps the session between links [default: by kind]
     #[arg(long, value_enum)]
     pub session: Option<SessionKind>,

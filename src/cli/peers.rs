@@ -1,6 +1,7 @@
 //! `brownout hub` and `brownout device`: the embedded peers, alone.
 
 mod tls;
+mod tokens;
 
 use super::args::{DeviceArgs, HubArgs, SessionKind};
 use super::exit::{Exit, Refusal};
@@ -16,7 +17,7 @@ use std::collections::BTreeSet;
 use std::future;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -81,8 +82,7 @@ fn azure(args: &HubArgs) -> Result<Option<Azure>, Refusal> {
     if !args.azure {
         return Ok(None);
     }
-    let unix_at_start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let azure = Azure { key: None, unix_at_start };
+    let azure = Azure { key: None, unix_at_start: tokens::unix_now() };
     let azure = match &args.azure_key {
         None => Ok(azure),
         Some(key) => azure.with_key(key),
@@ -98,13 +98,12 @@ pub(super) fn device(args: DeviceArgs) -> Exit {
 async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
     raise_limit();
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
-    let fleet = Fleet {
-        count: args.count,
-        template: habits(&args)?,
-        seed: args.seed.unwrap_or(0),
-        stagger: args.stagger,
-    };
-    let target = tls::target(&args, args.connect.clone().unwrap_or_else(target))?;
+    let address = args.connect.clone().unwrap_or_else(target);
+    let mut template = habits(&args)?;
+    template.sas = tokens::sas(&args, &address)?;
+    let (count, seed, stagger) = (args.count, args.seed.unwrap_or(0), args.stagger);
+    let fleet = Fleet { count, template, seed, stagger };
+    let target = tls::target(&args, address)?;
     let clock = Clock::start();
     let quiet = args.quiet;
     let met = Arc::new(Mutex::new(BTreeSet::new()));
@@ -169,6 +168,9 @@ fn habits(args: &DeviceArgs) -> Result<Habits, Refusal> {
     habits.version = args.mqtt;
     if let Some(timeout) = args.ping_timeout {
         habits.ping_timeout = timeout.0;
+    }
+    if let Some(timeout) = args.connect_timeout {
+        habits.connect_timeout = timeout;
     }
     if let Some(backoff) = args.backoff {
         habits.backoff = backoff;

@@ -11,6 +11,7 @@ use super::runner::{Runner, Setup};
 use super::signals::Signals;
 use super::tls;
 use crate::base::span::show_fixed;
+use crate::base::text::printable;
 use crate::event::{EndReason, TlsMode};
 use crate::net::Clock;
 use crate::profile::{self, BadOverride, Checked, ListenerPlan, Override, Plan};
@@ -182,6 +183,13 @@ fn greet(runner: &Runner, listeners: &[ListenerPlan], seed: u64) {
             runner.plan.name,
             listener.upstream,
             tls::greeting(&listener.tls)
+        ));
+    }
+    if let Some(clients) = &runner.plan.fault_messages {
+        out::tell(format_args!(
+            "{}: fault-injection messages of devices that match `{}` are honoured",
+            runner.plan.name,
+            printable(clients)
         ));
     }
 }

@@ -84,6 +84,11 @@ pub enum DeviceDid {
         /// The SUBACK's code.
         code: u8,
     },
+    /// It leaves the hub, to come back at once with a fresh token.
+    Renews {
+        /// How long the one it has would still live.
+        left: Duration,
+    },
     /// It said DISCONNECT and is done.
     Stopped,
 }
@@ -142,6 +147,9 @@ impl fmt::Display for DeviceDid {
             DeviceDid::Acked { total } => write!(f, "acknowledged {total}"),
             DeviceDid::Received { total } => write!(f, "received {total}"),
             DeviceDid::Subscribed { code } => write!(f, "subscribed, {code:#04x}"),
+            DeviceDid::Renews { left } => {
+                write!(f, "renews its token {} before it expires", show_fixed(*left))
+            }
             DeviceDid::Stopped => f.write_str("stopped"),
         }
     }

@@ -1,6 +1,7 @@
 //! The habits of a client: every choice that decides how it bears a broken link.
 
 use super::backoff::Backoff;
+use super::token::Sas;
 use super::workload::Workload;
 use crate::base::Secret;
 use crate::mqtt::Version;
@@ -65,6 +66,8 @@ pub struct Habits {
     pub username: Option<String>,
     /// Password in CONNECT.
     pub password: Option<Secret<Vec<u8>>>,
+    /// The SAS tokens that it makes, in the place of user name and password.
+    pub sas: Option<Sas>,
     /// What it does while the link is up.
     pub workload: Workload,
 }

@@ -4,6 +4,7 @@ use super::event::{DeviceDid, DeviceEvent, Sign};
 use super::habits::{Habits, Leaving};
 use super::io::{HowClosed, Input, Output};
 use super::link::{Due, Link, MAX_PACKET};
+use super::token::{self, Token};
 use crate::base::Time;
 use crate::base::rand::name_hash;
 use crate::base::span::show_fixed;
@@ -35,6 +36,8 @@ pub struct Device {
     dialed_at: Time,
     /// Attempts that failed since the last CONNACK.
     failed: u32,
+    /// The token that it has, where it makes tokens.
+    token: Option<Token>,
 }
 
 /// Counts over the device's whole life.
@@ -75,6 +78,7 @@ impl Device {
             unsent: 0,
             dialed_at: Time::ZERO,
             failed: 0,
+            token: None,
         }
     }
 
@@ -110,7 +114,10 @@ impl Device {
         match &self.state {
             State::Waiting { until } => Some(*until),
             State::Dialing { deadline } | State::Greeting { deadline, .. } => Some(*deadline),
-            State::Up(link) => link.next_due().map(|(at, _)| at),
+            State::Up(link) => {
+                let link = link.next_due().map(|(at, _)| at);
+                link.into_iter().chain(self.renew_at()).min()
+            }
             State::Stopped => None,
         }
     }
@@ -130,6 +137,7 @@ impl Device {
                     let why = format!("no CONNACK within {}", show_fixed(self.habits.connect_timeout));
                     self.attempt_failed(why);
                 }
+                State::Up(_) if self.renew_at().is_some_and(|at| at <= self.now) => self.renew(),
                 State::Up(link) => {
                     let due = link.next_due().map(|(_, due)| due);
                     self.link_due(due);
@@ -167,7 +175,25 @@ impl Device {
     fn greet(&mut self) {
         let State::Dialing { deadline } = self.state else { return };
         self.state = State::Greeting { deadline, inlet: Inlet::new(MAX_PACKET) };
+        if let Some(sas) = &self.habits.sas {
+            let held = self.token.take();
+            self.token = Some(sas.for_connect(held, &self.habits.client_id, self.now));
+        }
         self.send(&Packet::Connect(self.connect()));
+    }
+
+    /// When the token is to be renewed.
+    fn renew_at(&self) -> Option<Time> {
+        self.token.as_ref()?.renew_at
+    }
+
+    /// It leaves in order and dials again at once, for a fresh token.
+    fn renew(&mut self) {
+        let Some(token) = self.token.take() else { return };
+        self.log(DeviceDid::Renews { left: token.expires.since(self.now) });
+        self.send(&Packet::Disconnect(Disconnect::default()));
+        self.out.push_back(Output::Close);
+        self.state = State::Waiting { until: self.now };
     }
 
     fn connect(&self) -> Connect {
@@ -184,8 +210,14 @@ impl Device {
             properties,
             client_id: habits.client_id.clone(),
             will: habits.will.clone(),
-            username: habits.username.clone(),
-            password: habits.password.clone(),
+            username: match &habits.sas {
+                Some(sas) => Some(sas.username(&habits.client_id)),
+                None => habits.username.clone(),
+            },
+            password: match &self.token {
+                Some(token) => Some(token.password()),
+                None => habits.password.clone(),
+            },
         }
     }
 
@@ -222,6 +254,9 @@ impl Device {
             }
             (State::Greeting { .. }, Packet::Connack(connack)) => {
                 self.log(DeviceDid::Refused { code: connack.code });
+                if token::refuses_token(connack.code) {
+                    self.token = None;
+                }
                 self.out.push_back(Output::Close);
                 self.wait();
             }

@@ -28,6 +28,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod token;
 mod traffic;
 mod workload;
 
@@ -40,4 +41,5 @@ pub use machine::Device;
 pub use presets::Preset;
 pub use run::{DeviceSink, Target, run};
 pub use tls::{DeviceTls, TlsSettings, Trust};
+pub use token::{Renew, Sas};
 pub use workload::{BadWorkload, Workload};

@@ -110,6 +110,7 @@ impl Habits {
             will: None,
             username: None,
             password: None,
+            sas: None,
             workload: Workload::Idle,
         }
     }

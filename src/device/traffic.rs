@@ -45,7 +45,10 @@ impl Device {
         if let State::Up(link) = &mut self.state {
             link.published(self.now);
         }
-        let Workload::Publishing { qos, .. } = self.habits.workload else { return };
+        let Workload::Publishing { qos, times, .. } = self.habits.workload else { return };
+        if times.is_some_and(|times| self.counts.made >= times) {
+            return;
+        }
         if self.unsent >= OUTPUT_LIMIT || (qos != QoS::AtMostOnce && !self.outbox.is_open()) {
             return;
         }

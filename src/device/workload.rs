@@ -19,7 +19,7 @@ const MOST_PAYLOAD: usize = 256 * 1024;
 /// ping), so every fault is worth trying with all three.
 ///
 /// As text: `idle`; `publishing` or `publishing:topic`, with `,every=1s` (also in keep-alives), `,qos=1`,
-/// `,size=64`; `subscribing` or `subscribing:filter`, with `,qos=1`. `{client}` in a topic is the client identifier.
+/// `,size=64`, `,times=1`; `subscribing` or `subscribing:filter`, with `,qos=1`. `{client}` in a topic is the client identifier.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Workload {
     /// Nothing but its keep-alive.
@@ -34,6 +34,8 @@ pub enum Workload {
         every: Span,
         /// Bytes of payload; at least the message's number in it.
         size: usize,
+        /// How many messages in the device's whole life, resends not counted; `None`: as many as come.
+        times: Option<u64>,
     },
     /// Listens.
     Subscribing {
@@ -47,7 +49,7 @@ pub enum Workload {
 /// What is wrong with a workload's text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not a workload: {problem}; write `idle`, `publishing:topic,every=1s,qos=1,size=64` or \
+    "`{text}` is not a workload: {problem}; write `idle`, `publishing:topic,every=1s,qos=1,size=64,times=1` or \
      `subscribing:filter,qos=1`, of which all behind the first word may be left away"
 )]
 pub struct BadWorkload {
@@ -63,6 +65,7 @@ impl Workload {
             qos: QoS::AtLeastOnce,
             every: Span::of(0.25, Duration::ZERO),
             size: 64,
+            times: None,
         }
     }
 
@@ -136,6 +139,10 @@ fn set_option(workload: &mut Workload, option: &str) -> Result<(), String> {
                 return Err("`every` is more than 0".into());
             }
         }
+        ("times", Workload::Publishing { times, .. }) => {
+            let number = value.parse().ok().filter(|&number| number > 0);
+            *times = Some(number.ok_or_else(|| format!("`times` is 1 or more, not `{value}`"))?);
+        }
         ("size", Workload::Publishing { size, .. }) => {
             let number = value.parse().ok().filter(|&number| number <= MOST_PAYLOAD);
             *size =
@@ -150,8 +157,9 @@ impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Workload::Idle => f.write_str("idle"),
-            Workload::Publishing { topic, qos, every, size } => {
-                write!(f, "publishing:{topic},every={every},qos={qos},size={size}")
+            Workload::Publishing { topic, qos, every, size, times } => {
+                write!(f, "publishing:{topic},every={every},qos={qos},size={size}")?;
+                times.map_or(Ok(()), |times| write!(f, ",times={times}"))
             }
             Workload::Subscribing { filter, qos } => write!(f, "subscribing:{filter},qos={qos}"),
         }
@@ -164,8 +172,12 @@ mod tests {
 
     #[test]
     fn reads_what_it_shows_and_fills_in_what_is_left_away() {
-        for text in ["idle", "publishing:a/{client},every=1s,qos=2,size=10", "subscribing:$share/g/a/#,qos=0"]
-        {
+        for text in [
+            "idle",
+            "publishing:a/{client},every=1s,qos=2,size=10",
+            "publishing:a=b&c=d,every=1s,qos=1,size=0,times=2",
+            "subscribing:$share/g/a/#,qos=0",
+        ] {
             assert_eq!(text.parse::<Workload>().unwrap().to_string(), text);
         }
         assert_eq!("publishing".parse(), Ok(Workload::publishing()));
@@ -192,6 +204,7 @@ mod tests {
             ("publishing,every=5", "`5` has no unit"),
             ("publishing,every=0s", "more than 0"),
             ("publishing,size=1e9", "from 0 to 262144"),
+            ("publishing,times=0", "1 or more"),
         ] {
             let error = text.parse::<Workload>().unwrap_err().to_string();
             assert!(error.contains(problem), "{text}: {error}");

@@ -1,12 +1,12 @@
-//! Rules fire: firings are made, windows opened and closed, one-shots ordered.
+//! Rules fire: firings are made, windows opened and closed.
 
 use super::firing::{Firing, Window};
-use super::io::{Order, PacketTicket};
+use super::io::PacketTicket;
 use super::machine::{Engine, Timer};
 use super::pick;
-use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, Span, Time, WindowId, time};
+use crate::base::{DeviceId, FiringId, LinkId, RuleId, Span, Time, WindowId, time};
 use crate::event::What;
-use crate::fault::{Connects, Cut, Fault, LegFate, RecordFault, TlsRecord};
+use crate::fault::{Connects, Fault};
 use crate::mqtt::PacketKind;
 use crate::profile::{Rule, When, Who};
 use crate::session::Device;
@@ -193,46 +193,11 @@ impl Engine {
         device.links.iter().copied().filter(hit).collect()
     }
 
-    pub(super) fn order_cuts(&mut self, window_id: WindowId, fault: &Fault, links: &[LinkId]) {
-        let Some(legs) = cut_of(fault) else { return };
-        if let Some(window) = self.windows.get_mut(&window_id) {
-            window.in_force.extend(links);
-            window.ending = true;
-        }
-        for link in links {
-            self.order_cut(*link, Cut { window: Some(window_id), legs });
-        }
-    }
-
-    /// Cuts links whose device is not known, where the rule asks for nothing that only CONNECT can tell.
-    pub(super) fn cut_unknown(&mut self, rule: &Rule, device: Option<DeviceId>) {
-        let Some(legs) = cut_of(&rule.fault) else { return };
-        for link in self.unknown_hit(rule, device) {
-            self.order_cut(link, Cut { window: None, legs });
-        }
-    }
-
-    /// The links whose device is not known that a one-shot falls on all the same.
-    pub(super) fn unknown_hit(&self, rule: &Rule, device: Option<DeviceId>) -> Vec<LinkId> {
-        if device.is_some() || rule.needs_connect() {
-            return Vec::new();
-        }
-        let unknown = self.sessions.links().filter(|(_, link)| link.device.is_none());
-        unknown.filter(|(_, link)| pick::may_match(&rule.who, link)).map(|(id, _)| id).collect()
-    }
-
-    pub(super) fn order_cut(&mut self, link: LinkId, cut: Cut) {
-        if let Some(control) = self.links.get_mut(&link) {
-            control.cut = true;
-            self.order(link, Order::Cut(cut));
-        }
-    }
-
     pub(super) fn end_window(&mut self, id: WindowId) {
         let Some(window) = self.windows.get_mut(&id) else { return };
         window.ending = true;
         let device = window.device;
-        self.remember(id);
+        self.remember(id, device);
         self.settle_device(device);
         self.lift_packets(id);
         self.close_if_lifted(id);
@@ -321,39 +286,5 @@ fn falls_on_later_links(fault: &Fault) -> bool {
         | Fault::Takeover(_)
         | Fault::Disconnect(_)
         | Fault::Inject(_) => false,
-    }
-}
-
-/// What a one-shot does to each leg.
-fn cut_of(fault: &Fault) -> Option<Ends<LegFate>> {
-    match fault {
-        Fault::Rst(close) => Some(close.legs(LegFate::Reset)),
-        Fault::Fin(close) => {
-            Some(close.legs(if close.close_notify { LegFate::Close } else { LegFate::Unnotified }))
-        }
-        Fault::TlsAlert(alert) => Some(alert.legs()),
-        Fault::Disconnect(disconnect) => Some(disconnect.legs()),
-        Fault::TlsRecord(TlsRecord { toward, what: RecordFault::Truncated }) => {
-            let mut legs = Ends { device: LegFate::HalfOpen, hub: LegFate::HalfOpen };
-            *legs.get_mut(*toward) = LegFate::Truncated;
-            Some(legs)
-        }
-        Fault::TlsRecord(TlsRecord { what: RecordFault::Damaged(_), .. })
-        | Fault::TlsHandshake(_)
-        | Fault::Blackhole(_)
-        | Fault::Stall(_)
-        | Fault::Latency(_)
-        | Fault::HalfClose(_)
-        | Fault::Refuse(_)
-        | Fault::Bandwidth(_)
-        | Fault::Loss(_)
-        | Fault::Slice(_)
-        | Fault::CutAfter(_)
-        | Fault::IdleTimeout(_)
-        | Fault::TokenExpiry(_)
-        | Fault::Takeover(_)
-        | Fault::Reject(_)
-        | Fault::Inject(_)
-        | Fault::Packets(_) => None,
     }
 }

@@ -4,10 +4,11 @@ use super::compose::{self, LinkKey};
 use super::firing::Window;
 use super::io::{Granted, Order, Output};
 use super::machine::{Asked, Engine};
+use super::means::how;
 use super::pick;
-use crate::base::{DeviceId, Direction, Ends, LinkId, Side, WindowId};
-use crate::event::{LastPackets, What};
-use crate::fault::{Bandwidth, Effects, Fault, Fidelity, LegFate, Mechanism, Slice};
+use crate::base::{DeviceId, LinkId, Side, WindowId};
+use crate::event::What;
+use crate::fault::{Effects, Fault};
 use crate::profile::Rule;
 use crate::session::{Handshake, Link};
 use std::collections::BTreeSet;
@@ -188,146 +189,9 @@ impl Engine {
         self.emit(What::FaultApplied { window: id, link, fidelity, means });
         true
     }
-
-    pub(super) fn cut_done(
-        &mut self,
-        link: LinkId,
-        window: Option<WindowId>,
-        done: Ends<Option<LegFate>>,
-        last: Ends<LastPackets>,
-    ) {
-        let is_made = done != Ends::default();
-        if let Some(control) = self.links.get_mut(&link).filter(|_| is_made) {
-            control.cut = true;
-        }
-        let is_news = |id: &WindowId| is_made && self.windows.contains_key(id) && !self.works_on(*id, link);
-        if let Some(window) = window.filter(is_news) {
-            let means = Ends { device: done.device.map(mechanism), hub: done.hub.map(mechanism) };
-            self.emit(What::FaultApplied { window, link, fidelity: fidelity_of(&done), means });
-            self.struck(window, link);
-        }
-        for side in Side::BOTH {
-            if let Some(fate) = *done.get(side) {
-                self.emit(What::LegCut { link, side, fate, window, last: *last.get(side) });
-            }
-        }
-        if let Some(window) = window {
-            self.lift(window, link);
-        }
-        self.packets_are_lost(link);
-    }
-
-    /// A window has cut a link. Where it goes on, what comes of that is watched from here; a device that it lets not come
-    /// in may never be accepted.
-    fn struck(&mut self, id: WindowId, link: LinkId) {
-        let Some(window) = self.windows.get_mut(&id) else { return };
-        window.struck = true;
-        let (device, rule) = (window.device, window.rule);
-        let goes_on = self.plan.rule(rule).is_some_and(|rule| !rule.fault.is_one_shot());
-        if goes_on && self.sessions.link(link).is_some_and(|link| link.connack.is_none()) {
-            let guessed = self.links.get(&link).is_some_and(|control| control.by_address);
-            self.progress.turned_away(device, guessed);
-        }
-        self.changed();
-    }
 }
 
 /// Whether a fault of handshakes can still fall on the link.
 pub(super) fn is_shaking_hands(link: &Link) -> bool {
     link.handshake == Handshake::UnderWay
-}
-
-/// What the peers' TCP sees of a cut: RST, FIN and silence are its own; what TLS says, or leaves out, comes in a stream
-/// that TCP carries and ends in order.
-fn fidelity_of(done: &Ends<Option<LegFate>>) -> Fidelity {
-    let is_of_stream = |side| match *done.get(side) {
-        Some(
-            LegFate::Unnotified
-            | LegFate::Alert(_)
-            | LegFate::Truncated
-            | LegFate::Rejected(_)
-            | LegFate::Disconnected(_),
-        ) => true,
-        Some(LegFate::Reset | LegFate::Close | LegFate::HalfOpen | LegFate::ResetWhenSends) | None => false,
-    };
-    if Side::BOTH.into_iter().any(is_of_stream) { Fidelity::Stream } else { Fidelity::Packet }
-}
-
-fn mechanism(fate: LegFate) -> Mechanism {
-    match fate {
-        LegFate::Reset => Mechanism::Linger,
-        LegFate::Close => Mechanism::Shutdown,
-        LegFate::Unnotified => Mechanism::Unnotified,
-        LegFate::Alert(_) => Mechanism::Alert,
-        LegFate::Truncated => Mechanism::Truncated,
-        LegFate::Rejected(_) => Mechanism::Rejected,
-        LegFate::Disconnected(_) => Mechanism::Disconnected,
-        LegFate::HalfOpen | LegFate::ResetWhenSends => Mechanism::Parked,
-    }
-}
-
-/// How a holding fault was made, given what the kernel granted.
-fn how(fault: &Fault, packet: bool, granted: &Granted) -> (Fidelity, Ends<Option<Mechanism>>) {
-    let mut means = Ends::default();
-    match fault {
-        Fault::Blackhole(blackhole) => {
-            let mut fidelity = Fidelity::Stall;
-            for side in Side::BOTH.into_iter().filter(|side| blackhole.toward.hits(*side)) {
-                let muted =
-                    granted.mute.get(side).as_ref().and_then(|mute| mute.as_ref().ok()).filter(|_| packet);
-                if muted.is_some() {
-                    fidelity = Fidelity::Packet;
-                }
-                *means.get_mut(side) = Some(muted.copied().unwrap_or(Mechanism::Gate));
-            }
-            (fidelity, means)
-        }
-        Fault::Stall(stall) => {
-            for direction in Direction::BOTH.into_iter().filter(|d| stall.direction.hits(*d)) {
-                *means.get_mut(direction.from()) = Some(Mechanism::Gate);
-            }
-            (Fidelity::Stall, means)
-        }
-        Fault::Latency(latency) => {
-            for direction in Direction::BOTH.into_iter().filter(|d| latency.direction.hits(*d)) {
-                *means.get_mut(direction.from()) = Some(Mechanism::Lane);
-            }
-            (Fidelity::Stream, means)
-        }
-        Fault::TlsHandshake(_) => {
-            means.device = Some(Mechanism::Handshake);
-            (Fidelity::Stream, means)
-        }
-        Fault::Bandwidth(Bandwidth { direction: ways, .. }) | Fault::Slice(Slice { direction: ways, .. }) => {
-            for direction in Direction::BOTH.into_iter().filter(|d| ways.hits(*d)) {
-                *means.get_mut(direction.from()) = Some(Mechanism::Shaper);
-            }
-            (Fidelity::Stream, means)
-        }
-        Fault::Loss(loss) => {
-            for side in Side::BOTH.into_iter().filter(|side| loss.toward.hits(*side)) {
-                let granted = granted.loss.get(side).as_ref().and_then(|loss| loss.as_ref().ok());
-                *means.get_mut(side) = granted.copied();
-            }
-            (Fidelity::Packet, means)
-        }
-        Fault::IdleTimeout(_) => {
-            means = Ends { device: Some(Mechanism::Gate), hub: Some(Mechanism::Gate) };
-            (Fidelity::Stall, means)
-        }
-        // These are confirmed by what they did, not by a state of the link.
-        Fault::Rst(_)
-        | Fault::Fin(_)
-        | Fault::TlsAlert(_)
-        | Fault::TlsRecord(_)
-        | Fault::HalfClose(_)
-        | Fault::Refuse(_)
-        | Fault::CutAfter(_)
-        | Fault::TokenExpiry(_)
-        | Fault::Takeover(_)
-        | Fault::Reject(_)
-        | Fault::Disconnect(_)
-        | Fault::Inject(_)
-        | Fault::Packets(_) => (Fidelity::Packet, means),
-    }
 }

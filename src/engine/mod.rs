@@ -14,6 +14,7 @@
 mod arrival;
 mod asked;
 mod compose;
+mod cuts;
 mod doors;
 mod fire;
 mod firing;
@@ -24,6 +25,7 @@ mod idle;
 mod io;
 mod level;
 mod machine;
+mod means;
 mod moments;
 mod packets;
 mod pick;

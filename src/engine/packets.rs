@@ -51,8 +51,14 @@ impl Engine {
     /// for its confirmation.
     pub(super) fn judge(&mut self, arrival: Arrival<'_>) -> Verdict {
         let mut verdict = Verdict::default();
-        if self.links.get(&arrival.link).is_none_or(|control| control.cut) {
-            return verdict;
+        match self.links.get(&arrival.link) {
+            None => return verdict,
+            Some(control) if control.cut => return verdict,
+            Some(control) if control.is_websocket => {
+                self.spare_frames(arrival.link);
+                return verdict;
+            }
+            Some(_) => {}
         }
         self.key_draws(arrival.link);
         if self.is_command(&arrival) {
@@ -74,6 +80,19 @@ impl Engine {
         verdict::settle(&mut verdict);
         self.charge(&verdict, arrival.link, arrival.seq);
         verdict
+    }
+
+    /// What would be done to a packet in WebSocket frames is not done, and a verdict that says otherwise would be told as if
+    /// it were: its windows are refused on the link before.
+    fn spare_frames(&mut self, link: LinkId) {
+        let windows: Vec<WindowId> = self.packet_windows(link).into_values().flatten().collect();
+        if windows.is_empty() {
+            return;
+        }
+        for window in windows {
+            self.refuse(window, link, "packets in WebSocket are not worked on".to_owned());
+        }
+        self.settle_link(link);
     }
 
     /// The windows of faults of packets that cover a link, by rule, in the order of rules.
@@ -196,10 +215,12 @@ impl Engine {
 
     /// Whether a fault of packets was seen to work on a link: an end that it made is told as what it did there.
     pub(super) fn works_on(&self, id: WindowId, link: LinkId) -> bool {
-        self.windows.get(&id).is_some_and(|window| {
-            window.in_force.contains(&link)
-                && self.plan.rule(window.rule).is_some_and(|rule| rule.fault.packets().is_some())
-        })
+        let window = self.windows.get(&id);
+        window.is_some_and(|window| window.in_force.contains(&link) && self.is_of_packets(window.rule))
+    }
+
+    fn is_of_packets(&self, rule: RuleId) -> bool {
+        self.plan.rule(rule).is_some_and(|rule| rule.fault.packets().is_some())
     }
 
     fn holds_packets(&mut self, id: WindowId, link: LinkId, direction: Direction) {
@@ -219,7 +240,7 @@ impl Engine {
         if self.refusals.insert((id, link, error.clone())) {
             self.emit(What::FaultRefused { window: id, link, error });
         }
-        if self.plan.rule(rule).is_some_and(|rule| rule.fault.packets().is_some()) {
+        if self.is_of_packets(rule) {
             self.gives_up(id, link);
         } else {
             self.lift(id, link);
@@ -268,7 +289,7 @@ impl Engine {
     /// A window is over: it is lifted from each link on which no packet that it fell on is still in brownout.
     pub(super) fn lift_packets(&mut self, id: WindowId) {
         let Some(window) = self.windows.get(&id) else { return };
-        if !self.plan.rule(window.rule).is_some_and(|rule| rule.fault.packets().is_some()) {
+        if !self.is_of_packets(window.rule) {
             return;
         }
         let done: Vec<LinkId> =

@@ -9,7 +9,7 @@
 use super::machine::Engine;
 use super::pick;
 use crate::base::{DeviceId, Ends, LinkId, WindowId};
-use crate::fault::{ConnackCode, Cut, Fault, LegFate};
+use crate::fault::{ConnackCode, Fault, LegFate};
 use std::net::IpAddr;
 
 /// What becomes of the legs of a link that is refused.
@@ -51,18 +51,6 @@ impl Engine {
         false
     }
 
-    /// Cuts a link; its window waits for that, or for the link's end.
-    pub(super) fn turn_away(&mut self, link: LinkId, window: Option<WindowId>, legs: Ends<LegFate>) {
-        if let Some(of) = window.and_then(|window| self.windows.get_mut(&window)) {
-            of.in_force.insert(link);
-        }
-        self.order_cut(link, Cut { window, legs });
-    }
-
-    pub(super) fn is_cut(&self, link: LinkId) -> bool {
-        self.links.get(&link).is_some_and(|control| control.cut)
-    }
-
     /// Whether a refusal that asks for nothing that only CONNECT can tell falls on a link of nobody yet, taken to be this
     /// device's.
     fn is_refused(&self, link: LinkId, device: Option<Result<DeviceId, IpAddr>>) -> bool {
@@ -70,15 +58,16 @@ impl Engine {
         let known = device.and_then(Result::ok).and_then(|id| self.sessions.device(id));
         self.firings.values().filter(|firing| firing.device.is_none()).any(|firing| {
             let Some(rule) = self.plan.rule(firing.rule) else { return false };
-            let Fault::Refuse(refuse) = &rule.fault else { return false };
-            let falls = !rule.needs_connect() && pick::may_match(&rule.who, live);
+            let falls = matches!(rule.fault, Fault::Refuse(_))
+                && !rule.needs_connect()
+                && pick::may_match(&rule.who, live);
             let is_new = !firing.links.contains(&link);
             // The device's own window may be over before the firing is: spans are of its keep-alive.
             let holds = known.is_none_or(|device| match firing.windows.get(&device.id) {
                 Some(window) => self.windows.get(window).is_some_and(|window| !window.ending),
                 None => {
                     let keep_alive = device.keep_alive_or(self.plan.default_keep_alive).0;
-                    firing.at + refuse.hold.resolve(keep_alive) > self.now()
+                    firing.hold.is_none_or(|hold| firing.at + hold.resolve(keep_alive) > self.now())
                 }
             });
             let in_force = firing.until.is_none_or(|until| until > self.now());

@@ -1,11 +1,12 @@
 //! CONNECT: who gets in, with which session.
 
-use super::azure::{self, Code};
+use super::azure;
 use super::event::{Departure, HubSaw};
 use super::io::ConnId;
 use super::machine::Hub;
 use super::session::{Lasts, SessionId};
 use super::timers::Expires;
+use crate::azure::Code;
 use crate::mqtt::inlet::BadPacket;
 use crate::mqtt::packet::{Connack, Connect, reason};
 use crate::mqtt::{DecodeError, Packet, Properties, Property, Version};

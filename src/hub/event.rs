@@ -1,7 +1,7 @@
 //! What the hub saw: the other witness beside the proxy, for tests that compare the two.
 
-use super::azure::Code;
 use super::io::{ConnId, Security};
+use crate::azure::Code;
 use crate::base::Time;
 use crate::base::span::show_fixed;
 use crate::base::text::printable;

@@ -1,6 +1,6 @@
 //! The hub as one pure machine: what comes in, what goes out, who leaves and why.
 
-use super::azure::Code;
+use super::azure::code_of;
 use super::config::HubConfig;
 use super::event::{Departure, HubEvent, HubSaw};
 use super::io::{ConnId, Input, Output, Security};
@@ -9,6 +9,7 @@ use super::retained::Retained;
 use super::session::{Lasts, SessionId, Sessions};
 use super::timers::{Expires, Timers};
 use super::topics::Topics;
+use crate::azure::Code;
 use crate::base::Time;
 use crate::base::span::show_fixed;
 use crate::mqtt::inlet::BadPacket;
@@ -225,7 +226,7 @@ impl Hub {
             Stage::Up(session) => Some(session),
             Stage::Securing | Stage::Greeting => None,
         };
-        let code = session.and(self.config.azure.as_ref()).and_then(|_| Code::of(&why));
+        let code = session.and(self.config.azure.as_ref()).and_then(|_| code_of(&why));
         self.log_coded(Some(conn), session, HubSaw::Disconnected { why: why.clone() }, code);
         if let Some(session) = session {
             self.session_left(session, &why);

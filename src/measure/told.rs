@@ -1,7 +1,7 @@
 //! The end of one link as the hub knows it, while the run goes on: what the resource log is written from.
 
 use super::azure::End;
-use super::facts::{Link, Showed};
+use super::facts::{Link, Sign};
 use super::fold::Measures;
 use super::judge::cause_of;
 use crate::base::{LinkId, Time};
@@ -17,22 +17,22 @@ pub struct Ended {
 
 impl Measures {
     /// How this link ended, as far as events have told; `None` for one that is not over. It may yet turn out otherwise
-    /// while [`Measures::awaited_by`] names a link.
-    pub fn ended(&self, id: LinkId) -> Option<Ended> {
+    /// while [`Measures::awaited_by`] names a link. `accepted`: whether the hub had accepted it, and be it that its CONNACK
+    /// never reached the device.
+    pub fn ended(&self, id: LinkId, accepted: bool) -> Option<Ended> {
         let link = self.links.get(&id)?;
         let closed = link.closed?;
         let cause = cause_of(self, link, self.later(id, link).map(|(_, later)| later));
         let refused = link.connack.filter(|connack| connack.code != 0).map(|connack| connack.at);
-        let accepted = link.connack.is_some_and(|connack| connack.code == 0);
-        let end = End { cause, accepted, goodbye_lost: goodbye_lost(link) };
+        let end = End { cause, accepted, goodbye_lost: link.goodbye_lost };
         let known = link.signs.hub.map(|sign| sign.at).into_iter().chain(link.told.hub).min();
         Some(Ended { at: refused.or(known).unwrap_or(closed), end })
     }
 
-    /// The device's next link, where the hub has taken in its CONNECT and not answered it yet: its answer may show that the
-    /// device took the place of its own older link.
+    /// The device's next link, where this one was ended by the hub, and the hub has taken in the CONNECT of that one and not
+    /// answered it yet: its answer may show that the device took the place of its own older link.
     pub fn awaited_by(&self, id: LinkId) -> Option<LinkId> {
-        let link = self.links.get(&id)?;
+        let link = self.links.get(&id).filter(|link| is_ended_by_hub(link))?;
         let answered = self.later(id, link).any(|(_, later)| later.connack.is_some());
         let is_awaited = |later: &Link| later.asked.is_some() && later.closed.is_none();
         let mut later = self.later(id, link).filter(|_| !answered);
@@ -49,8 +49,7 @@ impl Measures {
     }
 }
 
-/// The device said DISCONNECT, and the hub heard nothing at all.
-fn goodbye_lost(link: &Link) -> bool {
-    let said = link.signs.device.is_some_and(|sign| matches!(sign.showed, Showed::Disconnect(_)));
-    said && link.told.hub.is_none()
+fn is_ended_by_hub(link: &Link) -> bool {
+    let by_hub = |sign: Sign| link.signs.device.is_none_or(|of_device| sign.at <= of_device.at);
+    link.signs.hub.is_some_and(by_hub)
 }

@@ -8,7 +8,8 @@
 //!
 //! Source of the schema: "Monitoring Azure IoT Hub data reference", Microsoft Learn. `resourceId` and `location` are
 //! placeholders: brownout does not know them. Not told of are links on which no CONNECT was seen, links that ended with the
-//! run, and the other client of a `takeover` fault. A line is told once its cause is known; most are in the order of time.
+//! run, and the other client of a `takeover` fault. A line is told once its cause is known, and at the latest when both legs are gone: most lines, not all, are in the order of
+//! time.
 
 use crate::azure::{Code, url};
 use crate::base::{Direction, LinkId, Side, Time};
@@ -50,6 +51,8 @@ struct Client {
     is_web_socket: bool,
     has_token: bool,
     has_certificate: bool,
+    /// Whether the hub has accepted it.
+    is_accepted: bool,
 }
 
 impl ResourceLog {
@@ -69,8 +72,10 @@ impl ResourceLog {
             What::TlsEstablished { link, side: Side::Device, up } => {
                 self.on(*link, |client| client.has_certificate = up.subject.is_some());
             }
-            What::Packet { link, direction, packet, .. } => {
-                return self.packet(event.at, *link, *direction, packet, measures);
+            // What a fault makes of a CONNACK stands for what the hub would have said.
+            What::Packet { link, direction, packet, passed, .. } => {
+                let said = passed.as_deref().unwrap_or(packet);
+                return self.packet(event.at, *link, *direction, said, measures);
             }
             What::LinkClosed { link, .. } => {
                 let mut lines = self.over(*link, measures);
@@ -110,11 +115,14 @@ impl ResourceLog {
                 Vec::new()
             }
             (Direction::Down, Packet::Connack { code, assigned_client_id, .. }) => {
-                if let Some(assigned) = assigned_client_id {
-                    self.on(link, |client| client.id = Some(assigned.clone()));
-                }
+                self.on(link, |client| {
+                    client.is_accepted = *code == 0;
+                    if let Some(assigned) = assigned_client_id {
+                        client.id = Some(assigned.clone());
+                    }
+                });
                 let connected = (*code == 0).then(|| self.line(at, link, Operation::Connect, None)).flatten();
-                connected.into_iter().chain(self.settle(link, measures)).collect()
+                self.settle(link, measures).into_iter().chain(connected).collect()
             }
             (Direction::Up | Direction::Down, _) => Vec::new(),
         }
@@ -139,7 +147,8 @@ impl ResourceLog {
 
     /// The last line of a link.
     fn told(&mut self, link: LinkId, measures: &Measures) -> Option<String> {
-        let told = measures.ended(link).and_then(|Ended { at, end }| {
+        let is_accepted = self.links.get(&link).is_some_and(|client| client.is_accepted);
+        let told = measures.ended(link, is_accepted).and_then(|Ended { at, end }| {
             let entry = code_of(end, &self.plan)?;
             let failed = entry.operation == Operation::Connect || entry.code.is_some();
             self.line(at, link, entry.operation, failed.then_some(entry.code))
@@ -264,3 +273,6 @@ fn masked(peer: &str) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

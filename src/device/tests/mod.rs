@@ -6,6 +6,7 @@ mod joined;
 mod reconnect;
 mod secured;
 mod sockets;
+mod tokens;
 mod traffic;
 
 use super::*;

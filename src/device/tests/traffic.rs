@@ -1,6 +1,20 @@
 use super::*;
 use crate::mqtt::packet::Suback;
 
+#[test]
+fn so_many_messages_and_no_more_whatever_becomes_of_the_link() {
+    let workload = "publishing:a,every=1s,qos=1,size=0,times=2".parse().unwrap();
+    let mut bench = Bench::up(Habits { workload, ..habits(Preset::Careful, 100) });
+    bench.until(Time::from_secs(5));
+    assert_eq!(show(&bench.got()), ["d 1 #1", "d 2 #2"]);
+    bench.hub_says(Packet::Puback(Ack::success(1)));
+    bench.input(Input::Closed(HowClosed::Reset));
+    bench.until(bench.device.deadline().unwrap());
+    bench.connect(true);
+    bench.until(Time::from_secs(60));
+    assert_eq!(show(&bench.got()), ["d 2 #2 dup"]);
+}
+
 fn publisher(qos: u8) -> Habits {
     Habits { workload: publishing("1s", qos), ..habits(Preset::Careful, 100) }
 }

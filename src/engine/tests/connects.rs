@@ -113,6 +113,33 @@ fn a_door_that_is_refused_is_not_asked_for_again_and_another_is() {
     assert_eq!(run.doors, [(ms(1000), Door::Mute), (ms(5000), Door::Closed), (ms(6000), Door::Open)]);
 }
 
+/// A door that is refused must not keep another shut.
+#[test]
+fn a_listener_opens_again_where_the_next_door_is_refused() {
+    let rules =
+        vec![rule(at(1000), refuse(Refusal::Closed, "5s")), rule(at(2000), dark("1s", Connects::Vanish))];
+    let mut run = Run::new(plan(rules));
+    run.refuse_mute = true;
+    run.to(1500);
+    run.refuse_mute = false;
+    run.to(9000);
+    assert_eq!(run.doors, [(ms(1000), Door::Closed), (ms(2000), Door::Mute), (ms(3000), Door::Open)]);
+}
+
+#[test]
+fn a_refusal_by_server_name_waits_for_the_hello_that_asks_for_it() {
+    let who = Who { sni: Some("a.*".into()), ..Who::EVERYONE };
+    let mut run = Run::new(plan(vec![Rule { who, ..rule(at(1000), refuse(Refusal::Reset, "2s")) }]));
+    run.to(1000);
+    let (hit, passed, spared) = (run.open(1), run.open(2), run.open(3));
+    assert_eq!(run.cuts(), []);
+    for (link, sni, passthrough) in [(hit, "a.hub", false), (passed, "a.hub", true), (spared, "b.hub", false)]
+    {
+        run.tell(Input::TlsHello { link, sni: Some(sni.into()), alpn: Vec::new(), passthrough });
+    }
+    assert_eq!(run.cuts(), [(1000, hit), (1000, passed)]);
+}
+
 #[test]
 fn a_link_that_opens_under_a_refusal_is_reset_at_once_and_one_that_is_up_is_left_alone() {
     let mut run = Run::new(plan(vec![rule(at(1000), refuse(Refusal::Reset, "2s"))]));

@@ -152,7 +152,7 @@ fn play(seed: u64, order: &[usize]) -> Vec<Vec<Told>> {
             let free: Vec<usize> = (0..left.len()).filter(|stream| left[*stream] > 0).collect();
             let stream = free[turns.next().unwrap() % free.len()];
             left[stream] -= 1;
-            let direction = if stream % 2 == 0 { UP } else { DOWN };
+            let direction = if stream.is_multiple_of(2) { UP } else { DOWN };
             let packet = match left[stream] {
                 0 => Packet::Puback,
                 3 if epoch == 0 && direction == DOWN => connack(0),

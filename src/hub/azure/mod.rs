@@ -16,11 +16,9 @@ mod topics;
 pub(super) use topics::may_subscribe;
 
 use super::event::Departure;
+use crate::azure::{self, Code};
 use crate::base::{Secret, Time};
 use crate::mqtt::packet::Connect;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use std::fmt;
 use std::time::Duration;
 
 /// The longest that a device may be silent, whatever its keep-alive: 29.45 minutes, the idle timeout of the load
@@ -36,27 +34,13 @@ pub struct Azure {
     pub unix_at_start: Duration,
 }
 
-/// What the resource log (category Connections) calls an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// 400027: a second connection of the same device.
-    ClosedOnNewConnection,
-    /// 401003: not let in.
-    Unauthorized,
-    /// 404104: gone without DISCONNECT, silent for too long, or its token expired.
-    ClosedRemotely,
-}
-
 impl Azure {
     /// These settings with a key as the portal shows it, in Base64.
     ///
     /// # Errors
     /// It is not Base64, in words that do not show it.
     pub fn with_key(self, base64: &str) -> Result<Azure, String> {
-        let key = STANDARD.decode(base64.trim()).map_err(|_| {
-            "the key is not Base64; give it as the portal and connection strings have it (SharedAccessKey)"
-        })?;
-        Ok(Azure { key: Some(Secret(key)), ..self })
+        Ok(Azure { key: Some(Secret(azure::token::key(base64)?)), ..self })
     }
 
     /// Whether the device may come in: until when, if not for ever; or why not, for people.
@@ -104,37 +88,25 @@ pub(super) fn patience(by_keep_alive: Option<Duration>) -> Duration {
     by_keep_alive.map_or(LONGEST_SILENCE, |patience| patience.min(LONGEST_SILENCE))
 }
 
-impl Code {
-    /// What the log calls the end of a device's link; `None` where it has no error for it, or none is documented.
-    pub(super) fn of(why: &Departure) -> Option<Code> {
-        match why {
-            Departure::TakenOver => Some(Code::ClosedOnNewConnection),
-            Departure::Closed
-            | Departure::Unnotified
-            | Departure::Reset
-            | Departure::Alert { .. }
-            | Departure::BadRecord
-            | Departure::TcpTimeout
-            | Departure::KeepAliveTimeout { .. }
-            | Departure::TokenExpired => Some(Code::ClosedRemotely),
-            Departure::Disconnect { .. }
-            | Departure::HandshakeFailed { .. }
-            | Departure::ConnectTimeout
-            | Departure::Refused
-            | Departure::ProtocolError { .. }
-            | Departure::TooSlow
-            | Departure::TooMany
-            | Departure::ShuttingDown => None,
-        }
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Code::ClosedOnNewConnection => "400027 ConnectionForcefullyClosedOnNewConnection",
-            Code::Unauthorized => "401003 IoTHubUnauthorized",
-            Code::ClosedRemotely => "404104 DeviceConnectionClosedRemotely",
-        })
+/// What the resource log calls the end of a device's link; `None` where it has no error for it, or none is documented.
+pub(super) fn code_of(why: &Departure) -> Option<Code> {
+    match why {
+        Departure::TakenOver => Some(Code::ConnectionForcefullyClosedOnNewConnection),
+        Departure::Closed
+        | Departure::Unnotified
+        | Departure::Reset
+        | Departure::Alert { .. }
+        | Departure::BadRecord
+        | Departure::TcpTimeout
+        | Departure::KeepAliveTimeout { .. }
+        | Departure::TokenExpired => Some(Code::DeviceConnectionClosedRemotely),
+        Departure::Disconnect { .. }
+        | Departure::HandshakeFailed { .. }
+        | Departure::ConnectTimeout
+        | Departure::Refused
+        | Departure::ProtocolError { .. }
+        | Departure::TooSlow
+        | Departure::TooMany
+        | Departure::ShuttingDown => None,
     }
 }

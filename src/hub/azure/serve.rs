@@ -1,7 +1,7 @@
 //! What the hub does where it plays Azure IoT Hub.
 
-use super::Code;
 use super::topics::{self, Sent, TWIN_ANSWERS};
+use crate::azure::Code;
 use crate::base::Time;
 use crate::hub::connect::Refusal;
 use crate::hub::io::ConnId;
@@ -42,7 +42,7 @@ impl Hub {
             v3: reason::v3::NOT_AUTHORIZED,
             v5: reason::NOT_AUTHORIZED,
             text,
-            code: Some(Code::Unauthorized),
+            code: Some(Code::IotHubUnauthorized),
         })
     }
 

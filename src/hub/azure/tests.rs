@@ -1,5 +1,7 @@
 use super::*;
 use crate::mqtt::{Properties, Version};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
 const HUB: &str = "lab.azure-devices.net";

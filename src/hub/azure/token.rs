@@ -3,11 +3,11 @@
 //! Source: "Control access to IoT Hub using shared access signatures", Microsoft Learn. No error shows the signature.
 
 use super::name::Name;
+use crate::azure::token::{SCHEME, signed};
+use crate::azure::url;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
-
-const SCHEME: &str = "SharedAccessSignature ";
 
 /// A token, taken apart and not checked.
 #[derive(PartialEq, Eq)]
@@ -48,8 +48,8 @@ pub(super) fn parse(password: &[u8]) -> Result<Token<'_>, String> {
     let expires = raw_expires.parse();
     Ok(Token {
         raw_scope,
-        scope: decode_url(raw_scope).ok_or("the token's `sr` is not URL-encoded text")?,
-        signature: decode_url(sig.ok_or("the token has no `sig`")?)
+        scope: url::decode(raw_scope).ok_or("the token's `sr` is not URL-encoded text")?,
+        signature: url::decode(sig.ok_or("the token has no `sig`")?)
             .ok_or("the token's `sig` is not URL-encoded")?,
         raw_expires,
         expires: expires
@@ -80,22 +80,8 @@ impl Token<'_> {
     pub fn check_signature(&self, key: &[u8]) -> Result<(), String> {
         let signature = STANDARD.decode(&self.signature).map_err(|_| "the token's `sig` is not Base64")?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-        let signed = format!("{}\n{}", self.raw_scope, self.raw_expires);
+        let signed = signed(self.raw_scope, self.raw_expires);
         hmac::verify(&key, signed.as_bytes(), &signature)
             .map_err(|_| "the token's signature is not of this hub's key".to_owned())
     }
-}
-
-/// Undoes percent-encoding; `None` for an escape that is none, and for what is not UTF-8.
-fn decode_url(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        decoded.push(if byte == b'%' { hex(bytes.next()?)? * 16 + hex(bytes.next()?)? } else { byte });
-    }
-    String::from_utf8(decoded).ok()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }

@@ -124,11 +124,12 @@ impl Link {
         frame: &Frame<'_>,
     ) -> (Option<PacketTicket>, Option<Box<Verdict>>) {
         let topic = self.topic(direction, frame);
-        if !self.asked(direction, frame.kind) {
+        // A command is told of whoever else asks for a PUBLISH: most runs tell of none.
+        let request = topic.as_deref().and_then(|topic| self.request(direction, topic, frame));
+        if request.is_none() && !self.asked(direction, frame.kind) {
             return (None, None);
         }
         let packet = self.read(direction, frame);
-        let request = topic.as_deref().and_then(|topic| self.request(direction, topic, frame));
         let beside = Beside { topic: topic.as_deref(), request };
         let held = self.would_hold(direction);
         let (ticket, verdict) = self.core.packet(self.id, &self.mailbox, direction, packet, beside, held);
