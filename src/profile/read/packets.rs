@@ -265,7 +265,6 @@ fn check_having(
     if meant.filter(|kind| what.packet.is_some() || travels(kind)).count() > 0 {
         return;
     }
-    let names: Vec<String> = having.iter().map(|kind| kind.name().to_owned()).collect();
     let (message, place) = match (what.packet, of_publish) {
         (Some(packet), _) => (format!("{packet} has no {}", thing(key)), "packet"),
         (None, Some(key_of_publish)) => {
@@ -278,12 +277,12 @@ fn check_having(
     if let Some(what) = rule.one("what") {
         found.also(what.value_spot(place), "");
     }
-    let only = match names.as_slice() {
-        [one] => format!("{one} alone has it"),
-        several => format!("these have it: {}", several.join(", ")),
+    let only = match having {
+        [one] => format!("{one} alone has it; "),
+        _ => String::new(),
     };
     let other = if key == "where" { "; or write `where: body`" } else { "" };
-    found.help(format!("{only}; write {} in `what`{other}", packet_keys(&words)));
+    found.help(format!("{only}write {} in `what`{other}", packet_keys(&words)));
 }
 
 /// `packet: connack`, or one of them.
