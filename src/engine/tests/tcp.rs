@@ -488,12 +488,10 @@ proptest! {
     ) {
         let mut run = Run::new(plan(everything()));
         let mut open: Vec<LinkId> = Vec::new();
-        let mut next = 0;
-        for (what, place, wait) in steps {
+        for (step, (what, place, wait)) in (0..).zip(steps) {
             run.to(run.now.as_nanos() / 1_000_000 + wait);
             let Some(link) = open.get(place % open.len().max(1)).copied().filter(|_| what > 1) else {
-                open.push(run.open(next));
-                next += 1;
+                open.push(run.open(step));
                 continue;
             };
             let window = WindowId(u64::from(what) % 3);
