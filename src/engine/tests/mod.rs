@@ -5,6 +5,7 @@ mod draws;
 mod faults;
 mod keep_alives;
 mod packets;
+mod passing;
 mod tls;
 
 use super::{Beside, Door, Engine, Granted, Input, Order, Output};
