@@ -6,6 +6,7 @@ mod draws;
 mod faults;
 mod keep_alives;
 mod packets;
+mod passing;
 mod tcp;
 mod tls;
 mod tokens;
