@@ -26,6 +26,21 @@ struct Fate {
     passed: Option<Box<Packet>>,
 }
 
+impl Fate {
+    /// Whether it brings an attempt to connect to nothing: then the device may never be accepted, and no run is to wait
+    /// for that.
+    fn keeps_out(&self, packet: &Packet) -> bool {
+        let is_accepted = |packet: &Packet| matches!(packet, Packet::Connack { code: 0, .. });
+        match packet {
+            Packet::Connect { .. } => self.dropped,
+            Packet::Connack { code: 0, .. } => {
+                self.dropped || self.passed.as_deref().is_some_and(|passed| !is_accepted(passed))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Engine {
     /// Takes in a packet that arrived whole. `held`: it will wait in brownout, as things stand. It waits too where
     /// something that holds it is ordered already, be it because of this packet: the ticket says so then. The verdict, where
@@ -45,16 +60,22 @@ impl Engine {
         self.do_what_is_due();
         let is_new = self.identify_by_packet(link, direction, &packet);
         let seq = self.next_seq;
+        let mut is_turned_away = false;
         if is_new {
             // On whom it falls is known once the CONNECT is; what is told of it here is put right below.
             self.tell_packet(link, direction, &packet, Fate { held, dropped: false, passed: None });
-            self.join_firings(link);
-            self.settle_link(link);
+            is_turned_away = self.connected(link, token_expiry(&packet));
         }
         let request = beside.request.as_ref();
         let verdict =
             self.judge(Arrival { link, direction, seq, packet: &packet, topic: beside.topic, request });
-        let fate = self.fate(link, direction, &packet, &verdict, held);
+        let mut fate = self.fate(link, direction, &packet, &verdict, held);
+        if let Some(device) = self.sessions.device_of(link).filter(|_| fate.keeps_out(&packet)) {
+            self.progress.turned_away(device.id, false);
+        }
+        if is_turned_away {
+            (fate.dropped, fate.held) = (true, false);
+        }
         let held = fate.held;
         let (accepts, kind) = self.comes_to(direction, &packet, &fate);
         if is_new {
@@ -67,6 +88,7 @@ impl Engine {
         }
         if accepts {
             self.changed();
+            self.watch_token(link);
         }
         let pulled = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
         let wanted = pulled || !verdict::windows(&verdict).is_empty();
@@ -157,4 +179,9 @@ impl Engine {
 
 fn hub_keep_alive_ns(device: &Device) -> Option<u64> {
     device.hub_keep_alive.filter(|told| Some(*told) != device.keep_alive).map(time::nanos)
+}
+
+/// When the SAS token of a CONNECT expires.
+fn token_expiry(packet: &Packet) -> Option<u64> {
+    if let Packet::Connect { token_expiry, .. } = packet { *token_expiry } else { None }
 }

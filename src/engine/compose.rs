@@ -2,9 +2,10 @@
 //!
 //! Order, tested: windows in the order of their rules, then of their numbers. A direction is closed if any fault
 //! closes it; a leg is mute if any fault mutes it; delays stand one after another and add; a handshake meets the
-//! first fault alone.
+//! first fault alone, a link has the first budget alone, and the shortest time to be idle.
 
 use super::firing::Window;
+use super::idle;
 use crate::base::{Direction, LinkId, Side, WindowId, rand};
 use crate::fault::{
     Blackhole, Budget, Connects, Effects, Fault, FidelityWanted, RuleDelay, Shape, WaysWanted,
@@ -71,8 +72,11 @@ pub fn add(
                 asks.extend(packets.what.packet.map_or(KindSet::ALL, KindSet::from));
             }
         }
-        Fault::IdleTimeout(_)
-        | Fault::Rst(_)
+        Fault::IdleTimeout(idle) => {
+            let patience = idle::patience(window, idle);
+            effects.idle = Some(effects.idle.map_or(patience, |shortest| shortest.min(patience)));
+        }
+        Fault::Rst(_)
         | Fault::Fin(_)
         | Fault::TlsAlert(_)
         | Fault::TlsRecord(_)
@@ -134,7 +138,7 @@ pub fn add_unknown(effects: &mut Effects, fault: &Fault, needs_connect: bool) {
             }
         }
         // Whoever is refused by name does not reach the hub before that.
-        Fault::Reject(_) => effects.hold_dial = true,
+        Fault::Refuse(_) | Fault::Reject(_) => effects.hold_dial = true,
         Fault::Blackhole(_)
         | Fault::Rst(_)
         | Fault::Fin(_)
@@ -144,7 +148,6 @@ pub fn add_unknown(effects: &mut Effects, fault: &Fault, needs_connect: bool) {
         | Fault::TlsAlert(_)
         | Fault::TlsRecord(_)
         | Fault::HalfClose(_)
-        | Fault::Refuse(_)
         | Fault::Bandwidth(_)
         | Fault::Loss(_)
         | Fault::Slice(_)

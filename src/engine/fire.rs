@@ -1,12 +1,12 @@
-//! Rules fire: firings are made, windows opened and closed, one-shots ordered.
+//! Rules fire: firings are made, windows opened and closed.
 
 use super::firing::{Firing, Window};
-use super::io::{Order, PacketTicket};
+use super::io::PacketTicket;
 use super::machine::{Engine, Timer};
 use super::pick;
-use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, Span, Time, WindowId, time};
+use crate::base::{DeviceId, FiringId, LinkId, RuleId, Span, Time, WindowId, time};
 use crate::event::What;
-use crate::fault::{Connects, Cut, Fault, LegFate, RecordFault, TlsRecord};
+use crate::fault::{Connects, Fault};
 use crate::mqtt::PacketKind;
 use crate::profile::{Rule, When, Who};
 use crate::session::Device;
@@ -32,7 +32,7 @@ impl Engine {
         let id = FiringId(self.next_firing);
         self.next_firing += 1;
         self.emit(What::Fired { firing: id, rule: rule_id, nth });
-        let links = self.links.keys().copied().collect();
+        let links = Arc::new(self.links.keys().copied().collect());
         let (at, windows) = (self.now, BTreeMap::new());
         let hold = asked.filter(|_| !rule.fault.is_one_shot()).map(Span::fixed).or(rule.fault.hold());
         let firing = Firing { rule: rule_id, nth, at, hold, until: None, device, links, windows };
@@ -40,7 +40,7 @@ impl Engine {
         self.fall_on_devices(id, rule_id, rule, device);
         if rule.fault.is_one_shot() {
             self.cut_unknown(rule, device);
-            self.harm_unknown(id, rule_id, rule, device);
+            self.order_moments_unknown(id, rule_id, rule, device);
             self.firings.remove(&id);
             self.changed();
             return;
@@ -124,7 +124,8 @@ impl Engine {
         let (rule_id, at, nth) = (firing.rule, firing.at, firing.nth);
         let (keep_alive, assumed) = device.keep_alive_or(self.plan.default_keep_alive);
         let mut until = firing.hold.map(|hold| at + hold.resolve(keep_alive));
-        if rule.fault.is_of_handshakes() && device.keep_alive.is_none() {
+        let before_connect = rule.fault.is_of_handshakes() || rule.fault.is_of_connects();
+        if before_connect && device.keep_alive.is_none() {
             // Whoever is met before any CONNECT has no keep-alive of its own yet: the firing's end is its too.
             until = until.min(firing.until.or(until));
         }
@@ -134,18 +135,25 @@ impl Engine {
         }
         let window = WindowId(self.next_window);
         firing.windows.insert(device_id, window);
+        let older = Arc::clone(&firing.links);
         let up_at_start: BTreeSet<LinkId> =
-            device.links.iter().copied().filter(|link| firing.links.contains(link)).collect();
+            device.links.iter().copied().filter(|link| older.contains(link)).collect();
         let links = self.links_hit(&rule.who, device);
         let mut opened = Window::new(rule_id, device_id);
+        opened.older = older;
         opened.up_at_start = up_at_start;
         opened.later_links = falls_on_later_links(&rule.fault);
         self.add_window(opened, id, until, (keep_alive, assumed));
-        match until {
-            Some(until) => self.set_timer(until, Timer::EndWindow(window)),
-            None => {
-                self.order_cuts(window, &rule.fault, &links);
-                self.order_harms(window, &rule.fault, &links);
+        if let Some(until) = until {
+            self.set_timer(until, Timer::EndWindow(window));
+            self.order_rival(window, &rule.fault, &links, until);
+        } else {
+            self.order_cuts(window, &rule.fault, &links);
+            self.order_moments(window, &rule.fault, &links);
+        }
+        if matches!(rule.fault, Fault::TokenExpiry(_)) {
+            for link in links {
+                self.watch_token(link);
             }
         }
     }
@@ -153,13 +161,14 @@ impl Engine {
     /// Numbers a window and says that it is open.
     pub(super) fn add_window(
         &mut self,
-        opened: Window,
+        mut opened: Window,
         firing: FiringId,
         until: Option<Time>,
         (keep_alive, assumed): (Duration, bool),
     ) -> WindowId {
         let window = WindowId(self.next_window);
         self.next_window += 1;
+        (opened.until, opened.keep_alive) = (until, keep_alive);
         let (rule, device) = (opened.rule, opened.device);
         self.windows.insert(window, opened);
         self.by_device.entry(device).or_default().insert(window);
@@ -184,45 +193,11 @@ impl Engine {
         device.links.iter().copied().filter(hit).collect()
     }
 
-    pub(super) fn order_cuts(&mut self, window_id: WindowId, fault: &Fault, links: &[LinkId]) {
-        let Some(legs) = cut_of(fault) else { return };
-        if let Some(window) = self.windows.get_mut(&window_id) {
-            window.in_force.extend(links);
-            window.ending = true;
-        }
-        for link in links {
-            self.order_cut(*link, Cut { window: Some(window_id), legs });
-        }
-    }
-
-    /// Cuts links whose device is not known, where the rule asks for nothing that only CONNECT can tell.
-    pub(super) fn cut_unknown(&mut self, rule: &Rule, device: Option<DeviceId>) {
-        let Some(legs) = cut_of(&rule.fault) else { return };
-        for link in self.unknown_hit(rule, device) {
-            self.order_cut(link, Cut { window: None, legs });
-        }
-    }
-
-    /// The links whose device is not known that a one-shot falls on all the same.
-    pub(super) fn unknown_hit(&self, rule: &Rule, device: Option<DeviceId>) -> Vec<LinkId> {
-        if device.is_some() || rule.needs_connect() {
-            return Vec::new();
-        }
-        let unknown = self.sessions.links().filter(|(_, link)| link.device.is_none());
-        unknown.filter(|(_, link)| pick::may_match(&rule.who, link)).map(|(id, _)| id).collect()
-    }
-
-    fn order_cut(&mut self, link: LinkId, cut: Cut) {
-        if let Some(control) = self.links.get_mut(&link) {
-            control.cut = true;
-            self.order(link, Order::Cut(cut));
-        }
-    }
-
     pub(super) fn end_window(&mut self, id: WindowId) {
         let Some(window) = self.windows.get_mut(&id) else { return };
         window.ending = true;
         let device = window.device;
+        self.remember(id, device);
         self.settle_device(device);
         self.lift_packets(id);
         self.close_if_lifted(id);
@@ -311,39 +286,5 @@ fn falls_on_later_links(fault: &Fault) -> bool {
         | Fault::Takeover(_)
         | Fault::Disconnect(_)
         | Fault::Inject(_) => false,
-    }
-}
-
-/// What a one-shot does to each leg.
-fn cut_of(fault: &Fault) -> Option<Ends<LegFate>> {
-    match fault {
-        Fault::Rst(close) => Some(close.legs(LegFate::Reset)),
-        Fault::Fin(close) => {
-            Some(close.legs(if close.close_notify { LegFate::Close } else { LegFate::Unnotified }))
-        }
-        Fault::TlsAlert(alert) => Some(alert.legs()),
-        Fault::Disconnect(disconnect) => Some(disconnect.legs()),
-        Fault::TlsRecord(TlsRecord { toward, what: RecordFault::Truncated }) => {
-            let mut legs = Ends { device: LegFate::HalfOpen, hub: LegFate::HalfOpen };
-            *legs.get_mut(*toward) = LegFate::Truncated;
-            Some(legs)
-        }
-        Fault::TlsRecord(TlsRecord { what: RecordFault::Damaged(_), .. })
-        | Fault::TlsHandshake(_)
-        | Fault::Blackhole(_)
-        | Fault::Stall(_)
-        | Fault::Latency(_)
-        | Fault::HalfClose(_)
-        | Fault::Refuse(_)
-        | Fault::Bandwidth(_)
-        | Fault::Loss(_)
-        | Fault::Slice(_)
-        | Fault::CutAfter(_)
-        | Fault::IdleTimeout(_)
-        | Fault::TokenExpiry(_)
-        | Fault::Takeover(_)
-        | Fault::Reject(_)
-        | Fault::Inject(_)
-        | Fault::Packets(_) => None,
     }
 }

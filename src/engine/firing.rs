@@ -2,6 +2,8 @@
 
 use crate::base::{DeviceId, LinkId, RuleId, Span, Time, WindowId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
 /// One firing, in force until its longest window ends.
 #[derive(Debug)]
@@ -19,8 +21,8 @@ pub struct Firing {
     pub until: Option<Time>,
     /// The one device it falls on; `None`: every device that matches, also one that comes later.
     pub device: Option<DeviceId>,
-    /// The links that were up when it fired.
-    pub links: BTreeSet<LinkId>,
+    /// The links that were there when it fired.
+    pub links: Arc<BTreeSet<LinkId>>,
     /// Its windows by device; a device keeps its entry when its window closes.
     pub windows: BTreeMap<DeviceId, WindowId>,
 }
@@ -32,7 +34,13 @@ pub struct Window {
     pub rule: RuleId,
     /// Its device.
     pub device: DeviceId,
-    /// Links that were up when the firing began.
+    /// When it is to end; `None` for a one-shot or with the run.
+    pub until: Option<Time>,
+    /// The keep-alive that spans are resolved with.
+    pub keep_alive: Duration,
+    /// All links, of whomever, that were there when the firing began.
+    pub older: Arc<BTreeSet<LinkId>>,
+    /// Links of its device that were up when the firing began.
     pub up_at_start: BTreeSet<LinkId>,
     /// Whether it falls on later links too.
     pub later_links: bool,
@@ -46,6 +54,8 @@ pub struct Window {
     pub pending: BTreeSet<(LinkId, u64)>,
     /// Whether it is being lifted: it closes when it holds on no link any more.
     pub ending: bool,
+    /// Whether it has done to one link at least what it is for, where that comes in a moment of its own.
+    pub struck: bool,
 }
 
 impl Window {
@@ -54,6 +64,9 @@ impl Window {
         Window {
             rule,
             device,
+            until: None,
+            keep_alive: Duration::ZERO,
+            older: Arc::default(),
             up_at_start: BTreeSet::new(),
             later_links: false,
             refused: BTreeSet::new(),
@@ -61,6 +74,7 @@ impl Window {
             met: 0,
             pending: BTreeSet::new(),
             ending: false,
+            struck: false,
         }
     }
 

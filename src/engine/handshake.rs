@@ -21,6 +21,7 @@ impl Engine {
             self.strike(link);
         }
         self.join_firings(link);
+        self.refuse_link(link);
         self.settle_link(link);
     }
 
@@ -28,6 +29,7 @@ impl Engine {
     pub(super) fn shook_hands(&mut self, link: LinkId, side: Side) {
         if side == Side::Device {
             self.join_firings(link);
+            self.refuse_link(link);
             self.settle_link(link);
         }
     }

@@ -1,13 +1,14 @@
-//! Levels: what should hold on each link and listener, and what net/ confirmed of it.
+//! Levels: what should hold on each link, and what net/ confirmed of it.
 
 use super::compose::{self, LinkKey};
 use super::firing::Window;
-use super::io::{Door, Granted, Order, Output};
-use super::machine::Engine;
+use super::io::{Granted, Order, Output};
+use super::machine::{Asked, Engine};
+use super::means::how;
 use super::pick;
-use crate::base::{Chance, DeviceId, Direction, Ends, LinkId, ListenerId, Side, WindowId};
-use crate::event::{LastPackets, What};
-use crate::fault::{Bandwidth, Connects, Effects, Fault, Fidelity, LegFate, Mechanism, Refusal, Slice};
+use crate::base::{DeviceId, LinkId, Side, WindowId};
+use crate::event::What;
+use crate::fault::{Effects, Fault};
 use crate::profile::Rule;
 use crate::session::{Handshake, Link};
 use std::collections::BTreeSet;
@@ -30,16 +31,19 @@ impl Engine {
 
     /// Orders what should hold on a link, if that is not what was last ordered.
     pub(super) fn settle_link(&mut self, link: LinkId) {
+        if self.is_cut(link) && self.sessions.device_of(link).is_none() {
+            return;
+        }
         let (effects, windows) = self.desired(link);
         let Some(control) = self.links.get_mut(&link) else { return };
-        let last = control.asked.back().map_or(&control.in_force, |(_, windows)| windows);
+        let last = control.asked.back().map_or(&control.in_force, |asked| &asked.windows);
         if control.desired == effects && *last == windows {
             return;
         }
         control.desired = effects.clone();
         control.generation += 1;
         let generation = control.generation;
-        control.asked.push_back((generation, windows));
+        control.asked.push_back(Asked { generation, windows, idle: effects.idle });
         self.order(link, Order::Apply { generation, effects: Box::new(effects) });
     }
 
@@ -48,18 +52,27 @@ impl Engine {
         let mut holding = BTreeSet::new();
         let Some(link) = self.sessions.link(link_id) else { return (effects, holding) };
         let Some(device) = link.device.and_then(|id| self.sessions.device(id)) else {
-            self.add_unknown(&mut effects, link);
+            self.add_unknown(&mut effects, link_id, link);
             return (effects, holding);
         };
+        let control = self.links.get(&link_id);
         for (id, window, rule) in self.windows_on(link_id) {
             let key = LinkKey { seed: self.seed, link_nth: link.nth, window: id };
             if rule.fault.is_of_handshakes() && !(is_shaking_hands(link) && effects.handshake.is_none()) {
                 continue;
             }
+            if control.is_some_and(|control| control.cut && !control.knows(id)) {
+                // It is ending: it comes under nothing new.
+                continue;
+            }
             compose::add(&mut effects, window, &rule.fault, link_id, device, key);
-            if rule.fault.is_level() {
+            let is_idle = matches!(rule.fault, Fault::IdleTimeout(_));
+            if rule.fault.is_level() && (!is_idle || control.is_some_and(|control| control.is_gone_by(id))) {
                 holding.insert(id);
             }
+        }
+        if let Some(control) = control {
+            control.add_forgotten(&mut effects);
         }
         (effects, holding)
     }
@@ -81,10 +94,11 @@ impl Engine {
         windows
     }
 
-    pub(super) fn add_unknown(&self, effects: &mut Effects, link: &Link) {
+    pub(super) fn add_unknown(&self, effects: &mut Effects, link_id: LinkId, link: &Link) {
         for firing in self.firings.values() {
             let Some(rule) = self.plan.rule(firing.rule) else { continue };
-            if pick::may_match(&rule.who, link) {
+            let is_spared = matches!(rule.fault, Fault::Refuse(_)) && firing.links.contains(&link_id);
+            if pick::may_match(&rule.who, link) && !is_spared {
                 let needs_connect = firing.device.is_some() || rule.needs_connect();
                 compose::add_unknown(effects, &rule.fault, needs_connect);
             }
@@ -98,33 +112,35 @@ impl Engine {
     pub(super) fn applied(&mut self, link: LinkId, generation: u64, granted: &Granted) {
         let Some(control) = self.links.get_mut(&link) else { return };
         let mut confirmed = Vec::new();
-        while control.asked.front().is_some_and(|(asked, _)| *asked <= generation) {
-            confirmed.extend(control.asked.pop_front().map(|(_, windows)| windows));
+        while control.asked.front().is_some_and(|asked| asked.generation <= generation) {
+            let Some(asked) = control.asked.pop_front() else { break };
+            control.idle = asked.idle;
+            confirmed.push(asked.windows);
         }
         let Some(wanted) = confirmed.last().cloned() else { return };
         let before = std::mem::take(&mut control.in_force);
-        let refusal = refusal(granted);
         let mut in_force = BTreeSet::new();
+        let mut is_refused = false;
         for window in &wanted {
-            match refusal {
-                Some(error) if self.is_packet(*window, link) => self.refuse(*window, link, error.clone()),
-                Some(_) | None => {
-                    if before.contains(window) || self.confirm(*window, link, granted) {
-                        in_force.insert(*window);
-                    }
-                }
+            if let Some(error) = self.kernel_refusal(*window, link, granted) {
+                self.refuse(*window, link, error);
+                is_refused = true;
+            } else if before.contains(window) || self.confirm(*window, link, granted) {
+                in_force.insert(*window);
             }
         }
         if let Some(control) = self.links.get_mut(&link) {
             control.in_force.clone_from(&in_force);
         }
         for window in before.difference(&in_force) {
-            if !self.windows.get(window).is_some_and(|of| of.refused.contains(&link)) {
+            let was_refused = self.windows.get(window).is_some_and(|of| of.refused.contains(&link));
+            let stays_gone = self.links.get(&link).is_some_and(|control| control.is_gone_by(*window));
+            if !was_refused && !stays_gone {
                 self.emit(What::FaultLifted { window: *window, link });
             }
             self.lift(*window, link);
         }
-        if refusal.is_some() {
+        if is_refused {
             self.settle_link(link);
         }
         // A window that ended before it was confirmed waits for nothing more.
@@ -138,6 +154,19 @@ impl Engine {
         self.windows.get(&window).is_some_and(|of| {
             of.was_up(link) && self.plan.rule(of.rule).is_some_and(|rule| rule.fault.wants_packet_fidelity())
         })
+    }
+
+    /// What the kernel said against what this window asks of it on this link.
+    fn kernel_refusal(&self, window: WindowId, link: LinkId, granted: &Granted) -> Option<String> {
+        if self.is_packet(window, link) {
+            return Side::BOTH
+                .into_iter()
+                .find_map(|side| granted.mute.get(side).as_ref()?.as_ref().err().cloned());
+        }
+        let rule = self.windows.get(&window).and_then(|of| self.plan.rule(of.rule))?;
+        let Fault::Loss(loss) = &rule.fault else { return None };
+        let mut hit = Side::BOTH.into_iter().filter(|side| loss.toward.hits(*side));
+        hit.find_map(|side| granted.loss.get(side).as_ref()?.as_ref().err().cloned())
     }
 
     pub(super) fn refuse(&mut self, window: WindowId, link: LinkId, error: String) {
@@ -160,181 +189,9 @@ impl Engine {
         self.emit(What::FaultApplied { window: id, link, fidelity, means });
         true
     }
-
-    pub(super) fn cut_done(
-        &mut self,
-        link: LinkId,
-        window: Option<WindowId>,
-        done: Ends<Option<LegFate>>,
-        last: Ends<LastPackets>,
-    ) {
-        let is_news = |id: &WindowId| done != Ends::default() && !self.works_on(*id, link);
-        if let Some(window) = window.filter(is_news) {
-            let means = Ends { device: done.device.map(mechanism), hub: done.hub.map(mechanism) };
-            self.emit(What::FaultApplied { window, link, fidelity: fidelity_of(&done), means });
-        }
-        for side in Side::BOTH {
-            if let Some(fate) = *done.get(side) {
-                self.emit(What::LegCut { link, side, fate, window, last: *last.get(side) });
-            }
-        }
-        if let Some(window) = window {
-            self.lift(window, link);
-        }
-        self.packets_are_lost(link);
-    }
-
-    pub(super) fn settle_listeners(&mut self) {
-        let wanted: Vec<(ListenerId, Door)> = self
-            .listeners
-            .iter()
-            .filter(|(_, control)| !control.refused)
-            .map(|(id, control)| (*id, control.asked, self.door(*id)))
-            .filter(|(_, asked, door)| asked != door)
-            .map(|(id, _, door)| (id, door))
-            .collect();
-        for (listener, door) in wanted {
-            if let Some(control) = self.listeners.get_mut(&listener) {
-                control.asked = door;
-            }
-            self.outputs.push_back(Output::Listener(listener, door));
-        }
-    }
-
-    /// Connects vanish, or are refused, where a fault that asks for it falls on every device of the listener. What
-    /// vanishes is not refused.
-    pub(super) fn door(&self, listener: ListenerId) -> Door {
-        let firings = self.firings.values().filter(|firing| firing.device.is_none());
-        let rules = firings.filter_map(|firing| self.plan.rule(firing.rule));
-        let of_all = rules.filter(|rule| rule.chance == Chance::ALWAYS && rule.who.is_everyone_at(listener));
-        let mut door = Door::Open;
-        for rule in of_all {
-            match &rule.fault {
-                Fault::Blackhole(blackhole) if blackhole.connects == Connects::Vanish => return Door::Mute,
-                Fault::Refuse(refuse) if refuse.how == Refusal::Closed => door = Door::Closed,
-                _ => {}
-            }
-        }
-        door
-    }
-
-    pub(super) fn listener_done(&mut self, listener: ListenerId, outcome: Result<Option<Mechanism>, String>) {
-        match outcome {
-            Ok(Some(mechanism)) => self.emit(What::ListenerMuted { listener, mechanism }),
-            Ok(None) => self.emit(What::ListenerUnmuted { listener }),
-            Err(error) => {
-                if let Some(control) = self.listeners.get_mut(&listener) {
-                    control.refused = true;
-                }
-                self.emit(What::ListenerMuteRefused { listener, error });
-            }
-        }
-    }
 }
 
 /// Whether a fault of handshakes can still fall on the link.
 pub(super) fn is_shaking_hands(link: &Link) -> bool {
     link.handshake == Handshake::UnderWay
-}
-
-/// What the peers' TCP sees of a cut: RST, FIN and silence are its own; what TLS says, or leaves out, comes in a stream
-/// that TCP carries and ends in order.
-fn fidelity_of(done: &Ends<Option<LegFate>>) -> Fidelity {
-    let is_of_stream = |side| match *done.get(side) {
-        Some(
-            LegFate::Unnotified
-            | LegFate::Alert(_)
-            | LegFate::Truncated
-            | LegFate::Rejected(_)
-            | LegFate::Disconnected(_),
-        ) => true,
-        Some(LegFate::Reset | LegFate::Close | LegFate::HalfOpen | LegFate::ResetWhenSends) | None => false,
-    };
-    if Side::BOTH.into_iter().any(is_of_stream) { Fidelity::Stream } else { Fidelity::Packet }
-}
-
-fn mechanism(fate: LegFate) -> Mechanism {
-    match fate {
-        LegFate::Reset => Mechanism::Linger,
-        LegFate::Close => Mechanism::Shutdown,
-        LegFate::Unnotified => Mechanism::Unnotified,
-        LegFate::Alert(_) => Mechanism::Alert,
-        LegFate::Truncated => Mechanism::Truncated,
-        LegFate::Rejected(_) => Mechanism::Rejected,
-        LegFate::Disconnected(_) => Mechanism::Disconnected,
-        LegFate::HalfOpen | LegFate::ResetWhenSends => Mechanism::Parked,
-    }
-}
-
-/// The first refusal among what the kernel said.
-fn refusal(granted: &Granted) -> Option<&String> {
-    Side::BOTH
-        .into_iter()
-        .find_map(|side| granted.mute.get(side).as_ref().and_then(|mute| mute.as_ref().err()))
-}
-
-/// How a holding fault was made, given what the kernel granted.
-fn how(fault: &Fault, packet: bool, granted: &Granted) -> (Fidelity, Ends<Option<Mechanism>>) {
-    let mut means = Ends::default();
-    match fault {
-        Fault::Blackhole(blackhole) => {
-            let mut fidelity = Fidelity::Stall;
-            for side in Side::BOTH.into_iter().filter(|side| blackhole.toward.hits(*side)) {
-                let muted =
-                    granted.mute.get(side).as_ref().and_then(|mute| mute.as_ref().ok()).filter(|_| packet);
-                if muted.is_some() {
-                    fidelity = Fidelity::Packet;
-                }
-                *means.get_mut(side) = Some(muted.copied().unwrap_or(Mechanism::Gate));
-            }
-            (fidelity, means)
-        }
-        Fault::Stall(stall) => {
-            for direction in Direction::BOTH.into_iter().filter(|d| stall.direction.hits(*d)) {
-                *means.get_mut(direction.from()) = Some(Mechanism::Gate);
-            }
-            (Fidelity::Stall, means)
-        }
-        Fault::Latency(latency) => {
-            for direction in Direction::BOTH.into_iter().filter(|d| latency.direction.hits(*d)) {
-                *means.get_mut(direction.from()) = Some(Mechanism::Lane);
-            }
-            (Fidelity::Stream, means)
-        }
-        Fault::TlsHandshake(_) => {
-            means.device = Some(Mechanism::Handshake);
-            (Fidelity::Stream, means)
-        }
-        Fault::Bandwidth(Bandwidth { direction: ways, .. }) | Fault::Slice(Slice { direction: ways, .. }) => {
-            for direction in Direction::BOTH.into_iter().filter(|d| ways.hits(*d)) {
-                *means.get_mut(direction.from()) = Some(Mechanism::Shaper);
-            }
-            (Fidelity::Stream, means)
-        }
-        Fault::Loss(loss) => {
-            for side in Side::BOTH.into_iter().filter(|side| loss.toward.hits(*side)) {
-                let granted = granted.loss.get(side).as_ref().and_then(|loss| loss.as_ref().ok());
-                *means.get_mut(side) = granted.copied();
-            }
-            (Fidelity::Packet, means)
-        }
-        Fault::IdleTimeout(_) => {
-            means = Ends { device: Some(Mechanism::Gate), hub: Some(Mechanism::Gate) };
-            (Fidelity::Stall, means)
-        }
-        // These are confirmed by what they did, not by a state of the link.
-        Fault::Rst(_)
-        | Fault::Fin(_)
-        | Fault::TlsAlert(_)
-        | Fault::TlsRecord(_)
-        | Fault::HalfClose(_)
-        | Fault::Refuse(_)
-        | Fault::CutAfter(_)
-        | Fault::TokenExpiry(_)
-        | Fault::Takeover(_)
-        | Fault::Reject(_)
-        | Fault::Disconnect(_)
-        | Fault::Inject(_)
-        | Fault::Packets(_) => (Fidelity::Packet, means),
-    }
 }

@@ -2,13 +2,15 @@
 
 use super::firing::{Firing, Window};
 use super::io::{Door, Input, Output};
+use super::moments::UnknownMoment;
 use super::packets::{Counts, Refusals};
 use super::pick;
 use super::through::Progress;
+use super::tokens::Token;
 use super::trigger::Triggers;
-use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Side, Time, WindowId, time};
+use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Time, WindowId, time};
 use crate::event::{EndReason, Event, RunStarted, What};
-use crate::fault::Effects;
+use crate::fault::{Effects, Forgotten};
 use crate::mqtt::PacketKind;
 use crate::profile::{Plan, When};
 use crate::session::Sessions;
@@ -22,6 +24,8 @@ pub struct Engine {
     pub(super) plan: Arc<Plan>,
     pub(super) seed: u64,
     pub(super) now: Time,
+    /// When the run began, in nanoseconds since 1970; `None` where that is not known, or before.
+    pub(super) began: Option<i128>,
     pub(super) sessions: Sessions,
     pub(super) links: BTreeMap<LinkId, Control>,
     pub(super) listeners: BTreeMap<ListenerId, ListenerControl>,
@@ -44,8 +48,16 @@ pub struct Engine {
 pub(super) struct Control {
     pub(super) desired: Effects,
     pub(super) generation: u64,
-    /// The windows behind each generation that is not confirmed yet, oldest first.
-    pub(super) asked: VecDeque<(u64, BTreeSet<WindowId>)>,
+    /// What is not confirmed yet, oldest first.
+    pub(super) asked: VecDeque<Asked>,
+    /// [`Effects::idle`], as it was last confirmed.
+    pub(super) idle: Option<Duration>,
+    /// A middlebox has forgotten it, by this window, and will not remember: for the life of the link.
+    pub(super) forgotten: Option<(WindowId, Forgotten)>,
+    /// What its CONNECT said of a token.
+    pub(super) token: Token,
+    /// The timers of its token, by window.
+    pub(super) expiries: BTreeMap<WindowId, (Time, u64)>,
     pub(super) in_force: BTreeSet<WindowId>,
     /// It was ordered to be cut: nothing passes any more.
     pub(super) cut: bool,
@@ -53,26 +65,31 @@ pub(super) struct Control {
     pub(super) by_address: bool,
     /// Windows of the device that it was taken to be of before, which it may still have to be lifted from.
     pub(super) left: BTreeSet<WindowId>,
-    /// Harms ordered before its device was known, oldest first.
-    pub(super) harms: VecDeque<UnknownHarm>,
+    /// One-shots ordered before its device was known, oldest first.
+    pub(super) moments: VecDeque<UnknownMoment>,
     /// Its packets come in WebSocket frames.
     pub(super) is_websocket: bool,
     /// What faults of packets count.
     pub(super) packets: Counts,
 }
 
-/// A firing that damages a record of a link whose device is not known yet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct UnknownHarm {
-    pub(super) firing: FiringId,
-    pub(super) rule: RuleId,
-    pub(super) toward: Side,
+/// A state that a link was ordered into.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) generation: u64,
+    /// The windows behind it.
+    pub(super) windows: BTreeSet<WindowId>,
+    /// Its [`Effects::idle`].
+    pub(super) idle: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct ListenerControl {
     pub(super) asked: Door,
-    pub(super) refused: bool,
+    /// What it was before, in case that is refused.
+    pub(super) before: Door,
+    /// What the system does not let it be.
+    pub(super) refused: Vec<Door>,
 }
 
 /// What is to happen at a time.
@@ -88,6 +105,8 @@ pub(super) enum Timer {
     EndWindow(WindowId),
     /// A firing falls on nobody new from now on.
     EndFiring(FiringId),
+    /// The token of a link expires, as this window has it.
+    Expire { window: WindowId, link: LinkId },
     /// The plan's duration is over.
     Duration,
 }
@@ -101,6 +120,7 @@ impl Engine {
             plan,
             seed,
             now: Time::ZERO,
+            began: None,
             sessions: Sessions::default(),
             links: BTreeMap::new(),
             listeners: BTreeMap::new(),
@@ -136,6 +156,7 @@ impl Engine {
             Input::LinkOpened { link, listener, peer } => {
                 self.links.insert(link, Control::new());
                 self.emit(What::LinkOpened { link, listener, peer: peer.to_string() });
+                self.refuse_link(link);
                 self.settle_link(link);
             }
             Input::HubConnected { link, took } => {
@@ -172,7 +193,10 @@ impl Engine {
                 self.altered(link, direction, seq, window, what);
             }
             Input::NotAltered { link, window, error } => self.not_altered(link, window, error),
-            Input::Idle { .. } | Input::Injected { .. } | Input::HalfClosed { .. } | Input::Rival { .. } => {}
+            Input::Idle { link } => self.idled(link),
+            Input::Injected { link, window, toward } => self.injected(link, window, toward),
+            Input::HalfClosed { link, window, toward, done } => self.half_closed(link, window, toward, done),
+            Input::Rival { link, window, news } => self.rival(link, window, news),
             Input::Passed { link, ticket } => self.passed(link, ticket),
             Input::FirstPublish { link, direction } => self.emit(What::FirstPublish { link, direction }),
             Input::NotMqtt { link, direction, offset, reason } => {
@@ -250,12 +274,16 @@ impl Engine {
         self.outputs.push_back(Output::Finish(reason));
     }
 
-    pub(super) fn set_timer(&mut self, at: Time, timer: Timer) {
-        self.timers.insert((at, self.next_timer), timer);
+    /// Its key, to take it back by.
+    pub(super) fn set_timer(&mut self, at: Time, timer: Timer) -> (Time, u64) {
+        let key = (at, self.next_timer);
+        self.timers.insert(key, timer);
         self.next_timer += 1;
+        key
     }
 
     fn start(&mut self, start: Box<RunStarted>) {
+        self.began = super::tokens::since_1970(&start.wall_clock);
         self.emit(What::RunStarted(start));
         let plan = Arc::clone(&self.plan);
         for (rule, of) in plan.rules() {
@@ -289,6 +317,7 @@ impl Engine {
                 self.settle_listeners();
                 self.changed();
             }
+            Timer::Expire { window, link } => self.expire(window, link),
             Timer::Duration => self.finish(EndReason::Duration),
         }
     }
@@ -314,6 +343,7 @@ impl Engine {
         if self.sessions.link(link).is_some_and(|live| live.device.is_none()) {
             self.identify(link, &self.address_name(link));
             self.join_firings(link);
+            self.refuse_link(link);
             self.settle_link(link);
         }
     }
@@ -322,9 +352,12 @@ impl Engine {
         let Some(control) = self.links.remove(&link) else { return };
         // Those that hold on it, those that it did not come to confirm, and cuts that it did not come to make.
         let of_device = device.and_then(|device| self.by_device.get(&device)).into_iter().flatten().copied();
-        let windows: BTreeSet<WindowId> = of_device.chain(control.left).collect();
+        let windows: BTreeSet<WindowId> = of_device.chain(control.left.iter().copied()).collect();
         for window in windows {
             self.lift(window, link);
+        }
+        for key in control.expiries.values() {
+            self.timers.remove(key);
         }
         self.triggers.forget(link);
         self.refusals.retain(|(_, of, _)| *of != link);
@@ -338,11 +371,15 @@ impl Control {
             desired: Effects::default(),
             generation: 0,
             asked: VecDeque::new(),
+            idle: None,
+            forgotten: None,
+            token: Token::default(),
+            expiries: BTreeMap::new(),
             in_force: BTreeSet::new(),
             cut: false,
             by_address: false,
             left: BTreeSet::new(),
-            harms: VecDeque::new(),
+            moments: VecDeque::new(),
             is_websocket: false,
             packets: Counts::default(),
         }
@@ -360,6 +397,7 @@ impl Control {
             loss: _,
             budgets: _,
             idle: _,
+            reset_senders: _,
             asks: _,
         } = &self.desired;
         self.cut
@@ -369,6 +407,11 @@ impl Control {
     }
 
     pub(super) fn awaits(&self, window: WindowId) -> bool {
-        self.asked.iter().any(|(_, windows)| windows.contains(&window))
+        self.asked.iter().any(|asked| asked.windows.contains(&window))
+    }
+
+    /// Whether this window holds on it, or was ordered to.
+    pub(super) fn knows(&self, window: WindowId) -> bool {
+        self.in_force.contains(&window) || self.awaits(window)
     }
 }

@@ -14,17 +14,24 @@
 mod arrival;
 mod asked;
 mod compose;
+mod cuts;
+mod doors;
 mod fire;
 mod firing;
 mod handshake;
-mod harm;
 mod identity;
+mod idle;
 mod io;
 mod level;
 mod machine;
+mod means;
+mod moments;
 mod packets;
 mod pick;
+mod refuse;
+mod rival;
 mod through;
+mod tokens;
 mod trigger;
 mod verdict;
 

@@ -15,8 +15,10 @@ pub(super) struct Progress {
     pub(super) look_at: Option<Time>,
     /// The last time that a window closed or a device was accepted.
     last_change: Time,
-    /// Devices whose handshakes met a fault: they may never be accepted.
+    /// Devices whose attempts met a fault, as far as their address tells: they may never be accepted.
     pub(super) struck: BTreeSet<DeviceId>,
+    /// Devices whose attempts met one, as their CONNECT said.
+    rejected: BTreeSet<DeviceId>,
     command: Command,
     finished: bool,
 }
@@ -31,7 +33,19 @@ enum Command {
 impl Progress {
     pub(super) fn new(with_command: bool) -> Progress {
         let command = if with_command { Command::Running } else { Command::Absent };
-        Progress { look_at: None, last_change: Time::ZERO, struck: BTreeSet::new(), command, finished: false }
+        Progress {
+            look_at: None,
+            last_change: Time::ZERO,
+            struck: BTreeSet::new(),
+            rejected: BTreeSet::new(),
+            command,
+            finished: false,
+        }
+    }
+
+    /// A fault ended an attempt of this device to connect. `guessed`: only the address says that it was this one's.
+    pub(super) fn turned_away(&mut self, device: DeviceId, guessed: bool) {
+        if guessed { &mut self.struck } else { &mut self.rejected }.insert(device);
     }
 }
 
@@ -90,6 +104,8 @@ impl Engine {
         let firing_due = self.timers.values().any(|timer| match timer {
             // A firing in force may still fall on a device that comes.
             Timer::Fire { .. } | Timer::FireOn { .. } | Timer::FireAsked { .. } | Timer::EndFiring(_) => true,
+            // A window that lasts as long as the run has something left to do until it has ended one link.
+            Timer::Expire { window, .. } => self.windows.get(window).is_some_and(|window| !window.struck),
             Timer::EndWindow(_) | Timer::Duration => false,
         });
         let lasting = |window: &super::firing::Window| {
@@ -112,10 +128,13 @@ impl Engine {
         u32::try_from(seen).unwrap_or(u32::MAX) >= self.plan.devices
     }
 
-    /// Whether a device was seen to be kept out: a fault met its handshakes, and it is alone at its address.
+    /// Whether a device was seen to be kept out: a fault met its CONNECT, or its attempts before that, and it is alone at
+    /// its address.
     fn is_kept_out(&self, device: &Device) -> bool {
         let alone = |address| self.sessions.from_address(address).all(|other| other.id == device.id);
-        self.progress.struck.contains(&device.id) && !device.was_two && device.address.is_some_and(alone)
+        let struck =
+            self.progress.struck.contains(&device.id) && !device.was_two && device.address.is_some_and(alone);
+        struck || self.progress.rejected.contains(&device.id)
     }
 
     fn is_done_with(&self, id: RuleId, rule: &Rule, device: &Device) -> bool {

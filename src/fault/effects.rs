@@ -34,6 +34,9 @@ pub struct Effects {
     pub budgets: Ways<Option<Budget>>,
     /// For how long nothing has to pass, either way, before the engine is told [`Input::Idle`](crate) of it.
     pub idle: Option<Duration>,
+    /// The middlebox that has forgotten this link answers the next bytes, from whichever end, with RST to that end alone:
+    /// a cut of this window with `Reset` on the sender's leg and [`LegFate::ResetWhenSends`] on the other.
+    pub reset_senders: Option<WindowId>,
     /// Kinds of packets that the engine is to be told of, and asked about, on this link.
     pub asks: Ways<KindSet>,
 }

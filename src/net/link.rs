@@ -222,6 +222,7 @@ impl Link {
             loss: _,
             budgets: _,
             idle: _,
+            reset_senders: _,
             asks: _,
         } = effects;
         self.meter.disturb(closed != Ways::default() || mute != Ends::default());

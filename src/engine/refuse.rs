@@ -1,0 +1,118 @@
+//! Attempts to connect that a fault turns away: cut as soon as it is known that it falls on them. Links that were there
+//! before a refusal are left alone.
+//!
+//! ```text
+//!   accepted ──▶ ClientHello ──▶ certificate ──▶ CONNECT
+//!   refuse: at the first of these that tells             reject, token_expiry: here
+//! ```
+
+use super::machine::Engine;
+use super::pick;
+use crate::base::{DeviceId, Ends, LinkId, WindowId};
+use crate::fault::{ConnackCode, Fault, LegFate};
+use std::net::IpAddr;
+
+/// What becomes of the legs of a link that is refused.
+const REFUSED: Ends<LegFate> = Ends { device: LegFate::Reset, hub: LegFate::Reset };
+
+impl Engine {
+    /// More is known of a link than before, and no CONNECT yet: it is cut where a refusal falls on it for certain.
+    pub(super) fn refuse_link(&mut self, link: LinkId) {
+        if self.is_cut(link) {
+            return;
+        }
+        if self.sessions.device_of(link).is_none() {
+            let device = self.alone_at_address(link);
+            if !self.is_refused(link, device) {
+                return;
+            }
+            let Some(device) = device else { return self.turn_away(link, None, REFUSED) };
+            self.identify_by_address(link, device);
+            self.join_firings(link);
+        }
+        if let Some(window) = self.refusal(link, false) {
+            self.turn_away(link, Some(window), REFUSED);
+        }
+    }
+
+    /// The CONNECT of a link has come, the first thing that says for certain whose it is. Answers whether it goes no further.
+    pub(super) fn connected(&mut self, link: LinkId, token_expiry: Option<u64>) -> bool {
+        self.join_firings(link);
+        self.show_token(link, token_expiry);
+        if self.is_cut(link) {
+            return true;
+        }
+        if let Some((window, legs)) = self.rejection(link) {
+            self.turn_away(link, Some(window), legs);
+            return true;
+        }
+        self.watch_token(link);
+        self.settle_link(link);
+        false
+    }
+
+    /// Whether a refusal that asks for nothing that only CONNECT can tell falls on a link of nobody yet, taken to be this
+    /// device's.
+    fn is_refused(&self, link: LinkId, device: Option<Result<DeviceId, IpAddr>>) -> bool {
+        let Some(live) = self.sessions.link(link) else { return false };
+        let known = device.and_then(Result::ok).and_then(|id| self.sessions.device(id));
+        self.firings.values().filter(|firing| firing.device.is_none()).any(|firing| {
+            let Some(rule) = self.plan.rule(firing.rule) else { return false };
+            let falls = matches!(rule.fault, Fault::Refuse(_))
+                && !rule.needs_connect()
+                && pick::may_match(&rule.who, live);
+            let is_new = !firing.links.contains(&link);
+            // The device's own window may be over before the firing is: spans are of its keep-alive.
+            let holds = known.is_none_or(|device| match firing.windows.get(&device.id) {
+                Some(window) => self.windows.get(window).is_some_and(|window| !window.ending),
+                None => {
+                    let keep_alive = device.keep_alive_or(self.plan.default_keep_alive).0;
+                    firing.hold.is_none_or(|hold| firing.at + hold.resolve(keep_alive) > self.now())
+                }
+            });
+            let in_force = firing.until.is_none_or(|until| until > self.now());
+            falls && is_new && holds && in_force
+        })
+    }
+
+    /// The device whose attempt a link is, as far as its address tells: the only one that is known there, if it is not
+    /// connected, or one that nobody knows yet. `None` where it may be any of several.
+    fn alone_at_address(&self, link: LinkId) -> Option<Result<DeviceId, IpAddr>> {
+        let address = self.sessions.link(link)?.ip()?;
+        let mut known = self.sessions.from_address(address);
+        match (known.next(), known.next()) {
+            (None, _) => self.by_address(link),
+            (Some(only), None) => (!self.sessions.is_up(only)).then_some(Ok(only.id)),
+            (Some(_), Some(_)) => None,
+        }
+    }
+
+    /// The window of the first rule that refuses a link of a device. `certain`: CONNECT has said whose it is, not its address
+    /// alone.
+    fn refusal(&self, link: LinkId, certain: bool) -> Option<WindowId> {
+        let guessed = !certain && self.links.get(&link)?.by_address;
+        let mut windows = self.windows_on(link).into_iter();
+        windows.find_map(|(id, window, rule)| {
+            let refuses = matches!(rule.fault, Fault::Refuse(_)) && !window.older.contains(&link);
+            (refuses && !(guessed && rule.needs_connect())).then_some(id)
+        })
+    }
+
+    /// The window of the first rule that turns a CONNECT away, and how.
+    fn rejection(&self, link: LinkId) -> Option<(WindowId, Ends<LegFate>)> {
+        let refusal = self.refusal(link, true);
+        let mut windows = self.windows_on(link).into_iter();
+        windows.find_map(|(id, window, rule)| {
+            let code = match &rule.fault {
+                Fault::Refuse(_) if refusal == Some(id) => return Some((id, REFUSED)),
+                Fault::Reject(reject) => reject.code,
+                Fault::TokenExpiry(expiry) => {
+                    self.expires(link, window, expiry).filter(|at| *at <= self.now())?;
+                    ConnackCode { return_code: 5, reason_code: 0x87 }
+                }
+                _ => return None,
+            };
+            Some((id, Ends { device: LegFate::Rejected(code), hub: LegFate::Close }))
+        })
+    }
+}
