@@ -26,6 +26,21 @@ struct Fate {
     passed: Option<Box<Packet>>,
 }
 
+impl Fate {
+    /// Whether it brings an attempt to connect to nothing: then the device may never be accepted, and no run is to wait
+    /// for that.
+    fn keeps_out(&self, packet: &Packet) -> bool {
+        let is_accepted = |packet: &Packet| matches!(packet, Packet::Connack { code: 0, .. });
+        match packet {
+            Packet::Connect { .. } => self.dropped,
+            Packet::Connack { code: 0, .. } => {
+                self.dropped || self.passed.as_deref().is_some_and(|passed| !is_accepted(passed))
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Engine {
     /// Takes in a packet that arrived whole. `held`: it will wait in brownout, as things stand. It waits too where
     /// something that holds it is ordered already, be it because of this packet: the ticket says so then. The verdict, where
@@ -55,6 +70,9 @@ impl Engine {
         let verdict =
             self.judge(Arrival { link, direction, seq, packet: &packet, topic: beside.topic, request });
         let mut fate = self.fate(link, direction, &packet, &verdict, held);
+        if let Some(device) = self.sessions.device_of(link).filter(|_| fate.keeps_out(&packet)) {
+            self.progress.turned_away(device.id, false);
+        }
         if is_turned_away {
             (fate.dropped, fate.held) = (true, false);
         }

@@ -188,3 +188,19 @@ fn packets_in_websocket_are_left_alone_and_that_is_said_once() {
     run.to(5000);
     assert_eq!((run.times(is_applied), run.times(is_closed)), (vec![], vec![5000]));
 }
+
+/// A device that a fault of packets keeps out for good was seen all the same: the run does not wait for it for ever.
+#[test]
+fn a_device_that_never_gets_an_acceptance_was_seen() {
+    let refused = edit(Edit { code: Some(5), ..Edit::default() });
+    for (action, through) in [(DROP, true), (refused, true), (delay(10), false)] {
+        let mut run = Run::new(plan(vec![rule(at(0), fault(of(PacketKind::Connack), action.clone()))]));
+        run.to(10);
+        let link = run.open(1);
+        run.connect(link, "d", 60);
+        run.say(link, DOWN, connack(if through { 0 } else { 5 }));
+        run.close(link);
+        run.to(60_000);
+        assert_eq!(run.finished.is_some(), through, "{action:?}");
+    }
+}
