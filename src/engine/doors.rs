@@ -13,7 +13,10 @@ impl Engine {
             .listeners
             .iter()
             .map(|(id, control)| (*id, control, self.door(*id)))
-            .filter(|(_, control, door)| control.asked != *door && !control.refused.contains(door))
+            .map(|(id, control, door)| {
+                (id, control, if control.refused.contains(&door) { Door::Open } else { door })
+            })
+            .filter(|(_, control, door)| control.asked != *door)
             .map(|(id, _, door)| (id, door))
             .collect();
         for (listener, door) in wanted {

@@ -1,12 +1,12 @@
-//! Rules fire: firings are made, windows opened and closed, one-shots ordered.
+//! Rules fire: firings are made, windows opened and closed.
 
 use super::firing::{Firing, Window};
-use super::io::{Order, PacketTicket};
+use super::io::PacketTicket;
 use super::machine::{Engine, Timer};
 use super::pick;
-use crate::base::{DeviceId, Ends, FiringId, LinkId, RuleId, Time, WindowId, time};
+use crate::base::{DeviceId, FiringId, LinkId, RuleId, Time, WindowId, time};
 use crate::event::What;
-use crate::fault::{Connects, Cut, Fault, LegFate, RecordFault, TlsRecord};
+use crate::fault::{Connects, Fault};
 use crate::mqtt::PacketKind;
 use crate::profile::{Rule, When, Who};
 use crate::session::Device;
@@ -161,6 +161,7 @@ impl Engine {
         self.windows.insert(window, opened);
         self.by_device.entry(device).or_default().insert(window);
         let keep_alive_ns = time::nanos(keep_alive);
+        let hub_keep_alive_ns = self.hub_keep_alive_ns(device);
         self.emit(What::WindowOpened {
             window,
             firing,
@@ -169,7 +170,7 @@ impl Engine {
             until,
             keep_alive_ns,
             assumed,
-            hub_keep_alive_ns: None,
+            hub_keep_alive_ns,
         });
         window
     }
@@ -180,47 +181,13 @@ impl Engine {
         device.links.iter().copied().filter(hit).collect()
     }
 
-    pub(super) fn order_cuts(&mut self, window_id: WindowId, fault: &Fault, links: &[LinkId]) {
-        let Some(legs) = cut_of(fault) else { return };
-        if let Some(window) = self.windows.get_mut(&window_id) {
-            window.in_force.extend(links);
-            window.ending = true;
-        }
-        for link in links {
-            self.order_cut(*link, Cut { window: Some(window_id), legs });
-        }
-    }
-
-    /// Cuts links whose device is not known, where the rule asks for nothing that only CONNECT can tell.
-    pub(super) fn cut_unknown(&mut self, rule: &Rule, device: Option<DeviceId>) {
-        let Some(legs) = cut_of(&rule.fault) else { return };
-        for link in self.unknown_hit(rule, device) {
-            self.order_cut(link, Cut { window: None, legs });
-        }
-    }
-
-    /// The links whose device is not known that a one-shot falls on all the same.
-    pub(super) fn unknown_hit(&self, rule: &Rule, device: Option<DeviceId>) -> Vec<LinkId> {
-        if device.is_some() || rule.needs_connect() {
-            return Vec::new();
-        }
-        let unknown = self.sessions.links().filter(|(_, link)| link.device.is_none());
-        unknown.filter(|(_, link)| pick::may_match(&rule.who, link)).map(|(id, _)| id).collect()
-    }
-
-    pub(super) fn order_cut(&mut self, link: LinkId, cut: Cut) {
-        if let Some(control) = self.links.get_mut(&link) {
-            control.cut = true;
-            self.order(link, Order::Cut(cut));
-        }
-    }
-
     pub(super) fn end_window(&mut self, id: WindowId) {
         let Some(window) = self.windows.get_mut(&id) else { return };
         window.ending = true;
         let device = window.device;
-        self.remember(id);
+        self.remember(id, device);
         self.settle_device(device);
+        self.lift_packets(id);
         self.close_if_lifted(id);
     }
 
@@ -228,6 +195,7 @@ impl Engine {
     pub(super) fn lift(&mut self, id: WindowId, link: LinkId) {
         if let Some(window) = self.windows.get_mut(&id) {
             window.in_force.remove(&link);
+            window.pending.retain(|(of, _)| *of != link);
         }
         self.close_if_lifted(id);
     }
@@ -237,10 +205,11 @@ impl Engine {
         let device = window.device;
         let links = self.sessions.device(device).map(|known| known.links.as_slice()).unwrap_or_default();
         let still_asked = links.iter().filter_map(|link| self.links.get(link)).any(|link| link.awaits(id));
-        if !window.ending || !window.in_force.is_empty() || still_asked {
+        if !window.ending || !window.in_force.is_empty() || !window.pending.is_empty() || still_asked {
             return;
         }
         self.windows.remove(&id);
+        self.refusals.retain(|(of, _, _)| *of != id);
         if let Some(windows) = self.by_device.get_mut(&device) {
             windows.remove(&id);
         }
@@ -261,11 +230,16 @@ impl Engine {
         if ticket.held {
             self.emit(What::Forwarded { link, packet_seq: ticket.seq });
         }
-        if !ticket.wanted {
-            return;
+        if ticket.wanted {
+            self.packet_is_through(link, ticket.seq);
+            self.arm(link, ticket.seq);
         }
+    }
+
+    /// Arms the rules that a packet pulled: it was passed on, or came to its end in brownout.
+    pub(super) fn arm(&mut self, link: LinkId, seq: u64) {
         let plan = Arc::clone(&self.plan);
-        for (rule, device) in self.triggers.passed(link, ticket.seq) {
+        for (rule, device) in self.triggers.passed(link, seq) {
             let Some(When::After { delay, .. }) = plan.rule(rule).map(|of| &of.when) else { continue };
             let keep_alive = self
                 .sessions
@@ -300,39 +274,5 @@ fn falls_on_later_links(fault: &Fault) -> bool {
         | Fault::Takeover(_)
         | Fault::Disconnect(_)
         | Fault::Inject(_) => false,
-    }
-}
-
-/// What a one-shot does to each leg.
-fn cut_of(fault: &Fault) -> Option<Ends<LegFate>> {
-    match fault {
-        Fault::Rst(close) => Some(close.legs(LegFate::Reset)),
-        Fault::Fin(close) => {
-            Some(close.legs(if close.close_notify { LegFate::Close } else { LegFate::Unnotified }))
-        }
-        Fault::TlsAlert(alert) => Some(alert.legs()),
-        Fault::Disconnect(disconnect) => Some(disconnect.legs()),
-        Fault::TlsRecord(TlsRecord { toward, what: RecordFault::Truncated }) => {
-            let mut legs = Ends { device: LegFate::HalfOpen, hub: LegFate::HalfOpen };
-            *legs.get_mut(*toward) = LegFate::Truncated;
-            Some(legs)
-        }
-        Fault::TlsRecord(TlsRecord { what: RecordFault::Damaged(_), .. })
-        | Fault::TlsHandshake(_)
-        | Fault::Blackhole(_)
-        | Fault::Stall(_)
-        | Fault::Latency(_)
-        | Fault::HalfClose(_)
-        | Fault::Refuse(_)
-        | Fault::Bandwidth(_)
-        | Fault::Loss(_)
-        | Fault::Slice(_)
-        | Fault::CutAfter(_)
-        | Fault::IdleTimeout(_)
-        | Fault::TokenExpiry(_)
-        | Fault::Takeover(_)
-        | Fault::Reject(_)
-        | Fault::Inject(_)
-        | Fault::Packets(_) => None,
     }
 }

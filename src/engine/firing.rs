@@ -45,6 +45,10 @@ pub struct Window {
     pub refused: BTreeSet<LinkId>,
     /// Links on which it is confirmed to hold.
     pub in_force: BTreeSet<LinkId>,
+    /// How many packets it fell on, where it is of packets.
+    pub met: u32,
+    /// Packets that it fell on, by link and number of the event, which are still in brownout.
+    pub pending: BTreeSet<(LinkId, u64)>,
     /// Whether it is being lifted: it closes when it holds on no link any more.
     pub ending: bool,
     /// Whether it has done to one link at least what it is for, where that comes in a moment of its own.
@@ -64,6 +68,8 @@ impl Window {
             later_links: false,
             refused: BTreeSet::new(),
             in_force: BTreeSet::new(),
+            met: 0,
+            pending: BTreeSet::new(),
             ending: false,
             struck: false,
         }
@@ -72,6 +78,11 @@ impl Window {
     /// Whether the link was up when the firing began.
     pub fn was_up(&self, link: LinkId) -> bool {
         self.up_at_start.contains(&link)
+    }
+
+    /// Whether a packet of this link that it fell on is still in brownout.
+    pub fn waits_on(&self, link: LinkId) -> bool {
+        self.pending.range((link, 0)..=(link, u64::MAX)).next().is_some()
     }
 
     /// Whether it is to hold on this link of its device.

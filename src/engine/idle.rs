@@ -6,7 +6,7 @@
 
 use super::firing::Window;
 use super::machine::{Control, Engine};
-use crate::base::{Direction, LinkId, WindowId};
+use crate::base::{DeviceId, Direction, LinkId, WindowId};
 use crate::fault::{Effects, Fault, Forgotten, IdleTimeout};
 use std::time::Duration;
 
@@ -35,9 +35,12 @@ impl Engine {
     }
 
     /// A window ends: what it has only just ordered to be forgotten, and what has not come about yet, is remembered.
-    pub(super) fn remember(&mut self, id: WindowId) {
-        for control in self.links.values_mut() {
-            if control.is_gone_by(id) && !control.in_force.contains(&id) {
+    pub(super) fn remember(&mut self, id: WindowId, device: DeviceId) {
+        let links = self.sessions.device(device).map(|known| known.links.as_slice()).unwrap_or_default();
+        for link in links {
+            let control =
+                self.links.get_mut(link).filter(|it| it.is_gone_by(id) && !it.in_force.contains(&id));
+            if let Some(control) = control {
                 control.forgotten = None;
             }
         }

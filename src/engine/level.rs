@@ -4,10 +4,11 @@ use super::compose::{self, LinkKey};
 use super::firing::Window;
 use super::io::{Granted, Order, Output};
 use super::machine::{Asked, Engine};
+use super::means::how;
 use super::pick;
-use crate::base::{DeviceId, Direction, Ends, LinkId, Side, WindowId};
-use crate::event::{LastPackets, What};
-use crate::fault::{Bandwidth, Effects, Fault, Fidelity, LegFate, Mechanism, Slice};
+use crate::base::{DeviceId, LinkId, Side, WindowId};
+use crate::event::What;
+use crate::fault::{Effects, Fault};
 use crate::profile::Rule;
 use crate::session::{Handshake, Link};
 use std::collections::BTreeSet;
@@ -30,6 +31,9 @@ impl Engine {
 
     /// Orders what should hold on a link, if that is not what was last ordered.
     pub(super) fn settle_link(&mut self, link: LinkId) {
+        if self.is_cut(link) && self.sessions.device_of(link).is_none() {
+            return;
+        }
         let (effects, windows) = self.desired(link);
         let Some(control) = self.links.get_mut(&link) else { return };
         let last = control.asked.back().map_or(&control.in_force, |asked| &asked.windows);
@@ -73,21 +77,25 @@ impl Engine {
         (effects, holding)
     }
 
-    /// The windows that are to hold on a link of a device, with their rules, in the order of these and then of their own.
-    pub(super) fn windows_on(&self, link_id: LinkId) -> Vec<(WindowId, &Window, &Rule)> {
+    /// The windows that are to hold on a link, in the order of rules, then of windows.
+    pub(super) fn covering(&self, link_id: LinkId) -> Vec<(WindowId, &Window)> {
         let Some(link) = self.sessions.link(link_id) else { return Vec::new() };
-        let of_device = link.device.and_then(|device| self.by_device.get(&device));
-        let mut windows: Vec<(WindowId, &Window, &Rule)> = of_device
-            .into_iter()
-            .flatten()
-            .filter_map(|id| {
-                let window = self.windows.get(id).filter(|window| window.covers(link_id))?;
-                let rule = self.plan.rule(window.rule).filter(|rule| pick::may_match(&rule.who, link))?;
-                Some((*id, window, rule))
+        let of_device = link.device.and_then(|device| self.by_device.get(&device)).into_iter().flatten();
+        let mut windows: Vec<(WindowId, &Window)> = of_device
+            .filter_map(|id| self.windows.get(id).map(|window| (*id, window)))
+            .filter(|(_, window)| window.covers(link_id))
+            .filter(|(_, window)| {
+                self.plan.rule(window.rule).is_some_and(|rule| pick::may_match(&rule.who, link))
             })
             .collect();
-        windows.sort_by_key(|(id, window, _)| (window.rule, *id));
+        windows.sort_by_key(|(id, window)| (window.rule, *id));
         windows
+    }
+
+    /// As [`Engine::covering`], with their rules.
+    pub(super) fn windows_on(&self, link: LinkId) -> Vec<(WindowId, &Window, &Rule)> {
+        let covering = self.covering(link).into_iter();
+        covering.filter_map(|(id, window)| Some((id, window, self.plan.rule(window.rule)?))).collect()
     }
 
     pub(super) fn add_unknown(&self, effects: &mut Effects, link_id: LinkId, link: &Link) {
@@ -115,19 +123,14 @@ impl Engine {
         }
         let Some(wanted) = confirmed.last().cloned() else { return };
         let before = std::mem::take(&mut control.in_force);
-        let mut refused = false;
         let mut in_force = BTreeSet::new();
+        let mut is_refused = false;
         for window in &wanted {
-            match self.not_granted(*window, link, granted) {
-                Some(error) => {
-                    refused = true;
-                    self.refuse(*window, link, error);
-                }
-                None => {
-                    if before.contains(window) || self.confirm(*window, link, granted) {
-                        in_force.insert(*window);
-                    }
-                }
+            if let Some(error) = self.kernel_refusal(*window, link, granted) {
+                self.refuse(*window, link, error);
+                is_refused = true;
+            } else if before.contains(window) || self.confirm(*window, link, granted) {
+                in_force.insert(*window);
             }
         }
         if let Some(control) = self.links.get_mut(&link) {
@@ -141,7 +144,7 @@ impl Engine {
             }
             self.lift(*window, link);
         }
-        if refused {
+        if is_refused {
             self.settle_link(link);
         }
         // A window that ended before it was confirmed waits for nothing more.
@@ -157,20 +160,17 @@ impl Engine {
         })
     }
 
-    /// What the kernel refused of what this window asks of it on this link.
-    fn not_granted(&self, window: WindowId, link: LinkId, granted: &Granted) -> Option<String> {
-        let error = |answers: &Ends<Option<Result<Mechanism, String>>>, side| {
-            answers.get(side).as_ref().and_then(|answer| answer.as_ref().err()).cloned()
-        };
+    /// What the kernel said against what this window asks of it on this link.
+    fn kernel_refusal(&self, window: WindowId, link: LinkId, granted: &Granted) -> Option<String> {
         if self.is_packet(window, link) {
-            return Side::BOTH.into_iter().find_map(|side| error(&granted.mute, side));
+            return Side::BOTH
+                .into_iter()
+                .find_map(|side| granted.mute.get(side).as_ref()?.as_ref().err().cloned());
         }
         let rule = self.windows.get(&window).and_then(|of| self.plan.rule(of.rule))?;
         let Fault::Loss(loss) = &rule.fault else { return None };
-        Side::BOTH
-            .into_iter()
-            .filter(|side| loss.toward.hits(*side))
-            .find_map(|side| error(&granted.loss, side))
+        let mut hit = Side::BOTH.into_iter().filter(|side| loss.toward.hits(*side));
+        hit.find_map(|side| granted.loss.get(side).as_ref()?.as_ref().err().cloned())
     }
 
     pub(super) fn refuse(&mut self, window: WindowId, link: LinkId, error: String) {
@@ -193,144 +193,9 @@ impl Engine {
         self.emit(What::FaultApplied { window: id, link, fidelity, means });
         true
     }
-
-    pub(super) fn cut_done(
-        &mut self,
-        link: LinkId,
-        window: Option<WindowId>,
-        done: Ends<Option<LegFate>>,
-        last: Ends<LastPackets>,
-    ) {
-        let is_made = done != Ends::default();
-        if let Some(control) = self.links.get_mut(&link).filter(|_| is_made) {
-            control.cut = true;
-        }
-        let open = window.filter(|window| is_made && self.windows.contains_key(window));
-        if let Some(window) = open {
-            let means = Ends { device: done.device.map(mechanism), hub: done.hub.map(mechanism) };
-            self.emit(What::FaultApplied { window, link, fidelity: fidelity_of(&done), means });
-            self.struck(window, link);
-        }
-        for side in Side::BOTH {
-            if let Some(fate) = *done.get(side) {
-                self.emit(What::LegCut { link, side, fate, window, last: *last.get(side) });
-            }
-        }
-        if let Some(window) = window {
-            self.lift(window, link);
-        }
-    }
-
-    /// A window has cut a link. Where it goes on, what comes of that is watched from here; a device that it lets not come
-    /// in may never be accepted.
-    fn struck(&mut self, id: WindowId, link: LinkId) {
-        let Some(window) = self.windows.get_mut(&id) else { return };
-        window.struck = true;
-        let device = window.device;
-        if self.sessions.link(link).is_some_and(|link| link.connack.is_none()) {
-            let guessed = self.links.get(&link).is_some_and(|control| control.by_address);
-            self.progress.turned_away(device, guessed);
-        }
-        self.changed();
-    }
 }
 
 /// Whether a fault of handshakes can still fall on the link.
 pub(super) fn is_shaking_hands(link: &Link) -> bool {
     link.handshake == Handshake::UnderWay
-}
-
-/// What the peers' TCP sees of a cut: RST, FIN and silence are its own; what TLS says, or leaves out, comes in a stream
-/// that TCP carries and ends in order.
-fn fidelity_of(done: &Ends<Option<LegFate>>) -> Fidelity {
-    let is_of_stream = |side| match *done.get(side) {
-        Some(
-            LegFate::Unnotified
-            | LegFate::Alert(_)
-            | LegFate::Truncated
-            | LegFate::Rejected(_)
-            | LegFate::Disconnected(_),
-        ) => true,
-        Some(LegFate::Reset | LegFate::Close | LegFate::HalfOpen | LegFate::ResetWhenSends) | None => false,
-    };
-    if Side::BOTH.into_iter().any(is_of_stream) { Fidelity::Stream } else { Fidelity::Packet }
-}
-
-fn mechanism(fate: LegFate) -> Mechanism {
-    match fate {
-        LegFate::Reset => Mechanism::Linger,
-        LegFate::Close => Mechanism::Shutdown,
-        LegFate::Unnotified => Mechanism::Unnotified,
-        LegFate::Alert(_) => Mechanism::Alert,
-        LegFate::Truncated => Mechanism::Truncated,
-        LegFate::Rejected(_) => Mechanism::Rejected,
-        LegFate::Disconnected(_) => Mechanism::Disconnected,
-        LegFate::HalfOpen | LegFate::ResetWhenSends => Mechanism::Parked,
-    }
-}
-
-/// How a holding fault was made, given what the kernel granted.
-fn how(fault: &Fault, packet: bool, granted: &Granted) -> (Fidelity, Ends<Option<Mechanism>>) {
-    let mut means = Ends::default();
-    match fault {
-        Fault::Blackhole(blackhole) => {
-            let mut fidelity = Fidelity::Stall;
-            for side in Side::BOTH.into_iter().filter(|side| blackhole.toward.hits(*side)) {
-                let muted =
-                    granted.mute.get(side).as_ref().and_then(|mute| mute.as_ref().ok()).filter(|_| packet);
-                if muted.is_some() {
-                    fidelity = Fidelity::Packet;
-                }
-                *means.get_mut(side) = Some(muted.copied().unwrap_or(Mechanism::Gate));
-            }
-            (fidelity, means)
-        }
-        Fault::Stall(stall) => {
-            for direction in Direction::BOTH.into_iter().filter(|d| stall.direction.hits(*d)) {
-                *means.get_mut(direction.from()) = Some(Mechanism::Gate);
-            }
-            (Fidelity::Stall, means)
-        }
-        Fault::Latency(latency) => {
-            for direction in Direction::BOTH.into_iter().filter(|d| latency.direction.hits(*d)) {
-                *means.get_mut(direction.from()) = Some(Mechanism::Lane);
-            }
-            (Fidelity::Stream, means)
-        }
-        Fault::TlsHandshake(_) => {
-            means.device = Some(Mechanism::Handshake);
-            (Fidelity::Stream, means)
-        }
-        Fault::Bandwidth(Bandwidth { direction: ways, .. }) | Fault::Slice(Slice { direction: ways, .. }) => {
-            for direction in Direction::BOTH.into_iter().filter(|d| ways.hits(*d)) {
-                *means.get_mut(direction.from()) = Some(Mechanism::Shaper);
-            }
-            (Fidelity::Stream, means)
-        }
-        Fault::Loss(loss) => {
-            for side in Side::BOTH.into_iter().filter(|side| loss.toward.hits(*side)) {
-                let granted = granted.loss.get(side).as_ref().and_then(|loss| loss.as_ref().ok());
-                *means.get_mut(side) = granted.copied();
-            }
-            (Fidelity::Packet, means)
-        }
-        Fault::IdleTimeout(_) => {
-            means = Ends { device: Some(Mechanism::Gate), hub: Some(Mechanism::Gate) };
-            (Fidelity::Stall, means)
-        }
-        // These are confirmed by what they did, not by a state of the link.
-        Fault::Rst(_)
-        | Fault::Fin(_)
-        | Fault::TlsAlert(_)
-        | Fault::TlsRecord(_)
-        | Fault::HalfClose(_)
-        | Fault::Refuse(_)
-        | Fault::CutAfter(_)
-        | Fault::TokenExpiry(_)
-        | Fault::Takeover(_)
-        | Fault::Reject(_)
-        | Fault::Disconnect(_)
-        | Fault::Inject(_)
-        | Fault::Packets(_) => (Fidelity::Packet, means),
-    }
 }

@@ -1,15 +1,16 @@
 //! The machine itself: inputs in, events and orders out.
 
 use super::firing::{Firing, Window};
-use super::io::{Beside, Door, Input, Output, PacketTicket};
+use super::io::{Door, Input, Output};
 use super::moments::UnknownMoment;
+use super::packets::{Counts, Refusals};
 use super::pick;
 use super::through::Progress;
 use super::tokens::Token;
 use super::trigger::Triggers;
 use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Time, WindowId, time};
-use crate::event::{EndReason, Event, Packet, RunStarted, What};
-use crate::fault::{Effects, Forgotten, Verdict};
+use crate::event::{EndReason, Event, RunStarted, What};
+use crate::fault::{Effects, Forgotten};
 use crate::mqtt::PacketKind;
 use crate::profile::{Plan, When};
 use crate::session::Sessions;
@@ -32,6 +33,7 @@ pub struct Engine {
     pub(super) windows: BTreeMap<WindowId, Window>,
     pub(super) by_device: BTreeMap<DeviceId, BTreeSet<WindowId>>,
     pub(super) triggers: Triggers,
+    pub(super) refusals: Refusals,
     pub(super) timers: BTreeMap<(Time, u64), Timer>,
     pub(super) progress: Progress,
     pub(super) outputs: VecDeque<Output>,
@@ -65,6 +67,8 @@ pub(super) struct Control {
     pub(super) left: BTreeSet<WindowId>,
     /// One-shots ordered before its device was known, oldest first.
     pub(super) moments: VecDeque<UnknownMoment>,
+    /// What faults of packets count.
+    pub(super) packets: Counts,
 }
 
 /// A state that a link was ordered into.
@@ -119,6 +123,7 @@ impl Engine {
             firings: BTreeMap::new(),
             windows: BTreeMap::new(),
             by_device: BTreeMap::new(),
+            refusals: Refusals::new(),
             timers: BTreeMap::new(),
             outputs: VecDeque::new(),
             next_seq: 0,
@@ -182,7 +187,9 @@ impl Engine {
             }
             Input::WsClosed { link, direction, code } => self.emit(What::WsClosed { link, direction, code }),
             Input::Harmed { link, window, toward, last: _ } => self.harmed(link, window, toward),
-            Input::Altered { .. } => {}
+            Input::Altered { link, direction, seq, window, what } => {
+                self.altered(link, direction, seq, window, what);
+            }
             Input::NotAltered { link, window, error } => self.not_altered(link, window, error),
             Input::Idle { link } => self.idled(link),
             Input::Injected { link, window, toward } => self.injected(link, window, toward),
@@ -216,73 +223,14 @@ impl Engine {
         }
     }
 
-    /// Takes in a packet that arrived whole. `held`: it will wait in brownout, as things stand. It waits too where
-    /// something that holds it is ordered already, be it because of this packet: the ticket says so then. The verdict, where
-    /// there is one, is to be carried out on it, and each part of it confirmed ([`Input::Altered`]).
-    pub fn packet(
-        &mut self,
-        now: Time,
-        link: LinkId,
-        direction: Direction,
-        packet: Packet,
-        beside: Beside<'_>,
-        held: bool,
-    ) -> (PacketTicket, Option<Box<Verdict>>) {
-        self.advance(now);
-        let _ = beside;
-        let mut connect = None;
-        if let (Direction::Up, Packet::Connect { client_id, token_expiry, .. }) = (direction, &packet) {
-            connect = self.identify_by_connect(link, client_id).then_some(*token_expiry);
-        }
-        if let (Direction::Down, Packet::Connack { assigned_client_id: Some(name), .. }) =
-            (direction, &packet)
-        {
-            self.rename(link, name);
-        }
-        let accepted = matches!((direction, &packet), (Direction::Down, Packet::Connack { code: 0, .. }));
-        let kind = self.triggers.kind_of(&packet);
-        let seq = self.next_seq;
-        self.emit(What::Packet { link, direction, packet, held, dropped: false, passed: None });
-        let dropped = connect.is_some_and(|token_expiry| self.connected(link, token_expiry));
-        if dropped {
-            self.drop_told(seq);
-        }
-        let held = !dropped && (held || self.hold_told(link, direction, seq));
-        if accepted {
-            self.changed();
-            self.watch_token(link);
-        }
-        let wanted = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
-        (PacketTicket { seq, wanted, held }, None)
-    }
-
-    /// Whether a packet whose event was just made meets an order that holds it; its event then says so.
-    fn hold_told(&mut self, link: LinkId, direction: Direction, seq: u64) -> bool {
-        let holds = self.links.get(&link).is_some_and(|control| control.holds(direction));
-        if holds && let Some(What::Packet { held, .. }) = self.told(seq) {
-            *held = true;
-        }
-        holds
-    }
-
-    /// The event of a packet that was just made says that it goes no further.
-    fn drop_told(&mut self, seq: u64) {
-        if let Some(What::Packet { dropped, held, .. }) = self.told(seq) {
-            (*dropped, *held) = (true, false);
-        }
-    }
-
-    /// The event of that number, as long as nobody took it.
-    fn told(&mut self, seq: u64) -> Option<&mut What> {
-        self.outputs.iter_mut().rev().find_map(|output| match output {
-            Output::Event(event) if event.seq == seq => Some(&mut event.what),
-            Output::Event(_) | Output::Link(..) | Output::Listener(..) | Output::Finish(_) => None,
-        })
-    }
-
     /// Does what is due by `now`. Harmless at any time.
     pub fn tick(&mut self, now: Time) {
         self.advance(now);
+        self.do_what_is_due();
+        self.look();
+    }
+
+    pub(super) fn do_what_is_due(&mut self) {
         while let Some((&key, _)) = self.timers.first_key_value() {
             if key.0 > self.now {
                 break;
@@ -291,7 +239,6 @@ impl Engine {
                 self.timer(timer);
             }
         }
-        self.look();
     }
 
     /// The next output; `None` until the next input.
@@ -305,7 +252,7 @@ impl Engine {
         timer.into_iter().chain(self.progress.look_at).min()
     }
 
-    fn advance(&mut self, now: Time) {
+    pub(super) fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
     }
 
@@ -426,11 +373,12 @@ impl Control {
             by_address: false,
             left: BTreeSet::new(),
             moments: VecDeque::new(),
+            packets: Counts::default(),
         }
     }
 
     /// Whether bytes of this direction wait, once all that was ordered is done.
-    fn holds(&self, direction: Direction) -> bool {
+    pub(super) fn holds(&self, direction: Direction) -> bool {
         let Effects {
             hold_dial: _,
             closed,

@@ -11,7 +11,9 @@
 //!        ◀── Order to a link ──────          ──▶ deadline(): call tick() then
 //! ```
 
+mod arrival;
 mod compose;
+mod cuts;
 mod doors;
 mod fire;
 mod firing;
@@ -21,13 +23,16 @@ mod idle;
 mod io;
 mod level;
 mod machine;
+mod means;
 mod moments;
+mod packets;
 mod pick;
 mod refuse;
 mod rival;
 mod through;
 mod tokens;
 mod trigger;
+mod verdict;
 
 pub use io::{Beside, Door, Granted, Input, Order, Output, PacketTicket};
 pub use machine::Engine;

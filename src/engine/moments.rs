@@ -90,13 +90,6 @@ impl Engine {
         }
     }
 
-    /// What was ordered of this window on this link could not be done.
-    pub(super) fn not_altered(&mut self, link: LinkId, window: Option<WindowId>, error: String) {
-        let Some(window) = window.filter(|window| self.windows.contains_key(window)) else { return };
-        self.emit(What::FaultRefused { window, link, error });
-        self.lift(window, link);
-    }
-
     fn came_about(&mut self, link: LinkId, window: Option<WindowId>, toward: Side, mechanism: Mechanism) {
         let Some(window) = window.or_else(|| self.late_window(link, toward, mechanism)) else { return };
         if !self.windows.get(&window).is_some_and(|of| of.in_force.contains(&link)) {

@@ -9,7 +9,7 @@
 use super::machine::Engine;
 use super::pick;
 use crate::base::{DeviceId, Ends, LinkId, WindowId};
-use crate::fault::{ConnackCode, Cut, Fault, LegFate};
+use crate::fault::{ConnackCode, Fault, LegFate};
 use std::net::IpAddr;
 
 /// What becomes of the legs of a link that is refused.
@@ -49,18 +49,6 @@ impl Engine {
         self.watch_token(link);
         self.settle_link(link);
         false
-    }
-
-    /// Cuts a link; its window waits for that, or for the link's end.
-    pub(super) fn turn_away(&mut self, link: LinkId, window: Option<WindowId>, legs: Ends<LegFate>) {
-        if let Some(of) = window.and_then(|window| self.windows.get_mut(&window)) {
-            of.in_force.insert(link);
-        }
-        self.order_cut(link, Cut { window, legs });
-    }
-
-    pub(super) fn is_cut(&self, link: LinkId) -> bool {
-        self.links.get(&link).is_some_and(|control| control.cut)
     }
 
     /// Whether a refusal that asks for nothing that only CONNECT can tell falls on a link of nobody yet, taken to be this

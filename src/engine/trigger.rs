@@ -64,22 +64,9 @@ impl Triggers {
     /// The kind that a packet counts as, if a rule waits for it.
     pub fn kind_of(&self, packet: &Packet) -> Option<PacketKind> {
         let kind = match packet {
-            Packet::Connect { .. } => PacketKind::Connect,
-            Packet::Connack { code, .. } => (*code == 0).then_some(PacketKind::Connack)?,
-            Packet::Publish { .. } => PacketKind::Publish,
-            Packet::Puback => PacketKind::Puback,
-            Packet::Pubrec => PacketKind::Pubrec,
-            Packet::Pubrel => PacketKind::Pubrel,
-            Packet::Pubcomp => PacketKind::Pubcomp,
-            Packet::Subscribe { .. } => PacketKind::Subscribe,
-            Packet::Suback { .. } => PacketKind::Suback,
-            Packet::Unsubscribe { .. } => PacketKind::Unsubscribe,
-            Packet::Unsuback => PacketKind::Unsuback,
-            Packet::Pingreq => PacketKind::Pingreq,
-            Packet::Pingresp => PacketKind::Pingresp,
-            Packet::Disconnect { .. } => PacketKind::Disconnect,
-            Packet::Auth { .. } => PacketKind::Auth,
+            Packet::Connack { code, .. } if *code != 0 => return None,
             Packet::Unreadable { .. } => return None,
+            known => known.kind()?,
         };
         self.wanted.contains(&kind).then_some(kind)
     }

@@ -2,8 +2,9 @@
 
 use crate::azure;
 use crate::base::text::{printable, redact};
+use crate::fault::Edit;
 use crate::mqtt::framer::Frame;
-use crate::mqtt::{PacketKind, Version, peek};
+use crate::mqtt::{PacketKind, QoS, Version, peek};
 use serde::{Deserialize, Serialize};
 
 /// An MQTT packet. `packet` in JSON is its name in lower case.
@@ -108,6 +109,72 @@ impl Packet {
         Packet::known(version, frame).unwrap_or_else(|| Packet::Unreadable { kind: frame.kind.word() })
     }
 
+    /// Its type; of one that could not be read, as its fixed header says.
+    pub fn kind(&self) -> Option<PacketKind> {
+        Some(match self {
+            Packet::Connect { .. } => PacketKind::Connect,
+            Packet::Connack { .. } => PacketKind::Connack,
+            Packet::Publish { .. } => PacketKind::Publish,
+            Packet::Puback => PacketKind::Puback,
+            Packet::Pubrec => PacketKind::Pubrec,
+            Packet::Pubrel => PacketKind::Pubrel,
+            Packet::Pubcomp => PacketKind::Pubcomp,
+            Packet::Subscribe { .. } => PacketKind::Subscribe,
+            Packet::Suback { .. } => PacketKind::Suback,
+            Packet::Unsubscribe { .. } => PacketKind::Unsubscribe,
+            Packet::Unsuback => PacketKind::Unsuback,
+            Packet::Pingreq => PacketKind::Pingreq,
+            Packet::Pingresp => PacketKind::Pingresp,
+            Packet::Disconnect { .. } => PacketKind::Disconnect,
+            Packet::Auth { .. } => PacketKind::Auth,
+            Packet::Unreadable { kind } => return kind.parse().ok(),
+        })
+    }
+
+    /// What it says once these fields of its are changed, as far as is kept of it. `version` is that of the link's CONNECT.
+    #[must_use]
+    pub fn edited(&self, edit: &Edit, version: Version) -> Packet {
+        let mut packet = self.clone();
+        match &mut packet {
+            Packet::Connect { keep_alive, clean, .. } => {
+                set(keep_alive, edit.keep_alive);
+                set(clean, edit.clean);
+            }
+            Packet::Connack { session_present, code, server_keep_alive, .. } => {
+                set(session_present, edit.session_present);
+                set(code, edit.code);
+                if version >= Version::V5 {
+                    *server_keep_alive = edit.server_keep_alive.or(*server_keep_alive);
+                }
+            }
+            Packet::Publish { qos, dup, retain, topic: _ } => {
+                set(qos, edit.qos.map(QoS::number));
+                set(dup, edit.dup);
+                set(retain, edit.retain);
+            }
+            Packet::Subscribe { id, filters: _ } => set(id, edit.packet_id),
+            Packet::Suback { id, codes } => {
+                set(id, edit.packet_id);
+                codes.iter_mut().for_each(|code| set(code, edit.code));
+            }
+            Packet::Disconnect { reason } | Packet::Auth { reason } if version >= Version::V5 => {
+                set(reason, edit.code);
+            }
+            Packet::Disconnect { .. }
+            | Packet::Auth { .. }
+            | Packet::Puback
+            | Packet::Pubrec
+            | Packet::Pubrel
+            | Packet::Pubcomp
+            | Packet::Unsubscribe { .. }
+            | Packet::Unsuback
+            | Packet::Pingreq
+            | Packet::Pingresp
+            | Packet::Unreadable { .. } => {}
+        }
+        packet
+    }
+
     fn known(version: Version, frame: &Frame<'_>) -> Option<Packet> {
         let head = frame.head;
         Some(match frame.kind {
@@ -146,6 +213,12 @@ impl Packet {
             PacketKind::Disconnect => Packet::Disconnect { reason: peek::reason_view(version, head)?.reason },
             PacketKind::Auth => Packet::Auth { reason: peek::reason_view(version, head)?.reason },
         })
+    }
+}
+
+fn set<T>(field: &mut T, to: Option<T>) {
+    if let Some(to) = to {
+        *field = to;
     }
 }
 

@@ -6,12 +6,13 @@
 
 mod link;
 pub mod meter;
+mod packets;
 
 pub use link::{Handshake, Link};
 pub use meter::Meter;
 
 use crate::base::{DeviceId, Direction, LinkId, Side, Time};
-use crate::event::{Event, Packet, What};
+use crate::event::{Event, What};
 use crate::mqtt::Version;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -49,6 +50,9 @@ pub struct Device {
     pub accepted: u32,
     /// The keep-alive in force on its latest link; `None` while unknown, zero for none.
     pub keep_alive: Option<Duration>,
+    /// The keep-alive that its hub goes by: as CONNECT said when it was passed on, or as the hub's own CONNACK says. Another
+    /// than the device's only where a fault made it so; `None` while unknown.
+    pub hub_keep_alive: Option<Duration>,
     /// The protocol version of its latest CONNECT.
     pub version: Option<Version>,
     /// The user name of its latest CONNECT, redacted.
@@ -76,7 +80,10 @@ impl Sessions {
             }
             What::DeviceNamed { device, name } => self.name(*device, name),
             What::LinkIdentified { link, device } => self.identify(*link, *device),
-            What::Packet { link, direction, packet, .. } => self.packet(event.at, *link, *direction, packet),
+            What::Packet { link, direction, packet, dropped, passed, held: _ } => {
+                let arrives = (!dropped).then(|| passed.as_deref().unwrap_or(packet));
+                self.packet(event.at, *link, *direction, packet, arrives);
+            }
             What::LegEnded { link, side, .. } | What::LegCut { link, side, .. } => {
                 if let Some(link) = self.links.get_mut(link) {
                     link.ended.insert(*side);
@@ -261,51 +268,6 @@ impl Sessions {
             device.links.retain(|live| *live != link_id);
         }
     }
-
-    fn packet(&mut self, at: Time, link_id: LinkId, direction: Direction, packet: &Packet) {
-        let Some(link) = self.links.get_mut(&link_id) else { return };
-        let device = link.device.and_then(|id| self.devices.get_mut(usize::try_from(id.0).ok()?));
-        match (direction, packet) {
-            (Direction::Up, Packet::Connect { version, keep_alive, username, .. }) => {
-                if let Some(device) = device {
-                    device.version = Some(*version);
-                    device.keep_alive = Some(Duration::from_secs(u64::from(*keep_alive)));
-                    device.username.clone_from(username);
-                }
-            }
-            (Direction::Down, Packet::Connack { code, session_present, server_keep_alive, .. }) => {
-                link.connack = Some((at, *code));
-                let Some(device) = device else { return };
-                if *code == 0 {
-                    device.accepted += 1;
-                    if !session_present {
-                        // Filters held before count as lost until subscribed again; measures keep the old set.
-                        device.filters.clear();
-                    }
-                }
-                if let Some(seconds) = server_keep_alive {
-                    device.keep_alive = Some(Duration::from_secs(u64::from(*seconds)));
-                }
-            }
-            (Direction::Up, Packet::Subscribe { id, filters }) => {
-                link.asked.insert(*id, filters.clone());
-            }
-            (Direction::Down, Packet::Suback { id, codes }) => {
-                let asked = link.asked.remove(id).unwrap_or_default();
-                let granted = asked.into_iter().zip(codes).filter(|(_, code)| **code < 0x80);
-                if let Some(device) = device {
-                    device.filters.extend(granted.map(|(filter, _)| filter));
-                }
-            }
-            (Direction::Up, Packet::Unsubscribe { filters }) => {
-                if let Some(device) = device {
-                    device.filters.retain(|held| !filters.contains(held));
-                }
-            }
-            (Direction::Up, Packet::Disconnect { .. }) => link.disconnected = true,
-            (Direction::Up | Direction::Down, _) => {}
-        }
-    }
 }
 
 impl Device {
@@ -320,6 +282,7 @@ impl Device {
             passed_through: false,
             accepted: 0,
             keep_alive: None,
+            hub_keep_alive: None,
             version: None,
             username: None,
             filters: BTreeSet::new(),

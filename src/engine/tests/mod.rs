@@ -1,7 +1,11 @@
 //! The engine in literal time, with net/ played by the tests: orders are confirmed at once unless a test holds back.
 
+mod connects;
 mod faults;
+mod packets;
+mod tcp;
 mod tls;
+mod tokens;
 
 use super::{Beside, Door, Engine, Granted, Input, Order, Output};
 use crate::base::{Chance, Direction, Ends, LinkId, ListenerId, Span, Time, Ways};
@@ -185,7 +189,18 @@ impl Run {
                     })
                 };
                 let mute = Ends { device: mute(effects.mute.device), hub: mute(effects.mute.hub) };
-                let granted = Granted { mute, loss: Ends::default() };
+                let loss = |wanted: bool| {
+                    wanted.then(|| {
+                        if self.refuse_mute {
+                            Err("no filter".to_owned())
+                        } else {
+                            Ok(Mechanism::RandomFilter)
+                        }
+                    })
+                };
+                let Ends { device, hub } = effects.loss;
+                let loss = Ends { device: loss(device.is_some()), hub: loss(hub.is_some()) };
+                let granted = Granted { mute, loss };
                 Input::Applied { link, generation, granted }
             }
             Order::Cut(cut) => Input::CutDone {

@@ -1,0 +1,154 @@
+//! The way of a packet through the engine: whose it is, what becomes of it, and what it brings about.
+//!
+//! ```text
+//!   identified ──▶ firings in force fall on its device ──▶ judged ──▶ told ──▶ triggers counted
+//! ```
+//!
+//! What a device is said to have done is what it sent; what it is said to know is what it gets. So of a packet from the
+//! device its own words count, and from the hub the words as they are passed on: a CONNACK that a fault drops accepts nobody,
+//! and one that a fault edits says what it then says. A packet that a cut ends counts as one that does not arrive.
+
+use super::io::{Beside, Output, PacketTicket};
+use super::machine::Engine;
+use super::packets::Arrival;
+use super::verdict;
+use crate::base::{DeviceId, Direction, LinkId, Time, time};
+use crate::event::{Packet, What};
+use crate::fault::{PacketEnd, Verdict};
+use crate::session::Device;
+
+/// What is told of a packet beside what it says.
+#[derive(Clone, Debug)]
+struct Fate {
+    held: bool,
+    dropped: bool,
+    passed: Option<Box<Packet>>,
+}
+
+impl Engine {
+    /// Takes in a packet that arrived whole. `held`: it will wait in brownout, as things stand. It waits too where
+    /// something that holds it is ordered already, be it because of this packet: the ticket says so then. The verdict, where
+    /// there is one, is to be carried out on it, and each part of it confirmed ([`Input::Altered`](super::Input::Altered)).
+    ///
+    /// What is due by `now` is done first: a window falls on what arrives before its end, and not on what arrives at it.
+    pub fn packet(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        direction: Direction,
+        packet: Packet,
+        beside: Beside<'_>,
+        held: bool,
+    ) -> (PacketTicket, Option<Box<Verdict>>) {
+        self.advance(now);
+        self.do_what_is_due();
+        let is_new = self.identify_by_packet(link, direction, &packet);
+        let seq = self.next_seq;
+        let mut is_turned_away = false;
+        if is_new {
+            // On whom it falls is known once the CONNECT is; what is told of it here is put right below.
+            self.tell_packet(link, direction, &packet, Fate { held, dropped: false, passed: None });
+            is_turned_away = self.connected(link, token_expiry(&packet));
+        }
+        let verdict = self.judge(Arrival { link, direction, seq, packet: &packet, topic: beside.topic });
+        let mut fate = self.fate(link, direction, &packet, &verdict, held);
+        if is_turned_away {
+            (fate.dropped, fate.held) = (true, false);
+        }
+        let held = fate.held;
+        let arrives = (!fate.dropped).then(|| fate.passed.as_deref().unwrap_or(&packet).clone());
+        if is_new {
+            self.tell_again(link, seq, fate);
+        } else {
+            self.tell_packet(link, direction, &packet, fate);
+        }
+        let counts = if direction == Direction::Up { Some(&packet) } else { arrives.as_ref() };
+        if let (Direction::Down, Some(Packet::Connack { code: 0, .. })) = (direction, counts) {
+            self.changed();
+            self.watch_token(link);
+        }
+        let kind = counts.and_then(|packet| self.triggers.kind_of(packet));
+        let pulled = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
+        let wanted = pulled || !verdict::windows(&verdict).is_empty();
+        (PacketTicket { seq, wanted, held }, (!verdict.is_clear()).then(|| Box::new(verdict)))
+    }
+
+    /// Whether the packet says of a link whose it is.
+    fn identify_by_packet(&mut self, link: LinkId, direction: Direction, packet: &Packet) -> bool {
+        match (direction, packet) {
+            (Direction::Up, Packet::Connect { client_id, .. }) => self.identify_by_connect(link, client_id),
+            (Direction::Down, Packet::Connack { assigned_client_id: Some(name), .. }) => {
+                self.rename(link, name);
+                false
+            }
+            (Direction::Up | Direction::Down, _) => false,
+        }
+    }
+
+    fn fate(
+        &self,
+        link: LinkId,
+        direction: Direction,
+        packet: &Packet,
+        verdict: &Verdict,
+        held: bool,
+    ) -> Fate {
+        let holds = self.links.get(&link).is_some_and(|control| control.holds(direction));
+        let is_kept = matches!(verdict.end, Some((_, PacketEnd::Drop { .. })));
+        let passed = Some(self.as_edited(link, packet, verdict)).filter(|passed| passed != packet);
+        Fate {
+            held: (held || holds || !verdict.delays.is_empty()) && !is_kept,
+            dropped: verdict.end.is_some(),
+            passed: passed.map(Box::new),
+        }
+    }
+
+    fn tell_packet(&mut self, link: LinkId, direction: Direction, packet: &Packet, fate: Fate) {
+        let Fate { held, dropped, passed } = fate;
+        self.emit(What::Packet { link, direction, packet: packet.clone(), held, dropped, passed });
+    }
+
+    /// A CONNECT that was just told meets what it brought about; its event, and those of the windows that it opened, then
+    /// say so.
+    fn tell_again(&mut self, link: LinkId, seq: u64, fate: Fate) {
+        let Fate { held, dropped, passed } = fate;
+        for output in self.outputs.iter_mut().rev() {
+            let Output::Event(event) = output else { continue };
+            if event.seq != seq {
+                continue;
+            }
+            if let What::Packet { held: h, dropped: d, passed: p, .. } = &mut event.what {
+                (*h, *d, *p) = (held, dropped, passed);
+            }
+            // CONNECT says the same of its device twice, and now also what the hub is told.
+            self.sessions.apply(event);
+            break;
+        }
+        let Some(device) = self.sessions.device_of(link) else { return };
+        let (its, told) = (device.id, hub_keep_alive_ns(device));
+        for output in self.outputs.iter_mut().rev() {
+            let Output::Event(event) = output else { continue };
+            if event.seq <= seq {
+                break;
+            }
+            let What::WindowOpened { device, hub_keep_alive_ns, .. } = &mut event.what else { continue };
+            if *device == its {
+                *hub_keep_alive_ns = told;
+            }
+        }
+    }
+
+    /// The keep-alive that a device's hub was told, where a fault made it another.
+    pub(super) fn hub_keep_alive_ns(&self, device: DeviceId) -> Option<u64> {
+        self.sessions.device(device).and_then(hub_keep_alive_ns)
+    }
+}
+
+fn hub_keep_alive_ns(device: &Device) -> Option<u64> {
+    device.hub_keep_alive.filter(|told| Some(*told) != device.keep_alive).map(time::nanos)
+}
+
+/// When the SAS token of a CONNECT expires.
+fn token_expiry(packet: &Packet) -> Option<u64> {
+    if let Packet::Connect { token_expiry, .. } = packet { *token_expiry } else { None }
+}
