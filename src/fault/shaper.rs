@@ -208,6 +208,14 @@ mod tests {
     }
 
     #[test]
+    fn a_delay_comes_before_the_line_and_does_not_slow_it() {
+        let mut shaper = shaper(&[rate("80kbit/s")]);
+        // Three packets that came at once, each 40 ms late.
+        let gone: Vec<_> = (0..3).flat_map(|_| drain(&mut shaper, ms(40), 100)).collect();
+        assert_eq!(gone, [(ms(50), 100), (ms(60), 100), (ms(70), 100)]);
+    }
+
+    #[test]
     fn a_late_wake_up_is_made_up_for() {
         let mut shaper = shaper(&[rate("80kbit/s")]);
         assert_eq!(shaper.ready(ms(0), 300, ms(0)), 0);

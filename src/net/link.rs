@@ -282,7 +282,9 @@ impl Link {
             self.see_harmed(side);
         }
         for direction in Direction::BOTH {
-            self.pumps.get_mut(direction).discard();
+            let pump = self.pumps.get_mut(direction);
+            pump.discard();
+            pump.allowance.set(None);
         }
         self.drop_at = Some(self.now() + FIN_LINGER);
         let last = Ends { device: self.meter.last(Side::Device), hub: self.meter.last(Side::Hub) };

@@ -78,10 +78,6 @@ impl Link {
             self.tcp.look = Some(now + LOOK_AGAIN);
             return false;
         }
-        self.tcp.look = None;
-        for direction in Direction::BOTH {
-            self.pumps.get_mut(direction).allowance.set(None);
-        }
         self.cut(Cut { window: Some(budget.window), legs: budget.legs });
         true
     }
