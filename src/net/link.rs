@@ -12,7 +12,9 @@
 mod bytes;
 mod ends;
 mod greeting;
+mod own;
 mod packets;
+mod sever;
 mod sniff;
 mod surgery;
 #[cfg(test)]
@@ -34,6 +36,7 @@ use crate::mqtt::{KindSet, Version};
 use crate::session::Meter;
 use crate::tls::hello::ClientHello;
 use greeting::{Greeting, Patience};
+use sever::Severing;
 use sniff::Sniff;
 use std::cell::Cell;
 use std::fmt;
@@ -43,7 +46,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use surgery::Severing;
 use tokio::net::TcpStream;
 
 /// The size of the buffer that the links of a worker share, in bytes: a full socket buffer in one read.
