@@ -8,6 +8,7 @@ use crate::mqtt::packet::{Ack, Publish};
 use crate::mqtt::property::Properties;
 use crate::mqtt::{Packet, PacketKind, QoS, encode};
 use crate::net::pump::{Inlet, Note};
+use crate::net::surgery::reframe::put_frame;
 use crate::net::surgery::{Own, Told, WAITING_LIMIT};
 
 impl Link {
@@ -33,7 +34,10 @@ impl Link {
         match &pump.inlet {
             Inlet::Mqtt(framer) if framer.is_opaque() => return Err("the stream is not MQTT"),
             Inlet::Mqtt(_) => {}
-            Inlet::WebSocket(_) => return Err("packets are not put into WebSocket"),
+            Inlet::WebSocket(socket) if socket.walker.is_opaque() || socket.framer.is_opaque() => {
+                return Err("the stream is not MQTT in WebSocket");
+            }
+            Inlet::WebSocket(_) => {}
             Inlet::Records(_) => return Err("TLS is passed through"),
         }
         if pump.theatre.is_none() {
@@ -70,16 +74,23 @@ impl Link {
         }
         let between = match &pump.inlet {
             Inlet::Mqtt(framer) => framer.is_between_frames(),
-            Inlet::WebSocket(_) | Inlet::Records(_) => false,
+            Inlet::WebSocket(socket) => theatre.reframer.is_open() && socket.framer.is_between_frames(),
+            Inlet::Records(_) => false,
         };
-        let is_opaque = matches!(&pump.inlet, Inlet::Mqtt(framer) if framer.is_opaque());
+        let is_opaque = match &pump.inlet {
+            Inlet::Mqtt(framer) => framer.is_opaque(),
+            Inlet::WebSocket(socket) => socket.walker.is_opaque() || socket.framer.is_opaque(),
+            Inlet::Records(_) => true,
+        };
+        let framed = matches!(&pump.inlet, Inlet::WebSocket(_));
         let never = is_opaque || pump.lane.is_finished() || theatre.surgeon.is_over();
         let mut moved = false;
         if never {
             theatre.give_up();
         } else if between {
             while let Some(own) = theatre.waiting.pop_front() {
-                pump.lane.push(now, &own.bytes, Some(Note { own: true, ..Note::default() }));
+                let bytes = if framed { in_frame(direction, &own.bytes) } else { own.bytes };
+                pump.lane.push(now, &bytes, Some(Note { own: true, ..Note::default() }));
                 theatre.sent.push_back(own.told);
                 moved = true;
             }
@@ -159,4 +170,11 @@ fn ack(kind: PacketKind, id: u16) -> Option<Packet> {
         | PacketKind::Disconnect
         | PacketKind::Auth => None,
     }
+}
+
+/// In a WebSocket frame of its own.
+pub(super) fn in_frame(direction: Direction, bytes: &[u8]) -> Vec<u8> {
+    let mut framed = Vec::new();
+    put_frame(bytes, direction == Direction::Up, &mut framed);
+    framed
 }

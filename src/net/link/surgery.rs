@@ -9,8 +9,10 @@ use crate::mqtt::framer::Frame;
 use crate::mqtt::property::{Properties, Property};
 use crate::mqtt::wire::Reader;
 use crate::mqtt::{PacketKind, QoS, Version, peek};
-use crate::net::pump::{Inlet, Note};
-use crate::net::surgery::{Done, OWED_LIMIT, Operation, Output, Ruling, Seen, Swallowed, Told, Under};
+use crate::net::pump::{Inlet, Note, WebSocket};
+use crate::net::surgery::{
+    Carried, Done, OWED_LIMIT, Operation, Output, Ruling, Seen, Swallowed, Told, Under,
+};
 use crate::tls::record::Records;
 use std::time::Duration;
 
@@ -25,13 +27,30 @@ impl Link {
         out: &mut Output,
     ) -> bool {
         let pump = self.pumps.get_mut(direction);
-        let (Inlet::Mqtt(_), Some(theatre)) = (&pump.inlet, &mut pump.theatre) else { return false };
+        let (Inlet::Mqtt(_) | Inlet::WebSocket(_), Some(theatre)) = (&pump.inlet, &mut pump.theatre) else {
+            return false;
+        };
         let mut surgeon = std::mem::take(&mut theatre.surgeon);
+        let mut reframer = std::mem::take(&mut theatre.reframer);
         let mut inlet = std::mem::replace(&mut pump.inlet, Inlet::Records(Records::default()));
         let mut is_opaque = false;
-        if let Inlet::Mqtt(framer) = &mut inlet {
-            surgeon.take(framer, bytes, out, &mut |seen, out| self.see(now, direction, seen, out));
-            is_opaque = framer.is_opaque();
+        match &mut inlet {
+            Inlet::Mqtt(framer) => {
+                surgeon.take(framer, bytes, out, &mut |seen, out| self.see(now, direction, seen, out));
+                is_opaque = framer.is_opaque();
+            }
+            Inlet::WebSocket(socket) => {
+                let WebSocket { walker, framer } = socket.as_mut();
+                let masked = direction == Direction::Up;
+                reframer.take(walker, bytes, masked, out, &mut |carried, out| match carried {
+                    Carried::Mqtt(bytes) => {
+                        surgeon.take(framer, bytes, out, &mut |seen, out| self.see(now, direction, seen, out))
+                    }
+                    Carried::Other(piece) => self.frame_seen(direction, piece),
+                });
+                is_opaque = walker.is_opaque() || framer.is_opaque();
+            }
+            Inlet::Records(_) => {}
         }
         let pump = self.pumps.get_mut(direction);
         pump.inlet = inlet;
@@ -39,7 +58,7 @@ impl Link {
         pump.tail_late = out.tail_late;
         pump.lose(surgeon.take_lost());
         if let Some(theatre) = &mut pump.theatre {
-            theatre.surgeon = surgeon;
+            (theatre.surgeon, theatre.reframer) = (surgeon, reframer);
         }
         true
     }
