@@ -102,6 +102,7 @@ impl Link {
             let ruling = Ruling::of(*verdict, version, frame);
             if let Some(edited) = &ruling.edited {
                 acknowledges = self.acknowledges(direction, &Frame { head: &edited.head, ..*frame });
+                self.learn_edited(direction, frame.kind, &edited.head);
             }
             operation = Some(self.rule(direction, frame, ticket, ruling, &mut under));
         }
@@ -118,6 +119,16 @@ impl Link {
             theatre.under = under;
         }
         operation
+    }
+
+    /// The keep-alive that the device is told holds for it, whoever says it.
+    fn learn_edited(&mut self, direction: Direction, kind: PacketKind, head: &[u8]) {
+        if direction == Direction::Down && kind == PacketKind::Connack {
+            let view = peek::connack_view(self.version.unwrap_or(Version::V311), head);
+            if let Some(seconds) = view.and_then(|view| view.server_keep_alive) {
+                self.meter.set_keep_alive(Duration::from_secs(u64::from(seconds)));
+            }
+        }
     }
 
     /// Tells the engine of a packet, if it is to be told.
