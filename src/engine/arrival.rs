@@ -15,6 +15,7 @@ use super::verdict;
 use crate::base::{DeviceId, Direction, LinkId, Time, time};
 use crate::event::{Packet, What};
 use crate::fault::{PacketEnd, Verdict};
+use crate::mqtt::PacketKind;
 use crate::session::Device;
 
 /// What is told of a packet beside what it says.
@@ -55,7 +56,7 @@ impl Engine {
             self.judge(Arrival { link, direction, seq, packet: &packet, topic: beside.topic, request });
         let fate = self.fate(link, direction, &packet, &verdict, held);
         let held = fate.held;
-        let arrives = (!fate.dropped).then(|| fate.passed.as_deref().unwrap_or(&packet).clone());
+        let (accepts, kind) = self.comes_to(direction, &packet, &fate);
         if is_new {
             self.tell_again(link, seq, fate);
         } else {
@@ -64,14 +65,24 @@ impl Engine {
         if let (Some((None, PacketEnd::Drop { .. })), Some(request)) = (verdict.end, request) {
             self.command(link, seq, request);
         }
-        let counts = if direction == Direction::Up { Some(&packet) } else { arrives.as_ref() };
-        if let (Direction::Down, Some(Packet::Connack { code: 0, .. })) = (direction, counts) {
+        if accepts {
             self.changed();
         }
-        let kind = counts.and_then(|packet| self.triggers.kind_of(packet));
         let pulled = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
         let wanted = pulled || !verdict::windows(&verdict).is_empty();
         (PacketTicket { seq, wanted, held }, (!verdict.is_clear()).then(|| Box::new(verdict)))
+    }
+
+    /// Whether a packet accepts the device, and what it counts as for rules that wait for one: by what is sent of the
+    /// device, by what arrives of the hub.
+    fn comes_to(&self, direction: Direction, packet: &Packet, fate: &Fate) -> (bool, Option<PacketKind>) {
+        let counts = match direction {
+            Direction::Up => packet,
+            Direction::Down if fate.dropped => return (false, None),
+            Direction::Down => fate.passed.as_deref().unwrap_or(packet),
+        };
+        let accepts = matches!((direction, counts), (Direction::Down, Packet::Connack { code: 0, .. }));
+        (accepts, self.triggers.kind_of(counts))
     }
 
     /// Whether the packet says of a link whose it is.
@@ -96,11 +107,10 @@ impl Engine {
     ) -> Fate {
         let holds = self.links.get(&link).is_some_and(|control| control.holds(direction));
         let is_kept = matches!(verdict.end, Some((_, PacketEnd::Drop { .. })));
-        let passed = Some(self.as_edited(link, packet, verdict)).filter(|passed| passed != packet);
         Fate {
             held: (held || holds || !verdict.delays.is_empty()) && !is_kept,
             dropped: verdict.end.is_some(),
-            passed: passed.map(Box::new),
+            passed: self.as_edited(link, packet, verdict).map(Box::new),
         }
     }
 

@@ -168,7 +168,8 @@ impl Engine {
         done: Ends<Option<LegFate>>,
         last: Ends<LastPackets>,
     ) {
-        if let Some(window) = window.filter(|_| done != Ends::default()) {
+        let is_news = |id: &WindowId| done != Ends::default() && !self.works_on(*id, link);
+        if let Some(window) = window.filter(is_news) {
             let means = Ends { device: done.device.map(mechanism), hub: done.hub.map(mechanism) };
             self.emit(What::FaultApplied { window, link, fidelity: fidelity_of(&done), means });
         }

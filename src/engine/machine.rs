@@ -55,6 +55,8 @@ pub(super) struct Control {
     pub(super) left: BTreeSet<WindowId>,
     /// Harms ordered before its device was known, oldest first.
     pub(super) harms: VecDeque<UnknownHarm>,
+    /// Its packets come in WebSocket frames.
+    pub(super) is_websocket: bool,
     /// What faults of packets count.
     pub(super) packets: Counts,
 }
@@ -160,6 +162,9 @@ impl Engine {
             }
             Input::WsUpgraded { link, path, protocol } => {
                 self.emit(What::WsUpgraded { link, path, protocol });
+                if let Some(control) = self.links.get_mut(&link) {
+                    control.is_websocket = true;
+                }
             }
             Input::WsClosed { link, direction, code } => self.emit(What::WsClosed { link, direction, code }),
             Input::Harmed { link, window, toward, last: _ } => self.harmed(link, window, toward),
@@ -322,6 +327,7 @@ impl Engine {
             self.lift(window, link);
         }
         self.triggers.forget(link);
+        self.refusals.retain(|(_, of, _)| *of != link);
         self.link_gone();
     }
 }
@@ -337,6 +343,7 @@ impl Control {
             by_address: false,
             left: BTreeSet::new(),
             harms: VecDeque::new(),
+            is_websocket: false,
             packets: Counts::default(),
         }
     }

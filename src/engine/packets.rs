@@ -51,8 +51,14 @@ impl Engine {
     /// for its confirmation.
     pub(super) fn judge(&mut self, arrival: Arrival<'_>) -> Verdict {
         let mut verdict = Verdict::default();
-        if self.links.get(&arrival.link).is_none_or(|control| control.cut) {
-            return verdict;
+        match self.links.get(&arrival.link) {
+            None => return verdict,
+            Some(control) if control.cut => return verdict,
+            Some(control) if control.is_websocket => {
+                self.spare_frames(arrival.link);
+                return verdict;
+            }
+            Some(_) => {}
         }
         self.key_draws(arrival.link);
         if self.is_command(&arrival) {
@@ -74,6 +80,19 @@ impl Engine {
         verdict::settle(&mut verdict);
         self.charge(&verdict, arrival.link, arrival.seq);
         verdict
+    }
+
+    /// What would be done to a packet in WebSocket frames is not done, and a verdict that says otherwise would be told as if
+    /// it were: its windows are refused on the link before.
+    fn spare_frames(&mut self, link: LinkId) {
+        let windows: Vec<WindowId> = self.packet_windows(link).into_values().flatten().collect();
+        if windows.is_empty() {
+            return;
+        }
+        for window in windows {
+            self.refuse(window, link, "packets in WebSocket are not worked on".to_owned());
+        }
+        self.settle_link(link);
     }
 
     /// The windows of faults of packets that cover a link, by rule, in the order of rules.
@@ -148,14 +167,19 @@ impl Engine {
         }
     }
 
-    /// A packet as it is passed on, whatever becomes of it then.
-    pub(super) fn as_edited(&self, link: LinkId, packet: &Packet, verdict: &Verdict) -> Packet {
+    /// A packet as it is passed on, where that is not as it came.
+    pub(super) fn as_edited(&self, link: LinkId, packet: &Packet, verdict: &Verdict) -> Option<Packet> {
+        if verdict.edits.is_empty() {
+            return None;
+        }
         let known = || self.sessions.device_of(link).and_then(|device| device.version);
         let version = match packet {
             Packet::Connect { version, .. } => *version,
             _ => known().unwrap_or(Version::V311),
         };
-        verdict.edits.iter().fold(packet.clone(), |packet, (_, edit)| packet.edited(edit, version))
+        let edits = verdict.edits.iter();
+        let passed = edits.fold(packet.clone(), |packet, (_, edit)| packet.edited(edit, version));
+        (passed != *packet).then_some(passed)
     }
 
     /// Net/ did this to a packet. The first time on a link, the fault holds there from then on.
@@ -171,12 +195,32 @@ impl Engine {
             self.holds_packets(id, link, direction);
         }
         self.emit(What::Altered { link, direction, packet_seq: seq, window, what });
-        if matches!(what, Alteration::Dropped { .. } | Alteration::CutShort { .. }) {
-            self.arm(link, seq);
+        match what {
+            Alteration::Dropped { .. } => self.arm(link, seq),
+            Alteration::CutShort { .. } => {
+                if let Some(control) = self.links.get_mut(&link) {
+                    control.cut = true;
+                }
+                self.arm(link, seq);
+            }
+            Alteration::Delayed { .. }
+            | Alteration::Duplicated { .. }
+            | Alteration::Edited { .. }
+            | Alteration::Corrupted { .. } => {}
         }
         if let Some(id) = window {
-            self.done_with(id, link, |pending| pending == seq);
+            self.has_seen_off(id, link, seq);
         }
+    }
+
+    /// Whether a fault of packets was seen to work on a link: an end that it made is told as what it did there.
+    pub(super) fn works_on(&self, id: WindowId, link: LinkId) -> bool {
+        let window = self.windows.get(&id);
+        window.is_some_and(|window| window.in_force.contains(&link) && self.is_of_packets(window.rule))
+    }
+
+    fn is_of_packets(&self, rule: RuleId) -> bool {
+        self.plan.rule(rule).is_some_and(|rule| rule.fault.packets().is_some())
     }
 
     fn holds_packets(&mut self, id: WindowId, link: LinkId, direction: Direction) {
@@ -196,8 +240,8 @@ impl Engine {
         if self.refusals.insert((id, link, error.clone())) {
             self.emit(What::FaultRefused { window: id, link, error });
         }
-        if self.plan.rule(rule).is_some_and(|rule| rule.fault.packets().is_some()) {
-            self.done_with(id, link, |_| true);
+        if self.is_of_packets(rule) {
+            self.gives_up(id, link);
         } else {
             self.lift(id, link);
         }
@@ -206,14 +250,14 @@ impl Engine {
     /// A packet went on its way: no window waits for it any more.
     pub(super) fn packet_is_through(&mut self, link: LinkId, seq: u64) {
         for id in self.waiting_for(link) {
-            self.done_with(id, link, |pending| pending == seq);
+            self.has_seen_off(id, link, seq);
         }
     }
 
     /// Nothing of a link passes any more: what windows wait for there does not come.
     pub(super) fn packets_are_lost(&mut self, link: LinkId) {
         for id in self.waiting_for(link) {
-            self.done_with(id, link, |_| true);
+            self.gives_up(id, link);
         }
     }
 
@@ -224,10 +268,19 @@ impl Engine {
         windows.filter(|(_, window)| window.waits_on(link)).map(|(id, _)| id).collect()
     }
 
-    /// A window waits no more for these packets of a link; if it was to end, that may have been all.
-    fn done_with(&mut self, id: WindowId, link: LinkId, seqs: impl Fn(u64) -> bool) {
+    /// A window waits no more for this packet; if it was to end, that may have been all.
+    fn has_seen_off(&mut self, id: WindowId, link: LinkId, seq: u64) {
         let Some(window) = self.windows.get_mut(&id) else { return };
-        window.pending.retain(|(of, seq)| *of != link || !seqs(*seq));
+        window.pending.remove(&(link, seq));
+        if window.ending {
+            self.lift_packets(id);
+        }
+    }
+
+    /// A window waits for no packet of a link any more.
+    fn gives_up(&mut self, id: WindowId, link: LinkId) {
+        let Some(window) = self.windows.get_mut(&id) else { return };
+        window.pending.retain(|(of, _)| *of != link);
         if window.ending {
             self.lift_packets(id);
         }
@@ -236,7 +289,7 @@ impl Engine {
     /// A window is over: it is lifted from each link on which no packet that it fell on is still in brownout.
     pub(super) fn lift_packets(&mut self, id: WindowId) {
         let Some(window) = self.windows.get(&id) else { return };
-        if !self.plan.rule(window.rule).is_some_and(|rule| rule.fault.packets().is_some()) {
+        if !self.is_of_packets(window.rule) {
             return;
         }
         let done: Vec<LinkId> =

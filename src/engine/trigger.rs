@@ -1,7 +1,8 @@
 //! Rules that wait for a packet of the device's own link.
 //!
 //! A rule is pulled when the nth packet of its kind arrives, and armed when that packet has been passed on: "after
-//! CONNACK" means that the device has it. CONNACK counts only where it accepts.
+//! CONNACK" means that the device has it. CONNACK counts only where it accepts. What a fault drops on its way to the device
+//! does not count; what it drops of the device's own does, and arms the rule once it is dropped.
 
 use crate::base::{DeviceId, LinkId, RuleId};
 use crate::event::Packet;

@@ -248,3 +248,64 @@ fn connack(version: Version, head: &[u8]) -> Option<Packet> {
 fn shown(text: &str) -> String {
     printable(&redact(text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every field of an edit, at a packet that has it and in a version that has it, and where one of both has not.
+    #[test]
+    fn an_edit_changes_what_a_packet_has() {
+        let all = Edit {
+            keep_alive: Some(4),
+            server_keep_alive: Some(5),
+            clean: Some(false),
+            session_present: Some(true),
+            code: Some(0x87),
+            packet_id: Some(9),
+            dup: Some(true),
+            qos: Some(QoS::ExactlyOnce),
+            retain: Some(true),
+        };
+        let connect = |keep_alive, clean| Packet::Connect {
+            version: Version::V5,
+            client_id: "d".into(),
+            keep_alive,
+            clean,
+            username: None,
+            token_expiry: None,
+        };
+        let connack = |session_present, code, server_keep_alive| Packet::Connack {
+            session_present,
+            code,
+            server_keep_alive,
+            assigned_client_id: None,
+        };
+        let publish = |qos, flag| Packet::Publish { topic: "t".into(), qos, dup: flag, retain: flag };
+        let filters = vec!["a".to_owned()];
+        let subscribe = |id| Packet::Subscribe { id, filters: filters.clone() };
+        let disconnect = |reason| Packet::Disconnect { reason };
+        let unreadable = || Packet::Unreadable { kind: "connack".into() };
+        let cases = [
+            (Version::V311, connect(60, true), connect(4, false)),
+            (Version::V5, connack(false, 0, None), connack(true, 0x87, Some(5))),
+            (Version::V311, connack(false, 0, None), connack(true, 0x87, None)),
+            (Version::V311, publish(0, false), publish(2, true)),
+            (Version::V5, subscribe(1), subscribe(9)),
+            (
+                Version::V311,
+                Packet::Suback { id: 1, codes: vec![0, 1] },
+                Packet::Suback { id: 9, codes: vec![0x87, 0x87] },
+            ),
+            (Version::V5, disconnect(0), disconnect(0x87)),
+            (Version::V311, disconnect(0), disconnect(0)),
+            (Version::V5, Packet::Puback, Packet::Puback),
+            (Version::V5, unreadable(), unreadable()),
+        ];
+        for (version, packet, edited) in cases {
+            assert_eq!(packet.edited(&Edit::default(), version), packet);
+            assert_eq!(packet.edited(&all, version), edited, "{version:?}");
+            assert_eq!(packet.kind(), edited.kind());
+        }
+    }
+}

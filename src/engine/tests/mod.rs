@@ -1,7 +1,11 @@
 //! The engine in literal time, with net/ played by the tests: orders are confirmed at once unless a test holds back.
 
+mod asked;
+mod draws;
 mod faults;
+mod keep_alives;
 mod packets;
+mod passing;
 mod tls;
 
 use super::{Beside, Door, Engine, Granted, Input, Order, Output};
