@@ -227,3 +227,96 @@ async fn a_link_ends_amid_a_packet() {
         }
     }
 }
+
+const REQUEST: &[u8] = b"GET /mqtt HTTP/1.1\r\nHost: hub\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+
+/// A short frame; a device masks what it sends (RFC 6455 section 5.3).
+fn frame(first: u8, masked: bool, payload: &[u8]) -> Vec<u8> {
+    let key = if masked { [1, 2, 3, 4] } else { [0; 4] };
+    let mut frame = vec![first, u8::from(masked) << 7 | u8::try_from(payload.len()).unwrap()];
+    if masked {
+        frame.extend(key);
+    }
+    frame.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    frame
+}
+
+/// The first byte and the payload of the next frame, which is short.
+async fn next_frame(stream: &mut TcpStream) -> (u8, Vec<u8>) {
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).await.unwrap();
+    let mut key = [0; 4];
+    if head[1] & 0x80 != 0 {
+        stream.read_exact(&mut key).await.unwrap();
+    }
+    let mut payload = vec![0; usize::from(head[1] & 0x7f)];
+    stream.read_exact(&mut payload).await.unwrap();
+    (head[0], payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect())
+}
+
+/// The MQTT of the next frames, up to as many bytes.
+async fn mqtt(stream: &mut TcpStream, count: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while bytes.len() < count {
+        let (first, payload) = next_frame(stream).await;
+        assert_eq!(first, 0x82, "after {bytes:?}");
+        bytes.extend(payload);
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn packets_in_websocket_are_worked_on_too() {
+    let once = PacketMatch { qos: Some(QoS::AtMostOnce), ..of(PacketKind::Publish) };
+    let lost = PacketMatch { qos: Some(QoS::AtLeastOnce), ..of(PacketKind::Publish) };
+    let rules = vec![
+        rule(once, PacketAction::Duplicate { copies: 1 }),
+        rule(lost, PacketAction::Drop { acknowledge: true }),
+    ];
+    let (bench, hub) = bench(rules).await;
+    let (mut device, mut served) = joined(&bench, &hub).await;
+    send(&mut device, &[REQUEST]).await;
+    expect(&mut served, REQUEST).await;
+    send(&mut served, &[RESPONSE]).await;
+    expect(&mut device, RESPONSE).await;
+    let connect = wire::connect("ws-1", 60);
+    // CONNECT in two fragments, with a ping between them.
+    let ping = frame(0x89, true, b"hi");
+    send(&mut device, &[&frame(0x02, true, &connect[..5]), &ping, &frame(0x80, true, &connect[5..])]).await;
+    expect(&mut served, &ping).await;
+    assert_eq!(mqtt(&mut served, connect.len()).await, connect);
+    send(&mut served, &[&frame(0x82, false, &wire::CONNACK)]).await;
+    assert_eq!(mqtt(&mut device, 4).await, wire::CONNACK);
+    // Three packets in one frame.
+    let packets = [QOS0, QOS1, &wire::PINGREQ].concat();
+    send(&mut device, &[&frame(0x82, true, &packets)]).await;
+    let wanted = [QOS0, QOS0, &wire::PINGREQ].concat();
+    assert_eq!(mqtt(&mut served, wanted.len()).await, wanted);
+    assert_eq!(mqtt(&mut device, 4).await, b"\x40\x02\x00\x07");
+    let events = bench.stop().await;
+    let mut told = altered(&events);
+    told.sort_by_key(|what| matches!(what, Alteration::Dropped { .. }));
+    assert_eq!(told, [Alteration::Duplicated { copies: 1 }, Alteration::Dropped { acknowledged: true }]);
+}
+
+/// A topic alias stands for the name that it was given, also where a rule matches by topic.
+#[tokio::test]
+async fn a_topic_is_known_by_its_alias() {
+    let matched = PacketMatch { topic: Some("t/#".into()), ..of(PacketKind::Publish) };
+    let (bench, hub) = bench(vec![rule(matched, PacketAction::Drop { acknowledge: false })]).await;
+    let (mut device, mut served) = joined(&bench, &hub).await;
+    let connect = b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02d1";
+    send(&mut device, &[connect]).await;
+    expect(&mut served, connect).await;
+    let [named, aliased, other] = [
+        b"\x30\x08\x00\x01t\x03\x23\x00\x01x".as_slice(),
+        b"\x30\x07\x00\x00\x03\x23\x00\x01x",
+        b"\x30\x08\x00\x01u\x03\x23\x00\x02x",
+    ];
+    send(&mut device, &[named, aliased, other, &wire::PINGREQ]).await;
+    expect(&mut served, &[other, &wire::PINGREQ].concat()).await;
+    assert_eq!(altered(&bench.stop().await), [Alteration::Dropped { acknowledged: false }; 2]);
+}

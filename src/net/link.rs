@@ -12,7 +12,9 @@
 mod bytes;
 mod ends;
 mod greeting;
+mod own;
 mod packets;
+mod sever;
 mod sniff;
 mod surgery;
 mod tcp;
@@ -35,6 +37,7 @@ use crate::mqtt::{KindSet, Version};
 use crate::session::Meter;
 use crate::tls::hello::ClientHello;
 use greeting::{Greeting, Patience};
+use sever::Severing;
 use sniff::Sniff;
 use std::cell::Cell;
 use std::fmt;
@@ -44,7 +47,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use surgery::Severing;
 use tcp::Tcp;
 use tokio::net::TcpStream;
 

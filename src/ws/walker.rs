@@ -161,6 +161,11 @@ pub struct Scan<'a> {
 }
 
 impl Scan<'_> {
+    /// Bytes of the input taken so far: just past the piece that came last.
+    pub fn taken(&self) -> usize {
+        self.at
+    }
+
     /// The next piece; `None` when all of the input is taken.
     pub fn next_piece(&mut self) -> Option<Piece> {
         loop {

@@ -1,10 +1,12 @@
 //! How legs end, and the link with them.
 
 use super::Link;
+use super::own::in_frame;
 use crate::base::{Direction, Ends, Side, Time, Ways};
 use crate::engine::Input;
 use crate::fault::Ending;
 use crate::net::leg::ending_of;
+use crate::net::pump::Inlet;
 use crate::net::surgery::Output;
 use std::io;
 
@@ -51,7 +53,12 @@ impl Link {
         if let Some(theatre) = &mut pump.theatre {
             let mut out = Output::NONE;
             theatre.surgeon.give_back(&mut out);
-            pump.lane.push(release, &out.bytes, None);
+            let mut bytes = out.bytes;
+            if matches!(pump.inlet, Inlet::WebSocket(_)) {
+                bytes = in_frame(side.sends(), &bytes);
+                bytes.extend(theatre.reframer.give_back());
+            }
+            pump.lane.push(release, &bytes, None);
         }
         pump.lane.finish(release, how);
         if matches!(how, Ending::Reset | Ending::Alert) {

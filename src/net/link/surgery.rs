@@ -1,34 +1,20 @@
-//! Packets worked on as they pass, and packets of brownout's own between them.
+//! Packets worked on as they pass: asked about when their head is there, and told of when what was done is on its way.
 
 use super::Link;
 use crate::azure::{FaultRequest, message};
-use crate::base::{Direction, Side, Time, WindowId};
+use crate::base::{Direction, Time, WindowId};
 use crate::engine::{Beside, Input, PacketTicket};
-use crate::fault::{Alteration, Cut, Inject, Injection, PacketEnd, Verdict};
+use crate::fault::{Alteration, PacketEnd, Verdict};
 use crate::mqtt::framer::Frame;
-use crate::mqtt::packet::{Ack, Publish};
 use crate::mqtt::property::{Properties, Property};
 use crate::mqtt::wire::Reader;
-use crate::mqtt::{Packet, PacketKind, QoS, Version, encode, peek};
-use crate::net::pump::{Inlet, Note};
+use crate::mqtt::{PacketKind, QoS, Version, peek};
+use crate::net::pump::{Inlet, Note, WebSocket};
 use crate::net::surgery::{
-    Done, OWED_LIMIT, Operation, Output, Own, Ruling, Seen, Swallowed, Told, Under, WAITING_LIMIT,
+    Carried, Done, OWED_LIMIT, Operation, Output, Ruling, Seen, Swallowed, Told, Under,
 };
 use crate::tls::record::Records;
-
-/// A cut that waits until the bytes before it have been written.
-#[derive(Debug)]
-pub(super) struct Severing {
-    direction: Direction,
-    /// Not before.
-    pub at: Time,
-    cut: Cut,
-    /// The number of the packet's event.
-    seq: u64,
-    after_bytes: u32,
-    /// What else was done to the packet's bytes.
-    done: Vec<(Option<WindowId>, Alteration)>,
-}
+use std::time::Duration;
 
 impl Link {
     /// Takes bytes through the surgeon. False where the direction has none: it is not MQTT as it is, or nothing in the
@@ -41,13 +27,30 @@ impl Link {
         out: &mut Output,
     ) -> bool {
         let pump = self.pumps.get_mut(direction);
-        let (Inlet::Mqtt(_), Some(theatre)) = (&pump.inlet, &mut pump.theatre) else { return false };
+        let (Inlet::Mqtt(_) | Inlet::WebSocket(_), Some(theatre)) = (&pump.inlet, &mut pump.theatre) else {
+            return false;
+        };
         let mut surgeon = std::mem::take(&mut theatre.surgeon);
+        let mut reframer = std::mem::take(&mut theatre.reframer);
         let mut inlet = std::mem::replace(&mut pump.inlet, Inlet::Records(Records::default()));
         let mut is_opaque = false;
-        if let Inlet::Mqtt(framer) = &mut inlet {
-            surgeon.take(framer, bytes, out, &mut |seen, out| self.see(now, direction, seen, out));
-            is_opaque = framer.is_opaque();
+        match &mut inlet {
+            Inlet::Mqtt(framer) => {
+                surgeon.take(framer, bytes, out, &mut |seen, out| self.see(now, direction, seen, out));
+                is_opaque = framer.is_opaque();
+            }
+            Inlet::WebSocket(socket) => {
+                let WebSocket { walker, framer } = socket.as_mut();
+                let masked = direction == Direction::Up;
+                reframer.take(walker, bytes, masked, out, &mut |carried, out| match carried {
+                    Carried::Mqtt(bytes) => {
+                        surgeon.take(framer, bytes, out, &mut |seen, out| self.see(now, direction, seen, out))
+                    }
+                    Carried::Other(piece) => self.frame_seen(direction, piece),
+                });
+                is_opaque = walker.is_opaque() || framer.is_opaque();
+            }
+            Inlet::Records(_) => {}
         }
         let pump = self.pumps.get_mut(direction);
         pump.inlet = inlet;
@@ -55,7 +58,7 @@ impl Link {
         pump.tail_late = out.tail_late;
         pump.lose(surgeon.take_lost());
         if let Some(theatre) = &mut pump.theatre {
-            theatre.surgeon = surgeon;
+            (theatre.surgeon, theatre.reframer) = (surgeon, reframer);
         }
         true
     }
@@ -99,6 +102,7 @@ impl Link {
             let ruling = Ruling::of(*verdict, version, frame);
             if let Some(edited) = &ruling.edited {
                 acknowledges = self.acknowledges(direction, &Frame { head: &edited.head, ..*frame });
+                self.learn_edited(direction, frame.kind, &edited.head);
             }
             operation = Some(self.rule(direction, frame, ticket, ruling, &mut under));
         }
@@ -115,6 +119,16 @@ impl Link {
             theatre.under = under;
         }
         operation
+    }
+
+    /// The keep-alive that the device is told holds for it, whoever says it.
+    fn learn_edited(&mut self, direction: Direction, kind: PacketKind, head: &[u8]) {
+        if direction == Direction::Down && kind == PacketKind::Connack {
+            let view = peek::connack_view(self.version.unwrap_or(Version::V311), head);
+            if let Some(seconds) = view.and_then(|view| view.server_keep_alive) {
+                self.meter.set_keep_alive(Duration::from_secs(u64::from(seconds)));
+            }
+        }
     }
 
     /// Tells the engine of a packet, if it is to be told.
@@ -217,7 +231,7 @@ impl Link {
         now: Time,
         direction: Direction,
         passed: bool,
-        late: std::time::Duration,
+        late: Duration,
         out: &mut Output,
     ) {
         let pump = self.pumps.get_mut(direction);
@@ -264,134 +278,7 @@ impl Link {
         }
     }
 
-    fn put_ack(&mut self, toward: Side, kind: PacketKind, id: u16, told: Told) {
-        let bytes = ack(kind, id).and_then(|packet| self.encoded(&packet)).unwrap_or_default();
-        self.put(toward, Own { bytes, told });
-    }
-
-    fn encoded(&self, packet: &Packet) -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
-        encode(packet, self.version?, &mut bytes).ok()?;
-        Some(bytes)
-    }
-
-    /// Has a packet of brownout's own wait for its place.
-    fn put(&mut self, toward: Side, own: Own) {
-        let Some(theatre) = &mut self.pumps.get_mut(toward.other().sends()).theatre else { return };
-        if own.bytes.is_empty() || theatre.waiting.len() >= WAITING_LIMIT {
-            theatre.failed.push(own.told);
-        } else {
-            theatre.waiting.push_back(own);
-        }
-    }
-
-    /// Puts a packet of brownout's own between two others, as ordered.
-    pub(super) fn inject(&mut self, window: WindowId, inject: &Inject) {
-        let toward = inject.toward;
-        match self.injection(inject) {
-            Ok(bytes) => self.put(toward, Own { bytes, told: Told::Injected { window, toward } }),
-            Err(error) => {
-                let error = error.to_owned();
-                self.core.tell(Input::NotAltered { link: self.id, window: Some(window), error });
-            }
-        }
-    }
-
-    fn injection(&self, inject: &Inject) -> Result<Vec<u8>, &'static str> {
-        let leg = self.legs.get(inject.toward);
-        let coming = inject.toward == Side::Hub && !self.is_dialled();
-        if !coming && (!leg.is_open() || leg.broken || leg.severed) {
-            return Err("that leg is gone");
-        }
-        let pump = self.pumps.get(inject.toward.other().sends());
-        match &pump.inlet {
-            Inlet::Mqtt(framer) if framer.is_opaque() => return Err("the stream is not MQTT"),
-            Inlet::Mqtt(_) => {}
-            Inlet::WebSocket(_) => return Err("packets are not put into WebSocket"),
-            Inlet::Records(_) => return Err("TLS is passed through"),
-        }
-        if pump.theatre.is_none() {
-            return Err("packets of this link are not followed");
-        }
-        let packet = match &inject.what {
-            Injection::Raw(bytes) if bytes.is_empty() => return Err("there are no bytes to put in"),
-            Injection::Raw(bytes) => return Ok(bytes.clone()),
-            Injection::Pingreq => Packet::Pingreq,
-            Injection::Pingresp => Packet::Pingresp,
-            Injection::Ack { kind, packet_id } => ack(*kind, *packet_id)
-                .ok_or("only PUBACK, PUBREC, PUBREL and PUBCOMP are acknowledgements")?,
-            Injection::Publish { topic, payload, qos, retain, packet_id } => Packet::Publish(Publish {
-                dup: false,
-                qos: *qos,
-                retain: *retain,
-                topic: topic.clone(),
-                packet_id: (*qos != QoS::AtMostOnce).then_some(*packet_id),
-                properties: Properties::NONE,
-                payload: payload.clone(),
-            }),
-        };
-        self.encoded(&packet).ok_or("the packet cannot be written in the version of the link")
-    }
-
-    /// Puts the packets that wait into the lane, if it ends between two packets; and tells of those that never will be
-    /// passed on.
-    pub(super) fn put_in(&mut self, direction: Direction) -> bool {
-        let now = self.now();
-        let pump = self.pumps.get_mut(direction);
-        let Some(theatre) = &mut pump.theatre else { return false };
-        if theatre.waiting.is_empty() && theatre.failed.is_empty() {
-            return false;
-        }
-        let between = match &pump.inlet {
-            Inlet::Mqtt(framer) => framer.is_between_frames(),
-            Inlet::WebSocket(_) | Inlet::Records(_) => false,
-        };
-        let is_opaque = matches!(&pump.inlet, Inlet::Mqtt(framer) if framer.is_opaque());
-        let never = is_opaque || pump.lane.is_finished() || theatre.surgeon.is_over();
-        let mut moved = false;
-        if never {
-            theatre.give_up();
-        } else if between {
-            while let Some(own) = theatre.waiting.pop_front() {
-                pump.lane.push(now, &own.bytes, Some(Note { own: true, ..Note::default() }));
-                theatre.sent.push_back(own.told);
-                moved = true;
-            }
-        }
-        for told in std::mem::take(&mut theatre.failed) {
-            self.told(told, false);
-        }
-        moved
-    }
-
-    /// A packet of brownout's own was passed on.
-    pub(super) fn own_passed(&mut self, direction: Direction) {
-        let theatre = &mut self.pumps.get_mut(direction).theatre;
-        if let Some(told) = theatre.as_mut().and_then(|theatre| theatre.sent.pop_front()) {
-            self.told(told, true);
-        }
-    }
-
-    fn told(&mut self, told: Told, passed: bool) {
-        match told {
-            Told::Injected { window, toward } if passed => {
-                self.core.tell(Input::Injected { link: self.id, window, toward });
-            }
-            Told::Injected { window, .. } => {
-                let error = "that leg is gone, or no place between two packets came".to_owned();
-                self.core.tell(Input::NotAltered { link: self.id, window: Some(window), error });
-            }
-            Told::Acknowledged { seq, window, direction, id } => {
-                if passed && direction == Direction::Up {
-                    self.meter.forget(id);
-                }
-                self.altered(direction, seq, window, Alteration::Dropped { acknowledged: passed });
-            }
-            Told::Silent => {}
-        }
-    }
-
-    fn altered(&self, direction: Direction, seq: u64, window: Option<WindowId>, what: Alteration) {
+    pub(super) fn altered(&self, direction: Direction, seq: u64, window: Option<WindowId>, what: Alteration) {
         self.core.tell(Input::Altered { link: self.id, direction, seq, window, what });
     }
 
@@ -404,80 +291,11 @@ impl Link {
         }
     }
 
-    /// As many bytes of a packet as the verdict says are on their way; the link ends behind them.
-    fn sever(&mut self, now: Time, direction: Direction, after: u64) {
-        let Some(theatre) = &mut self.pumps.get_mut(direction).theatre else { return };
-        let Under { note, done, cut, .. } = std::mem::take(&mut theatre.under);
-        let (Some((window, cut)), Some(ticket)) = (cut, note.ticket) else { return };
-        let late = done.iter().map(|(_, what)| match what {
-            Alteration::Delayed { by_ns } => std::time::Duration::from_nanos(*by_ns),
-            Alteration::Dropped { .. }
-            | Alteration::Duplicated { .. }
-            | Alteration::Edited { .. }
-            | Alteration::Corrupted { .. }
-            | Alteration::CutShort { .. } => std::time::Duration::ZERO,
-        });
-        let at = now + late.sum();
-        let legs = cut.legs();
-        let after_bytes = u32::try_from(after).unwrap_or(u32::MAX);
-        self.severing =
-            Some(Severing { direction, at, cut: Cut { window, legs }, seq: ticket.seq, after_bytes, done });
-    }
-
-    /// Ends the link where a packet was cut short, once the bytes before have been written.
-    pub(super) fn sever_due(&mut self) -> bool {
-        let Some(severing) = &self.severing else { return false };
-        let to = severing.direction.to();
-        let leg = self.legs.get(to);
-        let coming = to == Side::Hub && !self.is_dialled();
-        let gone = !coming && (!leg.is_open() || leg.broken);
-        let waits = !self.pumps.get(severing.direction).lane.is_empty() || leg.is_flushing();
-        if severing.at > self.now() || (waits && !gone) {
-            return false;
-        }
-        let Some(Severing { direction, cut, seq, after_bytes, done, .. }) = self.severing.take() else {
-            return false;
-        };
-        if gone {
-            let error = "the end that was to get the bytes before the cut had gone".to_owned();
-            self.core.tell(Input::NotAltered { link: self.id, window: cut.window, error });
-        } else {
-            for (window, what) in done {
-                self.altered(direction, seq, window, what);
-            }
-            self.altered(direction, seq, cut.window, Alteration::CutShort { after_bytes });
-        }
-        self.cut(cut);
-        true
-    }
-
     /// Says that nothing of a verdict can be done, and why.
     pub(super) fn refuse(&self, verdict: &Verdict, why: &str) {
         for window in verdict.windows() {
             self.core.tell(Input::NotAltered { link: self.id, window, error: why.to_owned() });
         }
-    }
-}
-
-/// PUBACK, PUBREC, PUBREL or PUBCOMP.
-fn ack(kind: PacketKind, id: u16) -> Option<Packet> {
-    let ack = Ack::success(id);
-    match kind {
-        PacketKind::Puback => Some(Packet::Puback(ack)),
-        PacketKind::Pubrec => Some(Packet::Pubrec(ack)),
-        PacketKind::Pubrel => Some(Packet::Pubrel(ack)),
-        PacketKind::Pubcomp => Some(Packet::Pubcomp(ack)),
-        PacketKind::Connect
-        | PacketKind::Connack
-        | PacketKind::Publish
-        | PacketKind::Subscribe
-        | PacketKind::Suback
-        | PacketKind::Unsubscribe
-        | PacketKind::Unsuback
-        | PacketKind::Pingreq
-        | PacketKind::Pingresp
-        | PacketKind::Disconnect
-        | PacketKind::Auth => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is said to an end before a fault's FIN.
 
 use super::Link;
+use super::own::in_frame;
 use crate::base::Side;
 use crate::fault::LegFate;
 use crate::mqtt::packet::{Connack, Disconnect};
@@ -47,6 +48,10 @@ impl Link {
         };
         let mut bytes = Vec::new();
         encode(&packet, version, &mut bytes).ok()?;
+        let direction = side.other().sends();
+        if matches!(self.pumps.get(direction).inlet, Inlet::WebSocket(_)) {
+            bytes = in_frame(direction, &bytes);
+        }
         Some((fate, bytes))
     }
 
@@ -55,6 +60,10 @@ impl Link {
         let pump = self.pumps.get(side.other().sends());
         pump.theatre.is_some()
             && !pump.amid
-            && matches!(&pump.inlet, Inlet::Mqtt(framer) if !framer.is_opaque())
+            && match &pump.inlet {
+                Inlet::Mqtt(framer) => !framer.is_opaque(),
+                Inlet::WebSocket(socket) => !socket.walker.is_opaque() && !socket.framer.is_opaque(),
+                Inlet::Records(_) => false,
+            }
     }
 }

@@ -6,10 +6,12 @@
 
 pub mod aliases;
 pub mod operation;
+pub mod reframe;
 pub mod surgeon;
 
 pub use aliases::Aliases;
 pub use operation::{Operation, Ruling};
+pub use reframe::{Carried, Reframer};
 pub use surgeon::{Output, Seen, Surgeon};
 
 use crate::base::{Direction, Side, WindowId};
@@ -31,6 +33,8 @@ pub const WAITING_LIMIT: usize = 4096;
 pub struct Theatre {
     /// Does the work.
     pub surgeon: Surgeon,
+    /// MQTT in WebSocket: takes frames off and puts them on.
+    pub reframer: Reframer,
     /// The packet under way.
     pub under: Under,
     /// What is to be told when the packet of that number has been passed on, in order.

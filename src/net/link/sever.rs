@@ -1,0 +1,71 @@
+//! A link that ends amid a packet: the bytes before the cut are written first.
+
+use super::Link;
+use crate::base::{Direction, Side, Time, WindowId};
+use crate::engine::Input;
+use crate::fault::{Alteration, Cut};
+use crate::net::surgery::Under;
+use std::time::Duration;
+
+/// A cut that waits until the bytes before it have been written.
+#[derive(Debug)]
+pub(super) struct Severing {
+    direction: Direction,
+    /// Not before.
+    pub at: Time,
+    cut: Cut,
+    /// The number of the packet's event.
+    seq: u64,
+    after_bytes: u32,
+    /// What else was done to the packet's bytes.
+    done: Vec<(Option<WindowId>, Alteration)>,
+}
+
+impl Link {
+    /// As many bytes of a packet as the verdict says are on their way; the link ends behind them.
+    pub(super) fn sever(&mut self, now: Time, direction: Direction, after: u64) {
+        let Some(theatre) = &mut self.pumps.get_mut(direction).theatre else { return };
+        let Under { note, done, cut, .. } = std::mem::take(&mut theatre.under);
+        let (Some((window, cut)), Some(ticket)) = (cut, note.ticket) else { return };
+        let late = done.iter().map(|(_, what)| match what {
+            Alteration::Delayed { by_ns } => Duration::from_nanos(*by_ns),
+            Alteration::Dropped { .. }
+            | Alteration::Duplicated { .. }
+            | Alteration::Edited { .. }
+            | Alteration::Corrupted { .. }
+            | Alteration::CutShort { .. } => Duration::ZERO,
+        });
+        let at = now + late.sum();
+        let legs = cut.legs();
+        let after_bytes = u32::try_from(after).unwrap_or(u32::MAX);
+        self.severing =
+            Some(Severing { direction, at, cut: Cut { window, legs }, seq: ticket.seq, after_bytes, done });
+    }
+
+    /// Ends the link where a packet was cut short, once the bytes before have been written.
+    pub(super) fn sever_due(&mut self) -> bool {
+        let Some(severing) = &self.severing else { return false };
+        let to = severing.direction.to();
+        let leg = self.legs.get(to);
+        let coming = to == Side::Hub && !self.is_dialled();
+        let gone = !coming && (!leg.is_open() || leg.broken);
+        let waits = !self.pumps.get(severing.direction).lane.is_empty() || leg.is_flushing();
+        if severing.at > self.now() || (waits && !gone) {
+            return false;
+        }
+        let Some(Severing { direction, cut, seq, after_bytes, done, .. }) = self.severing.take() else {
+            return false;
+        };
+        if gone {
+            let error = "the end that was to get the bytes before the cut had gone".to_owned();
+            self.core.tell(Input::NotAltered { link: self.id, window: cut.window, error });
+        } else {
+            for (window, what) in done {
+                self.altered(direction, seq, window, what);
+            }
+            self.altered(direction, seq, cut.window, Alteration::CutShort { after_bytes });
+        }
+        self.cut(cut);
+        true
+    }
+}

@@ -1,0 +1,162 @@
+//! MQTT in WebSocket, worked on: what the surgeon passes on goes out in frames of brownout's own.
+//!
+//! ```text
+//!   head            │ data frame      │ ping     │ data frame
+//!   passes as it is │ header dropped, │ passes   │ …
+//!                   │ payload to the  │ as it is │
+//!                   │ surgeon         │          │
+//! ```
+//!
+//! What is kept is the MQTT that the frames carry, and the control frames between, in their order; not where a data frame
+//! begins and ends, which says nothing (MQTT 5, section 6). Each packet that is passed on ends a frame.
+
+#[cfg(test)]
+mod tests;
+
+use super::surgeon::Output;
+use crate::net::pump::Mark;
+use crate::ws::{Mask, Piece, Walker};
+use std::hash::{BuildHasher, RandomState};
+
+/// A whole message of binary data (RFC 6455 section 5.2).
+const BINARY: u8 = 0x82;
+
+/// The bit that says that a frame is masked.
+const MASKED: u8 = 0x80;
+
+/// Takes the frames of one direction off, and puts new ones on.
+#[derive(Debug, Default)]
+pub struct Reframer {
+    /// The heads have passed: frames follow.
+    opened: bool,
+    /// Of a frame whose payload has not begun, or of a control frame, what came: at most 14 + 125 bytes.
+    kept: Vec<u8>,
+}
+
+/// What is found in WebSocket.
+#[derive(Debug)]
+pub enum Carried<'a> {
+    /// MQTT, unmasked: what is to be passed on of it goes into the output.
+    Mqtt(&'a [u8]),
+    /// What carries none.
+    Other(Piece),
+}
+
+impl Reframer {
+    /// Takes the next bytes of the stream. `masked`: what goes out is to be masked, as all that goes to a hub.
+    pub fn take(
+        &mut self,
+        walker: &mut Walker,
+        input: &[u8],
+        masked: bool,
+        out: &mut Output,
+        see: &mut impl FnMut(Carried<'_>, &mut Output),
+    ) {
+        let mut done = 0;
+        let mut late = std::time::Duration::ZERO;
+        let (mut mqtt, mut inner) = (Vec::new(), Output::NONE);
+        let mut scan = walker.scan(input);
+        while let Some(piece) = scan.next_piece() {
+            let end = scan.taken();
+            match piece {
+                Piece::Payload { range, mask } => {
+                    self.kept.clear();
+                    mqtt.clear();
+                    match mask {
+                        None => mqtt.extend_from_slice(&input[range]),
+                        Some(mask) => mask.unmask(&input[range], &mut mqtt),
+                    }
+                    inner.clear();
+                    see(Carried::Mqtt(&mqtt), &mut inner);
+                    late = inner.tail_late;
+                    wrap(&inner, masked, out);
+                }
+                other => {
+                    self.kept.extend_from_slice(&input[done..end]);
+                    let heads = !self.opened && !matches!(other, Piece::NotWebSocket { .. });
+                    self.opened |= heads;
+                    if !heads {
+                        self.drop_empty();
+                    }
+                    out.bytes.append(&mut self.kept);
+                    see(Carried::Other(other), out);
+                }
+            }
+            done = end;
+        }
+        self.kept.extend_from_slice(&input[done..]);
+        if !self.opened || walker.is_opaque() {
+            out.bytes.append(&mut self.kept);
+        } else {
+            self.drop_empty();
+        }
+        out.tail_late = late;
+    }
+
+    /// Whether frames may be put in: the heads have passed.
+    pub fn is_open(&self) -> bool {
+        self.opened
+    }
+
+    /// What came of a frame that never becomes whole.
+    pub fn give_back(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Takes off the frames of data without payload that stand before what is kept.
+    fn drop_empty(&mut self) {
+        while let [first, second, ..] = self.kept[..] {
+            let header = if second & MASKED == 0 { 2 } else { 6 };
+            if first & 0x08 != 0 || second & !MASKED != 0 || self.kept.len() < header {
+                return;
+            }
+            self.kept.drain(..header);
+        }
+    }
+}
+
+/// Puts each packet into a frame, and what stands behind the last.
+fn wrap(inner: &Output, masked: bool, out: &mut Output) {
+    let mut start = 0;
+    for mark in &inner.marks {
+        put_frame(&inner.bytes[start..mark.end], masked, &mut out.bytes);
+        out.marks.push(Mark { end: out.bytes.len(), ..*mark });
+        start = mark.end;
+    }
+    put_frame(&inner.bytes[start..], masked, &mut out.bytes);
+}
+
+/// Appends a frame of binary data with this payload; nothing where that is empty.
+pub fn put_frame(payload: &[u8], masked: bool, out: &mut Vec<u8>) {
+    if payload.is_empty() {
+        return;
+    }
+    let bit = if masked { MASKED } else { 0 };
+    out.push(BINARY);
+    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+        (Ok(length @ ..126), _) => out.push(bit | length),
+        (_, Ok(length)) => {
+            out.push(bit | 126);
+            out.extend_from_slice(&length.to_be_bytes());
+        }
+        (_, Err(_)) => {
+            out.push(bit | 127);
+            let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+            out.extend_from_slice(&length.to_be_bytes());
+        }
+    }
+    if masked {
+        let key = masking_key();
+        out.extend_from_slice(&key);
+        Mask::new(key).unmask(payload, out);
+    } else {
+        out.extend_from_slice(payload);
+    }
+}
+
+/// A key that nobody who chooses the payload can foresee (RFC 6455 section 10.3): from the randomness that the standard
+/// library keeps for its hash maps.
+fn masking_key() -> [u8; 4] {
+    let [a, b, c, d, ..] = RandomState::new().hash_one(()).to_be_bytes();
+    [a, b, c, d]
+}

@@ -1,0 +1,82 @@
+use super::*;
+use crate::base::Direction;
+use proptest::prelude::*;
+
+const REQUEST: &[u8] = b"GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+const PING: &[u8] = b"\x89\x83abcdxyz";
+const EMPTY: &[u8] = b"\x82\x80abcd";
+
+/// What a stream carries: control frames as their number, and all MQTT.
+fn carried(stream: &[u8]) -> (usize, Vec<u8>) {
+    let mut walker = Walker::new(Direction::Up);
+    let (mut pings, mut mqtt) = (0, Vec::new());
+    let mut scan = walker.scan(stream);
+    while let Some(piece) = scan.next_piece() {
+        match piece {
+            Piece::Payload { range, mask } => mask.unwrap().unmask(&stream[range], &mut mqtt),
+            Piece::Ping => {
+                pings += 1;
+                mqtt.push(b'!');
+            }
+            Piece::NotWebSocket { reason, .. } => panic!("{reason}"),
+            _ => {}
+        }
+    }
+    (pings, mqtt)
+}
+
+proptest! {
+    /// Whatever the split, the same MQTT and the same control frames come in the same order, the head as it was.
+    #[test]
+    fn every_split_carries_the_same(
+        frames in prop::collection::vec((0usize..400, 0u8..4), 0..8),
+        pieces in prop::collection::vec(1usize..50, 0..60),
+    ) {
+        let mut stream = REQUEST.to_vec();
+        for (length, kind) in &frames {
+            match kind {
+                0 => stream.extend_from_slice(PING),
+                1 => stream.extend_from_slice(EMPTY),
+                _ => put_frame(&vec![b'm'; *length], true, &mut stream),
+            }
+        }
+        let (mut walker, mut reframer) = (Walker::new(Direction::Up), Reframer::default());
+        let (mut came, mut rest) = (Vec::new(), stream.as_slice());
+        let mut pieces = pieces.into_iter().chain(std::iter::repeat(97));
+        while !rest.is_empty() {
+            let now;
+            (now, rest) = rest.split_at(pieces.next().unwrap().min(rest.len()));
+            let mut out = Output::NONE;
+            reframer.take(&mut walker, now, true, &mut out, &mut |carried, out| {
+                if let Carried::Mqtt(bytes) = carried {
+                    out.bytes.extend_from_slice(bytes);
+                }
+            });
+            prop_assert!(reframer.kept.len() <= 14 + 125);
+            came.extend(out.bytes);
+        }
+        prop_assert!(came.starts_with(REQUEST));
+        prop_assert_eq!(carried(&came), carried(&stream));
+        let pings = came.windows(PING.len()).filter(|window| *window == PING).count();
+        prop_assert!(pings >= frames.iter().filter(|(_, kind)| *kind == 0).count());
+    }
+}
+
+#[test]
+fn lengths_on_both_sides_of_each_form() {
+    for (length, header) in [(1, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+        let mut out = Vec::new();
+        put_frame(&vec![7; length], false, &mut out);
+        assert_eq!(out.len(), header + length, "{length}");
+        let mut masked = REQUEST.to_vec();
+        put_frame(&vec![7; length], true, &mut masked);
+        assert_eq!(carried(&masked), (0, vec![7; length]));
+    }
+}
+
+#[test]
+fn keys_differ() {
+    let keys: std::collections::BTreeSet<_> = (0..32).map(|_| masking_key()).collect();
+    assert!(keys.len() > 16, "{keys:?}");
+}
