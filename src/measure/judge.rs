@@ -343,6 +343,7 @@ impl WindowResults {
             attempts: 0,
             back_off: BackOff::UNCLEAR,
             end: None,
+            ended_otherwise: false,
             round_trips: window.round_trips.clone(),
             handshakes: None,
             altered: None,
@@ -359,8 +360,13 @@ impl WindowResults {
         if struck.for_good && !struck.fault.is_one_shot() {
             self.closed = Some(struck.start);
         }
-        if !struck.is_lost(&self.noticed) {
+        let is_lost = struck.is_lost(&self.noticed);
+        if struck.leaves_links_up() {
+            self.noticed = Ends::default();
+        }
+        if !is_lost {
             self.outcome = Outcome::Survived;
+            self.ended_otherwise = struck.ended_otherwise();
             return None;
         }
         self.end = Some(cause_of(struck.measures, struck.link, struck.later_links().map(|(_, link)| link)));
