@@ -111,7 +111,7 @@ impl RunResults {
             }));
             let more = outage.iter().flat_map(|outage| outage.measures(struck.end));
             self.samples.extend(more.map(|(metric, value)| Sample::of(id, window, metric, value)));
-            losses.extend(Loss::of(id, &results, struck.start, back));
+            losses.extend(Loss::of(id, &results, struck, back));
             judged.push(results);
         }
         let mut judged = judged.into_iter();
@@ -200,6 +200,7 @@ impl RunResults {
     fn add_beside(&mut self, measures: &Measures, losses: &[Loss], end: Time) {
         let default = measures.plan.default_keep_alive;
         let of_link = fallen(measures);
+        let cost: BTreeMap<LinkId, RuleId> = losses.iter().map(|loss| (loss.link, loss.rule)).collect();
         let mut samples = Vec::new();
         let mut last: Option<(DeviceId, Time, Option<RuleId>)> = None;
         for ended in &self.ends {
@@ -216,7 +217,7 @@ impl RunResults {
                 samples.push(sample(Metric::ConnackWait, wait, window, rule));
             }
             let Some(over) = ended.over.filter(|_| ended.accepted.is_some()) else { continue };
-            let rule = ended.cause.rule();
+            let rule = ended.cause.rule().or_else(|| cost.get(&ended.link).copied());
             if let Some((_, before, of)) = last.filter(|(device, _, _)| *device == ended.device) {
                 let rule = rule.filter(|rule| of == Some(*rule));
                 samples.push(sample(Metric::DisconnectInterval, over.since(before), None, rule));

@@ -2,7 +2,7 @@
 //! reports and the reference are made from.
 
 use crate::base::Side;
-use crate::fault::{Fault, LegFate};
+use crate::fault::{Fault, LegFate, PacketAction};
 use std::fmt;
 
 /// What a measure counts in.
@@ -226,7 +226,7 @@ fn leaves_links_up(fault: &Fault) -> &'static str {
     }
 }
 
-/// Whether a one-shot ends the hub's leg, so that the hub has nothing left to find out.
+/// Whether a fault ends the hub's leg, so that the hub has nothing left to find out.
 fn ends_hub_leg(fault: &Fault) -> bool {
     match fault {
         Fault::Rst(close) | Fault::Fin(close) => {
@@ -237,6 +237,17 @@ fn ends_hub_leg(fault: &Fault) -> bool {
         Fault::Disconnect(disconnect) => {
             disconnect.toward.hits(Side::Hub) || disconnect.other != LegFate::HalfOpen
         }
+        Fault::CutAfter(cut) => cut.close.toward.hits(Side::Hub) || cut.close.other != LegFate::HalfOpen,
+        Fault::Packets(packets) => match packets.action {
+            PacketAction::Cut(cut) => cut.legs().hub != LegFate::HalfOpen,
+            PacketAction::Drop { .. }
+            | PacketAction::Delay(_)
+            | PacketAction::Duplicate { .. }
+            | PacketAction::Edit(_)
+            | PacketAction::Corrupt(_) => false,
+        },
+        // In the place of the hub, on both legs.
+        Fault::TokenExpiry(_) => true,
         Fault::Blackhole(_)
         | Fault::Stall(_)
         | Fault::Latency(_)
@@ -246,13 +257,10 @@ fn ends_hub_leg(fault: &Fault) -> bool {
         | Fault::Bandwidth(_)
         | Fault::Loss(_)
         | Fault::Slice(_)
-        | Fault::CutAfter(_)
         | Fault::IdleTimeout(_)
-        | Fault::TokenExpiry(_)
         | Fault::Takeover(_)
         | Fault::Reject(_)
-        | Fault::Inject(_)
-        | Fault::Packets(_) => false,
+        | Fault::Inject(_) => false,
     }
 }
 
