@@ -142,10 +142,13 @@ pub(super) fn cause(link: &Link, by: Option<(RuleId, &Fault)>, newer: Option<&Li
             };
             let last = link.signs.hub.map_or(link.last.hub, |sign| sign.last).to.filter(|to| *to <= at);
             let rival = link.rival.filter(|(accepted, _)| is_about(*accepted, at));
-            match (side, rival, link.left_under) {
-                (Side::Hub, Some((_, rule)), _) => return Cause::TakenOverBy(rule),
-                (Side::Device, _, Some(rule)) => return Cause::While(rule),
-                (Side::Device | Side::Hub, _, _) => {}
+            if let Some((_, rule)) = rival.filter(|_| side == Side::Hub) {
+                return Cause::TakenOverBy(rule);
+            }
+            // What a device says in so many words is told in them.
+            let is_plain = matches!(showed, Cause::Closed(_) | Cause::Unnotified(_) | Cause::Reset(_));
+            if let Some(rule) = link.left_under.filter(|_| side == Side::Device && is_plain) {
+                return Cause::While(rule);
             }
             match side {
                 Side::Hub if newer.is_some_and(|newer| is_taken_over(newer, at)) => Cause::TakenOver,

@@ -150,6 +150,17 @@ impl<'a> Struck<'a> {
         self.is_cut || noticed.device.sign.is_some() || noticed.hub.sign.is_some()
     }
 
+    /// Whether it works on packets that no link depends on: an end that leaves all the same is told, and no finding.
+    pub fn leaves_links_up(&self) -> bool {
+        self.fault.packets().is_some_and(|packets| !packets.breaks_link())
+    }
+
+    /// Whether its link ended while it held, for something else: only asked of a fault that leaves links up.
+    pub fn ended_otherwise(&self) -> bool {
+        self.leaves_links_up()
+            && self.link.over().is_some_and(|at| at <= self.watched_until() && at < self.end)
+    }
+
     /// Whether the fault held bytes of the link that it found.
     pub fn held_found(&self) -> bool {
         Side::BOTH.into_iter().any(|side| *self.applied.means.get(side) == Some(Mechanism::Gate))
@@ -242,6 +253,9 @@ impl<'a> Struck<'a> {
         if let Fault::Inject(_) = self.fault {
             return sign.at <= self.start + ANSWER_TO_A_PACKET
                 && !matches!(sign.showed, Showed::Disconnect(0));
+        }
+        if self.leaves_links_up() {
+            return side == Side::Device && self.link.left_under == Some(self.window.rule);
         }
         if !self.fault.breaks_link() {
             // What it made late may still be waited for when it is over.

@@ -1,11 +1,12 @@
 //! All devices together: how many were connected, how many fewer after a fault, and how long until they were back.
 
 use super::backoff::BackOff;
+use super::detection::Struck;
 use super::facts::{Link, Showed};
 use super::fold::Measures;
 use super::results::{Outcome, Sample, WindowResults};
 use super::value::Value;
-use crate::base::{DeviceId, FiringId, RuleId, Side, Time, WindowId};
+use crate::base::{DeviceId, FiringId, LinkId, RuleId, Side, Time, WindowId};
 use crate::fault::Fault;
 use crate::profile::Metric;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +46,7 @@ pub struct FiringResults {
     pub recovery: Option<Value>,
     /// From the first to the last CONNECT that brought one back; `None` with fewer than two.
     pub spread: Option<Value>,
-    /// From the first to the last loss.
+    /// From the first link's end to the last one's.
     pub lost_within: Duration,
     /// How they waited between connects, and how many so.
     pub back_offs: BTreeMap<String, u64>,
@@ -56,6 +57,10 @@ pub struct FiringResults {
 pub(super) struct Loss {
     pub window: WindowId,
     pub device: DeviceId,
+    pub rule: RuleId,
+    /// The link, and when it was over.
+    pub link: LinkId,
+    pub over: Time,
     pub start: Time,
     /// When the path was there again for new links.
     pub restored: Option<Time>,
@@ -65,18 +70,21 @@ pub(super) struct Loss {
 }
 
 impl Loss {
-    /// Of a window that cost its device a link.
+    /// Of a window that cost its device this link.
     pub fn of(
         window: WindowId,
         results: &WindowResults,
-        start: Time,
+        struck: &Struck<'_>,
         back: Option<(&Link, Time)>,
     ) -> Option<Loss> {
         let is_lost = matches!(results.outcome, Outcome::Back | Outcome::BackBefore | Outcome::Gone);
         is_lost.then(|| Loss {
             window,
             device: results.device,
-            start,
+            rule: results.rule,
+            link: struck.id,
+            over: struck.link.over().unwrap_or(struck.start),
+            start: struck.start,
             restored: results.closed,
             back: back.map(|(link, at)| (at, link.greeting.map_or(link.opened, |greeting| greeting.at))),
             back_off: results.back_off,
@@ -195,7 +203,7 @@ fn firing(measures: &Measures, losses: &[&Loss], end: Time) -> Option<FiringResu
         Some((at, _)) => Value::Exact(at.since(restored)),
         None => Value::Never { watched: end.since(restored) },
     });
-    let starts = || first.values().map(|loss| loss.start);
+    let ends = || first.values().map(|loss| loss.over);
     let mut back_offs = BTreeMap::new();
     for loss in first.values() {
         *back_offs.entry(loss.back_off.to_string()).or_default() += 1;
@@ -208,7 +216,7 @@ fn firing(measures: &Measures, losses: &[&Loss], end: Time) -> Option<FiringResu
         back: u64::try_from(back.len()).unwrap_or(u64::MAX),
         recovery,
         spread: spread.map(|(first, last)| Value::Exact(last.since(*first))),
-        lost_within: starts().max()?.since(starts().min()?),
+        lost_within: ends().max()?.since(ends().min()?),
         back_offs,
     })
 }

@@ -364,7 +364,9 @@ impl Measures {
         }
         let rules = link.in_force.iter().filter_map(|id| {
             let rule = self.windows.get(id)?.rule;
-            Some((rule, self.plan.rule(rule)?.fault.breaks_link()))
+            let fault = &self.plan.rule(rule)?.fault;
+            // Faults that keep links from being set up are why one is given up.
+            Some((rule, fault.breaks_link() || fault.is_of_handshakes() || fault.is_of_connects()))
         });
         let rules: Vec<(RuleId, bool)> = rules.collect();
         let is_broken = rules.iter().any(|(_, breaks)| *breaks);

@@ -1,6 +1,5 @@
 //! From facts to results: each window judged, each device summed up.
 
-use super::azure;
 use super::backoff::BackOff;
 use super::cause::{Cause, cause};
 use super::detection::Struck;
@@ -11,9 +10,8 @@ use super::fold::Measures;
 use super::handshakes::{self, Judged};
 use super::recovery::Outage;
 use super::refusals::{self, Refused};
-use super::results::{DeviceResults, LinkEnd, Outcome, RuleResults, RunResults, Sample, WindowResults};
+use super::results::{DeviceResults, Outcome, RuleResults, RunResults, Sample, WindowResults};
 use super::tls::Timings;
-use super::tokens;
 use super::value::Value;
 use crate::base::{Chance, DeviceId, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::Count;
@@ -111,7 +109,7 @@ impl RunResults {
             }));
             let more = outage.iter().flat_map(|outage| outage.measures(struck.end));
             self.samples.extend(more.map(|(metric, value)| Sample::of(id, window, metric, value)));
-            losses.extend(Loss::of(id, &results, struck.start, back));
+            losses.extend(Loss::of(id, &results, struck, back));
             judged.push(results);
         }
         let mut judged = judged.into_iter();
@@ -148,14 +146,13 @@ impl RunResults {
     /// A fault that waits for what it falls on, and met nothing on a device that had a link, did not miss the device.
     fn note_nothing_met(&mut self, measures: &Measures, id: WindowId, window: &Window, end: Time) {
         let Some(rule) = measures.plan.rule(window.rule) else { return };
-        if let Some(packets) = rule.fault.packets() {
+        if rule.fault.packets().is_some() {
             let altered = window.altered.as_deref().cloned().unwrap_or_default();
             let value = Value::Count(altered.packets());
             self.samples.push(Sample::of(id, window, Metric::PacketsAltered, value));
             if let Some(results) = self.windows.get_mut(&id) {
                 results.altered = Some(altered);
             }
-            let _ = packets;
         }
         let waits = !rule.fault.is_one_shot()
             && (!rule.fault.is_level() || matches!(rule.fault, Fault::IdleTimeout(_)));
@@ -170,73 +167,6 @@ impl RunResults {
         {
             results.outcome = Outcome::NothingMet;
         }
-    }
-
-    /// How each link ended, with what a hub would log of it.
-    fn add_ends(&mut self, measures: &Measures, end: Time) {
-        for (device, facts) in &measures.devices {
-            let links: Vec<(LinkId, &Link)> =
-                facts.links.iter().filter_map(|id| Some((*id, measures.links.get(id)?))).collect();
-            for (nth, (id, link)) in links.iter().enumerate() {
-                let cause = cause_of(measures, link, links[nth + 1..].iter().map(|(_, link)| *link));
-                let accepted = link.accepted();
-                let of_end =
-                    azure::End { cause, accepted: accepted.is_some(), goodbye_lost: link.goodbye_lost };
-                let is_over = !matches!(cause, Cause::StillOpen | Cause::WithTheRun);
-                self.ends.push(LinkEnd {
-                    link: *id,
-                    device: *device,
-                    opened: link.opened,
-                    accepted,
-                    over: link.over().filter(|at| is_over && *at <= end),
-                    cause,
-                    logged: azure::code_of(of_end, &measures.plan),
-                });
-            }
-        }
-    }
-
-    /// What is measured whatever window holds: attempts without an answer, the rhythm of ends, tokens, the fleet.
-    fn add_beside(&mut self, measures: &Measures, losses: &[Loss], end: Time) {
-        let default = measures.plan.default_keep_alive;
-        let of_link = fallen(measures);
-        let mut samples = Vec::new();
-        let mut last: Option<(DeviceId, Time, Option<RuleId>)> = None;
-        for ended in &self.ends {
-            let Some(link) = measures.links.get(&ended.link) else { continue };
-            let keep_alive = keep_alive_or(link.keep_alive(), default);
-            let device = Some(ended.device);
-            let sample = |metric, span, window: Option<WindowId>, rule| {
-                let value = Value::Exact(span);
-                Sample { metric, value, device, window, rule, keep_alive }
-            };
-            if let Some(wait) = tokens::connack_wait(link) {
-                let window = of_link.get(&ended.link).copied();
-                let rule = window.and_then(|id| Some(measures.windows.get(&id)?.rule));
-                samples.push(sample(Metric::ConnackWait, wait, window, rule));
-            }
-            let Some(over) = ended.over.filter(|_| ended.accepted.is_some()) else { continue };
-            let rule = ended.cause.rule();
-            if let Some((_, before, of)) = last.filter(|(device, _, _)| *device == ended.device) {
-                let rule = rule.filter(|rule| of == Some(*rule));
-                samples.push(sample(Metric::DisconnectInterval, over.since(before), None, rule));
-            }
-            last = Some((ended.device, over, rule));
-        }
-        for (id, device) in &self.devices {
-            let keep_alive = keep_alive_or(device.keep_alive, default);
-            samples.extend(tokens::measures(measures, *id).into_iter().map(|(metric, value, rule)| Sample {
-                metric,
-                value,
-                device: Some(*id),
-                window: None,
-                rule,
-                keep_alive,
-            }));
-        }
-        self.samples.extend(samples);
-        self.fleet = FleetResults::of(measures, losses, end);
-        self.samples.extend(self.fleet.samples(default));
     }
 
     /// A window of a fault of handshakes.
@@ -343,6 +273,7 @@ impl WindowResults {
             attempts: 0,
             back_off: BackOff::UNCLEAR,
             end: None,
+            ended_otherwise: false,
             round_trips: window.round_trips.clone(),
             handshakes: None,
             altered: None,
@@ -359,8 +290,13 @@ impl WindowResults {
         if struck.for_good && !struck.fault.is_one_shot() {
             self.closed = Some(struck.start);
         }
-        if !struck.is_lost(&self.noticed) {
+        let is_lost = struck.is_lost(&self.noticed);
+        if struck.leaves_links_up() {
+            self.noticed = Ends::default();
+        }
+        if !is_lost {
             self.outcome = Outcome::Survived;
+            self.ended_otherwise = struck.ended_otherwise();
             return None;
         }
         self.end = Some(cause_of(struck.measures, struck.link, struck.later_links().map(|(_, link)| link)));
@@ -484,14 +420,6 @@ fn fell(measures: &Measures, id: RuleId) -> BTreeMap<DeviceId, u64> {
     fell
 }
 
-/// The last window whose fault held on each link.
-fn fallen(measures: &Measures) -> BTreeMap<LinkId, WindowId> {
-    let of = |(id, window): (&WindowId, &Window)| -> Vec<(LinkId, WindowId)> {
-        window.applied.iter().map(|applied| (applied.link, *id)).collect()
-    };
-    measures.windows.iter().flat_map(of).collect()
-}
-
 /// How a link ended; `later`: the device's links after it.
 pub(super) fn cause_of<'a>(
     measures: &Measures,
@@ -507,7 +435,7 @@ fn said_goodbye(link: &Link) -> bool {
     link.signs.device.is_some_and(|sign| matches!(sign.showed, Showed::Disconnect(_)))
 }
 
-fn keep_alive_or(keep_alive: Duration, default: Duration) -> Duration {
+pub(super) fn keep_alive_or(keep_alive: Duration, default: Duration) -> Duration {
     if keep_alive.is_zero() { default } else { keep_alive }
 }
 

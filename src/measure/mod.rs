@@ -15,6 +15,7 @@
 
 pub mod azure;
 pub mod backoff;
+mod beside;
 pub mod cause;
 mod detection;
 pub mod distribution;

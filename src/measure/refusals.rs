@@ -87,7 +87,7 @@ pub(super) fn judge<'a>(measures: &'a Measures, id: WindowId, window: &Window, e
         (Some(_), None) => Outcome::BackBefore,
         (Some(_), Some(_)) => Outcome::Back,
     };
-    let before = links().filter(|(_, link)| link.opened < start && link.accepted().is_some()).last();
+    let before = links().rfind(|(_, link)| link.opened < start && link.accepted().is_some());
     Refused {
         connects,
         outcome,

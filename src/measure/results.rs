@@ -210,6 +210,8 @@ pub struct WindowResults {
     pub back_off: BackOff,
     /// How the link that the fault found ended, where it was lost.
     pub end: Option<Cause>,
+    /// Whether the link ended while it held, and not by it: of a fault of packets that leaves links up.
+    pub ended_otherwise: bool,
     /// Round trips while the fault held.
     pub round_trips: RoundTrips,
     /// What the device did in a fault of handshakes.

@@ -21,13 +21,12 @@ pub(super) fn measures(measures: &Measures, device: DeviceId) -> Vec<(Metric, Va
     let mut values = Vec::new();
     let mut old: Option<(Time, &Link)> = None;
     for link in &links {
-        if let Some((expiry, before)) = old.filter(|(_, before)| tokens.is_renewed(before, link)) {
+        if let Some((expiry, _)) = old.filter(|(_, before)| tokens.is_renewed(before, link)) {
             let asked = link.greeting.map_or(link.opened, |greeting| greeting.at);
             values.push(match asked <= expiry {
                 true => (Metric::TokenMargin, Value::Exact(expiry.since(asked)), tokens.rule()),
                 false => (Metric::TokenLate, Value::Exact(asked.since(expiry)), tokens.rule()),
             });
-            let _ = before;
             old = None;
         }
         if link.accepted().is_some() {
@@ -142,7 +141,6 @@ pub(super) fn connack_wait(link: &Link) -> Option<Duration> {
     let asked = link.greeting?.at;
     let left = link.signs.device?.at;
     let was_told = link.told.device.is_some_and(|told| told <= left) || link.fate.is_some();
-    let answered = link.connack.is_some_and(|connack| connack.delivered.is_none_or(|at| at <= left));
-    let is_answered = answered && link.connack.is_some_and(|connack| connack.delivered.is_some());
+    let is_answered = link.connack.and_then(|connack| connack.delivered).is_some_and(|at| at <= left);
     (!was_told && !is_answered).then(|| left.since(asked))
 }

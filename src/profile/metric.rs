@@ -226,7 +226,7 @@ fn leaves_links_up(fault: &Fault) -> &'static str {
     }
 }
 
-/// Whether a one-shot ends the hub's leg, so that the hub has nothing left to find out.
+/// Whether a fault ends the hub's leg, so that the hub has nothing left to find out.
 fn ends_hub_leg(fault: &Fault) -> bool {
     let ends = |close: Close| close.toward.hits(Side::Hub) || close.other != LegFate::HalfOpen;
     match fault {

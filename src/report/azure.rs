@@ -18,7 +18,7 @@ const ALIKE: u32 = 10;
 const AT_ONCE: Duration = Duration::from_secs(1);
 /// So many devices at least make a crowd.
 const CROWD: usize = 3;
-/// So many patterns of a kind are told one by one.
+/// Up to so many patterns of a kind are told one by one; of more, the first.
 const MOST_TOLD: usize = 4;
 
 /// The section; `None` where no link ended with an error, and no connect was refused.
@@ -78,10 +78,11 @@ fn patterns(run: &RunResults) -> Vec<String> {
             random.push(format!("{name}: at random ({between} apart, {})", times(ends.len())));
         }
     }
-    for kind in [regular, random] {
-        let more = kind.len().saturating_sub(MOST_TOLD);
-        told.extend(kind.into_iter().take(MOST_TOLD));
-        told.extend((more > 0).then(|| format!("and {} alike", count(to_u64(more), "more device"))));
+    for (kind, how) in [(regular, "at regular intervals"), (random, "at random")] {
+        let shown = if kind.len() > MOST_TOLD { 1 } else { kind.len() };
+        let more = to_u64(kind.len() - shown);
+        told.extend(kind.into_iter().take(shown));
+        told.extend((more > 0).then(|| format!("and {} {how}", count(more, "more device"))));
     }
     told
 }

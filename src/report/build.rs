@@ -269,6 +269,7 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
         ping_rtt: quantiles([&window.round_trips.ping].into_iter()),
         publish_rtt: quantiles([&window.round_trips.publish].into_iter()),
         handshakes: window.handshakes.as_ref().map(tls::handshakes),
+        ended_otherwise: window.ended_otherwise,
         altered: altered(window.altered.iter()),
         connects_refused: window.refused_connects,
     }

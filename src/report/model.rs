@@ -277,6 +277,10 @@ pub struct Window {
     /// What the device did, where the fault is one of TLS handshakes and met any; else left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshakes: Option<Handshakes>,
+    /// Whether the link ended while the fault held, and not by it; told only of faults of packets that leave links up, and
+    /// else left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ended_otherwise: bool,
     /// What was done to packets, where the fault is one of packets; else left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub altered: Option<Altered>,

@@ -17,16 +17,15 @@ pub(super) fn section(report: &Report, styling: Styling) -> String {
 
 /// `4  404104  DeviceConnectionClosedRemotely`
 fn row(entry: &AzureEntry) -> Vec<Cell> {
-    let beside: Vec<&str> =
-        [(is_refusal(entry), "connect refused"), (entry.nearest, "the nearest that is known")]
-            .into_iter()
-            .filter_map(|(told, words)| told.then_some(words))
-            .collect();
+    let beside: Vec<&str> = [(is_refusal(entry), "connect refused"), (entry.nearest, "nearest known")]
+        .into_iter()
+        .filter_map(|(told, words)| told.then_some(words))
+        .collect();
     vec![
         Cell::plain(entry.count.to_string()),
         Cell::plain(entry.code.map_or("no code".into(), |code| code.to_string())),
         Cell::plain(entry.name.unwrap_or_default()),
-        Cell::new(beside.join(", "), Tone::Faint),
+        if beside.is_empty() { Cell::plain("") } else { Cell::new(beside.join(", "), Tone::Faint) },
     ]
 }
 

@@ -135,6 +135,7 @@ pub(super) fn value(value: Option<&Figure>) -> Cell {
 fn back(window: &Window) -> Cell {
     match window.outcome {
         Outcome::NoLink | Outcome::NothingMet => Cell::plain(""),
+        Outcome::Survived if window.ended_otherwise => Cell::new("ended otherwise", Tone::Faint),
         Outcome::Survived if window.restored_s.is_none() => Cell::new("still on", Tone::Faint),
         Outcome::Survived => Cell::new("kept link", Tone::Faint),
         Outcome::BackBefore => Cell::plain("before"),
