@@ -67,8 +67,6 @@ pub(super) struct Control {
     pub(super) left: BTreeSet<WindowId>,
     /// One-shots ordered before its device was known, oldest first.
     pub(super) moments: VecDeque<UnknownMoment>,
-    /// Its packets come in WebSocket frames.
-    pub(super) is_websocket: bool,
     /// What faults of packets count.
     pub(super) packets: Counts,
 }
@@ -188,9 +186,6 @@ impl Engine {
             }
             Input::WsUpgraded { link, path, protocol } => {
                 self.emit(What::WsUpgraded { link, path, protocol });
-                if let Some(control) = self.links.get_mut(&link) {
-                    control.is_websocket = true;
-                }
             }
             Input::WsClosed { link, direction, code } => self.emit(What::WsClosed { link, direction, code }),
             Input::Harmed { link, window, toward, last: _ } => self.harmed(link, window, toward),
@@ -385,7 +380,6 @@ impl Control {
             by_address: false,
             left: BTreeSet::new(),
             moments: VecDeque::new(),
-            is_websocket: false,
             packets: Counts::default(),
         }
     }

@@ -54,10 +54,6 @@ impl Engine {
         match self.links.get(&arrival.link) {
             None => return verdict,
             Some(control) if control.cut => return verdict,
-            Some(control) if control.is_websocket => {
-                self.spare_frames(arrival.link);
-                return verdict;
-            }
             Some(_) => {}
         }
         self.key_draws(arrival.link);
@@ -80,19 +76,6 @@ impl Engine {
         verdict::settle(&mut verdict);
         self.charge(&verdict, arrival.link, arrival.seq);
         verdict
-    }
-
-    /// What would be done to a packet in WebSocket frames is not done, and a verdict that says otherwise would be told as if
-    /// it were: its windows are refused on the link before.
-    fn spare_frames(&mut self, link: LinkId) {
-        let windows: Vec<WindowId> = self.packet_windows(link).into_values().flatten().collect();
-        if windows.is_empty() {
-            return;
-        }
-        for window in windows {
-            self.refuse(window, link, "packets in WebSocket are not worked on".to_owned());
-        }
-        self.settle_link(link);
     }
 
     /// The windows of faults of packets that cover a link, by rule, in the order of rules.

@@ -171,11 +171,12 @@ impl Metric {
             }
             Metric::DeviceDetection | Metric::DeviceSilence => unless(fault.breaks_link(), not_broken),
             Metric::FleetRecovery | Metric::ReconnectSpread => unless(fault.breaks_link(), not_broken),
-            Metric::Resubscribe
-            | Metric::FirstPublish
-            | Metric::FirstDelivery
-            | Metric::ConnectGap
-            | Metric::ConnectAttempts => unless(fault.breaks_link() || is_of_connects, not_broken),
+            Metric::Resubscribe | Metric::FirstPublish | Metric::FirstDelivery => {
+                unless(fault.breaks_link(), not_broken)
+            }
+            Metric::ConnectGap | Metric::ConnectAttempts => {
+                unless(fault.breaks_link() || is_of_connects, not_broken)
+            }
             Metric::Downtime | Metric::Recovery => {
                 unless(fault.breaks_link() || is_of_handshakes || is_of_connects, not_broken)
             }

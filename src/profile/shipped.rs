@@ -89,10 +89,9 @@ mod tests {
     #[test]
     fn found_by_name_and_missed_with_the_nearest() {
         assert_eq!(find("demo").map(|shipped| shipped.name), Ok("demo"));
-        assert_eq!(
-            find("keepalive-blackhol").unwrap_err().to_string(),
-            "there is no shipped profile `keepalive-blackhol`; did you mean `keepalive-blackhole`?; there are: \
-             demo, keepalive-blackhole, rst-without-disconnect, slow-link, tls-handshake-trouble, tls-record-damage"
-        );
+        let missed = find("keepalive-blackhol").unwrap_err().to_string();
+        let expected = "there is no shipped profile `keepalive-blackhol`; did you mean `keepalive-blackhole`?; there are: \
+                        demo, accept-then-reset, ";
+        assert!(missed.starts_with(expected) && missed.ends_with(", tls-record-damage"), "{missed}");
     }
 }

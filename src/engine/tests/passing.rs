@@ -170,25 +170,6 @@ fn a_cut_amid_a_packet_is_told_once() {
     assert_eq!(run.times(is_closed), [3000]);
 }
 
-/// What is not done to packets in WebSocket frames must not be told as if it were: a CONNACK that was to be dropped accepts.
-#[test]
-fn packets_in_websocket_are_left_alone_and_that_is_said_once() {
-    let mut run = Run::new(plan(vec![rule(at(0), held(of(PacketKind::Connack), DROP, "5s"))]));
-    run.to(10);
-    let link = run.open(1);
-    run.tell(Input::WsUpgraded { link, path: "/mqtt".into(), protocol: None });
-    run.connect(link, "d", 60);
-    for _ in 0..3 {
-        assert!(run.say(link, DOWN, connack(0)).is_clear());
-        assert_eq!(told(&run), (false, false, None));
-    }
-    assert_eq!(run.engine.sessions.by_name("d").unwrap().accepted, 3);
-    assert_eq!(run.times(|what| matches!(what, What::FaultRefused { .. })).len(), 1);
-    assert!(run.effects(link).is_clear(), "nothing is asked there any more");
-    run.to(5000);
-    assert_eq!((run.times(is_applied), run.times(is_closed)), (vec![], vec![5000]));
-}
-
 /// A device that a fault of packets keeps out for good was seen all the same: the run does not wait for it for ever.
 #[test]
 fn a_device_that_never_gets_an_acceptance_was_seen() {
