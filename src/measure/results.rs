@@ -208,10 +208,8 @@ pub struct WindowResults {
     pub attempts: u64,
     /// How the device waited between them.
     pub back_off: BackOff,
-    /// How the link that the fault found ended, where it was lost.
+    /// How the link that the fault found ended, where it was lost or ended otherwise.
     pub end: Option<Cause>,
-    /// Whether the link ended while it held, and not by it: of a fault of packets that leaves links up.
-    pub ended_otherwise: bool,
     /// Round trips while the fault held.
     pub round_trips: RoundTrips,
     /// What the device did in a fault of handshakes.
@@ -231,6 +229,9 @@ pub enum Outcome {
     NoLink,
     /// The link outlived it.
     Survived,
+    /// The link ended while it held, and not by it: another fault cut it, or, of a fault that leaves links up, an end gave it
+    /// up.
+    EndedOtherwise,
     /// The link was lost, and the device was back before the path was restored.
     BackBefore,
     /// The link was lost, and the device came back after the path was restored.
