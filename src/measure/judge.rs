@@ -482,6 +482,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         timings,
         subject: subject.map(String::from),
         by_address: device.version.is_none(),
+        version: device.version,
         passed_through,
         rewritten: facts.rewritten,
     }

@@ -14,6 +14,7 @@ use super::value::{Value, distance};
 use crate::base::{DeviceId, Ends, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::{Count, EndReason, RunStarted, Samples};
 use crate::fault::{Fidelity, Mechanism};
+use crate::mqtt::Version;
 use crate::profile::Metric;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,6 +162,8 @@ pub struct DeviceResults {
     pub subject: Option<String>,
     /// Whether its name is its address, since no CONNECT of its was seen.
     pub by_address: bool,
+    /// The protocol version of its latest CONNECT; `None` where none was seen.
+    pub version: Option<Version>,
     /// How many of its links had their TLS passed through.
     pub passed_through: u64,
     /// Its latest keep-alive, where a fault or the profile made it another on the way.

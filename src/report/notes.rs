@@ -29,6 +29,7 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     notes.extend(cut_off(results));
     notes.extend(unsafe_tls(results));
     notes.extend(rewritten(results));
+    notes.extend(could_not_be_told(plan, results));
     for id in told_of(plan, results) {
         let Some(rule) = plan.rule(id) else { continue };
         let windows = of_rule(results, id);
@@ -149,6 +150,22 @@ fn fault_messages(plan: &Plan, results: &Results) -> Option<String> {
     let ignored: String = ignored.take(MOST_REASONS).collect();
     let came = if came == 0 { "no message".into() } else { count(came, "message") };
     Some(format!("{came} of {} asked for a fault{ignored}", printable(glob)))
+}
+
+/// Devices that the plan's own keep-alive left as they were, as they cannot be told.
+fn could_not_be_told(plan: &Plan, results: &Results) -> Option<String> {
+    let seconds = plan.server_keep_alive?;
+    let devices = results.runs.iter().flat_map(|run| run.devices.values());
+    let old = devices.filter(|device| device.version.is_some_and(|version| version < Version::V5));
+    let names: BTreeSet<&str> = old.map(|device| device.name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "server_keepalive {seconds} s was not tested with {}: before MQTT 5 a device cannot be told, so its own \
+             keep-alive held for both ends",
+            words::names(&names, MOST_NAMES, names.len())
+        )
+    })
 }
 
 /// What of a link whose TLS was passed through is seen, and what is not.

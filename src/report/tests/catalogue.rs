@@ -239,3 +239,26 @@ fn a_link_that_another_fault_cut_was_not_kept() {
     let json = Report::new(&plan, &of(1).results(&plan)).to_json().unwrap();
     assert!(json.contains("\"outcome\": \"ended_otherwise\""));
 }
+
+/// A keep-alive that cannot be tested with an older device does not look as if it were.
+#[test]
+fn devices_that_the_plans_keep_alive_left_alone_are_named() {
+    let mut plan = plan(Vec::new());
+    plan.server_keep_alive = Some(3);
+    let notes = |version| {
+        let mut story = Story::new();
+        story.opens_link(1, 0, "d-1").up(1, asks("d-1", version, 10, None)).connack(1, false, 0);
+        Report::new(&plan, &story.at(9_000).over().results(&plan)).notes
+    };
+    let told = "server_keepalive 3 s was not tested with d-1: before MQTT 5 a device cannot be told, so its own \
+                keep-alive held for both ends";
+    assert_eq!(notes(Version::V311), [told]);
+    assert!(notes(Version::V5).is_empty());
+}
+
+#[test]
+fn fresh_tokens_are_told_as_in_time_or_late_and_stale_ones_are_counted() {
+    let (plan, story) = symptoms();
+    let told = shown(&plan, &[story]);
+    assert!(told.contains("\n  4 fresh tokens late, by 300 to 400 ms, 4 stale tokens\n"), "{told}");
+}
