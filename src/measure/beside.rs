@@ -24,7 +24,7 @@ impl RunResults {
                 let cause = cause_of(measures, link, links[nth + 1..].iter().map(|(_, link)| *link));
                 let accepted = link.accepted();
                 let of_end =
-                    azure::End { cause, accepted: accepted.is_some(), goodbye_lost: link.goodbye_lost };
+                    azure::End { cause, accepted: link.hub_accepted, goodbye_lost: link.goodbye_lost };
                 let is_over = !matches!(cause, Cause::StillOpen | Cause::WithTheRun);
                 self.ends.push(LinkEnd {
                     link: *id,

@@ -84,7 +84,8 @@ impl<'a> Struck<'a> {
         found.collect()
     }
 
-    /// The newest link of the window's device that the fault found up; `None` where it found none.
+    /// The newest link of the window's device that the fault found up, or the first that it came about on, where it waits for
+    /// packets; `None` where it found none.
     ///
     /// An attempt that no CONNACK has accepted yet is up only for faults that end it (its reset is a reset) or leave it
     /// be (it may yet be accepted): a device that tries in the dark has nothing left to find dead.
@@ -100,8 +101,12 @@ impl<'a> Struck<'a> {
             let is_there = (waits || link.opened <= window.opened) && !link.is_given_up(since);
             (is_there && (attempts_count || link.is_up(since))).then_some((link, *applied, since))
         });
-        let (link, applied, _) =
-            found.max_by_key(|(link, applied, since)| (link.is_up(*since), applied.link))?;
+        let up_and_which = |(link, applied, since): &(&Link, Applied, Time)| {
+            // Of a fault of packets that goes on over the device's links, the first is where it began.
+            let which = if waits { u64::MAX - applied.link.0 } else { applied.link.0 };
+            (link.is_up(*since), which)
+        };
+        let (link, applied, _) = found.max_by_key(up_and_which)?;
         let since = counts_from(link, number, start);
         let applied = Applied { at: start, ..applied };
         Some(Struck::on(measures, number, window, fault, applied, link, since, end))
@@ -155,10 +160,13 @@ impl<'a> Struck<'a> {
         self.fault.packets().is_some_and(|packets| !packets.breaks_link())
     }
 
-    /// Whether its link ended while it held, for something else: only asked of a fault that leaves links up.
+    /// Whether its link ended while it held, for something else: another fault cut it, or, of a fault that leaves links up,
+    /// an end gave it up.
     pub fn ended_otherwise(&self) -> bool {
-        self.leaves_links_up()
-            && self.link.over().is_some_and(|at| at <= self.watched_until() && at < self.end)
+        let held_at = |at: Time| at <= self.watched_until();
+        let cut = self.link.cut.filter(|(at, by)| *by != Some(self.number) && held_at(*at));
+        let over = self.link.over().filter(|at| self.leaves_links_up() && held_at(*at) && *at < self.end);
+        cut.is_some() || over.is_some()
     }
 
     /// Whether the fault held bytes of the link that it found.

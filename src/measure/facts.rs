@@ -97,6 +97,8 @@ pub struct Link {
     pub connect_waited: bool,
     /// Its CONNACK.
     pub connack: Option<Connack>,
+    /// Whether the hub accepted it, as it knows: also where its CONNACK never reached the device.
+    pub hub_accepted: bool,
     /// The first sign of each end that it gives the link up.
     pub signs: Ends<Option<Sign>>,
     /// When each end was told by brownout: the other's end carried through, its leg cut by a fault, or the other's
@@ -152,6 +154,7 @@ impl Link {
             asked: None,
             connect_waited: false,
             connack: None,
+            hub_accepted: false,
             signs: Ends::default(),
             told: Ends::default(),
             cut: None,
@@ -188,6 +191,7 @@ impl Link {
         match direction {
             Direction::Up => _ = self.asked.get_or_insert(at),
             Direction::Down => {
+                self.hub_accepted = true;
                 self.connack.get_or_insert(Connack { at, delivered: Some(at), code: 0 });
             }
         }
@@ -316,6 +320,10 @@ impl Link {
         delivery: Delivery,
     ) -> Option<RoundTrip> {
         self.heard(direction.to(), LastPackets { from: None, to: Some(at) });
+        // What a fault let through only when the device had gone reached nobody.
+        if direction == Direction::Down && self.signs.device.is_some() {
+            return None;
+        }
         match delivery {
             Delivery::Connect => {
                 self.asked.get_or_insert(at);

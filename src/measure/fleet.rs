@@ -38,6 +38,8 @@ pub struct FiringResults {
     pub window: WindowId,
     /// The longest keep-alive of the devices.
     pub keep_alive: Duration,
+    /// When its fault fell on the first of them.
+    pub start: Time,
     /// How many devices it cost their links.
     pub lost: u64,
     /// How many of them were back by the end.
@@ -212,6 +214,7 @@ fn firing(measures: &Measures, losses: &[&Loss], end: Time) -> Option<FiringResu
         rule: window.rule,
         window: last.window,
         keep_alive: losses.iter().filter_map(|l| Some(measures.windows.get(&l.window)?.keep_alive)).max()?,
+        start: losses.iter().map(|loss| loss.start).min()?,
         lost: u64::try_from(lost.len()).unwrap_or(u64::MAX),
         back: u64::try_from(back.len()).unwrap_or(u64::MAX),
         recovery,

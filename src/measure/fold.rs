@@ -1,5 +1,6 @@
 //! The fold: events in, facts kept.
 
+use super::cause;
 use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, RoundTrip, Showed, Window};
 use super::firings::Firings;
 use super::handshakes;
@@ -40,6 +41,10 @@ pub struct Trouble {
     pub accept_failed: u64,
     /// Links for which the hub could not be reached.
     pub hub_unreachable: u64,
+    /// Messages that asked for a fault, and were honoured or ignored.
+    pub fault_messages: u64,
+    /// Why such messages were ignored.
+    pub ignored_messages: Tally<String>,
     /// Why streams were not MQTT.
     pub not_mqtt: Tally<String>,
     /// Listeners that could not be muted, with the reason, where no rule is known to have asked for it.
@@ -87,17 +92,16 @@ impl Measures {
                     window.altered.get_or_insert_default().add(what);
                 }
             }
-            What::Rival { window, link, news } => self.rival(at, *window, *link, news),
-            What::FaultMessage { .. } => {}
+            What::Rival { window, news, .. } => self.rival(at, *window, news),
+            What::FaultMessage { ignored, .. } => {
+                self.trouble.fault_messages += 1;
+                ignored.iter().for_each(|why| self.trouble.ignored_messages.add(why.clone()));
+            }
             What::Forwarded { link, packet_seq } => self.forwarded(at, *link, *packet_seq),
             What::FirstPublish { link, direction } => {
                 self.on(*link, |link| *link.first.get_mut(*direction) = Some(at));
             }
-            What::KeepaliveExceeded { link, .. } => {
-                if let Some(device) = self.device_of(*link) {
-                    device.violations += 1;
-                }
-            }
+            What::KeepaliveExceeded { link, .. } => self.keep_alive_exceeded(*link),
             What::Traffic(traffic) => self.traffic(traffic),
             What::LegEnded { link, side, how, error, last } => {
                 self.leaves(*link, *side);
@@ -210,6 +214,15 @@ impl Measures {
         }
     }
 
+    /// Of a link that a fault has cut, and that its device may not know of yet, nothing more is heard: that is no silence
+    /// of the device's.
+    fn keep_alive_exceeded(&mut self, id: LinkId) {
+        let is_cut = self.links.get(&id).is_some_and(|link| link.cut.is_some());
+        if let Some(device) = self.device_of(id).filter(|_| !is_cut) {
+            device.violations += 1;
+        }
+    }
+
     fn device_of(&mut self, link: LinkId) -> Option<&mut DeviceFacts> {
         self.devices.get_mut(&self.links.get(&link)?.device?)
     }
@@ -313,6 +326,9 @@ impl Measures {
     fn read(&mut self, at: Time, id: LinkId, direction: Direction, fared: Fared<'_>) -> Delivery {
         let Some(link) = self.links.get_mut(&id) else { return Delivery::Other };
         let given = if direction == Direction::Up { Some(fared.packet) } else { fared.passed };
+        // What a fault makes of a CONNACK stands for what the hub would have said.
+        let said = fared.passed.unwrap_or(fared.packet);
+        link.hub_accepted |= direction == Direction::Down && matches!(said, Packet::Connack { code: 0, .. });
         if let Packet::Disconnect { reason } = fared.packet {
             link.goodbye_lost |= direction == Direction::Up && fared.passed.is_none();
             link.sign(direction.from(), at, Showed::Disconnect(*reason), None);
@@ -373,15 +389,32 @@ impl Measures {
         link.left_under = rules.last().filter(|_| !is_broken).map(|(rule, _)| *rule);
     }
 
-    /// Another client with the device's name: once the hub has accepted it, the fault has happened.
-    fn rival(&mut self, at: Time, id: WindowId, link_id: LinkId, news: &RivalNews) {
-        let Some(window) = self.windows.get_mut(&id).filter(|_| *news == RivalNews::Accepted) else { return };
+    /// Another client with the device's name: each time that the hub accepts it, it takes the link that the device has then.
+    fn rival(&mut self, at: Time, id: WindowId, news: &RivalNews) {
+        let accepted = self.windows.get(&id).filter(|_| *news == RivalNews::Accepted);
+        let Some(link_id) = accepted.and_then(|window| self.taken_over(at, window.device)) else { return };
+        let Some(window) = self.windows.get_mut(&id) else { return };
         if !window.applied.iter().any(|applied| applied.link == link_id) {
             let means = Ends { device: None, hub: Some(Mechanism::Rival) };
             window.applied.push(Applied { link: link_id, at, fidelity: Fidelity::Stream, means });
         }
         let rule = window.rule;
         self.on(link_id, |link| _ = link.rival.get_or_insert((at, rule)));
+    }
+
+    /// The link of the device that a hub ends, or has just ended, when it accepts another client with its name: the newest
+    /// that it had accepted, if that was there until then.
+    fn taken_over(&self, at: Time, device: DeviceId) -> Option<LinkId> {
+        let known = self.devices.get(&device)?.links.iter().rev();
+        let mut links = known.filter_map(|id| Some((*id, self.links.get(id)?)));
+        let (id, link) = links.find(|(_, link)| link.hub_accepted)?;
+        let by_hub = link.signs.hub.map(|sign| sign.at).filter(|sign| cause::is_about(at, *sign));
+        let was_there = match (link.over(), by_hub) {
+            (None, _) => true,
+            (Some(over), Some(ended)) => ended <= over,
+            (Some(_), None) => false,
+        };
+        was_there.then_some(id)
     }
 
     /// After a SUBACK: what the device holds now is what it wants, and may be all that it is owed.

@@ -273,7 +273,6 @@ impl WindowResults {
             attempts: 0,
             back_off: BackOff::UNCLEAR,
             end: None,
-            ended_otherwise: false,
             round_trips: window.round_trips.clone(),
             handshakes: None,
             altered: None,
@@ -294,12 +293,14 @@ impl WindowResults {
         if struck.leaves_links_up() {
             self.noticed = Ends::default();
         }
+        let cause = || cause_of(struck.measures, struck.link, struck.later_links().map(|(_, link)| link));
         if !is_lost {
-            self.outcome = Outcome::Survived;
-            self.ended_otherwise = struck.ended_otherwise();
+            let otherwise = struck.ended_otherwise();
+            self.outcome = if otherwise { Outcome::EndedOtherwise } else { Outcome::Survived };
+            self.end = otherwise.then(cause);
             return None;
         }
-        self.end = Some(cause_of(struck.measures, struck.link, struck.later_links().map(|(_, link)| link)));
+        self.end = Some(cause());
         let outage = Outage::of(struck.later_links().map(|(_, link)| link));
         let back = outage.back.map(|(_, at)| at);
         let until = |from: Time| match back {
@@ -481,6 +482,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         timings,
         subject: subject.map(String::from),
         by_address: device.version.is_none(),
+        version: device.version,
         passed_through,
         rewritten: facts.rewritten,
     }

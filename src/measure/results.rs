@@ -14,6 +14,7 @@ use super::value::{Value, distance};
 use crate::base::{DeviceId, Ends, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::{Count, EndReason, RunStarted, Samples};
 use crate::fault::{Fidelity, Mechanism};
+use crate::mqtt::Version;
 use crate::profile::Metric;
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,6 +162,8 @@ pub struct DeviceResults {
     pub subject: Option<String>,
     /// Whether its name is its address, since no CONNECT of its was seen.
     pub by_address: bool,
+    /// The protocol version of its latest CONNECT; `None` where none was seen.
+    pub version: Option<Version>,
     /// How many of its links had their TLS passed through.
     pub passed_through: u64,
     /// Its latest keep-alive, where a fault or the profile made it another on the way.
@@ -208,10 +211,8 @@ pub struct WindowResults {
     pub attempts: u64,
     /// How the device waited between them.
     pub back_off: BackOff,
-    /// How the link that the fault found ended, where it was lost.
+    /// How the link that the fault found ended, where it was lost or ended otherwise.
     pub end: Option<Cause>,
-    /// Whether the link ended while it held, and not by it: of a fault of packets that leaves links up.
-    pub ended_otherwise: bool,
     /// Round trips while the fault held.
     pub round_trips: RoundTrips,
     /// What the device did in a fault of handshakes.
@@ -231,6 +232,9 @@ pub enum Outcome {
     NoLink,
     /// The link outlived it.
     Survived,
+    /// The link ended while it held, and not by it: another fault cut it, or, of a fault that leaves links up, an end gave it
+    /// up.
+    EndedOtherwise,
     /// The link was lost, and the device was back before the path was restored.
     BackBefore,
     /// The link was lost, and the device came back after the path was restored.

@@ -33,7 +33,7 @@ pub(super) fn measures(measures: &Measures, device: DeviceId) -> Vec<(Metric, Va
             old = tokens.expiry(link).map(|expiry| (expiry, *link));
         }
     }
-    let showed = links.iter().any(|link| token(link).is_some() || tokens.was_refused(link));
+    let showed = links.iter().any(|link| token(link).is_some() || tokens.cut_by(link));
     if showed {
         let stale = links.iter().filter(|link| tokens.was_stale(link)).count();
         let stale = Value::Count(u64::try_from(stale).unwrap_or(u64::MAX));

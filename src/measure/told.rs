@@ -1,10 +1,12 @@
 //! The end of one link as the hub knows it, while the run goes on: what the resource log is written from.
 
 use super::azure::End;
+use super::cause;
 use super::facts::{Link, Sign};
 use super::fold::Measures;
 use super::judge::cause_of;
 use crate::base::{LinkId, Time};
+use crate::fault::Fault;
 
 /// A link's end, and when the hub knew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,14 +19,13 @@ pub struct Ended {
 
 impl Measures {
     /// How this link ended, as far as events have told; `None` for one that is not over. It may yet turn out otherwise
-    /// while [`Measures::awaited_by`] names a link. `accepted`: whether the hub had accepted it, and be it that its CONNACK
-    /// never reached the device.
-    pub fn ended(&self, id: LinkId, accepted: bool) -> Option<Ended> {
+    /// while [`Measures::awaited_by`] names a link, or [`Measures::is_contested`].
+    pub fn ended(&self, id: LinkId) -> Option<Ended> {
         let link = self.links.get(&id)?;
         let closed = link.closed?;
         let cause = cause_of(self, link, self.later(id, link).map(|(_, later)| later));
         let refused = link.connack.filter(|connack| connack.code != 0).map(|connack| connack.at);
-        let end = End { cause, accepted, goodbye_lost: link.goodbye_lost };
+        let end = End { cause, accepted: link.hub_accepted, goodbye_lost: link.goodbye_lost };
         let known = link.signs.hub.map(|sign| sign.at).into_iter().chain(link.told.hub).min();
         Some(Ended { at: refused.or(known).unwrap_or(closed), end })
     }
@@ -37,6 +38,17 @@ impl Measures {
         let is_awaited = |later: &Link| later.asked.is_some() && later.closed.is_none();
         let mut later = self.later(id, link).filter(|_| !answered);
         later.find(|(_, later)| is_awaited(later)).map(|(id, _)| id)
+    }
+
+    /// Whether the hub ended this link, that it had accepted, a moment ago, while a rule has another client fight for its
+    /// device's name: the hub may do so before it is seen to accept that client.
+    pub fn is_contested(&self, id: LinkId, now: Time) -> bool {
+        let link = self.links.get(&id).filter(|link| is_ended_by_hub(link) && link.hub_accepted);
+        let Some(link) = link.filter(|link| link.rival.is_none()) else { return false };
+        let is_fresh = link.signs.hub.is_some_and(|sign| cause::is_about(now, sign.at));
+        let mut windows = self.windows.values().filter(|window| Some(window.device) == link.device);
+        let is_takeover = |rule| self.plan.rule(rule).is_some_and(|r| matches!(r.fault, Fault::Takeover(_)));
+        is_fresh && windows.any(|window| window.closed.is_none() && is_takeover(window.rule))
     }
 
     /// The device's links after this one, oldest first.

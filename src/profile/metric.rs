@@ -80,10 +80,10 @@ metrics! {
         "reconnect on which a PUBLISH came down";
     ConnectGap = "connect_gap", Time,
         "from one connect attempt to the next, while down",
-        "gap between two connects of an outage";
+        "gap between two connects of an outage; where two windows share the outage, of each";
     ConnectAttempts = "connect_attempts", Count,
         "connect attempts from the sign that the device knows to the CONNACK that accepts it, for each outage",
-        "outage: a window in which the link was lost, or a loss outside of windows after which the device tried again";
+        "outage: a window in which the link was lost or connects were refused, or a loss outside of windows after which the device tried again; where two windows share the outage, of each";
     ConnectRate = "connect_rate", Count,
         "connects of all devices together in the busiest second",
         "run";
@@ -140,7 +140,7 @@ metrics! {
         "renewal after the expiry";
     StaleTokens = "stale_tokens", Count,
         "CONNECTs whose token had expired",
-        "device that showed a token";
+        "device that showed a token, or whose link a `token_expiry` fault cut or refused";
     Dip = "dip", Count,
         "how many devices fewer were connected at the worst moment than at the most before it; who says DISCONNECT is not missed",
         "run in which a device was accepted";

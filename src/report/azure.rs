@@ -4,7 +4,7 @@ use super::model::{Azure, AzureEntry};
 use super::words::{self, count, range, seconds};
 use crate::base::DeviceId;
 use crate::base::text::printable;
-use crate::measure::azure::Entry;
+use crate::measure::azure::{Entry, Operation};
 use crate::measure::{Cause, LinkEnd, Results, RunResults};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,7 +88,8 @@ fn patterns(run: &RunResults) -> Vec<String> {
 }
 
 fn is_lost(end: &LinkEnd) -> bool {
-    end.accepted.is_some() && end.over.is_some() && end.logged.is_some_and(|entry| entry.code.is_some())
+    let is_error = |entry: Entry| entry.operation == Operation::Disconnect && entry.code.is_some();
+    end.over.is_some() && end.logged.is_some_and(is_error)
 }
 
 fn gap(pair: &[&LinkEnd]) -> Option<Duration> {
@@ -102,9 +103,15 @@ fn of_regular(name: &str, ends: &[&LinkEnd], gaps: &[Duration], least: Duration,
     let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
     let expired = ends.iter().all(|end| matches!(end.cause, Cause::TokenExpired(_)));
     let why = if expired { ", at token expiry" } else { "" };
-    let between = range(least.as_secs_f64(), most.as_secs_f64());
     let every = words::whole_seconds(median.as_secs_f64());
-    format!("{name}: every {every} ({between}, {}){why}", times(ends.len()))
+    // The range says nothing more where it reads like the median.
+    let [shown, from, to] = [median, least, most].map(|gap| seconds(gap.as_secs_f64()));
+    let between = if from == shown && to == shown {
+        String::new()
+    } else {
+        format!("{}, ", range(least.as_secs_f64(), most.as_secs_f64()))
+    };
+    format!("{name}: every {every} ({between}{}){why}", times(ends.len()))
 }
 
 /// `all at once: 20 of 20 devices within 0.4 s, at 12.0 s`

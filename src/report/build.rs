@@ -13,7 +13,7 @@ use crate::measure::{
     self, Alterations, DeviceResults, Distribution, FiringResults, Noticed, Results, RunResults, Value,
     WindowResults,
 };
-use crate::profile::{Limit, Metric, Plan};
+use crate::profile::{self, Limit, Metric, Plan, When};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl Report {
             not_through,
             runs: results.runs.iter().zip(1..).map(|(run, number)| self::run(run, number)).collect(),
             expectations,
-            rules: plan.rules().map(|(id, _)| rule(plan, id, results)).collect(),
+            rules: told_of(plan, results).map(|id| rule(plan, id, results)).collect(),
             devices: devices(plan, results),
             fleet: fleet(plan, results),
             tls: tls::tls(results),
@@ -56,6 +56,14 @@ impl Report {
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
+}
+
+/// The rules that there is something to say of: all, but for those that wait for a device to ask, and none did.
+pub(super) fn told_of<'a>(plan: &'a Plan, results: &'a Results) -> impl Iterator<Item = RuleId> + 'a {
+    let fired = |id| results.runs.iter().any(|run| run.rules.get(&id).is_some_and(|rule| rule.fired > 0));
+    let is_told =
+        move |(id, rule): &(RuleId, &profile::Rule)| !matches!(rule.when, When::Asked(_)) || fired(*id);
+    plan.rules().filter(is_told).map(|(id, _)| id)
 }
 
 /// A value as a figure.
@@ -244,6 +252,7 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
             measure::Outcome::NoLink => Outcome::NoLink,
             measure::Outcome::NothingMet => Outcome::NothingMet,
             measure::Outcome::Survived => Outcome::Survived,
+            measure::Outcome::EndedOtherwise => Outcome::EndedOtherwise,
             measure::Outcome::BackBefore => Outcome::BackBefore,
             measure::Outcome::Back => Outcome::Back,
             measure::Outcome::Gone => Outcome::Gone,
@@ -269,7 +278,6 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
         ping_rtt: quantiles([&window.round_trips.ping].into_iter()),
         publish_rtt: quantiles([&window.round_trips.publish].into_iter()),
         handshakes: window.handshakes.as_ref().map(tls::handshakes),
-        ended_otherwise: window.ended_otherwise,
         altered: altered(window.altered.iter()),
         connects_refused: window.refused_connects,
     }
@@ -383,6 +391,7 @@ fn fleet_firing(plan: &Plan, run: usize, firing: &FiringResults) -> FleetFiring 
     FleetFiring {
         run,
         rule: words::rule_name(plan, firing.rule),
+        at_s: seconds(firing.start.elapsed()),
         lost: firing.lost,
         lost_within_s: seconds(firing.lost_within),
         back: firing.back,

@@ -233,7 +233,7 @@ pub struct Window {
     pub start_s: Option<f64>,
     /// When the path was restored; `null` if it was not by the end.
     pub restored_s: Option<f64>,
-    /// What it did: `no_link`, `nothing_met`, `survived`, `back_before`, `back`, `gone`, `unknown`. Of a `tls_handshake` fault, `no_link`
+    /// What it did: `no_link`, `nothing_met`, `survived`, `ended_otherwise`, `back_before`, `back`, `gone`, `unknown`. Of a `tls_handshake` fault, `no_link`
     /// is that the device began no handshake that met it.
     pub outcome: Outcome,
     /// From the start to the device's sign.
@@ -268,7 +268,7 @@ pub struct Window {
     pub connect_attempts: u64,
     /// The shape of the waits between them.
     pub back_off: String,
-    /// How the link that the fault found ended, where it was lost.
+    /// How the link that the fault found ended, where it was lost or ended otherwise.
     pub link_end: Option<String>,
     /// From PINGREQ to PINGRESP, where the PINGREQ came while the fault held.
     pub ping_rtt: Option<Quantiles>,
@@ -277,10 +277,6 @@ pub struct Window {
     /// What the device did, where the fault is one of TLS handshakes and met any; else left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handshakes: Option<Handshakes>,
-    /// Whether the link ended while the fault held, and not by it; told only of faults of packets that leave links up, and
-    /// else left out.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub ended_otherwise: bool,
     /// What was done to packets, where the fault is one of packets; else left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub altered: Option<Altered>,
@@ -299,6 +295,9 @@ pub enum Outcome {
     NothingMet,
     /// It outlived the window.
     Survived,
+    /// It ended while the fault held, and not by it: another fault cut it, or, of a fault of packets that leaves links up,
+    /// an end gave it up.
+    EndedOtherwise,
     /// Lost; the device was back before the path was restored.
     BackBefore,
     /// Lost; the device came back after.

@@ -1,6 +1,7 @@
 //! What a reader should know before believing a figure: how the faults were really made, what was assumed, what was
 //! refused, what could not be seen.
 
+use super::build::told_of;
 use super::ending;
 use super::words::{self, count};
 use crate::base::text::printable;
@@ -28,7 +29,9 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     notes.extend(cut_off(results));
     notes.extend(unsafe_tls(results));
     notes.extend(rewritten(results));
-    for (id, rule) in plan.rules() {
+    notes.extend(could_not_be_told(plan, results));
+    for id in told_of(plan, results) {
+        let Some(rule) = plan.rule(id) else { continue };
         let windows = of_rule(results, id);
         let name = rule.id.as_str();
         notes.extend(refused(name, &windows));
@@ -40,6 +43,7 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
         notes.extend(held_back(plan, name, &windows));
         notes.extend(way_back_unknown(name, &windows));
     }
+    notes.extend(fault_messages(plan, results));
     notes.extend(passed_through(results));
     notes.extend(by_address(results));
     notes.extend(assumed(results));
@@ -132,6 +136,36 @@ fn rewritten_so(keep_alive: KeepAlive, names: &BTreeSet<&str>) -> String {
     format!(
         "THE KEEP-ALIVE WAS REWRITTEN: {names} asked for {asked}, the hub was told {hub}, {device}: {tested}"
     )
+}
+
+/// How many messages asked for a fault, where any are honoured, and why some were not.
+fn fault_messages(plan: &Plan, results: &Results) -> Option<String> {
+    let glob = plan.fault_messages.as_ref()?;
+    let came: u64 = results.runs.iter().map(|run| run.trouble.fault_messages).sum();
+    let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
+    for (reason, times) in results.runs.iter().flat_map(|run| &run.trouble.ignored_messages.told) {
+        *reasons.entry(reason).or_default() += times;
+    }
+    let ignored = reasons.iter().map(|(why, times)| format!("; {times} ignored: {}", printable(why)));
+    let ignored: String = ignored.take(MOST_REASONS).collect();
+    let came = if came == 0 { "no message".into() } else { count(came, "message") };
+    Some(format!("{came} of {} asked for a fault{ignored}", printable(glob)))
+}
+
+/// Devices that the plan's own keep-alive left as they were, as they cannot be told.
+fn could_not_be_told(plan: &Plan, results: &Results) -> Option<String> {
+    let seconds = plan.server_keep_alive?;
+    let devices = results.runs.iter().flat_map(|run| run.devices.values());
+    let old = devices.filter(|device| device.version.is_some_and(|version| version < Version::V5));
+    let names: BTreeSet<&str> = old.map(|device| device.name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "server_keepalive {seconds} s was not tested with {}: before MQTT 5 a device cannot be told, so its own \
+             keep-alive held for both ends",
+            words::names(&names, MOST_NAMES, names.len())
+        )
+    })
 }
 
 /// What of a link whose TLS was passed through is seen, and what is not.
@@ -305,8 +339,10 @@ fn held_back(plan: &Plan, name: &str, windows: &Windows<'_>) -> Vec<String> {
     }
     let told = |(rule, names): (RuleId, BTreeSet<&str>)| {
         let names: Vec<&str> = names.into_iter().collect();
-        let (rule, names) = (words::rule_name(plan, rule), words::names(&names, MOST_NAMES, names.len()));
-        format!("back after {name} includes time in which {rule} held ({names})")
+        let (told, names) = (words::rule_name(plan, rule), words::names(&names, MOST_NAMES, names.len()));
+        let is_of_connects = plan.rule(rule).is_some_and(|rule| rule.fault.is_of_connects());
+        let both = if is_of_connects { "; connects of that time count for both" } else { "" };
+        format!("back after {name} includes time in which {told} held ({names}){both}")
     };
     held.into_iter().map(told).collect()
 }

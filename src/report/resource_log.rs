@@ -39,6 +39,8 @@ pub struct ResourceLog {
     links: BTreeMap<LinkId, Client>,
     /// Links that are over, by the link whose CONNACK tells why.
     waiting: BTreeMap<LinkId, Vec<LinkId>>,
+    /// Links that the hub ended, perhaps for the other client of a `takeover` fault: the hub's answer to that tells.
+    contested: Vec<LinkId>,
 }
 
 /// What the log says of a client.
@@ -51,18 +53,28 @@ struct Client {
     is_web_socket: bool,
     has_token: bool,
     has_certificate: bool,
-    /// Whether the hub has accepted it.
-    is_accepted: bool,
 }
 
 impl ResourceLog {
     /// Of a run of this plan.
     pub fn new(plan: &Plan) -> ResourceLog {
-        ResourceLog { plan: plan.clone(), began: None, links: BTreeMap::new(), waiting: BTreeMap::new() }
+        ResourceLog {
+            plan: plan.clone(),
+            began: None,
+            links: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            contested: Vec::new(),
+        }
     }
 
     /// Takes in one event, that `measures` has taken in already; answers with the lines that are known now.
     pub fn push(&mut self, event: &Event, measures: &Measures) -> Vec<String> {
+        let mut lines = self.decided(event.at, measures);
+        lines.extend(self.take_in(event, measures));
+        lines
+    }
+
+    fn take_in(&mut self, event: &Event, measures: &Measures) -> Vec<String> {
         match &event.what {
             What::RunStarted(start) => self.began = start.wall_clock.parse().ok(),
             What::LinkOpened { link, peer, .. } => {
@@ -78,12 +90,14 @@ impl ResourceLog {
                 return self.packet(event.at, *link, *direction, said, measures);
             }
             What::LinkClosed { link, .. } => {
-                let mut lines = self.over(*link, measures);
-                lines.extend(self.settle(*link, measures));
+                let mut lines = self.over(event.at, *link, measures);
+                lines.extend(self.settle(event.at, *link, measures));
                 return lines;
             }
             What::RunEnded { .. } => {
-                let rest: Vec<LinkId> = std::mem::take(&mut self.waiting).into_values().flatten().collect();
+                let contested = std::mem::take(&mut self.contested);
+                let rest = std::mem::take(&mut self.waiting).into_values().flatten().chain(contested);
+                let rest: Vec<LinkId> = rest.collect();
                 return rest.into_iter().filter_map(|link| self.told(link, measures)).collect();
             }
             _ => {}
@@ -116,20 +130,23 @@ impl ResourceLog {
             }
             (Direction::Down, Packet::Connack { code, assigned_client_id, .. }) => {
                 self.on(link, |client| {
-                    client.is_accepted = *code == 0;
                     if let Some(assigned) = assigned_client_id {
                         client.id = Some(assigned.clone());
                     }
                 });
                 let connected = (*code == 0).then(|| self.line(at, link, Operation::Connect, None)).flatten();
-                self.settle(link, measures).into_iter().chain(connected).collect()
+                self.settle(at, link, measures).into_iter().chain(connected).collect()
             }
             (Direction::Up | Direction::Down, _) => Vec::new(),
         }
     }
 
     /// A link is over: its line, unless the answer to the device's next CONNECT is needed for it.
-    fn over(&mut self, link: LinkId, measures: &Measures) -> Vec<String> {
+    fn over(&mut self, now: Time, link: LinkId, measures: &Measures) -> Vec<String> {
+        if measures.is_contested(link, now) {
+            self.contested.push(link);
+            return Vec::new();
+        }
         match measures.awaited_by(link) {
             Some(newer) => {
                 self.waiting.entry(newer).or_default().push(link);
@@ -139,16 +156,21 @@ impl ResourceLog {
         }
     }
 
+    /// The lines of the links of which it is known by now whether another client took them.
+    fn decided(&mut self, now: Time, measures: &Measures) -> Vec<String> {
+        let contested = std::mem::take(&mut self.contested);
+        contested.into_iter().flat_map(|link| self.over(now, link, measures)).collect()
+    }
+
     /// The lines of the links that waited for this one.
-    fn settle(&mut self, newer: LinkId, measures: &Measures) -> Vec<String> {
+    fn settle(&mut self, now: Time, newer: LinkId, measures: &Measures) -> Vec<String> {
         let waited = self.waiting.remove(&newer).unwrap_or_default();
-        waited.into_iter().flat_map(|link| self.over(link, measures)).collect()
+        waited.into_iter().flat_map(|link| self.over(now, link, measures)).collect()
     }
 
     /// The last line of a link.
     fn told(&mut self, link: LinkId, measures: &Measures) -> Option<String> {
-        let is_accepted = self.links.get(&link).is_some_and(|client| client.is_accepted);
-        let told = measures.ended(link, is_accepted).and_then(|Ended { at, end }| {
+        let told = measures.ended(link).and_then(|Ended { at, end }| {
             let entry = code_of(end, &self.plan)?;
             let failed = entry.operation == Operation::Connect || entry.code.is_some();
             self.line(at, link, entry.operation, failed.then_some(entry.code))

@@ -416,3 +416,164 @@ fn a_fault_on_each_link_that_struck_none_says_so() {
     let results = story.at(9_000).results(&plan(vec![("cap", cut)]));
     assert_eq!(outcomes(&results), [Outcome::NothingMet]);
 }
+
+/// The hub takes the device's link for the other client each time that one comes, on whatever link the device is by then.
+#[test]
+fn each_time_that_another_client_is_accepted_it_takes_the_link_that_is_up() {
+    let plan = plan(vec![(
+        "other",
+        Fault::Takeover(Takeover { hold: span("20s"), again: Some(Duration::from_secs(1)) }),
+    )]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(2_900).opens(1, 0, 0, 60);
+    for (link, at) in [(1, 3_000), (2, 6_000), (3, 9_000)] {
+        // Some hubs end the older link first.
+        story.at(at - u64::from(link == 2)).ends(link, Side::Hub, Ending::Fin).carried(link, Side::Device);
+        story.at(at).rival(1, 1, RivalNews::Accepted);
+        if link == 1 {
+            story.applies(1, 1, Mechanism::Rival);
+        }
+        story.at(at + 1).ends(link, Side::Device, Ending::Fin).closes(link);
+        story.at(at + 1_000).joins(link + 1, 0, "a", 60).rival(1, 1, RivalNews::Ended { how: Ending::Fin });
+    }
+    // Nobody is there to be taken over.
+    story.at(11_000).up(4, Packet::Disconnect { reason: 0 }).ends(4, Side::Device, Ending::Fin).closes(4);
+    story.at(13_000).rival(1, 1, RivalNews::Accepted);
+    let results = story.at(20_000).over().results(&plan);
+    assert_eq!(causes(&results)[..3], [Cause::TakenOverBy(RuleId(0)); 3]);
+    assert_eq!(causes(&results)[3], Cause::Disconnect(Side::Device));
+    assert_eq!(values(&results, Metric::Downtime), [exact(1_000), exact(1_000), exact(1_000)]);
+    let codes = results.runs[0].ends.iter().filter_map(|end| end.logged?.code);
+    assert_eq!(codes.map(crate::azure::Code::number).collect::<Vec<_>>(), [400_027; 3]);
+    let window = results.runs[0].windows.values().next().unwrap();
+    assert_eq!((window.outcome, window.later.len()), (Outcome::Back, 2));
+}
+
+/// A lifetime stands for tokens that brownout cannot read: a device that comes back and is accepted has shown none that
+/// was stale.
+#[test]
+fn a_device_whose_link_a_lifetime_cut_gives_evidence_of_stale_tokens() {
+    let plan = plan(vec![("token", expiry(Some("10s")))]);
+    for (stale, expected) in [(false, 0), (true, 1)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).opens(1, 0, 0, 60).joins(9, 1, "without", 60);
+        story.at(10_000).cut(1, Side::Device, LegFate::Close, 1).cut(1, Side::Hub, LegFate::Close, 1);
+        story.applies(1, 1, Mechanism::Shutdown).closes(1);
+        if stale {
+            let code = ConnackCode { return_code: 5, reason_code: 0x87 };
+            story
+                .at(10_100)
+                .connect(2, 0, "a", 60)
+                .cut(2, Side::Device, LegFate::Rejected(code), 1)
+                .closes(2);
+        }
+        let results = story.at(10_500).joins(3, 0, "a", 60).at(15_000).over().results(&plan);
+        assert_eq!(values(&results, Metric::StaleTokens), [Value::Count(expected)]);
+    }
+}
+
+/// The hub accepted it and logs its end, whether the CONNACK was dropped, or let through when the device had gone.
+#[test]
+fn a_link_whose_connack_never_reached_the_device_is_one_to_the_hub_alone() {
+    let plan = plan(vec![("mute", crate::measure::story::stall(WaysWanted::Down, "20s"))]);
+    for (dropped, accepted) in [(true, true), (false, true), (true, false), (false, false)] {
+        let mut story = Story::new();
+        let code = if accepted { 0 } else { 3 };
+        story.joins(1, 0, "a", 2).at(3_000).up(1, Packet::Disconnect { reason: 0 });
+        story.ends(1, Side::Device, Ending::Fin).closes(1).at(4_000).connect(2, 0, "a", 2);
+        if dropped {
+            story.fares(2, Direction::Down, answers(code, None), None);
+        } else {
+            story.passes(2, Direction::Down, answers(code, None), true);
+        }
+        let connack = story.seq();
+        story.at(6_000).ends(2, Side::Device, Ending::Fin).carried(2, Side::Hub).ends(
+            2,
+            Side::Hub,
+            Ending::Fin,
+        );
+        if !dropped {
+            story.at(9_000).forwarded(2, Direction::Down, connack);
+        }
+        let results = story.closes(2).at(12_000).over().results(&plan);
+        let run = &results.runs[0];
+        assert_eq!(run.devices.values().next().unwrap().accepted, 1, "the device never was");
+        assert_eq!(run.ends[1].accepted, None);
+        let is_logged = run.ends[1].logged.is_some();
+        assert_eq!(is_logged, accepted || !dropped, "{dropped} {accepted}");
+        assert_eq!((run.fleet.most, run.fleet.dip), (1, Some(0)));
+    }
+}
+
+/// Let through when the device had long gone, an answer ends no round trip and no outage.
+#[test]
+fn what_comes_through_when_the_device_has_gone_reached_nobody() {
+    let plan = plan(vec![
+        ("mute", crate::measure::story::stall(WaysWanted::Down, "20s")),
+        ("reset", rst(Toward::Both, LegFate::Reset)),
+    ]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+    story.at(4_000).opens(2, 1, 0, 2).applies(2, 1, Mechanism::Linger).cut(
+        1,
+        Side::Device,
+        LegFate::Reset,
+        2,
+    );
+    story.cut(1, Side::Hub, LegFate::Reset, 2).heals(2).closes(1);
+    story.at(4_500).connect(2, 0, "a", 2).applies(1, 2, Mechanism::Gate);
+    story.passes(2, Direction::Down, answers(0, None), true);
+    let connack = story.seq();
+    story.at(5_000).up(2, Packet::Pingreq).passes(2, Direction::Down, Packet::Pingresp, true);
+    let pingresp = story.seq();
+    story.at(6_500).ends(2, Side::Device, Ending::Fin).carried(2, Side::Hub).ends(2, Side::Hub, Ending::Fin);
+    story.at(23_000).lifts(1, 2).forwarded(2, Direction::Down, connack);
+    story.forwarded(2, Direction::Down, pingresp).closes(2).heals(1);
+    let results = story.at(23_500).joins(3, 0, "a", 2).at(30_000).over().results(&plan);
+    assert_eq!(values(&results, Metric::Downtime), [exact(19_500)]);
+    assert_eq!(values(&results, Metric::ConnectAttempts), [Value::Count(2)]);
+    assert_eq!(values(&results, Metric::PingRtt), []);
+    assert_eq!((results.runs[0].fleet.most, results.runs[0].fleet.dip), (1, Some(1)));
+    // What held the link when another fault cut it did not leave it whole.
+    assert_eq!(outcomes(&results), [Outcome::EndedOtherwise, Outcome::Back]);
+    let window = results.runs[0].windows.values().next().unwrap();
+    assert_eq!(window.end, Some(Cause::Injected(Some(RuleId(1)))));
+}
+
+/// Nothing more is read of a leg that a fault left half-open: its silence is not the device's.
+#[test]
+fn a_device_that_was_left_half_open_misses_no_keep_alive() {
+    let plan = plan(vec![("reset", rst(Toward::Hub, LegFate::HalfOpen))]);
+    let story = |is_cut: bool| {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(3_000);
+        if is_cut {
+            story.opens(1, 0, 0, 2).applies(1, 1, Mechanism::Parked).cut(1, Side::Hub, LegFate::Reset, 1);
+            story.cut(1, Side::Device, LegFate::HalfOpen, 1).heals(1);
+        }
+        story.at(6_000).tell(What::KeepaliveExceeded { link: crate::base::LinkId(1), gap_ns: 3_000_000_000 });
+        story.ends(1, Side::Device, Ending::Fin).closes(1);
+        story.at(9_000).over().results(&plan).runs[0].devices.values().next().unwrap().violations
+    };
+    assert_eq!((story(true), story(false)), (0, 1));
+}
+
+/// A fault of packets that goes on over a device's links is judged where it began.
+#[test]
+fn a_fault_of_packets_is_judged_on_the_first_link_that_it_fell_on() {
+    let plan = plan(vec![("lost", drops(PacketKind::Connect))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60).ends(1, Side::Device, Ending::Fin).closes(1);
+    for (link, at) in [(2, 4_000), (3, 8_000), (4, 12_000)] {
+        story.at(at).opens_link(link, 0, "a");
+        story.fares(link, Direction::Up, asks("a", Version::V311, 60, None), None);
+        story.altered(link, Direction::Up, 1, Alteration::Dropped { acknowledged: false });
+        story.applies(1, link, Mechanism::Packets).at(at + 2_000).ends(link, Side::Device, Ending::Fin);
+        story.closes(link);
+    }
+    story.at(15_000).heals(1).at(16_000).joins(5, 0, "a", 60);
+    let results = story.at(20_000).over().results(&plan);
+    let window = results.runs[0].windows.values().next().unwrap();
+    assert_eq!((window.outcome, window.attempts), (Outcome::Back, 3));
+    assert_eq!(values(&results, Metric::Downtime), [exact(12_000)]);
+}

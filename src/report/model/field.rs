@@ -34,6 +34,8 @@ pub struct FleetFiring {
     pub run: usize,
     /// The rule.
     pub rule: String,
+    /// When its fault fell on the first of them, in the run.
+    pub at_s: f64,
     /// How many devices lost their links.
     pub lost: u64,
     /// From the first loss to the last, in seconds.

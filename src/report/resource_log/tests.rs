@@ -1,7 +1,7 @@
 use super::*;
-use crate::event::EndReason;
-use crate::fault::{Ending, LegFate, Toward};
-use crate::measure::story::{Story, plan, rst};
+use crate::event::{EndReason, RivalNews};
+use crate::fault::{Ending, Fault, LegFate, Mechanism, Takeover, Toward};
+use crate::measure::story::{Story, answers, plan, rst};
 use crate::mqtt::Version;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -107,6 +107,58 @@ fn a_takeover_is_told_once_the_newer_link_is_answered() {
         let wanted = format!("00:05.010000 deviceDisconnect Error {expected}");
         assert!(told.contains(&wanted), "{told:?}");
         assert_eq!(told.iter().filter(|line| line.contains("deviceDisconnect")).count(), 1);
+    }
+}
+
+/// The hub may end the link a moment before it is seen to accept the other client, and the link be over by then.
+#[test]
+fn a_link_that_another_client_takes_is_told_once_that_is_known() {
+    let other = Fault::Takeover(Takeover { hold: "5s".parse().unwrap(), again: None });
+    let plan = plan(vec![("other", other)]);
+    for (accepted, expected) in [(true, "400027"), (false, "404104")] {
+        let mut story = Story::new();
+        story.at(1_000).joins(1, 0, "d1", 60).at(5_000).opens(1, 0, 0, 60);
+        story.at(5_010).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+        story.at(5_011).ends(1, Side::Device, Ending::Fin).closes(1);
+        if accepted {
+            story.at(5_020).rival(1, 1, RivalNews::Accepted).applies(1, 1, Mechanism::Rival);
+        }
+        story.at(7_000).joins(2, 0, "d1", 60);
+        let told = short(&lines(run_ends(&mut story, 9_000), &plan));
+        let wanted = format!("00:05.010000 deviceDisconnect Error {expected}");
+        assert_eq!(
+            told.iter().filter(|line| line.contains("deviceDisconnect")).collect::<Vec<_>>(),
+            [&wanted]
+        );
+        assert_eq!(in_report(&story, &plan), [expected.parse::<u32>().unwrap()]);
+    }
+}
+
+/// The codes of links' ends, as the report has them.
+fn in_report(story: &Story, plan: &Plan) -> Vec<u32> {
+    let results = story.results(plan);
+    results.runs[0].ends.iter().filter_map(|end| Some(end.logged?.code?.number())).collect()
+}
+
+#[test]
+fn of_a_connack_that_a_fault_drops_or_holds_the_report_and_the_log_say_the_same() {
+    for fate in ["dropped", "held", "made a refusal"] {
+        let mut story = Story::new();
+        story.at(1_000).connect(1, 0, "d1", 60).at(1_010);
+        match fate {
+            "dropped" => _ = story.fares(1, Direction::Down, answers(0, None), None),
+            "held" => _ = story.passes(1, Direction::Down, answers(0, None), true),
+            _ => _ = story.fares(1, Direction::Down, answers(0, None), Some(answers(5, None))),
+        }
+        story.at(3_000).ends(1, Side::Device, Ending::Fin).carried(1, Side::Hub).closes(1);
+        let told = short(&lines(run_ends(&mut story, 9_000), &plan(vec![])));
+        let expected = match fate {
+            "made a refusal" => vec!["00:01.010000 deviceConnect Error 401003"],
+            _ => vec!["00:01.010000 deviceConnect Information", "00:03.000000 deviceDisconnect Error 404104"],
+        };
+        assert_eq!(told, expected, "{fate}");
+        let code = expected.last().and_then(|line| line.rsplit_once(' ')).map(|(_, code)| code).unwrap();
+        assert_eq!(in_report(&story, &plan(vec![])), [code.parse::<u32>().unwrap()], "{fate}");
     }
 }
 

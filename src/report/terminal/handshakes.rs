@@ -120,6 +120,7 @@ fn back(window: &Window) -> Cell {
         Outcome::NoLink | Outcome::NothingMet => Cell::plain(""),
         Outcome::Unknown => Cell::new("not known", Tone::Faint),
         Outcome::Survived => Cell::new("kept link", Tone::Faint),
+        Outcome::EndedOtherwise => Cell::new("ended otherwise", Tone::Faint),
         Outcome::BackBefore => Cell::plain("before"),
         Outcome::Gone if window.restored_s.is_none() => Cell::new("still on", Tone::Faint),
         Outcome::Gone => Cell::new("not back", Tone::Bad),

@@ -137,6 +137,8 @@ struct Legend {
     silent: bool,
     /// `back`
     back: bool,
+    /// `before`, in the place of a time until it was back
+    before: bool,
     /// `attempts`, `gaps` and `each ended`
     attempts: bool,
     /// `down` and `late`
@@ -162,6 +164,7 @@ impl Legend {
                  and how long after its ClientHello",
             ),
             (self.back, "back: from the path restored to the CONNACK that accepts the device"),
+            (self.before, "before: back already before the path was restored"),
             (self.devices, "down: time without an accepted link, over all outages"),
             (self.devices, "late: gaps longer than the keep-alive on a sound path [MQTT-3.1.2-23]"),
             (self.brackets, "a value \"a to b\" lies between the two; the fault hid where"),

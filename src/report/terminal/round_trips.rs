@@ -1,6 +1,6 @@
 //! The windows of a fault that leaves links up (latency): whether they held, and how long round trips took.
 
-use super::windows::place;
+use super::windows::{ended_otherwise, place};
 use super::{MOST_ROWS, WORST, header, many};
 use crate::report::model::{Device, Figure, Outcome, Quantiles, Report, Rule, Window};
 use crate::report::table::{Cell, Styling, Tone, lay_out, paint, wrap};
@@ -53,7 +53,11 @@ fn one_by_one(report: &Report, windows: &[&Window], styling: Styling) -> String 
 
 /// A row for pings, and one for publishes where there are any; the second leaves out whose they are.
 fn rows_of(window: &Window, at: String, device: Option<&Device>) -> Vec<Vec<Cell>> {
-    let link = if is_lost(window) { Cell::new("lost", Tone::Bad) } else { Cell::new("held", Tone::Good) };
+    let link = match window.outcome {
+        Outcome::EndedOtherwise => Cell::new(ended_otherwise(window), Tone::Faint),
+        _ if is_lost(window) => Cell::new("lost", Tone::Bad),
+        _ => Cell::new("held", Tone::Good),
+    };
     let whose = [Cell::plain(&window.device), Cell::new(at, Tone::Faint), link];
     let without = |of: fn(&Device) -> Option<&Quantiles>| device.and_then(of);
     let mut rows = vec![(
@@ -84,7 +88,8 @@ fn rows_of(window: &Window, at: String, device: Option<&Device>) -> Vec<Vec<Cell
 }
 
 fn summed_up(report: &Report, rule: &Rule, windows: &[&Window], styling: Styling) -> String {
-    let held = windows.iter().filter(|window| !is_lost(window)).count();
+    let held =
+        windows.iter().filter(|window| !is_lost(window) && window.outcome != Outcome::EndedOtherwise).count();
     let mut rows = vec![header(&["over all", "times", "p50", "p95", "max", "no-fault p50"])];
     let fleet = &report.fleet;
     for (kind, under, without) in [
@@ -111,7 +116,11 @@ fn time(value: Option<f64>) -> Cell {
 
 fn is_lost(window: &Window) -> bool {
     match window.outcome {
-        Outcome::NoLink | Outcome::NothingMet | Outcome::Survived | Outcome::Unknown => false,
+        Outcome::NoLink
+        | Outcome::NothingMet
+        | Outcome::Survived
+        | Outcome::EndedOtherwise
+        | Outcome::Unknown => false,
         Outcome::BackBefore | Outcome::Back | Outcome::Gone => true,
     }
 }

@@ -1,7 +1,7 @@
 //! One section a rule: what it did, to whom, and whom it missed.
 
 use super::{Legend, handshakes, heading, round_trips, windows};
-use crate::report::model::{Altered, Missed, Outcome, Report, Rule, Window};
+use crate::report::model::{Altered, Figure, Missed, Outcome, Report, Rule, Summary, Window};
 use crate::report::table::{Styling, wrap};
 use crate::report::words::{self, count};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,30 @@ fn done(rule: &Rule) -> String {
             .filter(|times| *times > 0)
             .map(|times| format!("refused {}", count(times, "connect"))),
     );
+    told.extend(tokens(rule));
     if told.is_empty() { String::new() } else { wrap("  ", &told.join(", ")) }
+}
+
+/// Of a `token_expiry` fault: `3 fresh tokens in time, 1.0 to 1.2 s before expiry`, `6 fresh tokens late, by 163 to 178 ms`,
+/// `up to 6 stale tokens by one device`.
+fn tokens(rule: &Rule) -> Vec<String> {
+    let of = |metric| rule.measures.get(metric);
+    let spread = |summary: &Summary| match (&summary.min, &summary.max) {
+        (Figure::Seconds(least), Figure::Seconds(most)) => words::range(*least, *most),
+        (_, most) => words::figure(most),
+    };
+    let fresh = |summary: &Summary| count(summary.samples, "fresh token");
+    let in_time = of("token_margin").map(|s| format!("{} in time, {} before expiry", fresh(s), spread(s)));
+    let late = of("token_late").map(|s| format!("{} late, by {}", fresh(s), spread(s)));
+    let stale = of("stale_tokens").and_then(|summary| match summary.max {
+        Figure::Count(most) if most > 0 => {
+            let by = if summary.samples > 1 { "up to " } else { "" };
+            let whom = if summary.samples > 1 { " by one device" } else { "" };
+            Some(format!("{by}{}{whom}", count(most, "stale token")))
+        }
+        _ => None,
+    });
+    in_time.into_iter().chain(late).chain(stale).collect()
 }
 
 fn altered(altered: &Altered) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use super::{Legend, MOST_ROWS, WORST, header, many};
 use crate::report::model::{Figure, Outcome, Report, Rule, Window};
-use crate::report::table::{Cell, Styling, Tone, fits, lay_out, paint};
+use crate::report::table::{Cell, NAME, Styling, Tone, cut_name, fits, lay_out, paint};
 use crate::report::words::{figure, keep_alives, seconds};
 use std::collections::BTreeSet;
 
@@ -19,9 +19,19 @@ pub(super) fn table(
         return one_by_one(windows, several_runs, legend, styling);
     }
     let mut out = outcomes(windows);
+    if windows.iter().all(|window| is_uneventful(window)) {
+        return out;
+    }
     out += &summed_up(rule, legend, styling);
     out += &format!("{}\n", paint("  the worst", Tone::Faint, styling));
     out + &one_by_one(&worst(windows), several_runs, legend, styling)
+}
+
+/// Whether there is no figure to tell: the link was neither lost nor watched for long enough to be missed.
+fn is_uneventful(window: &Window) -> bool {
+    matches!(window.outcome, Outcome::Survived | Outcome::EndedOtherwise)
+        && window.device_detection_s.is_none()
+        && window.hub_detection_s.is_none()
 }
 
 /// How much each sign is told of: what there is room for.
@@ -47,6 +57,7 @@ fn one_by_one(windows: &[&Window], several_runs: bool, legend: &mut Legend, styl
     legend.keep_alives |= detail != Detail::Times && windows.iter().any(|window| in_keep_alives(window));
     legend.silent |= detail == Detail::Silence && used(|window| window.hub_silence_keepalives);
     legend.back |= windows.iter().any(|window| window.outcome == Outcome::Back);
+    legend.before |= windows.iter().any(|window| window.outcome == Outcome::BackBefore);
     lay_out(&told(detail), styling)
 }
 
@@ -135,7 +146,7 @@ pub(super) fn value(value: Option<&Figure>) -> Cell {
 fn back(window: &Window) -> Cell {
     match window.outcome {
         Outcome::NoLink | Outcome::NothingMet => Cell::plain(""),
-        Outcome::Survived if window.ended_otherwise => Cell::new("ended otherwise", Tone::Faint),
+        Outcome::EndedOtherwise => Cell::new(ended_otherwise(window), Tone::Faint),
         Outcome::Survived if window.restored_s.is_none() => Cell::new("still on", Tone::Faint),
         Outcome::Survived => Cell::new("kept link", Tone::Faint),
         Outcome::BackBefore => Cell::plain("before"),
@@ -143,6 +154,12 @@ fn back(window: &Window) -> Cell {
         Outcome::Gone => Cell::new("not back", Tone::Bad),
         Outcome::Back => value(window.recovery_s.as_ref()),
     }
+}
+
+/// `cut by reset`
+pub(super) fn ended_otherwise(window: &Window) -> String {
+    let rule = window.link_end.as_ref().and_then(|end| end.strip_prefix("injected by "));
+    rule.map_or_else(|| "ended otherwise".into(), |rule| format!("cut by {}", cut_name(rule, NAME)))
 }
 
 /// How often the device connected, and how it waited in between: `4, exponential`.
@@ -163,6 +180,7 @@ fn outcomes(windows: &[&Window]) -> String {
         (Outcome::Back, "back after the path was restored"),
         (Outcome::BackBefore, "back before"),
         (Outcome::Survived, "kept the link"),
+        (Outcome::EndedOtherwise, "ended otherwise"),
     ];
     let told: Vec<String> = told
         .into_iter()

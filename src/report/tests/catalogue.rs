@@ -169,3 +169,96 @@ fn what_the_hub_would_log_is_in_the_json() {
     assert_eq!(json["rules"][2]["connects_refused"], 12);
     assert_eq!(json["fleet"]["dip"], 4);
 }
+
+/// Rules that wait for a device to ask clutter nothing where none did; the messages are counted.
+#[test]
+fn faults_that_nobody_asked_for_are_not_told_of() {
+    let mut plan = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
+    plan.honour("d-*".into());
+    let told = |asks: bool| {
+        let mut story = Story::new();
+        story.joins(1, 0, "d-1", 60).at(3_000);
+        if asks {
+            for (operation, ignored) in [("KillTcp", None), ("KillAmqp", Some("it means nothing over MQTT"))]
+            {
+                story.tell(What::FaultMessage {
+                    link: crate::base::LinkId(1),
+                    packet_seq: 1,
+                    operation: operation.into(),
+                    delay_ns: 0,
+                    duration_ns: None,
+                    ignored: ignored.map(str::to_owned),
+                });
+            }
+            story.opens(1, 1, 0, 60).applies(1, 1, Mechanism::Linger).cut(1, Side::Device, LegFate::Reset, 1);
+            story.heals(1).closes(1);
+        }
+        story.at(9_000).over();
+        let report = Report::new(&plan, &story.results(&plan));
+        let rules: Vec<String> = report.rules.iter().map(|rule| rule.id.clone()).collect();
+        (rules, report.notes, shown(&plan, &[story]))
+    };
+    let (rules, notes, text) = told(false);
+    assert_eq!(rules, ["reset"]);
+    assert!(!text.contains("azure-"), "{text}");
+    assert!(notes.contains(&"no message of d-* asked for a fault".to_owned()), "{notes:?}");
+    let (rules, notes, _) = told(true);
+    assert_eq!(rules, ["reset", "azure-kill-tcp"]);
+    let came = "2 messages of d-* asked for a fault; 1 ignored: it means nothing over MQTT";
+    assert!(notes.contains(&came.to_owned()), "{notes:?}");
+}
+
+/// `silent` holds answers back when `reset` cuts the link: it did not leave that link whole.
+#[test]
+fn a_link_that_another_fault_cut_was_not_kept() {
+    let stall = || crate::measure::story::stall(WaysWanted::Down, "20s");
+    let plan = plan(vec![("silent", stall()), ("reset", rst(Toward::Both, LegFate::Reset))]);
+    let of = |devices: u32| {
+        let mut story = Story::new();
+        for device in 0..devices {
+            let (link, name) = (u64::from(device) + 1, format!("d-{device:02}"));
+            story.joins(link, device, Box::leak(name.into_boxed_str()), 60);
+        }
+        for device in 0..devices {
+            let (link, window) = (u64::from(device) + 1, u64::from(device) * 2 + 1);
+            story.at(3_000 + link).opens(window, 0, device, 60).applies(window, link, Mechanism::Gate);
+        }
+        for device in 0..devices {
+            let (link, window) = (u64::from(device) + 1, u64::from(device) * 2 + 2);
+            story.at(4_000 + link).opens(window, 1, device, 60).applies(window, link, Mechanism::Linger);
+            story.cut(link, Side::Device, LegFate::Reset, window).heals(window).closes(link);
+        }
+        story.at(9_000).over();
+        story
+    };
+    let one = shown(&plan, &[of(1)]);
+    assert!(one.contains("cut by reset") && !one.contains("kept"), "{one}");
+    let many = shown(&plan, &[of(40)]);
+    let no_empty_tables = "40 windows on 40 devices: 40 ended otherwise\n\n";
+    assert!(many.contains(no_empty_tables), "{many}");
+    let json = Report::new(&plan, &of(1).results(&plan)).to_json().unwrap();
+    assert!(json.contains("\"outcome\": \"ended_otherwise\""));
+}
+
+/// A keep-alive that cannot be tested with an older device does not look as if it were.
+#[test]
+fn devices_that_the_plans_keep_alive_left_alone_are_named() {
+    let mut plan = plan(Vec::new());
+    plan.server_keep_alive = Some(3);
+    let notes = |version| {
+        let mut story = Story::new();
+        story.opens_link(1, 0, "d-1").up(1, asks("d-1", version, 10, None)).connack(1, false, 0);
+        Report::new(&plan, &story.at(9_000).over().results(&plan)).notes
+    };
+    let told = "server_keepalive 3 s was not tested with d-1: before MQTT 5 a device cannot be told, so its own \
+                keep-alive held for both ends";
+    assert_eq!(notes(Version::V311), [told]);
+    assert!(notes(Version::V5).is_empty());
+}
+
+#[test]
+fn fresh_tokens_are_told_as_in_time_or_late_and_stale_ones_are_counted() {
+    let (plan, story) = symptoms();
+    let told = shown(&plan, &[story]);
+    assert!(told.contains("\n  4 fresh tokens late, by 300 to 400 ms, 4 stale tokens\n"), "{told}");
+}
