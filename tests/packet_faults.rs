@@ -4,11 +4,11 @@
 
 mod common;
 
-use brownout::base::{Chance, Side};
+use brownout::base::{Chance, Side, Span};
 use brownout::event::{Event, What};
 use brownout::fault::{
-    Alteration, Close, Corrupt, Delay, DelayModel, Edit, Fault, LegFate, MidCut, PacketAction, PacketFault,
-    PacketMatch, Toward, WaysWanted,
+    Alteration, Close, ConnackCode, Corrupt, Delay, DelayModel, Edit, Fault, HalfClose, LegFate, MidCut,
+    PacketAction, PacketFault, PacketMatch, Reject, Stall, Toward, WaysWanted,
 };
 use brownout::mqtt::{PacketKind, QoS};
 use brownout::profile::Rule;
@@ -319,4 +319,202 @@ async fn a_topic_is_known_by_its_alias() {
     send(&mut device, &[named, aliased, other, &wire::PINGREQ]).await;
     expect(&mut served, &[other, &wire::PINGREQ].concat()).await;
     assert_eq!(altered(&bench.stop().await), [Alteration::Dropped { acknowledged: false }; 2]);
+}
+
+const REJECTED: ConnackCode = ConnackCode { return_code: 5, reason_code: 0x87 };
+const CONNECT_5: &[u8] = b"\x10\x0f\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x02d1";
+
+fn reject() -> Rule {
+    at("reject", Duration::ZERO, Fault::Reject(Reject { code: REJECTED, hold: Span::fixed(PATIENCE * 10) }))
+}
+
+/// How long what has to come may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn to_the_end(stream: &mut TcpStream) -> Vec<u8> {
+    let mut got = Vec::new();
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut got));
+    read.await.expect("FIN in time").unwrap();
+    got
+}
+
+fn is_rejected(event: &Event) -> Option<()> {
+    matches!(event.what, What::LegCut { fate: LegFate::Rejected(REJECTED), .. }).then_some(())
+}
+
+/// A refused CONNECT is answered here: the hub is not even dialled.
+#[tokio::test]
+async fn a_connect_is_rejected_and_the_hub_hears_nothing() {
+    let connect = wire::connect("d1", 60);
+    for (connect, connack) in
+        [(connect.as_slice(), b"\x20\x02\x00\x05".as_slice()), (CONNECT_5, b"\x20\x03\x00\x87\x00")]
+    {
+        let (bench, hub) = bench(vec![reject()]).await;
+        let mut device = TcpStream::connect(bench.address).await.unwrap();
+        send(&mut device, &[connect, QOS0]).await;
+        assert_eq!(to_the_end(&mut device).await, connack);
+        drop(device);
+        let events = bench.stop().await;
+        find(&events, "refusal", is_rejected);
+        let dialled = tokio::time::timeout(Duration::from_millis(50), hub.accept()).await;
+        assert!(dialled.is_err(), "the hub was dialled");
+    }
+}
+
+async fn upgraded(device: &mut TcpStream, hub: &tokio::net::TcpListener) -> TcpStream {
+    send(device, &[REQUEST]).await;
+    let accepted = tokio::time::timeout(PATIENCE, hub.accept()).await.expect("the hub is dialled");
+    let mut served = accepted.unwrap().0;
+    expect(&mut served, REQUEST).await;
+    send(&mut served, &[RESPONSE]).await;
+    expect(device, RESPONSE).await;
+    served
+}
+
+/// In WebSocket there is no CONNECT before the hub has agreed to that: it is dialled, and hears no MQTT.
+#[tokio::test]
+async fn a_connect_in_websocket_is_rejected() {
+    let (bench, hub) = bench(vec![reject()]).await;
+    let mut device = TcpStream::connect(bench.address).await.unwrap();
+    let mut served = upgraded(&mut device, &hub).await;
+    send(&mut device, &[&frame(0x82, true, &wire::connect("d1", 60))]).await;
+    assert_eq!(to_the_end(&mut device).await, frame(0x82, false, b"\x20\x02\x00\x05"));
+    drop(device);
+    assert_eq!(to_the_end(&mut served).await, b"");
+    find(&bench.stop().await, "refusal", is_rejected);
+}
+
+/// Behind a cut nothing passes, a control frame in the same read neither.
+#[tokio::test]
+async fn no_ping_passes_behind_a_cut() {
+    let close = Close { toward: Toward::Both, other: LegFate::HalfOpen, close_notify: true };
+    let cut = MidCut { after_bytes: 4, ending: LegFate::Close, close };
+    let (bench, hub) = bench(vec![rule(of(PacketKind::Publish), PacketAction::Cut(cut))]).await;
+    let mut device = TcpStream::connect(bench.address).await.unwrap();
+    let mut served = upgraded(&mut device, &hub).await;
+    let connect = wire::connect("d1", 60);
+    send(&mut device, &[&frame(0x82, true, &connect)]).await;
+    assert_eq!(mqtt(&mut served, connect.len()).await, connect);
+    let both = [frame(0x82, true, QOS1), frame(0x89, true, b"hi")].concat();
+    send(&mut device, &[&both]).await;
+    assert_eq!(mqtt(&mut served, 4).await, &QOS1[..4]);
+    assert_eq!(to_the_end(&mut served).await, b"");
+    assert_eq!(altered(&bench.stop().await), [Alteration::CutShort { after_bytes: 4 }]);
+}
+
+async fn told(bench: &Bench, matches: impl Fn(&What) -> bool) {
+    let seen = async {
+        while !bench.events.lock().unwrap().iter().any(|event| matches(&event.what)) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, seen).await.expect("it is told");
+}
+
+fn is_dropped(what: &What, falsely: bool) -> bool {
+    matches!(what, What::Altered { what: Alteration::Dropped { acknowledged }, .. } if *acknowledged == falsely)
+}
+
+/// Acknowledgements that their device cannot get are bounded, and those that find no room are not told as sent.
+#[tokio::test]
+async fn false_acknowledgements_do_not_pile_up() {
+    let (bench, hub) = bench(vec![
+        rule(of(PacketKind::Publish), PacketAction::Drop { acknowledge: true }),
+        Rule {
+            when: brownout::profile::When::At { first: Duration::from_secs(1), repeat: None },
+            ..at(
+                "stall",
+                Duration::ZERO,
+                Fault::Stall(Stall { direction: WaysWanted::Down, hold: Span::fixed(PATIENCE * 10) }),
+            )
+        },
+    ])
+    .await;
+    let (mut device, _served) = connected(&bench, &hub).await;
+    told(&bench, |what| matches!(what, What::FaultApplied { .. })).await;
+    send(&mut device, &[&QOS1.repeat(40_000)]).await;
+    told(&bench, |what| is_dropped(what, false)).await;
+    let count = bench.events.lock().unwrap().iter().filter(|event| is_dropped(&event.what, true)).count();
+    assert_eq!(count, 0, "nothing passes toward the device");
+    drop(device);
+    bench.stop().await;
+}
+
+/// What waits for a device that was told FIN does not keep the hub's reset from it.
+#[tokio::test]
+async fn an_acknowledgement_for_a_deaf_device_is_in_nobodys_way() {
+    let deaf = at("deaf", Duration::from_secs(1), Fault::HalfClose(HalfClose { toward: Side::Device }));
+    let lost = rule(of(PacketKind::Publish), PacketAction::Drop { acknowledge: true });
+    let (bench, hub) = bench(vec![lost, deaf]).await;
+    let (mut device, served) = connected(&bench, &hub).await;
+    assert_eq!(to_the_end(&mut device).await, b"");
+    send(&mut device, &[QOS1]).await;
+    told(&bench, |what| is_dropped(what, false)).await;
+    served.set_zero_linger().unwrap();
+    drop(served);
+    let reset = async {
+        while device.write_all(&wire::PINGREQ).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, reset).await.expect("the link ends");
+    bench.stop().await;
+}
+
+/// A packet of which nothing was changed is not one of `times`.
+#[tokio::test]
+async fn what_an_edit_does_not_change_does_not_count() {
+    let once = PacketMatch { times: Some(1), ..of(PacketKind::Publish) };
+    let edit = Edit { retain: Some(true), ..Edit::default() };
+    let (bench, hub) = bench(vec![rule(once, PacketAction::Edit(edit))]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    let retained = [&[0x31], &QOS0[1..]].concat();
+    send(&mut device, &[&[retained.as_slice(), QOS0, QOS0].concat()]).await;
+    expect(&mut served, &[retained.as_slice(), &retained, QOS0].concat()).await;
+    assert_eq!(altered(&bench.stop().await), [Alteration::Edited { edit }]);
+}
+
+/// An identifier that is used again is no longer the one that was acknowledged falsely.
+#[tokio::test]
+async fn the_pubrel_of_a_publish_that_passed_passes() {
+    let once = PacketMatch { times: Some(1), ..of(PacketKind::Publish) };
+    let (bench, hub) = bench(vec![rule(once, PacketAction::Drop { acknowledge: true })]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    send(&mut device, &[QOS2]).await;
+    expect(&mut device, b"\x50\x02\x00\x09").await;
+    let again = [QOS2, b"\x62\x02\x00\x09"].concat();
+    send(&mut device, &[&again]).await;
+    expect(&mut served, &again).await;
+    bench.stop().await;
+}
+
+/// An identifier of 0 is never acknowledged, so that its PUBREL is nobody's but the hub's.
+#[tokio::test]
+async fn a_packet_identifier_of_0_is_owed_nothing() {
+    let (bench, hub) =
+        bench(vec![rule(of(PacketKind::Publish), PacketAction::Drop { acknowledge: true })]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    send(&mut device, &[b"\x34\x07\x00\x01t\x00\x00p2", b"\x62\x02\x00\x00"]).await;
+    expect(&mut served, b"\x62\x02\x00\x00").await;
+    assert_eq!(altered(&bench.stop().await), [Alteration::Dropped { acknowledged: false }]);
+}
+
+/// Copies of many small packets take no more memory than those of one.
+#[tokio::test]
+async fn copies_have_one_bound_for_all() {
+    let copies = 4_000_000;
+    let (bench, hub) = bench(vec![rule(of(PacketKind::Pingreq), PacketAction::Duplicate { copies })]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    send(&mut device, &[&wire::PINGREQ.repeat(16)]).await;
+    device.shutdown().await.unwrap();
+    let got = to_the_end(&mut served).await;
+    drop((device, served));
+    let events = bench.stop().await;
+    let told = altered(&events).len();
+    assert_eq!(got.len(), 32 + told * 8_000_000);
+    assert!((1..16).contains(&told), "{told}");
+    find(&events, "refusal", |event| match &event.what {
+        What::FaultRefused { error, .. } if error.contains("would wait in copies") => Some(()),
+        _ => None,
+    });
 }

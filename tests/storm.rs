@@ -9,13 +9,14 @@ mod common;
 mod tls;
 
 use brownout::base::rand::{Key, draw};
-use brownout::base::{Chance, LinkId, Side, Span};
+use brownout::base::{Chance, LinkId, Rate, Side, Span};
 use brownout::event::TlsMode;
 use brownout::event::{Event, Packet, What};
 use brownout::fault::{
-    Blackhole, Close, Connects, Delay, DelayModel, Ending, Fault, FidelityWanted, HandshakeFault,
-    HandshakeStage, Latency, LegFate, Mechanism, RecordFault, Stall, TlsAlert, TlsHandshake, TlsRecord,
-    Toward, WaysWanted,
+    Bandwidth, Blackhole, Close, Connects, Delay, DelayModel, Edit, Ending, Fault, FidelityWanted, Forgotten,
+    HandshakeFault, HandshakeStage, IdleTimeout, Latency, LegFate, Loss, Mechanism, PacketAction,
+    PacketFault, PacketMatch, RecordFault, Slice, Stall, TlsAlert, TlsHandshake, TlsRecord, Toward,
+    WaysWanted,
 };
 use brownout::profile::{Repeat, Rule, TlsPlan, When};
 use brownout::tls::{Alert, Damage};
@@ -368,6 +369,56 @@ fn faults() -> Vec<Rule> {
     ]
 }
 
+/// Those that keep every byte, and so may fall on anybody: slow, in pieces, lost and sent again, watched and left alone.
+fn gentle() -> Vec<Rule> {
+    let hold = Some(Span::fixed(ms(250)));
+    let rate = |bits, direction| {
+        let rate = Rate::from_bits(bits).unwrap();
+        Fault::Bandwidth(Bandwidth { rate, direction, hold })
+    };
+    let slice = |size, gap, direction| Fault::Slice(Slice { size, gap: ms(gap), direction, hold });
+    let idle = IdleTimeout { after: Span::fixed(PATIENCE * 4), then: Forgotten::Reset, hold: None };
+    let loss = Loss { toward: Toward::Both, chance: Chance::new(0.05).unwrap(), hold };
+    vec![
+        every("narrow", 130, 430, 0.5, rate(800_000, WaysWanted::Both)),
+        every("narrower", 260, 570, 0.4, rate(90_000, WaysWanted::Up)),
+        every("pieces", 170, 490, 0.5, slice(700, 1, WaysWanted::Down)),
+        every("crumbs", 330, 710, 0.3, slice(1, 2, WaysWanted::Both)),
+        every("lossy", 410, 830, 0.2, Fault::Loss(loss)),
+        at("idle", Duration::ZERO, Fault::IdleTimeout(idle)),
+    ]
+}
+
+/// Faults of packets that keep every byte: packets made to wait, edits that change nothing, a topic that nobody has.
+fn of_packets(mode: Mode) -> Vec<Rule> {
+    if mode == Mode::WebSocket {
+        // What passes there is put into frames anew: tests/packet_faults.rs looks at what they carry.
+        return Vec::new();
+    }
+    let any = PacketMatch {
+        packet: None,
+        direction: WaysWanted::Both,
+        topic: None,
+        qos: None,
+        dup: None,
+        retain: None,
+        nth: None,
+        times: None,
+        chance: Chance::new(0.3).unwrap(),
+    };
+    let fault = |what: &PacketMatch, action, hold| {
+        Fault::Packets(PacketFault { what: what.clone(), action, hold: Some(Span::fixed(ms(hold))) })
+    };
+    let model = DelayModel::Uniform { min: ms(0), max: ms(15) };
+    let nobodys = PacketMatch { topic: Some("nobodys/topic".into()), ..any.clone() };
+    let same = Edit { keep_alive: Some(60), session_present: Some(false), ..Edit::default() };
+    vec![
+        every("later", 90, 390, 0.5, fault(&any, PacketAction::Delay(Delay { model, jitter: ms(2) }), 250)),
+        every("nothing", 60, 350, 0.7, fault(&nobodys, PacketAction::Drop { acknowledge: true }, 300)),
+        every("same", 0, 450, 0.7, fault(&any, PacketAction::Edit(same), 400)),
+    ]
+}
+
 /// Those of TLS, where it is in the way.
 fn tls_faults(mode: Mode) -> Vec<Rule> {
     let Mode::Tls(mode) = mode else { return Vec::new() };
@@ -429,6 +480,8 @@ async fn storm(mode: Mode) {
     let pki = Pki::new();
     let mut rules = faults();
     rules.extend(tls_faults(mode));
+    rules.extend(gentle());
+    rules.extend(of_packets(mode));
     if mode == Mode::Tls(TlsMode::Passthrough) {
         // All devices are one by their address, and meet a fault together or not at all.
         for rule in rules.iter_mut().filter(|rule| rule.fault.is_one_shot()) {

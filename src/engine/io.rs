@@ -143,8 +143,20 @@ pub enum Input {
         link: LinkId,
         /// The window.
         window: Option<WindowId>,
+        /// The number of the packet's event, where it goes on without that; `None` for an order, and for all that waits on
+        /// the link.
+        seq: Option<u64>,
         /// Why not.
         error: String,
+    },
+    /// What the verdict on a packet said changes nothing of it: it has those values already, or has no such field.
+    Unchanged {
+        /// The link.
+        link: LinkId,
+        /// The window.
+        window: Option<WindowId>,
+        /// The number of the packet's event.
+        seq: u64,
     },
     /// Nothing has passed either way for as long as [`Effects::idle`] says. Told once, until something passes.
     Idle {

@@ -6,7 +6,7 @@ use super::io::{Granted, Order, Output};
 use super::machine::{Asked, Engine};
 use super::means::how;
 use super::pick;
-use crate::base::{DeviceId, LinkId, Side, WindowId};
+use crate::base::{DeviceId, LinkId, Side, Ways, WindowId};
 use crate::event::What;
 use crate::fault::{Effects, Fault};
 use crate::profile::Rule;
@@ -34,7 +34,10 @@ impl Engine {
         if self.is_cut(link) && self.sessions.device_of(link).is_none() {
             return;
         }
-        let (effects, windows) = self.desired(link);
+        let (mut effects, mut windows) = self.desired(link);
+        if !is_dark(&effects) && self.sees_light(link) {
+            (effects, windows) = self.desired(link);
+        }
         let Some(control) = self.links.get_mut(&link) else { return };
         let last = control.asked.back().map_or(&control.in_force, |asked| &asked.windows);
         if control.desired == effects && *last == windows {
@@ -45,6 +48,11 @@ impl Engine {
         let generation = control.generation;
         control.asked.push_back(Asked { generation, windows, idle: effects.idle });
         self.order(link, Order::Apply { generation, effects: Box::new(effects) });
+    }
+
+    /// Whether the path of a link lets nothing pass, in one direction at least.
+    pub(super) fn is_in_the_dark(&self, link: LinkId) -> bool {
+        is_dark(&self.desired(link).0)
     }
 
     pub(super) fn desired(&self, link_id: LinkId) -> (Effects, BTreeSet<WindowId>) {
@@ -194,4 +202,8 @@ impl Engine {
 /// Whether a fault of handshakes can still fall on the link.
 pub(super) fn is_shaking_hands(link: &Link) -> bool {
     link.handshake == Handshake::UnderWay
+}
+
+fn is_dark(effects: &Effects) -> bool {
+    effects.closed != Ways::default()
 }

@@ -69,6 +69,8 @@ pub(super) struct Control {
     pub(super) moments: VecDeque<UnknownMoment>,
     /// What faults of packets count.
     pub(super) packets: Counts,
+    /// A fault turns it away, once nothing holds its bytes back: in the dark no answer arrives.
+    pub(super) waits_for_light: bool,
 }
 
 /// A state that a link was ordered into.
@@ -192,7 +194,8 @@ impl Engine {
             Input::Altered { link, direction, seq, window, what } => {
                 self.altered(link, direction, seq, window, what);
             }
-            Input::NotAltered { link, window, error } => self.not_altered(link, window, error),
+            Input::NotAltered { link, window, seq, error } => self.not_altered(link, window, seq, error),
+            Input::Unchanged { link, window, seq } => self.has_spared(link, window, seq),
             Input::Idle { link } => self.idled(link),
             Input::Injected { link, window, toward } => self.injected(link, window, toward),
             Input::HalfClosed { link, window, toward, done } => self.half_closed(link, window, toward, done),
@@ -381,6 +384,7 @@ impl Control {
             left: BTreeSet::new(),
             moments: VecDeque::new(),
             packets: Counts::default(),
+            waits_for_light: false,
         }
     }
 

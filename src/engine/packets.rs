@@ -217,17 +217,34 @@ impl Engine {
     }
 
     /// What was asked for could not be done; that is said once for a window, link and reason.
-    pub(super) fn not_altered(&mut self, link: LinkId, window: Option<WindowId>, error: String) {
+    pub(super) fn not_altered(
+        &mut self,
+        link: LinkId,
+        window: Option<WindowId>,
+        seq: Option<u64>,
+        error: String,
+    ) {
         let Some(id) = window else { return };
         let Some(rule) = self.windows.get(&id).map(|window| window.rule) else { return };
         if self.refusals.insert((id, link, error.clone())) {
             self.emit(What::FaultRefused { window: id, link, error });
         }
-        if self.is_of_packets(rule) {
-            self.gives_up(id, link);
-        } else {
-            self.lift(id, link);
+        match seq {
+            // Others that it fell on there may still be on their way.
+            Some(seq) => self.has_spared(link, window, seq),
+            None if self.is_of_packets(rule) => self.gives_up(id, link),
+            None => self.lift(id, link),
         }
+    }
+
+    /// Nothing came of a rule on a packet: it does not count for `times`.
+    pub(super) fn has_spared(&mut self, link: LinkId, window: Option<WindowId>, seq: u64) {
+        let Some(id) = window else { return };
+        let Some(of) = self.windows.get_mut(&id).filter(|of| of.pending.contains(&(link, seq))) else {
+            return;
+        };
+        of.met = of.met.saturating_sub(1);
+        self.has_seen_off(id, link, seq);
     }
 
     /// A packet went on its way: no window waits for it any more.

@@ -5,9 +5,13 @@
 //!   accepted ──▶ ClientHello ──▶ certificate ──▶ CONNECT
 //!   refuse: at the first of these that tells             reject, token_expiry: here
 //! ```
+//!
+//! In the dark, that is where a blackhole or a stall closes a direction of the link, nothing may arrive, no RST and no CONNACK
+//! either: a link is turned away when the path is restored, if the refusal still holds then.
 
 use super::machine::Engine;
 use super::pick;
+use super::tokens::Token;
 use crate::base::{DeviceId, Ends, LinkId, WindowId};
 use crate::fault::{ConnackCode, Fault, LegFate};
 use std::net::IpAddr;
@@ -18,7 +22,7 @@ const REFUSED: Ends<LegFate> = Ends { device: LegFate::Reset, hub: LegFate::Rese
 impl Engine {
     /// More is known of a link than before, and no CONNECT yet: it is cut where a refusal falls on it for certain.
     pub(super) fn refuse_link(&mut self, link: LinkId) {
-        if self.is_cut(link) {
+        if self.is_cut(link) || self.waits_in_the_dark(link) {
             return;
         }
         if self.sessions.device_of(link).is_none() {
@@ -42,13 +46,41 @@ impl Engine {
         if self.is_cut(link) {
             return true;
         }
-        if let Some((window, legs)) = self.rejection(link) {
-            self.turn_away(link, Some(window), legs);
-            return true;
+        match self.rejection(link) {
+            Some(_) if self.waits_in_the_dark(link) => {}
+            Some((window, legs)) => {
+                self.turn_away(link, Some(window), legs);
+                return true;
+            }
+            None => self.watch_token(link),
         }
-        self.watch_token(link);
         self.settle_link(link);
         false
+    }
+
+    /// Whether the path lets nothing pass, and so a refusal waits.
+    fn waits_in_the_dark(&mut self, link: LinkId) -> bool {
+        let is_dark = self.is_in_the_dark(link);
+        if let Some(control) = self.links.get_mut(&link) {
+            control.waits_for_light |= is_dark;
+        }
+        is_dark
+    }
+
+    /// The path of a link is open. Whether that is news to a refusal, which then falls on it if it still holds.
+    pub(super) fn sees_light(&mut self, link: LinkId) -> bool {
+        let Some(control) = self.links.get_mut(&link) else { return false };
+        if !std::mem::take(&mut control.waits_for_light) || control.cut {
+            return false;
+        }
+        if control.token == Token::Unseen {
+            self.refuse_link(link);
+        } else if let Some((window, legs)) = self.rejection(link) {
+            self.turn_away(link, Some(window), legs);
+        } else {
+            self.watch_token(link);
+        }
+        true
     }
 
     /// Whether a refusal that asks for nothing that only CONNECT can tell falls on a link of nobody yet, taken to be this

@@ -287,6 +287,8 @@ impl Link {
             let pump = self.pumps.get_mut(direction);
             pump.discard();
             pump.allowance.set(None);
+            // What was dropped is told before its link is.
+            self.put_in(direction);
         }
         self.drop_at = Some(self.now() + FIN_LINGER);
         let last = Ends { device: self.meter.last(Side::Device), hub: self.meter.last(Side::Hub) };
@@ -296,10 +298,17 @@ impl Link {
     // The hub's leg.
 
     fn start_dial(&mut self) {
-        if matches!(self.dial, Dial::Waiting) && !self.hold_dial && !self.is_unrouted() {
+        if matches!(self.dial, Dial::Waiting) && !self.is_dial_held() && !self.is_unrouted() {
             let upstream = self.upstream();
             self.dial = Dial::Trying { since: self.now(), connect: Box::pin(dial(upstream)) };
         }
+    }
+
+    /// Whether a fault keeps the hub from being dialled. What waits for a CONNECT waits no longer once the device speaks
+    /// WebSocket: it says no CONNECT before the hub has agreed to that.
+    fn is_dial_held(&self) -> bool {
+        let is_dark = self.pumps.up.closed || self.pumps.down.closed || self.legs.device.is_mute();
+        self.hold_dial && (is_dark || !self.sniff.is_websocket())
     }
 
     /// Whether what the device says has still to show where the link leads.
@@ -367,7 +376,7 @@ impl Link {
             || match self.dial {
                 // Held back by a fault, and now the device has gone: there is nothing to dial for.
                 // Its FIN may stand behind bytes that are not read yet.
-                Dial::Waiting => !device.reading || (self.hold_dial && device.end_told),
+                Dial::Waiting => !device.reading || (self.is_dial_held() && device.end_told),
                 Dial::Trying { .. } => !device.is_open(),
                 Dial::Done => device.is_over() && self.legs.hub.is_over(),
             }

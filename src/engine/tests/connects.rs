@@ -411,3 +411,31 @@ fn a_connect_behind_a_refusal_says_whose_it_was_and_is_cut_once() {
     let devices: Vec<&str> = run.engine.sessions.devices().map(|device| device.name.as_str()).collect();
     assert_eq!(devices, ["d"]);
 }
+
+/// In the dark nothing may arrive, a refusal neither: it falls when the path is restored, if it still holds then.
+#[test]
+fn nobody_is_turned_away_in_the_dark() {
+    let rejected: (fn(&str) -> Fault, _) = (reject, BUSY);
+    let refused: (fn(&str) -> Fault, _) = (|hold| refuse(Refusal::Reset, hold), REFUSED);
+    for (fault, legs) in [rejected, refused] {
+        for (hold, cuts) in [("9s", vec![3000]), ("1s", vec![])] {
+            let rules =
+                vec![rule(at(1000), dark("2s", Connects::Silence)), of(rule(at(1000), fault(hold)), "d*")];
+            let mut run = Run::new(plan(rules));
+            run.to(1500);
+            let link = run.open(1);
+            run.connect(link, "d", 60);
+            assert_eq!(run.last_packet(), Some((true, false)), "it waits, and nothing has dropped it");
+            run.to(5000);
+            let ordered: Vec<_> = run.cut_orders().into_iter().map(|(at, _, cut)| (at, cut.legs)).collect();
+            assert_eq!(ordered, cuts.into_iter().map(|at| (at, legs)).collect::<Vec<_>>(), "{hold}");
+            // What lets its bytes pass does not come before the cut.
+            let of_link = run.orders.iter().filter(|(_, of, _)| *of == link);
+            let opening = of_link.clone().position(|(_, _, order)| {
+                matches!(order, Order::Apply { effects, .. } if effects.closed == Ways::default() && !effects.hold_dial)
+            });
+            let cut = of_link.clone().position(|(_, _, order)| matches!(order, Order::Cut(_)));
+            assert!(cut.is_none_or(|cut| opening.is_none_or(|opening| cut < opening)), "{cut:?} {opening:?}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use super::packets::{DOWN, DROP, UP, any, connack, cut, delay, done, edit, fault, held, of, publish};
 use super::*;
 use crate::base::WindowId;
-use crate::fault::{Corrupt, Edit, Fidelity, PacketAction, PacketEnd};
+use crate::fault::{Alteration, Corrupt, Edit, Fidelity, PacketAction, PacketEnd, PacketMatch};
 
 fn told(run: &Run) -> (bool, bool, Option<Packet>) {
     let last = run.events.iter().rev().find_map(|event| match &event.what {
@@ -110,7 +110,12 @@ fn a_window_does_not_wait_for_what_cannot_come() {
             run.tell(Input::CutDone { link, window: None, done: both, last: Ends::default() });
         },
         |run, link| {
-            run.tell(Input::NotAltered { link, window: Some(WindowId(0)), error: "no payload".into() });
+            run.tell(Input::NotAltered {
+                link,
+                window: Some(WindowId(0)),
+                seq: None,
+                error: "no payload".into(),
+            });
         },
     ];
     for lose in gone {
@@ -144,11 +149,11 @@ fn what_could_not_be_done_is_said_once() {
     run.to(10);
     let window = Some(WindowId(0));
     for (link, error) in [(link, "a"), (link, "a"), (link, "b"), (other, "a"), (link, "a")] {
-        run.tell(Input::NotAltered { link, window, error: error.into() });
+        run.tell(Input::NotAltered { link, window, seq: None, error: error.into() });
     }
     assert_eq!(run.times(|what| matches!(what, What::FaultRefused { .. })).len(), 3);
-    run.tell(Input::NotAltered { link, window: Some(WindowId(99)), error: "a".into() });
-    run.tell(Input::NotAltered { link, window: None, error: "a".into() });
+    run.tell(Input::NotAltered { link, window: Some(WindowId(99)), seq: None, error: "a".into() });
+    run.tell(Input::NotAltered { link, window: None, seq: None, error: "a".into() });
     assert_eq!(run.times(|what| matches!(what, What::FaultRefused { .. })).len(), 3);
 }
 
@@ -184,4 +189,47 @@ fn a_device_that_never_gets_an_acceptance_was_seen() {
         run.to(60_000);
         assert_eq!(run.finished.is_some(), through, "{action:?}");
     }
+}
+
+/// What could not be done to one packet says nothing of another that is still on its way.
+#[test]
+fn a_refusal_of_one_packet_leaves_the_others_of_its_window_alone() {
+    let corrupt = PacketAction::Corrupt(Corrupt::Payload);
+    let mut run = Run::new(plan(vec![rule(at(1000), held(any(), corrupt, "2s"))]));
+    let link = run.device(1, "d", 60);
+    run.to(1500);
+    let first = run.engine.packet(run.now, link, UP, publish(0), Beside::default(), true).0;
+    let second = run.engine.packet(run.now, link, UP, Packet::Pingreq, Beside::default(), true).0;
+    let window = Some(WindowId(0));
+    let error = "this PINGREQ has no payload".to_owned();
+    run.tell(Input::NotAltered { link, window, seq: Some(second.seq), error });
+    run.to(4000);
+    assert_eq!(run.times(is_closed), [0u64; 0], "the first has not gone");
+    run.tell(Input::Altered {
+        link,
+        direction: UP,
+        seq: first.seq,
+        window,
+        what: Alteration::Corrupted { offset: 5 },
+    });
+    assert_eq!((run.times(is_applied), run.times(is_closed)), (vec![4000], vec![4000]));
+}
+
+/// A packet of which nothing was changed does not count for `times`.
+#[test]
+fn what_changes_nothing_uses_up_nothing() {
+    let what = PacketMatch { times: Some(1), ..of(PacketKind::Pingreq) };
+    let mut run = Run::new(plan(vec![rule(at(1000), fault(what, edit(Edit::default())))]));
+    let link = run.device(1, "d", 60);
+    run.to(1500);
+    for _ in 0..3 {
+        let (ticket, verdict) =
+            run.engine.packet(run.now, link, UP, Packet::Pingreq, Beside::default(), false);
+        assert!(verdict.is_some(), "it falls on the next");
+        run.tell(Input::Unchanged { link, window: Some(WindowId(0)), seq: ticket.seq });
+        // Twice told is once spared.
+        run.tell(Input::Unchanged { link, window: Some(WindowId(0)), seq: ticket.seq });
+    }
+    assert!(run.engine.packet(run.now, link, UP, Packet::Pingreq, Beside::default(), false).1.is_some());
+    assert!(run.engine.packet(run.now, link, UP, Packet::Pingreq, Beside::default(), false).1.is_none());
 }

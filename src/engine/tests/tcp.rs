@@ -110,8 +110,12 @@ fn a_one_shot_is_told_when_it_has_come_about_on_each_link() {
 #[test]
 fn a_one_shot_that_does_not_come_about_is_not_told_as_one() {
     type Answer = fn(LinkId, WindowId) -> Input;
-    let refused: Answer =
-        |link, window| Input::NotAltered { link, window: Some(window), error: "no place for it".into() };
+    let refused: Answer = |link, window| Input::NotAltered {
+        link,
+        window: Some(window),
+        seq: None,
+        error: "no place for it".into(),
+    };
     let too_late: Answer =
         |link, window| Input::HalfClosed { link, window: Some(window), toward: Side::Device, done: false };
     let gone: Answer = |link, _| Input::LinkClosed { link, undelivered: Ways::default() };
@@ -503,7 +507,7 @@ proptest! {
                 6 => run.tell(Input::Idle { link }),
                 7 => run.cut_done(link, window, LegFate::Reset, LegFate::ResetWhenSends),
                 8 => run.tell(Input::Rival { link, window, news: RivalNews::Accepted }),
-                _ => run.tell(Input::NotAltered { link, window: Some(window), error: "no".into() }),
+                _ => run.tell(Input::NotAltered { link, window: Some(window), seq: None, error: "no".into() }),
             }
         }
         for link in open {

@@ -231,7 +231,11 @@ impl Link {
     ) {
         let mut written = 0;
         if self.legs.get(direction.from()).severed || self.pumps.get(direction).deaf {
-            return self.pumps.get_mut(direction).lose(bytes.len());
+            let pump = self.pumps.get_mut(direction);
+            if let Some(theatre) = &mut pump.theatre {
+                theatre.never_passed();
+            }
+            return pump.lose(bytes.len());
         }
         while written < prompt && !self.pumps.get(direction).holds() {
             let leg = self.legs.get_mut(direction.to());

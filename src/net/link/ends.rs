@@ -50,7 +50,10 @@ impl Link {
         }
         let pump = self.pumps.get_mut(side.sends());
         let release = now + pump.delay(pump.frame);
-        if let Some(theatre) = &mut pump.theatre {
+        if pump.deaf {
+            let held_back = pump.theatre.as_mut().map_or(0, |theatre| theatre.surgeon.discard());
+            pump.lose(held_back);
+        } else if let Some(theatre) = &mut pump.theatre {
             let mut out = Output::NONE;
             theatre.surgeon.give_back(&mut out);
             let mut bytes = out.bytes;

@@ -1,6 +1,6 @@
 //! Packets of brownout's own, put between two others.
 
-use super::Link;
+use super::{Dial, Link};
 use crate::base::{Direction, Side, WindowId};
 use crate::engine::Input;
 use crate::fault::{Alteration, Inject, Injection};
@@ -16,10 +16,12 @@ impl Link {
     pub(super) fn inject(&mut self, window: WindowId, inject: &Inject) {
         let toward = inject.toward;
         match self.injection(inject) {
-            Ok(bytes) => self.put(toward, Own { bytes, told: Told::Injected { window, toward } }),
+            Ok(bytes) => {
+                self.put(toward, Own { bytes, told: Told::Injected { window, toward } });
+            }
             Err(error) => {
                 let error = error.to_owned();
-                self.core.tell(Input::NotAltered { link: self.id, window: Some(window), error });
+                self.core.tell(Input::NotAltered { link: self.id, window: Some(window), seq: None, error });
             }
         }
     }
@@ -27,7 +29,7 @@ impl Link {
     fn injection(&self, inject: &Inject) -> Result<Vec<u8>, &'static str> {
         let leg = self.legs.get(inject.toward);
         let coming = inject.toward == Side::Hub && !self.is_dialled();
-        if !coming && (!leg.is_open() || leg.broken || leg.severed) {
+        if !coming && !leg.can_hear() && !leg.is_shaking() {
             return Err("that leg is gone");
         }
         let pump = self.pumps.get(inject.toward.other().sends());
@@ -72,8 +74,11 @@ impl Link {
         if theatre.waiting.is_empty() && theatre.failed.is_empty() {
             return false;
         }
+        let leg = self.legs.get(direction.to());
+        let coming = (direction == Direction::Up && !matches!(self.dial, Dial::Done)) || leg.is_shaking();
         let between = match &pump.inlet {
-            Inlet::Mqtt(framer) => framer.is_between_frames(),
+            // Before the first bytes it is not known what the device speaks.
+            Inlet::Mqtt(framer) => framer.is_between_frames() && self.sniff.is_done(),
             Inlet::WebSocket(socket) => theatre.reframer.is_open() && socket.framer.is_between_frames(),
             Inlet::Records(_) => false,
         };
@@ -83,12 +88,17 @@ impl Link {
             Inlet::Records(_) => true,
         };
         let framed = matches!(&pump.inlet, Inlet::WebSocket(_));
-        let never = is_opaque || pump.lane.is_finished() || theatre.surgeon.is_over();
+        // What waits for an end that hears no more would stand in the way of the direction's end.
+        let never =
+            is_opaque || pump.lane.is_finished() || theatre.surgeon.is_over() || !(coming || leg.can_hear());
         let mut moved = false;
         if never {
             theatre.give_up();
         } else if between {
-            while let Some(own) = theatre.waiting.pop_front() {
+            // Who does not read what it makes brownout say finds the lane full.
+            while pump.lane.room() > 0
+                && let Some(own) = theatre.waiting.pop_front()
+            {
                 let bytes = if framed { in_frame(direction, &own.bytes) } else { own.bytes };
                 pump.lane.push(now, &bytes, Some(Note { own: true, ..Note::default() }));
                 theatre.sent.push_back(own.told);
@@ -116,7 +126,7 @@ impl Link {
             }
             Told::Injected { window, .. } => {
                 let error = "that leg is gone, or no place between two packets came".to_owned();
-                self.core.tell(Input::NotAltered { link: self.id, window: Some(window), error });
+                self.core.tell(Input::NotAltered { link: self.id, window: Some(window), seq: None, error });
             }
             Told::Acknowledged { seq, window, direction, id } => {
                 if passed && direction == Direction::Up {
@@ -128,19 +138,22 @@ impl Link {
         }
     }
 
-    pub(super) fn put_ack(&mut self, toward: Side, kind: PacketKind, id: u16, told: Told) {
+    /// An acknowledgement of brownout's own. False where it will not go.
+    pub(super) fn put_ack(&mut self, toward: Side, kind: PacketKind, id: u16, told: Told) -> bool {
         let bytes = ack(kind, id).and_then(|packet| self.encoded(&packet)).unwrap_or_default();
-        self.put(toward, Own { bytes, told });
+        self.put(toward, Own { bytes, told })
     }
 
-    /// Has a packet of brownout's own wait for its place.
-    fn put(&mut self, toward: Side, own: Own) {
-        let Some(theatre) = &mut self.pumps.get_mut(toward.other().sends()).theatre else { return };
-        if own.bytes.is_empty() || theatre.waiting.len() >= WAITING_LIMIT {
-            theatre.failed.push(own.told);
-        } else {
+    /// Has a packet of brownout's own wait for its place. False where that will not come.
+    fn put(&mut self, toward: Side, own: Own) -> bool {
+        let Some(theatre) = &mut self.pumps.get_mut(toward.other().sends()).theatre else { return false };
+        let has_room = !own.bytes.is_empty() && theatre.waiting.len() < WAITING_LIMIT;
+        if has_room {
             theatre.waiting.push_back(own);
+        } else {
+            theatre.failed.push(own.told);
         }
+        has_room
     }
 
     fn encoded(&self, packet: &Packet) -> Option<Vec<u8>> {

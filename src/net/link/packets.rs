@@ -195,7 +195,7 @@ impl Link {
         let (ticket, verdict) =
             self.core.packet(self.id, &self.mailbox, direction, packet, Beside::default(), held);
         if let Some(verdict) = verdict {
-            self.refuse(&verdict, "packets of this link are not followed");
+            self.refuse(&verdict, ticket.seq, "packets of this link are not followed");
         }
         ticket
     }

@@ -38,8 +38,15 @@ impl Link {
         let at = now + late.sum();
         let legs = cut.legs();
         let after_bytes = u32::try_from(after).unwrap_or(u32::MAX);
-        self.severing =
-            Some(Severing { direction, at, cut: Cut { window, legs }, seq: ticket.seq, after_bytes, done });
+        // Where packets are cut in both directions at once, the first one ends the link.
+        self.severing.get_or_insert(Severing {
+            direction,
+            at,
+            cut: Cut { window, legs },
+            seq: ticket.seq,
+            after_bytes,
+            done,
+        });
     }
 
     /// Ends the link where a packet was cut short, once the bytes before have been written.
@@ -58,7 +65,7 @@ impl Link {
         };
         if gone {
             let error = "the end that was to get the bytes before the cut had gone".to_owned();
-            self.core.tell(Input::NotAltered { link: self.id, window: cut.window, error });
+            self.core.tell(Input::NotAltered { link: self.id, window: cut.window, seq: None, error });
         } else {
             for (window, what) in done {
                 self.altered(direction, seq, window, what);

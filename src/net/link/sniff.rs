@@ -57,6 +57,10 @@ impl Sniff {
         passed.data.scan(direction, records, bytes)
     }
 
+    pub(super) fn is_websocket(&self) -> bool {
+        matches!(self, Sniff::WebSocket { .. })
+    }
+
     pub(super) fn is_tls(&self) -> bool {
         matches!(self, Sniff::Tls(_))
     }

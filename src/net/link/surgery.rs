@@ -11,7 +11,7 @@ use crate::mqtt::wire::Reader;
 use crate::mqtt::{PacketKind, QoS, Version, peek};
 use crate::net::pump::{Inlet, Note, WebSocket};
 use crate::net::surgery::{
-    Carried, Done, OWED_LIMIT, Operation, Output, Ruling, Seen, Swallowed, Told, Under,
+    COPIES_LIMIT, Carried, Done, OWED_LIMIT, Operation, Output, Ruling, Seen, Swallowed, Told, Under,
 };
 use crate::tls::record::Records;
 use std::time::Duration;
@@ -30,6 +30,7 @@ impl Link {
         let (Inlet::Mqtt(_) | Inlet::WebSocket(_), Some(theatre)) = (&pump.inlet, &mut pump.theatre) else {
             return false;
         };
+        theatre.copied = u64::try_from(pump.lane.len()).unwrap_or(u64::MAX);
         let mut surgeon = std::mem::take(&mut theatre.surgeon);
         let mut reframer = std::mem::take(&mut theatre.reframer);
         let mut inlet = std::mem::replace(&mut pump.inlet, Inlet::Records(Records::default()));
@@ -42,12 +43,15 @@ impl Link {
             Inlet::WebSocket(socket) => {
                 let WebSocket { walker, framer } = socket.as_mut();
                 let masked = direction == Direction::Up;
-                reframer.take(walker, bytes, masked, out, &mut |carried, out| match carried {
-                    Carried::Mqtt(bytes) => {
-                        surgeon.take(framer, bytes, out, &mut |seen, out| self.see(now, direction, seen, out))
+                let lost = reframer.take(walker, bytes, masked, out, &mut |carried, out| {
+                    match carried {
+                        Carried::Mqtt(bytes) => surgeon
+                            .take(framer, bytes, out, &mut |seen, out| self.see(now, direction, seen, out)),
+                        Carried::Other(piece) => self.frame_seen(direction, piece),
                     }
-                    Carried::Other(piece) => self.frame_seen(direction, piece),
+                    !surgeon.is_over()
                 });
+                self.pumps.get_mut(direction).lose(lost);
                 is_opaque = walker.is_opaque() || framer.is_opaque();
             }
             Inlet::Records(_) => {}
@@ -98,8 +102,14 @@ impl Link {
         let version = self.version.unwrap_or(Version::V311);
         let mut operation = None;
         let mut acknowledges = self.acknowledges(direction, frame);
-        if let (Some(ticket), Some(verdict)) = (ticket, verdict) {
-            let ruling = Ruling::of(*verdict, version, frame);
+        let owed = self.owed(direction, frame);
+        if let (Some(ticket), Some(verdict)) = (ticket, &verdict)
+            && let Some(why) = self.is_beyond(direction, owed, verdict)
+        {
+            self.refuse(verdict, ticket.seq, why);
+        } else if let (Some(ticket), Some(verdict)) = (ticket, verdict) {
+            let room = self.room_for_copies(direction);
+            let ruling = Ruling::of(*verdict, version, frame, room);
             if let Some(edited) = &ruling.edited {
                 acknowledges = self.acknowledges(direction, &Frame { head: &edited.head, ..*frame });
                 self.learn_edited(direction, frame.kind, &edited.head);
@@ -108,17 +118,46 @@ impl Link {
         }
         if under.swallowed.is_none()
             && under.cut.is_none()
-            && let Some(id) = self.owed(direction, frame)
+            && let Some(id) = owed
         {
-            under =
-                Under { swallowed: Some(Swallowed::Owed { id }), arrival: under.arrival, ..Under::default() };
+            under.swallowed = Some(Swallowed::Owed { id });
             operation = Some(Operation::swallow());
         }
+        self.is_known_anew(direction, frame, &under);
         under.note = Note { ticket, acknowledges, altered: !under.done.is_empty(), ..Note::default() };
         if let Some(theatre) = &mut self.pumps.get_mut(direction).theatre {
             theatre.under = under;
         }
         operation
+    }
+
+    /// Why nothing of a verdict can be done, where that is so.
+    fn is_beyond(&self, direction: Direction, owed: Option<u16>, verdict: &Verdict) -> Option<&'static str> {
+        if self.pumps.get(direction).deaf {
+            return Some("the end that was to get it has been told FIN");
+        }
+        // It is answered here, and goes no further in any case.
+        let is_answered = owed.is_some() && verdict.end.is_none();
+        is_answered.then_some("this PUBREL is of a PUBLISH that was acknowledged falsely")
+    }
+
+    /// How many bytes of copies there is room for, beside what waits.
+    fn room_for_copies(&self, direction: Direction) -> u64 {
+        let theatre = self.pumps.get(direction).theatre.as_ref();
+        theatre.map_or(0, |theatre| COPIES_LIMIT.saturating_sub(theatre.copied))
+    }
+
+    /// A PUBLISH of QoS 2 that is passed on is no longer the one of its identifier that was acknowledged falsely.
+    fn is_known_anew(&mut self, direction: Direction, frame: &Frame<'_>, under: &Under) {
+        if frame.kind != PacketKind::Publish || under.swallowed.is_some() {
+            return;
+        }
+        if let (Some(id), Some(theatre)) = (
+            peek::packet_id(frame.kind, frame.first_byte, frame.head),
+            &mut self.pumps.get_mut(direction).theatre,
+        ) {
+            theatre.owed.remove(&id);
+        }
     }
 
     /// The keep-alive that the device is told holds for it, whoever says it.
@@ -186,8 +225,16 @@ impl Link {
         ruling: Ruling,
         under: &mut Under,
     ) -> Operation {
+        let (link, seq) = (self.id, ticket.seq);
         for (window, error) in ruling.refused {
-            self.core.tell(Input::NotAltered { link: self.id, window, error });
+            self.core.tell(Input::NotAltered { link, window, seq: Some(seq), error });
+        }
+        for window in ruling.unchanged {
+            self.core.tell(Input::Unchanged { link, window, seq });
+        }
+        if let Some(theatre) = &mut self.pumps.get_mut(direction).theatre {
+            let length = frame.len().saturating_add(2);
+            theatre.copied += length.saturating_mul(u64::from(ruling.operation.copies));
         }
         under.done = ruling.done;
         match ruling.end {
@@ -262,12 +309,13 @@ impl Link {
                 self.altered(direction, seq, window, Alteration::Dropped { acknowledged: false });
             }
             Swallowed::Dropped { window, seq, answer: Some((kind, id)) } => {
-                if let (PacketKind::Pubrec, Some(theatre)) =
-                    (kind, &mut self.pumps.get_mut(direction).theatre)
+                let told = Told::Acknowledged { seq, window, direction, id };
+                let is_on_its_way = self.put_ack(direction.from(), kind, id, told);
+                if let (PacketKind::Pubrec, true, Some(theatre)) =
+                    (kind, is_on_its_way, &mut self.pumps.get_mut(direction).theatre)
                 {
                     theatre.owed.insert(id);
                 }
-                self.put_ack(direction.from(), kind, id, Told::Acknowledged { seq, window, direction, id });
             }
             Swallowed::Owed { id } => {
                 if let Some(theatre) = &mut self.pumps.get_mut(direction).theatre {
@@ -291,10 +339,11 @@ impl Link {
         }
     }
 
-    /// Says that nothing of a verdict can be done, and why.
-    pub(super) fn refuse(&self, verdict: &Verdict, why: &str) {
+    /// Says that nothing of a verdict on the packet of that number can be done, and why.
+    pub(super) fn refuse(&self, verdict: &Verdict, seq: u64, why: &str) {
+        let (link, seq) = (self.id, Some(seq));
         for window in verdict.windows() {
-            self.core.tell(Input::NotAltered { link: self.id, window, error: why.to_owned() });
+            self.core.tell(Input::NotAltered { link, window, seq, error: why.to_owned() });
         }
     }
 }

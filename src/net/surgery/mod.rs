@@ -10,7 +10,7 @@ pub mod reframe;
 pub mod surgeon;
 
 pub use aliases::Aliases;
-pub use operation::{Operation, Ruling};
+pub use operation::{COPIES_LIMIT, Operation, Ruling};
 pub use reframe::{Carried, Reframer};
 pub use surgeon::{Output, Seen, Surgeon};
 
@@ -27,6 +27,9 @@ pub const OWED_LIMIT: usize = 4096;
 
 /// How many packets of brownout's own may wait for the end of a packet, a direction.
 pub const WAITING_LIMIT: usize = 4096;
+
+/// How many entries of books that are empty keep their memory.
+const BOOKS_KEPT: usize = 64;
 
 /// One direction, where packets may be worked on.
 #[derive(Debug, Default)]
@@ -49,6 +52,8 @@ pub struct Theatre {
     pub owed: BTreeSet<u16>,
     /// What topic aliases stand for.
     pub aliases: Aliases,
+    /// Bytes that wait to be passed on, and copies made since that was last looked at.
+    pub copied: u64,
 }
 
 /// What is known of a packet between its head and its last byte.
@@ -142,10 +147,15 @@ impl Theatre {
 
     /// What waits to be passed on is thrown away: how many bytes were held back.
     pub fn discard(&mut self) -> usize {
-        self.done.clear();
-        self.failed.extend(self.sent.drain(..));
+        self.never_passed();
         self.give_up();
         self.surgeon.discard()
+    }
+
+    /// What was on its way is thrown away: nothing of it is told as done.
+    pub fn never_passed(&mut self) {
+        self.done.clear();
+        self.failed.extend(self.sent.drain(..));
     }
 
     /// What waits for its place will find none.
@@ -156,6 +166,10 @@ impl Theatre {
     /// What was done to the packet of that number, which has been passed on.
     pub fn passed(&mut self, seq: u64) -> Vec<Done> {
         let count = self.done.iter().take_while(|done| done.seq == seq).count();
-        self.done.drain(..count).collect()
+        let passed = self.done.drain(..count).collect();
+        if self.done.is_empty() && self.done.capacity() > BOOKS_KEPT {
+            self.done = VecDeque::new();
+        }
+        passed
     }
 }

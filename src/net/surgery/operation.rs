@@ -49,6 +49,8 @@ pub struct Ruling {
     pub operation: Operation,
     /// What can be said to be done once the packet has been passed on.
     pub done: Vec<(Option<WindowId>, Alteration)>,
+    /// Windows whose edits change nothing of it.
+    pub unchanged: Vec<Option<WindowId>>,
     /// What cannot be done, and why.
     pub refused: Vec<(Option<WindowId>, String)>,
     /// How the packet ends.
@@ -74,8 +76,8 @@ struct Case {
 
 impl Ruling {
     /// What this verdict comes to on this packet. Of a packet that ends here, nothing else is said to be done: it does not
-    /// reach the other end.
-    pub fn of(verdict: Verdict, version: Version, frame: &Frame<'_>) -> Ruling {
+    /// reach the other end. `room`: bytes that there is room for in copies.
+    pub fn of(verdict: Verdict, version: Version, frame: &Frame<'_>, room: u64) -> Ruling {
         let Verdict { edits, corruptions, delays, copies, end } = verdict;
         let mut case = Case {
             version,
@@ -88,15 +90,16 @@ impl Ruling {
             header_len: u64::from(frame.header_len),
         };
         let mut ruling = Ruling::default();
+        let came = case.start.bytes();
         if !matches!(end, Some((_, PacketEnd::Drop { .. }))) {
             ruling.edit(&mut case, edits);
             ruling.corrupt(&case, corruptions);
             ruling.delay(delays);
             if end.is_none() {
-                ruling.copy(&case, copies);
+                ruling.copy(&case, copies, room);
             }
         }
-        ruling.end(&case, end);
+        ruling.end(&case, &came, end);
         ruling
     }
 
@@ -105,6 +108,8 @@ impl Ruling {
         for (window, edit) in edits {
             if let Some(edit) = case.start.edit(case.version, &edit) {
                 self.done.push((window, Alteration::Edited { edit }));
+            } else {
+                self.unchanged.push(window);
             }
         }
         if !self.done.is_empty() {
@@ -144,7 +149,7 @@ impl Ruling {
         }
     }
 
-    fn copy(&mut self, case: &Case, copies: Vec<(WindowId, u32)>) {
+    fn copy(&mut self, case: &Case, copies: Vec<(WindowId, u32)>, room: u64) {
         for (window, more) in copies {
             let copies = self.operation.copies.saturating_add(more);
             if case.len() > COPY_LIMIT {
@@ -153,6 +158,9 @@ impl Ruling {
             } else if case.len().saturating_mul(u64::from(copies)) > COPIES_LIMIT {
                 let why = format!("{copies} copies have more than {COPIES_LIMIT} bytes");
                 self.refused.push((Some(window), why));
+            } else if case.len().saturating_mul(u64::from(copies)) > room {
+                let why = format!("more than {COPIES_LIMIT} bytes would wait in copies");
+                self.refused.push((Some(window), why));
             } else {
                 self.operation.copies = copies;
                 self.done.push((Some(window), Alteration::Duplicated { copies: more }));
@@ -160,7 +168,8 @@ impl Ruling {
         }
     }
 
-    fn end(&mut self, case: &Case, end: Option<(Option<WindowId>, PacketEnd)>) {
+    /// `came`: the beginning of the packet as it came.
+    fn end(&mut self, case: &Case, came: &[u8], end: Option<(Option<WindowId>, PacketEnd)>) {
         self.end = end;
         match end {
             None => {}
@@ -168,10 +177,13 @@ impl Ruling {
             Some((_, PacketEnd::Cut(MidCut { after_bytes, .. }))) => {
                 let after = u64::from(after_bytes).min(case.len());
                 self.operation.way = Way::CutAfter(after);
-                // What lies behind the cut does not come about.
+                // What lies behind the cut does not come about; an edit does where it shows in the bytes before.
+                let before = usize::try_from(after).unwrap_or(usize::MAX);
+                let start = self.operation.start.as_deref().unwrap_or(came);
+                let is_seen = start[..before.min(start.len())] != came[..before.min(came.len())];
                 let reached = |what: &Alteration| match what {
                     Alteration::Corrupted { offset } => u64::from(*offset) < after,
-                    Alteration::Edited { .. } => after == case.len(),
+                    Alteration::Edited { .. } => after == case.len() || is_seen,
                     Alteration::Delayed { .. } => after > 0,
                     Alteration::Dropped { .. }
                     | Alteration::Duplicated { .. }

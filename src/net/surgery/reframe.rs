@@ -43,22 +43,24 @@ pub enum Carried<'a> {
 }
 
 impl Reframer {
-    /// Takes the next bytes of the stream. `masked`: what goes out is to be masked, as all that goes to a hub.
+    /// Takes the next bytes of the stream. `masked`: what goes out is to be masked, as all that goes to a hub. `see` answers
+    /// whether the stream goes on: behind a cut, control frames end too. How many bytes that keeps back, beside MQTT.
     pub fn take(
         &mut self,
         walker: &mut Walker,
         input: &[u8],
         masked: bool,
         out: &mut Output,
-        see: &mut impl FnMut(Carried<'_>, &mut Output),
-    ) {
-        let mut done = 0;
+        see: &mut impl FnMut(Carried<'_>, &mut Output) -> bool,
+    ) -> usize {
+        let (mut done, mut lost, mut goes_on) = (0, 0, true);
         let mut late = std::time::Duration::ZERO;
         let (mut mqtt, mut inner) = (Vec::new(), Output::NONE);
         let mut scan = walker.scan(input);
         while let Some(piece) = scan.next_piece() {
             let end = scan.taken();
             match piece {
+                _ if !goes_on => lost += end - done,
                 Piece::Payload { range, mask } => {
                     self.kept.clear();
                     mqtt.clear();
@@ -67,7 +69,7 @@ impl Reframer {
                         Some(mask) => mask.unmask(&input[range], &mut mqtt),
                     }
                     inner.clear();
-                    see(Carried::Mqtt(&mqtt), &mut inner);
+                    goes_on = see(Carried::Mqtt(&mqtt), &mut inner);
                     late = inner.tail_late;
                     wrap(&inner, masked, out);
                 }
@@ -79,10 +81,14 @@ impl Reframer {
                         self.drop_empty();
                     }
                     out.bytes.append(&mut self.kept);
-                    see(Carried::Other(other), out);
+                    goes_on = see(Carried::Other(other), out);
                 }
             }
             done = end;
+        }
+        if !goes_on {
+            out.tail_late = late;
+            return lost + input.len() - done;
         }
         self.kept.extend_from_slice(&input[done..]);
         if !self.opened || walker.is_opaque() {
@@ -91,6 +97,7 @@ impl Reframer {
             self.drop_empty();
         }
         out.tail_late = late;
+        0
     }
 
     /// Whether frames may be put in: the heads have passed.

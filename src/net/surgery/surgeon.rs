@@ -19,6 +19,12 @@ use crate::mqtt::framer::{Frame, Framer, NotMqtt, Piece};
 use crate::net::pump::{Mark, Note};
 use std::time::Duration;
 
+/// How much memory an empty output keeps, in bytes: twice what is read at once.
+const BYTES_KEPT: usize = 512 * 1024;
+
+/// How many marks an empty output keeps memory for: as many packets of 64 bytes as are read at once.
+const MARKS_KEPT: usize = 4096;
+
 /// Works on the packets of one direction.
 #[derive(Debug, Default)]
 pub struct Surgeon {
@@ -104,10 +110,12 @@ impl Output {
         if self.tail_late.is_zero() { self.bytes.len() } else { start }
     }
 
-    /// Empties it.
+    /// Empties it. What an uncommon packet took is given back: a worker keeps one for all its links.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.marks.clear();
+        self.bytes.shrink_to(BYTES_KEPT);
+        self.marks.shrink_to(MARKS_KEPT);
         self.tail_late = Duration::ZERO;
     }
 }

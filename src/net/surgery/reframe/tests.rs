@@ -52,6 +52,7 @@ proptest! {
                 if let Carried::Mqtt(bytes) = carried {
                     out.bytes.extend_from_slice(bytes);
                 }
+                true
             });
             prop_assert!(reframer.kept.len() <= 14 + 125);
             came.extend(out.bytes);
