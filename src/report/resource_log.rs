@@ -8,8 +8,8 @@
 //!
 //! Source of the schema: "Monitoring Azure IoT Hub data reference", Microsoft Learn. `resourceId` and `location` are
 //! placeholders: brownout does not know them. Not told of are links on which no CONNECT was seen, links that ended with the
-//! run, and the other client of a `takeover` fault. A line is told once its cause is known, and at the latest when both legs are gone: most lines, not all, are in the order of
-//! time.
+//! run, and the other client of a `takeover` fault. A line is told once its cause is known, and at the latest when both legs
+//! are gone: most lines, not all, are in the order of time.
 
 use crate::azure::{Code, url};
 use crate::base::{Direction, LinkId, Side, Time};
