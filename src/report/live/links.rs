@@ -4,6 +4,7 @@ use super::budget::Kind;
 use super::{Live, Watch, span};
 use crate::base::text::printable;
 use crate::base::{DeviceId, LinkId, Side, Time};
+use crate::report::words::whole_seconds;
 
 impl Live {
     /// An end gave a link up.
@@ -60,6 +61,10 @@ impl Live {
 
     /// The hub's answer to a CONNECT has reached the device.
     pub(super) fn answered(&mut self, now: Time, link: LinkId, code: u8) -> Option<(Kind, String)> {
+        // What a fault let through only when the device had gone reached nobody.
+        if self.sessions.link(link).is_some_and(|link| link.ended.contains(&Side::Device)) {
+            return None;
+        }
         let device = self.sessions.device_of(link)?;
         let (id, name) = (device.id, printable(&device.name));
         if code != 0 {
@@ -70,7 +75,8 @@ impl Live {
         let met = self.back_from_handshakes(now, id);
         if is_first {
             let none = if is_named { "no keep-alive" } else { "TLS passed through" };
-            let keep_alive = keep_alive.map_or(none.into(), |k| format!("keep-alive {}", span(k)));
+            let keep_alive =
+                keep_alive.map_or(none.into(), |k| format!("keep-alive {}", whole_seconds(k.as_secs_f64())));
             return Some((Kind::Connected, format!("{name} connected, {keep_alive}")));
         }
         // The hub may still believe in the lost link.

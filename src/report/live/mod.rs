@@ -14,7 +14,7 @@ use self::handshakes::Handshakes;
 use crate::base::text::printable;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
 use crate::event::{Event, Packet, What};
-use crate::fault::{Ending, Mechanism};
+use crate::fault::{Ending, Fault, Mechanism};
 use crate::profile::Plan;
 use crate::report::table::wrap;
 use crate::report::words::{self, count, seconds};
@@ -54,6 +54,8 @@ struct Firing {
     open: BTreeSet<WindowId>,
     /// How many devices it found up.
     struck: usize,
+    /// On how many of those another fault fell before they had noticed.
+    displaced: usize,
     /// How many of those have noticed.
     noticed: usize,
     /// How many connects it refused.
@@ -262,7 +264,11 @@ impl Live {
         let is_known = self.watches.get(&device).is_some_and(|watch| watch.firing == id);
         if is_up && !is_known {
             firing.struck += 1;
-            self.watches.insert(device, Watch::new(id, firing.rule, now, link, means));
+            let before = self.watches.insert(device, Watch::new(id, firing.rule, now, link, means));
+            let unnoticed = before.filter(|watch| !watch.noticed).map(|watch| watch.firing);
+            if let Some(other) = unnoticed.and_then(|firing| self.firings.get_mut(&firing)) {
+                other.displaced += 1;
+            }
         }
     }
 
@@ -296,10 +302,14 @@ impl Live {
         if firing.struck == 0 || of.fault.is_one_shot() {
             return None;
         }
-        if !of.fault.breaks_link() {
+        if matches!(of.fault, Fault::Takeover(_)) {
+            return Some(format!("{id}: over"));
+        }
+        let watched = firing.struck.saturating_sub(firing.displaced);
+        if !of.fault.breaks_link() || watched == 0 {
             return Some(format!("{id}: path restored"));
         }
-        let struck = many(firing.struck, "device");
+        let struck = many(watched, "device");
         Some(format!("{id}: path restored; {} of {struck} had noticed", firing.noticed))
     }
 
@@ -320,7 +330,8 @@ impl Live {
 impl Firing {
     fn new(rule: RuleId, at: Time) -> Firing {
         let (devices, open) = (Vec::new(), BTreeSet::new());
-        Firing { rule, at, until: None, devices, open, struck: 0, noticed: 0, refused: 0, altered: 0 }
+        let (struck, displaced, noticed, refused, altered) = (0, 0, 0, 0, 0);
+        Firing { rule, at, until: None, devices, open, struck, displaced, noticed, refused, altered }
     }
 }
 

@@ -3,8 +3,8 @@
 use super::stories::{dark_and_reset, fleet, four_devices, troubled};
 use crate::base::{Direction, FiringId, RuleId, Side, Time};
 use crate::event::{Packet, What};
-use crate::fault::{Ending, Mechanism};
-use crate::measure::story::{Story, blackhole, latency, plan};
+use crate::fault::{Ending, LegFate, Mechanism, Toward, WaysWanted};
+use crate::measure::story::{Story, answers, blackhole, latency, plan, rst, stall};
 use crate::profile::Plan;
 use crate::report::Live;
 
@@ -114,4 +114,31 @@ fn many_rules_in_force_are_a_small_block_too() {
     let mut live = Live::new(&plan);
     story.events.iter().for_each(|event| drop(live.push(event)));
     insta::assert_snapshot!(live.status(Time::from_millis(7_800)).join("\n"));
+}
+
+/// A CONNACK that was held until the device had gone brings nobody back, and a fault whose link another one cut had none to
+/// be noticed on.
+#[test]
+fn answers_to_nobody_and_links_that_were_cut_are_not_told_of() {
+    let plan =
+        plan(vec![("silent", stall(WaysWanted::Down, "20s")), ("reset", rst(Toward::Both, LegFate::Reset))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+    story.at(4_000).opens(2, 1, 0, 2).applies(2, 1, Mechanism::Linger).cut(
+        1,
+        Side::Device,
+        LegFate::Reset,
+        2,
+    );
+    story.cut(1, Side::Hub, LegFate::Reset, 2).heals(2).closes(1);
+    story.at(4_500).connect(2, 0, "a", 2).applies(1, 2, Mechanism::Gate);
+    story.passes(2, Direction::Down, answers(0, None), true);
+    let connack = story.seq();
+    story.at(6_500).ends(2, Side::Device, Ending::Fin).carried(2, Side::Hub);
+    story.at(23_000).lifts(1, 2).forwarded(2, Direction::Down, connack).closes(2).heals(1);
+    let text = told(&plan, &story);
+    assert!(!text.contains("is back") && !text.contains("had noticed"), "{text}");
+    assert!(text.contains("silent: path restored"), "{text}");
+    story.at(23_500).joins(3, 0, "a", 2);
+    assert_eq!(told(&plan, &story).matches("a is back, 19.5 s after").count(), 1);
 }
