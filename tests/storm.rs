@@ -377,7 +377,7 @@ fn gentle() -> Vec<Rule> {
         Fault::Bandwidth(Bandwidth { rate, direction, hold })
     };
     let slice = |size, gap, direction| Fault::Slice(Slice { size, gap: ms(gap), direction, hold });
-    let idle = IdleTimeout { after: Span::fixed(PATIENCE * 4), then: Forgotten::Reset, hold: None };
+    let idle = IdleTimeout { after: Span::fixed(PATIENCE * 4), then: Forgotten::Reset, hold };
     let loss = Loss { toward: Toward::Both, chance: Chance::new(0.05).unwrap(), hold };
     vec![
         every("narrow", 130, 430, 0.5, rate(800_000, WaysWanted::Both)),
@@ -385,7 +385,7 @@ fn gentle() -> Vec<Rule> {
         every("pieces", 170, 490, 0.5, slice(700, 1, WaysWanted::Down)),
         every("crumbs", 330, 710, 0.3, slice(1, 2, WaysWanted::Both)),
         every("lossy", 410, 830, 0.2, Fault::Loss(loss)),
-        at("idle", Duration::ZERO, Fault::IdleTimeout(idle)),
+        every("idle", 20, 320, 1.0, Fault::IdleTimeout(idle)),
     ]
 }
 
