@@ -7,11 +7,11 @@ mod common;
 #[path = "common/tls.rs"]
 mod tls;
 
-use brownout::base::{Side, Span};
+use brownout::base::{Rate, Side, Span};
 use brownout::event::{TlsMode, What};
 use brownout::fault::{
-    Blackhole, Close, Connects, Delay, Ending, Fault, FidelityWanted, HandshakeFault, HandshakeStage,
-    Latency, LegFate, Stall, TlsHandshake, Toward, WaysWanted,
+    Bandwidth, Blackhole, Close, Connects, Delay, Ending, Fault, FidelityWanted, Forgotten, HandshakeFault,
+    HandshakeStage, IdleTimeout, Latency, LegFate, Stall, TlsHandshake, Toward, WaysWanted,
 };
 use brownout::profile::{Rule, TlsPlan};
 use common::{Bench, at, connected, expect, plan, wire};
@@ -103,6 +103,17 @@ async fn waiting_takes_no_processor_time() {
     rests("full lanes whose bytes are late").await;
     served.shutdown().await.unwrap();
     rests("and a FIN that is late").await;
+    drop((bench, hub, served, device));
+
+    // Bytes at a rate and a link that is watched, and then forgotten.
+    let bandwidth = Bandwidth { rate: Rate::from_bits(8).unwrap(), direction: WaysWanted::Up, hold: None };
+    let after = Span::fixed(Duration::from_millis(300));
+    let idle = Fault::IdleTimeout(IdleTimeout { after, then: Forgotten::Vanish, hold: None });
+    let rules = vec![at("narrow", SOON, Fault::Bandwidth(bandwidth)), at("idle", SOON, idle)];
+    let (bench, hub, mut device, served) = linked(rules).await;
+    applied(&bench).await;
+    fill(&mut device).await;
+    rests("a full lane that is emptied at a byte a second, on a link that is forgotten").await;
     drop((bench, hub, served, device));
 
     let (bench, hub, mut device, mut served) = linked(vec![]).await;

@@ -6,16 +6,56 @@ mod common;
 #[path = "common/tls.rs"]
 mod tls;
 
+use brownout::base::{Chance, Rate, Span};
 use brownout::event::{Packet, TlsMode, What};
-use brownout::profile::TlsPlan;
-use common::{bench, connected, expect, wire};
+use brownout::fault::{
+    Bandwidth, Fault, Forgotten, IdleTimeout, PacketAction, PacketFault, PacketMatch, WaysWanted,
+};
+use brownout::mqtt::PacketKind;
+use brownout::profile::{Rule, TlsPlan};
+use common::{at, bench, connected, expect, wire};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn a_publish_of_256_mb_passes_in_constant_memory() {
+    passes_in_constant_memory(vec![]).await;
+}
+
+/// Where faults look at each packet and at each byte: payload is not kept for them.
+#[tokio::test]
+async fn it_does_so_past_faults_that_leave_it_as_it_is() {
+    let what = PacketMatch {
+        packet: Some(PacketKind::Publish),
+        direction: WaysWanted::Both,
+        topic: Some("nobodys/topic".into()),
+        qos: None,
+        dup: None,
+        retain: None,
+        nth: None,
+        times: None,
+        chance: Chance::ALWAYS,
+    };
+    let action = PacketAction::Duplicate { copies: 3 };
+    let rate = Rate::from_bits(50_000_000_000).unwrap();
+    let idle =
+        IdleTimeout { after: Span::fixed(Duration::from_secs(300)), then: Forgotten::Reset, hold: None };
+    let rules = [
+        Fault::Packets(PacketFault { what, action, hold: None }),
+        Fault::Bandwidth(Bandwidth { rate, direction: WaysWanted::Both, hold: None }),
+        Fault::IdleTimeout(idle),
+    ];
+    let rules = rules.into_iter().enumerate();
+    passes_in_constant_memory(
+        rules.map(|(nth, fault)| at(&format!("r{nth}"), Duration::ZERO, fault)).collect(),
+    )
+    .await;
+}
+
+async fn passes_in_constant_memory(rules: Vec<Rule>) {
     const PAYLOAD: usize = 268_435_455 - 3;
     let _alone = ALONE.lock().await;
-    let (bench, hub) = bench(vec![]).await;
+    let (bench, hub) = bench(rules).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
     let before = resident();
     let sender = tokio::spawn(async move {

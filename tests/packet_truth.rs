@@ -230,12 +230,12 @@ fn check(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_told_is_what_the_wire_shows() {
-    let runs = std::env::var("BROWNOUT_TRUTH_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    let runs = std::env::var("BROWNOUT_TRUTH_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(25);
     let mut all: BTreeMap<String, u32> = BTreeMap::new();
     for seed in 0..runs {
         let mut dice = Dice { seed, nth: 0 };
         let mut rules = vec![witness()];
-        rules.extend((0..dice.below(5)).map(|_| any_rule(&mut dice)));
+        rules.extend((0..=dice.below(4)).map(|_| any_rule(&mut dice)));
         let (mut up, mut down) = (vec![wire::connect("d1", 60)], vec![wire::CONNACK.to_vec()]);
         up.extend((0..PACKETS).map(|_| any_packet(&mut dice, wire::PINGREQ)));
         down.extend((0..PACKETS).map(|_| any_packet(&mut dice, wire::PINGRESP)));

@@ -18,6 +18,7 @@ use brownout::fault::{
     PacketFault, PacketMatch, RecordFault, Slice, Stall, TlsAlert, TlsHandshake, TlsRecord, Toward,
     WaysWanted,
 };
+use brownout::mqtt::PacketKind;
 use brownout::profile::{Repeat, Rule, TlsPlan, When};
 use brownout::tls::{Alert, Damage};
 use common::{at, hub, plan, wire};
@@ -377,7 +378,7 @@ fn gentle() -> Vec<Rule> {
         Fault::Bandwidth(Bandwidth { rate, direction, hold })
     };
     let slice = |size, gap, direction| Fault::Slice(Slice { size, gap: ms(gap), direction, hold });
-    let idle = IdleTimeout { after: Span::fixed(PATIENCE * 4), then: Forgotten::Reset, hold: None };
+    let idle = IdleTimeout { after: Span::fixed(PATIENCE * 4), then: Forgotten::Reset, hold };
     let loss = Loss { toward: Toward::Both, chance: Chance::new(0.05).unwrap(), hold };
     vec![
         every("narrow", 130, 430, 0.5, rate(800_000, WaysWanted::Both)),
@@ -385,7 +386,7 @@ fn gentle() -> Vec<Rule> {
         every("pieces", 170, 490, 0.5, slice(700, 1, WaysWanted::Down)),
         every("crumbs", 330, 710, 0.3, slice(1, 2, WaysWanted::Both)),
         every("lossy", 410, 830, 0.2, Fault::Loss(loss)),
-        at("idle", Duration::ZERO, Fault::IdleTimeout(idle)),
+        every("idle", 20, 320, 1.0, Fault::IdleTimeout(idle)),
     ]
 }
 
@@ -411,11 +412,15 @@ fn of_packets(mode: Mode) -> Vec<Rule> {
     };
     let model = DelayModel::Uniform { min: ms(0), max: ms(15) };
     let nobodys = PacketMatch { topic: Some("nobodys/topic".into()), ..any.clone() };
+    // Noise may look like a CONNECT or CONNACK that has other values.
+    let connect = PacketMatch { packet: Some(PacketKind::Connect), nth: Some(1), ..any.clone() };
+    let ping = PacketMatch { packet: Some(PacketKind::Pingreq), ..any.clone() };
     let same = Edit { keep_alive: Some(60), session_present: Some(false), ..Edit::default() };
     vec![
         every("later", 90, 390, 0.5, fault(&any, PacketAction::Delay(Delay { model, jitter: ms(2) }), 250)),
         every("nothing", 60, 350, 0.7, fault(&nobodys, PacketAction::Drop { acknowledge: true }, 300)),
-        every("same", 0, 450, 0.7, fault(&any, PacketAction::Edit(same), 400)),
+        every("same", 0, 450, 0.7, fault(&connect, PacketAction::Edit(same), 400)),
+        every("none", 30, 440, 0.7, fault(&ping, PacketAction::Edit(same), 350)),
     ]
 }
 

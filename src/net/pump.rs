@@ -98,6 +98,8 @@ pub struct Note {
     pub altered: bool,
     /// It is brownout's own.
     pub own: bool,
+    /// It is no packet, and ends between two: a head or a control frame of WebSocket.
+    pub frame_only: bool,
 }
 
 /// The end of a packet within the bytes of one read.

@@ -52,6 +52,9 @@ impl Link {
         if note.own {
             return self.own_passed(direction);
         }
+        if note.frame_only {
+            return;
+        }
         self.meter.passed(self.now(), direction, note.acknowledges);
         if note.first_data {
             self.core.tell(Input::FirstData { link: self.id, direction });

@@ -254,7 +254,8 @@ impl Link {
             return None;
         }
         let publish = self.publish(frame)?;
-        let id = publish.id?;
+        // No acknowledgement has 0 [MQTT-2.2.1-3].
+        let id = publish.id.filter(|id| *id != 0)?;
         let owed = self.pumps.get(direction).theatre.as_ref().map_or(0, |theatre| theatre.owed.len());
         match publish.qos {
             QoS::AtMostOnce => None,

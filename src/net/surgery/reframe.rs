@@ -14,7 +14,7 @@
 mod tests;
 
 use super::surgeon::Output;
-use crate::net::pump::Mark;
+use crate::net::pump::{Mark, Note};
 use crate::ws::{Mask, Piece, Walker};
 use std::hash::{BuildHasher, RandomState};
 
@@ -31,6 +31,8 @@ pub struct Reframer {
     opened: bool,
     /// Of a frame whose payload has not begun, or of a control frame, what came: at most 14 + 125 bytes.
     kept: Vec<u8>,
+    /// What was last passed on of MQTT ended amid a packet.
+    amid: bool,
 }
 
 /// What is found in WebSocket.
@@ -71,6 +73,8 @@ impl Reframer {
                     inner.clear();
                     goes_on = see(Carried::Mqtt(&mqtt), &mut inner);
                     late = inner.tail_late;
+                    let ended = inner.marks.last().map_or(0, |mark| mark.end);
+                    self.amid = inner.bytes.len() > ended || (self.amid && ended == 0);
                     wrap(&inner, masked, out);
                 }
                 other => {
@@ -81,6 +85,10 @@ impl Reframer {
                         self.drop_empty();
                     }
                     out.bytes.append(&mut self.kept);
+                    if !self.amid {
+                        let note = Note { frame_only: true, ..Note::default() };
+                        out.mark(0, note, late);
+                    }
                     goes_on = see(Carried::Other(other), out);
                 }
             }
