@@ -201,6 +201,10 @@ class Case(unittest.TestCase):
         with open(os.path.join(self.folder, "report", "report.json"), encoding="utf-8") as file:
             return json.load(file)
 
+    def events(self):
+        with open(os.path.join(self.folder, "report", "events.jsonl"), encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
     def ends(self, hub, why):
         """How often the hub logged this end of the device as error 404104."""
         return len(hub.find(rf"^conn \d+ dev1: gone: {why} \(404104 DeviceConnectionClosedRemotely\)$"))
