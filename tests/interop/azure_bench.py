@@ -5,7 +5,6 @@ is there: nobody else's 8883 is met, and the tests run beside each other. Elsewh
 127.0.0.1:8883, which has to be free.
 """
 
-import concurrent.futures
 import contextlib
 import json
 import os

@@ -1,6 +1,5 @@
 """The symptoms of error 404104 with the Azure device SDK: shipped profiles, shortened, and fault-injection messages."""
 
-import json
 import os
 import re
 
