@@ -159,7 +159,11 @@ fn a_token_that_is_renewed_in_time_costs_a_clean_disconnect() {
     // The next connect may overtake the DISCONNECT before it, which is on another connection: so they are counted.
     let count = |wanted: &str| told.iter().filter(|entry| *entry == wanted).count();
     assert_eq!(count("deviceConnect"), count("deviceDisconnect"), "{told:?}");
-    assert_eq!(count("deviceConnect") + count("deviceDisconnect"), told.len(), "none with an error: {told:?}");
+    assert_eq!(
+        count("deviceConnect") + count("deviceDisconnect"),
+        told.len(),
+        "none with an error: {told:?}"
+    );
 }
 
 #[test]

@@ -33,8 +33,9 @@ pub(super) fn measures(measures: &Measures, device: DeviceId) -> Vec<(Metric, Va
             old = tokens.expiry(link).map(|expiry| (expiry, *link));
         }
     }
-    let showed = links.iter().any(|link| token(link).is_some() || tokens.cut_by(link));
-    if showed {
+    let has_one =
+        |link: &&Link| token(link).is_some() || tokens.expiry(link).is_some() || tokens.was_refused(link);
+    if links.iter().any(has_one) {
         let stale = links.iter().filter(|link| tokens.was_stale(link)).count();
         let stale = Value::Count(u64::try_from(stale).unwrap_or(u64::MAX));
         values.push((Metric::StaleTokens, stale, tokens.rule()));

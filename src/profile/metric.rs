@@ -140,7 +140,7 @@ metrics! {
         "renewal after the expiry";
     StaleTokens = "stale_tokens", Count,
         "CONNECTs whose token had expired",
-        "device that showed a token, or whose link a `token_expiry` fault cut or refused";
+        "device that showed a token, or whose links have a lifetime in its place";
     Dip = "dip", Count,
         "how many devices fewer were connected at the worst moment than at the most before it; who says DISCONNECT is not missed",
         "run in which a device was accepted";

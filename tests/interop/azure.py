@@ -1,11 +1,15 @@
 """A device of Azure's own SDK for Python (`pip install azure-iot-device`): connects, sends telemetry, tells what it sees.
 
 Usage: azure.py --ca FILE [--host HOST] [--device ID] [--key BASE64] [--keep-alive N] [--every N] [--seconds N]
-                [--retry N] [--token-lifetime N | --fixed-token N] [--twin] [--verbose]
+                [--retry N] [--token-lifetime N | --fixed-token N] [--fault OPERATION:DELAY:DURATION]... [--twin]
+                [--verbose]
 
 --token-lifetime is the SDK's: it renews a token 120 s before its end, by a connection of its own, so it has to be more
 than 120. --fixed-token gives it a token of this life that it cannot renew, and a new one each time that the link ended
 with its token: the cycle of error 404104.
+
+--fault sends a fault-injection message as the end-to-end tests of the SDKs do, its delay and duration in seconds: the first
+after 3 s, the next each --fault-every.
 
 The SDK always connects to port 8883. One line per event, with seconds since the start. SIGTERM ends it before its time.
 It ends with 0 if at the end the device is connected and its last message was acknowledged, else with 1.
@@ -26,7 +30,7 @@ import urllib.parse
 sys.path.pop(0)
 
 import paho.mqtt
-from azure.iot.device import IoTHubDeviceClient, constant
+from azure.iot.device import IoTHubDeviceClient, Message, constant
 
 BEGAN = time.monotonic()
 OUTPUT = threading.Lock()
@@ -85,6 +89,31 @@ class Device:
             self.acknowledged = max(self.acknowledged, number)
             tell(f"message {number} acknowledged after {time.monotonic() - began:.3f} s")
 
+    def ask_for(self, fault):
+        """Sends one fault-injection message, and waits for its acknowledgement."""
+        operation, delay, duration = fault.split(":")
+        message = Message("fault")
+        message.custom_properties["AzIoTHub_FaultOperationType"] = operation
+        message.custom_properties["AzIoTHub_FaultOperationCloseReason"] = "boom"
+        message.custom_properties["AzIoTHub_FaultOperationDelayInSecs"] = delay
+        message.custom_properties["AzIoTHub_FaultOperationDurationInSecs"] = duration
+        tell(f"fault {operation} asked for")
+        began = time.monotonic()
+        try:
+            self.client.send_message(message)
+        except Exception as error:  # whatever it is, it is what is looked for
+            tell(f"fault {operation} failed after {time.monotonic() - began:.3f} s: {describe(error)}")
+        else:
+            tell(f"fault {operation} acknowledged after {time.monotonic() - began:.3f} s")
+
+    def ask_for_each(self, faults, every):
+        wait = 3.0
+        for fault in faults:
+            if ENOUGH.wait(wait):
+                return
+            threading.Thread(target=self.ask_for, args=(fault,), daemon=True).start()
+            wait = every
+
     def send_each(self, every, end):
         """Each message on a thread of its own: the SDK blocks until the acknowledgement, over reconnects too."""
         senders = []
@@ -116,6 +145,8 @@ def arguments():
     parser.add_argument("--retry", type=int)
     parser.add_argument("--token-lifetime", type=int)
     parser.add_argument("--fixed-token", type=int)
+    parser.add_argument("--fault", action="append", default=[])
+    parser.add_argument("--fault-every", type=float, default=12.0)
     parser.add_argument("--twin", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     return parser.parse_args()
@@ -137,6 +168,7 @@ def main():
         tell(f"twin: {device.client.get_twin()}")
         device.client.patch_twin_reported_properties({"brownout": True})
         tell("twin patched")
+    threading.Thread(target=device.ask_for_each, args=(settings.fault, settings.fault_every), daemon=True).start()
     device.send_each(settings.every, end)
     well = device.client.connected and device.sent > 0 and device.acknowledged == device.sent
     tell(f"{device.sent} sent, last acknowledged {device.acknowledged}, {'well' if well else 'not well'}")

@@ -230,7 +230,7 @@ class Case(unittest.TestCase):
         self.fail(f"no event {wanted}")
 
 
-def main(classes):
+def main(classes, workers=4):
     """Runs the tests of these classes, or those that the command line names; the exit code."""
     loader = unittest.TestLoader()
     chosen = set(sys.argv[2:])
@@ -252,7 +252,7 @@ def main(classes):
             print(f"  {reason}", flush=True)
         failures.extend(bad)
 
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         list(pool.map(one, cases))
     print(f"{len(cases) - len(failures) - len(skipped)} passed, {len(failures)} failed, {len(skipped)} skipped")
     return 1 if failures or not cases else 0

@@ -120,6 +120,8 @@ fn each_cut_at_token_expiry_is_a_start_of_its_own() {
     assert_eq!(values(&results, Metric::Downtime), [exact(500), exact(500), exact(500)]);
     assert_eq!(values(&results, Metric::DisconnectInterval), [exact(10_500), exact(10_500)]);
     assert_eq!(values(&results, Metric::TokenLate), [exact(500), exact(500), exact(500)]);
+    // No token can be read, so that none is known to be stale; the rule's lifetime stands in its place.
+    assert_eq!(values(&results, Metric::StaleTokens), [Value::Count(0)]);
     let window = results.runs[0].windows.values().next().unwrap();
     assert_eq!((window.outcome, window.later.len()), (Outcome::Back, 2));
     assert_eq!(causes(&results)[..2], [Cause::TokenExpired(RuleId(0)); 2]);
@@ -255,6 +257,20 @@ fn a_takeover_is_told_by_the_hub_that_ends_the_link() {
         assert_eq!(outcomes(&results), [Outcome::Back], "{ended}");
         assert_eq!(values(&results, Metric::DeviceDetection), [exact(4_000 - accepted)]);
     }
+}
+
+/// Guards against the second and later links that a rival takes over being told as closed by the hub for no reason.
+#[test]
+fn a_rival_that_comes_back_takes_over_the_link_of_then() {
+    let plan = plan(vec![("other", Fault::Takeover(Takeover { hold: span("9s"), again: None }))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60);
+    for (link, at) in [(1, 3_000), (2, 5_000), (3, 7_000)] {
+        story.at(at).rival(1, 1, RivalNews::Accepted).ends(link, Side::Hub, Ending::Fin);
+        story.carried(link, Side::Device).closes(link).at(at + 100).joins(link + 1, 0, "a", 60);
+    }
+    let results = story.at(20_000).results(&plan);
+    assert_eq!(causes(&results)[..3], [Cause::TakenOverBy(RuleId(0)); 3]);
 }
 
 #[test]
