@@ -339,7 +339,9 @@ impl Link {
             Delivery::Disconnect => self.told(direction.to(), at),
             Delivery::Pingresp => {
                 let Ping { at: asked, windows, sound } = self.pings.pop_front()?;
-                return Some(RoundTrip { took: at.since(asked), windows, sound });
+                // What a device that had given the link up by then was sent is no answer.
+                let heard = self.signs.device.is_none();
+                return heard.then(|| RoundTrip { took: at.since(asked), windows, sound });
             }
             Delivery::Other => {}
         }
