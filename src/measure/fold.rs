@@ -4,7 +4,7 @@ use super::cause;
 use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, RoundTrip, Showed, Window};
 use super::firings::Firings;
 use super::handshakes;
-use super::packets::Greeting;
+use super::packets::{Greeting, KeepAlive};
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
 use super::tls::{Listener, Tally, TlsResults};
@@ -368,7 +368,9 @@ impl Measures {
         if let Some((device, rewritten)) =
             link.device.and_then(|device| self.devices.get_mut(&device)).zip(rewritten)
         {
-            device.rewritten = Some(rewritten);
+            // A client may take what it was told for its own from then on: what it asked for first is what it came with.
+            let asked = device.rewritten.map_or(rewritten.asked, |first| first.asked);
+            device.rewritten = Some(KeepAlive { asked, ..rewritten });
         }
     }
 

@@ -349,6 +349,23 @@ fn a_keep_alive_made_another_on_the_way_is_remembered_as_each_end_was_told() {
     assert_eq!(asked(Version::V311, 60, None), None);
 }
 
+/// libmosquitto takes the Server Keep Alive for its own, and asks for it the next time.
+#[test]
+fn what_a_device_asked_for_first_is_what_it_came_with() {
+    let edit = Edit { server_keep_alive: Some(4), ..Edit::default() };
+    let plan = plan(vec![("short", packets(PacketKind::Connack, PacketAction::Edit(edit)))]);
+    let mut story = Story::new();
+    for (link, asked) in [(1, 60), (2, 4)] {
+        let connect = asks("a", Version::V5, asked, None);
+        story.opens_link(link, 0, "a").fares(link, Direction::Up, connect, None);
+        story.fares(link, Direction::Down, answers(0, None), Some(answers(0, Some(4))));
+        story.at(1_000 * link).ends(link, Side::Device, Ending::Fin).closes(link);
+    }
+    let results = story.results(&plan);
+    let rewritten = results.runs[0].devices.values().next().unwrap().rewritten.unwrap();
+    assert_eq!((rewritten.asked, rewritten.device_told), (60, Some(4)));
+}
+
 /// The hub was told 4 s in the place of 60: it is held to what it was told.
 #[test]
 fn the_hubs_limits_go_by_the_keep_alive_that_it_was_told() {

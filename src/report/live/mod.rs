@@ -181,6 +181,10 @@ impl Live {
             What::LegCut { link, side, fate, window, .. } => self.cut(*link, *side, *fate, *window),
             What::Altered { window, what, .. } => self.altered(*window, what),
             What::Rival { window, news, .. } => self.rival(*window, news),
+            What::FaultLifted { window, .. } => {
+                self.lifted(now, *window);
+                None
+            }
             What::LinkIdentified { link, device } => self.connected(now, *link, *device),
             What::Packet {
                 link,
@@ -243,8 +247,7 @@ impl Live {
             | What::WsUpgraded { .. }
             | What::WsClosed { .. }
             | What::KeepaliveExceeded { .. }
-            | What::Traffic(_)
-            | What::FaultLifted { .. } => None,
+            | What::Traffic(_) => None,
         }
     }
 
@@ -272,10 +275,18 @@ impl Live {
         }
     }
 
+    /// The path is restored with the first link that it is restored on.
+    fn lifted(&mut self, now: Time, window: WindowId) {
+        let Some((id, device)) = self.windows.get(&window) else { return };
+        if let Some(watch) = self.watches.get_mut(device).filter(|watch| watch.firing == *id) {
+            watch.restored.get_or_insert(now);
+        }
+    }
+
     fn closed(&mut self, now: Time, window: WindowId) -> Option<String> {
         let (id, device) = self.windows.remove(&window)?;
         if let Some(watch) = self.watches.get_mut(&device).filter(|watch| watch.firing == id) {
-            watch.restored = Some(now);
+            watch.restored.get_or_insert(now);
             // A slow path over which the link held leaves nothing to notice.
             let breaks = self.plan.rule(watch.rule).is_some_and(|rule| rule.fault.breaks_link());
             if !breaks && !watch.noticed && !watch.hub_noticed {
