@@ -94,7 +94,8 @@ pub(in crate::profile) static WHAT: Place = Place {
 
 pub(super) static DROP: Place = Place {
     name: "drop",
-    doc: "Packets are not passed on; `what` says which.",
+    doc: "Packets are not passed on; `what` says which. With a PUBLISH of MQTT 5 that sets a topic alias the alias is gone too, and \
+          a receiver may end the link of who uses it later.",
     one_of: &[],
     keys: &[
         Key {
