@@ -5,13 +5,14 @@
 //! 1. Fewer than 3 waits: `unclear`.
 //! 2. Nine in ten of them under 50 ms: `none`.
 //! 3. All within 10 % (or 50 ms) of their median: `fixed`.
-//! 4. A straight line, after the transform that straightens the shape, meets at least 3 first waits to within 10 %
-//!    (or 50 ms) each and grows by a fifth or more in all; what follows is level (the cap). `linear` is straight as it
+//! 4. A straight line, after the transform that straightens the shape, meets at least 3 first waits to within 3 % and
+//!    50 ms each and grows by a fifth or more in all; what follows is level (the cap). `linear` is straight as it
 //!    is, `polynomial` (squares) in the square root, `exponential` in the logarithm; the best fit wins.
-//! 5. Steps 3 and 4 again with 35 %: the same names, `jittered`.
-//! 6. With 5 waits or more: `exponential, jittered` where later waits are mostly longer (Kendall's tau at least 0.4)
-//!    and the later half's median is at least twice the earlier's; `fixed, jittered` where there is no trend (tau
-//!    within 0.3 of 0). That is what full jitter looks like.
+//! 5. Steps 3 and 4 again with 35 %: the same names, `jittered`; `growing, jittered` where more than one growing shape
+//!    fits, which few jittered waits let: to tell them apart takes more than that.
+//! 6. With 5 waits or more: `growing, jittered` where later waits are mostly longer (Kendall's tau at least 0.4) and the
+//!    later half's median is at least twice the earlier's; `fixed, jittered` where there is no trend (tau within 0.3 of
+//!    0). That is what full jitter looks like.
 //! 7. Else `unclear`.
 
 use std::fmt;
@@ -30,6 +31,8 @@ pub enum Shape {
     Polynomial,
     /// More by the same factor at each attempt.
     Exponential,
+    /// More at each attempt, by what rule cannot be told.
+    Growing,
     /// Too few attempts, or no pattern.
     Unclear,
 }
@@ -56,6 +59,7 @@ impl fmt::Display for BackOff {
             Shape::Linear => "linear",
             Shape::Polynomial => "polynomial",
             Shape::Exponential => "exponential",
+            Shape::Growing => "growing",
             Shape::Unclear => "unclear",
         };
         write!(f, "{shape}{}", if self.jittered { ", jittered" } else { "" })
@@ -68,6 +72,9 @@ const AT_ONCE_S: f64 = 0.05;
 const PLAIN: f64 = 0.10;
 /// How far a jittered wait may be off: SDKs jitter by 20 to 30 % where they do not draw from the whole range.
 const JITTERED: f64 = 0.35;
+/// How far a clock-driven wait may be off a growing shape: closer, since three waits with jitter meet a line to within 10 %
+/// by chance.
+const PLAIN_GROWTH: f64 = 0.03;
 /// A shape that grows by less than this factor from end to end is not called growing.
 const LEAST_GROWTH: f64 = 1.2;
 /// The fewest waits that can show a shape.
@@ -102,13 +109,17 @@ fn shape_within(waits: &[f64], tolerance: f64) -> Option<Shape> {
         (Shape::Polynomial, f64::sqrt, |line| line * line),
         (Shape::Exponential, f64::ln, f64::exp),
     ];
-    shapes
+    let fits: Vec<(Shape, (usize, f64))> = shapes
         .into_iter()
         .filter_map(|(shape, straighten, back)| {
             Some((shape, growth_misfit(waits, straighten, back, tolerance)?))
         })
-        .min_by(|(_, a), (_, b)| a.0.cmp(&b.0).reverse().then(a.1.total_cmp(&b.1)))
-        .map(|(shape, _)| shape)
+        .collect();
+    if tolerance > PLAIN && fits.len() > 1 {
+        return Some(Shape::Growing);
+    }
+    let best = fits.into_iter().min_by(|(_, a), (_, b)| a.0.cmp(&b.0).reverse().then(a.1.total_cmp(&b.1)));
+    best.map(|(shape, _)| shape)
 }
 
 /// How many first waits the straightened line meets, and how far it is off at worst; `None` where it does not fit.
@@ -127,7 +138,8 @@ fn growth_misfit(
         let fitted: Vec<f64> = line.into_iter().map(back).collect();
         let grown = fitted.last()? / fitted.first()?.max(1e-9);
         let worst = first.iter().zip(&fitted).map(|(wait, line)| misfit(*wait, *line)).fold(0.0, f64::max);
-        (capped && grown >= LEAST_GROWTH && worst <= tolerance).then_some((growing, worst))
+        let off = if tolerance > PLAIN { tolerance } else { PLAIN_GROWTH };
+        (capped && grown >= LEAST_GROWTH && worst <= off).then_some((growing, worst))
     })
 }
 
@@ -159,7 +171,7 @@ fn trend(waits: &[f64]) -> Option<Shape> {
     let (earlier, later) = waits.split_at(waits.len() / 2);
     let tau = kendall(waits);
     if tau >= 0.4 && median(later) >= 2.0 * median(earlier) {
-        Some(Shape::Exponential)
+        Some(Shape::Growing)
     } else if tau.abs() <= 0.3 {
         Some(Shape::Fixed)
     } else {
@@ -209,7 +221,10 @@ mod tests {
             (&[1.0, 2.0, 3.0, 4.0, 5.0], "linear"),
             (&[5.0, 10.0, 15.0, 20.0, 20.0, 20.0], "linear"),
             (&[1.1, 1.7, 4.6, 7.0, 18.0, 29.0], "exponential, jittered"),
-            (&[0.6, 1.1, 3.7, 2.9, 11.4, 20.9, 9.3, 88.0], "exponential, jittered"),
+            (&[0.6, 1.1, 3.7, 2.9, 11.4, 20.9, 9.3, 88.0], "growing, jittered"),
+            // Four waits with jitter: lines, squares and powers all pass by.
+            (&[1.0, 1.4, 2.9, 3.6], "growing, jittered"),
+            (&[0.8, 1.7, 2.2, 4.4], "growing, jittered"),
             (&[71.0, 12.0, 103.0, 44.0, 5.0, 97.0, 31.0], "fixed, jittered"),
             (&[1.0, 1.3, 0.8, 1.2, 0.9], "fixed, jittered"),
             (&[0.001, 0.0, 0.002, 0.001], "none"),
