@@ -177,11 +177,19 @@ const CASES: &[Case] = &[
     },
     Case {
         profile: "rst-without-disconnect",
-        sets: &["reset.delay=1s", "device-told.delay=6s", "hub-told.delay=9s", "settle=4 keepalive"],
+        sets: &["reset.delay=1s", "settle=4s"],
         run: &[],
         hub: &[],
         device: CAREFUL,
-        held: &[("reset", 3), ("device-told", 1), ("hub-told", 1)],
+        held: &[("reset", 3)],
+    },
+    Case {
+        profile: "rst-one-sided",
+        sets: &["hub-told.delay=2 keepalive + 2s", "settle=4 keepalive"],
+        run: &[],
+        hub: &[],
+        device: CAREFUL,
+        held: &[("device-told", 1), ("hub-told", 1)],
     },
     Case {
         profile: "device-crash",

@@ -33,6 +33,7 @@ const ALL: &[Shipped] = shipped![
     "nat-idle-timeout",
     "one-way",
     "reset-during-resend",
+    "rst-one-sided",
     "rst-without-disconnect",
     "sas-token-expiry",
     "satellite",
