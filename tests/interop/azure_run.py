@@ -185,9 +185,9 @@ class Readme(Case):
         path = f"{os.path.dirname(BROWNOUT)}:{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
         shell = self.program("bash", "-euo", "pipefail", "-c", commands, env={**os.environ, "PATH": path})
         self.assertEqual(shell.wait(), 0, shell.text())
-        states = shell.find(r"^((?:dis)?connected)$")
-        self.assertEqual((states[0], states[-1]), ("connected", "connected"), shell.text())
-        self.assertIn("disconnected", states)
+        # Its handler runs in a thread of its own, and lines of several threads may run into each other: that the device came
+        # back is read in the report.
+        self.assertEqual(shell.find(r"^((?:dis)?connected)")[:2], ["connected", "disconnected"], shell.text())
         self.assertIn("keep-alive timeout", shell.text())
         self.assertIn("(404104 DeviceConnectionClosedRemotely)", shell.text())
         report = self.report()
