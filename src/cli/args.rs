@@ -1,5 +1,8 @@
 //! The arguments: their syntax. What they mean together is checked where they are used.
 
+use super::compare::CompareArgs;
+use super::observe::ObserveArgs;
+use super::suite::SuiteArgs;
 use crate::base::span::parse_fixed;
 use crate::device::{Backoff, Preset, Renew, Workload};
 use crate::hub::MAX_PACKET;
@@ -27,6 +30,12 @@ pub(super) enum Command {
     Demo(DemoArgs),
     /// Put the proxy before a hub, break links by a profile, and report
     Run(Box<RunArgs>),
+    /// Watch a hub and its devices, and break nothing: why each link ended, a summary each interval
+    Observe(Box<ObserveArgs>),
+    /// Run a set of profiles against a client under test, and end in one scorecard
+    Suite(Box<SuiteArgs>),
+    /// Compare two runs: what differs, and whether that is more than chance
+    Compare(CompareArgs),
     /// Tell every problem of a profile, or what will happen when it is run
     Check(CheckArgs),
     /// The profiles that come with brownout, and their language

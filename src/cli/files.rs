@@ -2,11 +2,13 @@
 //! once it runs, so that a run that cannot start costs no earlier report.
 
 use super::exit::Refusal;
+use crate::report::{Report, Timeline, html, junit, summary};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-const REPORT: &str = "report.json";
+/// The forms of the report, in the order of [`ReportFiles::write`].
+const FORMS: [&str; 4] = ["report.json", "report.html", "junit.xml", "summary.md"];
 /// The log of a run.
 pub const EVENTS: &str = "events.jsonl";
 
@@ -14,7 +16,7 @@ pub const EVENTS: &str = "events.jsonl";
 #[derive(Debug)]
 pub struct ReportFiles {
     directory: PathBuf,
-    report: Output,
+    forms: Vec<Output>,
     events: Option<Output>,
 }
 
@@ -59,13 +61,13 @@ impl LineFile {
 }
 
 impl ReportFiles {
-    /// Makes the directory if need be, and opens `report.json` and, if wanted, `events.jsonl` in it.
+    /// Makes the directory if need be, and opens the forms of the report and, if wanted, `events.jsonl` in it.
     pub fn open(directory: &Path, with_events: bool) -> Result<ReportFiles, Refusal> {
         fs::create_dir_all(directory).map_err(|error| refused(directory, &error))?;
         let open = |name| Output::open(directory.join(name)).map_err(|(path, error)| refused(&path, &error));
-        let report = open(REPORT)?;
+        let forms = FORMS.into_iter().map(open).collect::<Result<_, _>>()?;
         let events = with_events.then(|| open(EVENTS)).transpose()?;
-        Ok(ReportFiles { directory: directory.to_owned(), report, events })
+        Ok(ReportFiles { directory: directory.to_owned(), forms, events })
     }
 
     /// Where they are.
@@ -73,26 +75,31 @@ impl ReportFiles {
         &self.directory
     }
 
-    /// Empties both, and hands out the one for events.
+    /// Empties all, and hands out the one for events.
     pub fn begin(&mut self) -> Result<Option<File>, Refusal> {
-        for output in [Some(&self.report), self.events.as_ref()].into_iter().flatten() {
+        for output in self.forms.iter().chain(&self.events) {
             output.file.set_len(0).map_err(|error| refused(&output.path, &error))?;
         }
         Ok(self.events.take().map(|output| output.file))
     }
 
-    /// Writes the report.
-    pub fn write_report(&mut self, json: &str) -> Result<(), Refusal> {
-        let write = self.report.file.write_all(json.as_bytes());
-        write.and_then(|()| self.report.file.flush()).map_err(|error| {
-            let path = self.report.path.display();
-            Refusal::environment(format!("cannot write {path}: {error}; the figures shown are complete"))
-        })
+    /// Writes every form of the report.
+    pub fn write(&mut self, report: &Report, timelines: &[Timeline]) -> Result<(), Refusal> {
+        let json = report.to_json().map_err(|error| Refusal::environment(format!("report.json: {error}")))?;
+        let forms = [json, html::render(report, timelines), junit::render(report), summary::render(report)];
+        for (output, text) in self.forms.iter_mut().zip(forms) {
+            let write = output.file.write_all(text.as_bytes());
+            write.and_then(|()| output.file.flush()).map_err(|error| {
+                let path = output.path.display();
+                Refusal::environment(format!("cannot write {path}: {error}; the figures shown are complete"))
+            })?;
+        }
+        Ok(())
     }
 
     /// Takes away what was made, when nothing came of the run.
     pub fn discard(self) {
-        for output in [Some(self.report), self.events].into_iter().flatten() {
+        for output in self.forms.into_iter().chain(self.events) {
             output.discard();
         }
         // Goes only if it is empty.

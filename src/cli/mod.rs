@@ -8,10 +8,12 @@ mod args;
 mod ca;
 mod check;
 mod command;
+mod compare;
 mod demo;
 mod exit;
 mod files;
 mod load;
+mod observe;
 mod out;
 mod peers;
 mod progress;
@@ -20,6 +22,7 @@ mod report;
 mod run;
 mod runner;
 mod signals;
+mod suite;
 mod tls;
 
 pub use args::Args;
@@ -40,6 +43,9 @@ pub fn main() -> Exit {
         Command::Device(args) => peers::device(*args),
         Command::Run(args) => run::run(*args),
         Command::Ca(args) => ca::ca(&args),
+        Command::Observe(args) => observe::observe(&args),
+        Command::Suite(args) => suite::suite(&args),
+        Command::Compare(args) => compare::compare(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report::report(&args),
         Command::Profiles(args) => check::profiles(args.command.as_ref()),

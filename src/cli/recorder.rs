@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::measure::Measures;
 use crate::net::EventQueue;
 use crate::profile::Plan;
-use crate::report::ResourceLog;
+use crate::report::{ResourceLog, Timeline};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::thread::{self, JoinHandle};
@@ -30,6 +30,8 @@ pub struct Recorder(JoinHandle<Record>);
 pub struct Record {
     /// All events, folded.
     pub measures: Measures,
+    /// The same, for pictures.
+    pub timeline: Timeline,
     /// The time of the last event.
     pub end: Time,
     /// Which logs are not complete, and why.
@@ -41,6 +43,7 @@ impl Recorder {
     pub fn start(queue: EventQueue, plan: &Plan, logs: Logs, progress: Progress) -> Recorder {
         let tape = Tape {
             measures: Measures::new(plan),
+            timeline: Timeline::default(),
             end: Time::ZERO,
             events: Log::new("events.jsonl", logs.events),
             resource: Log::new("the resource log", logs.resource),
@@ -61,6 +64,7 @@ impl Recorder {
 
 struct Tape {
     measures: Measures,
+    timeline: Timeline,
     end: Time,
     events: Log,
     resource: Log,
@@ -79,12 +83,13 @@ impl Tape {
         }
         self.progress.finish();
         let troubles = [self.events, self.resource].into_iter().filter_map(Log::into_trouble).collect();
-        Record { measures: self.measures, end: self.end, troubles }
+        Record { measures: self.measures, timeline: self.timeline, end: self.end, troubles }
     }
 
     fn take(&mut self, event: &Event) {
         self.events.write(|log| write_line(log, event));
         self.measures.push(event);
+        self.timeline.push(event);
         if self.resource.is_open() {
             for line in self.lines.push(event, &self.measures) {
                 self.resource.write(|log| writeln!(log, "{line}"));

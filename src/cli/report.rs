@@ -10,7 +10,7 @@ use crate::base::Time;
 use crate::event::{Event, RunStarted, What};
 use crate::measure::{Measures, Results};
 use crate::profile::{Override, Plan};
-use crate::report::{Report, ResourceLog};
+use crate::report::{Report, ResourceLog, Timeline};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
@@ -27,6 +27,7 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     let mut lines = Vec::new();
     let mut merged: Option<(RunStarted, Plan, Results)> = None;
     let mut starts: Vec<RunStarted> = Vec::new();
+    let mut timelines = Vec::new();
     for path in &args.logs {
         let run = Log::read(path, resource_log.is_some())?;
         if starts.contains(&run.start) {
@@ -37,6 +38,7 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
         }
         starts.push(run.start.clone());
         lines.extend(run.lines);
+        timelines.push(run.timeline);
         merged = Some(match merged {
             None => (run.start, run.plan, run.results),
             Some((start, plan, results)) => {
@@ -55,7 +57,7 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     }
     if let Some(files) = &mut files {
         files.begin()?;
-        runner::write(&report, files)?;
+        files.write(&report, &timelines)?;
     }
     if let Some(file) = resource_log {
         write_lines(file.begin()?, &lines)
@@ -100,6 +102,7 @@ struct Log {
     start: RunStarted,
     plan: Plan,
     results: Results,
+    timeline: Timeline,
     /// What the resource log would have said, where that is wanted.
     lines: Vec<String>,
 }
@@ -129,6 +132,8 @@ impl Log {
         let plan = plan(start)?;
         let mut measures = Measures::new(&plan);
         measures.push(&event);
+        let mut timeline = Timeline::default();
+        timeline.push(&event);
         let mut resource_log = with_lines.then(|| ResourceLog::new(&plan));
         let mut told = Vec::new();
         told.extend(resource_log.iter_mut().flat_map(|log| log.push(&event, &measures)));
@@ -139,6 +144,7 @@ impl Log {
                 Ok(event) => {
                     end = event.at;
                     measures.push(&event);
+                    timeline.push(&event);
                     told.extend(resource_log.iter_mut().flat_map(|log| log.push(&event, &measures)));
                 }
                 // A run that was killed leaves half a line; everything before it counts.
@@ -150,7 +156,7 @@ impl Log {
             }
         }
         let start = (**start).clone();
-        Ok(Log { start, plan, results: measures.results(end), lines: told })
+        Ok(Log { start, plan, results: measures.results(end), timeline, lines: told })
     }
 }
 

@@ -70,6 +70,8 @@ impl Runner {
             profile: setup.text.text,
             overrides: setup.overrides,
             azure_fault_messages: setup.plan.fault_messages.clone(),
+            observer: false,
+            part: 0,
         };
         let plan = Arc::new(setup.plan);
         let config = Config {
@@ -108,12 +110,12 @@ impl Runner {
     pub async fn end(self, reason: EndReason) -> Exit {
         self.proxy.stop(reason).await;
         self.queue.close();
-        let Record { measures, end, troubles } = self.recorder.finish();
+        let Record { measures, timeline, end, troubles } = self.recorder.finish();
         let report = Report::new(&self.plan, &measures.results(end));
         show(&report);
         let mut exit = if report.is_met() { Exit::Met } else { Exit::Unmet };
         if let Some(mut files) = self.files {
-            match write(&report, &mut files) {
+            match files.write(&report, &[timeline]) {
                 Ok(()) => out::tell(format_args!("report written to {}", files.directory().display())),
                 Err(refusal) => exit = refusal.tell(),
             }
@@ -128,12 +130,6 @@ impl Runner {
 /// Shows a report on standard output, in colour where that is a terminal.
 pub fn show(report: &Report) {
     out::show(terminal::render(report, Styling::Ansi));
-}
-
-/// Writes a report's file.
-pub fn write(report: &Report, files: &mut ReportFiles) -> Result<(), Refusal> {
-    let json = report.to_json().map_err(|error| Refusal::environment(format!("report.json: {error}")))?;
-    files.write_report(&json)
 }
 
 /// Each link takes two descriptors: take all that the system grants. What was in force before.

@@ -6,11 +6,13 @@
 //!
 //! In JSON, fields that end in `_ns` and the field `t` are nanoseconds; `t` counts from the beginning of the run.
 
+pub mod message;
 mod packet;
 mod samples;
 mod text;
 
-pub use packet::Packet;
+pub use message::{Delivery, Loss, MessageNews};
+pub use packet::{Packet, SessionTerms, Will};
 pub use samples::Samples;
 
 use crate::base::{
@@ -258,6 +260,42 @@ pub enum What {
         /// Which way.
         direction: Direction,
     },
+    /// Messages of a device, as far as they can be followed: exact counts since the last such event.
+    Delivery {
+        /// The device.
+        device: DeviceId,
+        /// From the device.
+        up: Delivery,
+        /// For the device.
+        down: Delivery,
+    },
+    /// Something remarkable of one message.
+    Message {
+        /// Whose: the device that sent it, or that it is for.
+        device: DeviceId,
+        /// The link that showed it; `None` where the end of the run did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        link: Option<LinkId>,
+        /// Which way it travels.
+        direction: Direction,
+        /// 0 to 2.
+        qos: u8,
+        /// Its packet identifier; `None` at QoS 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<u16>,
+        /// What.
+        #[serde(flatten)]
+        news: MessageNews,
+    },
+    /// The hub delivered the will of a device: a PUBLISH with its topic came down to some device.
+    WillDelivered {
+        /// Whose will, of those with this topic.
+        device: DeviceId,
+        /// The link that it came down on.
+        link: LinkId,
+        /// The topic.
+        topic: String,
+    },
     /// The bytes are not MQTT; they are relayed as they come from here on.
     NotMqtt {
         /// The link.
@@ -483,6 +521,17 @@ pub struct RunStarted {
     /// The client identifiers (a glob) whose fault-injection messages are honoured, where any are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azure_fault_messages: Option<String>,
+    /// Whether this is `brownout observe`: nothing is broken, and the run has no end of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub observer: bool,
+    /// The how-manieth part of the log this is, from 0: a long log is cut into parts, each of which stands for itself.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub part: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_first(part: &u32) -> bool {
+    *part == 0
 }
 
 /// What became of the other client that a `takeover` fault sends to the hub.

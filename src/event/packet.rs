@@ -26,6 +26,12 @@ pub enum Packet {
         /// When the SAS token in its password expires, in seconds since 1970.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token_expiry: Option<u64>,
+        /// The will that it leaves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        will: Option<Will>,
+        /// What it asks of the session.
+        #[serde(default, flatten)]
+        terms: SessionTerms,
     },
     /// CONNACK.
     Connack {
@@ -39,6 +45,9 @@ pub enum Packet {
         /// The client identifier that the hub assigned.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         assigned_client_id: Option<String>,
+        /// What it says of the session.
+        #[serde(default, flatten)]
+        terms: SessionTerms,
     },
     /// PUBLISH, where a rule waits for one.
     Publish {
@@ -100,6 +109,29 @@ pub enum Packet {
         /// The name of its kind.
         kind: String,
     },
+}
+
+/// What CONNECT or CONNACK of MQTT 5 say of the session, for the direction that leads to their sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionTerms {
+    /// Session Expiry Interval, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_expiry: Option<u32>,
+    /// Receive Maximum: how many messages of QoS 1 and 2 its sender takes at once; 65,535 where it says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receive_maximum: Option<u16>,
+}
+
+/// The will in a CONNECT.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Will {
+    /// Its topic, secrets taken out.
+    pub topic: String,
+    /// 0 to 2.
+    pub qos: u8,
+    /// Will Delay Interval of MQTT 5, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay: Option<u32>,
 }
 
 impl Packet {
@@ -231,6 +263,8 @@ fn connect(head: &[u8]) -> Option<Packet> {
         clean: view.clean_start,
         username: view.username.map(|name| shown(&name)),
         token_expiry: view.password.and_then(|password| azure::token::expiry(password.0)),
+        will: view.will.map(|will| Will { topic: shown(&will.topic), qos: will.qos, delay: will.delay }),
+        terms: SessionTerms { session_expiry: view.session_expiry, receive_maximum: view.receive_maximum },
     })
 }
 
@@ -241,6 +275,7 @@ fn connack(version: Version, head: &[u8]) -> Option<Packet> {
         code: view.code,
         server_keep_alive: view.server_keep_alive,
         assigned_client_id: view.assigned_client_id.map(|id| shown(&id)),
+        terms: SessionTerms { session_expiry: view.session_expiry, receive_maximum: view.receive_maximum },
     })
 }
 
@@ -274,12 +309,15 @@ mod tests {
             clean,
             username: None,
             token_expiry: None,
+            will: None,
+            terms: SessionTerms::default(),
         };
         let connack = |session_present, code, server_keep_alive| Packet::Connack {
             session_present,
             code,
             server_keep_alive,
             assigned_client_id: None,
+            terms: SessionTerms::default(),
         };
         let publish = |qos, flag| Packet::Publish { topic: "t".into(), qos, dup: flag, retain: flag };
         let filters = vec!["a".to_owned()];

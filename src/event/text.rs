@@ -81,6 +81,18 @@ impl Display for What {
                 }
             }
             What::Forwarded { link, packet_seq } => write!(f, "{link} forwarded #{packet_seq}"),
+            What::Delivery { device, up, down } => {
+                let total = |counts: [u64; 3]| counts.iter().sum::<u64>();
+                write!(f, "{device} messages: {} up, {} down", total(up.sent), total(down.sent))
+            }
+            What::Message { device, direction, qos, id, news, .. } => {
+                write!(f, "{device} {} message of QoS {qos}", direction.word())?;
+                id.map_or(Ok(()), |id| write!(f, ", id {id}"))?;
+                write!(f, ": {news}")
+            }
+            What::WillDelivered { device, link, topic } => {
+                write!(f, "{device} its will was delivered on {link}: {}", printable(topic))
+            }
             What::FirstPublish { link, direction } => write!(f, "{link} {} first PUBLISH", direction.word()),
             What::NotMqtt { link, direction, offset, reason } => {
                 write!(f, "{link} {} not MQTT from byte {offset}: {}", direction.word(), printable(reason))
@@ -265,6 +277,7 @@ mod tests {
                 code: 0,
                 server_keep_alive: None,
                 assigned_client_id: None,
+                terms: crate::event::SessionTerms::default(),
             },
             dropped: false,
             passed: None,

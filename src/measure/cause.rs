@@ -220,6 +220,8 @@ mod tests {
             clean: true,
             username: None,
             token_expiry: None,
+            will: None,
+            terms: crate::event::SessionTerms::default(),
         };
         link.greeting = Greeting::of(Time::ZERO, &asked, &asked);
         let at = Time::from_secs(100);

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// How an expectation came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
+pub enum Judgement {
     /// The samples show it.
     Met,
     /// The samples show the contrary.
@@ -29,10 +29,10 @@ pub enum Finding {
     NoEvidence,
 }
 
-impl Finding {
+impl Judgement {
     /// Whether it counts as met.
     pub fn is_met(self) -> bool {
-        matches!(self, Finding::Met)
+        matches!(self, Judgement::Met)
     }
 }
 
@@ -42,7 +42,7 @@ pub struct Verdict {
     /// Which, by its place in the plan.
     pub nth: usize,
     /// How it came out.
-    pub finding: Finding,
+    pub judgement: Judgement,
     /// How many samples spoke to it.
     pub samples: u64,
     /// What the statistic comes to: the sum, the count, or the sample at its rank. `None` without samples.
@@ -92,7 +92,7 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
     if count == 0 {
         return Verdict {
             nth,
-            finding: Finding::NoEvidence,
+            judgement: Judgement::NoEvidence,
             samples: 0,
             measured: None,
             against: 0,
@@ -112,15 +112,15 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
         }
         (_, _) => ranked(expectation, &samples, count),
     };
-    let finding = match answer {
-        Answer::Holds => Finding::Met,
-        Answer::Breaks => Finding::Unmet,
-        Answer::Open => Finding::Inconclusive,
+    let judgement = match answer {
+        Answer::Holds => Judgement::Met,
+        Answer::Breaks => Judgement::Unmet,
+        Answer::Open => Judgement::Inconclusive,
     };
-    let mut evidence = if finding.is_met() { Vec::new() } else { evidence(expectation, samples) };
+    let mut evidence = if judgement.is_met() { Vec::new() } else { evidence(expectation, samples) };
     let against = evidence.iter().map(|sample| sample.count).sum();
     evidence.truncate(MOST_EVIDENCE);
-    Verdict { nth, finding, samples: count, measured, against, evidence }
+    Verdict { nth, judgement, samples: count, measured, against, evidence }
 }
 
 /// Max, min and percentiles: so many samples must be on the right side of their limits.

@@ -1,6 +1,8 @@
 //! The fold: events in, facts kept.
 
 use super::cause;
+use super::conformance::Conformance;
+use super::delivery::Deliveries;
 use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, RoundTrip, Showed, Window};
 use super::firings::Firings;
 use super::handshakes;
@@ -32,6 +34,8 @@ pub struct Measures {
     pub(super) rate: ConnectRate,
     pub(super) tls: TlsResults,
     pub(super) trouble: Trouble,
+    pub(super) conformance: Conformance,
+    pub(super) deliveries: Deliveries,
 }
 
 /// What went wrong around the measures.
@@ -67,6 +71,8 @@ impl Measures {
             rate: ConnectRate::default(),
             tls: TlsResults::default(),
             trouble: Trouble::default(),
+            conformance: Conformance::default(),
+            deliveries: Deliveries::default(),
         }
     }
 
@@ -74,6 +80,8 @@ impl Measures {
     pub fn push(&mut self, event: &Event) {
         self.sessions.apply(event);
         self.events += 1;
+        self.conformance.push(event, &self.sessions);
+        self.deliveries.push(event);
         let at = event.at;
         match &event.what {
             What::RunStarted(started) => self.started = Some((**started).clone()),
@@ -98,6 +106,7 @@ impl Measures {
                 ignored.iter().for_each(|why| self.trouble.ignored_messages.add(why.clone()));
             }
             What::Forwarded { link, packet_seq } => self.forwarded(at, *link, *packet_seq),
+            What::Delivery { .. } | What::Message { .. } | What::WillDelivered { .. } => {}
             What::FirstPublish { link, direction } => {
                 self.on(*link, |link| *link.first.get_mut(*direction) = Some(at));
             }

@@ -3,6 +3,7 @@
 use super::backoff::BackOff;
 use super::cause::{Cause, cause};
 use super::detection::Struck;
+use super::diagnosis;
 use super::facts::{DeviceFacts, Link, Showed, Window};
 use super::firings;
 use super::fleet::{FleetResults, Loss};
@@ -38,6 +39,7 @@ impl RunResults {
             fleet: FleetResults::default(),
             tls: measures.tls.clone(),
             trouble: measures.trouble.clone(),
+            findings: Vec::new(),
         };
         measures.links.values().for_each(|link| run.tls.timings.add(link));
         run.tls.listeners.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -73,6 +75,11 @@ impl RunResults {
         for (id, device) in &mut run.devices {
             device.down = down.of(*id);
         }
+        run.findings = measures.conformance.findings(&run, end);
+        run.findings.extend(diagnosis::findings(&run, &measures.plan));
+        run.findings.sort_by_key(|finding| {
+            (std::cmp::Reverse(finding.grade), finding.class, finding.id, finding.device)
+        });
         run
     }
 
@@ -485,6 +492,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         version: device.version,
         passed_through,
         rewritten: facts.rewritten,
+        delivery: measures.deliveries.of(device.id),
     }
 }
 

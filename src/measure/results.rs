@@ -3,8 +3,10 @@
 use super::azure::Entry;
 use super::backoff::BackOff;
 use super::cause::Cause;
+use super::delivery::DeliveryResults;
 use super::detection::Noticed;
 use super::facts::RoundTrips;
+use super::finding::Finding;
 use super::fleet::FleetResults;
 use super::fold::Trouble;
 use super::handshakes::Handshakes;
@@ -73,6 +75,8 @@ pub struct RunResults {
     pub tls: TlsResults,
     /// What went wrong around the measures.
     pub trouble: Trouble,
+    /// What was found out, the gravest first.
+    pub findings: Vec<Finding>,
 }
 
 /// What a rule did beside its windows.
@@ -168,6 +172,8 @@ pub struct DeviceResults {
     pub passed_through: u64,
     /// Its latest keep-alive, where a fault or the profile made it another on the way.
     pub rewritten: Option<KeepAlive>,
+    /// What became of its messages.
+    pub delivery: DeliveryResults,
 }
 
 /// A fault window, judged.

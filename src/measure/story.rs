@@ -6,7 +6,8 @@ use crate::base::{
 };
 use crate::base::{Ways, WindowId};
 use crate::event::{
-    Count, EndReason, Event, LastPackets, Packet, RivalNews, RunStarted, Samples, TlsUp, Traffic, What,
+    Count, EndReason, Event, LastPackets, Packet, RivalNews, RunStarted, Samples, SessionTerms, TlsUp,
+    Traffic, What,
 };
 use crate::fault::{
     Alteration, Blackhole, Close, Connects, Delay, Ending, Fault, Fidelity, FidelityWanted, HandshakeFault,
@@ -105,6 +106,8 @@ impl Story {
             profile: String::new(),
             overrides: Vec::new(),
             azure_fault_messages: None,
+            observer: false,
+            part: 0,
         })));
         story
     }
@@ -147,13 +150,20 @@ impl Story {
             clean: true,
             username: None,
             token_expiry: None,
+            will: None,
+            terms: SessionTerms::default(),
         };
         self.passes(link, Direction::Up, connect, held)
     }
 
     pub fn connack(&mut self, link: u64, session_present: bool, code: u8) -> &mut Story {
-        let connack =
-            Packet::Connack { session_present, code, server_keep_alive: None, assigned_client_id: None };
+        let connack = Packet::Connack {
+            session_present,
+            code,
+            server_keep_alive: None,
+            assigned_client_id: None,
+            terms: SessionTerms::default(),
+        };
         self.passes(link, Direction::Down, connack, false)
     }
 
@@ -293,6 +303,8 @@ impl Story {
             clean: true,
             username: None,
             token_expiry: None,
+            will: None,
+            terms: SessionTerms::default(),
         };
         self.up(link, connect).connack(link, false, 0)
     }
@@ -382,12 +394,27 @@ impl Story {
 
 /// A CONNECT of this version and keep-alive, with a SAS token that expires at this second since 1970.
 pub(crate) fn asks(name: &str, version: Version, keep_alive: u16, token_expiry: Option<u64>) -> Packet {
-    Packet::Connect { version, client_id: name.into(), keep_alive, clean: true, username: None, token_expiry }
+    Packet::Connect {
+        version,
+        client_id: name.into(),
+        keep_alive,
+        clean: true,
+        username: None,
+        token_expiry,
+        will: None,
+        terms: SessionTerms::default(),
+    }
 }
 
 /// A CONNACK with this code and Server Keep Alive.
 pub(crate) fn answers(code: u8, server_keep_alive: Option<u16>) -> Packet {
-    Packet::Connack { session_present: false, code, server_keep_alive, assigned_client_id: None }
+    Packet::Connack {
+        session_present: false,
+        code,
+        server_keep_alive,
+        assigned_client_id: None,
+        terms: SessionTerms::default(),
+    }
 }
 
 /// The values of a measure, in the order they were made.

@@ -29,8 +29,12 @@ pub struct ConnectView<'a> {
     pub session_expiry: Option<u32>,
     /// Empty if the device leaves the choice to the hub, or if it cannot be read: see `complete`.
     pub client_id: Cow<'a, str>,
+    /// How many messages of QoS 1 and 2 it takes at once; MQTT 5 only.
+    pub receive_maximum: Option<u16>,
     /// Whether the flags say that there is a will.
-    pub will: bool,
+    pub has_will: bool,
+    /// The will, if it can be read.
+    pub will: Option<WillView<'a>>,
     /// The user name, where Azure's carries hub and device.
     pub username: Option<Cow<'a, str>>,
     /// Whether the flags say that there is a password.
@@ -39,6 +43,17 @@ pub struct ConnectView<'a> {
     pub password: Option<Secret<&'a [u8]>>,
     /// Whether every field that the flags promise could be read.
     pub complete: bool,
+}
+
+/// The will in a CONNECT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WillView<'a> {
+    /// Its topic.
+    pub topic: Cow<'a, str>,
+    /// Its quality of service, as its two bits say.
+    pub qos: u8,
+    /// Will Delay Interval of MQTT 5, in seconds.
+    pub delay: Option<u32>,
 }
 
 /// Reads a CONNECT; `None` if it ends before its keep-alive.
@@ -56,7 +71,9 @@ pub fn connect_view(head: &[u8]) -> Option<ConnectView<'_>> {
         keep_alive: reader.u16("keep-alive").ok()?,
         session_expiry: None,
         client_id: Cow::Borrowed(""),
-        will: flags & connect::WILL != 0,
+        receive_maximum: None,
+        has_will: flags & connect::WILL != 0,
+        will: None,
         username: None,
         has_password: flags & connect::PASSWORD != 0,
         password: None,
@@ -70,15 +87,16 @@ impl<'a> ConnectView<'a> {
     fn read_payload(&mut self, flags: u8, reader: &mut Reader<'a>) -> Option<()> {
         let v5 = self.version == Some(Version::V5);
         if v5 {
-            self.session_expiry = Properties::read_leniently(reader).session_expiry();
+            let properties = Properties::read_leniently(reader);
+            self.session_expiry = properties.session_expiry();
+            self.receive_maximum = properties.receive_maximum();
         }
         self.client_id = lossy(reader)?;
-        if self.will {
-            if v5 {
-                Properties::read_leniently(reader);
-            }
-            reader.binary("will topic").ok()?;
+        if self.has_will {
+            let delay = if v5 { Properties::read_leniently(reader).will_delay() } else { None };
+            let topic = lossy(reader)?;
             reader.binary("will payload").ok()?;
+            self.will = Some(WillView { topic, qos: flags >> 3 & 3, delay });
         }
         if flags & connect::USER_NAME != 0 {
             self.username = Some(lossy(reader)?);
@@ -105,6 +123,8 @@ pub struct ConnackView {
     pub server_keep_alive: Option<u16>,
     /// Seconds; replaces the device's session expiry.
     pub session_expiry: Option<u32>,
+    /// How many messages of QoS 1 and 2 the hub takes at once; MQTT 5 only.
+    pub receive_maximum: Option<u16>,
     /// The client identifier that the hub chose.
     pub assigned_client_id: Option<String>,
     /// The hub's own words.
@@ -122,6 +142,7 @@ pub fn connack_view(version: Version, head: &[u8]) -> Option<ConnackView> {
         code,
         server_keep_alive: properties.server_keep_alive(),
         session_expiry: properties.session_expiry(),
+        receive_maximum: properties.receive_maximum(),
         assigned_client_id: properties.assigned_client_id(),
         reason_string: properties.reason_string(),
     })

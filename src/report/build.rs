@@ -1,17 +1,17 @@
 //! From a plan and the results of its runs to the report model.
 
 use super::model::{
-    Altered, Device, Evidence, Expectation, FORMAT, Figure, Finding, Fleet, FleetFiring, Missed, Outcome,
-    Profile, Quantiles, Report, Rule, Run, Summary, Verdict, Window,
+    Altered, Delivery, DeliveryCounts, Device, Evidence, Expectation, FORMAT, Figure, Fleet, FleetFiring,
+    Judgement, Missed, Outcome, Profile, Quantiles, Report, Rule, Run, Summary, Verdict, Window,
 };
-use super::{azure, ending, notes, tls, words};
-use crate::base::{Direction, RuleId, Side, WindowId};
-use crate::event::{Count, Samples};
+use super::{azure, ending, notes, tls, verdicts, words};
+use crate::base::{Direction, RuleId, Side, Ways, WindowId};
+use crate::event::{self, Count, Samples};
 use crate::fault::Fault;
 use crate::measure::value::percentile;
 use crate::measure::{
-    self, Alterations, DeviceResults, Distribution, FiringResults, Noticed, Results, RunResults, Value,
-    WindowResults,
+    self, Alterations, DeliveryResults, DeviceResults, Distribution, FiringResults, Noticed, Results,
+    RunResults, Value, WindowResults,
 };
 use crate::profile::{self, Limit, Metric, Plan, When};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,13 +38,15 @@ impl Report {
             fleet: fleet(plan, results),
             tls: tls::tls(results),
             azure: azure::azure(results),
+            verdicts: verdicts::verdicts(plan, results),
+            findings: verdicts::findings(results),
             notes: notes::notes(plan, results),
         }
     }
 
     /// How many expectations are not met.
     pub fn unmet(&self) -> usize {
-        self.expectations.iter().filter(|expectation| expectation.finding != Finding::Met).count()
+        self.expectations.iter().filter(|expectation| expectation.judgement != Judgement::Met).count()
     }
 
     /// Whether the runs were through and every expectation is met.
@@ -92,7 +94,7 @@ fn verdict(expectations: &[Expectation], is_cut_off: bool) -> Verdict {
         Verdict::NotThrough
     } else if expectations.is_empty() {
         Verdict::NoExpectations
-    } else if expectations.iter().all(|expectation| expectation.finding == Finding::Met) {
+    } else if expectations.iter().all(|expectation| expectation.judgement == Judgement::Met) {
         Verdict::Passed
     } else {
         Verdict::Failed
@@ -119,11 +121,11 @@ fn expectations(plan: &Plan, results: &Results) -> Vec<Expectation> {
         .map(|(expectation, verdict)| Expectation {
             expectation: words::expectation(plan, expectation),
             metric: expectation.metric.name(),
-            finding: match verdict.finding {
-                measure::Finding::Met => Finding::Met,
-                measure::Finding::Unmet => Finding::Unmet,
-                measure::Finding::Inconclusive => Finding::Inconclusive,
-                measure::Finding::NoEvidence => Finding::NoEvidence,
+            judgement: match verdict.judgement {
+                measure::Judgement::Met => Judgement::Met,
+                measure::Judgement::Unmet => Judgement::Unmet,
+                measure::Judgement::Inconclusive => Judgement::Inconclusive,
+                measure::Judgement::NoEvidence => Judgement::NoEvidence,
             },
             samples: verdict.samples,
             measured: verdict.measured.map(figure),
@@ -313,6 +315,37 @@ fn summary(results: &Results, rule: RuleId, metric: Metric) -> Option<Summary> {
     })
 }
 
+/// What became of messages in all; `None` where none was followed.
+fn delivery<'a>(all: impl Iterator<Item = &'a DeliveryResults>) -> Option<Delivery> {
+    let mut sum: Ways<event::Delivery> = Ways::default();
+    for results in all {
+        for direction in [Direction::Up, Direction::Down] {
+            sum.get_mut(direction).add(results.counts.get(direction));
+        }
+    }
+    let counts = |sum: &event::Delivery| DeliveryCounts {
+        sent: sum.sent,
+        received: sum.received,
+        completed: sum.completed,
+        retransmitted: sum.retransmitted,
+        duplicated: sum.duplicated,
+        lost: sum.lost,
+        in_flight: in_flight(sum),
+    };
+    let is_followed = !sum.up.is_empty() || !sum.down.is_empty();
+    is_followed.then(|| Delivery { up: counts(&sum.up), down: counts(&sum.down) })
+}
+
+/// What is neither completed nor lost.
+fn in_flight(counts: &event::Delivery) -> [u64; 3] {
+    let of = |qos: usize| {
+        let known = counts.completed[qos].saturating_add(counts.lost[qos]);
+        counts.sent[qos].saturating_sub(known)
+    };
+    // At QoS 0 nothing is in flight: what was not passed on is lost.
+    [0, of(1), of(2)]
+}
+
 fn devices(plan: &Plan, results: &Results) -> Vec<Device> {
     let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     let mut known: Vec<(&str, Vec<&DeviceResults>)> = Vec::new();
@@ -357,6 +390,7 @@ fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
         device_tls_time: quantiles(runs.iter().map(|device| &device.tls(Side::Device).took)),
         hub_tls_time: quantiles(runs.iter().map(|device| &device.tls(Side::Hub).took)),
         certificate_subject: runs.iter().rev().find_map(|device| device.subject.clone()),
+        delivery: delivery(runs.iter().map(|device| &device.delivery)),
     }
 }
 
@@ -384,6 +418,9 @@ fn fleet(plan: &Plan, results: &Results) -> Fleet {
         control_gap: quantiles(devices.iter().map(|device| &device.control_gap)),
         keepalive_violations: devices.iter().map(|device| device.violations).sum(),
         connect_time: quantiles(results.runs.iter().map(|run| &run.tls.timings.connect)),
+        delivery: delivery(
+            results.runs.iter().flat_map(|run| run.devices.values()).map(|device| &device.delivery),
+        ),
     }
 }
 

@@ -7,19 +7,25 @@
 mod azure;
 mod build;
 mod ending;
+pub mod html;
+pub mod junit;
 pub mod live;
 pub mod model;
 mod notes;
 pub mod resource_log;
+pub mod summary;
 mod table;
 pub mod terminal;
+pub mod timeline;
 mod tls;
+mod verdicts;
 mod words;
 
 pub use live::Live;
 pub use model::Report;
 pub use resource_log::ResourceLog;
 pub use table::Styling;
+pub use timeline::Timeline;
 
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,11 @@
 //! it was watched. `null` stands for a measure that the window has no value of.
 
 mod field;
+mod finding;
 mod tls;
 
 pub use field::{Altered, Azure, AzureEntry, FleetFiring};
+pub use finding::{ClassVerdict, Delivery, DeliveryCounts, Finding, Seen, Verdicts};
 pub use tls::{HandshakeEnd, Handshakes, Suite, Tls, TlsFailure, TlsLeg, TlsListener, WebSocket};
 
 use crate::event::EndReason;
@@ -38,6 +40,10 @@ pub struct Report {
     pub devices: Vec<Device>,
     /// All devices together.
     pub fleet: Fleet,
+    /// A verdict for each class of findings and expectations.
+    pub verdicts: Verdicts,
+    /// What was found out beside the figures, the gravest first.
+    pub findings: Vec<Finding>,
     /// What was seen of TLS and WebSocket; `null` where there was neither.
     pub tls: Option<Tls>,
     /// What the resource log of Azure IoT Hub would say; `null` where no link ended with an error.
@@ -98,7 +104,7 @@ pub struct Expectation {
     /// The measure.
     pub metric: &'static str,
     /// How it came out; only `met` is met.
-    pub finding: Finding,
+    pub judgement: Judgement,
     /// How many samples spoke to it.
     pub samples: u64,
     /// What the statistic comes to: the sum, the count, or the sample at its rank.
@@ -113,7 +119,7 @@ pub struct Expectation {
 /// How an expectation came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Finding {
+pub enum Judgement {
     /// The samples show it.
     Met,
     /// The samples show the contrary.
@@ -394,6 +400,8 @@ pub struct Device {
     pub hub_tls_time: Option<Quantiles>,
     /// The subject of the certificate that it presented last.
     pub certificate_subject: Option<String>,
+    /// What became of its messages; `null` where none could be followed.
+    pub delivery: Option<Delivery>,
 }
 
 /// All devices together.
@@ -430,4 +438,6 @@ pub struct Fleet {
     pub keepalive_violations: u64,
     /// How long connects to the hub took, of links without a device too.
     pub connect_time: Option<Quantiles>,
+    /// What became of the messages of all devices; `null` where none could be followed.
+    pub delivery: Option<Delivery>,
 }

@@ -126,6 +126,9 @@ impl Sessions {
             | What::Altered { .. }
             | What::FaultMessage { .. }
             | What::Rival { .. }
+            | What::Delivery { .. }
+            | What::Message { .. }
+            | What::WillDelivered { .. }
             | What::FirstPublish { .. }
             | What::NotMqtt { .. }
             | What::TlsEstablished { side: Side::Hub, .. }

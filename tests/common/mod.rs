@@ -82,6 +82,8 @@ impl Bench {
                 profile: String::new(),
                 overrides: Vec::new(),
                 azure_fault_messages: None,
+                observer: false,
+                part: 0,
             },
         };
         let (source, sink) = (queue.clone(), Arc::clone(&events));

@@ -90,7 +90,7 @@ class Symptoms(Case):
         self.assertGreaterEqual(cut, 3)
         self.assertEqual(len(run.find("the token has expired: a new one")), cut)
         stale = next(row for row in report["expectations"] if row["metric"] == "stale_tokens")
-        self.assertEqual(stale["finding"], "unmet" if refused else "met")
+        self.assertEqual(stale["judgement"], "unmet" if refused else "met")
         closed = [event["t"] / 1e9 for event in self.events() if event["event"] == "leg_cut"
                   and event["side"] == "device" and event["fate"] == "close"]
         self.assertEqual(len(closed), cut)
@@ -110,7 +110,7 @@ class Symptoms(Case):
         _, report, _ = self.shortly("session-lost", "reset.delay=2s", "settle=11s", code=1, device=("--twin",))
         for window in self.windows(report, "reset", 3):
             self.assertEqual(window["outcome"], "back")
-        findings = {row["metric"]: (row["finding"], row["samples"]) for row in report["expectations"]}
+        findings = {row["metric"]: (row["judgement"], row["samples"]) for row in report["expectations"]}
         self.assertEqual(findings["downtime"], ("met", 3))
         self.assertEqual(findings["resubscribe"], ("unmet", 3))
 

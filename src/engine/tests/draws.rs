@@ -63,6 +63,7 @@ fn an_assigned_name_changes_no_draw() {
             code: 0,
             server_keep_alive: None,
             assigned_client_id: Some("auto-1".into()),
+            terms: crate::event::SessionTerms::default(),
         };
         let mut drops = Vec::new();
         for nth in 0..64 {

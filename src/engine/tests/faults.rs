@@ -241,6 +241,7 @@ fn after_connack_counts_from_when_the_device_has_it() {
         code: 0,
         server_keep_alive: None,
         assigned_client_id: None,
+        terms: crate::event::SessionTerms::default(),
     };
     let ticket = run.engine.packet(ms(0), link, Direction::Down, packet, Beside::default(), true).0;
     assert!(ticket.wanted && ticket.held);
@@ -406,6 +407,7 @@ fn an_assigned_client_identifier_names_the_device_from_then_on() {
             code: 0,
             server_keep_alive: None,
             assigned_client_id: Some("given".into()),
+            terms: crate::event::SessionTerms::default(),
         },
     );
     run.close(link);

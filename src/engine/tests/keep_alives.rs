@@ -12,11 +12,19 @@ fn connect(version: Version, keep_alive: u16) -> Packet {
         clean: true,
         username: None,
         token_expiry: None,
+        will: None,
+        terms: crate::event::SessionTerms::default(),
     }
 }
 
 fn accept(code: u8, server_keep_alive: Option<u16>) -> Packet {
-    Packet::Connack { session_present: false, code, server_keep_alive, assigned_client_id: None }
+    Packet::Connack {
+        session_present: false,
+        code,
+        server_keep_alive,
+        assigned_client_id: None,
+        terms: crate::event::SessionTerms::default(),
+    }
 }
 
 fn of_plan(seconds: u16, rules: Vec<Rule>) -> Plan {

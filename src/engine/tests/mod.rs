@@ -126,6 +126,8 @@ impl Run {
             profile: String::new(),
             overrides: Vec::new(),
             azure_fault_messages: None,
+            observer: false,
+            part: 0,
         };
         run.tell(Input::Started(Box::new(start)));
         run.tell(Input::ListenerOpened {
@@ -250,6 +252,8 @@ impl Run {
             clean: true,
             username: None,
             token_expiry: None,
+            will: None,
+            terms: crate::event::SessionTerms::default(),
         };
         self.packet(link, Direction::Up, packet);
     }
@@ -260,6 +264,7 @@ impl Run {
             code,
             server_keep_alive: None,
             assigned_client_id: None,
+            terms: crate::event::SessionTerms::default(),
         };
         self.packet(link, Direction::Down, packet);
     }

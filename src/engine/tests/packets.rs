@@ -56,7 +56,13 @@ pub(super) fn publish(qos: u8) -> Packet {
 }
 
 pub(super) fn connack(code: u8) -> Packet {
-    Packet::Connack { session_present: true, code, server_keep_alive: None, assigned_client_id: None }
+    Packet::Connack {
+        session_present: true,
+        code,
+        server_keep_alive: None,
+        assigned_client_id: None,
+        terms: crate::event::SessionTerms::default(),
+    }
 }
 
 /// Net/ that does at once what a verdict says, and confirms it.

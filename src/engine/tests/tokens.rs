@@ -30,6 +30,8 @@ impl Run {
             clean: true,
             username: None,
             token_expiry,
+            will: None,
+            terms: crate::event::SessionTerms::default(),
         };
         self.packet(link, Direction::Up, packet);
     }

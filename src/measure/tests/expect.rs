@@ -4,7 +4,7 @@ use crate::base::Side;
 use crate::event::{EndReason, What};
 use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, blackhole, expect, plan, span};
-use crate::measure::{Finding, Results, judge};
+use crate::measure::{Judgement, Results, judge};
 use crate::profile::{Comparison, Expectation, Limit, Metric, Statistic};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -38,8 +38,8 @@ fn noticing(detections: &[Option<u64>]) -> Results {
     story.results(&plan(vec![("dark", blackhole("8s"))]))
 }
 
-fn finding(expectation: Expectation, results: &Results) -> Finding {
-    judge(&[expectation], results)[0].finding
+fn judgement(expectation: Expectation, results: &Results) -> Judgement {
+    judge(&[expectation], results)[0].judgement
 }
 
 #[test]
@@ -49,29 +49,29 @@ fn limits_on_both_sides_of_their_edges() {
     let seen = noticing(&[Some(1_000), Some(2_000), Some(3_000), Some(4_000)]);
     let time = Metric::DeviceDetection;
     for (statistic, comparison, limit, expected) in [
-        (Max, AtMost, span("4s"), Finding::Met),
-        (Max, AtMost, span("3999ms"), Finding::Unmet),
-        (Max, Below, span("4s"), Finding::Unmet),
-        (Max, AtMost, span("2 keepalive"), Finding::Met),
-        (Max, AtMost, span("1.9 keepalive"), Finding::Unmet),
-        (Max, AtLeast, span("4s"), Finding::Met),
-        (Max, Above, span("4s"), Finding::Unmet),
-        (Max, Equal, span("4s"), Finding::Met),
-        (Max, Equal, span("3s"), Finding::Unmet),
-        (Min, AtLeast, span("1s"), Finding::Met),
-        (Min, Above, span("1s"), Finding::Unmet),
-        (Min, AtMost, span("1s"), Finding::Met),
-        (Min, Equal, span("1s"), Finding::Met),
-        (Percentile(75.0), AtMost, span("3s"), Finding::Met),
-        (Percentile(76.0), AtMost, span("3s"), Finding::Unmet),
-        (Percentile(50.0), AtLeast, span("2s"), Finding::Met),
-        (Percentile(50.0), Above, span("2s"), Finding::Unmet),
-        (Sum, AtMost, span("10s"), Finding::Met),
-        (Sum, Below, span("10s"), Finding::Unmet),
-        (Count, Equal, Limit::Number(4.0), Finding::Met),
-        (Count, Above, Limit::Number(4.0), Finding::Unmet),
+        (Max, AtMost, span("4s"), Judgement::Met),
+        (Max, AtMost, span("3999ms"), Judgement::Unmet),
+        (Max, Below, span("4s"), Judgement::Unmet),
+        (Max, AtMost, span("2 keepalive"), Judgement::Met),
+        (Max, AtMost, span("1.9 keepalive"), Judgement::Unmet),
+        (Max, AtLeast, span("4s"), Judgement::Met),
+        (Max, Above, span("4s"), Judgement::Unmet),
+        (Max, Equal, span("4s"), Judgement::Met),
+        (Max, Equal, span("3s"), Judgement::Unmet),
+        (Min, AtLeast, span("1s"), Judgement::Met),
+        (Min, Above, span("1s"), Judgement::Unmet),
+        (Min, AtMost, span("1s"), Judgement::Met),
+        (Min, Equal, span("1s"), Judgement::Met),
+        (Percentile(75.0), AtMost, span("3s"), Judgement::Met),
+        (Percentile(76.0), AtMost, span("3s"), Judgement::Unmet),
+        (Percentile(50.0), AtLeast, span("2s"), Judgement::Met),
+        (Percentile(50.0), Above, span("2s"), Judgement::Unmet),
+        (Sum, AtMost, span("10s"), Judgement::Met),
+        (Sum, Below, span("10s"), Judgement::Unmet),
+        (Count, Equal, Limit::Number(4.0), Judgement::Met),
+        (Count, Above, Limit::Number(4.0), Judgement::Unmet),
     ] {
-        let found = finding(expect(time, statistic, comparison, limit), &seen);
+        let found = judgement(expect(time, statistic, comparison, limit), &seen);
         assert_eq!(found, expected, "{statistic:?} {comparison:?} {limit:?}");
     }
 }
@@ -80,13 +80,13 @@ fn limits_on_both_sides_of_their_edges() {
 fn a_never_is_beyond_every_limit_it_was_watched_for() {
     let seen = noticing(&[Some(1_000), None]);
     let max = |limit| expect(Metric::DeviceDetection, Statistic::Max, Comparison::AtMost, span(limit));
-    assert_eq!(finding(max("8s"), &seen), Finding::Unmet);
-    assert_eq!(finding(max("8001ms"), &seen), Finding::Inconclusive);
+    assert_eq!(judgement(max("8s"), &seen), Judgement::Unmet);
+    assert_eq!(judgement(max("8001ms"), &seen), Judgement::Inconclusive);
     let verdict = &judge(&[max("8s")], &seen)[0];
     assert_eq!(verdict.evidence.len(), 1);
     assert_eq!(verdict.evidence[0].device.as_deref(), Some("b"));
     let median = expect(Metric::DeviceDetection, Statistic::Percentile(50.0), Comparison::AtMost, span("1s"));
-    assert_eq!(finding(median, &seen), Finding::Met, "the other half may be what it will");
+    assert_eq!(judgement(median, &seen), Judgement::Met, "the other half may be what it will");
 }
 
 #[test]
@@ -96,19 +96,19 @@ fn a_bracket_across_the_limit_is_inconclusive() {
     story.at(9_000).heals(1).at(9_500).ends(1, Side::Device, Ending::Fin);
     let seen = story.results(&plan(vec![("dark", blackhole("6s"))]));
     let max = |limit| expect(Metric::DeviceDetection, Statistic::Max, Comparison::AtMost, span(limit));
-    assert_eq!(finding(max("6499ms"), &seen), Finding::Inconclusive);
-    assert_eq!(finding(max("6500ms"), &seen), Finding::Met);
+    assert_eq!(judgement(max("6499ms"), &seen), Judgement::Inconclusive);
+    assert_eq!(judgement(max("6500ms"), &seen), Judgement::Met);
 }
 
 #[test]
 fn no_sample_is_no_evidence() {
     let seen = noticing(&[Some(1_000)]);
     let recovery = expect(Metric::Resubscribe, Statistic::Max, Comparison::AtMost, span("1h"));
-    assert_eq!(finding(recovery, &seen), Finding::NoEvidence);
+    assert_eq!(judgement(recovery, &seen), Judgement::NoEvidence);
     let mut other_device = expect(Metric::DeviceDetection, Statistic::Max, Comparison::AtMost, span("1h"));
     other_device.client = Some("z*".into());
-    assert_eq!(finding(other_device, &seen), Finding::NoEvidence);
-    assert!(!Finding::NoEvidence.is_met());
+    assert_eq!(judgement(other_device, &seen), Judgement::NoEvidence);
+    assert!(!Judgement::NoEvidence.is_met());
 }
 
 #[test]
@@ -116,12 +116,12 @@ fn counts_speak_where_a_device_was_there_to_be_counted() {
     let seen = noticing(&[Some(1_000), Some(1_000)]);
     let violations =
         expect(Metric::KeepaliveViolations, Statistic::Sum, Comparison::Equal, Limit::Number(0.0));
-    assert_eq!(finding(violations, &seen), Finding::Met);
+    assert_eq!(judgement(violations, &seen), Judgement::Met);
     let rate = |limit| expect(Metric::ConnectRate, Statistic::Max, Comparison::AtMost, Limit::Number(limit));
-    assert_eq!(finding(rate(2.0), &seen), Finding::Met);
-    assert_eq!(finding(rate(1.0), &seen), Finding::Unmet);
+    assert_eq!(judgement(rate(2.0), &seen), Judgement::Met);
+    assert_eq!(judgement(rate(1.0), &seen), Judgement::Unmet);
     let nobody = Story::new().results(&plan(vec![]));
     let violations =
         expect(Metric::KeepaliveViolations, Statistic::Sum, Comparison::Equal, Limit::Number(0.0));
-    assert_eq!(finding(violations, &nobody), Finding::NoEvidence);
+    assert_eq!(judgement(violations, &nobody), Judgement::NoEvidence);
 }

@@ -64,6 +64,7 @@ fn a_held_connack_counts_when_it_is_passed_on() {
         code: 0,
         server_keep_alive: None,
         assigned_client_id: None,
+        terms: crate::event::SessionTerms::default(),
     };
     story.at(6_000).connect(2, 0, "a", 2).passes(2, Direction::Down, connack, true);
     let seq = story.seq();

@@ -4,7 +4,7 @@ use crate::base::{Direction, LinkId};
 use crate::event::{Packet, Samples};
 use crate::fault::{LegFate, Mechanism, Toward};
 use crate::measure::story::{Story, blackhole, expect, latency, plan, rst, span};
-use crate::measure::{Finding, Results, RoundTrips, judge};
+use crate::measure::{Judgement, Results, RoundTrips, judge};
 use crate::profile::{Comparison, Expectation, Metric, Plan, Statistic};
 use std::time::Duration;
 
@@ -158,12 +158,12 @@ fn expectations_of_a_rule_see_its_round_trips_alone() {
     let of = |rule: Option<u16>, metric, limit| {
         let max = expect(metric, Statistic::Max, Comparison::AtMost, span(limit));
         let verdict = &judge(&[Expectation { of: rule.map(crate::base::RuleId), ..max }], &results)[0];
-        (verdict.finding, verdict.samples)
+        (verdict.judgement, verdict.samples)
     };
-    assert_eq!(of(Some(0), Metric::PingRtt, "600ms"), (Finding::Met, 1));
-    assert_eq!(of(Some(0), Metric::PingRtt, "599ms"), (Finding::Unmet, 1));
-    assert_eq!(of(Some(0), Metric::PingRtt, "0.3 keepalive"), (Finding::Met, 1));
-    assert_eq!(of(None, Metric::PingRtt, "600ms"), (Finding::Unmet, 2));
-    assert_eq!(of(Some(1), Metric::PingRtt, "1h"), (Finding::NoEvidence, 0));
-    assert_eq!(of(Some(0), Metric::PublishRtt, "1h"), (Finding::NoEvidence, 0));
+    assert_eq!(of(Some(0), Metric::PingRtt, "600ms"), (Judgement::Met, 1));
+    assert_eq!(of(Some(0), Metric::PingRtt, "599ms"), (Judgement::Unmet, 1));
+    assert_eq!(of(Some(0), Metric::PingRtt, "0.3 keepalive"), (Judgement::Met, 1));
+    assert_eq!(of(None, Metric::PingRtt, "600ms"), (Judgement::Unmet, 2));
+    assert_eq!(of(Some(1), Metric::PingRtt, "1h"), (Judgement::NoEvidence, 0));
+    assert_eq!(of(Some(0), Metric::PublishRtt, "1h"), (Judgement::NoEvidence, 0));
 }

@@ -6,7 +6,7 @@ use crate::fault::{
     BadCertificate, Ending, Fault, HandshakeFault, HandshakeStage, LegFate, Mechanism, RecordFault, TlsRecord,
 };
 use crate::measure::story::{Story, exact, expect, handshake, never, plan, rst, values};
-use crate::measure::{AttemptEnd, Cause, Finding, Outcome, Results, Shape, WindowResults, judge};
+use crate::measure::{AttemptEnd, Cause, Judgement, Outcome, Results, Shape, WindowResults, judge};
 use crate::profile::{Comparison, Limit, Metric, Plan, Statistic, When};
 use crate::tls::{Alert, Damage};
 use std::time::Duration;
@@ -148,7 +148,7 @@ fn a_window_that_met_no_handshake_says_nothing_and_missed_nobody() {
         &[expect(Metric::HandshakeAttempts, Statistic::Max, Comparison::AtMost, Limit::Number(9.0))],
         &results,
     )[0];
-    assert_eq!(verdict.finding, Finding::NoEvidence);
+    assert_eq!(verdict.judgement, Judgement::NoEvidence);
 }
 
 #[test]
@@ -225,16 +225,16 @@ fn connects_and_handshakes_are_timed_by_side() {
     assert_eq!(device.subject.as_deref(), Some("CN=pump-1"));
     let resumed = |statistic, comparison, limit| {
         let expectation = expect(Metric::TlsResumed, statistic, comparison, Limit::Number(limit));
-        judge(&[expectation], &results)[0].finding
+        judge(&[expectation], &results)[0].judgement
     };
-    assert_eq!(resumed(Statistic::Sum, Comparison::Equal, 1.0), Finding::Met);
-    assert_eq!(resumed(Statistic::Min, Comparison::AtLeast, 1.0), Finding::Unmet, "one was a full one");
+    assert_eq!(resumed(Statistic::Sum, Comparison::Equal, 1.0), Judgement::Met);
+    assert_eq!(resumed(Statistic::Min, Comparison::AtLeast, 1.0), Judgement::Unmet, "one was a full one");
     let time = |limit: &str| {
         let limit = crate::measure::story::span(limit);
         let expectation = expect(Metric::DeviceTlsTime, Statistic::Max, Comparison::AtMost, limit);
-        judge(&[expectation], &results)[0].finding
+        judge(&[expectation], &results)[0].judgement
     };
-    assert_eq!((time("3ms"), time("2ms")), (Finding::Met, Finding::Unmet));
+    assert_eq!((time("3ms"), time("2ms")), (Judgement::Met, Judgement::Unmet));
 }
 
 #[test]

@@ -9,7 +9,13 @@ use crate::profile::Metric;
 use std::time::Duration;
 
 fn connack(code: u8) -> Packet {
-    Packet::Connack { session_present: false, code, server_keep_alive: None, assigned_client_id: None }
+    Packet::Connack {
+        session_present: false,
+        code,
+        server_keep_alive: None,
+        assigned_client_id: None,
+        terms: crate::event::SessionTerms::default(),
+    }
 }
 
 fn outcome(story: &Story, fault: Fault) -> (Outcome, Option<Cause>) {

@@ -239,6 +239,9 @@ impl Live {
             | What::DeviceNamed { .. }
             | What::Packet { .. }
             | What::FaultMessage { .. }
+            | What::Delivery { .. }
+            | What::Message { .. }
+            | What::WillDelivered { .. }
             | What::FirstPublish { .. }
             | What::NotMqtt { direction: Direction::Down, .. }
             | What::TlsHello { .. }

@@ -220,6 +220,8 @@ proptest! {
             clean: true,
             username: Some(username),
             token_expiry: None,
+            will: None,
+            terms: crate::event::SessionTerms::default(),
         });
         story.connack(1, false, 0);
         let (mut log, mut measures) = (ResourceLog::new(&plan(vec![])), Measures::new(&plan(vec![])));

@@ -1,7 +1,7 @@
 //! The expectations, the unmet first, each with what was measured or what speaks against it.
 
 use super::heading;
-use crate::report::model::{Evidence, Expectation, Figure, Finding, Report};
+use crate::report::model::{Evidence, Expectation, Figure, Judgement, Report};
 use crate::report::table::{Styling, Tone, paint, wrap};
 use crate::report::words::{count, seconds, told};
 
@@ -13,11 +13,12 @@ pub(super) fn section(report: &Report, styling: Styling) -> String {
         return String::new();
     }
     let mut out = heading("expectations", "", styling);
-    let (met, unmet): (Vec<_>, Vec<_>) = report.expectations.iter().partition(|e| e.finding == Finding::Met);
+    let (met, unmet): (Vec<_>, Vec<_>) =
+        report.expectations.iter().partition(|e| e.judgement == Judgement::Met);
     for expectation in unmet.into_iter().chain(met) {
-        let (word, tone) = match expectation.finding {
-            Finding::Met => ("met    ", Tone::Good),
-            Finding::Unmet | Finding::Inconclusive | Finding::NoEvidence => ("UNMET  ", Tone::Bad),
+        let (word, tone) = match expectation.judgement {
+            Judgement::Met => ("met    ", Tone::Good),
+            Judgement::Unmet | Judgement::Inconclusive | Judgement::NoEvidence => ("UNMET  ", Tone::Bad),
         };
         let text = format!("{}{}", expectation.expectation, because(expectation, report.runs.len() > 1));
         let wrapped = wrap(&format!("  {word}"), &text);
@@ -28,14 +29,14 @@ pub(super) fn section(report: &Report, styling: Styling) -> String {
 
 fn because(expectation: &Expectation, several_runs: bool) -> String {
     let samples = count(expectation.samples, "sample");
-    match expectation.finding {
-        Finding::Met => {
+    match expectation.judgement {
+        Judgement::Met => {
             let measured = expectation.measured.as_ref().map(told).unwrap_or_default();
             format!(": {measured} ({samples})")
         }
-        Finding::NoEvidence => ": no evidence, nothing was seen that speaks to it".into(),
-        Finding::Unmet => format!(": {}", evidence(expectation, several_runs)),
-        Finding::Inconclusive => {
+        Judgement::NoEvidence => ": no evidence, nothing was seen that speaks to it".into(),
+        Judgement::Unmet => format!(": {}", evidence(expectation, several_runs)),
+        Judgement::Inconclusive => {
             format!(
                 ": inconclusive, not seen long or sharply enough: {}",
                 evidence(expectation, several_runs)

@@ -68,6 +68,7 @@ fn an_answer_that_was_held_counts_when_it_reaches_the_device() {
         code: 0,
         server_keep_alive: None,
         assigned_client_id: None,
+        terms: crate::event::SessionTerms::default(),
     };
     story.passes(2, Direction::Down, connack, true);
     let seq = story.seq();

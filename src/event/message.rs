@@ -1,0 +1,176 @@
+//! What is told of messages: their counts, and what is remarkable of one.
+
+use crate::base::Time;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Messages in one direction of a device, by quality of service (0, 1, 2), since the last such count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Seen from their sender for the first time.
+    pub sent: [u64; 3],
+    /// Passed on to their receiver whole, for the first time.
+    pub received: [u64; 3],
+    /// Whose sender was told that they have arrived: PUBACK or PUBCOMP passed on. Nothing at QoS 0.
+    pub completed: [u64; 3],
+    /// Sent again by their sender: each time.
+    pub retransmitted: [u64; 3],
+    /// Passed on to their receiver again: each time. At QoS 2, only where the receiver may take it for a new one.
+    pub duplicated: [u64; 3],
+    /// That their receiver never got, or that their sender never learnt of and never sent again; see
+    /// [`Loss`] for how that is known.
+    pub lost: [u64; 3],
+}
+
+impl Delivery {
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        *self == Delivery::default()
+    }
+
+    /// Adds the counts of another.
+    pub fn add(&mut self, more: &Delivery) {
+        let pairs = [
+            (&mut self.sent, more.sent),
+            (&mut self.received, more.received),
+            (&mut self.completed, more.completed),
+            (&mut self.retransmitted, more.retransmitted),
+            (&mut self.duplicated, more.duplicated),
+            (&mut self.lost, more.lost),
+        ];
+        for (sum, more) in pairs {
+            sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        }
+    }
+}
+
+/// What is remarkable of one message. Counts are exact; of each kind, only the first of each second are told one by one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "news", rename_all = "snake_case")]
+pub enum MessageNews {
+    /// Its sender sent it again.
+    Retransmitted {
+        /// When it was first seen.
+        first: Time,
+        /// Whether DUP was set.
+        dup: bool,
+        /// Whether it has another packet identifier now.
+        renumbered: bool,
+    },
+    /// Its receiver was passed it again.
+    Duplicated {
+        /// When it was first passed on.
+        first: Time,
+    },
+    /// It is lost.
+    Lost {
+        /// When it was first seen.
+        first: Time,
+        /// How that is known.
+        why: Loss,
+    },
+    /// The run ended, and it is neither completed nor known to be lost.
+    InFlight {
+        /// When it was first seen.
+        first: Time,
+    },
+    /// DUP is 1 on a message that was not sent before, or 0 on one that was [MQTT-3.3.1-1, MQTT-3.3.1-2].
+    DupWrong {
+        /// What it is.
+        dup: bool,
+    },
+    /// A new message has the packet identifier of one that is still in flight [MQTT-2.3.1-2 in 3.1.1, MQTT-2.2.1-3 in 5].
+    IdInUse {
+        /// When the other one was first seen.
+        first: Time,
+    },
+    /// An acknowledgement of a message that is not in flight.
+    UnknownAck {
+        /// `puback`, `pubrec`, `pubrel`, `pubcomp`.
+        packet: String,
+    },
+    /// More messages are in flight than the receiver said it takes [MQTT-3.3.4-7, MQTT-3.3.4-9].
+    ReceiveMaximum {
+        /// How many are.
+        in_flight: u32,
+        /// How many may be.
+        allowed: u16,
+    },
+    /// The numbers in the payload leave some out.
+    Gap {
+        /// The first number that is missing.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
+    /// The number in the payload is one that came before.
+    Repeated {
+        /// Which.
+        number: u64,
+    },
+    /// After it had come back, a device sent what it had kept in the meantime.
+    CaughtUp {
+        /// How many messages.
+        queued: u64,
+        /// How many it had dropped, by the numbers in the payloads; `None` where there are none.
+        dropped: Option<u64>,
+    },
+}
+
+/// How it is known that a message is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// QoS 0, and it was not passed on: a fault dropped it, or its link ended first.
+    NotPassedOn,
+    /// Its sender was told that it had arrived, and it had not: a false acknowledgement.
+    FalselyAcknowledged,
+    /// It was in flight when its link ended; on a later link that was accepted its sender did not send it again, and that link
+    /// is over too, or the run is.
+    NeverSentAgain,
+    /// The numbers in the payloads leave it out.
+    Missing,
+}
+
+impl fmt::Display for MessageNews {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MessageNews::Retransmitted { first, dup, renumbered } => {
+                let dup = if *dup { "" } else { " without DUP" };
+                let renumbered = if *renumbered { ", under another identifier" } else { "" };
+                write!(f, "sent again{dup}{renumbered} (first at {first})")
+            }
+            MessageNews::Duplicated { first } => write!(f, "passed on again (first at {first})"),
+            MessageNews::Lost { first, why } => write!(f, "lost: {} (first seen at {first})", why.words()),
+            MessageNews::InFlight { first } => write!(f, "still in flight (first seen at {first})"),
+            MessageNews::DupWrong { dup } => write!(f, "DUP is {}, wrongly", u8::from(*dup)),
+            MessageNews::IdInUse { first } => {
+                write!(f, "its identifier is that of a message in flight (first seen at {first})")
+            }
+            MessageNews::UnknownAck { packet } => {
+                write!(f, "{} of a message that is not in flight", packet.to_uppercase())
+            }
+            MessageNews::ReceiveMaximum { in_flight, allowed } => {
+                write!(f, "{in_flight} in flight, and the receiver takes {allowed}")
+            }
+            MessageNews::Gap { from, to } => write!(f, "numbers {from} to {to} are missing"),
+            MessageNews::Repeated { number } => write!(f, "number {number} came before"),
+            MessageNews::CaughtUp { queued, dropped: None } => write!(f, "sent {queued} that it had kept"),
+            MessageNews::CaughtUp { queued, dropped: Some(dropped) } => {
+                write!(f, "sent {queued} that it had kept; it had dropped {dropped}")
+            }
+        }
+    }
+}
+
+impl Loss {
+    /// The words for it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Loss::NotPassedOn => "not passed on",
+            Loss::FalselyAcknowledged => "acknowledged, and not passed on",
+            Loss::NeverSentAgain => "not completed, and never sent again",
+            Loss::Missing => "left out by the numbers in the payloads",
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Findings, verdicts by class, and what became of messages.
+
+use serde::Serialize;
+
+/// What was found out.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// Its kind, in kebab case: `pingresp-not-awaited`.
+    pub id: &'static str,
+    /// `violation`, `detection`, `recovery`, `loss`.
+    pub class: &'static str,
+    /// `pass`, `inconclusive`, `warn`, `fail`.
+    pub grade: &'static str,
+    /// The run, from 1.
+    pub run: usize,
+    /// The device's name; `null` for the whole fleet or the hub.
+    pub device: Option<String>,
+    /// What was seen.
+    pub seen: String,
+    /// How often in all.
+    pub count: u64,
+    /// Events that show it, a few of them.
+    pub evidence: Vec<Seen>,
+    /// Its probable cause.
+    pub cause: String,
+    /// What to do.
+    pub advice: String,
+    /// The rule of the specification, or of the hub's vendor, that it goes by.
+    pub rule: Option<&'static str>,
+}
+
+/// An event that shows a finding.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Seen {
+    /// The event's number in `events.jsonl`.
+    pub seq: u64,
+    /// When, in the run.
+    pub at_s: f64,
+    /// What it shows.
+    pub what: String,
+}
+
+/// A verdict for each class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdicts {
+    /// What the verdicts go by: the name of a strictness.
+    pub strictness: &'static str,
+    /// A MUST of the specification was not kept.
+    pub violation: ClassVerdict,
+    /// How ends found out that a link was dead.
+    pub detection: ClassVerdict,
+    /// How devices came back.
+    pub recovery: ClassVerdict,
+    /// What became of messages.
+    pub loss: ClassVerdict,
+}
+
+/// The verdict of one class.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassVerdict {
+    /// `pass`, `inconclusive`, `warn`, `fail`: the worst of its findings and expectations.
+    pub grade: &'static str,
+    /// Why, in a few words.
+    pub why: String,
+}
+
+/// What became of messages, both ways.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Delivery {
+    /// From devices.
+    pub up: DeliveryCounts,
+    /// For devices.
+    pub down: DeliveryCounts,
+}
+
+/// Counts of messages, each by quality of service: 0, 1, 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DeliveryCounts {
+    /// Seen from their sender for the first time.
+    pub sent: [u64; 3],
+    /// Passed on to their receiver.
+    pub received: [u64; 3],
+    /// Whose sender was told so.
+    pub completed: [u64; 3],
+    /// Sent again, each time.
+    pub retransmitted: [u64; 3],
+    /// Passed on again, each time.
+    pub duplicated: [u64; 3],
+    /// Lost.
+    pub lost: [u64; 3],
+    /// Neither completed nor lost at the end.
+    pub in_flight: [u64; 3],
+}
