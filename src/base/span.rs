@@ -117,18 +117,20 @@ pub fn parse_fixed(text: &str) -> Result<Duration, String> {
     Duration::try_from(signed).map_err(|_| format!("`{text}` is negative"))
 }
 
+/// In nanoseconds.
+const HOUR: u128 = 60 * MINUTE;
+/// In nanoseconds.
+const MINUTE: u128 = 60_000_000_000;
+
 /// A time as people write it: `1m 30s`, `2.5s`, `300ms`. Reads back as the same time.
 pub fn show_fixed(span: Duration) -> String {
     let nanos = span.as_nanos();
     let (scale, unit) = match nanos {
         0 => return "0s".into(),
-        n if n % 3_600_000_000_000 == 0 => (3_600_000_000_000, "h"),
-        n if n % 60_000_000_000 == 0 => (60_000_000_000, "m"),
-        n if n >= 60_000_000_000 => {
-            let minutes = n / 60_000_000_000;
-            let rest = Duration::from_nanos(u64::try_from(n % 60_000_000_000).unwrap_or(0));
-            return format!("{minutes}m {}", show_fixed(rest));
-        }
+        n if n % HOUR == 0 => (HOUR, "h"),
+        n if n % MINUTE == 0 && n < HOUR => (MINUTE, "m"),
+        n if n > HOUR => return format!("{}h {}", n / HOUR, show_fixed(below(n % HOUR))),
+        n if n > MINUTE => return format!("{}m {}", n / MINUTE, show_fixed(below(n % MINUTE))),
         n if n >= 1_000_000_000 => (1_000_000_000, "s"),
         n if n >= 1_000_000 => (1_000_000, "ms"),
         n if n >= 1_000 => (1_000, "us"),
@@ -138,6 +140,11 @@ pub fn show_fixed(span: Duration) -> String {
     let fraction = fraction.trim_end_matches('0');
     let dot = if fraction.is_empty() { "" } else { "." };
     format!("{}{dot}{fraction}{unit}", nanos / scale)
+}
+
+/// So many nanoseconds, less than an hour.
+fn below(nanos: u128) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }
 
 impl fmt::Display for Span {
@@ -181,6 +188,8 @@ mod tests {
             "1m 30s",
             "1m 30.25s",
             "2h",
+            "3h 15m",
+            "1h 500ms",
             "1 keepalive",
             "1.5 keepalive",
             "1.5 keepalive + 10s",

@@ -160,7 +160,7 @@ impl HelloPeek {
 fn not_a_handshake(first_byte: u8) -> String {
     let what = match first_byte {
         0x10 => "plain MQTT",
-        b'A'..=b'Z' => "plain HTTP or WebSocket",
+        b'A'..=b'Z' => "not TLS (an HTTP request, as for WebSocket, begins with such a letter)",
         0x80.. => "an SSLv2 hello, or not TLS",
         _ => "not TLS",
     };

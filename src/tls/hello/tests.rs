@@ -120,8 +120,8 @@ fn malformed_extensions_leave_what_could_be_read() {
 fn what_is_not_tls_is_named() {
     for (stream, offset, words) in [
         (&b"\x10"[..], 0, "plain MQTT"),
-        (b"GET / HTTP/1.1\r\n", 0, "plain HTTP or WebSocket"),
-        (b"POST /", 0, "plain HTTP"),
+        (b"GET / HTTP/1.1\r\n", 0, "HTTP request"),
+        (b"POST /", 0, "HTTP request"),
         (b"\x80\x2e\x01\x03\x01", 0, "SSLv2"),
         (b"\x17\x03\x03", 0, "0x17"),
         (b"\0", 0, "not TLS"),
