@@ -30,8 +30,7 @@ impl Engine {
     /// Connects vanish, or are refused, where a fault that asks for it falls on every device of the listener. What
     /// vanishes is not refused.
     pub(super) fn door(&self, listener: ListenerId) -> Door {
-        let firings = self.firings.values().filter(|firing| firing.device.is_none());
-        let rules = firings.filter_map(|firing| self.plan.rule(firing.rule));
+        let rules = self.firings.of_everyone().filter_map(|firing| self.plan.rule(firing.rule));
         let of_all = rules.filter(|rule| rule.chance == Chance::ALWAYS && rule.who.is_everyone_at(listener));
         let mut door = Door::Open;
         for rule in of_all {

@@ -32,22 +32,21 @@ impl Engine {
         let id = FiringId(self.next_firing);
         self.next_firing += 1;
         self.emit(What::Fired { firing: id, rule: rule_id, nth });
-        let links = Arc::new(self.links.keys().copied().collect());
-        let (at, windows) = (self.now, BTreeMap::new());
+        let (at, first_new, windows) = (self.now, self.first_new, BTreeMap::new());
         let hold = asked.filter(|_| !rule.fault.is_one_shot()).map(Span::fixed).or(rule.fault.hold());
-        let firing = Firing { rule: rule_id, nth, at, hold, until: None, device, links, windows };
+        let firing = Firing { rule: rule_id, nth, at, hold, until: None, device, first_new, windows };
         self.firings.insert(id, firing);
         self.fall_on_devices(id, rule_id, rule, device);
         if rule.fault.is_one_shot() {
             self.cut_unknown(rule, device);
             self.order_moments_unknown(id, rule_id, rule, device);
-            self.firings.remove(&id);
+            self.firings.remove(id);
             self.changed();
             return;
         }
         if let Some(hold) = hold {
             let until = self.now + hold.resolve(self.longest_keep_alive(device));
-            if let Some(firing) = self.firings.get_mut(&id) {
+            if let Some(firing) = self.firings.get_mut(id) {
                 firing.until = Some(until);
             }
             self.set_timer(until, Timer::EndFiring(id));
@@ -67,9 +66,7 @@ impl Engine {
         only: Option<DeviceId>,
     ) {
         let hit: Vec<DeviceId> = self
-            .sessions
-            .devices()
-            .filter(|device| only.is_none_or(|only| only == device.id))
+            .those(only)
             .filter(|device| device.links.iter().any(|link| self.falls_on(rule_id, rule, device.id, *link)))
             .map(|device| device.id)
             .collect();
@@ -86,15 +83,16 @@ impl Engine {
         pick::matches(self.seed, rule_id, &rule.who, device, link)
     }
 
+    /// The one device, or all.
+    fn those(&self, only: Option<DeviceId>) -> impl Iterator<Item = &Device> {
+        let all = only.is_none().then(|| self.sessions.devices());
+        only.and_then(|only| self.sessions.device(only)).into_iter().chain(all.into_iter().flatten())
+    }
+
     /// The longest keep-alive that a firing may have to do with.
     pub(super) fn longest_keep_alive(&self, device: Option<DeviceId>) -> Duration {
         let default = self.plan.default_keep_alive;
-        self.sessions
-            .devices()
-            .filter(|known| device.is_none_or(|only| only == known.id))
-            .map(|known| known.keep_alive_or(default).0)
-            .max()
-            .unwrap_or(default)
+        self.those(device).map(|known| known.keep_alive_or(default).0).max().unwrap_or(default)
     }
 
     /// Lets the firings in force fall on the device of a link that was just identified.
@@ -103,10 +101,9 @@ impl Engine {
         let plan = Arc::clone(&self.plan);
         let joined: Vec<(FiringId, RuleId)> = self
             .firings
-            .iter()
-            .filter(|(_, firing)| firing.device.is_none_or(|only| only == device))
+            .that_may_hit(Some(device))
             .filter(|(_, firing)| !firing.windows.contains_key(&device))
-            .map(|(id, firing)| (*id, firing.rule))
+            .map(|(id, firing)| (id, firing.rule))
             .collect();
         for (id, rule_id) in joined {
             let Some(rule) = plan.rule(rule_id) else { continue };
@@ -117,8 +114,7 @@ impl Engine {
     }
 
     pub(super) fn open_window(&mut self, id: FiringId, rule: &Rule, device_id: DeviceId) {
-        let (Some(device), Some(firing)) = (self.sessions.device(device_id), self.firings.get_mut(&id))
-        else {
+        let (Some(device), Some(firing)) = (self.sessions.device(device_id), self.firings.get_mut(id)) else {
             return;
         };
         let (rule_id, at, nth) = (firing.rule, firing.at, firing.nth);
@@ -135,12 +131,12 @@ impl Engine {
         }
         let window = WindowId(self.next_window);
         firing.windows.insert(device_id, window);
-        let older = Arc::clone(&firing.links);
+        let first_new = firing.first_new;
         let up_at_start: BTreeSet<LinkId> =
-            device.links.iter().copied().filter(|link| older.contains(link)).collect();
+            device.links.iter().copied().filter(|link| *link < first_new).collect();
         let links = self.links_hit(&rule.who, device);
         let mut opened = Window::new(rule_id, device_id);
-        opened.older = older;
+        opened.first_new = first_new;
         opened.up_at_start = up_at_start;
         opened.later_links = falls_on_later_links(&rule.fault);
         self.add_window(opened, id, until, (keep_alive, assumed));

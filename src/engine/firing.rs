@@ -1,8 +1,7 @@
 //! A firing of a rule, and its windows: one for each device it falls on.
 
-use crate::base::{DeviceId, LinkId, RuleId, Span, Time, WindowId};
+use crate::base::{DeviceId, FiringId, LinkId, RuleId, Span, Time, WindowId};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 /// One firing, in force until its longest window ends.
@@ -21,10 +20,78 @@ pub struct Firing {
     pub until: Option<Time>,
     /// The one device it falls on; `None`: every device that matches, also one that comes later.
     pub device: Option<DeviceId>,
-    /// The links that were there when it fired.
-    pub links: Arc<BTreeSet<LinkId>>,
+    /// The first link that was not there yet when it fired: links are numbered in the order of opening.
+    pub first_new: LinkId,
     /// Its windows by device; a device keeps its entry when its window closes.
     pub windows: BTreeMap<DeviceId, WindowId>,
+}
+
+/// The firings in force, found by whom they fall on.
+#[derive(Debug, Default)]
+pub struct Firings {
+    all: BTreeMap<FiringId, Firing>,
+    /// Those that fall on every device that matches.
+    of_everyone: BTreeSet<FiringId>,
+    /// Those that fall on one.
+    of_device: BTreeMap<DeviceId, BTreeSet<FiringId>>,
+    /// The same by their rule.
+    of_some: BTreeMap<RuleId, BTreeSet<FiringId>>,
+}
+
+impl Firings {
+    /// Adds one.
+    pub fn insert(&mut self, id: FiringId, firing: Firing) {
+        match firing.device {
+            None => _ = self.of_everyone.insert(id),
+            Some(device) => {
+                self.of_device.entry(device).or_default().insert(id);
+                self.of_some.entry(firing.rule).or_default().insert(id);
+            }
+        }
+        self.all.insert(id, firing);
+    }
+
+    /// It is over.
+    pub fn remove(&mut self, id: FiringId) {
+        let Some(firing) = self.all.remove(&id) else { return };
+        let Some(device) = firing.device else {
+            self.of_everyone.remove(&id);
+            return;
+        };
+        take_out(&mut self.of_device, device, id);
+        take_out(&mut self.of_some, firing.rule, id);
+    }
+
+    /// The one of that number.
+    pub fn get_mut(&mut self, id: FiringId) -> Option<&mut Firing> {
+        self.all.get_mut(&id)
+    }
+
+    /// Those that fall on every device that matches.
+    pub fn of_everyone(&self) -> impl Iterator<Item = &Firing> {
+        self.of_everyone.iter().filter_map(|id| self.all.get(id))
+    }
+
+    /// Those that may fall on a device, oldest first; `None`: on one that is not known yet.
+    pub fn that_may_hit(&self, device: Option<DeviceId>) -> impl Iterator<Item = (FiringId, &Firing)> {
+        let its = device.and_then(|device| self.of_device.get(&device)).into_iter().flatten();
+        let ids: BTreeSet<FiringId> = self.of_everyone.iter().chain(its).copied().collect();
+        ids.into_iter().filter_map(|id| Some((id, self.all.get(&id)?)))
+    }
+
+    /// Of those that fall on one device each, the oldest of each rule.
+    pub fn oldest_of_some(&self) -> impl Iterator<Item = &Firing> {
+        self.of_some.values().filter_map(|ids| self.all.get(ids.first()?))
+    }
+}
+
+fn take_out<K: Ord>(sets: &mut BTreeMap<K, BTreeSet<FiringId>>, key: K, id: FiringId) {
+    if let Some(ids) = sets.get_mut(&key) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            sets.remove(&key);
+        }
+    }
 }
 
 /// A firing on one device.
@@ -38,8 +105,8 @@ pub struct Window {
     pub until: Option<Time>,
     /// The keep-alive that spans are resolved with.
     pub keep_alive: Duration,
-    /// All links, of whomever, that were there when the firing began.
-    pub older: Arc<BTreeSet<LinkId>>,
+    /// The first link, of whomever, that was not there yet when the firing began.
+    pub first_new: LinkId,
     /// Links of its device that were up when the firing began.
     pub up_at_start: BTreeSet<LinkId>,
     /// Whether it falls on later links too.
@@ -66,7 +133,7 @@ impl Window {
             device,
             until: None,
             keep_alive: Duration::ZERO,
-            older: Arc::default(),
+            first_new: LinkId(0),
             up_at_start: BTreeSet::new(),
             later_links: false,
             refused: BTreeSet::new(),

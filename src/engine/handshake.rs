@@ -57,15 +57,13 @@ impl Engine {
     /// Whether a fault of handshakes is in force that falls on this link, if it is this device's.
     fn is_struck(&self, link: LinkId, device: Result<DeviceId, IpAddr>) -> bool {
         let Some(live) = self.sessions.link(link) else { return false };
-        self.firings.values().filter(|firing| firing.device.is_none_or(|only| device == Ok(only))).any(
-            |firing| {
-                let Some(rule) = self.plan.rule(firing.rule) else { return false };
-                let falls = match device {
-                    Ok(device) => self.falls_on(firing.rule, rule, device, link),
-                    Err(_) => pick::may_match(&rule.who, live) && !rule.who.needs_connect(),
-                };
-                rule.fault.is_of_handshakes() && falls
-            },
-        )
+        self.firings.that_may_hit(device.ok()).any(|(_, firing)| {
+            let Some(rule) = self.plan.rule(firing.rule) else { return false };
+            let falls = match device {
+                Ok(device) => self.falls_on(firing.rule, rule, device, link),
+                Err(_) => pick::may_match(&rule.who, live) && !rule.who.needs_connect(),
+            };
+            rule.fault.is_of_handshakes() && falls
+        })
     }
 }

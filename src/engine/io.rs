@@ -40,7 +40,7 @@ pub enum Input {
     },
     /// A device's connection was accepted.
     LinkOpened {
-        /// A new number.
+        /// A new number, higher than all before.
         link: LinkId,
         /// Where.
         listener: ListenerId,

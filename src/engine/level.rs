@@ -103,9 +103,10 @@ impl Engine {
     }
 
     pub(super) fn add_unknown(&self, effects: &mut Effects, link_id: LinkId, link: &Link) {
-        for firing in self.firings.values() {
+        // Of the firings on single devices, the oldest of a rule spares the fewest links; else they are alike here.
+        for firing in self.firings.of_everyone().chain(self.firings.oldest_of_some()) {
             let Some(rule) = self.plan.rule(firing.rule) else { continue };
-            let is_spared = matches!(rule.fault, Fault::Refuse(_)) && firing.links.contains(&link_id);
+            let is_spared = matches!(rule.fault, Fault::Refuse(_)) && link_id < firing.first_new;
             if pick::may_match(&rule.who, link) && !is_spared {
                 let needs_connect = firing.device.is_some() || rule.needs_connect();
                 compose::add_unknown(effects, &rule.fault, needs_connect);

@@ -1,6 +1,6 @@
 //! The machine itself: inputs in, events and orders out.
 
-use super::firing::{Firing, Window};
+use super::firing::{Firings, Window};
 use super::io::{Door, Input, Output};
 use super::moments::UnknownMoment;
 use super::packets::{Counts, Refusals};
@@ -28,8 +28,10 @@ pub struct Engine {
     pub(super) began: Option<i128>,
     pub(super) sessions: Sessions,
     pub(super) links: BTreeMap<LinkId, Control>,
+    /// The number that comes after all links so far.
+    pub(super) first_new: LinkId,
     pub(super) listeners: BTreeMap<ListenerId, ListenerControl>,
-    pub(super) firings: BTreeMap<FiringId, Firing>,
+    pub(super) firings: Firings,
     pub(super) windows: BTreeMap<WindowId, Window>,
     pub(super) by_device: BTreeMap<DeviceId, BTreeSet<WindowId>>,
     pub(super) triggers: Triggers,
@@ -123,8 +125,9 @@ impl Engine {
             began: None,
             sessions: Sessions::default(),
             links: BTreeMap::new(),
+            first_new: LinkId(0),
             listeners: BTreeMap::new(),
-            firings: BTreeMap::new(),
+            firings: Firings::default(),
             windows: BTreeMap::new(),
             by_device: BTreeMap::new(),
             refusals: Refusals::new(),
@@ -159,6 +162,7 @@ impl Engine {
             Input::ListenerDone { listener, outcome } => self.listener_done(listener, outcome),
             Input::AcceptFailed { listener, error } => self.emit(What::AcceptFailed { listener, error }),
             Input::LinkOpened { link, listener, peer } => {
+                self.first_new = self.first_new.max(LinkId(link.0 + 1));
                 self.links.insert(link, Control::new());
                 self.emit(What::LinkOpened { link, listener, peer: peer.to_string() });
                 self.refuse_link(link);
@@ -315,7 +319,7 @@ impl Engine {
             }
             Timer::EndWindow(window) => self.end_window(window),
             Timer::EndFiring(firing) => {
-                self.firings.remove(&firing);
+                self.firings.remove(firing);
                 self.settle_unknown();
                 self.settle_listeners();
                 self.changed();

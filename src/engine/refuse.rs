@@ -88,12 +88,12 @@ impl Engine {
     fn is_refused(&self, link: LinkId, device: Option<Result<DeviceId, IpAddr>>) -> bool {
         let Some(live) = self.sessions.link(link) else { return false };
         let known = device.and_then(Result::ok).and_then(|id| self.sessions.device(id));
-        self.firings.values().filter(|firing| firing.device.is_none()).any(|firing| {
+        self.firings.of_everyone().any(|firing| {
             let Some(rule) = self.plan.rule(firing.rule) else { return false };
             let falls = matches!(rule.fault, Fault::Refuse(_))
                 && !rule.needs_connect()
                 && pick::may_match(&rule.who, live);
-            let is_new = !firing.links.contains(&link);
+            let is_new = link >= firing.first_new;
             // The device's own window may be over before the firing is: spans are of its keep-alive.
             let holds = known.is_none_or(|device| match firing.windows.get(&device.id) {
                 Some(window) => self.windows.get(window).is_some_and(|window| !window.ending),
@@ -125,7 +125,7 @@ impl Engine {
         let guessed = !certain && self.links.get(&link)?.by_address;
         let mut windows = self.windows_on(link).into_iter();
         windows.find_map(|(id, window, rule)| {
-            let refuses = matches!(rule.fault, Fault::Refuse(_)) && !window.older.contains(&link);
+            let refuses = matches!(rule.fault, Fault::Refuse(_)) && link >= window.first_new;
             (refuses && !(guessed && rule.needs_connect())).then_some(id)
         })
     }

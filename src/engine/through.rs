@@ -53,19 +53,27 @@ impl Engine {
     /// Something happened that starts the watch anew.
     pub(super) fn changed(&mut self) {
         self.progress.last_change = self.now();
-        self.progress.look_at = Some(self.settled_at());
+        self.look_later();
     }
 
     /// A link is gone: there may be nobody left to wait for.
     pub(super) fn link_gone(&mut self) {
-        self.progress.look_at = Some(self.settled_at().max(self.now()));
+        self.look_later();
         self.end_with_command();
     }
 
     pub(super) fn command_ended(&mut self) {
         self.progress.command = Command::Ended;
-        self.progress.look_at = Some(self.settled_at().max(self.now()));
+        self.look_later();
         self.end_with_command();
+    }
+
+    /// Sees to it that the run is looked at once it has settled. What comes before that only puts it off: who looks too early
+    /// looks again.
+    fn look_later(&mut self) {
+        if self.progress.look_at.is_none() {
+            self.progress.look_at = Some(self.settled_at().max(self.now()));
+        }
     }
 
     /// Finishes the run if it is due to be looked at, and through.
@@ -73,9 +81,13 @@ impl Engine {
         if self.progress.look_at.is_none_or(|at| at > self.now()) {
             return;
         }
+        let settled = self.settled_at();
+        if settled > self.now() {
+            self.progress.look_at = Some(settled);
+            return;
+        }
         self.progress.look_at = None;
-        let watched = self.now() >= self.settled_at();
-        if watched && self.progress.command != Command::Running && self.is_exhausted() {
+        if self.progress.command != Command::Running && self.is_exhausted() {
             self.finish_once(EndReason::Complete);
         }
     }

@@ -224,9 +224,9 @@ fn a_refusal_by_name_waits_for_the_connect_and_lets_nothing_reach_the_hub() {
     for rule in [named, drawn] {
         let by_name = rule.who.client.is_some();
         let mut run = Run::new(plan(vec![rule]));
-        let waiting = run.open(9);
+        let waiting = run.open(1);
         run.to(1000);
-        let (hit, spared) = (run.open(1), run.open(2));
+        let (hit, spared) = (run.open(2), run.open(3));
         assert_eq!(run.cuts(), []);
         assert!(run.effects(hit).hold_dial && run.effects(spared).hold_dial);
         assert!(!run.effects(waiting).hold_dial, "it was there before");
