@@ -5,7 +5,7 @@ use crate::measure::{self, Class, Grade, Results, Seen};
 use crate::report::tests::stories::{dark_and_reset, four_devices};
 
 /// Four devices with two findings.
-pub(crate) fn with_findings() -> Results {
+pub(in crate::report) fn with_findings() -> Results {
     let mut results = four_devices().results(&dark_and_reset());
     let device = *results.runs[0].devices.keys().next().unwrap();
     let finding = |class, grade, device, id, rule| measure::Finding {
