@@ -36,6 +36,7 @@ mod recovery;
 mod refusals;
 pub mod results;
 pub mod tls;
+pub mod together;
 mod tokens;
 pub mod told;
 pub mod value;

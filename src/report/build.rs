@@ -31,7 +31,7 @@ impl Report {
             },
             verdict: verdict(&expectations, not_through.is_some()),
             not_through,
-            runs: results.runs.iter().zip(1..).map(|(run, number)| self::run(run, number)).collect(),
+            runs: runs(results),
             expectations,
             rules: told_of(plan, results).map(|id| rule(plan, id, results)).collect(),
             devices: devices(plan, results),
@@ -101,11 +101,18 @@ fn verdict(expectations: &[Expectation], is_cut_off: bool) -> Verdict {
     }
 }
 
-fn run(run: &RunResults, number: usize) -> Run {
+fn runs(results: &Results) -> Vec<Run> {
+    let runs = results.runs.iter().zip(results.starts()).zip(1..);
+    runs.map(|((run, start), number)| self::run(run, number, start)).collect()
+}
+
+fn run(run: &RunResults, number: usize, start: Option<Duration>) -> Run {
     let started = run.started.as_ref();
     Run {
         run: number,
+        version: started.map(|started| started.version.clone()),
         wall_clock: started.map(|started| started.wall_clock.clone()),
+        starts_after_s: start.map(seconds),
         seed: started.map(|started| started.seed),
         overrides: started.map(|started| started.overrides.clone()).unwrap_or_default(),
         lasted_s: seconds(run.lasted),

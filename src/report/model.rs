@@ -82,8 +82,12 @@ pub enum Verdict {
 pub struct Run {
     /// Its number in this report, from 1.
     pub run: usize,
+    /// The version of brownout that made it.
+    pub version: Option<String>,
     /// Wall-clock time of its beginning (RFC 3339).
     pub wall_clock: Option<String>,
+    /// How long after the earliest run it began, by their wall clocks; `null` where one of them is not known.
+    pub starts_after_s: Option<f64>,
     /// Its seed.
     pub seed: Option<u64>,
     /// Its overrides of the profile.

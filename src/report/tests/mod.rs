@@ -4,5 +4,5 @@ mod catalogue;
 mod goldens;
 mod live;
 mod properties;
-mod stories;
+pub(in crate::report) mod stories;
 mod tls;

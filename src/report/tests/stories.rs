@@ -15,7 +15,7 @@ fn at_most(metric: Metric, statistic: Statistic, limit: Limit, of: Option<u16>) 
 }
 
 /// A blackhole of 8 s, then a reset; keep-alive 2 s.
-pub(super) fn dark_and_reset() -> Plan {
+pub(in crate::report) fn dark_and_reset() -> Plan {
     let mut plan = plan(vec![("dark", blackhole("8s")), ("reset", rst(Toward::Both, LegFate::Reset))]);
     plan.reproduces = Some("404104, cause 2a: connectivity lost for longer than the keep-alive".into());
     plan.expectations = vec![
@@ -33,7 +33,7 @@ pub(super) fn dark_and_reset() -> Plan {
 }
 
 /// Four devices that differ in what they notice and how they come back.
-pub(super) fn four_devices() -> Story {
+pub(in crate::report) fn four_devices() -> Story {
     let mut story = Story::new();
     for (link, name) in [(1, "careful"), (2, "naive"), (3, "sleeper"), (4, "keeper")] {
         story.at(10 * link).joins(link, u32::try_from(link).unwrap() - 1, name, 2);
@@ -116,7 +116,7 @@ fn resets(story: &mut Story) {
 }
 
 /// So many devices in one blackhole: each notices 100 ms (of many, less) later than the one before, every tenth never.
-pub(super) fn fleet(devices: u32) -> Story {
+pub(in crate::report) fn fleet(devices: u32) -> Story {
     const NAMES: [&str; 8] = ["pump", "valve", "meter", "lamp", "gate", "fan", "lock", "bell"];
     let mut story = Story::new();
     let name = |device: u32| -> &'static str {
@@ -151,7 +151,7 @@ pub(super) fn fleet(devices: u32) -> Story {
 
 /// Everything that a reader must be told: a mute with brackets, a refusal, an assumed keep-alive, a hub out of reach,
 /// a window still open.
-pub(super) fn troubled() -> Story {
+pub(in crate::report) fn troubled() -> Story {
     let mut story = Story::new();
     story.tell(What::AcceptFailed { listener: ListenerId(0), error: "too many open files".into() });
     story.joins(1, 0, "muted", 2).joins(2, 1, "endless", 0).joins(3, 2, "refused", 2);
@@ -183,7 +183,7 @@ pub(super) fn troubled() -> Story {
 
 /// Two rules on two devices: packets dropped, with a connect that is met with silence until the path is there; and a
 /// FIN inside a stall.
-pub(super) fn ways_back() -> (Plan, Story) {
+pub(in crate::report) fn ways_back() -> (Plan, Story) {
     let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::Close, close_notify: true });
     let stall = stall(WaysWanted::Both, "8s");
     let mut story = Story::new();
@@ -201,7 +201,7 @@ pub(super) fn ways_back() -> (Plan, Story) {
 }
 
 /// A slow path of 300 ms each way, then, by the clock, one that connects vanish from; keep-alive 2 s.
-pub(super) fn slow_and_dark() -> Plan {
+pub(in crate::report) fn slow_and_dark() -> Plan {
     let Fault::Latency(slow) = latency(300, "8s") else { unreachable!("it is one") };
     let delay = Delay { jitter: Duration::from_millis(20), ..slow.delay };
     let Fault::Blackhole(dark) = blackhole("8s") else { unreachable!("it is one") };
@@ -214,7 +214,7 @@ pub(super) fn slow_and_dark() -> Plan {
 }
 
 /// Under it one device holds, one publishes, one gives up; then it is dark for two, the third not being there.
-pub(super) fn slow_path() -> Story {
+pub(in crate::report) fn slow_path() -> Story {
     let mut story = Story::new();
     for (link, name) in [(1, "pinger"), (2, "publisher"), (3, "factory-7/line-3/impatient-000123")] {
         story.joins(link, u32::try_from(link).unwrap() - 1, name, 2);
@@ -271,7 +271,7 @@ fn vanishing(story: &mut Story) {
 }
 
 /// So many devices, each reset so many times over, each time back after a while.
-pub(super) fn restless(devices: u32, times: u32) -> Story {
+pub(in crate::report) fn restless(devices: u32, times: u32) -> Story {
     let mut story = Story::new();
     let name = |device: u32| -> &'static str {
         Box::leak(format!("plant-{}/cell-{}/sensor-{device:06}", device % 7, device % 50).into_boxed_str())

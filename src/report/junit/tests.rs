@@ -1,0 +1,93 @@
+//! Goldens of the XML, and what no client identifier may do to it.
+
+use super::*;
+use crate::measure::{self, Class, Grade, Results, Seen};
+use crate::report::tests::stories::{dark_and_reset, four_devices};
+
+/// Four devices with two findings.
+pub(in crate::report) fn with_findings() -> Results {
+    let mut results = four_devices().results(&dark_and_reset());
+    let device = *results.runs[0].devices.keys().next().unwrap();
+    let finding = |class, grade, device, id, rule| measure::Finding {
+        id,
+        class,
+        grade,
+        device,
+        seen: "no PINGRESP for 4.0 s, and the link was kept".into(),
+        evidence: vec![Seen { seq: 31, at: crate::base::Time::from_millis(6_000), what: "PINGREQ".into() }],
+        count: 3,
+        cause: "it does not look for PINGRESP".into(),
+        advice: "close the link when a PINGREQ goes unanswered".into(),
+        rule,
+    };
+    results.runs[0].findings = vec![
+        finding(Class::Violation, Grade::Fail, Some(device), "pingresp-not-awaited", Some("MQTT-3.1.2-24")),
+        finding(Class::Recovery, Grade::Warn, None, "no-back-off", None),
+    ];
+    results
+}
+
+fn of(results: &Results) -> Report {
+    Report::new(&dark_and_reset(), results)
+}
+
+#[test]
+fn failures_and_findings() {
+    insta::assert_snapshot!(render(&of(&with_findings())));
+}
+
+#[test]
+fn a_strictness_that_was_asked_for_makes_test_cases_of_the_classes() {
+    let mut report = of(&with_findings());
+    report.verdicts.strictness = "strict-5";
+    report.verdicts.recovery.grade = "pass";
+    let xml = render(&report);
+    for wanted in [
+        r#"tests="11" failures="6" errors="0" skipped="2""#,
+        r#"name="VIOLATION (strict-5)" time="0.000">"#,
+        r#"<failure message="fail: " type="VIOLATION">"#,
+        r#"name="RECOVERY (strict-5)" time="0.000"/>"#,
+        r#"<skipped message="inconclusive: "/>"#,
+    ] {
+        assert!(xml.contains(wanted), "{wanted}\n{xml}");
+    }
+}
+
+#[test]
+fn what_is_not_through_is_an_error_and_so_is_a_log_that_breaks_off() {
+    let mut report = of(&with_findings());
+    report.not_through = Some("ended by Ctrl-C or SIGTERM: dark never fired".into());
+    assert!(render(&report).contains(r#"type="not_through">ended by Ctrl-C"#));
+    report.not_through = None;
+    report.runs[0].ended = None;
+    let xml = render(&report);
+    assert!(
+        xml.contains(r#"errors="1""#) && xml.contains("the log breaks off, the end is not known: run 1"),
+        "{xml}"
+    );
+}
+
+#[test]
+fn several_runs_tell_theirs_by_number_and_cases_alike_are_told_apart() {
+    let one = with_findings();
+    let mut report = of(&one.clone().merge(one));
+    let again = report.expectations[0].clone();
+    report.expectations.push(again);
+    let xml = render(&report);
+    for wanted in
+        [r#"name="run2.seed" value="42""#, r#"time="54.800""#, r#"6s (2)""#, "run 2, fault at 3.0 s"]
+    {
+        assert!(xml.contains(wanted), "{wanted}\n{xml}");
+    }
+}
+
+#[test]
+fn no_name_gets_out_of_its_place() {
+    let mut results = with_findings();
+    let name = "</testcase>\u{1b}[2J]]>\"\u{0}\n[[[ATTACHMENT|/etc/passwd]]";
+    results.runs[0].devices.values_mut().for_each(|device| device.name = name.into());
+    let xml = render(&of(&results));
+    assert_eq!(xml.matches("</testcase>").count(), 5, "those of the failures: {xml}");
+    assert!(!xml.contains("[[") && !xml.contains('\u{1b}') && !xml.contains('\u{0}'), "{xml}");
+    assert!(xml.contains(r"&lt;/testcase&gt;\u{1b}[2J]]&gt;&quot;\u{0}\n[ [ [ATTACHMENT|"), "{xml}");
+}
