@@ -89,6 +89,10 @@ pub(super) struct RunArgs {
     /// Write what the resource log of Azure IoT Hub would say (category Connections) into this file, a line of JSON each
     #[arg(long, value_name = "FILE")]
     pub resource_log: Option<PathBuf>,
+    /// Write the MQTT of every link into this file (pcapng, for Wireshark), as plain text whatever TLS or WebSocket is
+    /// around it, with fault windows as comments. Passwords are in it: it is made for its owner alone
+    #[arg(long, value_name = "FILE")]
+    pub pcap: Option<PathBuf>,
     /// Honour the fault-injection messages of the Azure SDKs' tests (AzIoTHub_FaultOperationType) of devices whose client
     /// identifier matches this glob; `*` is every device. They are swallowed, and acknowledged in the hub's place
     #[arg(long, value_name = "GLOB", value_parser = clap::builder::NonEmptyStringValueParser::new())]

@@ -60,6 +60,7 @@ async fn conduct(args: DemoArgs) -> Result<Exit, Refusal> {
         }],
         files,
         resource_log,
+        pcap: None,
         with_command: false,
     };
     let runner = Runner::start(setup, clock, signals.next()).await?;

@@ -3,8 +3,9 @@
 
 use super::exit::Refusal;
 use crate::report::{Report, Timeline, html, junit, summary};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The forms of the report, in the order of [`ReportFiles::write`].
@@ -23,6 +24,10 @@ pub struct ReportFiles {
 /// The resource log: written as a run goes, opened before it.
 #[derive(Debug)]
 pub struct LineFile(Output);
+
+/// The capture: opened before the run, for its owner alone.
+#[derive(Debug)]
+pub struct CaptureFile(Output);
 
 #[derive(Debug)]
 struct Output {
@@ -52,6 +57,46 @@ impl LineFile {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(file),
             Err(error) => Err(Refusal::environment(format!("cannot write to {}: {error}", path.display()))),
         }
+    }
+
+    /// Takes it away if it was made, when nothing came of the run.
+    pub fn discard(self) {
+        self.0.discard();
+    }
+}
+
+impl CaptureFile {
+    /// Opens it, and makes it if need be, so that its owner alone can read it; so is one that was there.
+    pub fn open(path: &Path) -> Result<CaptureFile, Refusal> {
+        let refused = |error| {
+            Refusal::environment(format!(
+                "cannot write to {}: {error}; give another file with --pcap",
+                path.display()
+            ))
+        };
+        let existed = path.exists();
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(refused)?;
+        let metadata = file.metadata().map_err(refused)?;
+        // A pipe to a live Wireshark keeps the mode it has.
+        if metadata.is_file() && metadata.permissions().mode() & 0o777 != 0o600 {
+            file.set_permissions(Permissions::from_mode(0o600)).map_err(refused)?;
+        }
+        Ok(CaptureFile(Output { file, path: path.to_owned(), existed }))
+    }
+
+    /// The file, for whoever writes it.
+    pub fn file(&self) -> Result<File, Refusal> {
+        let path = self.0.path.display();
+        self.0
+            .file
+            .try_clone()
+            .map_err(|error| Refusal::environment(format!("cannot write to {path}: {error}")))
     }
 
     /// Takes it away if it was made, when nothing came of the run.

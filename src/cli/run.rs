@@ -3,7 +3,7 @@
 use super::args::RunArgs;
 use super::command::{self, Beside};
 use super::exit::{Exit, Refusal};
-use super::files::{LineFile, ReportFiles};
+use super::files::{CaptureFile, LineFile, ReportFiles};
 use super::load;
 use super::out;
 use super::progress::Progress;
@@ -49,6 +49,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     }
     let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, true)).transpose()?;
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
+    let pcap = args.pcap.as_deref().map(CaptureFile::open).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let clock = Clock::start();
     let with_command = !args.command.is_empty();
@@ -61,6 +62,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
         listeners,
         files,
         resource_log,
+        pcap,
         progress,
         with_command: with_command && !args.stop_command,
     };

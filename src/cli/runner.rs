@@ -1,7 +1,7 @@
 //! A run from its files to its report: what `run` and `demo` share.
 
 use super::exit::{Exit, Refusal};
-use super::files::{LineFile, ReportFiles};
+use super::files::{CaptureFile, LineFile, ReportFiles};
 use super::load::Text;
 use super::out;
 use super::progress::Progress;
@@ -31,6 +31,8 @@ pub struct Setup {
     pub files: Option<ReportFiles>,
     /// Where the resource log goes.
     pub resource_log: Option<LineFile>,
+    /// Where the MQTT goes, for Wireshark.
+    pub pcap: Option<CaptureFile>,
     /// How progress is shown.
     pub progress: Progress,
     /// Whether a command runs beside it.
@@ -64,7 +66,8 @@ impl Runner {
         let queue = EventQueue::default();
         let start = RunStarted {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            wall_clock: jiff::Timestamp::now().to_string(),
+            // Of the moment that the run's times count from.
+            wall_clock: (jiff::Timestamp::now() - clock.now().elapsed()).to_string(),
             seed: setup.seed,
             profile_name: setup.text.name,
             profile: setup.text.text,
@@ -79,6 +82,7 @@ impl Runner {
             listeners: setup.listeners,
             with_command: setup.with_command,
             start,
+            capture: setup.pcap.as_ref().map(CaptureFile::file).transpose()?,
         };
         let started = tokio::select! {
             started = Proxy::start(config, clock, queue.clone()) => started.map_err(|error| error.to_string()),
@@ -91,6 +95,9 @@ impl Runner {
                     files.discard();
                 }
                 if let Some(file) = setup.resource_log {
+                    file.discard();
+                }
+                if let Some(file) = setup.pcap {
                     file.discard();
                 }
                 return Err(Refusal::environment(error));
@@ -108,9 +115,10 @@ impl Runner {
 
     /// Ends the run, and shows and writes its report. The code says whether the expectations were met.
     pub async fn end(self, reason: EndReason) -> Exit {
-        self.proxy.stop(reason).await;
+        let capture = self.proxy.stop(reason).await;
         self.queue.close();
-        let Record { measures, timeline, end, troubles } = self.recorder.finish();
+        let Record { measures, timeline, end, mut troubles } = self.recorder.finish();
+        troubles.extend(capture.map(|error| ("the capture", error)));
         let report = Report::new(&self.plan, &measures.results(end));
         show(&report);
         let mut exit = if report.is_met() { Exit::Met } else { Exit::Unmet };

@@ -284,6 +284,15 @@ pub enum Input {
         /// Its exit code.
         code: Option<i32>,
     },
+    /// The capture of the run's MQTT was closed.
+    CaptureClosed {
+        /// Packets in the file.
+        written: u64,
+        /// Reads and writes that found no room.
+        dropped: u64,
+        /// Why the file ends before the run, if it does.
+        error: Option<String>,
+    },
     /// All links are closed and no more input comes: the last input.
     Ended(EndReason),
 }

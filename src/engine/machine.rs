@@ -228,6 +228,9 @@ impl Engine {
                 self.emit(What::CommandEnded { code });
                 self.command_ended();
             }
+            Input::CaptureClosed { written, dropped, error } => {
+                self.emit(What::CaptureClosed { written, dropped, error });
+            }
             Input::Ended(reason) => self.emit(What::RunEnded { reason }),
         }
     }

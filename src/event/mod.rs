@@ -420,6 +420,16 @@ pub enum What {
         /// The window.
         window: WindowId,
     },
+    /// The capture of the run's MQTT is complete, or as complete as it becomes.
+    CaptureClosed {
+        /// Packets in the file.
+        written: u64,
+        /// Reads and writes that found no room on their way into it.
+        dropped: u64,
+        /// Why the file ends before the run, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
 }
 
 /// What of TLS holds at a listener.

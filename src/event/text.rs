@@ -37,6 +37,10 @@ impl Display for What {
                 write!(f, "{listener} mute refused: {}", printable(error))
             }
             What::ListenerUnmuted { listener } => write!(f, "{listener} unmuted"),
+            What::CaptureClosed { written, dropped, error } => {
+                write!(f, "capture: {written} packets, {dropped} dropped")?;
+                error.as_ref().map_or(Ok(()), |error| write!(f, ", not complete: {}", printable(error)))
+            }
             What::AcceptFailed { listener, error } => {
                 write!(f, "{listener} accept failed: {}", printable(error))
             }

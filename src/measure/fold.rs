@@ -53,6 +53,17 @@ pub struct Trouble {
     pub not_mqtt: Tally<String>,
     /// Listeners that could not be muted, with the reason, where no rule is known to have asked for it.
     pub mute_refused: Vec<String>,
+    /// What came of the capture, where there was one.
+    pub capture: Option<Captured>,
+}
+
+/// A capture of the run's MQTT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Captured {
+    /// Reads and writes that are not in it for lack of room.
+    pub dropped: u64,
+    /// Why it ends before the run, if it does.
+    pub error: Option<String>,
 }
 
 impl Measures {
@@ -136,6 +147,9 @@ impl Measures {
                 self.on(*link, |link| link.unreachable = true);
             }
             What::AcceptFailed { .. } => self.trouble.accept_failed += 1,
+            What::CaptureClosed { dropped, error, .. } => {
+                self.trouble.capture = Some(Captured { dropped: *dropped, error: error.clone() });
+            }
             What::NotMqtt { reason, .. } => self.trouble.not_mqtt.add(reason.clone()),
             What::HubConnected { link, took_ns } => {
                 self.on(*link, |link| link.hub_connect = Some(Duration::from_nanos(*took_ns)));

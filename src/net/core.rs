@@ -5,9 +5,10 @@
 //! held for the engine's work alone, never across an await.
 
 use super::alarm::Alarm;
+use super::capture::{Capture, Tap};
 use super::door::Keeper;
 use super::{Clock, EventQueue};
-use crate::base::{Direction, LinkId, ListenerId, Time, Ways};
+use crate::base::{Direction, LinkId, ListenerId, Side, Time, Ways};
 use crate::engine::{Beside, Engine, Input, Order, Output, PacketTicket};
 use crate::event::{EndReason, Packet, TlsTerms};
 use crate::fault::Verdict;
@@ -18,6 +19,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
 /// The engine, and the way of its outputs.
@@ -37,6 +39,7 @@ pub struct Core {
     keeps_connects: bool,
     /// Held by each rival that is under way.
     rivals: Arc<()>,
+    capture: Option<Capture>,
 }
 
 #[derive(Debug)]
@@ -96,7 +99,18 @@ impl Core {
             finish: watch::Sender::new(None),
             keeps_connects,
             rivals: Arc::default(),
+            capture: None,
         }
+    }
+
+    /// The same, with what passes on its links written to a capture.
+    pub fn captured(self, capture: Option<Capture>) -> Core {
+        Core { capture, ..self }
+    }
+
+    /// A tap for a leg, where there is a capture.
+    pub fn tap(&self, link: LinkId, side: Side, stream: &TcpStream) -> Option<Tap> {
+        self.capture.as_ref()?.tap(link, side, stream)
     }
 
     /// The run's clock.
@@ -265,6 +279,9 @@ impl Core {
             match output {
                 Output::Event(event) => {
                     tracing::debug!(target: "brownout::event", "{event}");
+                    if let Some(capture) = &self.capture {
+                        capture.note(&event);
+                    }
                     inner.events.push(*event);
                 }
                 Output::Link(link, order) => {

@@ -10,6 +10,7 @@ pub use outlet::Outlet;
 pub use secure::{Failure, Got, Secure, Step, Terms};
 pub use wire::Wire;
 
+use super::capture::Tap;
 use super::sys::info::tcp_info;
 use crate::base::Chance;
 use crate::fault::{Ending, Harm, LegFate};
@@ -44,6 +45,8 @@ pub struct Leg {
     lingering: bool,
     /// A fault has parked it, and it is reset once its peer sends something.
     trap: bool,
+    /// What passes goes into a capture.
+    tap: Option<Box<Tap>>,
 }
 
 impl Leg {
@@ -51,6 +54,11 @@ impl Leg {
     pub fn connected(stream: TcpStream, ttl: Option<u8>) -> Leg {
         let (wire, ingress) = (Wire::connected(stream), Ingress::new(ttl));
         Leg { wire, ingress, reading: true, writing: true, ..Leg::default() }
+    }
+
+    /// The same, with what passes written to a capture, where there is one.
+    pub fn tapped(self, tap: Option<Tap>) -> Leg {
+        Leg { tap: tap.map(Box::new), ..self }
     }
 
     /// A leg with TLS on it, which nothing is sent to before the handshake is done.
@@ -105,11 +113,28 @@ impl Leg {
         if matches!(step, Step::Up(_)) && !self.shutting {
             self.writing = !self.wire.is_shut();
         }
+        if let (Some(tap), Step::Ended(how, _)) = (&mut self.tap, &step) {
+            tap.peer_ended(*how);
+        }
         Poll::Ready(step)
     }
 
     /// Reads what is there.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Got> {
+        let got = self.poll_got(cx, buffer);
+        if let (Some(tap), Poll::Ready(got)) = (&mut self.tap, &got) {
+            match got {
+                // Of sealed bytes that nobody opens any more, there is nothing to tell.
+                Got::Bytes(_) if self.severed && self.secure.is_some() => {}
+                Got::Bytes(count) => tap.heard(&buffer[..*count], self.secure.is_some()),
+                Got::Ended(how, _) => tap.peer_ended(*how),
+                Got::Failed(_) => {}
+            }
+        }
+        got
+    }
+
+    fn poll_got(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Got> {
         if let Some(secure) = self.secure.as_mut().filter(|_| !self.severed) {
             return secure.poll_read(cx, &mut self.wire, buffer);
         }
@@ -125,6 +150,14 @@ impl Leg {
 
     /// Writes what the peer takes at once.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = self.poll_send(cx, bytes);
+        if let (Some(tap), Poll::Ready(Ok(count))) = (&mut self.tap, &written) {
+            tap.told(&bytes[..*count], self.secure.is_some());
+        }
+        written
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let wire = &mut self.wire;
         match (&mut self.secure, &mut self.passed) {
             (Some(secure), _) => secure.poll_write(cx, wire, bytes),
@@ -159,7 +192,7 @@ impl Leg {
         }
         if self.shutting && !secure.is_flushing() {
             self.shutting = false;
-            self.wire.shut();
+            self.say_fin();
             return Ok(true);
         }
         Ok(waited && !secure.is_flushing())
@@ -186,19 +219,29 @@ impl Leg {
     /// After the peer's FIN, while it may still be written to: whether the connection is gone all the same. Wakes the
     /// task when that changes.
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.wire.poll_gone(cx)
+        let gone = self.wire.poll_gone(cx);
+        if let (Some(tap), Poll::Ready(())) = (&mut self.tap, &gone) {
+            tap.peer_ended(Ending::Reset);
+        }
+        gone
     }
 
     /// While nothing is read: whether the peer has hung up all the same. Wakes the task when that changes.
     pub fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
-        self.wire.poll_hang_up(cx)
+        let hung_up = self.wire.poll_hang_up(cx);
+        match (&mut self.tap, &hung_up) {
+            (Some(tap), Poll::Ready(Ending::Reset)) => tap.peer_ended(Ending::Reset),
+            (Some(tap), Poll::Ready(Ending::Fin | Ending::Unnotified | Ending::Alert)) => tap.peer_hung_up(),
+            (Some(_), Poll::Pending) | (None, _) => {}
+        }
+        hung_up
     }
 
     /// Says FIN: the peer hears no more, but may go on speaking. With TLS, close_notify goes before it if `notify`.
     pub fn shut(&mut self, notify: bool) {
         self.writing = false;
         match &mut self.secure {
-            None => self.wire.shut(),
+            None => self.say_fin(),
             Some(secure) => {
                 if notify && !self.wire.is_shut() && !self.shutting {
                     secure.close_notify();
@@ -206,14 +249,24 @@ impl Leg {
                 secure.flush_now(&mut self.wire);
                 self.shutting = secure.is_flushing();
                 if !self.shutting {
-                    self.wire.shut();
+                    self.say_fin();
                 }
             }
         }
     }
 
+    fn say_fin(&mut self) {
+        self.wire.shut();
+        if let Some(tap) = &mut self.tap {
+            tap.shut();
+        }
+    }
+
     /// Says RST, at once. The socket is gone then.
     pub fn reset(&mut self) {
+        if let Some(tap) = self.tap.as_mut().filter(|_| self.wire.is_open()) {
+            tap.reset();
+        }
         self.wire.reset();
         self.reading = false;
         self.writing = false;
@@ -221,6 +274,8 @@ impl Leg {
 
     /// Lets the socket go without ceremony.
     pub fn drop_socket(&mut self) {
+        // With it the tap goes, and says so.
+        self.tap = None;
         self.wire.drop_socket();
         self.reading = false;
         self.writing = false;
@@ -301,10 +356,17 @@ impl Leg {
         if words.is_empty() || !self.writing {
             return false;
         }
-        match &mut self.secure {
-            Some(secure) => secure.say(words),
-            None => self.wire.write_now(words).is_ok_and(|sent| sent == words.len()),
+        let (said, count) = match &mut self.secure {
+            Some(secure) => (secure.say(words), words.len()),
+            None => {
+                let sent = self.wire.write_now(words).unwrap_or(0);
+                (sent == words.len(), sent)
+            }
+        };
+        if let Some(tap) = self.tap.as_mut().filter(|_| said || self.secure.is_none()) {
+            tap.told(&words[..count], self.secure.is_some());
         }
+        said
     }
 
     /// Part of a record to a peer whose TLS is passed through; a FIN alone, where nothing of the kind is under way.

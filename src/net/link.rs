@@ -323,7 +323,8 @@ impl Link {
         self.dial = Dial::Done;
         match result {
             Ok(stream) => {
-                self.legs.hub = self.secured(Leg::connected(stream, None));
+                let tap = self.core.tap(self.id, Side::Hub, &stream);
+                self.legs.hub = self.secured(Leg::connected(stream, None).tapped(tap));
                 if self.sniff.is_tls() {
                     self.legs.hub.follow_records();
                 }

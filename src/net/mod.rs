@@ -13,11 +13,13 @@
 //!   surgery  packets worked on as they pass
 //!   dial    the connect to the hub
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
+//!   capture  what passes, into a file for Wireshark
 //!   rival   the other client of a takeover
 //!   tls     certificates, configurations, words for what went wrong
 //! ```
 
 pub mod alarm;
+pub mod capture;
 pub mod clock;
 pub mod core;
 pub mod dial;

@@ -1,6 +1,7 @@
 //! The proxy: listeners, and the run from its start to its end.
 
 use super::alarm::Alarm;
+use super::capture::{Outcome, Recording, SHOWN_PORT};
 use super::core::Core;
 use super::door::{self, Keeper};
 use super::leg::Leg;
@@ -10,10 +11,11 @@ use super::sys::mute;
 use super::terms::Terms;
 use super::tls::{KeyLog, TlsError};
 use super::{Clock, EventQueue};
-use crate::base::{ListenerId, Time};
+use crate::base::{Ends, ListenerId, Side, Time};
 use crate::engine::{Engine, Input};
 use crate::event::{EndReason, RunStarted};
 use crate::profile::{ListenerPlan, Plan};
+use std::fs::File;
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -44,6 +46,7 @@ pub struct Proxy {
     addresses: Vec<SocketAddr>,
     tasks: Vec<JoinHandle<()>>,
     warnings: Vec<String>,
+    recording: Option<Recording>,
 }
 
 /// What a run is made of.
@@ -57,6 +60,8 @@ pub struct Config {
     pub with_command: bool,
     /// The first event; its seed is the run's.
     pub start: RunStarted,
+    /// The file that the MQTT of every link is written to, for Wireshark. It is emptied.
+    pub capture: Option<File>,
 }
 
 /// Why a proxy could not start. Each names what the environment refused, and the way out.
@@ -86,6 +91,9 @@ pub enum StartError {
     /// A certificate, key or CA cannot be used.
     #[error("{0}")]
     Tls(#[from] TlsError),
+    /// The capture cannot be begun.
+    #[error("cannot write the capture: {0}; give another file with --pcap")]
+    Capture(io::Error),
     /// The system gives no timer.
     #[error("cannot make a timer: {0}; raise the limit of open files (`ulimit -n`)")]
     Timer(io::Error),
@@ -120,10 +128,20 @@ impl Proxy {
         for listener in &config.listeners {
             bound.push((listener.clone(), bind(&listener.listen).await?));
         }
+        let recording = match config.capture {
+            None => None,
+            Some(file) => {
+                warnings.push(CAPTURED.to_owned());
+                let legs = captured_legs(&bound);
+                let started = Recording::start(file, &config.plan, &config.start, &legs, clock);
+                Some(started.map_err(StartError::Capture)?)
+            }
+        };
         let engine = Engine::new(Arc::clone(&config.plan), config.start.seed, config.with_command);
-        let core = Arc::new(Core::new(engine, clock, events));
+        let core = Core::new(engine, clock, events);
+        let core = Arc::new(core.captured(recording.as_ref().map(Recording::capture)));
         core.tell(Input::Started(Box::new(config.start)));
-        let mut proxy = Proxy { core, addresses: Vec::new(), tasks: Vec::new(), warnings };
+        let mut proxy = Proxy { core, addresses: Vec::new(), tasks: Vec::new(), warnings, recording };
         for (id, ((plan, socket), terms)) in (0..).map(ListenerId).zip(bound.into_iter().zip(terms)) {
             proxy
                 .open(id, &plan, terms, socket, &alarm)
@@ -159,8 +177,8 @@ impl Proxy {
         self.core.tell(Input::CommandEnded { code });
     }
 
-    /// Closes listeners and links, and writes the last event.
-    pub async fn stop(self, reason: EndReason) {
+    /// Closes listeners and links, and writes the last event. Why the capture is not complete, if it is not.
+    pub async fn stop(self, reason: EndReason) -> Option<io::Error> {
         for task in self.tasks {
             task.abort();
             // Until it is gone it may still accept.
@@ -175,7 +193,12 @@ impl Proxy {
         if tokio::time::timeout(STOP_LIMIT, emptied).await.is_err() {
             tracing::warn!("{} links did not end in {} s", self.core.links(), STOP_LIMIT.as_secs());
         }
+        let error = match self.recording {
+            Some(recording) => close_capture(&self.core, recording).await,
+            None => None,
+        };
         self.core.tell(Input::Ended(reason));
+        error
     }
 
     fn open(
@@ -261,7 +284,8 @@ impl Door {
         let _ = stream.set_nodelay(true);
         let ttl = mute::syn_ttl(&stream);
         let (id, mailbox) = self.core.open_link(self.id, peer);
-        let device = Leg::connected(stream, ttl);
+        let tap = self.core.tap(id, Side::Device, &stream);
+        let device = Leg::connected(stream, ttl).tapped(tap);
         let mut link = Link::new(
             id,
             Arc::clone(&self.core),
@@ -272,6 +296,38 @@ impl Door {
         );
         tokio::spawn(poll_fn(move |cx| link.poll(cx)));
     }
+}
+
+/// What is told of a capture before the run.
+const CAPTURED: &str = "--pcap: the MQTT of every link is written as plain text, passwords and payload included; whoever has \
+                        that file can read them";
+
+/// What the two sides of a capture are, in words.
+fn captured_legs(bound: &[(ListenerPlan, StdListener)]) -> Ends<String> {
+    let join =
+        |parts: Vec<String>| format!("{}; the servers' ports are shown as {SHOWN_PORT}", parts.join(", "));
+    let listen = |socket: &StdListener| socket.local_addr().map_or_else(|_| "?".into(), |at| at.to_string());
+    let device = bound.iter().map(|(plan, socket)| {
+        let tls = if plan.tls.mode.serves() { " (TLS taken off)" } else { "" };
+        format!("devices to brownout at {}{tls}", listen(socket))
+    });
+    let hub = bound.iter().map(|(plan, _)| {
+        let tls = if plan.tls.mode.dials() { " (TLS taken off)" } else { "" };
+        format!("brownout to the hub at {}{tls}", plan.upstream)
+    });
+    Ends { device: join(device.collect()), hub: join(hub.collect()) }
+}
+
+/// Waits for the capture to be written, and tells what came of it.
+async fn close_capture(core: &Core, recording: Recording) -> Option<io::Error> {
+    let joined = tokio::task::spawn_blocking(move || recording.finish()).await;
+    let Outcome { written, dropped, error } = joined.unwrap_or_else(|failed| Outcome {
+        error: Some(io::Error::other(failed.to_string())),
+        ..Outcome::default()
+    });
+    let told = error.as_ref().map(ToString::to_string);
+    core.tell(Input::CaptureClosed { written, dropped: dropped.device + dropped.hub, error: told });
+    error
 }
 
 /// Looks whether a hub answers: one connection, closed at once.

@@ -12,6 +12,7 @@ pub mod junit;
 pub mod live;
 pub mod model;
 mod notes;
+pub mod pcapng;
 pub mod resource_log;
 pub mod summary;
 mod table;

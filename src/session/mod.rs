@@ -120,6 +120,7 @@ impl Sessions {
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
             | What::AcceptFailed { .. }
+            | What::CaptureClosed { .. }
             | What::HubConnected { .. }
             | What::HubUnreachable { .. }
             | What::Forwarded { .. }

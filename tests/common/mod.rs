@@ -74,6 +74,7 @@ impl Bench {
             plan: Arc::new(plan),
             listeners: vec![listener],
             with_command: false,
+            capture: None,
             start: RunStarted {
                 version: "test".into(),
                 wall_clock: "2026-01-01T00:00:00Z".into(),

@@ -233,6 +233,7 @@ impl Live {
             What::RunStarted(_)
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }
+            | What::CaptureClosed { .. }
             | What::ListenerUnmuted { .. }
             | What::LinkOpened { .. }
             | What::HubConnected { .. }
