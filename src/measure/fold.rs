@@ -101,7 +101,8 @@ impl Measures {
                 if is_new {
                     self.rate.connect(at);
                 }
-                self.links.insert(*link, Link { opened_before: !is_new, ..Link::new(at) });
+                let known = self.links.entry(*link).insert_entry(Link::new(at)).into_mut();
+                known.opened_before = !is_new;
             }
             What::LinkIdentified { link, device } => self.identified(*link, *device),
             What::Packet { link, direction, packet, held, dropped, passed } => {
