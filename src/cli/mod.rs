@@ -15,6 +15,7 @@ mod files;
 mod load;
 mod observe;
 mod out;
+mod parts;
 mod peers;
 mod progress;
 mod recorder;

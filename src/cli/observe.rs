@@ -20,6 +20,7 @@ use crate::net::Clock;
 use crate::profile::{self, BadOverride, ListenerPlan, Override};
 use desk::{Desk, Outlets};
 use forms::Forms;
+pub(super) use rotation::rotated;
 use rotation::{Bounds, Rotation};
 use std::path::PathBuf;
 use std::time::Duration;

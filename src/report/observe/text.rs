@@ -4,21 +4,21 @@
 use super::{Anchor, EndCount, Over, Summary, Way};
 use crate::base::text::printable;
 use crate::report::model::Quantiles;
-use crate::report::table::{NAME, cut_name, wrap};
+use crate::report::table::{NAME, WIDTH, cut_name, wrap};
 use crate::report::words::{count, seconds};
 
-/// `09:00:05Z  sensor-7: keep-alive timeout (404104), after 12 m 30 s`
+/// The least that is left of a name.
+const LEAST_NAME: usize = 8;
+
+/// `09:00:05Z  sensor-7  keep-alive timeout (404104), 12 m 30 s`: always one line; the name gives way to what happened.
 pub fn end_line(over: &Over, anchor: Anchor) -> String {
     let (cause, entry) = over.kind;
     let code = entry.and_then(|entry| Some((entry.code?.number(), entry.nearest)));
-    let text = format!(
-        "{}: {}{}, after {}",
-        cut_name(&printable(&over.device), NAME),
-        cause,
-        in_parentheses(code),
-        seconds(over.lasted.as_secs_f64())
-    );
-    wrap(&format!("{}  ", anchor.told_briefly(over.at)), &text)
+    let what = format!("{cause}{}, {}", in_parentheses(code), seconds(over.lasted.as_secs_f64()));
+    let time = anchor.told_briefly(over.at);
+    let used = time.chars().count() + what.chars().count() + 4;
+    let room = WIDTH.saturating_sub(used).clamp(LEAST_NAME, NAME);
+    format!("{time}  {}  {what}\n", cut_name(&printable(&over.device), room))
 }
 
 /// The block of an interval, or one line where it was quiet.
@@ -30,7 +30,7 @@ pub fn summary_lines(summary: &Summary) -> String {
     let told = [
         ("ended", ended(summary)),
         ("outages", outages(summary)),
-        ("round trips", round_trips(summary)),
+        ("median rtt", round_trips(summary)),
         ("messages", messages(summary)),
         ("keep-alive", violations(summary)),
     ];
@@ -58,17 +58,17 @@ fn head(summary: &Summary, rest: &str) -> String {
 }
 
 fn quiet(summary: &Summary) -> String {
-    let pings = summary.ping_rtt.as_ref().map(|rtt| format!(", {}", times("ping", rtt)));
+    let round_trips = Some(round_trips(summary)).filter(|told| !told.is_empty()).map(|told| format!(", {told}"));
     let sent = summary.messages.up.sent + summary.messages.down.sent;
     let sent = (sent > 0).then(|| format!(", {}", count(sent, "message")));
     let down = (summary.down > 0).then(|| format!(", {}", still_down(summary)));
-    [pings, sent, down].into_iter().flatten().collect()
+    [round_trips, sent, down].into_iter().flatten().collect()
 }
 
 fn coming(summary: &Summary) -> String {
     let mut told = count(summary.links, "link") + " opened";
     if summary.connect_rate > 1 {
-        told += &format!(" (at most {} in a second)", summary.connect_rate);
+        told += &format!(" ({}/s)", summary.connect_rate);
     }
     if summary.kind == "total" && summary.findings_so_far > 0 {
         told += &format!(", {}", count(summary.findings_so_far, "finding"));
@@ -100,7 +100,7 @@ fn in_parentheses(code: Option<(u32, bool)>) -> String {
 fn outages(summary: &Summary) -> String {
     let over = summary.worst_outage_s.zip(summary.worst_outage_device.as_deref()).map(|(worst, device)| {
         let device = cut_name(&printable(device), NAME);
-        format!("{} over, the worst {} ({device})", summary.outages, seconds(worst))
+        format!("{} over (worst {}, {device})", summary.outages, seconds(worst))
     });
     let still = (summary.down > 0).then(|| still_down(summary));
     over.into_iter().chain(still).collect::<Vec<_>>().join(", ")
@@ -109,20 +109,20 @@ fn outages(summary: &Summary) -> String {
 fn still_down(summary: &Summary) -> String {
     let longest = summary.longest_down_s.zip(summary.longest_down_device.as_deref());
     let longest = longest.map_or(String::new(), |(so_far, device)| {
-        format!(", the longest for {} ({})", seconds(so_far), cut_name(&printable(device), NAME))
+        format!(" (longest {}, {})", seconds(so_far), cut_name(&printable(device), NAME))
     });
-    format!("{} still down{longest}", summary.down)
+    format!("{} down{longest}", summary.down)
 }
 
 fn round_trips(summary: &Summary) -> String {
     let all = [("ping", &summary.ping_rtt), ("publish", &summary.publish_rtt)];
     let told = all.into_iter().filter_map(|(what, rtt)| rtt.as_ref().map(|rtt| times(what, rtt)));
-    told.collect::<Vec<_>>().join(", ")
+    told.collect::<Vec<_>>().join("; ")
 }
 
-/// `12 pings p50 1.2 ms p99 4.5 ms`
+/// `ping 1.2 ms, p99 4.5 ms (12)`
 fn times(what: &str, rtt: &Quantiles) -> String {
-    format!("{} p50 {} p99 {}", count(rtt.count, what), seconds(rtt.p50_s), seconds(rtt.p99_s))
+    format!("{what} {}, p99 {} ({})", seconds(rtt.p50_s), seconds(rtt.p99_s), rtt.count)
 }
 
 fn messages(summary: &Summary) -> String {
