@@ -130,9 +130,7 @@ impl ReportFiles {
 
     /// Writes every form of the report.
     pub fn write(&mut self, report: &Report, timelines: &[Timeline]) -> Result<(), Refusal> {
-        let json = report.to_json().map_err(|error| Refusal::environment(format!("report.json: {error}")))?;
-        let forms = [json, html::render(report, timelines), junit::render(report), summary::render(report)];
-        for (output, text) in self.forms.iter_mut().zip(forms) {
+        for (output, (_, text)) in self.forms.iter_mut().zip(forms(report, timelines)?) {
             let write = output.file.write_all(text.as_bytes());
             write.and_then(|()| output.file.flush()).map_err(|error| {
                 let path = output.path.display();
@@ -150,6 +148,18 @@ impl ReportFiles {
         // Goes only if it is empty.
         let _ = fs::remove_dir(&self.directory);
     }
+}
+
+/// Every form of the report, with the name of its file.
+pub fn forms(report: &Report, timelines: &[Timeline]) -> Result<[(&'static str, String); 4], Refusal> {
+    let json = report.to_json().map_err(|error| Refusal::environment(format!("report.json: {error}")))?;
+    let [of_json, of_html, of_junit, of_summary] = FORMS;
+    Ok([
+        (of_json, json),
+        (of_html, html::render(report, timelines)),
+        (of_junit, junit::render(report)),
+        (of_summary, summary::render(report)),
+    ])
 }
 
 impl Output {

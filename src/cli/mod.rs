@@ -15,6 +15,7 @@ mod files;
 mod load;
 mod observe;
 mod out;
+mod parts;
 mod peers;
 mod progress;
 mod recorder;
@@ -43,7 +44,7 @@ pub fn main() -> Exit {
         Command::Device(args) => peers::device(*args),
         Command::Run(args) => run::run(*args),
         Command::Ca(args) => ca::ca(&args),
-        Command::Observe(args) => observe::observe(&args),
+        Command::Observe(args) => observe::observe(*args),
         Command::Suite(args) => suite::suite(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Check(args) => check::check(&args),

@@ -101,23 +101,23 @@ impl Tape {
 }
 
 /// A log that is written as long as that goes well.
-struct Log {
+pub(super) struct Log {
     name: &'static str,
     file: Option<BufWriter<File>>,
     trouble: Option<io::Error>,
 }
 
 impl Log {
-    fn new(name: &'static str, file: Option<File>) -> Log {
+    pub fn new(name: &'static str, file: Option<File>) -> Log {
         Log { name, file: file.map(BufWriter::new), trouble: None }
     }
 
-    fn is_open(&self) -> bool {
+    pub fn is_open(&self) -> bool {
         self.file.is_some()
     }
 
     /// The run goes on without a log that cannot be written: its figures come from memory.
-    fn write(&mut self, what: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
+    pub fn write(&mut self, what: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
         let Some(Err(error)) = self.file.as_mut().map(what) else { return };
         let name = self.name;
         tracing::error!("{name} ends here: {error}; the run goes on, and its report will be complete");
@@ -125,7 +125,7 @@ impl Log {
         self.trouble = Some(error);
     }
 
-    fn into_trouble(self) -> Option<(&'static str, io::Error)> {
+    pub fn into_trouble(self) -> Option<(&'static str, io::Error)> {
         self.trouble.map(|error| (self.name, error))
     }
 }

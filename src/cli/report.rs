@@ -2,9 +2,10 @@
 
 use super::args::ReportArgs;
 use super::exit::{Exit, Refusal};
-use super::files::{EVENTS, LineFile, ReportFiles};
+use super::files::{LineFile, ReportFiles};
 use super::load::{self, Text};
 use super::out;
+use super::parts::{self, Parts};
 use super::runner;
 use crate::base::Time;
 use crate::event::{Event, RunStarted, What};
@@ -13,7 +14,7 @@ use crate::profile::{Override, Plan};
 use crate::report::{Report, ResourceLog, Timeline};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Renders the report of the logs.
 pub(super) fn report(args: &ReportArgs) -> Exit {
@@ -26,23 +27,16 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
     let mut lines = Vec::new();
     let mut merged: Option<(RunStarted, Plan, Results)> = None;
-    let mut starts: Vec<RunStarted> = Vec::new();
     let mut timelines = Vec::new();
-    for path in &args.logs {
-        let run = Log::read(path, resource_log.is_some())?;
-        if starts.contains(&run.start) {
-            return Err(Refusal::usage(format!(
-                "{} is of a run that was given before: it would count twice",
-                path.display()
-            )));
-        }
-        starts.push(run.start.clone());
+    for Parts { start, paths } in parts::of(&args.logs)? {
+        let path = paths.first().cloned().unwrap_or_default();
+        let run = Log::read(start, &paths, resource_log.is_some())?;
         lines.extend(run.lines);
         timelines.push(run.timeline);
         merged = Some(match merged {
             None => (run.start, run.plan, run.results),
             Some((start, plan, results)) => {
-                same_profile(&start, &run.start, path)?;
+                same_profile(&start, &run.start, &path)?;
                 (start, plan, results.merge(run.results))
             }
         });
@@ -108,9 +102,38 @@ struct Log {
 }
 
 impl Log {
-    fn read(path: &Path, with_lines: bool) -> Result<Log, Refusal> {
-        let inside = path.join(EVENTS);
-        let path = if path.is_dir() { &inside } else { path };
+    /// Of the parts of one run, in their order; each is read on from where the one before it ended.
+    fn read(start: RunStarted, paths: &[PathBuf], with_lines: bool) -> Result<Log, Refusal> {
+        let plan = plan(&start)?;
+        let mut reading = Reading {
+            measures: Measures::new(&plan),
+            timeline: Timeline::default(),
+            resource_log: with_lines.then(|| ResourceLog::new(&plan)),
+            lines: Vec::new(),
+            end: Time::ZERO,
+            next: None,
+        };
+        for path in paths {
+            reading.part(path)?;
+        }
+        let Reading { measures, timeline, lines, end, .. } = reading;
+        Ok(Log { start, plan, results: measures.results(end), timeline, lines })
+    }
+}
+
+/// A log as it is read.
+struct Reading {
+    measures: Measures,
+    timeline: Timeline,
+    resource_log: Option<ResourceLog>,
+    lines: Vec<String>,
+    end: Time,
+    /// The number of the first event that later parts have to add; `None` before the first part.
+    next: Option<u64>,
+}
+
+impl Reading {
+    fn part(&mut self, path: &Path) -> Result<(), Refusal> {
         let bad = |line: usize, problem: String| {
             Refusal::usage(format!(
                 "{}:{line}: {problem}; give an events.jsonl that brownout wrote",
@@ -120,33 +143,13 @@ impl Log {
         let file = File::open(path)
             .map_err(|error| Refusal::usage(format!("cannot read {}: {error}", path.display())))?;
         let mut lines = BufReader::new(file).lines().zip(1..);
-        let first = lines.next().ok_or_else(|| bad(1, "the log is empty".into()))?;
-        let first = first.0.map_err(|error| bad(1, error.to_string()))?;
-        if first.trim() == "{" {
-            return Err(bad(1, "this is no log, but a report.json".into()));
-        }
-        let event: Event = serde_json::from_str(&first).map_err(|error| bad(1, error.to_string()))?;
-        let What::RunStarted(start) = &event.what else {
-            return Err(bad(1, "the first event is not `run_started`".into()));
-        };
-        let plan = plan(start)?;
-        let mut measures = Measures::new(&plan);
-        measures.push(&event);
-        let mut timeline = Timeline::default();
-        timeline.push(&event);
-        let mut resource_log = with_lines.then(|| ResourceLog::new(&plan));
-        let mut told = Vec::new();
-        told.extend(resource_log.iter_mut().flat_map(|log| log.push(&event, &measures)));
-        let mut end = Time::ZERO;
+        let known = self.next;
         while let Some((line, number)) = lines.next() {
             let line = line.map_err(|error| bad(number, error.to_string()))?;
             match serde_json::from_str::<Event>(&line) {
-                Ok(event) => {
-                    end = event.at;
-                    measures.push(&event);
-                    timeline.push(&event);
-                    told.extend(resource_log.iter_mut().flat_map(|log| log.push(&event, &measures)));
-                }
+                // What an earlier part has told already; the first event of a part has the number of its first new one.
+                Ok(event) if known.is_some_and(|next| event.seq < next || number == 1) => {}
+                Ok(event) => self.take(&event),
                 // A run that was killed leaves half a line; everything before it counts.
                 Err(error) if error.is_eof() && lines.next().is_none() => {
                     tracing::warn!("{}:{number}: the log breaks off here", path.display());
@@ -155,8 +158,21 @@ impl Log {
                 Err(error) => return Err(bad(number, error.to_string())),
             }
         }
-        let start = (**start).clone();
-        Ok(Log { start, plan, results: measures.results(end), timeline, lines: told })
+        Ok(())
+    }
+
+    fn take(&mut self, event: &Event) {
+        self.measures.push(event);
+        self.timeline.push(event);
+        if let Some(log) = &mut self.resource_log {
+            self.lines.extend(log.push(event, &self.measures));
+        }
+        self.end = self.end.max(event.at);
+        // Of a later part, `run_started` has the number of the event that follows.
+        let is_later = matches!(&event.what, What::RunStarted(start) if start.part > 0);
+        if !is_later {
+            self.next = self.next.max(Some(event.seq + 1));
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::net::sys::limit;
 use crate::net::{Clock, EventQueue, Proxy};
 use crate::profile::{ListenerPlan, Plan};
 use crate::report::{Report, Styling, terminal};
+use std::fs::File;
 use std::sync::Arc;
 
 /// What a run is made of.
@@ -61,36 +62,21 @@ impl Runner {
         clock: Clock,
         interrupted: impl Future<Output = ()>,
     ) -> Result<Runner, Refusal> {
-        let files_before = raise_limit();
         let mut files = setup.files;
-        let queue = EventQueue::default();
-        let start = RunStarted {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            // Of the moment that the run's times count from.
-            wall_clock: (jiff::Timestamp::now() - clock.now().elapsed()).to_string(),
-            seed: setup.seed,
-            profile_name: setup.text.name,
-            profile: setup.text.text,
+        let capture = setup.pcap.as_ref().map(CaptureFile::file).transpose()?;
+        let launch = Launch {
+            text: setup.text,
             overrides: setup.overrides,
-            azure_fault_messages: setup.plan.fault_messages.clone(),
-            observer: false,
-            part: 0,
-        };
-        let plan = Arc::new(setup.plan);
-        let config = Config {
-            plan: Arc::clone(&plan),
+            plan: setup.plan,
+            seed: setup.seed,
             listeners: setup.listeners,
             with_command: setup.with_command,
-            start,
-            capture: setup.pcap.as_ref().map(CaptureFile::file).transpose()?,
+            observer: false,
+            capture,
         };
-        let started = tokio::select! {
-            started = Proxy::start(config, clock, queue.clone()) => started.map_err(|error| error.to_string()),
-            () = interrupted => Err("interrupted before the run began".to_owned()),
-        };
-        let proxy = match started {
-            Ok(proxy) => proxy,
-            Err(error) => {
+        let Launched { proxy, plan, files_before, queue } = match launch.start(clock, interrupted).await {
+            Ok(launched) => launched,
+            Err(refusal) => {
                 if let Some(files) = files {
                     files.discard();
                 }
@@ -100,12 +86,9 @@ impl Runner {
                 if let Some(file) = setup.pcap {
                     file.discard();
                 }
-                return Err(Refusal::environment(error));
+                return Err(refusal);
             }
         };
-        for warning in proxy.warnings() {
-            out::tell(format_args!("WARNING: {warning}"));
-        }
         let log = files.as_mut().map_or(Ok(None), ReportFiles::begin)?;
         let resource_log = setup.resource_log.map(LineFile::begin).transpose()?;
         let logs = Logs { events: log, resource: resource_log };
@@ -132,6 +115,81 @@ impl Runner {
             exit = Refusal::environment(format!("{log} is not complete: {error}")).tell();
         }
         exit
+    }
+}
+
+/// What a proxy is started with.
+#[derive(Debug)]
+pub struct Launch {
+    /// The profile as read.
+    pub text: Text,
+    /// The overrides as given.
+    pub overrides: Vec<String>,
+    /// The plan.
+    pub plan: Plan,
+    /// The seed.
+    pub seed: u64,
+    /// Where to listen.
+    pub listeners: Vec<ListenerPlan>,
+    /// Whether a command runs beside it.
+    pub with_command: bool,
+    /// Whether this is `brownout observe`.
+    pub observer: bool,
+    /// Where the MQTT goes, for Wireshark.
+    pub capture: Option<File>,
+}
+
+/// A proxy that was started, with where its events come.
+#[derive(Debug)]
+pub struct Launched {
+    /// The proxy.
+    pub proxy: Proxy,
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// The soft limit of open files before it was raised.
+    pub files_before: Option<u64>,
+    /// Its events.
+    pub queue: EventQueue,
+}
+
+impl Launch {
+    /// Starts it, or says what the environment refused.
+    pub async fn start(
+        self,
+        clock: Clock,
+        interrupted: impl Future<Output = ()>,
+    ) -> Result<Launched, Refusal> {
+        let files_before = raise_limit();
+        let queue = EventQueue::default();
+        let start = RunStarted {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            // Of the moment that the run's times count from.
+            wall_clock: (jiff::Timestamp::now() - clock.now().elapsed()).to_string(),
+            seed: self.seed,
+            profile_name: self.text.name,
+            profile: self.text.text,
+            overrides: self.overrides,
+            azure_fault_messages: self.plan.fault_messages.clone(),
+            observer: self.observer,
+            part: 0,
+        };
+        let plan = Arc::new(self.plan);
+        let config = Config {
+            plan: Arc::clone(&plan),
+            listeners: self.listeners,
+            with_command: self.with_command,
+            start,
+            capture: self.capture,
+        };
+        let proxy = tokio::select! {
+            started = Proxy::start(config, clock, queue.clone()) => started.map_err(|error| error.to_string()),
+            () = interrupted => Err("interrupted before the run began".to_owned()),
+        };
+        let proxy = proxy.map_err(Refusal::environment)?;
+        for warning in proxy.warnings() {
+            out::tell(format_args!("WARNING: {warning}"));
+        }
+        Ok(Launched { proxy, plan, files_before, queue })
     }
 }
 

@@ -13,7 +13,7 @@ use crate::event::{EndReason, Event, RunStarted, What};
 use crate::fault::{Effects, Forgotten};
 use crate::mqtt::PacketKind;
 use crate::profile::{Plan, When};
-use crate::session::Sessions;
+use crate::session::{MOST_GONE, Sessions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -294,6 +294,9 @@ impl Engine {
 
     fn start(&mut self, start: Box<RunStarted>) {
         self.began = super::tokens::since_1970(&start.wall_clock);
+        if start.observer {
+            self.sessions = Sessions::forgetful(MOST_GONE);
+        }
         self.emit(What::RunStarted(start));
         let plan = Arc::clone(&self.plan);
         for (rule, of) in plan.rules() {

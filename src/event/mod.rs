@@ -432,6 +432,56 @@ pub enum What {
     },
 }
 
+impl What {
+    /// The link that it is of; `None` for what is of several, or of none.
+    pub fn link(&self) -> Option<LinkId> {
+        match self {
+            What::LinkOpened { link, .. }
+            | What::HubConnected { link, .. }
+            | What::HubUnreachable { link, .. }
+            | What::LinkIdentified { link, .. }
+            | What::Packet { link, .. }
+            | What::Altered { link, .. }
+            | What::FaultMessage { link, .. }
+            | What::Rival { link, .. }
+            | What::Forwarded { link, .. }
+            | What::TlsHello { link, .. }
+            | What::TlsEstablished { link, .. }
+            | What::TlsFailed { link, .. }
+            | What::FirstData { link, .. }
+            | What::WsUpgraded { link, .. }
+            | What::WsClosed { link, .. }
+            | What::FirstPublish { link, .. }
+            | What::WillDelivered { link, .. }
+            | What::NotMqtt { link, .. }
+            | What::KeepaliveExceeded { link, .. }
+            | What::LegEnded { link, .. }
+            | What::EndCarried { link, .. }
+            | What::LegCut { link, .. }
+            | What::LinkClosed { link, .. }
+            | What::FaultApplied { link, .. }
+            | What::FaultRefused { link, .. }
+            | What::FaultLifted { link, .. } => Some(*link),
+            What::Message { link, .. } => *link,
+            What::Traffic(traffic) => Some(traffic.link),
+            What::RunStarted(_)
+            | What::RunEnded { .. }
+            | What::CommandEnded { .. }
+            | What::ListenerOpened { .. }
+            | What::ListenerMuted { .. }
+            | What::ListenerMuteRefused { .. }
+            | What::ListenerUnmuted { .. }
+            | What::AcceptFailed { .. }
+            | What::DeviceNamed { .. }
+            | What::Delivery { .. }
+            | What::Fired { .. }
+            | What::WindowOpened { .. }
+            | What::WindowClosed { .. }
+            | What::CaptureClosed { .. } => None,
+        }
+    }
+}
+
 /// What of TLS holds at a listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TlsTerms {
@@ -534,7 +584,9 @@ pub struct RunStarted {
     /// Whether this is `brownout observe`: nothing is broken, and the run has no end of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub observer: bool,
-    /// The how-manieth part of the log this is, from 0: a long log is cut into parts, each of which stands for itself.
+    /// The how-manieth part of the log this is, from 0: a long log is cut into parts, each of which stands for itself. Of a
+    /// later part, this event has the time at which the part begins and the number of its first new event; what is told
+    /// with lower numbers is what lived then, and stands in earlier parts too.
     #[serde(default, skip_serializing_if = "is_first")]
     pub part: u32,
 }

@@ -20,7 +20,7 @@ impl RunResults {
         for (device, facts) in &measures.devices {
             let links: Vec<(LinkId, &Link)> =
                 facts.links.iter().filter_map(|id| Some((*id, measures.links.get(id)?))).collect();
-            for (nth, (id, link)) in links.iter().enumerate() {
+            for (nth, (id, link)) in links.iter().enumerate().filter(|(_, (_, link))| !link.is_past) {
                 let cause = cause_of(measures, link, links[nth + 1..].iter().map(|(_, link)| *link));
                 let accepted = link.accepted();
                 let of_end =
@@ -54,7 +54,7 @@ impl RunResults {
                 let value = Value::Exact(span);
                 Sample { metric, value, device, window, rule, keep_alive }
             };
-            if let Some(wait) = tokens::connack_wait(link) {
+            if let Some(wait) = tokens::connack_wait(link).filter(|_| ended.over.is_none_or(|at| at >= measures.since)) {
                 let window = of_link.get(&ended.link).copied();
                 let rule = window.and_then(|id| Some(measures.windows.get(&id)?.rule));
                 samples.push(sample(Metric::ConnackWait, wait, window, rule));

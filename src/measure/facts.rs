@@ -87,8 +87,12 @@ pub struct Link {
     pub device: Option<DeviceId>,
     /// When it was accepted.
     pub opened: Time,
+    /// Whether that was before what is measured began.
+    pub opened_before: bool,
     /// When both legs were gone.
     pub closed: Option<Time>,
+    /// Whether that was before what is measured began: then it only stands for what its device was.
+    pub is_past: bool,
     /// What its CONNECT asked for, and the answer.
     pub greeting: Option<Greeting>,
     /// When its CONNECT was passed on to the hub.
@@ -149,7 +153,9 @@ impl Link {
         Link {
             device: None,
             opened,
+            opened_before: false,
             closed: None,
+            is_past: false,
             greeting: None,
             asked: None,
             connect_waited: false,

@@ -133,8 +133,9 @@ impl FleetResults {
         let mut changes: Vec<(Time, i64, bool)> = Vec::new();
         for facts in measures.devices.values() {
             let links = facts.links.iter().filter_map(|id| measures.links.get(id));
-            for (from, until, by_choice) in held(links) {
-                changes.push((from, 1, false));
+            let is_past = |until: Option<Time>| until.is_some_and(|at| at < measures.since);
+            for (from, until, by_choice) in held(links).into_iter().filter(|(_, until, _)| !is_past(*until)) {
+                changes.push((from.max(measures.since), 1, false));
                 changes.extend(until.filter(|at| *at < end).map(|at| (at, -1, by_choice)));
             }
         }

@@ -25,6 +25,9 @@ pub struct Measures {
     pub(super) plan: Plan,
     pub(super) sessions: Sessions,
     pub(super) started: Option<RunStarted>,
+    /// Where what is measured begins: the number of the first event, and the time. What was before is known and not counted.
+    pub(super) first: u64,
+    pub(super) since: Time,
     pub(super) ended: Option<EndReason>,
     pub(super) events: u64,
     pub(super) links: BTreeMap<LinkId, Link>,
@@ -73,6 +76,8 @@ impl Measures {
             plan: plan.clone(),
             sessions: Sessions::default(),
             started: None,
+            first: 0,
+            since: Time::ZERO,
             ended: None,
             events: 0,
             links: BTreeMap::new(),
@@ -90,16 +95,25 @@ impl Measures {
     /// Takes in one event. Events come in order.
     pub fn push(&mut self, event: &Event) {
         self.sessions.apply(event);
-        self.events += 1;
+        let is_new = event.seq >= self.first;
+        self.events += u64::from(is_new);
         self.conformance.push(event, &self.sessions);
         self.deliveries.push(event);
         let at = event.at;
         match &event.what {
-            What::RunStarted(started) => self.started = Some((**started).clone()),
+            What::RunStarted(started) => {
+                self.started = Some((**started).clone());
+                (self.first, self.since) = (event.seq, at);
+                // The event of a later part has the number of the one that follows.
+                self.events = u64::from(started.part == 0);
+            }
             What::RunEnded { reason } => self.ended = Some(*reason),
             What::LinkOpened { link, .. } => {
-                self.rate.connect(at);
-                self.links.insert(*link, Link::new(at));
+                if is_new {
+                    self.rate.connect(at);
+                }
+                let known = self.links.entry(*link).insert_entry(Link::new(at)).into_mut();
+                known.opened_before = !is_new;
             }
             What::LinkIdentified { link, device } => self.identified(*link, *device),
             What::Packet { link, direction, packet, held, dropped, passed } => {
@@ -139,11 +153,14 @@ impl Measures {
                 self.cut(at, *link, *side, *fate, *window);
             }
             What::LinkClosed { link, .. } => {
-                self.on(*link, |link| link.close(at));
+                self.on(*link, |link| {
+                    link.close(at);
+                    link.is_past = !is_new;
+                });
                 self.forget_certificate(*link);
             }
             What::HubUnreachable { link, .. } => {
-                self.trouble.hub_unreachable += 1;
+                self.trouble.hub_unreachable += u64::from(is_new);
                 self.on(*link, |link| link.unreachable = true);
             }
             What::AcceptFailed { .. } => self.trouble.accept_failed += 1,
@@ -155,20 +172,24 @@ impl Measures {
                 self.on(*link, |link| link.hub_connect = Some(Duration::from_nanos(*took_ns)));
             }
             What::TlsHello { link, passthrough, .. } => {
-                self.tls.passed_through += u64::from(*passthrough);
+                self.tls.passed_through += u64::from(*passthrough && is_new);
                 self.on(*link, |link| {
                     link.wrapped().hello.get_or_insert(at);
                     link.wrapped().passed_through = *passthrough;
                 });
             }
             What::TlsEstablished { link, side, up } => {
-                self.tls.established(*side, up);
+                if is_new {
+                    self.tls.established(*side, up);
+                }
                 self.on(*link, |link| link.wrapped().established(at, *side, up));
             }
-            What::TlsFailed { link, side, error } => self.tls_failed(at, *link, *side, error),
+            What::TlsFailed { link, side, error } => self.tls_failed(at, *link, *side, error, is_new),
             What::FirstData { link, direction } => self.on(*link, |link| link.first_data(at, *direction)),
             What::WsUpgraded { path, protocol, .. } => {
-                self.tls.web_sockets.add((path.clone(), protocol.clone()));
+                if is_new {
+                    self.tls.web_sockets.add((path.clone(), protocol.clone()));
+                }
             }
             What::WsClosed { link, direction, code } => self.on(*link, |link| {
                 link.wrapped().closed.get_or_insert((at, direction.from(), *code));
@@ -314,12 +335,14 @@ impl Measures {
     }
 
     /// TLS of brownout's own failed on a leg; of a hub that it was never up with, the hub could not be reached.
-    fn tls_failed(&mut self, at: Time, link: LinkId, side: Side, error: &str) {
-        self.tls.failures.add((side, error.to_owned()));
+    fn tls_failed(&mut self, at: Time, link: LinkId, side: Side, error: &str, is_new: bool) {
+        if is_new {
+            self.tls.failures.add((side, error.to_owned()));
+        }
         let Some(link) = self.links.get_mut(&link) else { return };
         let never_up = link.wrapped().up.get(side).is_none();
         link.wrapped().failed.get_or_insert((at, side));
-        if side == Side::Hub && never_up {
+        if side == Side::Hub && never_up && is_new {
             self.trouble.hub_unreachable += 1;
         }
     }

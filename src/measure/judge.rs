@@ -27,21 +27,24 @@ impl RunResults {
         let mut run = RunResults {
             started: measures.started.clone(),
             ended: measures.ended,
-            lasted: end.elapsed(),
+            lasted: end.since(measures.since),
             events: measures.events,
             devices: devices(measures),
             windows: BTreeMap::new(),
             samples: Vec::new(),
             rules: measures.plan.rules().map(|(id, _)| (id, rule(measures, id))).collect(),
             connect_rate: measures.rate.peak(),
-            nameless_links: count(measures.links.values().filter(|link| link.device.is_none())),
+            nameless_links: count(
+                measures.links.values().filter(|link| link.device.is_none() && !link.opened_before),
+            ),
             ends: Vec::new(),
             fleet: FleetResults::default(),
             tls: measures.tls.clone(),
             trouble: measures.trouble.clone(),
             findings: Vec::new(),
         };
-        measures.links.values().for_each(|link| run.tls.timings.add(link));
+        let new = measures.links.values().filter(|link| !link.opened_before);
+        new.for_each(|link| run.tls.timings.add(link));
         run.tls.listeners.sort_by(|(a, _), (b, _)| a.cmp(b));
         run.add_ends(measures, end);
         let (mut explained, mut down) = (BTreeSet::new(), Down::default());
@@ -217,10 +220,15 @@ impl RunResults {
                 let Some(over) = over.filter(|_| !explained.contains(link_id)) else { continue };
                 let later = facts.links[nth + 1..].iter().filter_map(|later| measures.links.get(later));
                 let outage = Outage::of(later);
-                down.add(*id, over, &outage, end);
-                if outage.count() == 0 {
+                down.add(*id, over.max(measures.since), &outage, end);
+                let is_past = outage.back.is_some_and(|(_, at)| at < measures.since);
+                if outage.count() == 0 || is_past {
                     continue;
                 }
+                // Of an outage that began before, not all attempts were seen.
+                let is_whole = |(metric, _): &(Metric, Value)| {
+                    over >= measures.since || *metric != Metric::ConnectAttempts
+                };
                 let sample = |(metric, value)| Sample {
                     metric,
                     value,
@@ -229,7 +237,7 @@ impl RunResults {
                     rule: None,
                     keep_alive: keep_alive_or(link.keep_alive(), measures.plan.default_keep_alive),
                 };
-                self.samples.extend(outage.measures(end).into_iter().map(sample));
+                self.samples.extend(outage.measures(end).into_iter().filter(is_whole).map(sample));
             }
         }
     }
@@ -453,7 +461,9 @@ fn devices(measures: &Measures) -> BTreeMap<DeviceId, DeviceResults> {
         let facts = measures.devices.get(&device.id).unwrap_or(&nothing);
         (device.id, device_results(measures, device, facts))
     };
-    measures.sessions.devices().map(of).collect()
+    // Of a later part of a log, many devices are known by name alone.
+    let is_told = |device: &&Device| measures.first == 0 || measures.devices.contains_key(&device.id);
+    measures.sessions.devices().filter(is_told).map(of).collect()
 }
 
 fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> DeviceResults {
@@ -463,21 +473,22 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         add(&mut passed.up, link.count.up);
         add(&mut passed.down, link.count.down);
     }
+    let new: Vec<&Link> = links.iter().copied().filter(|link| !link.opened_before).collect();
     let mut timings = Timings::default();
-    links.iter().for_each(|link| timings.add(link));
+    new.iter().for_each(|link| timings.add(link));
     let shown = |link: &&Link| link.wrapped.as_ref().and_then(|wrapped| wrapped.subject.clone());
     let subject = links.iter().rev().find_map(shown).or_else(|| facts.subject.clone());
     let is_passed = |link: &&&Link| link.wrapped.as_ref().is_some_and(|wrapped| wrapped.passed_through);
-    let passed_through = count(links.iter().filter(is_passed));
+    let passed_through = count(new.iter().filter(is_passed));
     let mut causes = BTreeMap::new();
-    for (nth, link) in links.iter().enumerate() {
+    for (nth, link) in links.iter().enumerate().filter(|(_, link)| !link.is_past) {
         *causes.entry(cause_of(measures, link, links[nth + 1..].iter().copied())).or_default() += 1;
     }
     DeviceResults {
         name: device.name.clone(),
         keep_alive: device.keep_alive.unwrap_or_default(),
-        links: count(links.iter()),
-        accepted: count(links.iter().filter(|link| link.accepted().is_some())),
+        links: count(new.iter()),
+        accepted: count(links.iter().filter(|link| link.accepted().is_some_and(|at| at >= measures.since))),
         down: Duration::ZERO,
         count: passed,
         ping_rtt: facts.ping_rtt.clone(),

@@ -53,6 +53,7 @@ pub use fleet::{FiringResults, FleetResults};
 pub use fold::{Measures, Trouble};
 pub use handshakes::{Attempt, AttemptEnd, Handshakes};
 pub use packets::{Alterations, KeepAlive};
+pub use rate::ConnectRate;
 pub use results::{DeviceResults, LinkEnd, Outcome, Results, RuleResults, RunResults, Sample, WindowResults};
 pub use tls::{Timings, TlsResults};
 pub use told::Ended;

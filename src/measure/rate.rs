@@ -24,6 +24,11 @@ impl ConnectRate {
         self.peak = self.peak.max(u64::try_from(self.recent.len()).unwrap_or(u64::MAX));
     }
 
+    /// The most there were in one second since this was last asked; a second that began before counts with all of it.
+    pub fn take_peak(&mut self) -> u64 {
+        std::mem::take(&mut self.peak)
+    }
+
     /// The most there were in one second.
     pub fn peak(&self) -> u64 {
         self.peak

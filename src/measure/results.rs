@@ -51,7 +51,8 @@ pub struct RunResults {
     pub started: Option<RunStarted>,
     /// Why it ended; `None` while it lasts, or for a log that was cut off.
     pub ended: Option<EndReason>,
-    /// How long it lasted.
+    /// How long it lasted; of a later part of its log, how long that did. What was before is known there, and not counted:
+    /// links, ends, connects and times are those of the part.
     pub lasted: Duration,
     /// How many events it had.
     pub events: u64,

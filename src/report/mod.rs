@@ -12,6 +12,7 @@ pub mod junit;
 pub mod live;
 pub mod model;
 mod notes;
+pub mod observe;
 pub mod pcapng;
 pub mod resource_log;
 pub mod summary;
@@ -24,6 +25,7 @@ mod words;
 
 pub use live::Live;
 pub use model::Report;
+pub use observe::Observation;
 pub use resource_log::ResourceLog;
 pub use table::Styling;
 pub use timeline::Timeline;

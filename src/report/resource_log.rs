@@ -35,6 +35,8 @@ pub struct ResourceLog {
     plan: Plan,
     /// The wall clock at the beginning of the run, where the first event says it.
     began: Option<Timestamp>,
+    /// The number of the first event that is told of; what is before stands in earlier parts of the log.
+    first: u64,
     /// Links that are not told of to the end.
     links: BTreeMap<LinkId, Client>,
     /// Links that are over, by the link whose CONNACK tells why.
@@ -61,6 +63,7 @@ impl ResourceLog {
         ResourceLog {
             plan: plan.clone(),
             began: None,
+            first: 0,
             links: BTreeMap::new(),
             waiting: BTreeMap::new(),
             contested: Vec::new(),
@@ -71,12 +74,14 @@ impl ResourceLog {
     pub fn push(&mut self, event: &Event, measures: &Measures) -> Vec<String> {
         let mut lines = self.decided(event.at, measures);
         lines.extend(self.take_in(event, measures));
-        lines
+        if event.seq < self.first { Vec::new() } else { lines }
     }
 
     fn take_in(&mut self, event: &Event, measures: &Measures) -> Vec<String> {
         match &event.what {
-            What::RunStarted(start) => self.began = start.wall_clock.parse().ok(),
+            What::RunStarted(start) => {
+                (self.began, self.first) = (start.wall_clock.parse().ok(), event.seq);
+            }
             What::LinkOpened { link, peer, .. } => {
                 self.links.insert(*link, Client { peer: peer.clone(), ..Client::default() });
             }

@@ -7,9 +7,12 @@
 mod link;
 pub mod meter;
 mod packets;
+mod snapshot;
+mod trail;
 
 pub use link::{Handshake, Link};
 pub use meter::Meter;
+pub use snapshot::Snapshot;
 
 use crate::base::{DeviceId, Direction, LinkId, Side, Time};
 use crate::event::{Event, What};
@@ -18,10 +21,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// How many devices without a link an observer remembers; the one that went first is forgotten first. Who comes back after
+/// that is a new device to it.
+pub const MOST_GONE: usize = 20_000;
+
 /// All devices and live links of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Sessions {
-    devices: Vec<Device>,
+    devices: BTreeMap<DeviceId, Device>,
+    /// The number of the next new device.
+    next: u32,
+    /// How many devices without a link are remembered; `None`: all.
+    most_gone: Option<usize>,
+    /// Devices without a link, and since when, where not all are remembered.
+    gone: BTreeSet<(Time, DeviceId)>,
+    /// How many devices were forgotten.
+    forgotten: u64,
     names: BTreeMap<String, DeviceId>,
     /// Whose latest link came from each address.
     addresses: BTreeMap<IpAddr, BTreeSet<DeviceId>>,
@@ -35,6 +50,8 @@ pub struct Device {
     pub id: DeviceId,
     /// Its client identifier, or its address where it has none.
     pub name: String,
+    /// The event that first told a name of its: its number and time.
+    pub named: (u64, Time),
     /// Its live links, oldest first.
     pub links: Vec<LinkId>,
     /// How many links it has had; one that turned out to be another device's counts on.
@@ -59,6 +76,8 @@ pub struct Device {
     pub username: Option<String>,
     /// The topic filters it subscribed to and did not drop.
     pub filters: BTreeSet<String>,
+    /// Since when it has had no link, where that is followed.
+    gone: Option<Time>,
 }
 
 impl Device {
@@ -72,14 +91,19 @@ impl Device {
 }
 
 impl Sessions {
+    /// With a memory of at most so many devices that have no link.
+    pub fn forgetful(most_gone: usize) -> Sessions {
+        Sessions { most_gone: Some(most_gone), ..Sessions::default() }
+    }
+
     /// Takes in one event. Events come in order.
     pub fn apply(&mut self, event: &Event) {
         match &event.what {
             What::LinkOpened { link, listener, peer } => {
                 self.links.insert(*link, Link::new(*listener, peer.clone(), event.at));
             }
-            What::DeviceNamed { device, name } => self.name(*device, name),
-            What::LinkIdentified { link, device } => self.identify(*link, *device),
+            What::DeviceNamed { device, name } => self.name((event.seq, event.at), *device, name),
+            What::LinkIdentified { link, device } => self.identify(event.at, *link, *device),
             What::Packet { link, direction, packet, dropped, passed, held: _ } => {
                 let arrives = (!dropped).then(|| passed.as_deref().unwrap_or(packet));
                 self.packet(event.at, *link, *direction, packet, arrives);
@@ -111,7 +135,7 @@ impl Sessions {
                 }
             }
             What::FirstData { link, direction } => self.first_data(event.at, *link, *direction),
-            What::LinkClosed { link, .. } => self.close(*link),
+            What::LinkClosed { link, .. } => self.close(event.at, *link),
             What::RunStarted(_)
             | What::RunEnded { .. }
             | What::CommandEnded { .. }
@@ -150,12 +174,12 @@ impl Sessions {
 
     /// The devices, in order of first appearance.
     pub fn devices(&self) -> impl Iterator<Item = &Device> {
-        self.devices.iter()
+        self.devices.values()
     }
 
     /// The device of that number.
     pub fn device(&self, id: DeviceId) -> Option<&Device> {
-        self.devices.get(usize::try_from(id.0).ok()?)
+        self.devices.get(&id)
     }
 
     /// The device of that name.
@@ -170,7 +194,12 @@ impl Sessions {
 
     /// The number that a device not yet seen gets.
     pub fn next_device(&self) -> DeviceId {
-        DeviceId(u32::try_from(self.devices.len()).unwrap_or(u32::MAX))
+        DeviceId(self.next)
+    }
+
+    /// How many devices were forgotten, of those that went first.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// The live link of that number.
@@ -194,10 +223,10 @@ impl Sessions {
     }
 
     fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
-        self.devices.get_mut(usize::try_from(id.0).ok()?)
+        self.devices.get_mut(&id)
     }
 
-    fn name(&mut self, id: DeviceId, name: &str) {
+    fn name(&mut self, named: (u64, Time), id: DeviceId, name: &str) {
         match self.device_mut(id) {
             Some(device) => {
                 let before = std::mem::replace(&mut device.name, name.to_owned());
@@ -206,20 +235,23 @@ impl Sessions {
                     self.names.remove(&before);
                 }
             }
-            None => self.devices.push(Device::new(id, name.to_owned())),
+            None => {
+                self.devices.insert(id, Device::new(id, name.to_owned(), named));
+                self.next = self.next.max(id.0.saturating_add(1));
+            }
         }
         self.names.insert(name.to_owned(), id);
     }
 
     /// A link whose device was another's until now moves.
-    fn identify(&mut self, link_id: LinkId, id: DeviceId) {
+    fn identify(&mut self, at: Time, link_id: LinkId, id: DeviceId) {
         if self.device(id).is_none() {
             return;
         }
-        let before = self.link(link_id).and_then(|link| link.device);
-        if let Some(before) = before.and_then(|before| self.device_mut(before)) {
-            before.links.retain(|held| *held != link_id);
+        if let Some(before) = self.link(link_id).and_then(|link| link.device) {
+            self.leaves(at, before, link_id);
         }
+        self.is_here(id);
         let Some(device) = self.device(id) else { return };
         let is_alive = |link: &LinkId| self.link(*link).is_some_and(|link| link.ended.is_empty());
         let has_another = device.links.iter().any(is_alive);
@@ -246,8 +278,8 @@ impl Sessions {
         if before == address {
             return;
         }
-        if let Some(devices) = before.and_then(|before| self.addresses.get_mut(&before)) {
-            devices.remove(&id);
+        if let Some(before) = before {
+            self.leave_address(before, id);
         }
         if let Some(address) = address {
             self.addresses.entry(address).or_default().insert(id);
@@ -266,19 +298,61 @@ impl Sessions {
         }
     }
 
-    fn close(&mut self, link_id: LinkId) {
+    fn leave_address(&mut self, address: IpAddr, id: DeviceId) {
+        let Some(devices) = self.addresses.get_mut(&address) else { return };
+        devices.remove(&id);
+        if devices.is_empty() {
+            self.addresses.remove(&address);
+        }
+    }
+
+    fn close(&mut self, at: Time, link_id: LinkId) {
         let Some(link) = self.links.remove(&link_id) else { return };
-        if let Some(device) = link.device.and_then(|id| self.device_mut(id)) {
-            device.links.retain(|live| *live != link_id);
+        if let Some(id) = link.device {
+            self.leaves(at, id, link_id);
+        }
+    }
+
+    /// The device has this link no more. Without any, it may be forgotten.
+    fn leaves(&mut self, at: Time, id: DeviceId, link: LinkId) {
+        let Some(device) = self.devices.get_mut(&id) else { return };
+        device.links.retain(|held| *held != link);
+        let Some(most) = self.most_gone.filter(|_| device.links.is_empty()) else { return };
+        if let Some(before) = device.gone.replace(at) {
+            self.gone.remove(&(before, id));
+        }
+        self.gone.insert((at, id));
+        while self.gone.len() > most {
+            if let Some((_, first)) = self.gone.pop_first() {
+                self.forget(first);
+            }
+        }
+    }
+
+    fn is_here(&mut self, id: DeviceId) {
+        if let Some(since) = self.device_mut(id).and_then(|device| device.gone.take()) {
+            self.gone.remove(&(since, id));
+        }
+    }
+
+    fn forget(&mut self, id: DeviceId) {
+        let Some(device) = self.devices.remove(&id) else { return };
+        self.forgotten += 1;
+        if self.names.get(&device.name) == Some(&id) {
+            self.names.remove(&device.name);
+        }
+        if let Some(address) = device.address {
+            self.leave_address(address, id);
         }
     }
 }
 
 impl Device {
-    fn new(id: DeviceId, name: String) -> Device {
+    fn new(id: DeviceId, name: String, named: (u64, Time)) -> Device {
         Device {
             id,
             name,
+            named,
             links: Vec::new(),
             links_seen: 0,
             address: None,
@@ -290,6 +364,7 @@ impl Device {
             version: None,
             username: None,
             filters: BTreeSet::new(),
+            gone: None,
         }
     }
 }

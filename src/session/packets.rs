@@ -17,7 +17,7 @@ impl Sessions {
         arrives: Option<&Packet>,
     ) {
         let Some(link) = self.links.get_mut(&link) else { return };
-        let device = link.device.and_then(|id| self.devices.get_mut(usize::try_from(id.0).ok()?));
+        let device = link.device.and_then(|id| self.devices.get_mut(&id));
         match direction {
             Direction::Up => from_device(link, device, packet, arrives),
             Direction::Down => to_device(at, link, device, packet, arrives),

@@ -1,0 +1,144 @@
+//! What lives at a moment, as the events that made it so: what a later part of a long log begins with, and what a fold is
+//! fed that begins anew amid a run.
+//!
+//! ```text
+//!   events of a run ──▶ Snapshot ──begin(part)──▶ run_started, then of all that lives: the events that tell of it,
+//!                                                 with their numbers and times
+//! ```
+//!
+//! Kept are the listeners; the names of devices, as many as [`Sessions`] remembers; of each live link its [`Trail`]; and of
+//! devices that were seen lately, the latest link that was accepted and is gone, until they are accepted again: outages,
+//! takeovers and tokens are told from it. What a packet counted or timed is not kept: that is the earlier part's.
+
+use super::trail::Trail;
+use super::{MOST_GONE, Sessions};
+use crate::base::{DeviceId, LinkId, ListenerId, Time};
+use crate::event::{Event, RunStarted, What};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Of so many devices that have no accepted link, the latest one that they had is kept; the one that went first is dropped
+/// first.
+pub const MOST_LATELY: usize = 5_000;
+
+/// The fold.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    start: Option<Box<RunStarted>>,
+    sessions: Sessions,
+    listeners: BTreeMap<ListenerId, Event>,
+    links: BTreeMap<LinkId, Trail>,
+    lately: BTreeMap<DeviceId, (Time, Trail)>,
+    order: BTreeSet<(Time, DeviceId)>,
+    most_lately: usize,
+}
+
+impl Default for Snapshot {
+    fn default() -> Snapshot {
+        Snapshot::keeping(MOST_GONE, MOST_LATELY)
+    }
+}
+
+impl Snapshot {
+    fn keeping(most_gone: usize, most_lately: usize) -> Snapshot {
+        Snapshot {
+            start: None,
+            sessions: Sessions::forgetful(most_gone),
+            listeners: BTreeMap::new(),
+            links: BTreeMap::new(),
+            lately: BTreeMap::new(),
+            order: BTreeSet::new(),
+            most_lately,
+        }
+    }
+
+    /// Takes in one event. Events come in order.
+    pub fn push(&mut self, event: &Event) {
+        self.sessions.apply(event);
+        match &event.what {
+            What::RunStarted(start) => self.start = Some(start.clone()),
+            What::ListenerOpened { listener, .. } => _ = self.listeners.insert(*listener, event.clone()),
+            what => {
+                if let Some(link) = what.link() {
+                    self.of_link(link, event);
+                }
+            }
+        }
+    }
+
+    /// The devices and live links that it follows.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// The beginning of this part of the log, whose first new event has the number `seq`: `run_started` with that number and
+    /// the time at which the part begins, then what lives then, in the order of its numbers. Nothing before the run began.
+    pub fn begin(&self, part: u32, seq: u64, at: Time) -> Vec<Event> {
+        let Some(start) = &self.start else { return Vec::new() };
+        let start = RunStarted { part, ..(**start).clone() };
+        let mut events: Vec<Event> = self.listeners.values().cloned().chain(self.names()).collect();
+        let trails = self.links.values().chain(self.lately.values().map(|(_, trail)| trail));
+        events.extend(trails.flat_map(Trail::events).cloned());
+        events.sort_by_key(|event| event.seq);
+        events.insert(0, Event { seq, at, what: What::RunStarted(Box::new(start)) });
+        events
+    }
+
+    fn names(&self) -> impl Iterator<Item = Event> + '_ {
+        self.sessions.devices().map(|device| {
+            let (seq, at) = device.named;
+            Event { seq, at, what: What::DeviceNamed { device: device.id, name: device.name.clone() } }
+        })
+    }
+
+    fn of_link(&mut self, id: LinkId, event: &Event) {
+        if matches!(event.what, What::LinkOpened { .. }) {
+            self.links.insert(id, Trail::default());
+        }
+        let Some(trail) = self.links.get_mut(&id) else { return };
+        let before = trail.accepted;
+        trail.push(event);
+        if let (None, Some(with_session), Some(device)) = (before, trail.accepted, trail.device) {
+            self.accepted(id, device, with_session);
+        }
+        if matches!(event.what, What::LinkClosed { .. }) {
+            self.closed(event.at, id);
+        }
+    }
+
+    /// The device is there again: the link that it had before is of no more use, but for what its session holds.
+    fn accepted(&mut self, id: LinkId, device: DeviceId, with_session: bool) {
+        let Some((at, earlier)) = self.lately.remove(&device) else { return };
+        self.order.remove(&(at, device));
+        if let Some(trail) = self.links.get_mut(&id).filter(|_| with_session) {
+            trail.inherit(earlier);
+        }
+    }
+
+    fn closed(&mut self, at: Time, id: LinkId) {
+        let Some(mut trail) = self.links.remove(&id) else { return };
+        let Some((device, true)) = trail.device.map(|device| (device, trail.accepted.is_some())) else { return };
+        let is_accepted = |id: &&LinkId| self.links.get(id).is_some_and(|other| other.accepted.is_some());
+        let others = self.sessions.device(device).map(|known| known.links.as_slice()).unwrap_or_default();
+        let Some(newest_id) = others.iter().filter(is_accepted).max().copied() else {
+            trail.rest();
+            self.keep_lately(at, device, trail);
+            return;
+        };
+        let goes_on = |newest: &&mut Trail| newest.accepted == Some(true);
+        if let Some(newest) = self.links.get_mut(&newest_id).filter(goes_on).filter(|_| id < newest_id) {
+            newest.inherit(trail);
+        }
+    }
+
+    fn keep_lately(&mut self, at: Time, device: DeviceId, trail: Trail) {
+        if let Some((before, _)) = self.lately.insert(device, (at, trail)) {
+            self.order.remove(&(before, device));
+        }
+        self.order.insert((at, device));
+        while self.order.len() > self.most_lately {
+            if let Some((_, first)) = self.order.pop_first() {
+                self.lately.remove(&first);
+            }
+        }
+    }
+}
