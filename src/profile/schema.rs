@@ -16,8 +16,8 @@ pub(super) use examples::{WHOLE, whole_rule};
 pub(super) use faults::FAULT;
 pub use json::json_schema;
 pub(super) use packets::{PACKET_FAULTS, WHAT};
-pub(super) use suite::SUITE;
 pub use reference::reference;
+pub(super) use suite::SUITE;
 pub(super) use table::{PROFILE, RULE, WHEN, WHO};
 
 use super::codes::DISCONNECTS;

@@ -13,6 +13,7 @@ pub mod live;
 pub mod model;
 mod notes;
 pub mod resource_log;
+pub mod scorecard;
 pub mod summary;
 mod table;
 pub mod terminal;

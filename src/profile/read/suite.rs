@@ -31,7 +31,8 @@ fn checked(fields: &Fields, sink: &mut Sink) -> Option<Suite> {
         sink.error(fields.value_spot("interval"), "`interval` is not shorter than the keep-alive")
             .help("messages that come faster are what keeps clients from pinging: write for example `0.25 keepalive`");
     }
-    let entries: Vec<_> = fields.many("entries").iter().map(|entry| self::entry(entry, fields, sink)).collect();
+    let entries: Vec<_> =
+        fields.many("entries").iter().map(|entry| self::entry(entry, fields, sink)).collect();
     if fields.has("entries") && fields.many("entries").is_empty() {
         sink.error(fields.value_spot("entries"), "the suite has no entries")
             .help("write for example `- { profile: lost-pingresp }`");
@@ -74,7 +75,8 @@ fn entry(entry: &Fields, suite: &Fields, sink: &mut Sink) -> Option<Entry> {
 
 /// Each once, in the order of the scorecard.
 fn workloads<'s>(given: impl Iterator<Item = &'s Scalar>) -> Vec<Workload> {
-    let word = |scalar: &Scalar| if let Scalar::Word(word) = scalar { Workload::from_word(word) } else { None };
+    let word =
+        |scalar: &Scalar| if let Scalar::Word(word) = scalar { Workload::from_word(word) } else { None };
     let mut workloads: Vec<Workload> = given.filter_map(word).collect();
     workloads.sort();
     workloads.dedup();
@@ -94,9 +96,10 @@ fn tell_doubles(entries: &[Option<Entry>], fields: &Fields, sink: &mut Sink) {
     // Entries that are no mapping are in neither list.
     for (nth, entry) in entries.iter().enumerate() {
         let Some(entry) = entry else { continue };
-        let earlier = entries.iter().take(nth).position(|other| {
-            other.as_ref().is_some_and(|other| other.name == entry.name)
-        });
+        let earlier = entries
+            .iter()
+            .take(nth)
+            .position(|other| other.as_ref().is_some_and(|other| other.name == entry.name));
         if let Some((first, second)) = earlier.and_then(|earlier| list.get(earlier).zip(list.get(nth))) {
             sink.error(second.spot(), format!("two entries are called `{}`", entry.name))
                 .label("the second")

@@ -58,9 +58,11 @@ entries:
 ";
     let problems = read_suite(text).unwrap_err();
     insta::assert_snapshot!(render(&problems.0, "wrong.yaml", text, false));
-    for (text, wanted) in
-        [("", "the suite is empty"), ("[]", "a suite is a mapping"), ("brownout: 1\nentries: []\n", "no entries")]
-    {
+    for (text, wanted) in [
+        ("", "the suite is empty"),
+        ("[]", "a suite is a mapping"),
+        ("brownout: 1\nentries: []\n", "no entries"),
+    ] {
         let problems = read_suite(text).unwrap_err();
         let told: Vec<_> = problems.0.iter().map(|problem| problem.message.as_str()).collect();
         assert!(told.iter().any(|told| told.contains(wanted)) || text.starts_with("brownout"), "{told:?}");
