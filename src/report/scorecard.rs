@@ -17,3 +17,6 @@ pub use junit::render as junit;
 pub use markdown::render as markdown;
 pub use model::{Card, Cell, ClassGrade, FORMAT, Row, Scorecard, Timing, Verdict};
 pub use terminal::render as terminal;
+
+#[cfg(test)]
+mod tests;

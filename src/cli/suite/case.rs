@@ -212,7 +212,7 @@ fn judge(
     let entry = bench.suite.entries.get(case.entry);
     let told = match case.workload {
         Workload::Idle => Told::Idle,
-        Workload::Pub => Told::Publish(entry.map_or(1, |entry| entry.qos)),
+        Workload::Pub => Told::Publish,
         Workload::Sub => Told::Subscribe,
     };
     let wanted = scorecard::Case {
@@ -221,7 +221,14 @@ fn judge(
         needs_mqtt5: entry.is_some_and(|entry| entry.needs_mqtt5),
         late_bound_s: bench.late_bound.as_secs_f64(),
     };
-    let mut devices = run.results.runs.iter().flat_map(|run| run.devices.values());
-    let spoke_mqtt5 = devices.any(|device| device.version == Some(Version::V5));
-    Ok(scorecard::judge(&run.report, &wanted, Judged { client, spoke_mqtt5, late_s, output }))
+    let devices: Vec<_> = run.results.runs.iter().flat_map(|run| run.devices.values()).collect();
+    let judged = Judged {
+        client,
+        spoke_mqtt5: devices.iter().any(|device| device.version == Some(Version::V5)),
+        published: devices.iter().any(|device| device.count.up.publishes > 0),
+        was_sent: devices.iter().any(|device| device.count.down.publishes > 0),
+        late_s,
+        output,
+    };
+    Ok(scorecard::judge(&run.report, &wanted, judged))
 }

@@ -5,7 +5,7 @@ use crate::base::text::printable;
 use crate::report::model::Figure;
 use crate::report::words::{count, seconds};
 
-/// `1.3 K`, `>4.0 K`, or with no keep-alive to go by `3.1 s`; `None` where there was nothing to notice.
+/// `1.3 K`, `>4.0 K`, or `told` where FIN or RST told it; `None` where there was nothing to notice.
 pub(super) fn detected(cell: &Cell, keep_alive_s: f64) -> Option<String> {
     let told = match (cell.detected_s?, cell.detected_keepalives) {
         (Figure::Never { never_watched_s }, _) if never_watched_s > 0.0 => {
@@ -13,7 +13,7 @@ pub(super) fn detected(cell: &Cell, keep_alive_s: f64) -> Option<String> {
         }
         (Figure::Never { .. }, _) => "hidden".into(),
         (_, Some(keep_alives)) => format!("{keep_alives:.1} K"),
-        (Figure::Seconds(after) | Figure::Between { before_s: after, .. }, None) => seconds(after),
+        (Figure::Seconds(_) | Figure::Between { .. }, None) => "told".into(),
         (Figure::Count(_), None) => return None,
     };
     Some(told)
@@ -35,7 +35,10 @@ pub(super) fn lost(cell: &Cell) -> u64 {
 
 /// What a cell says, in a line: `detected after 1.3 K, back after 0.4 s, 2 findings`.
 pub(super) fn sentence(cell: &Cell, keep_alive_s: f64) -> String {
-    let detected = detected(cell, keep_alive_s).map(|after| format!("detected after {after}"));
+    let detected = detected(cell, keep_alive_s).map(|after| match after.as_str() {
+        "told" => "told by FIN or RST".to_owned(),
+        _ => format!("detected after {after}"),
+    });
     let recovered = recovered(cell).map(|after| format!("back after {after}"));
     let lost = (lost(cell) > 0).then(|| format!("{} lost", lost(cell)));
     let findings = (cell.findings > 0).then(|| count(cell.findings, "finding"));
@@ -64,8 +67,8 @@ pub(super) fn timing(card: &Scorecard) -> String {
     match timing.disturbed {
         0 => format!("{jobs} at once at most; no timer was over {worst} late (bound {bound})"),
         disturbed => format!(
-            "{jobs} at once at most; THE MACHINE DID NOT KEEP UP in {disturbed} of them: timers up to {worst} late, over \
-             the bound of {bound}; use fewer --jobs"
+            "{jobs} at once at most; timers were up to {worst} late during {disturbed} of them, over the bound of {bound}: \
+             what passed stands, what failed was made again by itself or is unclear; use fewer --jobs"
         ),
     }
 }

@@ -24,8 +24,8 @@ pub struct Case {
 pub enum Told {
     /// Nothing.
     Idle,
-    /// To publish, with this quality of service.
-    Publish(u8),
+    /// To publish.
+    Publish,
     /// To subscribe.
     Subscribe,
 }
@@ -46,6 +46,10 @@ pub struct Judged {
     pub client: ClientEnd,
     /// Whether a device spoke MQTT 5.
     pub spoke_mqtt5: bool,
+    /// Whether a PUBLISH came from a device.
+    pub published: bool,
+    /// Whether a PUBLISH came for a device.
+    pub was_sent: bool,
     /// The latest that a timer came, in seconds.
     pub late_s: f64,
     /// The last lines that the client wrote.
@@ -114,29 +118,15 @@ fn of_client(report: &Report, case: &Case, run: &Judged, reasons: &mut Reasons) 
         let why = format!("the client's keep-alive is {its}, not {told} as BROWNOUT_KEEPALIVE says");
         reasons.push((Verdict::Inconclusive, why));
     }
-    if accepted(report) && !heeded(report, case.told) {
-        let why = match case.told {
-            Told::Idle => return,
-            Told::Publish(_) => "the client did not publish, as BROWNOUT_WORKLOAD=pub says",
-            Told::Subscribe => {
-                "no message was passed on to the client, which BROWNOUT_WORKLOAD=sub tells to subscribe"
-            }
-        };
-        reasons.push((Verdict::Inconclusive, why.into()));
-    }
-}
-
-/// Whether the client did what it was told to do, as far as that can be seen.
-fn heeded(report: &Report, told: Told) -> bool {
-    let delivery = report.fleet.delivery.as_ref();
-    let any = |counts: &[u64; 3]| counts.iter().any(|count| *count > 0);
-    match told {
-        Told::Idle => true,
-        Told::Publish(qos) => {
-            let answered = report.devices.iter().any(|device| device.publish_rtt.is_some());
-            answered || delivery.map_or(qos == 0, |delivery| any(&delivery.up.sent))
+    let not_heeded = match case.told {
+        Told::Publish if !run.published => Some("the client did not publish, as BROWNOUT_WORKLOAD=pub says"),
+        Told::Subscribe if !run.was_sent => {
+            Some("no message came for the client, which BROWNOUT_WORKLOAD=sub tells to subscribe")
         }
-        Told::Subscribe => delivery.is_none_or(|delivery| any(&delivery.down.sent)),
+        Told::Idle | Told::Publish | Told::Subscribe => None,
+    };
+    if let Some(why) = not_heeded.filter(|_| accepted(report)) {
+        reasons.push((Verdict::Inconclusive, why.into()));
     }
 }
 
@@ -169,18 +159,35 @@ fn windows(report: &Report) -> impl Iterator<Item = &model::Window> {
     report.rules.iter().flat_map(|rule| &rule.windows)
 }
 
-/// The longest detection, and the same in keep-alives.
+/// The longest detection, and the same in keep-alives. A window in which the hub's end told the device counts where there
+/// is no other: it noticed nothing by itself until then.
 fn detection(report: &Report) -> Option<(Figure, Option<f64>)> {
-    let seen = windows(report)
-        .filter(|window| !window.device_told)
-        .filter_map(|window| Some((window.device_detection_s?, window.device_detection_keepalives)));
-    seen.max_by(|(a, _), (b, _)| upper(a).total_cmp(&upper(b)))
+    let worst = |told: bool| {
+        let of = windows(report).filter(|window| window.device_told == told);
+        let seen =
+            of.filter_map(|window| Some((window.device_detection_s?, window.device_detection_keepalives)));
+        seen.max_by(|(a, _), (b, _)| upper(a).total_cmp(&upper(b)))
+    };
+    worst(false).or_else(|| worst(true))
 }
 
 /// The longest recovery: from the path restored, or from the fault that was over at once.
 fn recovery(report: &Report) -> Option<Figure> {
-    let figures = windows(report).filter_map(|window| window.recovery_s);
+    let figures = windows(report).filter_map(|window| since_restored(report, window));
     figures.max_by(|a, b| upper(a).total_cmp(&upper(b)))
+}
+
+/// A window's recovery; where other faults held on meanwhile, from the end of the last of them.
+fn since_restored(report: &Report, window: &model::Window) -> Option<Figure> {
+    let recovery = window.recovery_s?;
+    let (Figure::Seconds(took), Some(restored)) = (recovery, window.restored_s) else {
+        return Some(recovery);
+    };
+    let back = restored + took;
+    let held_on = report.rules.iter().filter(|rule| window.recovery_held_by.contains(&rule.id));
+    let others = held_on.flat_map(|rule| &rule.windows).filter(|other| other.device == window.device);
+    let ends = others.filter_map(|other| other.restored_s).filter(|end| (restored..=back).contains(end));
+    Some(Figure::Seconds(back - ends.fold(restored, f64::max)))
 }
 
 /// The greatest that a figure can be.

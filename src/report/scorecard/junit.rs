@@ -17,7 +17,8 @@ pub fn render(card: &Scorecard) -> String {
             "  <testsuite name=\"{}\" {} timestamp=\"{}\">",
             escape(&format!("{}.{workload}", card.suite)),
             counts(&cases),
-            escape(&card.wall_clock)
+            // To the second, and without a zone: the form that its schemas know.
+            escape(&card.wall_clock.chars().take(19).collect::<String>())
         );
         for (row, run) in cases {
             out += &case(card, row, run);
@@ -49,7 +50,7 @@ fn case(card: &Scorecard, row: &Row, run: &Card) -> String {
         cell.lasted_s
     );
     let why = cell.why.join("\n");
-    let first = escape(cell.why.first().map_or("", String::as_str));
+    let first = escape(cell.why.first().map_or(cell.verdict.word(), String::as_str));
     let body = lines(&why);
     let _ = match cell.verdict {
         Verdict::Pass | Verdict::Warn => Ok(()),

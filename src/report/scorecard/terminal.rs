@@ -25,7 +25,8 @@ pub fn render(card: &Scorecard, styling: Styling) -> String {
     out += &table(card, styling);
     out += &wrap(
         "  ",
-        "detected: from the start of the fault, in keep-alives; back: from the path restored; the worst of each run",
+        "first: noticed after, from the start of the fault, in keep-alives, or told by FIN or RST; then: back after, from \
+         the path restored; the worst of each run",
     );
     out += &classes(card, styling);
     out += &failures(card, styling);
@@ -126,8 +127,8 @@ fn failures(card: &Scorecard, styling: Styling) -> String {
 fn failure(row: &Row, card: &Card, styling: Styling) -> String {
     let cell = &card.cell;
     let name = format!("{}/{}", row.entry, card.workload);
-    let mut out =
-        format!("\n{}", heading(&format!("{name}  {}", cell.verdict.word()), &row.summary, styling));
+    let word = paint(cell.verdict.word(), tone(cell.verdict), styling);
+    let mut out = format!("\n{}  {word}\n{}", paint(&name, Tone::Strong, styling), wrap("  ", &row.summary));
     for why in cell.why.iter().take(MOST_REASONS) {
         out += &wrap("  - ", why);
     }
