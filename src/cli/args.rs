@@ -283,12 +283,12 @@ pub(super) struct DeviceArgs {
     /// oblivious: never looks for PINGRESP, nor at FIN and RST
     #[arg(long, default_value_t = Preset::Typical)]
     pub kind: Preset,
-    /// The client identifier; the device's number is put behind it
-    #[arg(long, value_name = "PREFIX", default_value = "device-")]
-    pub client_id: String,
-    /// The keep-alive: whole seconds, 0s for none
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_fixed)]
-    pub keep_alive: Duration,
+    /// The client identifier; the device's number is put behind it [default: BROWNOUT_CLIENT_ID where set, else device-]
+    #[arg(long, value_name = "PREFIX")]
+    pub client_id: Option<String>,
+    /// The keep-alive: whole seconds, 0s for none [default: BROWNOUT_KEEPALIVE where set, else 60s]
+    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    pub keep_alive: Option<Duration>,
     /// How long to wait for PINGRESP before the link counts as dead; `never` does not look [default: by kind]
     #[arg(long, value_name = "TIME")]
     pub ping_timeout: Option<PingTimeout>,
@@ -301,8 +301,9 @@ pub(super) struct DeviceArgs {
     pub backoff: Option<Backoff>,
     /// What to do while connected: `idle`, `publishing`, `subscribing`; also `publishing:topic,every=1s,qos=1,size=64`
     /// (and `times=1` for so many in all) and `subscribing:filter,qos=1`, where `{client}` stands for the client identifier
-    #[arg(long, default_value_t = Workload::Idle)]
-    pub workload: Workload,
+    /// [default: what BROWNOUT_WORKLOAD, _TOPIC, _QOS and _INTERVAL say where set, else idle]
+    #[arg(long)]
+    pub workload: Option<Workload>,
     /// The quality of service of the workload: 0, 1 or 2 [default: 1]
     #[arg(long, value_parser = quality)]
     pub qos: Option<QoS>,

@@ -1,13 +1,14 @@
 //! The command beside a run: the client under test, or the test that drives it.
 
 use super::exit::Refusal;
-use crate::net::sys::limit;
+use crate::net::sys::{limit, process};
 use crate::profile::TlsPlan;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
 /// How long a command may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -16,6 +17,8 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Beside {
     child: Child,
+    /// The process group that is its own, with whatever it started; `None` where it shares brownout's.
+    group: Option<u32>,
 }
 
 /// How it ended.
@@ -44,53 +47,114 @@ impl Beside {
         tls: &TlsPlan,
         files: Option<u64>,
     ) -> Result<Beside, Refusal> {
-        let host = reachable(address.ip());
-        let scheme = super::tls::scheme(tls.mode);
-        let url = format!("{scheme}://{}", SocketAddr::new(host, address.port()));
-        let mut command = Command::new(program);
-        if let Some(files) = files {
-            limit::give_files(&mut command, files);
-        }
-        if let Some(ca) = super::tls::trusted(tls) {
-            command.env("BROWNOUT_CA", std::path::absolute(&ca).unwrap_or(ca));
-        }
-        let child = command
-            .args(arguments)
-            .env("BROWNOUT_HOST", host.to_string())
-            .env("BROWNOUT_PORT", address.port().to_string())
-            .env("BROWNOUT_URL", url)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| Refusal::usage(format!("cannot start the command `{program}`: {error}")))?;
-        Ok(Beside { child })
+        let child = spawn(prepared(program, arguments, address, tls, files), program)?;
+        Ok(Beside { child, group: None })
+    }
+
+    /// Starts a command that [`prepared`] made in a process group of its own: what it starts is ended with it, and
+    /// Ctrl-C is brownout's alone.
+    pub fn start_apart(mut command: Command, program: &str) -> Result<Beside, Refusal> {
+        command.process_group(0);
+        let child = spawn(command, program)?;
+        Ok(Beside { group: child.id(), child })
+    }
+
+    /// What it writes to its standard output and error, where these are pipes.
+    pub fn outputs(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
+        (self.child.stdout.take(), self.child.stderr.take())
     }
 
     /// Waits for its end.
     pub async fn wait(&mut self) -> Status {
-        Status(self.child.wait().await.ok())
+        let status = Status(self.child.wait().await.ok());
+        self.end_group();
+        status
     }
 
     /// Asks it to end (SIGTERM), and after a grace time, or when told to hurry, makes it.
     pub async fn stop(&mut self, hurry: impl Future<Output = ()>) -> Status {
-        if let Some(pid) = self.child.id() {
-            crate::net::sys::process::terminate(pid);
+        match self.group {
+            Some(group) => process::terminate_group(group),
+            None => self.child.id().into_iter().for_each(process::terminate),
         }
         tokio::select! {
-            status = self.child.wait() => return Status(status.ok()),
+            status = self.child.wait() => {
+                self.end_group();
+                return Status(status.ok());
+            }
             () = tokio::time::sleep(GRACE) => {
                 tracing::warn!("the command did not end in {} s after SIGTERM: killed", GRACE.as_secs());
             }
             () = hurry => tracing::warn!("the command is killed"),
         }
+        self.end_group();
         let _ = self.child.kill().await;
         self.wait().await
     }
+
+    /// Whatever the command started and left behind.
+    fn end_group(&mut self) {
+        // Once only: the number may be another's later.
+        if let Some(group) = self.group.take() {
+            process::kill_group(group);
+        }
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.end_group();
+    }
+}
+
+/// The command, as [`Beside::start`] starts it.
+pub fn prepared(
+    program: &str,
+    arguments: &[String],
+    address: SocketAddr,
+    tls: &TlsPlan,
+    files: Option<u64>,
+) -> Command {
+    let host = reachable(address.ip());
+    let scheme = super::tls::scheme(tls.mode);
+    let url = format!("{scheme}://{}", SocketAddr::new(host, address.port()));
+    let mut command = Command::new(program);
+    if let Some(files) = files {
+        limit::give_files(&mut command, files);
+    }
+    if let Some(ca) = super::tls::trusted(tls) {
+        command.env("BROWNOUT_CA", std::path::absolute(&ca).unwrap_or(ca));
+    }
+    command
+        .args(arguments)
+        .env("BROWNOUT_HOST", host.to_string())
+        .env("BROWNOUT_PORT", address.port().to_string())
+        .env("BROWNOUT_URL", url)
+        .kill_on_drop(true);
+    command
+}
+
+fn spawn(mut command: Command, program: &str) -> Result<Child, Refusal> {
+    let child = command.spawn();
+    child.map_err(|error| Refusal::usage(format!("cannot start the command `{program}`: {error}")))
 }
 
 impl Status {
     /// Its exit code; `None` if a signal ended it.
     pub fn code(self) -> Option<i32> {
         self.0.and_then(|status| status.code())
+    }
+
+    /// In words: `exit code 1`, `signal 9`.
+    pub fn words(self) -> String {
+        match self.0 {
+            Some(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => format!("exit code {code}"),
+                (None, Some(signal)) => format!("signal {signal}"),
+                (None, None) => status.to_string(),
+            },
+            None => "and how is not known".into(),
+        }
     }
 
     /// What to say where it failed.

@@ -45,7 +45,7 @@ pub fn main() -> Exit {
         Command::Run(args) => run::run(*args),
         Command::Ca(args) => ca::ca(&args),
         Command::Observe(args) => observe::observe(*args),
-        Command::Suite(args) => suite::suite(&args),
+        Command::Suite(args) => suite::suite(*args),
         Command::Compare(args) => compare::compare(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report::report(&args),

@@ -1,5 +1,6 @@
 //! `brownout hub` and `brownout device`: the embedded peers, alone.
 
+mod errand;
 mod tls;
 mod tokens;
 
@@ -26,6 +27,12 @@ pub(super) const FREE_PORT: &str = "127.0.0.1:0";
 
 /// Where a device connects without being told: where `brownout run` listens.
 const TARGET: &str = "127.0.0.1:1884";
+
+/// A device's keep-alive, unless told: the most common default of clients.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+
+/// The beginning of devices' client identifiers, unless told.
+const CLIENT_ID: &str = "device-";
 
 /// Binds a listener for an embedded peer.
 pub(super) async fn local_listener(address: &str) -> Result<TcpListener, Refusal> {
@@ -159,12 +166,15 @@ fn target() -> String {
 
 /// The habits of the preset, changed by what was given.
 fn habits(args: &DeviceArgs) -> Result<Habits, Refusal> {
-    if args.keep_alive > Duration::from_secs(65_535) || args.keep_alive.subsec_nanos() > 0 {
+    let errand = errand::of_environment()?;
+    let keep_alive = args.keep_alive.or(errand.keep_alive).unwrap_or(KEEP_ALIVE);
+    if keep_alive > Duration::from_secs(65_535) || keep_alive.subsec_nanos() > 0 {
         return Err(Refusal::usage(
             "--keep-alive is whole seconds, at most 65535s: CONNECT has two bytes for it",
         ));
     }
-    let mut habits = args.kind.habits(args.client_id.clone(), args.keep_alive);
+    let client_id = args.client_id.clone().or(errand.client_id).unwrap_or_else(|| CLIENT_ID.to_owned());
+    let mut habits = args.kind.habits(client_id, keep_alive);
     habits.version = args.mqtt;
     if let Some(timeout) = args.ping_timeout {
         habits.ping_timeout = timeout.0;
@@ -180,14 +190,16 @@ fn habits(args: &DeviceArgs) -> Result<Habits, Refusal> {
     }
     habits.username.clone_from(&args.username);
     habits.password = args.password.clone().map(|password| Secret(password.into_bytes()));
-    habits.workload = workload(args)?;
+    habits.workload = workload(args, errand.workload)?;
     Ok(habits)
 }
 
-fn workload(args: &DeviceArgs) -> Result<Workload, Refusal> {
-    let mut workload = args.workload.clone();
+fn workload(args: &DeviceArgs, told: Option<Workload>) -> Result<Workload, Refusal> {
+    // Those of a suite come in turn, and what is given is for those that it fits.
+    let in_turn = args.workload.is_none() && told.is_some();
+    let mut workload = args.workload.clone().or(told).unwrap_or(Workload::Idle);
     match &mut workload {
-        Workload::Idle if args.qos.is_some() || args.rate.is_some() => {
+        Workload::Idle if !in_turn && (args.qos.is_some() || args.rate.is_some()) => {
             return Err(Refusal::usage(
                 "--qos and --rate say nothing of --workload idle; give another workload",
             ));
@@ -199,7 +211,7 @@ fn workload(args: &DeviceArgs) -> Result<Workload, Refusal> {
                 *every = crate::base::Span::fixed(rate.0);
             }
         }
-        Workload::Subscribing { .. } if args.rate.is_some() => {
+        Workload::Subscribing { .. } if !in_turn && args.rate.is_some() => {
             return Err(Refusal::usage("--rate is of --workload publishing; a subscriber sends no messages"));
         }
         Workload::Subscribing { qos, .. } => *qos = args.qos.unwrap_or(*qos),

@@ -7,6 +7,7 @@ use super::out;
 use super::progress::Progress;
 use super::recorder::{Logs, Record, Recorder};
 use crate::event::{EndReason, RunStarted};
+use crate::measure::Results;
 use crate::net::proxy::Config;
 use crate::net::sys::limit;
 use crate::net::{Clock, EventQueue, Proxy};
@@ -98,24 +99,46 @@ impl Runner {
 
     /// Ends the run, and shows and writes its report. The code says whether the expectations were met.
     pub async fn end(self, reason: EndReason) -> Exit {
+        let directory = self.files.as_ref().map(|files| files.directory().to_owned());
+        let Ended { report, written, troubles, .. } = self.end_with(reason, show).await;
+        let mut exit = if report.is_met() { Exit::Met } else { Exit::Unmet };
+        match (written, directory) {
+            (Ok(()), Some(directory)) => out::tell(format_args!("report written to {}", directory.display())),
+            (Ok(()), None) => {}
+            (Err(refusal), _) => exit = refusal.tell(),
+        }
+        for trouble in troubles {
+            exit = trouble.tell();
+        }
+        exit
+    }
+
+    /// Ends the run, hands its report to `show`, and writes it.
+    pub async fn end_with(self, reason: EndReason, show: impl FnOnce(&Report)) -> Ended {
         let capture = self.proxy.stop(reason).await;
         self.queue.close();
         let Record { measures, timeline, end, mut troubles } = self.recorder.finish();
         troubles.extend(capture.map(|error| ("the capture", error)));
-        let report = Report::new(&self.plan, &measures.results(end));
+        let results = measures.results(end);
+        let report = Report::new(&self.plan, &results);
         show(&report);
-        let mut exit = if report.is_met() { Exit::Met } else { Exit::Unmet };
-        if let Some(mut files) = self.files {
-            match files.write(&report, &[timeline]) {
-                Ok(()) => out::tell(format_args!("report written to {}", files.directory().display())),
-                Err(refusal) => exit = refusal.tell(),
-            }
-        }
-        for (log, error) in troubles {
-            exit = Refusal::environment(format!("{log} is not complete: {error}")).tell();
-        }
-        exit
+        let written = self.files.map_or(Ok(()), |mut files| files.write(&report, &[timeline]));
+        let refused = |(log, error)| Refusal::environment(format!("{log} is not complete: {error}"));
+        Ended { report, results, written, troubles: troubles.into_iter().map(refused).collect() }
     }
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its report.
+    pub report: Report,
+    /// What the report is made from.
+    pub results: Results,
+    /// Whether the report's files were written, where they were wanted.
+    pub written: Result<(), Refusal>,
+    /// Logs that are not complete.
+    pub troubles: Vec<Refusal>,
 }
 
 /// What a proxy is started with.

@@ -18,6 +18,7 @@ mod read;
 pub mod render;
 pub mod schema;
 pub mod shipped;
+pub mod suite;
 pub mod timeline;
 mod tls;
 
@@ -32,6 +33,7 @@ pub use plan::{
 };
 pub use problem::{Mark, Problem, Problems, Severity, Source};
 pub use reach::{OutOfReach, out_of_reach};
-pub use read::{BadOverride, Checked, LARGEST, Override, read};
+pub use read::{BadOverride, Checked, LARGEST, Override, read, suite as read_suite};
 pub use render::render;
+pub use suite::{Entry, Suite, Workload};
 pub use tls::{DEFAULT_CA, TlsKey, TlsParts, TlsTrouble, Wording, mode_word};

@@ -15,9 +15,11 @@ mod plan;
 mod rule;
 mod scalar;
 mod sets;
+mod suite;
 mod tls;
 
 pub use sets::{BadOverride, Override};
+pub use suite::suite;
 
 pub(super) use rule::can_vanish;
 
@@ -44,7 +46,7 @@ pub struct Checked {
 /// # Errors
 /// All problems of the text and of the overrides, each with its place.
 pub fn read(text: &str, overrides: &[Override]) -> Result<Checked, Problems> {
-    let root = tree(text).map_err(|problem| Problems(vec![problem]))?;
+    let root = tree(text, "profile").map_err(|problem| Problems(vec![problem]))?;
     let (mut root, mut sink) = (root, Sink::default());
     for (number, set) in overrides.iter().enumerate() {
         sets::apply(&mut root, number, set, &mut sink);
@@ -60,19 +62,19 @@ pub fn read(text: &str, overrides: &[Override]) -> Result<Checked, Problems> {
     }
 }
 
-fn tree(text: &str) -> Result<Node, Problem> {
+fn tree(text: &str, what: &str) -> Result<Node, Problem> {
     if text.len() > LARGEST {
         return Err(whole(format!(
-            "the profile has {} bytes; at most {LARGEST} (1 MiB) are read",
+            "the {what} has {} bytes; at most {LARGEST} (1 MiB) are read",
             text.len()
         )));
     }
     let root = Node::parse(&without_mark(text), Origin::File).map_err(|error| yaml_problem(text, &error))?;
     match root.kind {
         Kind::Map(_) => Ok(root),
-        Kind::Null => Err(empty("the profile is empty")),
+        Kind::Null => Err(empty(&format!("the {what} is empty"))),
         Kind::Bool(_) | Kind::Number { .. } | Kind::Text(_) | Kind::List(_) => {
-            Err(empty(&format!("a profile is a mapping of keys, not {}", root.what())))
+            Err(empty(&format!("a {what} is a mapping of keys, not {}", root.what())))
         }
     }
 }

@@ -8,6 +8,7 @@ mod links;
 mod mqtt;
 mod packets;
 mod reference;
+mod suite;
 mod table;
 mod tls;
 
@@ -16,6 +17,7 @@ pub(super) use faults::FAULT;
 pub use json::json_schema;
 pub(super) use packets::{PACKET_FAULTS, WHAT};
 pub use reference::reference;
+pub(super) use suite::SUITE;
 pub(super) use table::{PROFILE, RULE, WHEN, WHO};
 
 use super::codes::DISCONNECTS;
@@ -122,6 +124,8 @@ pub(super) enum Type {
     Metric,
     /// A comparison with a limit.
     Limit,
+    /// A list of such values; only suites have any.
+    List { of: &'static Type, most: usize },
     /// A mapping with the keys of a place.
     One(&'static Place),
     /// A list of such.
@@ -142,6 +146,8 @@ impl Place {
             "listeners" => "this listener".into(),
             "rules" => "this rule".into(),
             "expect" => "this expectation".into(),
+            "suite" => "the suite".into(),
+            "entries" => "this entry".into(),
             name => format!("`{name}`"),
         }
     }
@@ -223,6 +229,7 @@ impl Type {
             Type::Rule => "the `id` of a rule".into(),
             Type::Listener => "the `name` of a listener".into(),
             Type::Metric => "a measure".into(),
+            Type::List { of, most } => format!("a list, at most {most}, each {}", of.words()),
             Type::Limit => "a comparison (`<=`, `<`, `>=`, `>`, `==`) and a limit".into(),
             Type::One(place) => format!("a mapping of the keys of `{}`", place.name),
             Type::Many { place, most } => format!("a list of {}, at most {most}", place.name),
@@ -262,6 +269,7 @@ impl Type {
             | Type::Rule
             | Type::Listener
             | Type::Limit
+            | Type::List { .. }
             | Type::One(_)
             | Type::Many { .. } => Vec::new(),
         }
@@ -300,6 +308,7 @@ impl Type {
             | Type::Rule
             | Type::Listener
             | Type::Metric
+            | Type::List { .. }
             | Type::Limit => None,
         }
     }

@@ -20,7 +20,10 @@ macro_rules! shipped {
 const ALL: &[Shipped] = shipped![
     "demo",
     "accept-then-reset",
+    "control",
+    "deaf-hub",
     "device-crash",
+    "fin-without-disconnect",
     "flapping-link",
     "hub-transient-failure",
     "keepalive-blackhole",
@@ -37,6 +40,7 @@ const ALL: &[Shipped] = shipped![
     "rst-without-disconnect",
     "sas-token-expiry",
     "satellite",
+    "server-keepalive",
     "service-upgrade",
     "session-lost",
     "slow-consumer",

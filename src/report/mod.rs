@@ -15,6 +15,7 @@ mod notes;
 pub mod observe;
 pub mod pcapng;
 pub mod resource_log;
+pub mod scorecard;
 pub mod summary;
 mod table;
 pub mod terminal;

@@ -7,3 +7,21 @@ pub fn terminate(pid: u32) {
         unsafe { libc::kill(pid, libc::SIGTERM) };
     }
 }
+
+/// Asks all processes of a group to end (SIGTERM). A group that has ended already is no error.
+pub fn terminate_group(group: u32) {
+    signal_group(group, libc::SIGTERM);
+}
+
+/// Makes all processes of a group end (SIGKILL).
+pub fn kill_group(group: u32) {
+    signal_group(group, libc::SIGKILL);
+}
+
+fn signal_group(group: u32, signal: libc::c_int) {
+    // 0 and 1 stand for other things than groups.
+    if let Some(group) = libc::pid_t::try_from(group).ok().filter(|group| *group > 1) {
+        // SAFETY: takes no pointers; the worst is ESRCH.
+        unsafe { libc::kill(-group, signal) };
+    }
+}

@@ -32,6 +32,7 @@ pub(super) struct Given {
 
 enum Item {
     Scalar(Scalar),
+    List(Vec<(Scalar, Vec<usize>)>),
     One(Fields),
     Many(Vec<Fields>),
 }
@@ -231,11 +232,17 @@ impl Fields {
         if let Some(Item::One(fields)) = &self.given(name)?.item { Some(fields) } else { None }
     }
 
+    /// The values of a list, each with its place; `None` where it is not given, or none.
+    pub(super) fn list(&self, name: &str) -> Option<impl Iterator<Item = (&Scalar, Spot)>> {
+        let Some(Item::List(list)) = &self.given(name)?.item else { return None };
+        Some(list.iter().map(|(scalar, path)| (scalar, Spot::value(path))))
+    }
+
     /// The items of a list; empty where it is not given.
     pub(super) fn many(&self, name: &str) -> &[Fields] {
         match self.given(name).and_then(|given| given.item.as_ref()) {
             Some(Item::Many(list)) => list,
-            Some(Item::Scalar(_) | Item::One(_)) | None => &[],
+            Some(Item::Scalar(_) | Item::List(_) | Item::One(_)) | None => &[],
         }
     }
 }
@@ -284,17 +291,54 @@ fn item(name: &str, ty: &'static Type, value: &Node, path: &[usize], sink: &mut 
         | Type::Rule
         | Type::Listener
         | Type::Metric
-        | Type::Limit => match scalar(name, ty, value) {
-            Ok(scalar) => Some(Item::Scalar(scalar)),
-            Err(wrong) => {
-                let found = sink.error(Spot::value(path), wrong.message);
-                found.label(wrong.label);
-                if let Some(help) = wrong.help {
-                    found.help(help);
-                }
-                None
+        | Type::Limit => sound(name, ty, value, path, sink).map(Item::Scalar),
+        Type::List { of, most } => list(name, of, *most, value, path, sink).map(Item::List),
+    }
+}
+
+/// The value, where it is one; else that is told.
+fn sound(name: &str, ty: &Type, value: &Node, path: &[usize], sink: &mut Sink) -> Option<Scalar> {
+    match scalar(name, ty, value) {
+        Ok(scalar) => Some(scalar),
+        Err(wrong) => {
+            let found = sink.error(Spot::value(path), wrong.message);
+            found.label(wrong.label);
+            if let Some(help) = wrong.help {
+                found.help(help);
             }
-        },
+            None
+        }
+    }
+}
+
+/// The sound ones of a list of values, each with its path.
+fn list(
+    name: &str,
+    of: &Type,
+    most: usize,
+    value: &Node,
+    path: &[usize],
+    sink: &mut Sink,
+) -> Option<Vec<(Scalar, Vec<usize>)>> {
+    match &value.kind {
+        Kind::List(items) if items.len() <= most => Some(
+            items
+                .iter()
+                .enumerate()
+                .map(|(number, item)| (item, [path, &[number]].concat()))
+                .filter_map(|(item, path)| Some((sound(name, of, item, &path, sink)?, path)))
+                .collect(),
+        ),
+        Kind::List(items) => {
+            let message = format!("`{name}` has {} items; at most {most} are allowed", items.len());
+            sink.error(Spot::key(path), message);
+            None
+        }
+        Kind::Null | Kind::Bool(_) | Kind::Number { .. } | Kind::Text(_) | Kind::Map(_) => {
+            let message = format!("`{name}` takes a list, not {}", value.what());
+            sink.error(Spot::value(path), message).help("write the values in brackets: `[a, b]`");
+            None
+        }
     }
 }
 

@@ -108,7 +108,7 @@ pub(super) fn scalar(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong
         Type::Chance => chance(name, text),
         Type::Metric => metric(text),
         Type::Limit => limit(text),
-        Type::One(_) | Type::Many { .. } => {
+        Type::One(_) | Type::Many { .. } | Type::List { .. } => {
             Err(Wrong::new(format!("`{name}` takes {}, not `{text}`", ty.words())))
         }
     }

@@ -113,6 +113,7 @@ fn of_type(ty: &Type) -> Map<String, Value> {
             { "type": "number", "exclusiveMinimum": 0, "maximum": 1 },
         ] }),
         Type::Limit => json!({ "type": "string", "pattern": "^(<=|<|>=|>|==)" }),
+        Type::List { of, most } => json!({ "type": "array", "maxItems": most, "items": of_type(of) }),
         Type::One(place) => json!({ "$ref": format!("#/$defs/{}", place.name) }),
         Type::Many { place, most } => json!({
             "type": ["array", "null"],

@@ -92,6 +92,7 @@ fn takes(key: &Key) -> String {
         | Type::Chance
         | Type::Rule
         | Type::Listener
+        | Type::List { .. }
         | Type::Limit => key.ty.words(),
     }
 }

@@ -27,7 +27,8 @@ pub(super) fn section(report: &Report, styling: Styling) -> String {
     out
 }
 
-fn because(expectation: &Expectation, several_runs: bool) -> String {
+/// What an expectation came to, or what speaks against it; begins with a colon.
+pub(in crate::report) fn because(expectation: &Expectation, several_runs: bool) -> String {
     let samples = count(expectation.samples, "sample");
     match expectation.judgement {
         Judgement::Met => {

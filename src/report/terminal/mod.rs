@@ -2,7 +2,7 @@
 
 mod azure;
 mod devices;
-mod expectations;
+pub(super) mod expectations;
 mod fleet;
 mod handshakes;
 mod round_trips;

@@ -1,0 +1,213 @@
+//! The verdict of one run of a suite, and the figures of its cell.
+
+use super::model::{Cell, Verdict};
+use crate::report::Report;
+use crate::report::model::{self, Figure, Judgement};
+use crate::report::terminal::expectations::because;
+use crate::report::words::{seconds, whole_seconds};
+
+/// What a run was to show, beside its profile.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Case {
+    /// What the client was told to do.
+    pub told: Told,
+    /// The keep-alive that the client was told to use, in seconds; `None` where the profile sets another.
+    pub keep_alive_s: Option<f64>,
+    /// Whether it says nothing of a client that does not speak MQTT 5.
+    pub needs_mqtt5: bool,
+    /// Past this, a timer's lateness disturbs the run, in seconds.
+    pub late_bound_s: f64,
+}
+
+/// What a client was told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing.
+    Idle,
+    /// To publish.
+    Publish,
+    /// To subscribe.
+    Subscribe,
+}
+
+/// How the client came to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientEnd {
+    /// It was told to, when the run was through.
+    Told,
+    /// It ended before, as the words say: `exit code 1`.
+    ByItself(String),
+}
+
+/// What is known of a run beside its report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Judged {
+    /// How the client ended.
+    pub client: ClientEnd,
+    /// Whether a device spoke MQTT 5.
+    pub spoke_mqtt5: bool,
+    /// Whether a PUBLISH came from a device.
+    pub published: bool,
+    /// Whether a PUBLISH came for a device.
+    pub was_sent: bool,
+    /// The latest that a timer came, in seconds.
+    pub late_s: f64,
+    /// The last lines that the client wrote.
+    pub output: Vec<String>,
+}
+
+/// The cell of a run.
+pub fn judge(report: &Report, case: &Case, run: Judged) -> Cell {
+    let findings = report.findings.iter().filter(|finding| matches!(finding.grade, "warn" | "fail"));
+    let mut cell = Cell {
+        detected_s: detection(report).map(|(figure, _)| figure),
+        detected_keepalives: detection(report).and_then(|(_, keep_alives)| keep_alives),
+        recovered_s: recovery(report),
+        lost: lost(report),
+        findings: u64::try_from(findings.count()).unwrap_or(u64::MAX),
+        grades: Some(grades(report)),
+        lasted_s: report.runs.iter().map(|run| run.lasted_s).sum(),
+        late_s: run.late_s,
+        ..Cell::default()
+    };
+    let mut reasons = Vec::new();
+    of_client(report, case, &run, &mut reasons);
+    of_report(report, &mut reasons);
+    cell.verdict = reasons.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Pass);
+    if case.needs_mqtt5 && !run.spoke_mqtt5 && accepted(report) {
+        cell.verdict = Verdict::NotApplicable;
+        reasons = vec![(Verdict::NotApplicable, "the client does not speak MQTT 5".into())];
+    }
+    if run.late_s > case.late_bound_s && cell.verdict == Verdict::Fail {
+        cell.verdict = Verdict::Inconclusive;
+        let (late, bound) = (seconds(run.late_s), seconds(case.late_bound_s));
+        let told = format!(
+            "the machine did not keep up: a timer was {late} late, over {bound}; what follows may be its doing"
+        );
+        reasons.insert(0, (Verdict::Inconclusive, told));
+    }
+    reasons.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+    cell.why = reasons.into_iter().map(|(_, why)| why).collect();
+    if !cell.verdict.is_sound() {
+        cell.output = run.output;
+    }
+    cell
+}
+
+type Reasons = Vec<(Verdict, String)>;
+
+fn accepted(report: &Report) -> bool {
+    report.devices.iter().any(|device| device.accepted > 0)
+}
+
+/// What the client itself did wrong, before any fault.
+fn of_client(report: &Report, case: &Case, run: &Judged, reasons: &mut Reasons) {
+    if let ClientEnd::ByItself(how) = &run.client {
+        reasons.push((Verdict::Fail, format!("client ended by itself, {how}")));
+    }
+    if report.devices.is_empty() {
+        reasons.push((Verdict::Fail, "the client never connected".into()));
+    } else if !accepted(report) {
+        reasons.push((Verdict::Fail, "the client was never accepted by the hub".into()));
+    }
+    let other = report.devices.iter().filter(|device| device.accepted > 0);
+    if let Some(told) = case.keep_alive_s
+        && let Some(device) = other.clone().find(|device| (device.keep_alive_s - told).abs() > 0.01)
+    {
+        let (its, told) = (whole_seconds(device.keep_alive_s), whole_seconds(told));
+        let why = format!("the client's keep-alive is {its}, not {told} as BROWNOUT_KEEPALIVE says");
+        reasons.push((Verdict::Inconclusive, why));
+    }
+    let not_heeded = match case.told {
+        Told::Publish if !run.published => Some("the client did not publish, as BROWNOUT_WORKLOAD=pub says"),
+        Told::Subscribe if !run.was_sent => {
+            Some("no message came for the client, which BROWNOUT_WORKLOAD=sub tells to subscribe")
+        }
+        Told::Idle | Told::Publish | Told::Subscribe => None,
+    };
+    if let Some(why) = not_heeded.filter(|_| accepted(report)) {
+        reasons.push((Verdict::Inconclusive, why.into()));
+    }
+}
+
+/// What the report says.
+fn of_report(report: &Report, reasons: &mut Reasons) {
+    if let Some(why) = &report.not_through {
+        reasons.push((Verdict::Inconclusive, format!("not through: {why}")));
+    }
+    for expectation in &report.expectations {
+        let verdict = match expectation.judgement {
+            Judgement::Met => continue,
+            Judgement::Unmet => Verdict::Fail,
+            Judgement::Inconclusive | Judgement::NoEvidence => Verdict::Inconclusive,
+        };
+        reasons.push((verdict, format!("{}{}", expectation.expectation, because(expectation, false))));
+    }
+    for finding in &report.findings {
+        let verdict = match finding.grade {
+            "fail" => Verdict::Fail,
+            "warn" => Verdict::Warn,
+            _ => continue,
+        };
+        let rule = finding.rule.map(|rule| format!(" [{rule}]")).unwrap_or_default();
+        let why = format!("{} {}: {}{rule}", finding.class.to_uppercase(), finding.id, finding.seen);
+        reasons.push((verdict, why));
+    }
+}
+
+fn windows(report: &Report) -> impl Iterator<Item = &model::Window> {
+    report.rules.iter().flat_map(|rule| &rule.windows)
+}
+
+/// The longest detection, and the same in keep-alives. A window in which the hub's end told the device counts where there
+/// is no other: it noticed nothing by itself until then.
+fn detection(report: &Report) -> Option<(Figure, Option<f64>)> {
+    let worst = |told: bool| {
+        let of = windows(report).filter(|window| window.device_told == told);
+        let seen =
+            of.filter_map(|window| Some((window.device_detection_s?, window.device_detection_keepalives)));
+        seen.max_by(|(a, _), (b, _)| upper(a).total_cmp(&upper(b)))
+    };
+    worst(false).or_else(|| worst(true))
+}
+
+/// The longest recovery: from the path restored, or from the fault that was over at once.
+fn recovery(report: &Report) -> Option<Figure> {
+    let figures = windows(report).filter_map(|window| since_restored(report, window));
+    figures.max_by(|a, b| upper(a).total_cmp(&upper(b)))
+}
+
+/// A window's recovery; where other faults held on meanwhile, from the end of the last of them.
+fn since_restored(report: &Report, window: &model::Window) -> Option<Figure> {
+    let recovery = window.recovery_s?;
+    let (Figure::Seconds(took), Some(restored)) = (recovery, window.restored_s) else {
+        return Some(recovery);
+    };
+    let back = restored + took;
+    let held_on = report.rules.iter().filter(|rule| window.recovery_held_by.contains(&rule.id));
+    let others = held_on.flat_map(|rule| &rule.windows).filter(|other| other.device == window.device);
+    let ends = others.filter_map(|other| other.restored_s).filter(|end| (restored..=back).contains(end));
+    Some(Figure::Seconds(back - ends.fold(restored, f64::max)))
+}
+
+/// The greatest that a figure can be.
+fn upper(figure: &Figure) -> f64 {
+    match figure {
+        Figure::Seconds(seconds) => *seconds,
+        Figure::Between { before_s, .. } => *before_s,
+        Figure::Never { .. } => f64::INFINITY,
+        Figure::Count(count) => f64::from(u32::try_from(*count).unwrap_or(u32::MAX)),
+    }
+}
+
+fn lost(report: &Report) -> Option<[u64; 3]> {
+    let delivery = report.fleet.delivery.as_ref()?;
+    let (up, down) = (delivery.up.lost, delivery.down.lost);
+    Some(std::array::from_fn(|qos| up[qos] + down[qos]))
+}
+
+fn grades(report: &Report) -> [&'static str; 4] {
+    let verdicts = &report.verdicts;
+    [&verdicts.violation, &verdicts.detection, &verdicts.recovery, &verdicts.loss]
+        .map(|verdict| verdict.grade)
+}

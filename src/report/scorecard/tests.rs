@@ -1,0 +1,211 @@
+//! Verdicts of cells, both sides of each edge, and the forms as goldens.
+
+use super::*;
+use crate::base::Side;
+use crate::event::{EndReason, What};
+use crate::fault::{Ending, Mechanism};
+use crate::measure::story::{Story, blackhole, expect, plan, span};
+use crate::profile::{Comparison, Limit, Metric, Plan, Statistic};
+use crate::report::model::Figure;
+use crate::report::{Report, Styling};
+
+const IDLE: Case = Case { told: Told::Idle, keep_alive_s: Some(2.0), needs_mqtt5: false, late_bound_s: 0.05 };
+
+fn dark() -> Plan {
+    let mut plan = plan(vec![("dark", blackhole("8s"))]);
+    plan.expectations =
+        vec![expect(Metric::DeviceDetection, Statistic::Max, Comparison::AtMost, span("2 keepalive"))];
+    plan
+}
+
+/// A device that gives its dark link up after so many milliseconds, and is back when the path is.
+fn noticed_after(millis: u64) -> Report {
+    let mut story = Story::new();
+    story.joins(1, 0, "d", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+    story.at(3_000 + millis).ends(1, Side::Device, Ending::Fin).closes(1);
+    story.at(11_000).lifts(1, 1).heals(1).at(11_500).joins(2, 0, "d", 2);
+    story.at(20_000).over();
+    let plan = dark();
+    Report::new(&plan, &story.results(&plan))
+}
+
+fn run() -> Judged {
+    Judged {
+        client: ClientEnd::Told,
+        spoke_mqtt5: false,
+        published: false,
+        was_sent: false,
+        late_s: 0.001,
+        output: vec!["last words".into()],
+    }
+}
+
+#[test]
+fn a_cell_has_the_worst_of_its_run() {
+    let cell = judge(&noticed_after(3_000), &IDLE, run());
+    assert_eq!((cell.verdict, cell.why.len(), cell.output.len()), (Verdict::Pass, 0, 0));
+    assert_eq!((cell.detected_s, cell.detected_keepalives), (Some(Figure::Seconds(3.0)), Some(1.5)));
+    assert_eq!(cell.recovered_s, Some(Figure::Seconds(0.5)));
+    let cell = judge(&noticed_after(4_001), &IDLE, run());
+    assert_eq!((cell.verdict, cell.output.len()), (Verdict::Fail, 1), "2 keep-alives are 4 s");
+    assert!(cell.why[0].starts_with("device_detection, max <= 2 keepalive: d 4.0 s"), "{:?}", cell.why);
+}
+
+#[test]
+fn what_the_client_did_counts_whatever_was_measured() {
+    let report = noticed_after(3_000);
+    let ended = Judged { client: ClientEnd::ByItself("exit code 0".into()), ..run() };
+    let cell = judge(&report, &IDLE, ended);
+    assert_eq!(
+        (cell.verdict, cell.why),
+        (Verdict::Fail, vec!["client ended by itself, exit code 0".to_owned()])
+    );
+    let cell = judge(&report, &Case { keep_alive_s: Some(4.0), ..IDLE }, run());
+    assert_eq!(cell.verdict, Verdict::Inconclusive);
+    assert_eq!(cell.why, ["the client's keep-alive is 2 s, not 4 s as BROWNOUT_KEEPALIVE says"]);
+    let cell = judge(&report, &Case { told: Told::Publish, ..IDLE }, run());
+    assert_eq!((cell.verdict, cell.why.len()), (Verdict::Inconclusive, 1), "{:?}", cell.why);
+    let sent = Judged { was_sent: true, ..run() };
+    assert_eq!(judge(&report, &Case { told: Told::Subscribe, ..IDLE }, sent).verdict, Verdict::Pass);
+    let mut nobody = Story::new();
+    nobody.at(5_000).over();
+    let nobody = Report::new(&dark(), &nobody.results(&dark()));
+    let cell = judge(&nobody, &IDLE, run());
+    assert_eq!((cell.verdict, cell.why[0].as_str()), (Verdict::Fail, "the client never connected"));
+}
+
+#[test]
+fn a_disturbed_failure_proves_nothing_and_a_disturbed_pass_stands() {
+    let late = |late_s| Judged { late_s, ..run() };
+    assert_eq!(judge(&noticed_after(4_001), &IDLE, late(0.05)).verdict, Verdict::Fail);
+    let cell = judge(&noticed_after(4_001), &IDLE, late(0.051));
+    assert_eq!((cell.verdict, cell.why.len()), (Verdict::Inconclusive, 2));
+    assert!(cell.why.iter().any(|why| why.contains("did not keep up")), "{:?}", cell.why);
+    assert_eq!(judge(&noticed_after(3_000), &IDLE, late(9.0)).verdict, Verdict::Pass);
+}
+
+#[test]
+fn an_entry_for_mqtt_5_says_nothing_of_others() {
+    let case = Case { needs_mqtt5: true, ..IDLE };
+    let five = Judged { spoke_mqtt5: true, ..run() };
+    assert_eq!(judge(&noticed_after(4_001), &case, run()).verdict, Verdict::NotApplicable);
+    assert_eq!(judge(&noticed_after(4_001), &case, five).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_run_that_was_cut_off_shows_nothing() {
+    let mut story = Story::new();
+    story.joins(1, 0, "d", 2).at(500).tell(What::RunEnded { reason: EndReason::Interrupted });
+    let mut plan = dark();
+    plan.expectations =
+        vec![expect(Metric::KeepaliveViolations, Statistic::Sum, Comparison::AtMost, Limit::Number(0.0))];
+    let cell = judge(&Report::new(&plan, &story.results(&plan)), &IDLE, run());
+    assert_eq!(cell.verdict, Verdict::Inconclusive);
+    assert!(cell.why[0].starts_with("not through: "), "{:?}", cell.why);
+}
+
+fn card(cell: Cell, workload: &'static str, directory: Option<&str>) -> Card {
+    Card { workload, directory: directory.map(str::to_owned), cell }
+}
+
+fn example() -> Scorecard {
+    let pass = || Cell {
+        verdict: Verdict::Pass,
+        detected_s: Some(Figure::Seconds(5.2)),
+        detected_keepalives: Some(1.3),
+        recovered_s: Some(Figure::Seconds(0.412)),
+        lost: Some([3, 0, 0]),
+        grades: Some(["pass", "pass", "pass", "inconclusive"]),
+        lasted_s: 41.25,
+        ..Cell::default()
+    };
+    let fail = Cell {
+        verdict: Verdict::Fail,
+        why: vec![
+            "device_detection of dark, max <= 3 keepalive: d never in 21.0 s, limit 12.0 s".into(),
+            "LOSS messages-lost: 2 messages of QoS 1 were lost <once> & for all".into(),
+        ],
+        detected_s: Some(Figure::Never { never_watched_s: 21.0 }),
+        lost: Some([0, 2, 0]),
+        findings: 1,
+        grades: Some(["inconclusive", "fail", "inconclusive", "fail"]),
+        lasted_s: 44.0,
+        output: vec!["Traceback | (most recent call last):".into()],
+        ..Cell::default()
+    };
+    let row = |entry: &str, cells| Row {
+        entry: entry.into(),
+        profile: entry.into(),
+        summary: "The path goes dark for longer than the keep-alive; each end has to find out by itself."
+            .into(),
+        cells,
+    };
+    let rows = vec![
+        row("control", vec![card(Cell { detected_s: None, recovered_s: None, ..pass() }, "idle", None)]),
+        row(
+            "keepalive-blackhole-with-a-long-name",
+            vec![
+                card(pass(), "idle", Some("idle-keepalive-blackhole")),
+                card(fail, "pub", Some("pub-keepalive-blackhole")),
+                card(Cell { verdict: Verdict::NotApplicable, ..Cell::default() }, "sub", None),
+            ],
+        ),
+    ];
+    let scorecard = Scorecard {
+        format: FORMAT,
+        suite: "client".into(),
+        summary: "What breaks real clients.".into(),
+        command: vec!["python3".into(), "client.py".into(), "<x>".into()],
+        wall_clock: "2026-01-02T03:04:05Z".into(),
+        lasted_s: 85.25,
+        keep_alive_s: 4.0,
+        seed: 1,
+        hub: None,
+        interrupted: false,
+        workloads: Vec::new(),
+        rows: Vec::new(),
+        classes: Vec::new(),
+        timing: Timing { jobs: 4, bound_s: 0.1, worst_s: 0.012, disturbed: 0 },
+    };
+    scorecard.with_rows(rows)
+}
+
+#[test]
+fn on_a_terminal_of_80_columns() {
+    let text = terminal(&example(), Styling::Plain);
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "wider than 80: {line}");
+        assert_eq!(line.trim_end(), line, "blanks at the end");
+    }
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn as_junit() {
+    insta::assert_snapshot!(junit(&example()));
+}
+
+#[test]
+fn as_markdown() {
+    insta::assert_snapshot!(markdown(&example()));
+}
+
+#[test]
+fn as_html() {
+    insta::assert_snapshot!(html(&example()));
+}
+
+#[test]
+fn as_json() {
+    let json: serde_json::Value = serde_json::from_str(&example().to_json().unwrap()).unwrap();
+    let failed = &json["rows"][1]["cells"][1];
+    assert_eq!(failed["verdict"], "fail");
+    assert_eq!(failed["detected_s"]["never_watched_s"], 21.0);
+    assert_eq!(failed["directory"], "pub-keepalive-blackhole");
+    assert_eq!(
+        json["classes"][3],
+        serde_json::json!({
+            "class": "loss", "grade": "fail", "runs": ["keepalive-blackhole-with-a-long-name/pub"]
+        })
+    );
+}
