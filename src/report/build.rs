@@ -138,8 +138,22 @@ fn expectations(plan: &Plan, results: &Results) -> Vec<Expectation> {
             measured: verdict.measured.map(figure),
             against: verdict.against,
             evidence: verdict.evidence.into_iter().map(|e| evidence(e, expectation.limit)).collect(),
+            of: expectation.of.map(|rule| words::rule_name(plan, rule)),
+            limits_s: limits(expectation, results),
         })
         .collect()
+}
+
+/// The most limits that are shown of one expectation.
+const MOST_LIMITS: usize = 4;
+
+/// The limit of an expectation for each keep-alive that windows of its rule were resolved with.
+fn limits(expectation: &profile::Expectation, results: &Results) -> Vec<f64> {
+    let Limit::Span(limit) = expectation.limit else { return Vec::new() };
+    let windows = results.runs.iter().flat_map(|run| run.windows.values());
+    let of = windows.filter(|window| expectation.of.is_none_or(|rule| rule == window.rule));
+    let limits: BTreeSet<Duration> = of.map(|window| limit.resolve(window.keep_alive)).collect();
+    limits.into_iter().take(MOST_LIMITS).map(seconds).collect()
 }
 
 fn evidence(evidence: measure::Evidence, limit: Limit) -> Evidence {

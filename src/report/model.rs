@@ -118,6 +118,13 @@ pub struct Expectation {
     pub against: u64,
     /// Those, the worst first, at most 20.
     pub evidence: Vec<Evidence>,
+    /// The rule it is of; for pictures, not in the JSON.
+    #[serde(skip)]
+    pub of: Option<String>,
+    /// The limits that samples were held against, in seconds, where it is a time: one for each keep-alive that it is resolved
+    /// with, the first few; for pictures, not in the JSON.
+    #[serde(skip)]
+    pub limits_s: Vec<f64>,
 }
 
 /// How an expectation came out.

@@ -1,0 +1,129 @@
+// Puts the parts together.
+
+function legend() {
+  const place = byId('legend');
+  const used = new Set(lanes.timeline.lanes.flatMap((lane) => [...new Set(lane.state)]));
+  const item = (draw, words) => {
+    const canvas = element('canvas', {});
+    canvas.setAttribute('aria-hidden', 'true');
+    const li = element('li', {}, canvas, words);
+    place.append(li);
+    const { pen, width, height } = blank(canvas);
+    makePatterns(pen);
+    draw(pen, width, height);
+  };
+  place.replaceChildren();
+  [CONNECTED, SILENT, DEVICE_BELIEVES, HUB_BELIEVES, HUB_ANEW, CONNECTING, REFUSED, DOWN, MIXED]
+    .filter((state) => used.has(state))
+    .forEach((state) => item((pen, w, h) => drawState(pen, state, 1, w - 2, 1, h - 2), STATES[state][0]));
+  item((pen, w, h) => {
+    pen.fillStyle = colours['fault-bg']; pen.fillRect(4, 0, w - 8, h);
+    pen.fillStyle = colours.fault; pen.fillRect(4, 0, 2, h); pen.fillRect(w - 6, 0, 2, h);
+  }, 'a fault holds');
+  item((pen, w, h) => drawMark(pen, 'FIN', 'device', w / 2, h / 2, true), 'FIN or DISCONNECT');
+  item((pen, w, h) => drawMark(pen, 'RST', 'device', w / 2, h / 2, true), 'RST');
+  item((pen, w, h) => drawMark(pen, 'PINGREQ', 'device', w / 2, h / 2, false), 'packet (when zoomed in; above: by the device, below: by the hub)');
+}
+
+function charts() {
+  const { timeline } = lanes;
+  const { counts } = timeline;
+  drawFaults(byId('faults-strip'), timeline.firings);
+  drawLevel(byId('level'), timeline);
+  const most = (list) => list.reduce((a, b) => Math.max(a, b), 0);
+  drawBars(byId('rate'), timeline, [{ values: counts.busiest, top: most(counts.busiest), colour: 'connecting' }], 'connects in a second');
+  const [up, down] = [counts.up, counts.down].map((list) => list.map((n) => n / counts.w));
+  const flows = most(up) + most(down) > 0;
+  byId('flow-part').hidden = !flows;
+  if (flows) {
+    drawBars(byId('flow'), timeline, [{ values: up, top: most(up), colour: 'device-half' }, { values: down, top: most(down), colour: 'hub-half' }], 'packets a second');
+  }
+  drawAxis(byId('axis'));
+}
+
+// What charts show, for those who do not see them; and what their bins are.
+function words() {
+  const { level, counts, dip, most } = lanes.timeline;
+  byId('level-told').textContent = `At most ${most} connected; ${dip.depth} fewer at ${seconds(dip.at)}.`;
+  const busiest = counts.busiest.reduce((a, b) => Math.max(a, b), 0);
+  const all = counts.connects.reduce((a, b) => a + b, 0);
+  byId('rate-told').textContent = `${many(all, 'connect')} in all, at most ${busiest} in one second.`;
+  byId('level-head').textContent = level.w > 0.11 ? `Connected devices (least to most in each ${seconds(level.w)})` : 'Connected devices';
+  byId('rate-head').textContent = counts.w > 1 ? `Connect attempts per second (the busiest second in each ${seconds(counts.w)})` : 'Connect attempts per second';
+  byId('flow-head').textContent = 'PUBLISH packets per second (left: from devices, right: for devices; as told once a second)';
+}
+
+function chartHover(event) {
+  const { timeline } = lanes;
+  const t = timeAt(event.currentTarget, event.clientX);
+  view.hover = t;
+  view.draw();
+  if (t < 0 || t > view.end) { byId('tip').hidden = true; return; }
+  const { level, counts } = timeline;
+  const bin = Math.min(level.last.length - 1, Math.floor(t / level.w));
+  const second = Math.min(counts.connects.length - 1, Math.floor(t / counts.w));
+  const range = level.low[bin] === level.high[bin] ? level.last[bin] : `${level.low[bin]} to ${level.high[bin]}`;
+  const within = counts.w > 1 ? `in these ${seconds(counts.w)}` : 'in this second';
+  const held = timeline.firings.filter((firing) => t >= firing.from && t <= firing.to).map((firing) => `fault ${firing.rule}`);
+  tell(event, moment(t, view.span()), [`${range} connected`, `${many(counts.connects[second], 'connect')} ${within}, ${counts.accepted[second]} accepted`, ...held]);
+}
+
+function theme() {
+  const root = document.documentElement;
+  const button = byId('theme');
+  const system = window.matchMedia('(prefers-color-scheme: dark)');
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === 'dark' : system.matches);
+  const show = () => {
+    button.textContent = isDark() ? 'Light' : 'Dark';
+    button.setAttribute('aria-label', `Switch to the ${isDark() ? 'light' : 'dark'} colours`);
+    readColours();
+    if (lanes.timeline) { legend(); view.draw(); }
+  };
+  button.hidden = false;
+  button.addEventListener('click', () => { root.dataset.theme = isDark() ? 'light' : 'dark'; show(); });
+  system.addEventListener('change', show);
+  show();
+}
+
+function chooseRun() {
+  const select = byId('run');
+  timelines.forEach((timeline, nth) => select.append(element('option', { value: nth, textContent: timeline.run === null ? nth + 1 : timeline.run })));
+  byId('run-label').hidden = timelines.length < 2;
+  select.addEventListener('change', () => open(timelines[Number(select.value)]));
+}
+function open(timeline) {
+  lanes.choose(timeline);
+  legend();
+  words();
+  view.reset(timeline.end);
+}
+
+function start() {
+  theme();
+  document.querySelectorAll('table.sortable').forEach(workable);
+  if (timelines.length === 0) return;
+  byId('pictures').hidden = false;
+  chooseRun();
+  view.draws.push(charts, () => lanes.draw());
+  for (const id of ['faults-strip', 'level', 'rate', 'flow', 'axis']) pointed(byId(id), { selects: true, hovers: chartHover });
+  pointed(lanes.canvas, { selects: false, hovers: (event) => lanes.hovers(event), taps: (event) => lanes.taps(event) });
+  lanes.box.addEventListener('scroll', () => view.draw());
+  lanes.box.addEventListener('keydown', (event) => lanes.keys(event));
+  lanes.box.addEventListener('focus', () => { lanes.focused = true; lanes.say(); });
+  lanes.box.addEventListener('blur', () => { lanes.focused = false; view.draw(); });
+  const centre = () => (view.from + view.to) / 2;
+  const buttons = {
+    'zoom-in': () => view.zoom(centre(), 0.5), 'zoom-out': () => view.zoom(centre(), 2), 'zoom-all': () => view.set(0, view.end),
+    earlier: () => view.pan(-view.span() / 4), later: () => view.pan(view.span() / 4),
+  };
+  for (const [id, does] of Object.entries(buttons)) byId(id).addEventListener('click', does);
+  byId('lane-filter').addEventListener('input', () => lanes.list());
+  byId('lane-order').addEventListener('change', () => lanes.list());
+  byId('lane-size').addEventListener('change', () => lanes.size());
+  open(timelines[0]);
+  spreads();
+  let waits = 0;
+  window.addEventListener('resize', () => { clearTimeout(waits); waits = setTimeout(() => { lanes.size(); legend(); spreads(); }, 80); });
+  window.addEventListener('beforeprint', () => { charts(); lanes.draw(); });
+}
+start();

@@ -1,0 +1,69 @@
+//! Figures over time in bins of equal width: where there are too many, neighbours are merged.
+
+use crate::base::Time;
+use crate::base::time::nanos;
+use std::time::Duration;
+
+/// The most bins of a series: more than a screen has columns.
+pub const MOST_BINS: usize = 2_048;
+
+/// What a bin holds.
+pub trait Bin: Clone {
+    /// A bin after this one in which nothing happens.
+    #[must_use]
+    fn next(&self) -> Self;
+    /// Takes in the bin that follows.
+    fn merge(&mut self, later: &Self);
+}
+
+/// A series, from the beginning of the run.
+#[derive(Clone, Debug)]
+pub struct Bins<T> {
+    width: u64,
+    bins: Vec<T>,
+}
+
+impl<T: Bin + Default> Bins<T> {
+    /// An empty series of bins of this width, which is no less than a nanosecond.
+    pub fn new(width: Duration) -> Bins<T> {
+        Bins { width: nanos(width).max(1), bins: Vec::new() }
+    }
+
+    /// The width of a bin.
+    pub fn width(&self) -> Duration {
+        Duration::from_nanos(self.width)
+    }
+
+    /// The bins so far.
+    pub fn bins(&self) -> &[T] {
+        &self.bins
+    }
+
+    /// The bin of this time, which is not before that of an earlier call.
+    pub fn at(&mut self, time: Time) -> &mut T {
+        while self.index(time) >= MOST_BINS {
+            self.halve();
+        }
+        let index = self.index(time);
+        while self.bins.len() <= index {
+            let next = self.bins.last().map_or_else(T::default, T::next);
+            self.bins.push(next);
+        }
+        let last = self.bins.len() - 1;
+        &mut self.bins[index.min(last)]
+    }
+
+    fn index(&self, time: Time) -> usize {
+        usize::try_from(time.as_nanos() / self.width).unwrap_or(usize::MAX)
+    }
+
+    fn halve(&mut self) {
+        self.width = self.width.saturating_mul(2);
+        let merged = self.bins.chunks(2).map(|pair| {
+            let mut one = pair[0].clone();
+            pair[1..].iter().for_each(|later| one.merge(later));
+            one
+        });
+        self.bins = merged.collect();
+    }
+}

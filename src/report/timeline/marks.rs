@@ -1,0 +1,146 @@
+//! What happened on a lane at a moment: packets, and the signs of each end.
+
+use crate::base::Time;
+use crate::base::time::nanos;
+use std::time::Duration;
+
+/// A lane may always keep so many marks: one of each kind, and some.
+pub const LEAST_MARKS: usize = 64;
+/// No lane keeps more marks than this.
+pub const MARKS_A_LANE: usize = 8_192;
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $words:literal, $from:literal;)*) => {
+        /// What happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Kind { $($(#[$doc])* $kind,)* }
+
+        impl Kind {
+            /// All of them, by number.
+            pub const ALL: &[Kind] = &[$(Kind::$kind),*];
+
+            /// The words for it.
+            pub fn words(self) -> &'static str {
+                match self { $(Kind::$kind => $words,)* }
+            }
+
+            /// From whom it came: `device`, `hub`, or `brownout`.
+            pub fn from(self) -> &'static str {
+                match self { $(Kind::$kind => $from,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A TCP connect arrived.
+    Open = "TCP connect", "device";
+    /// A packet.
+    Connect = "CONNECT", "device";
+    /// One that accepts.
+    Connack = "CONNACK", "hub";
+    /// One that refuses.
+    Refusal = "CONNACK, refused", "hub";
+    /// A packet.
+    Subscribe = "SUBSCRIBE", "device";
+    /// A packet.
+    Suback = "SUBACK", "hub";
+    /// A packet.
+    Pingreq = "PINGREQ", "device";
+    /// A packet.
+    Pingresp = "PINGRESP", "hub";
+    /// Packets since the last such mark of the link.
+    PublishUp = "PUBLISH", "device";
+    /// The same from the hub.
+    PublishDown = "PUBLISH", "hub";
+    /// Another packet of the device.
+    OtherUp = "other packet", "device";
+    /// Another packet of the hub.
+    OtherDown = "other packet", "hub";
+    /// A packet.
+    DeviceDisconnect = "DISCONNECT", "device";
+    /// A packet.
+    HubDisconnect = "DISCONNECT", "hub";
+    /// The device ended its leg.
+    DeviceFin = "FIN", "device";
+    /// The hub ended its leg.
+    HubFin = "FIN", "hub";
+    /// The device reset its leg.
+    DeviceRst = "RST", "device";
+    /// The hub reset its leg.
+    HubRst = "RST", "hub";
+    /// The device ended its leg with an alert.
+    DeviceAlert = "TLS alert", "device";
+    /// The hub ended its leg with an alert.
+    HubAlert = "TLS alert", "hub";
+    /// A fault ended the device's leg, or left it half-open.
+    DeviceCut = "leg to the device cut by a fault", "brownout";
+    /// A fault ended the hub's leg, or left it half-open.
+    HubCut = "leg to the hub cut by a fault", "brownout";
+    /// The hub's end was carried through to the device.
+    DeviceTold = "device told of the end", "brownout";
+    /// The device's end was carried through to the hub.
+    HubTold = "hub told of the end", "brownout";
+    /// The device was silent for longer than its keep-alive [MQTT-3.1.2-23].
+    Late = "keep-alive exceeded", "device";
+    /// The hub could not be reached.
+    Unreachable = "hub unreachable", "hub";
+}
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// When; the first of several.
+    pub at: Time,
+    /// What.
+    pub kind: Kind,
+    /// How often.
+    pub count: u64,
+}
+
+/// The marks of a lane.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Marks {
+    marks: Vec<Mark>,
+    grain: Duration,
+}
+
+impl Marks {
+    pub fn all(&self) -> &[Mark] {
+        &self.marks
+    }
+
+    pub fn grain(&self) -> Duration {
+        self.grain
+    }
+
+    pub fn push(&mut self, at: Time, kind: Kind, count: u64, most: usize) {
+        // A connect is known as this device's only later than some of what came after.
+        let place = self.marks.partition_point(|mark| mark.at <= at);
+        self.marks.insert(place, Mark { at, kind, count });
+        let most = most.clamp(LEAST_MARKS, MARKS_A_LANE);
+        while self.marks.len() > most && nanos(self.grain) < u64::MAX / 2 {
+            self.coarsen();
+            if self.marks.len() <= most / 2 {
+                break;
+            }
+        }
+    }
+
+    /// Doubles the grain: of each kind, one is left in a bin, with the count of all.
+    fn coarsen(&mut self) {
+        self.grain = (self.grain * 2).max(Duration::from_millis(1));
+        let grain = nanos(self.grain).max(1);
+        let bin = |mark: &Mark| mark.at.as_nanos() / grain;
+        self.marks.sort_by_key(|mark| (bin(mark), mark.kind, mark.at));
+        let same = |later: &mut Mark, first: &mut Mark| {
+            let is_same = bin(later) == bin(first) && later.kind == first.kind;
+            if is_same {
+                first.count = first.count.saturating_add(later.count);
+            }
+            is_same
+        };
+        self.marks.dedup_by(same);
+        self.marks.sort_by_key(|mark| mark.at);
+    }
+}
