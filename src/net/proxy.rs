@@ -175,7 +175,7 @@ impl Proxy {
         if tokio::time::timeout(STOP_LIMIT, emptied).await.is_err() {
             tracing::warn!("{} links did not end in {} s", self.core.links(), STOP_LIMIT.as_secs());
         }
-        self.core.tell(Input::Ended(reason));
+        self.core.end(reason);
     }
 
     fn open(
