@@ -1,9 +1,12 @@
 //! What goes into the engine and what comes out of it.
 
 use crate::azure::FaultRequest;
-use crate::base::{Direction, Ends, LinkId, ListenerId, Side, Time, Ways, WindowId};
-use crate::event::{EndReason, Event, LastPackets, RivalNews, RunStarted, TlsTerms, TlsUp, Traffic};
+use crate::base::{DeviceId, Direction, Ends, LinkId, ListenerId, Side, Time, Ways, WindowId};
+use crate::event::{
+    Delivery, EndReason, Event, LastPackets, RivalNews, RunStarted, TlsTerms, TlsUp, Traffic,
+};
 use crate::fault::{Alteration, Cut, Effects, Ending, Harm, Inject, LegFate, Mechanism};
+use crate::session::ledger::News;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -272,6 +275,20 @@ pub enum Input {
     },
     /// Counts and timings.
     Traffic(Box<Traffic>),
+    /// What became of messages of a device, since the last such input.
+    Delivery {
+        /// The device.
+        device: DeviceId,
+        /// By the direction of travel.
+        counts: Box<Ways<Delivery>>,
+    },
+    /// Something remarkable of one message.
+    Message {
+        /// Whose.
+        device: DeviceId,
+        /// Which, and what.
+        news: Box<News>,
+    },
     /// Both legs are gone.
     LinkClosed {
         /// The link.

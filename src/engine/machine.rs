@@ -12,7 +12,8 @@ use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Tim
 use crate::event::{EndReason, Event, RunStarted, What};
 use crate::fault::{Effects, Forgotten};
 use crate::mqtt::PacketKind;
-use crate::profile::{Plan, When};
+use crate::profile::{Plan, Sequence, When};
+use crate::session::ledger::News;
 use crate::session::{MOST_GONE, Sessions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -150,6 +151,16 @@ impl Engine {
         self.plan.rules.iter().any(|rule| matches!(rule.fault, crate::fault::Fault::Takeover(_)))
     }
 
+    /// Where numbers stand in payloads. Constant over the run.
+    pub fn sequence(&self) -> Option<&Sequence> {
+        self.plan.sequence.as_ref()
+    }
+
+    /// The device of a live link, once it is known.
+    pub fn device_of(&self, link: LinkId) -> Option<DeviceId> {
+        self.sessions.device_of(link).map(|device| device.id)
+    }
+
     /// Takes in what net/ saw or did. `now` may lag behind an earlier call's: then that one's counts.
     pub fn handle(&mut self, now: Time, input: Input) {
         self.advance(now);
@@ -219,6 +230,13 @@ impl Engine {
             Input::Applied { link, generation, granted } => self.applied(link, generation, &granted),
             Input::CutDone { link, window, done, last } => self.cut_done(link, window, done, last),
             Input::Traffic(traffic) => self.emit(What::Traffic(traffic)),
+            Input::Delivery { device, counts } => {
+                self.emit(What::Delivery { device, up: counts.up, down: counts.down });
+            }
+            Input::Message { device, news } => {
+                let News { link, direction, qos, id, news } = *news;
+                self.emit(What::Message { device, link, direction, qos: qos.number(), id, news });
+            }
             Input::LinkClosed { link, undelivered } => {
                 let device = self.sessions.device_of(link).map(|device| device.id);
                 self.emit(What::LinkClosed { link, undelivered });

@@ -11,15 +11,52 @@ pub struct Delivery {
     pub sent: [u64; 3],
     /// Passed on to their receiver whole, for the first time.
     pub received: [u64; 3],
-    /// Whose sender was told that they have arrived: PUBACK or PUBCOMP passed on. Nothing at QoS 0.
+    /// Whose sender was told what became of them: PUBACK or PUBCOMP passed on, or a PUBREC that refuses. Nothing at QoS 0.
     pub completed: [u64; 3],
     /// Sent again by their sender: each time.
     pub retransmitted: [u64; 3],
     /// Passed on to their receiver again: each time. At QoS 2, only where the receiver may take it for a new one.
     pub duplicated: [u64; 3],
-    /// That their receiver never got, or that their sender never learnt of and never sent again; see
-    /// [`Loss`] for how that is known.
+    /// That their receiver never got, or that were never acknowledged by it and never sent again; see [`Loss`] for how
+    /// that is known. At QoS 0, also those that the numbers in the payloads leave out ([`Delivery::missing`]).
     pub lost: [u64; 3],
+    /// Neither completed nor known to be lost when the run ended; told with its end. At QoS 0, those that still waited in
+    /// brownout.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    pub in_flight: [u64; 3],
+    /// Left behind in flight by links that ended, beyond what is followed: what became of them is not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unfollowed: u64,
+    /// Whose payload had a number, as the profile's `sequence` reads it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub numbered: u64,
+    /// Numbers that the payloads leave out, but for those in `dropped`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing: u64,
+    /// Numbers that came before, in messages that were not known to be sent again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeated: u64,
+    /// Reconnects of which it could be told whether the device sent what it had kept: its usual pace was known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub catch_ups: u64,
+    /// Messages that the device had kept while it was away, and sent when it was back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub queued: u64,
+    /// Those of `catch_ups` whose messages had numbers.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub numbered_catch_ups: u64,
+    /// Numbers that what it had kept leaves out: messages that it dropped, or that went astray as it lost its link.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+fn is_none_at_all(counts: &[u64; 3]) -> bool {
+    *counts == [0; 3]
 }
 
 impl Delivery {
@@ -37,14 +74,29 @@ impl Delivery {
             (&mut self.retransmitted, more.retransmitted),
             (&mut self.duplicated, more.duplicated),
             (&mut self.lost, more.lost),
+            (&mut self.in_flight, more.in_flight),
         ];
         for (sum, more) in pairs {
             sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
         }
+        let pairs = [
+            (&mut self.unfollowed, more.unfollowed),
+            (&mut self.numbered, more.numbered),
+            (&mut self.missing, more.missing),
+            (&mut self.repeated, more.repeated),
+            (&mut self.catch_ups, more.catch_ups),
+            (&mut self.queued, more.queued),
+            (&mut self.numbered_catch_ups, more.numbered_catch_ups),
+            (&mut self.dropped, more.dropped),
+        ];
+        for (sum, more) in pairs {
+            *sum += more;
+        }
     }
 }
 
-/// What is remarkable of one message. Counts are exact; of each kind, only the first of each second are told one by one.
+/// What is remarkable of one message. Counts are exact; of each kind, only the first five of each second of a device are
+/// told one by one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub enum MessageNews {
@@ -84,7 +136,7 @@ pub enum MessageNews {
         /// When the other one was first seen.
         first: Time,
     },
-    /// An acknowledgement of a message that is not in flight.
+    /// An acknowledgement of a message that is not in flight. The direction is that of the message that it would be of.
     UnknownAck {
         /// `puback`, `pubrec`, `pubrel`, `pubcomp`.
         packet: String,
@@ -125,8 +177,9 @@ pub enum Loss {
     NotPassedOn,
     /// Its sender was told that it had arrived, and it had not: a false acknowledgement.
     FalselyAcknowledged,
-    /// It was in flight when its link ended; on a later link that was accepted its sender did not send it again, and that link
-    /// is over too, or the run is.
+    /// It was in flight, with no acknowledgement of its receiver, when its link ended; on a later link that was accepted its
+    /// sender sent new messages, or lived on for seconds, and did not send it again; and that link is over too, or the
+    /// run is.
     NeverSentAgain,
     /// The numbers in the payloads leave it out.
     Missing,

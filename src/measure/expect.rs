@@ -256,6 +256,16 @@ fn samples(expectation: &Expectation, results: &Results) -> Vec<Evidence> {
         | Metric::TokenMargin
         | Metric::TokenLate
         | Metric::StaleTokens
+        | Metric::Qos0Lost
+        | Metric::Qos1Lost
+        | Metric::Qos1Duplicated
+        | Metric::Qos2Lost
+        | Metric::Qos2Duplicated
+        | Metric::Retransmitted
+        | Metric::InFlight
+        | Metric::SequenceGaps
+        | Metric::QueuedOffline
+        | Metric::DroppedOffline
         | Metric::Dip
         | Metric::FleetRecovery
         | Metric::ReconnectSpread => kept(expectation, number, run),

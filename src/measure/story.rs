@@ -41,6 +41,7 @@ pub(crate) fn plan(rules: Vec<(&str, Fault)>) -> Plan {
         expectations: Vec::new(),
         fault_messages: None,
         server_keep_alive: None,
+        sequence: None,
     }
 }
 

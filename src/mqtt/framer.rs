@@ -93,6 +93,8 @@ pub struct Frame<'a> {
     /// The beginning of the body: of a PUBLISH the topic name and packet identifier (once the version is known to
     /// be 5, the properties too), of other packets all of it; at most [`HEAD_LIMIT`] bytes.
     pub head: &'a [u8],
+    /// What of the body lies behind the head in this input.
+    pub rest: &'a [u8],
     /// Where the frame begins in this input; 0 also if it began in an earlier one.
     pub begin_in_input: usize,
     /// Just past the frame's last byte in this input: the input's length if the frame goes on.
@@ -197,6 +199,14 @@ impl Framer {
         }
     }
 
+    /// How many bytes of the frame that was announced last are still to come.
+    pub fn left(&self) -> u32 {
+        match &self.state {
+            State::Body { left, .. } => *left,
+            State::Header { .. } | State::Head { .. } | State::Opaque => 0,
+        }
+    }
+
     /// Whether the last byte taken ended a frame, so that a packet of ours could go between.
     pub fn is_between_frames(&self) -> bool {
         match &self.state {
@@ -232,8 +242,16 @@ pub struct Scan<'a> {
 
 /// A piece without its borrows.
 enum Found {
-    Frame { header: Header, head: HeadIn, ended: bool },
-    End { kind: PacketKind },
+    /// The head ends at `rest_at` of the input.
+    Frame {
+        header: Header,
+        head: HeadIn,
+        rest_at: usize,
+        ended: bool,
+    },
+    End {
+        kind: PacketKind,
+    },
     NotMqtt(NotMqtt),
 }
 
@@ -249,7 +267,7 @@ impl Scan<'_> {
         let found = self.find()?;
         let (start, end_in_input) = (self.framer.start, self.at);
         Some(match found {
-            Found::Frame { header, head, ended } => Piece::Frame(Frame {
+            Found::Frame { header, head, rest_at, ended } => Piece::Frame(Frame {
                 kind: header.kind,
                 first_byte: header.first_byte,
                 header_len: header.header_len,
@@ -259,6 +277,7 @@ impl Scan<'_> {
                     HeadIn::Input(range) => &self.input[range],
                     HeadIn::Gathered => &self.gathered,
                 },
+                rest: &self.input[rest_at..end_in_input],
                 begin_in_input: self.began,
                 end_in_input,
                 ended,
@@ -366,10 +385,10 @@ impl Scan<'_> {
         if let Err(reason) = self.framer.check_head(bytes) {
             return self.give_up(reason);
         }
-        let left = header.remaining() - bytes.len();
+        let (left, rest_at) = (header.remaining() - bytes.len(), self.at);
         // What is left of the body is less than the remaining length, which is a u32.
         let ended = self.skip(header.kind, u32::try_from(left).unwrap_or(u32::MAX));
-        Found::Frame { header, head, ended }
+        Found::Frame { header, head, rest_at, ended }
     }
 
     /// Walks over the rest of a body; says whether its last byte is taken.

@@ -8,11 +8,13 @@ use super::alarm::Alarm;
 use super::capture::{Capture, Tap};
 use super::door::Keeper;
 use super::{Clock, EventQueue};
-use crate::base::{Direction, LinkId, ListenerId, Side, Time, Ways};
+use crate::base::{DeviceId, Direction, LinkId, ListenerId, Side, Time, Ways};
 use crate::engine::{Beside, Engine, Input, Order, Output, PacketTicket};
 use crate::event::{EndReason, Packet, TlsTerms};
 use crate::fault::Verdict;
 use crate::mqtt::{KindSet, PacketKind};
+use crate::profile::Sequence;
+use crate::session::Ledger;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -40,6 +42,8 @@ pub struct Core {
     /// Held by each rival that is under way.
     rivals: Arc<()>,
     capture: Option<Capture>,
+    /// Where numbers stand in payloads.
+    sequence: Option<Sequence>,
 }
 
 #[derive(Debug)]
@@ -48,6 +52,8 @@ struct Inner {
     events: EventQueue,
     links: BTreeMap<LinkId, Arc<Mailbox>>,
     listeners: BTreeMap<ListenerId, Keeper>,
+    /// One for each device that a CONNECT has named.
+    ledgers: BTreeMap<DeviceId, Arc<Mutex<Ledger>>>,
     next_link: u64,
     armed: Option<Time>,
 }
@@ -87,11 +93,13 @@ impl Core {
             works_on_packets: engine.works_on_packets(),
             follows_topics: engine.follows_topics(),
             honours_messages: engine.honours_messages(),
+            sequence: engine.sequence().cloned(),
             inner: Mutex::new(Inner {
                 engine,
                 events,
                 links: BTreeMap::new(),
                 listeners: BTreeMap::new(),
+                ledgers: BTreeMap::new(),
                 next_link: 0,
                 armed: None,
             }),
@@ -146,6 +154,37 @@ impl Core {
     /// Whether fault-injection messages are looked for.
     pub fn honours_messages(&self) -> bool {
         self.honours_messages
+    }
+
+    /// Where numbers stand in payloads.
+    pub fn sequence(&self) -> &Option<Sequence> {
+        &self.sequence
+    }
+
+    /// The device of a link, and its ledger, which all its links share.
+    pub fn ledger(&self, link: LinkId) -> Option<(DeviceId, Arc<Mutex<Ledger>>)> {
+        let mut inner = self.lock();
+        let device = inner.engine.device_of(link)?;
+        let greatest = self.sequence.as_ref().and_then(Sequence::greatest);
+        let ledger =
+            inner.ledgers.entry(device).or_insert_with(|| Arc::new(Mutex::new(Ledger::new(greatest))));
+        Some((device, Arc::clone(ledger)))
+    }
+
+    /// Tells what is still in flight, all links being closed, and then why the run ended.
+    pub fn end(&self, reason: EndReason) {
+        let ledgers = std::mem::take(&mut self.lock().ledgers);
+        for (device, ledger) in ledgers {
+            let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = self.clock.now();
+            for news in ledger.run_ended(now) {
+                self.tell(Input::Message { device, news: Box::new(news) });
+            }
+            if let Some(counts) = ledger.flush(now) {
+                self.tell(Input::Delivery { device, counts: Box::new(counts) });
+            }
+        }
+        self.tell(Input::Ended(reason));
     }
 
     /// Tells the engine something; its outputs are on their way when this returns.

@@ -9,6 +9,7 @@
 //! what is due, carry the end through, read on. So what the engine orders about a packet holds for that packet's
 //! bytes. A read uses a buffer that the worker's links share; only what is held costs the link memory.
 
+mod books;
 mod bytes;
 mod ends;
 mod greeting;
@@ -36,6 +37,8 @@ use crate::fault::{Cut, Effects, Ending, Harm};
 use crate::mqtt::{KindSet, Version};
 use crate::session::Meter;
 use crate::tls::hello::ClientHello;
+use books::Books;
+pub use books::Passing;
 use greeting::{Greeting, Patience};
 use sever::Severing;
 use sniff::Sniff;
@@ -99,6 +102,7 @@ pub struct Link {
     /// A cut amid a packet that waits for the bytes before it.
     severing: Option<Severing>,
     meter: Meter,
+    books: Books,
     version: Option<Version>,
     slot: AlarmSlot,
     drop_at: Option<Time>,
@@ -169,6 +173,7 @@ impl Link {
             asks: Ways::default(),
             severing: None,
             meter: Meter::new(id, now),
+            books: Books::default(),
             version: None,
             slot,
             drop_at: None,
@@ -251,7 +256,11 @@ impl Link {
         } = effects;
         self.asks = asks;
         let now = self.now();
-        self.meter.disturb(closed != Ways::default() || mute != Ends::default());
+        let hides = closed != Ways::default() || mute != Ends::default();
+        self.meter.disturb(hides);
+        self.disturb_books(
+            hides || delays != Ways::default() || shapes != Ways::default() || loss != Ends::default(),
+        );
         let granted = self.drop_ingress(mute, loss);
         self.tcp.idle.set(now, idle);
         self.tcp.reset_senders = reset_senders;

@@ -197,7 +197,7 @@ impl Proxy {
             Some(recording) => close_capture(&self.core, recording).await,
             None => None,
         };
-        self.core.tell(Input::Ended(reason));
+        self.core.end(reason);
         error
     }
 

@@ -5,7 +5,9 @@ use crate::engine::PacketTicket;
 use crate::event::Packet;
 use crate::fault::{Allowance, Lane, RuleDelay, Shaper};
 use crate::mqtt::framer::Framer;
+use crate::net::link::Passing;
 use crate::net::surgery::Theatre;
+use crate::session::ledger::Message;
 use crate::session::meter::Publish;
 use crate::tls::record::Records;
 use crate::ws;
@@ -81,6 +83,8 @@ impl Inlet {
 pub struct Begun {
     /// Of a PUBLISH, for the meter.
     pub publish: Option<Publish>,
+    /// Of a PUBLISH, for the ledger.
+    pub message: Option<Message>,
     /// For the engine, if it wants it.
     pub packet: Option<Packet>,
 }
@@ -94,6 +98,8 @@ pub struct Note {
     pub acknowledges: Option<u16>,
     /// It is the direction's first application data in TLS that is passed through.
     pub first_data: bool,
+    /// For the ledger.
+    pub passing: Option<Passing>,
     /// Something was done to it, as the verdict on it said.
     pub altered: bool,
     /// It is brownout's own.

@@ -141,6 +141,36 @@ metrics! {
     StaleTokens = "stale_tokens", Count,
         "CONNECTs whose token had expired",
         "device that showed a token, or whose links have a lifetime in its place";
+    Qos0Lost = "qos0_lost", Count,
+        "messages of QoS 0, both directions together, that were not passed on, and numbers that their payloads leave out (`sequence`), but for `dropped_offline`",
+        "device with messages of QoS 0";
+    Qos1Lost = "qos1_lost", Count,
+        "messages of QoS 1, both directions together, that were acknowledged falsely, or that no receiver acknowledged and that were not sent again on a later link",
+        "device with messages of QoS 1";
+    Qos1Duplicated = "qos1_duplicated", Count,
+        "times that a message of QoS 1 was passed on to its receiver again, both directions together",
+        "device with messages of QoS 1";
+    Qos2Lost = "qos2_lost", Count,
+        "messages of QoS 2, as `qos1_lost`",
+        "device with messages of QoS 2";
+    Qos2Duplicated = "qos2_duplicated", Count,
+        "times that a message of QoS 2 was passed on again to a receiver that may take it for a new one, both directions together",
+        "device with messages of QoS 2";
+    Retransmitted = "retransmitted", Count,
+        "times that a message of QoS 1 or 2 was sent again by its sender, both directions together",
+        "device with messages of QoS 1 or 2";
+    InFlight = "in_flight", Count,
+        "messages neither completed nor known to be lost when the run ended, both directions together",
+        "device with messages, of a run that ended";
+    SequenceGaps = "sequence_gaps", Count,
+        "numbers that the payloads leave out (`sequence`), both directions together, but for `dropped_offline`",
+        "device whose messages have numbers";
+    QueuedOffline = "queued_offline", Count,
+        "messages that the device had kept while it was away: after CONNACK they came at least ten times closer than usual",
+        "device that came back, and whose usual pace was known from five gaps of 50 ms or more";
+    DroppedOffline = "dropped_offline", Count,
+        "numbers that such messages leave out (`sequence`): dropped by the device, or gone astray as it lost its link",
+        "such device whose messages have numbers";
     Dip = "dip", Count,
         "how many devices fewer were connected at the worst moment than at the most before it; who says DISCONNECT is not missed",
         "run in which a device was accepted";
@@ -200,6 +230,16 @@ impl Metric {
             | Metric::HubTlsTime
             | Metric::TlsResumed
             | Metric::HubTlsResumed => Some("it is of every connect, whatever rule holds"),
+            Metric::Qos0Lost
+            | Metric::Qos1Lost
+            | Metric::Qos1Duplicated
+            | Metric::Qos2Lost
+            | Metric::Qos2Duplicated
+            | Metric::Retransmitted
+            | Metric::InFlight
+            | Metric::SequenceGaps
+            | Metric::QueuedOffline
+            | Metric::DroppedOffline => Some("it is of all messages of a device, whatever rule holds"),
             Metric::ConnectRate | Metric::Dip => Some("it is of all devices and rules together"),
             Metric::ControlGap | Metric::KeepaliveViolations => {
                 Some("it is measured on a sound path, outside of faults")

@@ -1,6 +1,7 @@
 //! The checked plan of a run.
 
 use super::metric::Metric;
+use super::sequence::Sequence;
 use crate::azure::{self, FaultOperation};
 use crate::base::{Chance, ListenerId, RuleId, Span};
 use crate::event::TlsMode;
@@ -40,6 +41,8 @@ pub struct Plan {
     /// The keep-alive that every end is told in the place of the device's, in seconds, above 0: in CONNECT, and in the
     /// CONNACK of MQTT 5; devices before MQTT 5 cannot be told, and keep theirs.
     pub server_keep_alive: Option<u16>,
+    /// Where the application's own sequence number stands in payloads.
+    pub sequence: Option<Sequence>,
     /// The client identifiers (a glob) whose fault-injection messages are honoured; see [`Plan::honour`].
     pub fault_messages: Option<String>,
     /// The rules, in the order of the file; [`RuleId`] is the position. Those of fault-injection messages come last.

@@ -222,7 +222,17 @@ fn of_measure(metric: Metric) -> Option<Need> {
         | Metric::ConnackWait
         | Metric::TokenMargin
         | Metric::TokenLate
-        | Metric::StaleTokens => Some(Need::Mqtt),
+        | Metric::StaleTokens
+        | Metric::Qos0Lost
+        | Metric::Qos1Lost
+        | Metric::Qos1Duplicated
+        | Metric::Qos2Lost
+        | Metric::Qos2Duplicated
+        | Metric::Retransmitted
+        | Metric::InFlight
+        | Metric::SequenceGaps
+        | Metric::QueuedOffline
+        | Metric::DroppedOffline => Some(Need::Mqtt),
         Metric::DeviceTlsTime | Metric::TlsResumed | Metric::HandshakeAttempts | Metric::HandshakeGap => {
             Some(Need::Served)
         }

@@ -14,6 +14,7 @@ mod packets;
 mod plan;
 mod rule;
 mod scalar;
+mod sequence;
 mod sets;
 mod suite;
 mod tls;

@@ -112,6 +112,8 @@ pub(super) enum Type {
     Span { zero: bool },
     /// A whole number from 1.
     Count { most: u32 },
+    /// A whole number from 0.
+    Offset { most: u32 },
     /// A number above 0.
     Number { most: f64 },
     /// A probability or a share.
@@ -224,6 +226,7 @@ impl Type {
             Type::Span { zero: true } => "a time with its unit, keep-alives, or both".into(),
             Type::Span { zero: false } => "a time with its unit, keep-alives, or both, above 0".into(),
             Type::Count { most } => format!("a whole number from 1 to {most}"),
+            Type::Offset { most } => format!("a whole number from 0 to {most}"),
             Type::Number { most } => format!("a number above 0, up to {most}"),
             Type::Chance => "0% to 100%, or a number from 0 to 1; above 0".into(),
             Type::Rule => "the `id` of a rule".into(),
@@ -264,6 +267,7 @@ impl Type {
             | Type::Time { .. }
             | Type::Span { .. }
             | Type::Count { .. }
+            | Type::Offset { .. }
             | Type::Number { .. }
             | Type::Chance
             | Type::Rule
@@ -303,6 +307,7 @@ impl Type {
             | Type::Time { .. }
             | Type::Span { .. }
             | Type::Count { .. }
+            | Type::Offset { .. }
             | Type::Number { .. }
             | Type::Chance
             | Type::Rule

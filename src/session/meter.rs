@@ -155,6 +155,11 @@ impl Meter {
         *self.last.get(side)
     }
 
+    /// The last packets from and to both ends.
+    pub fn ends(&self) -> Ends<LastPackets> {
+        self.last
+    }
+
     /// Whether counts have been gathered for long enough.
     pub fn is_due(&self, now: Time) -> bool {
         now.since(self.flushed) >= FLUSH_EVERY

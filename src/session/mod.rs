@@ -4,12 +4,14 @@
 //! and the measures hold one each and feed it the same events. Invariant: a link that closed leaves nothing behind
 //! but its device. Deliberately absent: any judgement (measure/), any decision (engine/).
 
+pub mod ledger;
 mod link;
 pub mod meter;
 mod packets;
 mod snapshot;
 mod trail;
 
+pub use ledger::Ledger;
 pub use link::{Handshake, Link};
 pub use meter::Meter;
 pub use snapshot::Snapshot;

@@ -47,6 +47,7 @@ pub fn plan(rules: Vec<Rule>) -> Plan {
         settle: Span::fixed(Duration::from_millis(500)),
         duration: Some(Duration::from_secs(60)),
         server_keep_alive: None,
+        sequence: None,
         fault_messages: None,
         rules,
         expectations: Vec::new(),

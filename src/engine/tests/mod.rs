@@ -42,6 +42,7 @@ fn plan(rules: Vec<Rule>) -> Plan {
         settle: span("2s"),
         duration: None,
         server_keep_alive: None,
+        sequence: None,
         fault_messages: None,
         rules,
         expectations: Vec::new(),

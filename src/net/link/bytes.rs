@@ -19,10 +19,12 @@ impl Link {
             let pump = self.pumps.get_mut(direction);
             if !leg.writing {
                 pump.shaper.block();
+                self.settle_books(now);
                 return moved;
             }
             let ready = pump.ready(now);
             if ready == 0 {
+                self.settle_books(now);
                 return moved;
             }
             let due = &pump.lane.ready(now)[..ready];
@@ -31,6 +33,7 @@ impl Link {
             match written {
                 Poll::Pending => {
                     pump.shaper.block();
+                    self.settle_books(now);
                     return moved;
                 }
                 Poll::Ready(Ok(written)) => {
@@ -56,6 +59,9 @@ impl Link {
             return;
         }
         self.meter.passed(self.now(), direction, note.acknowledges);
+        if let Some(passing) = note.passing {
+            self.write_passed(passing);
+        }
         if note.first_data {
             self.core.tell(Input::FirstData { link: self.id, direction });
         }
@@ -217,6 +223,7 @@ impl Link {
     }
 
     fn flush_due(&mut self, now: Time) {
+        self.settle_books(now);
         if self.meter.is_due(now) {
             self.flush(now);
         }

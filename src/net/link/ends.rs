@@ -92,12 +92,14 @@ impl Link {
             self.pumps.get_mut(direction).discard();
             self.put_in(direction);
         }
+        self.close_books(now);
         self.legs = Ends::default();
         let undelivered = Ways { up: self.pumps.up.lost, down: self.pumps.down.lost };
         self.core.close_link(self.id, Input::LinkClosed { link: self.id, undelivered });
     }
 
     pub(super) fn flush(&mut self, now: Time) {
+        self.flush_books(now);
         if let Some(traffic) = self.meter.flush(now) {
             self.core.tell(Input::Traffic(Box::new(traffic)));
         }

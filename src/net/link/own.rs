@@ -10,6 +10,7 @@ use crate::mqtt::{Packet, PacketKind, QoS, encode};
 use crate::net::pump::{Inlet, Note};
 use crate::net::surgery::reframe::put_frame;
 use crate::net::surgery::{Own, Told, WAITING_LIMIT};
+use crate::session::ledger::Entry;
 
 impl Link {
     /// Puts a packet of brownout's own between two others, as ordered.
@@ -122,6 +123,7 @@ impl Link {
     fn told(&mut self, told: Told, passed: bool) {
         match told {
             Told::Injected { window, toward } if passed => {
+                self.books.write(Entry::Meddled);
                 self.core.tell(Input::Injected { link: self.id, window, toward });
             }
             Told::Injected { window, .. } => {
@@ -131,6 +133,9 @@ impl Link {
             Told::Acknowledged { seq, window, direction, id } => {
                 if passed && direction == Direction::Up {
                     self.meter.forget(id);
+                }
+                if passed && window.is_some() {
+                    self.books.write(Entry::FalselyAcknowledged { direction, id });
                 }
                 self.altered(direction, seq, window, Alteration::Dropped { acknowledged: passed });
             }

@@ -6,8 +6,10 @@ use crate::engine::{Beside, Input, PacketTicket};
 use crate::event::Packet;
 use crate::mqtt::framer::{Frame, Framer, Piece};
 use crate::mqtt::{PacketKind, QoS, Version, peek};
+use crate::net::link::Passing;
 use crate::net::pump::{Begun, Inlet, Mark, Note, WebSocket};
 use crate::session::Meter;
+use crate::session::ledger::Entry;
 use crate::session::meter::{Publish, Remark};
 use crate::tls::record::{self, Records};
 use crate::ws;
@@ -61,6 +63,7 @@ impl Link {
         base: usize,
         marking: &mut Marking<'_>,
     ) {
+        self.feed(direction, framer, bytes);
         let mut scan = framer.scan(bytes);
         while let Some(piece) = scan.next_piece() {
             let (end, note) = match piece {
@@ -152,6 +155,7 @@ impl Link {
     pub(super) fn frame(&mut self, now: Time, direction: Direction, frame: &Frame<'_>) -> Option<Note> {
         let begun = Begun {
             publish: (frame.kind == PacketKind::Publish).then(|| self.publish(frame)).flatten(),
+            message: self.look(direction, frame),
             packet: self.asked(direction, frame.kind).then(|| self.read(direction, frame)),
         };
         if !frame.ended {
@@ -159,14 +163,26 @@ impl Link {
             return None;
         }
         let note = self.packet(now, direction, begun);
-        Some(Note { acknowledges: self.acknowledges(direction, frame), ..note })
+        let passing = note.passing.or_else(|| self.passing(direction, frame.kind, frame.head));
+        Some(Note { acknowledges: self.acknowledges(direction, frame), passing, ..note })
+    }
+
+    /// What of these bytes goes on with a PUBLISH whose head was there before.
+    pub(super) fn feed(&mut self, direction: Direction, framer: &Framer, bytes: &[u8]) {
+        let left = usize::try_from(framer.left()).unwrap_or(usize::MAX);
+        self.books.sight.feed(direction, bytes.get(..left).unwrap_or(bytes));
     }
 
     /// A packet is there whole.
     pub(super) fn packet(&mut self, now: Time, direction: Direction, begun: Begun) -> Note {
         self.arrived(now, direction, begun.publish);
         let ticket = begun.packet.map(|packet| self.tell_packet(direction, packet));
-        Note { ticket, ..Note::default() }
+        let passing = begun.message.map(|mut message| {
+            self.looked(direction, &mut message);
+            self.books.write(Entry::Arrived(direction, message));
+            Passing::of(direction, &message, 1)
+        });
+        Note { ticket, passing, ..Note::default() }
     }
 
     pub(super) fn publish(&self, frame: &Frame<'_>) -> Option<Publish> {
@@ -192,8 +208,12 @@ impl Link {
 
     pub(super) fn tell_packet(&mut self, direction: Direction, packet: Packet) -> PacketTicket {
         let held = self.would_hold(direction);
+        let connect = is_connect(&packet).then(|| packet.clone());
         let (ticket, verdict) =
             self.core.packet(self.id, &self.mailbox, direction, packet, Beside::default(), held);
+        if let Some(connect) = connect {
+            self.open_books(&connect);
+        }
         if let Some(verdict) = verdict {
             self.refuse(&verdict, ticket.seq, "packets of this link are not followed");
         }
@@ -250,4 +270,9 @@ impl Link {
             | PacketKind::Auth => None,
         }
     }
+}
+
+/// Whether it says whose its link is.
+pub(super) fn is_connect(packet: &Packet) -> bool {
+    matches!(packet, Packet::Connect { .. })
 }

@@ -1,6 +1,7 @@
 //! Packets worked on as they pass: asked about when their head is there, and told of when what was done is on its way.
 
 use super::Link;
+use super::packets::is_connect;
 use crate::azure::{FaultRequest, message};
 use crate::base::{Direction, Time, WindowId};
 use crate::engine::{Beside, Input, PacketTicket};
@@ -9,10 +10,12 @@ use crate::mqtt::framer::Frame;
 use crate::mqtt::property::{Properties, Property};
 use crate::mqtt::wire::Reader;
 use crate::mqtt::{PacketKind, QoS, Version, peek};
+use crate::net::link::Passing;
 use crate::net::pump::{Inlet, Note, WebSocket};
 use crate::net::surgery::{
     COPIES_LIMIT, Carried, Done, OWED_LIMIT, Operation, Output, Ruling, Seen, Swallowed, Told, Under,
 };
+use crate::session::ledger::{Entry, Message};
 use crate::tls::record::Records;
 use std::time::Duration;
 
@@ -37,6 +40,7 @@ impl Link {
         let mut is_opaque = false;
         match &mut inlet {
             Inlet::Mqtt(framer) => {
+                self.feed(direction, framer, bytes);
                 surgeon.take(framer, bytes, out, &mut |seen, out| self.see(now, direction, seen, out));
                 is_opaque = framer.is_opaque();
             }
@@ -45,8 +49,12 @@ impl Link {
                 let masked = direction == Direction::Up;
                 let lost = reframer.take(walker, bytes, masked, out, &mut |carried, out| {
                     match carried {
-                        Carried::Mqtt(bytes) => surgeon
-                            .take(framer, bytes, out, &mut |seen, out| self.see(now, direction, seen, out)),
+                        Carried::Mqtt(bytes) => {
+                            self.feed(direction, framer, bytes);
+                            surgeon.take(framer, bytes, out, &mut |seen, out| {
+                                self.see(now, direction, seen, out)
+                            });
+                        }
                         Carried::Other(piece) => self.frame_seen(direction, piece),
                     }
                     !surgeon.is_over()
@@ -82,7 +90,10 @@ impl Link {
         match seen {
             Seen::Frame(frame) => return self.decide(now, direction, frame),
             Seen::End { passed, late } => self.packet_ended(now, direction, passed, late, out),
-            Seen::Cut { after } => self.sever(now, direction, after),
+            Seen::Cut { after } => {
+                self.write_cut(direction);
+                self.sever(now, direction, after);
+            }
             Seen::NotMqtt { offset, reason } => {
                 let reason = reason.to_string();
                 self.core.tell(Input::NotMqtt { link: self.id, direction, offset, reason });
@@ -98,6 +109,8 @@ impl Link {
             self.arrived(now, direction, publish);
         }
         let mut under = Under { arrival: (!frame.ended).then_some(publish), ..Under::default() };
+        under.message = self.look(direction, frame).map(|message| (message, frame.ended));
+        let (mut times, mut passing) = (1, self.passing(direction, frame.kind, frame.head));
         let (ticket, verdict) = self.ask(direction, frame);
         let version = self.version.unwrap_or(Version::V311);
         let mut operation = None;
@@ -110,7 +123,12 @@ impl Link {
         } else if let (Some(ticket), Some(verdict)) = (ticket, verdict) {
             let room = self.room_for_copies(direction);
             let ruling = Ruling::of(*verdict, version, frame, room);
+            times += ruling.operation.copies;
+            if ruling.edited.is_some() || !ruling.operation.corrupt.is_empty() {
+                self.write_meddled(frame.kind, &ruling.done);
+            }
             if let Some(edited) = &ruling.edited {
+                passing = self.passing(direction, frame.kind, &edited.head);
                 acknowledges = self.acknowledges(direction, &Frame { head: &edited.head, ..*frame });
                 self.learn_edited(direction, frame.kind, &edited.head);
             }
@@ -124,7 +142,10 @@ impl Link {
             operation = Some(Operation::swallow());
         }
         self.is_known_anew(direction, frame, &under);
-        under.note = Note { ticket, acknowledges, altered: !under.done.is_empty(), ..Note::default() };
+        let publish = under.message.as_ref().map(|(message, _)| Passing::of(direction, message, times));
+        let passing = publish.or(passing);
+        under.note =
+            Note { ticket, acknowledges, passing, altered: !under.done.is_empty(), ..Note::default() };
         if let Some(theatre) = &mut self.pumps.get_mut(direction).theatre {
             theatre.under = under;
         }
@@ -183,9 +204,13 @@ impl Link {
             return (None, None);
         }
         let packet = self.read(direction, frame);
+        let connect = is_connect(&packet).then(|| packet.clone());
         let beside = Beside { topic: topic.as_deref(), request };
         let held = self.would_hold(direction);
         let (ticket, verdict) = self.core.packet(self.id, &self.mailbox, direction, packet, beside, held);
+        if let Some(connect) = connect {
+            self.open_books(&connect);
+        }
         // What was ordered with this packet may ask for the next one, which is perhaps here already.
         if let Some(asks) = self.mailbox.asks() {
             self.asks = asks;
@@ -286,7 +311,9 @@ impl Link {
         let frame = pump.frame;
         pump.frame += 1;
         let Some(theatre) = &mut pump.theatre else { return };
-        let Under { arrival, note, done, swallowed, .. } = std::mem::take(&mut theatre.under);
+        let Under { arrival, message, note, done, swallowed, .. } = std::mem::take(&mut theatre.under);
+        self.write_arrived(direction, message, passed, swallowed);
+        let Some(theatre) = &mut self.pumps.get_mut(direction).theatre else { return };
         if passed {
             if let Some(ticket) = note.ticket {
                 let done = done.into_iter().map(|(window, what)| Done { seq: ticket.seq, window, what });
@@ -300,6 +327,59 @@ impl Link {
         }
         if let Some(swallowed) = swallowed {
             self.swallowed(direction, swallowed);
+        }
+    }
+
+    /// A PUBLISH came whole. A command to brownout is no message.
+    fn write_arrived(
+        &mut self,
+        direction: Direction,
+        message: Option<(Message, bool)>,
+        passed: bool,
+        swallowed: Option<Swallowed>,
+    ) {
+        let Some((mut message, _)) = message else { return };
+        self.looked(direction, &mut message);
+        message.dropped = !passed;
+        let is_command = matches!(swallowed, Some(Swallowed::Dropped { window: None, .. }));
+        self.books.write(if is_command { Entry::Meddled } else { Entry::Arrived(direction, message) });
+    }
+
+    /// A packet is cut short; a PUBLISH that had come whole was sent all the same.
+    fn write_cut(&mut self, direction: Direction) {
+        let theatre = self.pumps.get(direction).theatre.as_ref();
+        if let Some((message, true)) = theatre.and_then(|theatre| theatre.under.message) {
+            self.books.write(Entry::Arrived(direction, message));
+        }
+    }
+
+    /// A packet is passed on as another: where that concerns messages, what looks wrong from now on may come of it.
+    fn write_meddled(&mut self, kind: PacketKind, done: &[(Option<WindowId>, Alteration)]) {
+        let is_of_messages = match kind {
+            PacketKind::Publish
+            | PacketKind::Puback
+            | PacketKind::Pubrec
+            | PacketKind::Pubrel
+            | PacketKind::Pubcomp => true,
+            PacketKind::Connect | PacketKind::Connack => done.iter().any(|(_, what)| match what {
+                Alteration::Edited { edit } => edit.clean.is_some() || edit.session_present.is_some(),
+                Alteration::Corrupted { .. } => true,
+                Alteration::Dropped { .. }
+                | Alteration::Delayed { .. }
+                | Alteration::Duplicated { .. }
+                | Alteration::CutShort { .. } => false,
+            }),
+            PacketKind::Subscribe
+            | PacketKind::Suback
+            | PacketKind::Unsubscribe
+            | PacketKind::Unsuback
+            | PacketKind::Pingreq
+            | PacketKind::Pingresp
+            | PacketKind::Disconnect
+            | PacketKind::Auth => false,
+        };
+        if is_of_messages {
+            self.books.write(Entry::Meddled);
         }
     }
 

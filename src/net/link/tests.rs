@@ -29,6 +29,7 @@ fn plan() -> Arc<Plan> {
         expectations: Vec::new(),
         fault_messages: None,
         server_keep_alive: None,
+        sequence: None,
     })
 }
 

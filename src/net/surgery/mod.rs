@@ -18,6 +18,7 @@ use crate::base::{Direction, Side, WindowId};
 use crate::fault::{Alteration, MidCut};
 use crate::mqtt::PacketKind;
 use crate::net::pump::Note;
+use crate::session::ledger::Message;
 use crate::session::meter::Publish;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -61,6 +62,8 @@ pub struct Theatre {
 pub struct Under {
     /// For the meter, when it is there whole; `None` once that was told.
     pub arrival: Option<Option<Publish>>,
+    /// Of a PUBLISH, for the ledger, and whether it was there whole with its head.
+    pub message: Option<(Message, bool)>,
     /// What to say when it has been passed on.
     pub note: Note,
     /// What will have been done then.

@@ -141,6 +141,16 @@ fn shown_by(metric: Metric) -> &'static [Side] {
         | Metric::TokenMargin
         | Metric::TokenLate
         | Metric::StaleTokens
+        | Metric::Qos0Lost
+        | Metric::Qos1Lost
+        | Metric::Qos1Duplicated
+        | Metric::Qos2Lost
+        | Metric::Qos2Duplicated
+        | Metric::Retransmitted
+        | Metric::InFlight
+        | Metric::SequenceGaps
+        | Metric::QueuedOffline
+        | Metric::DroppedOffline
         | Metric::Dip
         | Metric::FleetRecovery
         | Metric::ReconnectSpread => &[],

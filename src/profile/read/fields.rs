@@ -286,6 +286,7 @@ fn item(name: &str, ty: &'static Type, value: &Node, path: &[usize], sink: &mut 
         | Type::Time { .. }
         | Type::Span { .. }
         | Type::Count { .. }
+        | Type::Offset { .. }
         | Type::Number { .. }
         | Type::Chance
         | Type::Rule

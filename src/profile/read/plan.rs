@@ -4,6 +4,7 @@ use super::expect::expectations;
 use super::fields::Fields;
 use super::rule::rule;
 use super::scalar::did_you_mean;
+use super::sequence::sequence;
 use super::tls::{check_reach, tls};
 use crate::base::span::show_fixed;
 use crate::base::{ListenerId, RuleId};
@@ -31,6 +32,7 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
         fields.many("listeners").iter().map(|fields| listener(fields, sink)).collect();
     let expectations = expectations(fields.many("expect"), &names, &rules, sink);
     check_keep_alive(fields, sink);
+    let sequence = fields.one("sequence").and_then(|fields| sequence(fields, sink));
     let plan = Plan {
         name: fields.text("name")?,
         summary: fields.text("summary")?,
@@ -41,6 +43,7 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
         settle: fields.span("settle")?,
         duration: fields.time("duration"),
         server_keep_alive: fields.seconds("server_keepalive"),
+        sequence,
         fault_messages: None,
         rules: rules.into_iter().collect::<Option<_>>()?,
         expectations,

@@ -107,6 +107,7 @@ fn of_type(ty: &Type) -> Map<String, Value> {
             json!({ "type": "string" })
         }
         Type::Count { most } => json!({ "type": "integer", "minimum": 1, "maximum": most }),
+        Type::Offset { most } => json!({ "type": "integer", "minimum": 0, "maximum": most }),
         Type::Number { most } => json!({ "type": "number", "exclusiveMinimum": 0, "maximum": most }),
         Type::Chance => json!({ "anyOf": [
             { "type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%?\s*$" },

@@ -88,6 +88,7 @@ fn takes(key: &Key) -> String {
         | Type::Packet
         | Type::Time { .. }
         | Type::Count { .. }
+        | Type::Offset { .. }
         | Type::Number { .. }
         | Type::Chance
         | Type::Rule

@@ -87,6 +87,14 @@ pub(in crate::profile) static PROFILE: Place = Place {
             example: "4s",
         },
         Key {
+            name: "sequence",
+            ty: Type::One(&SEQUENCE),
+            presence: Presence::Optional("gaps are not looked for"),
+            doc: "Where the application's own sequence number stands in payloads: it tells of messages that vanished \
+                  where brownout cannot see.",
+            example: "{ json: /seq }",
+        },
+        Key {
             name: "rules",
             ty: Type::Many { place: &RULE, most: MOST_RULES },
             presence: Presence::Optional("nothing is broken: brownout only watches"),
@@ -99,6 +107,61 @@ pub(in crate::profile) static PROFILE: Place = Place {
             presence: Presence::Optional("the run passes whatever is measured"),
             doc: "What the measures are expected to be; one that no sample speaks to is unmet.",
             example: "[{ metric: recovery, p95: \"<= 30s\" }]",
+        },
+    ],
+};
+
+static SEQUENCE: Place = Place {
+    name: "sequence",
+    doc: "A number that grows by one with each message of a topic. The first 4 KiB of a payload are looked at, and \
+          numbers are followed for each device, direction and topic (256 topics at most) from one link to the next. One that \
+          comes late closes its gap for 5 s. A device that begins with 0 or 1 on a new link counts anew.",
+    one_of: &["json", "regex", "byte"],
+    keys: &[
+        Key {
+            name: "json",
+            ty: Type::Text,
+            presence: Presence::Optional("see `regex` and `byte`"),
+            doc: "A JSON pointer (RFC 6901) to the number, which may also stand in quotes.",
+            example: "/seq",
+        },
+        Key {
+            name: "regex",
+            ty: Type::Text,
+            presence: Presence::Optional("see `json` and `byte`"),
+            doc: "A regular expression whose first group is the number in decimal; `\\d` and the like are of ASCII.",
+            example: "'seq=(\\d+)'",
+        },
+        Key {
+            name: "byte",
+            ty: Type::Offset { most: 4095 },
+            presence: Presence::Optional("see `json` and `regex`"),
+            doc: "How many bytes of the payload stand before the number, an unsigned integer in binary.",
+            example: "4",
+        },
+        Key {
+            name: "width",
+            ty: Type::Count { most: 8 },
+            presence: Presence::Default("4"),
+            doc: "With `byte`: how many bytes the number has; after its greatest value it begins with 0.",
+            example: "2",
+        },
+        Key {
+            name: "order",
+            ty: Type::Word(&[
+                Word { word: "big", doc: "the greatest byte first" },
+                Word { word: "little", doc: "the smallest byte first" },
+            ]),
+            presence: Presence::Default("big"),
+            doc: "With `byte`: the order of its bytes.",
+            example: "little",
+        },
+        Key {
+            name: "topic",
+            ty: Type::Filter,
+            presence: Presence::Optional("every topic"),
+            doc: "Only messages whose topic this filter matches (section 4.7) have a number.",
+            example: "\"telemetry/#\"",
         },
     ],
 };

@@ -1,0 +1,118 @@
+//! What a ledger is told.
+
+use crate::base::Direction;
+use crate::mqtt::{QoS, Version};
+
+/// Something seen on a link of the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Its CONNECT arrived.
+    Connect {
+        /// Clean Session, or Clean Start.
+        clean: bool,
+        /// Its version.
+        version: Version,
+        /// How many messages of QoS 1 and 2 the device takes at once; MQTT 5 only.
+        receive_maximum: Option<u16>,
+    },
+    /// A CONNACK that accepts was passed on to the device; this is what it says there.
+    Accepted {
+        /// Session Present.
+        session_present: bool,
+        /// How many messages of QoS 1 and 2 the hub takes at once; MQTT 5 only.
+        receive_maximum: Option<u16>,
+    },
+    /// A PUBLISH arrived whole.
+    Arrived(Direction, Message),
+    /// A PUBLISH was passed on whole, so many times one after another.
+    Passed {
+        /// Which way.
+        direction: Direction,
+        /// Its quality of service, as it arrived.
+        qos: QoS,
+        /// Its packet identifier, as it arrived; 0 at QoS 0.
+        id: u16,
+        /// Once, but for what a fault doubled.
+        times: u32,
+    },
+    /// An acknowledgement, or a PUBREL, arrived.
+    AckArrived(Ack),
+    /// An acknowledgement, or a PUBREL, was passed on; this is what it says there.
+    AckPassed(Ack),
+    /// A message was dropped, and its sender was told that it has arrived.
+    FalselyAcknowledged {
+        /// Which way the message went.
+        direction: Direction,
+        /// Its packet identifier.
+        id: u16,
+    },
+    /// A fault changed a packet, or put one in: answers may come that nothing else explains.
+    Meddled,
+    /// A fault makes packets of the link wait or vanish, or does so no more.
+    Disturbed(bool),
+}
+
+/// A PUBLISH.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Its quality of service.
+    pub qos: QoS,
+    /// Its packet identifier; 0 at QoS 0.
+    pub id: u16,
+    /// DUP.
+    pub dup: bool,
+    /// A hash of topic and payload.
+    pub hash: u64,
+    /// A hash of the topic.
+    pub topic: u64,
+    /// The number in its payload.
+    pub number: Option<u64>,
+    /// Whether a fault drops it.
+    pub dropped: bool,
+}
+
+/// PUBACK, PUBREC, PUBREL or PUBCOMP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ack {
+    /// Which way the message goes that it is about.
+    pub direction: Direction,
+    /// Which of them.
+    pub kind: AckKind,
+    /// The message's packet identifier.
+    pub id: u16,
+    /// Whether its reason code is one of failure.
+    pub refuses: bool,
+}
+
+/// Which acknowledgement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AckKind {
+    /// Of QoS 1, the last.
+    Puback,
+    /// Of QoS 2, the first.
+    Pubrec,
+    /// The sender's answer to PUBREC.
+    Pubrel,
+    /// Of QoS 2, the last.
+    Pubcomp,
+}
+
+impl AckKind {
+    /// Its name in lower case.
+    pub fn word(self) -> &'static str {
+        match self {
+            AckKind::Puback => "puback",
+            AckKind::Pubrec => "pubrec",
+            AckKind::Pubrel => "pubrel",
+            AckKind::Pubcomp => "pubcomp",
+        }
+    }
+
+    /// The quality of service of the messages that it is about.
+    pub fn qos(self) -> QoS {
+        match self {
+            AckKind::Puback => QoS::AtLeastOnce,
+            AckKind::Pubrec | AckKind::Pubrel | AckKind::Pubcomp => QoS::ExactlyOnce,
+        }
+    }
+}

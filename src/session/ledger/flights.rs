@@ -1,0 +1,191 @@
+//! Messages of QoS 1 and 2 in one direction that are on their way, by packet identifier and by what they say.
+//!
+//! ```text
+//!   PUBLISH arrived ──▶ in flight ──PUBACK, PUBCOMP passed on──▶ settled (the last few are remembered)
+//!                        │    ▲
+//!       later CONNECT ───┤    └── sent again, under its identifier or another
+//!                        ▼
+//!                      earlier ──identifier taken by a new message──▶ displaced
+//! ```
+
+use crate::base::{LinkId, Time};
+use crate::mqtt::QoS;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// How many messages of ended links are followed, a direction. Clients keep a few dozen in flight, hubs up to some
+/// thousand for each; those beyond, the oldest, are counted as in flight and not followed.
+pub const ENDED_LIMIT: usize = 4096;
+
+/// How many completed messages are remembered, a direction: their sender may not have got the last acknowledgement, and
+/// send them again. More than clients have in flight by default.
+const SETTLED_KEPT: usize = 64;
+
+/// A message of QoS 1 or 2.
+#[derive(Clone, Debug)]
+pub(super) struct Flight {
+    /// Its packet identifier.
+    pub id: u16,
+    pub hash: u64,
+    pub qos: QoS,
+    /// When it was first seen.
+    pub first: Time,
+    /// The link that it was last sent on.
+    pub link: LinkId,
+    /// When it was first passed on.
+    pub passed: Option<Time>,
+    /// Its receiver has acknowledged it, and so has it.
+    pub acked: bool,
+    /// Of QoS 2: passed on again, its receiver takes it for a new one.
+    pub anew: bool,
+    /// In the order of first sight.
+    serial: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flights {
+    by_id: BTreeMap<u16, Flight>,
+    /// Of those, the ones that were last sent on an earlier link than the latest: hash, serial, identifier.
+    earlier: BTreeSet<(u64, u64, u16)>,
+    /// Of an earlier link, whose identifier a new message has: by hash and serial.
+    displaced: BTreeMap<(u64, u64), Flight>,
+    settled: VecDeque<Flight>,
+    next: u64,
+}
+
+impl Flights {
+    pub fn get(&self, id: u16) -> Option<&Flight> {
+        self.by_id.get(&id)
+    }
+
+    pub fn get_mut(&mut self, id: u16) -> Option<&mut Flight> {
+        self.by_id.get_mut(&id)
+    }
+
+    /// A new message.
+    pub fn insert(&mut self, id: u16, hash: u64, qos: QoS, first: Time, link: LinkId) {
+        let serial = self.next;
+        self.next += 1;
+        let flight = Flight { id, hash, qos, first, link, passed: None, acked: false, anew: false, serial };
+        self.by_id.insert(id, flight);
+    }
+
+    /// A message of that identifier is sent again on this link.
+    pub fn sent_again(&mut self, id: u16, link: LinkId) {
+        if let Some(flight) = self.by_id.get_mut(&id) {
+            flight.link = link;
+            self.earlier.remove(&(flight.hash, flight.serial, id));
+        }
+    }
+
+    /// A new message takes the identifier of this one. Answers whether there was room to follow it further.
+    pub fn displace(&mut self, id: u16) -> bool {
+        let Some(flight) = self.remove(id) else { return true };
+        if flight.acked {
+            self.settle(flight);
+            return true;
+        }
+        self.displaced.insert((flight.hash, flight.serial), flight);
+        if self.displaced.len() <= ENDED_LIMIT {
+            return true;
+        }
+        let oldest = self.displaced.iter().min_by_key(|((_, serial), _)| *serial).map(|(key, _)| *key);
+        oldest.and_then(|key| self.displaced.remove(&key));
+        false
+    }
+
+    /// Finds a message of an earlier link that says the same, and gives it this identifier.
+    pub fn renumber(&mut self, id: u16, hash: u64, qos: QoS, link: LinkId) -> Option<&Flight> {
+        let every = (hash, 0, 0)..=(hash, u64::MAX, u16::MAX);
+        let known = self.earlier.range(every).map(|(_, _, id)| *id).find(|id| self.is(*id, qos));
+        let mut flight = match known {
+            Some(before) => self.remove(before)?,
+            None => {
+                let mut same = self.displaced.range((hash, 0)..=(hash, u64::MAX));
+                let key = same.find(|(_, flight)| flight.qos == qos).map(|(key, _)| *key)?;
+                self.displaced.remove(&key)?
+            }
+        };
+        (flight.id, flight.link, flight.anew) = (id, link, true);
+        Some(self.by_id.entry(id).or_insert(flight))
+    }
+
+    /// A completed message is sent again: it is in flight once more.
+    pub fn revive(&mut self, id: u16, hash: u64, qos: QoS, link: LinkId) -> Option<&Flight> {
+        let is_it = |known: &Flight| known.id == id && known.hash == hash && known.qos == qos;
+        let at = self.settled.iter().rposition(is_it)?;
+        let mut flight = self.settled.remove(at)?;
+        (flight.link, flight.anew) = (link, true);
+        Some(self.by_id.entry(id).or_insert(flight))
+    }
+
+    /// A message is through.
+    pub fn complete(&mut self, id: u16) -> Option<LinkId> {
+        let flight = self.remove(id)?;
+        let link = flight.link;
+        self.settle(flight);
+        Some(link)
+    }
+
+    fn settle(&mut self, flight: Flight) {
+        if self.settled.len() >= SETTLED_KEPT {
+            self.settled.pop_front();
+        }
+        self.settled.push_back(flight);
+    }
+
+    /// A later link than any so far begins: all that is in flight is of earlier ones.
+    pub fn next_link(&mut self, link: LinkId) {
+        let earlier = self.by_id.values().filter(|flight| flight.link != link);
+        self.earlier = earlier.map(|flight| (flight.hash, flight.serial, flight.id)).collect();
+    }
+
+    /// Their receiver's session is gone: what it is passed on again, it takes for new.
+    pub fn forget_receipts(&mut self) {
+        let flights = self.by_id.values_mut().chain(self.displaced.values_mut()).chain(&mut self.settled);
+        flights.for_each(|flight| flight.anew = true);
+    }
+
+    /// Gives up what was not sent again since, oldest first; what its receiver has acknowledged is settled.
+    pub fn give_up(&mut self) -> Vec<Flight> {
+        let ids: Vec<u16> = std::mem::take(&mut self.earlier).into_iter().map(|(_, _, id)| id).collect();
+        let mut given_up: Vec<Flight> = ids.into_iter().filter_map(|id| self.by_id.remove(&id)).collect();
+        given_up.extend(std::mem::take(&mut self.displaced).into_values());
+        given_up.sort_by_key(|flight| flight.serial);
+        given_up.iter().for_each(|flight| self.settle(flight.clone()));
+        given_up.retain(|flight| !flight.acked);
+        given_up
+    }
+
+    /// No link is left: what is more than is followed goes, the oldest first. How many.
+    pub fn prune(&mut self) -> u64 {
+        let excess = self.by_id.len().saturating_sub(ENDED_LIMIT);
+        if excess == 0 {
+            return 0;
+        }
+        let mut all: Vec<(u64, u16)> = self.by_id.values().map(|flight| (flight.serial, flight.id)).collect();
+        all.sort_unstable();
+        for (_, id) in all.into_iter().take(excess) {
+            self.remove(id);
+        }
+        u64::try_from(excess).unwrap_or(u64::MAX)
+    }
+
+    /// All that is in flight, oldest first.
+    pub fn take_all(&mut self) -> Vec<Flight> {
+        let mut all: Vec<Flight> = std::mem::take(&mut self.by_id).into_values().collect();
+        all.extend(std::mem::take(&mut self.displaced).into_values());
+        self.earlier.clear();
+        all.sort_by_key(|flight| flight.serial);
+        all
+    }
+
+    fn is(&self, id: u16, qos: QoS) -> bool {
+        self.by_id.get(&id).is_some_and(|flight| flight.qos == qos)
+    }
+
+    fn remove(&mut self, id: u16) -> Option<Flight> {
+        let flight = self.by_id.remove(&id)?;
+        self.earlier.remove(&(flight.hash, flight.serial, id));
+        Some(flight)
+    }
+}

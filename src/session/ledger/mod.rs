@@ -1,0 +1,202 @@
+//! The delivery ledger: what became of a device's messages, over all its links and sessions, both ways.
+//!
+//! Owns which PUBLISH packets are one message: by packet identifier and a hash of topic and payload, from one link of
+//! the device to the next. A machine without clock or sockets: [`Ledger::take`] is told what arrived and what was
+//! passed on, and hands out exact counts ([`Ledger::flush`]) and news of single messages, a few of each kind a second.
+//! Invariant: what a fault of brownout's own explains is never news of a wrong on anybody's side. Deliberately absent:
+//! payloads (net/ hashes them as they pass), and any verdict (measure/).
+//!
+//! ```text
+//!            entries                  ┌──▶ up:   flights, series, pace
+//!  link 1 ─────────────┐              │
+//!  link 2 ─────────────┴──▶ Ledger ───┴──▶ down: flights, series        ──▶ counts, news
+//!   (each holds its Line)
+//! ```
+//!
+//! What brownout cannot see, a packet that vanished before it came, is not known here either: a PUBLISH with DUP may be
+//! the first that comes of its message. Only numbers in the payloads tell of those ([`series`]).
+
+mod entry;
+mod flights;
+mod line;
+mod rhythm;
+mod series;
+mod sight;
+mod teller;
+#[cfg(test)]
+mod tests;
+mod way;
+
+pub use entry::{Ack, AckKind, Entry, Message};
+pub use flights::ENDED_LIMIT;
+pub use line::Line;
+pub use sight::{Sight, ack};
+pub use teller::{NEWS_A_SECOND, News};
+
+use crate::base::{Direction, Ends, LinkId, Time, Ways};
+use crate::event::{Delivery, LastPackets, MessageNews};
+use crate::mqtt::{QoS, Version};
+use rhythm::{CaughtUp, Rhythm};
+use series::Number;
+use std::time::Duration;
+use teller::{About, Teller as Book};
+use way::Way;
+
+/// How long counts are gathered before they are due.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+
+/// The messages of one device.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    ways: Ways<Way>,
+    rhythm: Option<Box<Rhythm>>,
+    book: Book,
+    /// Links on which a CONNECT came, and that are not over.
+    live: u32,
+    /// Whether a CONNECT has come before.
+    is_known: bool,
+    /// The greatest number that a payload can have, where its width says so.
+    greatest: Option<u64>,
+    flushed: Time,
+}
+
+impl Ledger {
+    /// For a device that was not seen before. `greatest`: the greatest number that a payload can have, where its width is
+    /// known.
+    pub fn new(greatest: Option<u64>) -> Ledger {
+        Ledger { greatest, ..Ledger::default() }
+    }
+
+    /// Takes in what was seen on a link, in order. Answers the news.
+    pub fn take(&mut self, now: Time, line: &mut Line, entries: &[Entry]) -> Vec<News> {
+        for entry in entries {
+            self.entry(now, line, entry);
+        }
+        self.book.take_news()
+    }
+
+    /// A link is over. `last`: when its ends were last heard of. `stopped`: because the run is. Answers the news.
+    pub fn link_ended(
+        &mut self,
+        now: Time,
+        line: &mut Line,
+        last: Ends<LastPackets>,
+        stopped: bool,
+    ) -> Vec<News> {
+        if let Some(caught_up) = self.rhythm.as_mut().and_then(|rhythm| rhythm.ended(line.link)) {
+            self.caught_up(now, caught_up);
+        }
+        self.live = self.live.saturating_sub(1);
+        for of in Direction::BOTH {
+            let heard = last.get(of.from()).from;
+            let way = self.ways.get_mut(of);
+            way.link_ended(now, line, of, heard, stopped, &mut self.book);
+            if self.live == 0 {
+                way.alone(of, &mut self.book);
+            }
+        }
+        self.book.take_news()
+    }
+
+    /// The run is over, and all links are: what is left is in flight. Answers the news.
+    pub fn run_ended(&mut self, now: Time) -> Vec<News> {
+        for of in Direction::BOTH {
+            self.ways.get_mut(of).run_ended(now, of, &mut self.book);
+        }
+        self.book.take_news()
+    }
+
+    /// Whether counts have been gathered for long enough.
+    pub fn is_due(&self, now: Time) -> bool {
+        now.since(self.flushed) >= FLUSH_EVERY
+    }
+
+    /// Hands out what was counted since the last time; `None` where that is nothing.
+    pub fn flush(&mut self, now: Time) -> Option<Ways<Delivery>> {
+        self.flushed = now;
+        self.book.take_counts()
+    }
+
+    fn entry(&mut self, now: Time, line: &mut Line, entry: &Entry) {
+        let Ledger { ways, book, .. } = self;
+        match entry {
+            Entry::Connect { clean, version, receive_maximum } => {
+                self.connect(line, *clean, *version, *receive_maximum);
+            }
+            Entry::Accepted { session_present, receive_maximum } => {
+                self.accepted(now, line, *session_present, *receive_maximum);
+            }
+            Entry::Arrived(of, message) => {
+                if ways.get_mut(*of).arrived(now, line, *of, message, book) {
+                    self.is_new(now, line.link, *of, message);
+                }
+            }
+            Entry::Passed { direction, qos, id, times } => {
+                let about = About { link: Some(line.link), direction: *direction, qos: *qos, id: *id };
+                ways.get_mut(*direction).passed(now, line, about, *times, book);
+            }
+            Entry::AckArrived(ack) => ways.get_mut(ack.direction).ack_arrived(now, line, ack, book),
+            Entry::AckPassed(ack) => ways.get_mut(ack.direction).ack_passed(line, ack, book),
+            Entry::FalselyAcknowledged { direction, id } => {
+                ways.get_mut(*direction).falsely_acknowledged(now, line, *direction, *id, book);
+            }
+            Entry::Meddled => Direction::BOTH.into_iter().for_each(|of| ways.get_mut(of).meddled()),
+            Entry::Disturbed(disturbed) => {
+                if let Some(rhythm) = &mut self.rhythm {
+                    rhythm.disturb(*disturbed);
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, line: &mut Line, clean: bool, version: Version, receive_maximum: Option<u16>) {
+        let is_first = !std::mem::replace(&mut self.is_known, true);
+        self.live += 1;
+        line.clean = clean;
+        if version == Version::V5 {
+            line.allowed.down = receive_maximum.unwrap_or(u16::MAX);
+        }
+        Direction::BOTH.into_iter().for_each(|of| self.ways.get_mut(of).connect(line, is_first));
+    }
+
+    fn accepted(&mut self, now: Time, line: &mut Line, session_present: bool, receive_maximum: Option<u16>) {
+        line.accepted = Some(now);
+        line.goes_on = session_present && !line.clean;
+        line.allowed.up = receive_maximum.unwrap_or(u16::MAX);
+        if !line.goes_on {
+            Direction::BOTH.into_iter().for_each(|of| self.ways.get_mut(of).begins_anew());
+        }
+        self.rhythm.get_or_insert_default().accepted(now, line.link);
+    }
+
+    /// A message came that was not seen before: its number, and its place in the device's pace.
+    fn is_new(&mut self, now: Time, link: LinkId, of: Direction, m: &Message) {
+        let rhythm = self.rhythm.as_mut().filter(|_| of == Direction::Up);
+        let in_burst = rhythm.as_ref().is_some_and(|rhythm| rhythm.is_in_burst(now, link));
+        // What ends the burst is no more of it.
+        let caught_up = rhythm.and_then(|rhythm| rhythm.message(now, link, m.dup, m.number.is_some()));
+        if let Some(caught_up) = caught_up {
+            self.caught_up(now, caught_up);
+        }
+        if let Some(number) = m.number {
+            let (topic, greatest) = (m.topic, self.greatest);
+            let number = Number { topic, number, link, qos: m.qos, id: m.id, at: now, in_burst, greatest };
+            self.ways.get_mut(of).number(now, of, &number, &mut self.book);
+        }
+    }
+
+    fn caught_up(&mut self, now: Time, told: CaughtUp) {
+        let (of, CaughtUp { link, queued, numbered }) = (Direction::Up, told);
+        let dropped = self.ways.get_mut(of).burst_over(now, of, queued > 0, &mut self.book);
+        let counts = self.book.count(of);
+        counts.catch_ups += 1;
+        counts.queued += queued;
+        counts.numbered_catch_ups += u64::from(numbered);
+        counts.dropped += dropped;
+        if queued > 0 {
+            let about = About { link: Some(link), direction: of, qos: QoS::AtMostOnce, id: 0 };
+            let dropped = numbered.then_some(dropped);
+            self.book.tell(now, about, MessageNews::CaughtUp { queued, dropped });
+        }
+    }
+}

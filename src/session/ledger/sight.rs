@@ -1,0 +1,164 @@
+//! What a ledger is told of packets, read as they pass: hashes of payloads, not payloads.
+//!
+//! A PUBLISH that lies in one read is hashed in one step, where it lies; only one that is split over reads is hashed piece by
+//! piece. Nothing of a payload is kept but, where the profile has a `sequence` and a PUBLISH is split, its first 4 KiB.
+
+use super::entry::{Ack, AckKind, Message};
+use crate::base::{Direction, Ways};
+use crate::mqtt::framer::Frame;
+use crate::mqtt::wire::Reader;
+use crate::mqtt::{PacketKind, Properties, QoS, Version, peek};
+use crate::profile::Sequence;
+use crate::profile::sequence::LOOKED_AT;
+use std::collections::BTreeMap;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
+
+/// Sees the PUBLISH packets of one link. Owns no memory between packets but topic aliases.
+#[derive(Debug, Default)]
+pub struct Sight {
+    /// What topic aliases stand for: at most 65,535 of 16 bytes, by the protocol; hubs allow some ten.
+    aliases: Ways<BTreeMap<u16, Topic>>,
+    under: Ways<Option<Box<Under>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Topic {
+    hash: u64,
+    has_number: bool,
+}
+
+/// A PUBLISH whose last byte is still to come.
+struct Under {
+    hasher: Xxh3,
+    /// The beginning of its payload, where it has a number.
+    kept: Vec<u8>,
+    has_number: bool,
+}
+
+impl std::fmt::Debug for Under {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Under").finish_non_exhaustive()
+    }
+}
+
+impl Sight {
+    /// Looks at a PUBLISH whose head is there. Where its end is not, its hash and number come with [`Sight::finish`].
+    pub fn look(
+        &mut self,
+        direction: Direction,
+        version: Version,
+        frame: &Frame<'_>,
+        sequence: Option<&Sequence>,
+    ) -> Option<Message> {
+        let qos = QoS::from_number(frame.first_byte >> 1 & 3)?;
+        let mut reader = Reader::new(frame.head);
+        let name = reader.binary("topic name").ok()?;
+        let id = if qos == QoS::AtMostOnce { 0 } else { reader.u16("packet identifier").ok()? };
+        let topic = self.topic(direction, name, alias(version, &mut reader), sequence);
+        let rest = reader.rest();
+        let mut message = Message {
+            qos,
+            id,
+            dup: frame.first_byte & 8 != 0,
+            hash: 0,
+            topic: topic.hash,
+            number: None,
+            dropped: false,
+        };
+        if frame.ended && rest.is_empty() {
+            message.hash = xxh3_64_with_seed(frame.rest, topic.hash);
+            message.number = sequence.filter(|_| topic.has_number).and_then(|s| s.read(frame.rest));
+            return Some(message);
+        }
+        let hasher = Xxh3::with_seed(topic.hash);
+        *self.under.get_mut(direction) =
+            Some(Box::new(Under { hasher, kept: Vec::new(), has_number: topic.has_number }));
+        self.feed(direction, rest);
+        self.feed(direction, frame.rest);
+        if frame.ended {
+            self.finish(direction, &mut message, sequence);
+        }
+        Some(message)
+    }
+
+    /// More of the payload of the PUBLISH under way, if one is.
+    pub fn feed(&mut self, direction: Direction, bytes: &[u8]) {
+        if let Some(under) = self.under.get_mut(direction) {
+            under.hasher.update(bytes);
+            if under.has_number {
+                let room = LOOKED_AT.saturating_sub(under.kept.len());
+                under.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+            }
+        }
+    }
+
+    /// The last byte of the PUBLISH under way has come.
+    pub fn finish(&mut self, direction: Direction, message: &mut Message, sequence: Option<&Sequence>) {
+        let Some(under) = self.under.get_mut(direction).take() else { return };
+        message.hash = under.hasher.digest();
+        message.number = sequence.filter(|_| under.has_number).and_then(|s| s.read(&under.kept));
+    }
+
+    fn topic(
+        &mut self,
+        direction: Direction,
+        name: &[u8],
+        alias: Option<u16>,
+        sequence: Option<&Sequence>,
+    ) -> Topic {
+        let known = self.aliases.get_mut(direction);
+        if let (true, Some(alias)) = (name.is_empty(), alias) {
+            let unknown = Topic { hash: u64::from(alias), has_number: false };
+            return known.get(&alias).copied().unwrap_or(unknown);
+        }
+        let has_number = sequence.is_some_and(|sequence| sequence.is_of(&String::from_utf8_lossy(name)));
+        let topic = Topic { hash: xxh3_64(name), has_number };
+        if let Some(alias) = alias {
+            known.insert(alias, topic);
+        }
+        topic
+    }
+}
+
+/// The topic alias in the properties of a PUBLISH of MQTT 5, which are read over.
+fn alias(version: Version, reader: &mut Reader<'_>) -> Option<u16> {
+    if version != Version::V5 {
+        return None;
+    }
+    let mut after = reader.clone();
+    let length = after.varint("property length").ok()?;
+    if after.bytes(usize::try_from(length).ok()?, "properties").is_err() {
+        return None;
+    }
+    let alias = if length > 0 { Properties::read_leniently(reader).topic_alias() } else { None };
+    *reader = after;
+    alias
+}
+
+/// What an acknowledgement says; `direction` is the way that it goes itself.
+pub fn ack(direction: Direction, version: Version, kind: PacketKind, head: &[u8]) -> Option<Ack> {
+    let kind = match kind {
+        PacketKind::Puback => AckKind::Puback,
+        PacketKind::Pubrec => AckKind::Pubrec,
+        PacketKind::Pubrel => AckKind::Pubrel,
+        PacketKind::Pubcomp => AckKind::Pubcomp,
+        PacketKind::Connect
+        | PacketKind::Connack
+        | PacketKind::Publish
+        | PacketKind::Subscribe
+        | PacketKind::Suback
+        | PacketKind::Unsubscribe
+        | PacketKind::Unsuback
+        | PacketKind::Pingreq
+        | PacketKind::Pingresp
+        | PacketKind::Disconnect
+        | PacketKind::Auth => return None,
+    };
+    let view = peek::ack_view(version, head)?;
+    let direction = match (kind, direction) {
+        (AckKind::Pubrel, direction) => direction,
+        (AckKind::Puback | AckKind::Pubrec | AckKind::Pubcomp, Direction::Up) => Direction::Down,
+        (AckKind::Puback | AckKind::Pubrec | AckKind::Pubcomp, Direction::Down) => Direction::Up,
+    };
+    Some(Ack { direction, kind, id: view.packet_id, refuses: view.reason >= 0x80 })
+}

@@ -1,0 +1,91 @@
+//! What a ledger has to say: counts since the last flush, and news, of each kind a few a second.
+
+use crate::base::{Direction, LinkId, Time, Ways};
+use crate::event::{Delivery, MessageNews};
+use crate::mqtt::QoS;
+use std::time::Duration;
+
+/// How many news of each kind are told one by one in a second of a device; counts hold all.
+pub const NEWS_A_SECOND: u8 = 5;
+
+const KINDS: usize = 11;
+
+/// Something remarkable of one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// The link that showed it; `None` for the end of the run.
+    pub link: Option<LinkId>,
+    /// Which way the message goes.
+    pub direction: Direction,
+    /// Its quality of service.
+    pub qos: QoS,
+    /// Its packet identifier.
+    pub id: Option<u16>,
+    /// What.
+    pub news: MessageNews,
+}
+
+/// Of which message news are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct About {
+    pub link: Option<LinkId>,
+    pub direction: Direction,
+    pub qos: QoS,
+    /// 0 for none.
+    pub id: u16,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Teller {
+    counts: Ways<Delivery>,
+    news: Vec<News>,
+    /// How many of each kind were told in the second that began then.
+    told: [u8; KINDS],
+    since: Time,
+}
+
+impl Teller {
+    /// The counts of a direction.
+    pub fn count(&mut self, direction: Direction) -> &mut Delivery {
+        self.counts.get_mut(direction)
+    }
+
+    pub fn tell(&mut self, now: Time, about: About, news: MessageNews) {
+        if now.since(self.since) >= Duration::from_secs(1) {
+            (self.since, self.told) = (now, [0; KINDS]);
+        }
+        let told = &mut self.told[kind(&news)];
+        if *told < NEWS_A_SECOND {
+            *told += 1;
+            let About { link, direction, qos, id } = about;
+            self.news.push(News { link, direction, qos, id: (id != 0).then_some(id), news });
+        }
+    }
+
+    /// The news that came.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// The counts since they were last taken; `None` where there are none.
+    pub fn take_counts(&mut self) -> Option<Ways<Delivery>> {
+        let counts = std::mem::take(&mut self.counts);
+        (!counts.up.is_empty() || !counts.down.is_empty()).then_some(counts)
+    }
+}
+
+fn kind(news: &MessageNews) -> usize {
+    match news {
+        MessageNews::Retransmitted { .. } => 0,
+        MessageNews::Duplicated { .. } => 1,
+        MessageNews::Lost { .. } => 2,
+        MessageNews::InFlight { .. } => 3,
+        MessageNews::DupWrong { .. } => 4,
+        MessageNews::IdInUse { .. } => 5,
+        MessageNews::UnknownAck { .. } => 6,
+        MessageNews::ReceiveMaximum { .. } => 7,
+        MessageNews::Gap { .. } => 8,
+        MessageNews::Repeated { .. } => 9,
+        MessageNews::CaughtUp { .. } => KINDS - 1,
+    }
+}

@@ -1,0 +1,341 @@
+//! One direction of a device's messages.
+
+use super::Book;
+use super::entry::{Ack, AckKind, Message};
+use super::flights::Flights;
+use super::line::Line;
+use super::series::{AllSeries, Gap, Number};
+use super::teller::About;
+use crate::base::{Direction, Time};
+use crate::event::{Loss, MessageNews};
+use crate::mqtt::QoS;
+use std::time::Duration;
+
+/// On a link that was accepted, a sender that says anything so long after has sent again what it was going to: clients do
+/// so at once. TCP keeps the order, so that what it sent before has come.
+const RESENDS_WITHIN: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Way {
+    flights: Flights,
+    /// All of the session was seen from its beginning, on the one link of the device so far.
+    whole: bool,
+    /// Answers may come that are of nothing in flight, and nobody's fault.
+    tolerant: bool,
+    /// A fault has changed packets, or put some in: what looks wrong may come of that.
+    meddled: bool,
+    series: Option<Box<AllSeries>>,
+}
+
+impl Way {
+    /// A CONNECT came, the device's first in the run or not.
+    pub fn connect(&mut self, line: &Line, is_first: bool) {
+        self.whole = is_first && line.clean;
+        self.flights.next_link(line.link);
+    }
+
+    /// What the receiver had of QoS 2 is forgotten with its session.
+    pub fn begins_anew(&mut self) {
+        self.flights.forget_receipts();
+    }
+
+    /// A fault changed a packet, or put one in.
+    pub fn meddled(&mut self) {
+        self.meddled = true;
+    }
+
+    /// A PUBLISH arrived. True where it is one that was not seen before.
+    pub fn arrived(
+        &mut self,
+        now: Time,
+        line: &mut Line,
+        of: Direction,
+        m: &Message,
+        book: &mut Book,
+    ) -> bool {
+        let about = About { link: Some(line.link), direction: of, qos: m.qos, id: m.id };
+        if m.qos != QoS::AtMostOnce {
+            let is_new = self.in_order(now, line, m, about, book);
+            self.check_quota(now, line, about, book);
+            return is_new;
+        }
+        book.count(of).sent[0] += 1;
+        if m.dup && !self.meddled {
+            book.tell(now, about, MessageNews::DupWrong { dup: true });
+        }
+        if m.dropped {
+            book.count(of).lost[0] += 1;
+            book.tell(now, about, MessageNews::Lost { first: now, why: Loss::NotPassedOn });
+        } else {
+            line.ways.get_mut(of).waits(now);
+        }
+        true
+    }
+
+    /// A PUBLISH of QoS 1 or 2: of which message it is.
+    fn in_order(&mut self, now: Time, line: &mut Line, m: &Message, about: About, book: &mut Book) -> bool {
+        let (id, link, of) = (m.id, line.link, about.direction);
+        let in_way = line.ways.get_mut(of);
+        if let Some(known) = self.flights.get(id) {
+            let (first, before) = (known.first, known.link);
+            let must_not_be = (before == link || line.goes_on) && !self.meddled;
+            if known.hash == m.hash && known.qos == m.qos {
+                in_way.in_flight += u32::from(before != link);
+                self.flights.sent_again(id, link);
+                self.sent_again(now, m, about, first, false, book);
+                // In a session of its own it is a new packet, for all that the standard says.
+                if !m.dup && must_not_be {
+                    book.tell(now, about, MessageNews::DupWrong { dup: false });
+                }
+                return false;
+            }
+            if must_not_be {
+                book.tell(now, about, MessageNews::IdInUse { first });
+            }
+            in_way.in_flight = in_way.in_flight.saturating_sub(u32::from(before == link));
+            let is_followed = self.flights.displace(id);
+            book.count(of).unfollowed += u64::from(!is_followed);
+        }
+        in_way.in_flight += 1;
+        if let Some(known) = self.flights.renumber(id, m.hash, m.qos, link) {
+            let first = known.first;
+            self.sent_again(now, m, about, first, true, book);
+            return false;
+        }
+        if m.dup
+            && let Some(known) = self.flights.revive(id, m.hash, m.qos, link)
+        {
+            let first = known.first;
+            self.sent_again(now, m, about, first, false, book);
+            return false;
+        }
+        book.count(of).sent[number(m.qos)] += 1;
+        in_way.fresh |= line.accepted.is_some();
+        if m.dup && self.sees_all() {
+            book.tell(now, about, MessageNews::DupWrong { dup: true });
+        }
+        self.flights.insert(id, m.hash, m.qos, now, link);
+        true
+    }
+
+    fn sent_again(
+        &mut self,
+        now: Time,
+        m: &Message,
+        about: About,
+        first: Time,
+        renumbered: bool,
+        book: &mut Book,
+    ) {
+        self.tolerant = true;
+        book.count(about.direction).retransmitted[number(m.qos)] += 1;
+        book.tell(now, about, MessageNews::Retransmitted { first, dup: m.dup, renumbered });
+    }
+
+    /// Whether nothing can be in flight that is not known.
+    fn sees_all(&self) -> bool {
+        self.whole && !self.tolerant && !self.meddled
+    }
+
+    fn check_quota(&self, now: Time, line: &Line, about: About, book: &mut Book) {
+        let in_flight = line.ways.get(about.direction).in_flight;
+        let allowed = *line.allowed.get(about.direction);
+        if in_flight > u32::from(allowed) && !self.meddled {
+            book.tell(now, about, MessageNews::ReceiveMaximum { in_flight, allowed });
+        }
+    }
+
+    /// A PUBLISH was passed on.
+    pub fn passed(&mut self, now: Time, line: &mut Line, about: About, times: u32, book: &mut Book) {
+        let (of, qos) = (about.direction, number(about.qos));
+        if about.qos == QoS::AtMostOnce {
+            if line.ways.get_mut(of).goes() {
+                book.count(of).received[0] += 1;
+                self.duplicated(now, about, now, times - 1, book);
+            }
+            return;
+        }
+        let Some(flight) = self.flights.get_mut(about.id).filter(|flight| flight.qos == about.qos) else {
+            return;
+        };
+        let is_new_to_it = about.qos == QoS::AtLeastOnce || flight.anew;
+        flight.anew = false;
+        match flight.passed {
+            None => {
+                flight.passed = Some(now);
+                book.count(of).received[qos] += 1;
+                if about.qos == QoS::AtLeastOnce {
+                    self.duplicated(now, about, now, times - 1, book);
+                }
+            }
+            Some(first) if is_new_to_it => {
+                let times = if about.qos == QoS::AtLeastOnce { times } else { 1 };
+                self.duplicated(now, about, first, times, book);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn duplicated(&mut self, now: Time, about: About, first: Time, times: u32, book: &mut Book) {
+        if times > 0 {
+            self.tolerant = true;
+            book.count(about.direction).duplicated[number(about.qos)] += u64::from(times);
+            book.tell(now, about, MessageNews::Duplicated { first });
+        }
+    }
+
+    /// An acknowledgement, or a PUBREL, arrived.
+    pub fn ack_arrived(&mut self, now: Time, line: &mut Line, ack: &Ack, book: &mut Book) {
+        let qos = ack.kind.qos();
+        let Some(flight) = self.flights.get_mut(ack.id).filter(|flight| flight.qos == qos) else {
+            if self.sees_all() {
+                let about = About { link: Some(line.link), direction: ack.direction, qos, id: ack.id };
+                let packet = ack.kind.word().to_owned();
+                book.tell(now, about, MessageNews::UnknownAck { packet });
+            }
+            return;
+        };
+        match ack.kind {
+            AckKind::Puback => flight.acked = true,
+            AckKind::Pubrec => flight.acked |= !ack.refuses,
+            AckKind::Pubcomp => {}
+            // What has come as far as PUBREC is sent on as PUBREL.
+            AckKind::Pubrel => self.flights.sent_again(ack.id, line.link),
+        }
+    }
+
+    /// An acknowledgement, or a PUBREL, was passed on.
+    pub fn ack_passed(&mut self, line: &mut Line, ack: &Ack, book: &mut Book) {
+        let qos = ack.kind.qos();
+        let Some(flight) = self.flights.get_mut(ack.id).filter(|flight| flight.qos == qos) else { return };
+        match ack.kind {
+            AckKind::Puback | AckKind::Pubcomp => {}
+            AckKind::Pubrec if ack.refuses => {}
+            AckKind::Pubrec => return,
+            AckKind::Pubrel => {
+                // From now on its receiver has forgotten the identifier.
+                flight.anew = true;
+                return;
+            }
+        }
+        book.count(ack.direction).completed[number(qos)] += 1;
+        self.complete(line, ack.direction, ack.id);
+    }
+
+    /// A fault told the sender that the message has arrived.
+    pub fn falsely_acknowledged(
+        &mut self,
+        now: Time,
+        line: &mut Line,
+        of: Direction,
+        id: u16,
+        book: &mut Book,
+    ) {
+        self.tolerant = true;
+        let Some(flight) = self.flights.get(id) else { return };
+        let about = About { link: Some(line.link), direction: of, qos: flight.qos, id };
+        if flight.passed.is_some() {
+            book.count(of).completed[number(about.qos)] += 1;
+        } else {
+            let first = flight.first;
+            book.count(of).lost[number(about.qos)] += 1;
+            book.tell(now, about, MessageNews::Lost { first, why: Loss::FalselyAcknowledged });
+        }
+        self.complete(line, of, id);
+    }
+
+    fn complete(&mut self, line: &mut Line, of: Direction, id: u16) {
+        if self.flights.complete(id) == Some(line.link) {
+            let in_way = line.ways.get_mut(of);
+            in_way.in_flight = in_way.in_flight.saturating_sub(1);
+        }
+    }
+
+    /// A link is over. `heard`: when its sender was last heard of on it. `stopped`: the run is over, and that ended it.
+    pub fn link_ended(
+        &mut self,
+        now: Time,
+        line: &mut Line,
+        of: Direction,
+        heard: Option<Time>,
+        stopped: bool,
+        book: &mut Book,
+    ) {
+        let about = About { link: Some(line.link), direction: of, qos: QoS::AtMostOnce, id: 0 };
+        let (waiting, times) = line.ways.get_mut(of).abandon();
+        if stopped {
+            book.count(of).in_flight[0] += waiting;
+        } else {
+            book.count(of).lost[0] += waiting;
+            for first in times {
+                book.tell(now, about, MessageNews::Lost { first, why: Loss::NotPassedOn });
+            }
+        }
+        let lived_on =
+            heard.zip(line.accepted).is_some_and(|(heard, from)| heard.since(from) >= RESENDS_WITHIN);
+        if line.ways.get(of).fresh || (line.accepted.is_some() && lived_on) {
+            for flight in self.flights.give_up() {
+                book.count(of).lost[number(flight.qos)] += 1;
+                let about = About { qos: flight.qos, id: flight.id, ..about };
+                book.tell(now, about, MessageNews::Lost { first: flight.first, why: Loss::NeverSentAgain });
+            }
+        }
+        let gaps = self.series.as_mut().map(|series| series.close(Some(line.link))).unwrap_or_default();
+        gaps.iter().for_each(|gap| leave_out(now, of, gap, book));
+    }
+
+    /// No link of the device is left.
+    pub fn alone(&mut self, of: Direction, book: &mut Book) {
+        book.count(of).unfollowed += self.flights.prune();
+    }
+
+    /// The run is over.
+    pub fn run_ended(&mut self, now: Time, of: Direction, book: &mut Book) {
+        for flight in self.flights.take_all() {
+            book.count(of).in_flight[number(flight.qos)] += 1;
+            let about = About { link: None, direction: of, qos: flight.qos, id: flight.id };
+            book.tell(now, about, MessageNews::InFlight { first: flight.first });
+        }
+        let gaps = self.series.as_mut().map(|series| series.close(None)).unwrap_or_default();
+        gaps.iter().for_each(|gap| leave_out(now, of, gap, book));
+    }
+
+    /// The number of a message that is new.
+    pub fn number(&mut self, now: Time, of: Direction, number: &Number, book: &mut Book) {
+        book.count(of).numbered += 1;
+        let series = self.series.get_or_insert_default();
+        let (gaps, came_before) = series.take(number);
+        gaps.iter().for_each(|gap| leave_out(now, of, gap, book));
+        if came_before {
+            book.count(of).repeated += 1;
+            let about = About { link: Some(number.link), direction: of, qos: number.qos, id: number.id };
+            book.tell(now, about, MessageNews::Repeated { number: number.number });
+        }
+    }
+
+    /// What the device had kept has come; if it had kept any, the numbers that it leaves out are those that it dropped. How
+    /// many.
+    pub fn burst_over(&mut self, now: Time, of: Direction, had_kept: bool, book: &mut Book) -> u64 {
+        let gaps = self.series.as_mut().map(|series| series.close_burst()).unwrap_or_default();
+        if had_kept {
+            return gaps.iter().map(Gap::missing).sum();
+        }
+        gaps.iter().for_each(|gap| leave_out(now, of, gap, book));
+        0
+    }
+}
+
+/// Numbers are left out.
+fn leave_out(now: Time, of: Direction, gap: &Gap, book: &mut Book) {
+    let counts = book.count(of);
+    counts.missing += gap.missing();
+    if gap.qos == QoS::AtMostOnce {
+        counts.lost[0] += gap.missing();
+    }
+    let about = About { link: Some(gap.link), direction: of, qos: gap.qos, id: gap.id };
+    book.tell(now, about, MessageNews::Gap { from: gap.from, to: gap.to });
+}
+
+pub(super) fn number(qos: QoS) -> usize {
+    usize::from(qos.number())
+}
