@@ -6,6 +6,7 @@
 
 use super::alarm::Alarm;
 use super::door::Keeper;
+use super::wills::Known;
 use super::{Clock, EventQueue};
 use crate::base::{Direction, LinkId, ListenerId, Time, Ways};
 use crate::engine::{Beside, Engine, Input, Order, Output, PacketTicket};
@@ -37,6 +38,7 @@ pub struct Core {
     keeps_connects: bool,
     /// Held by each rival that is under way.
     rivals: Arc<()>,
+    wills: Known,
 }
 
 #[derive(Debug)]
@@ -96,6 +98,7 @@ impl Core {
             finish: watch::Sender::new(None),
             keeps_connects,
             rivals: Arc::default(),
+            wills: Known::default(),
         }
     }
 
@@ -127,6 +130,11 @@ impl Core {
     /// Whether topic aliases are to be followed.
     pub fn follows_topics(&self) -> bool {
         self.follows_topics
+    }
+
+    /// The topics of wills.
+    pub fn wills(&self) -> &Known {
+        &self.wills
     }
 
     /// Whether fault-injection messages are looked for.

@@ -30,6 +30,7 @@ use super::pump::{Mark, Pump};
 use super::surgery::{Output, Theatre};
 use super::sys::limit::explain;
 use super::terms::Terms;
+use super::wills::OfLink;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::engine::{Input, Order};
 use crate::fault::{Cut, Effects, Ending, Harm};
@@ -100,6 +101,7 @@ pub struct Link {
     severing: Option<Severing>,
     meter: Meter,
     version: Option<Version>,
+    wills: OfLink,
     slot: AlarmSlot,
     drop_at: Option<Time>,
     /// Until when the lanes were last looked at: what was due by then waits for its peer.
@@ -170,6 +172,7 @@ impl Link {
             severing: None,
             meter: Meter::new(id, now),
             version: None,
+            wills: OfLink::default(),
             slot,
             drop_at: None,
             stopped: false,

@@ -14,6 +14,7 @@
 //!   dial    the connect to the hub
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
 //!   rival   the other client of a takeover
+//!   wills   which PUBLISH packets may be wills
 //!   tls     certificates, configurations, words for what went wrong
 //! ```
 
@@ -32,6 +33,7 @@ pub mod surgery;
 pub mod sys;
 pub mod terms;
 pub mod tls;
+pub mod wills;
 
 pub use clock::Clock;
 pub use proxy::{Proxy, StartError};

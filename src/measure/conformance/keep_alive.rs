@@ -52,17 +52,18 @@ pub(super) fn exceeded(watch: &Watch, at: Time, seq: u64, gap: Duration, cases: 
     });
 }
 
-/// Both legs are gone, at `seq`: how long the hub kept it without a packet.
-pub(super) fn closed(watch: &Watch, at: Time, seq: u64, name: &str, cases: &mut Cases) {
-    let (Some(greeting), Some(heard)) = (&watch.greeting, watch.hub_heard) else { return };
+/// The hub's leg is looked at, at `seq`: how long it was kept without a packet.
+pub(super) fn kept(watch: &Watch, at: Time, seq: u64, name: &str, cases: &mut Cases) {
+    let Some(heard) = watch.hub_heard else { return };
+    silent(watch, at, seq, watch.over.hub.unwrap_or(at).since(heard), name, cases);
+}
+
+/// The hub kept the link though it heard nothing for so long.
+pub(super) fn silent(watch: &Watch, at: Time, seq: u64, silence: Duration, name: &str, cases: &mut Cases) {
+    let Some(greeting) = &watch.greeting else { return };
     let is_seen = !watch.faults.muted.hub && !watch.faults.slowed && !watch.goodbye.device;
-    let is_known = watch.hub_accepted.is_some() && is_seen;
-    if !is_known || greeting.hubs.is_zero() {
-        return;
-    }
-    let silence = watch.over.hub.unwrap_or(at).since(heard);
     let limit = greeting.hubs * 3 / 2 + (greeting.hubs / 2).max(LATE_AT_LEAST);
-    if silence <= limit {
+    if watch.hub_accepted.is_none() || !is_seen || greeting.hubs.is_zero() || silence <= limit {
         return;
     }
     cases.add(News {

@@ -67,6 +67,40 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    #[cfg(test)]
+    pub(super) const ALL: [Kind; 29] = [
+        Kind::KeepaliveExceeded,
+        Kind::ServerKeepaliveIgnored,
+        Kind::KeepaliveNotEnforced,
+        Kind::KeepaliveTooStrict,
+        Kind::PingrespNotAwaited,
+        Kind::PingreqUnanswered,
+        Kind::ClosedWithoutDisconnect,
+        Kind::WillNotDelivered,
+        Kind::WillAfterDisconnect,
+        Kind::LostSubscriptions,
+        Kind::RefusalIgnored,
+        Kind::SessionPresentOnRefusal,
+        Kind::SessionPresentOnCleanStart,
+        Kind::SubackCodes,
+        Kind::SubscribeUnanswered,
+        Kind::SecondLinkAccepted,
+        Kind::SecondConnect,
+        Kind::NotMqtt,
+        Kind::Unreadable,
+        Kind::TightLoop,
+        Kind::NoBackOff,
+        Kind::NoJitter,
+        Kind::DupWrong,
+        Kind::IdInUse,
+        Kind::UnknownAck,
+        Kind::ReceiveMaximum,
+        Kind::MessagesLost,
+        Kind::Qos0Lost,
+        Kind::Qos2Duplicated,
+    ];
+
     /// Its name in reports.
     pub fn id(self) -> &'static str {
         match self {

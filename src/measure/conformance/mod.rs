@@ -29,7 +29,7 @@ mod wills;
 
 use super::finding::Finding;
 use super::results::RunResults;
-use crate::base::{DeviceId, Direction, LinkId, Side, Time, WindowId};
+use crate::base::{DeviceId, Direction, Ends, LinkId, Side, Time, WindowId};
 use crate::event::{Event, Packet, What};
 use crate::fault::{Ending, LegFate};
 use crate::mqtt::Version;
@@ -107,10 +107,8 @@ impl Conformance {
                 }
             }
             What::KeepaliveExceeded { link, gap_ns } => {
-                if let Some(watch) = self.links.get(link) {
-                    let gap = Duration::from_nanos(*gap_ns);
-                    keep_alive::exceeded(watch, now.at, now.seq, gap, &mut self.cases);
-                }
+                let gap = Duration::from_nanos(*gap_ns);
+                self.was_silent(now, *link, gap, sessions);
             }
             What::NotMqtt { link, direction, reason, .. } => {
                 if let Some(watch) = self.links.get(link) {
@@ -168,13 +166,7 @@ impl Conformance {
             What::FaultApplied { window, link, means, .. } => {
                 self.disturb(now, *link, |watch| watch.faults.falls(*window, *means));
             }
-            What::FaultLifted { window, link } => {
-                self.disturb(now, *link, |watch| {
-                    watch.faults.lifts(*window);
-                    // What it had kept back reaches the hub now.
-                    watch.hub_heard = watch.hub_heard.map(|heard| heard.max(now.at));
-                });
-            }
+            What::FaultLifted { window, link } => self.lifted(now, *window, *link, sessions),
             What::Altered { link, .. } => {
                 self.disturb(now, *link, |watch| {
                     watch.faults.touch();
@@ -267,6 +259,27 @@ impl Conformance {
             watch.pings.excuse_hub();
             watch.asked.clear();
             watch.session.watch_anew(now.at);
+        }
+    }
+
+    fn lifted(&mut self, now: Now, window: WindowId, link: LinkId, sessions: &Sessions) {
+        if let Some(watch) = self.links.get_mut(&link).filter(|watch| watch.over.hub.is_none()) {
+            let name = sessions.device_of(link).map_or("?", |device| device.name.as_str());
+            keep_alive::kept(watch, now.at, now.seq, name, &mut self.cases);
+            // What it had kept back reaches the hub now.
+            watch.hub_heard = watch.hub_heard.map(|heard| heard.max(now.at));
+        }
+        self.disturb(now, link, |watch| watch.faults.lifts(window));
+    }
+
+    /// The device sent nothing for so long, on a sound path, and so the hub heard nothing.
+    fn was_silent(&mut self, now: Now, link: LinkId, gap: Duration, sessions: &Sessions) {
+        let Some(watch) = self.links.get_mut(&link) else { return };
+        let name = sessions.device_of(link).map_or("?", |device| device.name.as_str());
+        keep_alive::exceeded(watch, now.at, now.seq, gap, &mut self.cases);
+        if watch.faults.is_sound() && watch.over == Ends::default() {
+            keep_alive::silent(watch, now.at, now.seq, gap, name, &mut self.cases);
+            watch.hub_heard = Some(now.at);
         }
     }
 
@@ -508,7 +521,7 @@ impl Conformance {
         let Some(mut watch) = self.links.remove(&link) else { return };
         let name = watch.device.and_then(|id| sessions.device(id)).map_or("?", |device| device.name.as_str());
         settle(&mut watch, now.at, name, &mut self.cases);
-        keep_alive::closed(&watch, now.at, now.seq, name, &mut self.cases);
+        keep_alive::kept(&watch, now.at, now.seq, name, &mut self.cases);
         let named = watch.device.or_else(|| self.only_one_at(&watch, sessions));
         let Some(device) = named else { return };
         let connects = &mut self.devices.entry(device).or_default().connects;
@@ -528,7 +541,7 @@ impl Conformance {
 
 /// What the ends of a link were waited for, as of this moment.
 fn settle(watch: &mut Watch, at: Time, name: &str, cases: &mut Cases) {
-    if watch.over.device.is_none() && watch.goodbye == crate::base::Ends::default() {
+    if watch.over.device.is_none() && watch.goodbye == Ends::default() {
         ping::device_waited(watch, at, cases);
         session::settle(watch, at, cases);
     }
