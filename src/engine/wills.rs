@@ -196,6 +196,12 @@ impl Engine {
         }
     }
 
+    /// How many wills are kept in mind.
+    #[cfg(test)]
+    pub(super) fn wills_kept(&self) -> usize {
+        self.wills.topics.values().map(|topic| topic.wills).sum()
+    }
+
     /// A link is gone: what it left and nobody knows the end of is not waited for.
     pub(super) fn forget_will(&mut self, link: LinkId) {
         if let Some(left) = self.wills.left.remove(&link) {
