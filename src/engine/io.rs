@@ -224,6 +224,20 @@ pub enum Input {
         /// What is wrong.
         reason: String,
     },
+    /// A PUBLISH came for the device, on a topic that may be that of a will.
+    Published {
+        /// The link.
+        link: LinkId,
+        /// The topic, as events show it.
+        topic: String,
+        /// Its RETAIN flag.
+        retain: bool,
+    },
+    /// The device published on the topic of its own will.
+    UsesWillTopic {
+        /// The link.
+        link: LinkId,
+    },
     /// The device was silent for longer than its keep-alive.
     KeepaliveExceeded {
         /// The link.

@@ -8,6 +8,7 @@ use super::pick;
 use super::through::Progress;
 use super::tokens::Token;
 use super::trigger::Triggers;
+use super::wills::Wills;
 use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Time, WindowId, time};
 use crate::event::{EndReason, Event, RunStarted, What};
 use crate::fault::{Effects, Forgotten};
@@ -37,6 +38,7 @@ pub struct Engine {
     pub(super) by_device: BTreeMap<DeviceId, BTreeSet<WindowId>>,
     pub(super) triggers: Triggers,
     pub(super) refusals: Refusals,
+    pub(super) wills: Wills,
     pub(super) timers: BTreeMap<(Time, u64), Timer>,
     pub(super) progress: Progress,
     pub(super) outputs: VecDeque<Output>,
@@ -132,6 +134,7 @@ impl Engine {
             windows: BTreeMap::new(),
             by_device: BTreeMap::new(),
             refusals: Refusals::new(),
+            wills: Wills::default(),
             timers: BTreeMap::new(),
             outputs: VecDeque::new(),
             next_seq: 0,
@@ -220,6 +223,8 @@ impl Engine {
             Input::NotMqtt { link, direction, offset, reason } => {
                 self.not_mqtt(link, direction, offset, reason)
             }
+            Input::Published { link, topic, retain } => self.published(link, &topic, retain),
+            Input::UsesWillTopic { link } => self.uses_will_topic(link),
             Input::KeepaliveExceeded { link, gap } => {
                 self.emit(What::KeepaliveExceeded { link, gap_ns: time::nanos(gap) });
             }
@@ -295,7 +300,11 @@ impl Engine {
         let event = Event { seq: self.next_seq, at: self.now, what };
         self.next_seq += 1;
         self.sessions.apply(&event);
+        let follows = self.follow_will(event.seq, &event.what);
         self.outputs.push_back(Output::Event(Box::new(event)));
+        if let Some(what) = follows {
+            self.emit(what);
+        }
     }
 
     pub(super) fn finish(&mut self, reason: EndReason) {
@@ -380,6 +389,7 @@ impl Engine {
     }
 
     fn forget_link(&mut self, link: LinkId, device: Option<DeviceId>) {
+        self.forget_will(link);
         let Some(control) = self.links.remove(&link) else { return };
         // Those that hold on it, those that it did not come to confirm, and cuts that it did not come to make.
         let of_device = device.and_then(|device| self.by_device.get(&device)).into_iter().flatten().copied();

@@ -35,6 +35,7 @@ mod through;
 mod tokens;
 mod trigger;
 mod verdict;
+mod wills;
 
 pub use io::{Beside, Door, Granted, Input, Order, Output, PacketTicket};
 pub use machine::Engine;

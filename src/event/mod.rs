@@ -12,7 +12,7 @@ mod samples;
 mod text;
 
 pub use message::{Delivery, Loss, MessageNews};
-pub use packet::{Packet, SessionTerms, Will};
+pub use packet::{Packet, SessionTerms, Will, shown};
 pub use samples::Samples;
 
 use crate::base::{

@@ -280,7 +280,7 @@ fn connack(version: Version, head: &[u8]) -> Option<Packet> {
 }
 
 /// Text of a peer's that may be shown and stored.
-fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     printable(&redact(text))
 }
 

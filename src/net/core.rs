@@ -7,6 +7,7 @@
 use super::alarm::Alarm;
 use super::capture::{Capture, Tap};
 use super::door::Keeper;
+use super::wills::Known;
 use super::{Clock, EventQueue};
 use crate::base::{DeviceId, Direction, LinkId, ListenerId, Side, Time, Ways};
 use crate::engine::{Beside, Engine, Input, Order, Output, PacketTicket};
@@ -44,6 +45,7 @@ pub struct Core {
     capture: Option<Capture>,
     /// Where numbers stand in payloads.
     sequence: Option<Sequence>,
+    wills: Known,
 }
 
 #[derive(Debug)]
@@ -108,6 +110,7 @@ impl Core {
             keeps_connects,
             rivals: Arc::default(),
             capture: None,
+            wills: Known::default(),
         }
     }
 
@@ -149,6 +152,11 @@ impl Core {
     /// Whether topic aliases are to be followed.
     pub fn follows_topics(&self) -> bool {
         self.follows_topics
+    }
+
+    /// The topics of wills.
+    pub fn wills(&self) -> &Known {
+        &self.wills
     }
 
     /// Whether fault-injection messages are looked for.

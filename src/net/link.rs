@@ -31,6 +31,7 @@ use super::pump::{Mark, Pump};
 use super::surgery::{Output, Theatre};
 use super::sys::limit::explain;
 use super::terms::Terms;
+use super::wills::OfLink;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::engine::{Input, Order};
 use crate::fault::{Cut, Effects, Ending, Harm};
@@ -104,6 +105,7 @@ pub struct Link {
     meter: Meter,
     books: Books,
     version: Option<Version>,
+    wills: OfLink,
     slot: AlarmSlot,
     drop_at: Option<Time>,
     /// Until when the lanes were last looked at: what was due by then waits for its peer.
@@ -175,6 +177,7 @@ impl Link {
             meter: Meter::new(id, now),
             books: Books::default(),
             version: None,
+            wills: OfLink::default(),
             slot,
             drop_at: None,
             stopped: false,

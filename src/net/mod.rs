@@ -15,6 +15,7 @@
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
 //!   capture  what passes, into a file for Wireshark
 //!   rival   the other client of a takeover
+//!   wills   which PUBLISH packets may be wills
 //!   tls     certificates, configurations, words for what went wrong
 //! ```
 
@@ -34,6 +35,7 @@ pub mod surgery;
 pub mod sys;
 pub mod terms;
 pub mod tls;
+pub mod wills;
 
 pub use clock::Clock;
 pub use proxy::{Proxy, StartError};

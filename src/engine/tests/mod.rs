@@ -10,6 +10,7 @@ mod passing;
 mod tcp;
 mod tls;
 mod tokens;
+mod wills;
 
 use super::{Beside, Door, Engine, Granted, Input, Order, Output};
 use crate::base::{Chance, Direction, Ends, LinkId, ListenerId, Span, Time, Ways};

@@ -3,7 +3,7 @@
 use super::Link;
 use crate::base::{Direction, Time};
 use crate::engine::{Beside, Input, PacketTicket};
-use crate::event::Packet;
+use crate::event::{Packet, Will};
 use crate::mqtt::framer::{Frame, Framer, Piece};
 use crate::mqtt::{PacketKind, QoS, Version, peek};
 use crate::net::link::Passing;
@@ -153,6 +153,7 @@ impl Link {
 
     /// Takes in a frame whose head is there; what to say when it has been passed on, if its end is there too.
     pub(super) fn frame(&mut self, now: Time, direction: Direction, frame: &Frame<'_>) -> Option<Note> {
+        self.look_for_will(direction, frame);
         let begun = Begun {
             publish: (frame.kind == PacketKind::Publish).then(|| self.publish(frame)).flatten(),
             message: self.look(direction, frame),
@@ -234,8 +235,9 @@ impl Link {
     /// Keeps what later packets are read by.
     pub(super) fn learn(&mut self, direction: Direction, packet: &Packet) {
         let seconds = match (direction, packet) {
-            (Direction::Up, Packet::Connect { version, keep_alive, .. }) => {
+            (Direction::Up, Packet::Connect { version, keep_alive, will, .. }) => {
                 self.version = Some(*version);
+                self.leaves_will(will.as_ref());
                 if let Some(framer) = self.pumps.down.inlet.framer() {
                     framer.set_version(*version);
                 }
@@ -245,6 +247,31 @@ impl Link {
             (Direction::Up | Direction::Down, _) => return,
         };
         self.meter.set_keep_alive(Duration::from_secs(u64::from(seconds)));
+    }
+
+    /// The device leaves a will.
+    fn leaves_will(&mut self, will: Option<&Will>) {
+        if let Some(will) = will {
+            self.core.wills().add(&will.topic);
+        }
+        self.wills.own = will.map(|will| will.topic.as_str().into());
+    }
+
+    /// Tells of a PUBLISH that may be a will.
+    pub(super) fn look_for_will(&mut self, direction: Direction, frame: &Frame<'_>) {
+        if frame.kind != PacketKind::Publish || !self.core.wills().any() {
+            return;
+        }
+        let (link, version) = (self.id, self.version.unwrap_or(Version::V311));
+        match direction {
+            Direction::Up if self.wills.is_own(frame) => self.core.tell(Input::UsesWillTopic { link }),
+            Direction::Up => {}
+            Direction::Down => {
+                if let Some((topic, retain)) = self.wills.will(self.core.wills(), version, frame) {
+                    self.core.tell(Input::Published { link, topic, retain });
+                }
+            }
+        }
     }
 
     pub(super) fn acknowledges(&self, direction: Direction, frame: &Frame<'_>) -> Option<u16> {

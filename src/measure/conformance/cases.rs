@@ -1,0 +1,127 @@
+//! What was found so far: one case for each device and kind, with how often, how grave, and the events that show it.
+
+use super::kind::Kind;
+use crate::base::{DeviceId, Time};
+use crate::measure::finding::{Finding, Grade, MOST_EVIDENCE, Seen};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How many cases are kept apart, some 1 KB each. Beyond that, a device that has none yet of a kind is counted in one case of
+/// that kind that names no device.
+pub const MOST_CASES: usize = 10_000;
+
+/// Of how much of a name an event's words show, in characters.
+const SHOWN: usize = 40;
+
+/// The findings, being made.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cases {
+    known: BTreeMap<(Option<DeviceId>, Kind), Case>,
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    grade: Grade,
+    rule: Option<&'static str>,
+    count: u64,
+    worst: Size,
+    evidence: Vec<Seen>,
+}
+
+/// How much it was, where a kind has a measure: a span, and what it is held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Size {
+    /// What was seen.
+    pub span: Duration,
+    /// What it is held against: a keep-alive, mostly.
+    pub of: Duration,
+}
+
+/// Something to add.
+#[derive(Clone, Debug)]
+pub(super) struct News {
+    /// Whose; `None` for the hub and the fleet.
+    pub device: Option<DeviceId>,
+    pub kind: Kind,
+    pub grade: Grade,
+    pub rule: Option<&'static str>,
+    pub size: Size,
+    /// The event that shows it.
+    pub seen: Seen,
+}
+
+impl Cases {
+    pub(super) fn add(&mut self, news: News) {
+        let News { device, kind, grade, rule, size, seen } = news;
+        let mut key = (device, kind);
+        if self.known.len() >= MOST_CASES && !self.known.contains_key(&key) {
+            key.0 = None;
+        }
+        let case = self.known.entry(key).or_insert(Case {
+            grade,
+            rule,
+            count: 0,
+            worst: size,
+            evidence: Vec::new(),
+        });
+        case.count += 1;
+        case.worst = case.worst.max(size);
+        if grade > case.grade {
+            (case.grade, case.rule) = (grade, rule);
+        }
+        if case.evidence.len() < MOST_EVIDENCE {
+            case.evidence.push(seen);
+        }
+    }
+
+    /// As findings, in the order of devices.
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let of = |((device, kind), case): (&(Option<DeviceId>, Kind), &Case)| Finding {
+            id: kind.id(),
+            class: kind.class(),
+            grade: case.grade,
+            device: *device,
+            seen: kind.seen(case.count, case.worst),
+            evidence: case.evidence.clone(),
+            count: case.count,
+            cause: kind.cause().to_owned(),
+            advice: kind.advice().to_owned(),
+            rule: case.rule,
+        };
+        self.known.iter().map(of).collect()
+    }
+}
+
+/// An event, with words for what it shows.
+pub(super) fn seen(seq: u64, at: Time, what: impl Into<String>) -> Seen {
+    Seen { seq, at, what: what.into() }
+}
+
+/// A peer's name in an event's words, cut where it is long.
+pub(super) fn shown(name: &str) -> String {
+    match name.char_indices().nth(SHOWN) {
+        Some((cut, _)) => format!("{}…", &name[..cut]),
+        None => name.to_owned(),
+    }
+}
+
+/// `350 ms`, `4.2 s`, `152 s`.
+pub(super) fn words(span: Duration) -> String {
+    let millis = span.as_millis();
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..100_000 => format!("{:.1} s", span.as_secs_f64()),
+        _ => format!("{} s", span.as_secs()),
+    }
+}
+
+impl Size {
+    pub(super) fn new(span: Duration, of: Duration) -> Size {
+        Size { span, of }
+    }
+
+    /// How many times what it is held against, with one digit.
+    pub(super) fn times(self) -> String {
+        format!("{:.1}", self.span.as_secs_f64() / self.of.as_secs_f64().max(0.001))
+    }
+}

@@ -1,0 +1,107 @@
+//! What is remarkable of single messages, as findings: by whose doing, and by which rule.
+//!
+//! Losses that a fault made (it dropped the message, acknowledged it in the hub's place, or cut its link at QoS 0) are nobody's.
+
+use super::cases::{Cases, News, Size, seen};
+use super::kind::Kind;
+use crate::base::{DeviceId, Direction, Side, Time};
+use crate::event::{Loss, MessageNews};
+use crate::measure::finding::Grade;
+use crate::mqtt::Version;
+
+/// A message, with what is known of its device.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    pub at: Time,
+    pub seq: u64,
+    pub device: DeviceId,
+    pub direction: Direction,
+    pub qos: u8,
+    pub id: Option<u16>,
+    pub news: &'a MessageNews,
+    pub version: Version,
+    /// A fault worked on packets of the device's.
+    pub altered: bool,
+    /// A fault fell on the device's link, or on the device a moment ago.
+    pub disturbed: bool,
+    /// Whether the device asked for a clean session: a hub then owes it nothing on its next link.
+    pub clean: bool,
+}
+
+/// The finding that the news makes, if any.
+pub(super) fn told(told: Told<'_>, cases: &mut Cases) {
+    let Some((kind, grade, rule, sender)) = judge(told) else { return };
+    let id = told.id.map(|id| format!(" (identifier {id})")).unwrap_or_default();
+    cases.add(News {
+        device: (sender == Side::Device || kind.class() == crate::measure::Class::Loss)
+            .then_some(told.device),
+        kind,
+        grade,
+        rule,
+        size: Size::default(),
+        seen: seen(
+            told.seq,
+            told.at,
+            format!("QoS {} {}{id}: {}", told.qos, told.direction.word(), told.news),
+        ),
+    });
+}
+
+fn judge(told: Told<'_>) -> Option<(Kind, Grade, Option<&'static str>, Side)> {
+    let (sender, receiver) = (told.direction.from(), told.direction.to());
+    let numbered = |v311, v5| Some(if told.version == Version::V5 { v5 } else { v311 });
+    Some(match told.news {
+        MessageNews::DupWrong { dup: true } if told.qos == 0 => {
+            (Kind::DupWrong, Grade::Fail, Some("MQTT-3.3.1-2"), sender)
+        }
+        // It may have been sent before where brownout did not see it.
+        MessageNews::DupWrong { dup: true } => (Kind::DupWrong, Grade::Warn, Some("MQTT-3.3.1-1"), sender),
+        MessageNews::DupWrong { dup: false } => (Kind::DupWrong, Grade::Fail, Some("MQTT-3.3.1-1"), sender),
+        MessageNews::IdInUse { .. } if told.altered => return None,
+        MessageNews::IdInUse { .. } => {
+            let rule = match sender {
+                Side::Device => numbered("MQTT-2.3.1-2", "MQTT-2.2.1-3"),
+                Side::Hub => numbered("MQTT-2.3.1-4", "MQTT-2.2.1-4"),
+            };
+            (Kind::IdInUse, Grade::Fail, rule, sender)
+        }
+        MessageNews::UnknownAck { .. } if told.altered => return None,
+        // An acknowledgement travels the other way than its message.
+        MessageNews::UnknownAck { .. } => {
+            (Kind::UnknownAck, Grade::Warn, numbered("MQTT-2.3.1-6", "MQTT-2.2.1-5"), receiver)
+        }
+        MessageNews::ReceiveMaximum { .. } if told.altered => return None,
+        MessageNews::ReceiveMaximum { .. } => {
+            let rule = if sender == Side::Device { "MQTT-3.3.4-7" } else { "MQTT-3.3.4-9" };
+            (Kind::ReceiveMaximum, Grade::Fail, Some(rule), sender)
+        }
+        MessageNews::Lost { why, .. } => {
+            return lost(told, *why).map(|(kind, grade, rule)| (kind, grade, rule, sender));
+        }
+        MessageNews::Gap { .. } => {
+            return lost(told, Loss::Missing).map(|(kind, grade, rule)| (kind, grade, rule, sender));
+        }
+        MessageNews::Duplicated { .. } if told.qos == 2 && !told.altered => {
+            (Kind::Qos2Duplicated, Grade::Fail, Some("MQTT-4.3.3-1"), sender)
+        }
+        MessageNews::Duplicated { .. }
+        | MessageNews::Retransmitted { .. }
+        | MessageNews::InFlight { .. }
+        | MessageNews::Repeated { .. }
+        | MessageNews::CaughtUp { .. } => return None,
+    })
+}
+
+fn lost(told: Told<'_>, why: Loss) -> Option<(Kind, Grade, Option<&'static str>)> {
+    let owes_nothing = told.direction == Direction::Down && told.clean;
+    match (told.qos, why) {
+        (_, Loss::FalselyAcknowledged) => None,
+        (0, _) if told.disturbed || told.altered => None,
+        (0, _) => Some((Kind::Qos0Lost, Grade::Warn, None)),
+        // The numbers may leave it out since a fault dropped it.
+        (_, Loss::Missing | Loss::NotPassedOn) if told.altered => None,
+        (_, Loss::NeverSentAgain) if owes_nothing => Some((Kind::MessagesLost, Grade::Warn, None)),
+        (_, Loss::NeverSentAgain) => Some((Kind::MessagesLost, Grade::Fail, Some("MQTT-4.4.0-1"))),
+        (_, Loss::Missing | Loss::NotPassedOn) => Some((Kind::MessagesLost, Grade::Fail, None)),
+    }
+}

@@ -1,0 +1,62 @@
+//! The protocol itself: CONNECT first and once, packets that can be read.
+
+use super::cases::{Cases, News, Size, seen, shown};
+use super::kind::Kind;
+use super::watch::Watch;
+use crate::base::{Direction, Time};
+use crate::event::Packet;
+use crate::measure::finding::Grade;
+
+/// What brownout says of TLS that is passed through and turns out to be none: no rule of MQTT.
+const NOT_TLS: &str = "TLS records";
+
+/// A packet came, before it is taken in.
+pub(super) fn arrives(
+    watch: &Watch,
+    at: Time,
+    seq: u64,
+    direction: Direction,
+    packet: &Packet,
+    name: &str,
+    cases: &mut Cases,
+) {
+    let device = if direction == Direction::Up { watch.device } else { None };
+    let size = Size::default();
+    match packet {
+        Packet::Connect { .. } if watch.greeting.is_some() => {
+            let (kind, grade, rule) = (Kind::SecondConnect, Grade::Fail, Some("MQTT-3.1.0-2"));
+            let seen = seen(seq, at, "CONNECT on a link that has had one");
+            cases.add(News { device, kind, grade, rule, size, seen });
+        }
+        Packet::Unreadable { kind } => {
+            let what = format!("{} of {}", kind.to_uppercase(), shown(name));
+            let (kind, grade, rule) = (Kind::Unreadable, Grade::Warn, None);
+            cases.add(News { device, kind, grade, rule, size, seen: seen(seq, at, what) });
+        }
+        _ => {}
+    }
+}
+
+/// From here on, what came is not MQTT.
+pub(super) fn not_mqtt(
+    watch: &Watch,
+    at: Time,
+    seq: u64,
+    direction: Direction,
+    reason: &str,
+    cases: &mut Cases,
+) {
+    if reason.contains(NOT_TLS) || !watch.faults.is_pristine() {
+        return;
+    }
+    let rules = ["MQTT-3.1.0-1", "MQTT-3.1.2-1", "MQTT-3.2.0-1"];
+    let rule = rules.into_iter().find(|rule| reason.contains(rule));
+    cases.add(News {
+        device: if direction == Direction::Up { watch.device } else { None },
+        kind: Kind::NotMqtt,
+        grade: Grade::Warn,
+        rule,
+        size: Size::default(),
+        seen: seen(seq, at, reason),
+    });
+}

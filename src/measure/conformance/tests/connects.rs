@@ -1,0 +1,70 @@
+//! Connects in a row, none of which comes to anything.
+
+use super::*;
+use crate::base::Side;
+use crate::fault::Ending;
+
+/// So many connects of a device, so far apart, each refused.
+fn refused(story: &mut Story, device: u32, name: &'static str, from: u64, waits: &[u64]) {
+    let mut at = from;
+    for (nth, wait) in (0u64..).zip(waits) {
+        let link = u64::from(device) * 1_000 + nth;
+        story.at(at).connect(link, device, name, 2).connack(link, false, 3);
+        story.ends(link, Side::Hub, Ending::Fin).carried(link, Side::Device).closes(link);
+        at += wait;
+    }
+}
+
+#[test]
+fn ten_connects_within_a_tenth_of_a_second_each_are_a_loop() {
+    for (waits, expected) in [
+        (vec![99; 10], Some(("reconnect-loop", Grade::Fail))),
+        (vec![99; 9], None),
+        (vec![100; 10], Some(("no-back-off", Grade::Warn))),
+        (vec![1_000; 10], None),
+        (vec![10, 20, 40, 80, 160, 320, 640, 1_280, 2_560, 5_120], None),
+    ] {
+        let mut story = Story::new();
+        refused(&mut story, 0, "a", 0, &waits);
+        let told = found(&story).first().map(|finding| (finding.id, finding.grade));
+        assert_eq!(told, expected, "{waits:?}");
+    }
+}
+
+#[test]
+fn a_link_that_lived_ends_the_series_and_one_that_died_at_once_does_not() {
+    for (lived, expected) in [(999, true), (1_000, false)] {
+        let mut story = Story::new();
+        let mut at = 0;
+        for link in 0..20 {
+            story.at(at).joins(link, 0, "a", 60).at(at + if link == 9 { lived } else { 10 });
+            story.ends(link, Side::Hub, Ending::Fin).carried(link, Side::Device).closes(link);
+            at += if link == 9 { lived + 10 } else { 20 };
+        }
+        story.over();
+        let told = found(&story).into_iter().filter(|finding| finding.id == "reconnect-loop");
+        let counts: Vec<u64> = told.map(|finding| finding.count).collect();
+        assert_eq!(counts, [if expected { 1 } else { 2 }], "{lived}");
+    }
+}
+
+/// Ten devices that each wait 5 s.
+#[test]
+fn a_fleet_that_waits_alike() {
+    const NAMES: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    for (devices, expected) in [(9, false), (10, true)] {
+        let mut story = Story::new();
+        for (device, name) in (0u32..).zip(&NAMES[..devices]) {
+            refused(&mut story, device, name, u64::from(device), &[5_000; 4]);
+        }
+        let told = named(&story);
+        let fleet: Vec<_> = expected.then_some(("no-jitter", Grade::Warn, true)).into_iter().collect();
+        assert_eq!(told, fleet, "{devices}");
+    }
+    let mut story = Story::new();
+    for (device, name) in (0u32..).zip(NAMES) {
+        let spread = u64::from(device) * 700;
+        refused(&mut story, device, name, 0, &[1_000, 3_000 + spread, 1_500, 4_000, 900 + spread, 2_000]);
+    }
+    assert_eq!(named(&story), NOTHING);
+}

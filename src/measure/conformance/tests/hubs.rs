@@ -1,0 +1,163 @@
+//! What hubs owe: the one and a half keep-alives, PINGRESP, SUBACK, session present, one link for a client identifier.
+
+use super::*;
+use crate::base::{Direction, Side};
+use crate::fault::{Ending, LegFate};
+
+/// Keep-alive 2 s: 1.5 of it, and 5 s more, after the last packet that the hub got.
+#[test]
+fn a_hub_ends_a_silent_link_in_time() {
+    for (until, expected) in [(9_000, false), (9_001, true)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(1_000).pings(1).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+        story.at(until).ends(1, Side::Hub, Ending::Fin).lifts(1, 1).heals(1).closes(1);
+        let told = named(&story);
+        let enforced: Vec<_> =
+            expected.then_some(("keepalive-not-enforced", Grade::Fail, true)).into_iter().collect();
+        assert_eq!(told, enforced, "{until}");
+    }
+}
+
+/// It is told at the end of the dark, too, and of a device that is silent by itself.
+#[test]
+fn a_hub_that_keeps_a_link_for_good() {
+    for (until, expected) in [(9_000, false), (9_001, true)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(1_000).pings(1).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+        story.at(until).lifts(1, 1).heals(1).pings(1).at(until + 1).over();
+        assert_eq!(!named(&story).is_empty(), expected, "{until}");
+        let mut story = Story::new();
+        let gap_ns = (until - 1_000) * 1_000_000;
+        story.joins(1, 0, "a", 2).at(60_000).tell(What::KeepaliveExceeded { link: LinkId(1), gap_ns });
+        story.pings(1).closes(1);
+        let told = named(&story).contains(&("keepalive-not-enforced", Grade::Fail, true));
+        assert_eq!(told, expected, "{until}");
+    }
+}
+
+#[test]
+fn a_hub_is_not_held_to_what_is_not_seen() {
+    // Its FIN is dropped by the kernel; its leg leads nowhere; the device has said goodbye.
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).opens(1, 0, 0, 2).applies(1, 1, Mechanism::MinTtl).at(60_000).closes(1);
+    assert_eq!(named(&story), NOTHING);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).cut(1, Side::Hub, LegFate::HalfOpen, 1).at(60_000).closes(1);
+    assert_eq!(named(&story), NOTHING);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).up(1, Packet::Disconnect { reason: 0 }).at(60_000).closes(1);
+    assert_eq!(named(&story), NOTHING);
+}
+
+#[test]
+fn a_keep_alive_timeout_before_its_time() {
+    for (at, expected) in [(1_899, true), (1_900, false)] {
+        let mut story = Story::new();
+        story.joins_as(1, 0, "a", Version::V5).at(at).down(1, Packet::Disconnect { reason: 0x8d });
+        assert_eq!(!named(&story).is_empty(), expected, "{at}");
+    }
+}
+
+#[test]
+fn three_ends_after_the_same_silence_are_a_timers() {
+    for (silences, expected) in [
+        ([1_500, 1_510, 1_490], true),
+        ([1_500, 1_200, 1_490], false),
+        ([900, 910, 905], false),
+        ([3_000, 3_010, 3_000], false),
+    ] {
+        let mut story = Story::new();
+        for (nth, silence) in (1u64..).zip(silences) {
+            story.at(nth * 10_000).joins(nth, 0, "a", 2).at(nth * 10_000 + silence);
+            story.ends(nth, Side::Hub, Ending::Fin).carried(nth, Side::Device).closes(nth);
+        }
+        assert_eq!(!named(&story).is_empty(), expected, "{silences:?}");
+    }
+}
+
+#[test]
+fn a_pingreq_is_answered_within_the_keep_alive_at_least_five_seconds() {
+    for (until, expected) in [(5_999, false), (6_000, true)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 4).at(1_000).up(1, Packet::Pingreq).at(until);
+        story.ends(1, Side::Device, Ending::Reset);
+        let told = named(&story);
+        let unanswered: Vec<_> =
+            expected.then_some(("pingreq-unanswered", Grade::Fail, true)).into_iter().collect();
+        assert_eq!(told, unanswered, "{until}");
+    }
+    // Late is not never; and a fault in between excuses it.
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 10).at(1_000).up(1, Packet::Pingreq).at(20_000).down(1, Packet::Pingresp).over();
+    assert_eq!(named(&story), NOTHING);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 10).at(1_000).up(1, Packet::Pingreq);
+    story.opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate).lifts(1, 1).heals(1);
+    story.at(15_000).ends(1, Side::Device, Ending::Reset);
+    assert_eq!(named(&story), NOTHING);
+}
+
+#[test]
+fn each_filter_has_its_code() {
+    for (version, rule) in [(Version::V311, "MQTT-3.8.4-5"), (Version::V5, "MQTT-3.8.4-6")] {
+        for (codes, expected) in [(vec![0, 1], None), (vec![0], Some(rule)), (vec![0; 3], Some(rule))] {
+            let mut story = Story::new();
+            story.joins_as(1, 0, "a", version);
+            story.up(1, Packet::Subscribe { id: 9, filters: vec!["a".into(), "b".into()] });
+            story.down(1, Packet::Suback { id: 9, codes });
+            assert_eq!(found(&story).first().and_then(|finding| finding.rule), expected);
+        }
+    }
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).up(1, Packet::Subscribe { id: 9, filters: vec!["a".into()] });
+    story.at(4_999).over();
+    assert_eq!(named(&story), NOTHING);
+    story.at(5_000).over();
+    assert_eq!(only(&story).rule, Some("MQTT-3.8.4-1"));
+}
+
+#[test]
+fn session_present_is_said_of_no_refusal_and_no_clean_start() {
+    for (version, code, rule) in [
+        (Version::V311, 5, "MQTT-3.2.2-4"),
+        (Version::V5, 0x87, "MQTT-3.2.2-6"),
+        (Version::V311, 0, "MQTT-3.2.2-1"),
+        (Version::V5, 0, "MQTT-3.2.2-2"),
+    ] {
+        let mut story = Story::new();
+        story.opens_link(1, 0, "a").up(1, asks("a", version, 2, None)).connack(1, true, code);
+        let finding = only(&story);
+        assert_eq!((finding.rule, finding.device), (Some(rule), None));
+    }
+}
+
+/// The device comes again at 1.0 s; its first link is the hub's to end within 5 s.
+#[test]
+fn the_first_link_of_a_client_identifier_ends() {
+    for (until, expected) in [(6_000, false), (6_001, true)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).at(1_000).joins(2, 0, "a", 60);
+        story.at(until).up(2, Packet::Pingreq).down(2, Packet::Pingresp);
+        let told = named(&story);
+        let second: Vec<_> =
+            expected.then_some(("second-link-accepted", Grade::Fail, true)).into_iter().collect();
+        assert_eq!(told, second, "{until}");
+    }
+    type Tell = fn(&mut Story);
+    let excuses: [Tell; 3] = [
+        |story| _ = story.ends(1, Side::Hub, Ending::Fin),
+        |story| _ = story.ends(1, Side::Device, Ending::Fin),
+        |story| _ = story.opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate),
+    ];
+    for excuse in excuses {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).at(1_000).joins(2, 0, "a", 60).at(2_000);
+        excuse(&mut story);
+        story.at(60_000).pings(2);
+        assert_eq!(named(&story), NOTHING);
+    }
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(1_000).passes(1, Direction::Up, Packet::Disconnect { reason: 0 }, false);
+    story.joins(2, 0, "a", 60).at(60_000).pings(2);
+    assert_eq!(named(&story), NOTHING);
+}

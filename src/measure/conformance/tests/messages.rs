@@ -1,0 +1,58 @@
+//! Messages: whose doing, and by which rule.
+
+use super::*;
+use crate::base::{Direction, Time};
+use crate::event::{Loss, MessageNews};
+
+const FIRST: Time = Time::ZERO;
+
+#[test]
+fn news_of_messages_are_their_senders() {
+    let unknown = MessageNews::UnknownAck { packet: "puback".into() };
+    let lost = |why| MessageNews::Lost { first: FIRST, why };
+    for (qos, news, expected) in [
+        (1, MessageNews::DupWrong { dup: false }, Some(("dup-wrong", Grade::Fail, false))),
+        (1, MessageNews::DupWrong { dup: true }, Some(("dup-wrong", Grade::Warn, false))),
+        (0, MessageNews::DupWrong { dup: true }, Some(("dup-wrong", Grade::Fail, false))),
+        (1, MessageNews::IdInUse { first: FIRST }, Some(("packet-id-in-use", Grade::Fail, false))),
+        // What acknowledges a message of the device's is the hub.
+        (1, unknown, Some(("unknown-acknowledgement", Grade::Warn, true))),
+        (
+            1,
+            MessageNews::ReceiveMaximum { in_flight: 3, allowed: 2 },
+            Some(("receive-maximum-exceeded", Grade::Fail, false)),
+        ),
+        (1, lost(Loss::NeverSentAgain), Some(("messages-lost", Grade::Fail, false))),
+        (1, lost(Loss::FalselyAcknowledged), None),
+        (0, lost(Loss::NotPassedOn), Some(("qos0-messages-lost", Grade::Warn, false))),
+        (0, MessageNews::Gap { from: 1, to: 2 }, Some(("qos0-messages-lost", Grade::Warn, false))),
+        (1, MessageNews::Gap { from: 1, to: 2 }, Some(("messages-lost", Grade::Fail, false))),
+        (1, MessageNews::Duplicated { first: FIRST }, None),
+        (2, MessageNews::Duplicated { first: FIRST }, Some(("qos2-duplicated", Grade::Fail, false))),
+        (1, MessageNews::Retransmitted { first: FIRST, dup: true, renumbered: false }, None),
+        (1, MessageNews::InFlight { first: FIRST }, None),
+        (0, MessageNews::Repeated { number: 3 }, None),
+        (1, MessageNews::CaughtUp { queued: 3, dropped: None }, None),
+    ] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).says_of(0, 1, news.clone(), qos);
+        assert_eq!(named(&story).first().copied(), expected, "{qos} {news:?}");
+    }
+}
+
+#[test]
+fn what_a_fault_did_to_messages_is_nobodys() {
+    for (qos, news) in [
+        (0, MessageNews::Lost { first: FIRST, why: Loss::NotPassedOn }),
+        (1, MessageNews::IdInUse { first: FIRST }),
+        (1, MessageNews::UnknownAck { packet: "puback".into() }),
+        (2, MessageNews::Duplicated { first: FIRST }),
+        (1, MessageNews::Gap { from: 1, to: 2 }),
+    ] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).works_on(1, 1, 0).at(1_000).up(1, Packet::Pingreq);
+        let what = crate::fault::Alteration::Dropped { acknowledged: false };
+        story.altered(1, Direction::Up, 1, what).says_of(0, 1, news.clone(), qos);
+        assert_eq!(named(&story), NOTHING, "{news:?}");
+    }
+}
