@@ -104,6 +104,7 @@ mod tests {
             remaining_length: u32::try_from(head.len()).unwrap(),
             start: 0,
             head,
+            rest: &[],
             ended: true,
             begin_in_input: 0,
             end_in_input: head.len() + 2,

@@ -196,7 +196,8 @@ impl Conformance {
             | What::WsClosed { .. }
             | What::Delivery { .. }
             | What::Fired { .. }
-            | What::FaultRefused { .. } => {}
+            | What::FaultRefused { .. }
+            | What::CaptureClosed { .. } => {}
         }
     }
 
