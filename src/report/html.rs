@@ -37,6 +37,10 @@ const SCRIPT: &[&str] = &[
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
                       base-uri 'none'; form-action 'none'";
 
+/// The style sheet hides what the script shows; should the script fail, nothing is hidden.
+const MARK: &str = "document.documentElement.classList.add('js');\
+                    addEventListener('error', () => document.documentElement.classList.remove('js'))";
+
 /// The HTML.
 pub fn render(report: &Report, timelines: &[Timeline]) -> String {
     let data = data::json(report, timelines);
@@ -56,7 +60,7 @@ fn page(report: &Report, timelines: &[Timeline], style: &str, script: &str, data
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <link rel=\"icon\" href=\"data:,\">\n\
          <title>{title}</title>\n<style>\n{style}</style>\n\
-         <script>document.documentElement.classList.add('js')</script>\n</head>\n<body>\n{body}\
+         <script>{MARK}</script>\n</head>\n<body>\n{body}\
          <script type=\"application/json\" id=\"data\">{data}</script>\n<script>\n{script}</script>\n</body>\n</html>\n"
     )
 }

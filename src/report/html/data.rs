@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// More than there are kinds of marks.
-const COUNT_BY: u64 = 32;
+pub(super) const COUNT_BY: u64 = 32;
 
 /// So many values of a measure are drawn.
 const MOST_VALUES: usize = 20_000;
@@ -68,6 +68,7 @@ fn timeline(report: &Report, timeline: &Timeline) -> Value {
         .collect();
     json!({
         "run": run,
+        "dip": (report.runs.len() == 1).then_some(report.fleet.dip.zip(report.fleet.dip_at_s)).flatten(),
         "end": micros(timeline.end()),
         "lanes": timeline.lanes().map(|(_, one)| lane(one)).collect::<Vec<_>>(),
         "windows": windows,

@@ -126,10 +126,16 @@ pub(super) fn notes(report: &Report) -> String {
     let azure = report.azure.iter().flat_map(|azure| &azure.patterns);
     let items: String =
         report.notes.iter().chain(azure).map(|note| format!("<li>{}</li>\n", text(note))).collect();
-    let always = "<li>A value \u{201c}a to b\u{201d} lies between the two; the fault hid where. K: keep-alives of the \
-                  device.</li>\n<li>Percentiles are nearest-rank; nothing is averaged.</li>\n";
+    let has_brackets = report.rules.iter().flat_map(|rule| rule.measures.values()).any(|m| m.brackets > 0);
+    let brackets = if has_brackets {
+        "<li>A value \u{201c}a to b\u{201d} lies between the two; the fault hid where.</li>\n"
+    } else {
+        ""
+    };
+    let always =
+        "<li>K: keep-alives of the device. Percentiles are nearest-rank; nothing is averaged.</li>\n";
     format!(
-        "<section aria-labelledby=\"notes\"><h2 id=\"notes\">What to know</h2>\n<ul class=\"notes\">\n{items}{always}</ul></section>\n"
+        "<section aria-labelledby=\"notes\"><h2 id=\"notes\">What to know</h2>\n<ul class=\"notes\">\n{items}{brackets}{always}</ul></section>\n"
     )
 }
 

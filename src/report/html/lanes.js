@@ -50,7 +50,7 @@ function makePatterns(pen) {
   };
   patterns.silent = tile(8, (p) => {
     p.fillStyle = colours.bg; p.fillRect(0, 0, 8, 8);
-    p.strokeStyle = colours['connected-deep']; p.lineWidth = 2;
+    p.strokeStyle = colours.connected; p.lineWidth = 2.5;
     p.beginPath();
     for (const n of [-8, 0, 8]) { p.moveTo(n - 1, 9); p.lineTo(n + 9, -1); }
     p.stroke();
@@ -129,7 +129,9 @@ function drawMarks(pen, lane, x, edges, bar, named) {
   const { at, kind, count } = lane.marks;
   const first = after(at, view.from - 1e-9);
   const last = after(at, view.to);
-  const all = (last - first) * 9 < edges.right - edges.left;
+  const room = edges.right - edges.left;
+  const all = (last - first) * 16 < room;
+  const withNames = named && (last - first) * 60 < room;
   const ends = { device: -1e9, hub: -1e9, brownout: -1e9 };
   pen.font = `10px ${FONT}`;
   for (let n = first; n < last; n += 1) {
@@ -139,7 +141,7 @@ function drawMarks(pen, lane, x, edges, bar, named) {
     const px = x(at[n]);
     const y = from === 'device' ? bar.y - 2 : bar.y + bar.tall + 2;
     drawMark(pen, words, from, px, y, isSign);
-    if (named && all) {
+    if (withNames) {
       const label = count[n] > 1 ? `${words} ×${count[n]}` : words;
       if (px > ends[from] + 6 && from !== 'brownout') {
         pen.fillStyle = isSign ? colours.refused : colours.faint;

@@ -21,7 +21,8 @@ pub(super) fn section(report: &Report, timelines: &[Timeline]) -> String {
          <p id=\"help\" class=\"faint help\">{HELP}</p>\n</div>\n{}</section>\n\
          <section id=\"spread\" class=\"wide\" aria-labelledby=\"spread-head\" hidden><h2 id=\"spread-head\">Detection and recovery</h2>\n\
          <p class=\"faint\">Each value is one fault window. From the start of the fault to each end\u{2019}s first sign; from the \
-         path restored to the CONNACK that accepts the device. Dashed lines are the limits of expectations.</p>\n\
+         path restored to the CONNACK that accepts the device. The marks under a line are its median and its 95th percentile, the \
+         dashed lines the limits of expectations.</p>\n\
          <div id=\"spreads\"></div>\n</section>\n",
         bounds(report, timelines),
     )
@@ -32,7 +33,7 @@ const TOOLS: &str = "<div class=\"tools\" role=\"toolbar\" aria-label=\"Timeline
     <label>Devices <input id=\"lane-filter\" type=\"search\" placeholder=\"part of a name\" autocomplete=\"off\" spellcheck=\"false\"></label>\n\
     <label>Order <select id=\"lane-order\"><option value=\"seen\">as they appeared</option>\
     <option value=\"worst\">longest down first</option><option value=\"name\">by name</option></select></label>\n\
-    <label>Lanes <select id=\"lane-size\"><option value=\"auto\">readable</option><option value=\"small\">small</option>\
+    <label>Lanes <select id=\"lane-size\"><option value=\"auto\">readable</option><option value=\"large\">large, with the names of packets</option><option value=\"small\">small</option>\
     <option value=\"fit\">all on one screen</option></select></label>\n\
     <span class=\"zoom\"><button type=\"button\" id=\"zoom-in\" aria-label=\"Zoom in\">+</button>\
     <button type=\"button\" id=\"zoom-out\" aria-label=\"Zoom out\">\u{2212}</button>\

@@ -117,10 +117,11 @@ fn windows(report: &Report) -> String {
             figures("at", "from when the fault held, in the run"),
             figures("held for", "until the path was restored"),
             words("outcome", "what it did to the link"),
-            figures("device noticed", "from the start of the fault to the device's first sign"),
-            figures("in K", "the same in keep-alives of the device"),
-            figures("hub noticed", "from the start of the fault to the hub's first sign"),
-            figures("hub's in K", "the same in keep-alives of the device"),
+            figures(
+                "device noticed",
+                "from the start of the fault to the device's first sign; K: in keep-alives",
+            ),
+            figures("hub noticed", "from the start of the fault to the hub's first sign; K: in keep-alives"),
             figures("split view", "from one end's sign to the other's"),
             figures("downtime", "from the start of the fault to the next CONNACK accepted"),
             figures("recovery", "from the path restored to the next CONNACK accepted"),
@@ -149,8 +150,6 @@ fn badness(window: &Window) -> f64 {
 fn row(rule: &Rule, window: &Window, several: bool) -> Vec<Cell> {
     let span = |span: Option<f64>| span.map_or(Cell::none(), |s| Cell::figure(seconds(s), s));
     let held = window.start_s.zip(window.restored_s).map(|(start, restored)| restored - start);
-    let in_keep_alives =
-        |value: Option<f64>| value.map_or(Cell::none(), |k| Cell::figure(keep_alives(None, k), k));
     #[expect(clippy::cast_precision_loss, reason = "a number to sort by")]
     let run = if several { Cell::figure(window.run.to_string(), window.run as f64) } else { Cell::none() };
     #[expect(clippy::cast_precision_loss, reason = "a number to sort by")]
@@ -166,10 +165,8 @@ fn row(rule: &Rule, window: &Window, several: bool) -> Vec<Cell> {
         span(window.start_s),
         span(held.filter(|held| *held > 0.0)),
         outcome(window.outcome),
-        window.device_detection_s.as_ref().map_or(told, value),
-        in_keep_alives(window.device_detection_keepalives),
-        window.hub_detection_s.as_ref().map_or(Cell::none(), value),
-        in_keep_alives(window.hub_detection_keepalives),
+        window.device_detection_s.as_ref().map_or(told, |v| sign(v, window.device_detection_keepalives)),
+        window.hub_detection_s.as_ref().map_or(Cell::none(), |v| sign(v, window.hub_detection_keepalives)),
         window.split_view_s.as_ref().map_or(Cell::none(), value),
         window.downtime_s.as_ref().map_or(Cell::none(), value),
         window.recovery_s.as_ref().map_or(Cell::none(), value),
@@ -182,6 +179,14 @@ fn row(rule: &Rule, window: &Window, several: bool) -> Vec<Cell> {
 fn value(value: &Figure) -> Cell {
     let class = if matches!(value, Figure::Never { .. }) { "never" } else { "" };
     Cell::figure(figure(value), upper(value)).class(class)
+}
+
+/// A sign, in keep-alives too where it has that measure: `2.7 s, 1.3 K`.
+fn sign(figure: &Figure, in_keep_alives: Option<f64>) -> Cell {
+    let cell = value(figure);
+    let shown =
+        in_keep_alives.map_or(cell.shown.clone(), |k| format!("{}, {}", cell.shown, keep_alives(None, k)));
+    Cell { shown, ..cell }
 }
 
 /// What a figure is sorted by: the upper end of a bracket, and what never happened after all that did.

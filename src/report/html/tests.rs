@@ -1,1 +1,125 @@
 //! The page without its style and script, held against a golden; and what must hold of every page.
+
+use super::{POLICY, SCRIPT, STYLE, data, delivery, findings, page, render};
+use crate::base::Side;
+use crate::fault::{Ending, LegFate, Mechanism, Toward};
+use crate::measure::story::{Story, blackhole, expect, plan, rst, span};
+use crate::profile::{Comparison, Metric, Plan, Statistic};
+use crate::report::model::{Delivery, DeliveryCounts, Finding, Seen};
+use crate::report::{Report, Timeline};
+
+fn timeline(story: &Story) -> Timeline {
+    let mut timeline = Timeline::default();
+    story.events.iter().for_each(|event| timeline.push(event));
+    timeline
+}
+
+fn dark() -> Plan {
+    let mut plan = plan(vec![("dark", blackhole("8s")), ("reset", rst(Toward::Both, LegFate::Reset))]);
+    let at_most = |metric, limit| expect(metric, Statistic::Max, Comparison::AtMost, span(limit));
+    plan.expectations =
+        vec![at_most(Metric::DeviceDetection, "1 keepalive"), at_most(Metric::Recovery, "30s")];
+    plan
+}
+
+/// One device in the dark; it is slow to notice.
+fn one(name: &'static str) -> Story {
+    let mut story = Story::new();
+    story.at(10).joins(1, 0, name, 2);
+    story.at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+    story.at(5_000).ends(1, Side::Hub, Ending::Fin).at(7_500).ends(1, Side::Device, Ending::Fin).closes(1);
+    story.at(11_000).lifts(1, 1).heals(1).at(11_900).joins(2, 0, name, 2).at(14_000).closes(2).over();
+    story
+}
+
+#[test]
+fn a_small_story() {
+    let (plan, story) = (dark(), one("<pump>"));
+    let report = Report::new(&plan, &story.results(&plan));
+    let timelines = [timeline(&story)];
+    let data = data::json(&report, &timelines);
+    let told = page(&report, &timelines, "STYLE\n", "SCRIPT\n", &data);
+    insta::assert_snapshot!(told.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+}
+
+/// What was found out, told as a whole; messages, where there were any.
+#[test]
+fn findings_and_messages() {
+    let (plan, story) = (dark(), one("pump"));
+    let mut report = Report::new(&plan, &story.results(&plan));
+    let lost = Finding {
+        id: "pingresp-not-awaited",
+        class: "detection",
+        grade: "fail",
+        run: 1,
+        device: Some("<b>pump</b>".into()),
+        seen: "no PINGRESP came for 8.0 s, and the device sent on".into(),
+        count: 2,
+        evidence: vec![Seen { seq: 47, at_s: 3.0, what: "PINGREQ without PINGRESP".into() }],
+        cause: "the client does not look whether its PINGREQ is answered".into(),
+        advice: "close the link when no PINGRESP comes within the keep-alive".into(),
+        rule: Some("MQTT-3.1.2-24"),
+    };
+    let fleet =
+        Finding { grade: "warn", device: None, count: 1, evidence: Vec::new(), rule: None, ..lost.clone() };
+    report.findings = vec![lost, fleet];
+    let up =
+        DeliveryCounts { sent: [0, 120, 0], received: [0, 118, 0], lost: [0, 2, 0], ..Default::default() };
+    let down = DeliveryCounts { sent: [7, 0, 0], received: [7, 0, 0], ..Default::default() };
+    report.fleet.delivery = Some(Delivery { up, down });
+    insta::assert_snapshot!(findings::section(&report) + &delivery::section(&report));
+}
+
+#[test]
+fn no_name_is_markup() {
+    for name in
+        ["<img src=x onerror=alert(1)>", "</script><script>alert(1)</script>", "<!--", "'><b onclick='x"]
+    {
+        let (plan, story) = (dark(), one(name));
+        let page = render(&Report::new(&plan, &story.results(&plan)), &[timeline(&story)]);
+        assert!(!page.contains(name), "{name}");
+        assert_eq!(page.matches("<script").count(), 3, "{name}");
+        assert_eq!(page.matches("</script>").count(), 3, "{name}");
+    }
+}
+
+#[test]
+fn nothing_is_loaded_and_no_name_could_become_markup_later() {
+    let script = SCRIPT.concat();
+    for way in
+        ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "import("]
+    {
+        assert!(!script.contains(way), "{way}");
+    }
+    let loads = |text: &str| text.contains("https://") || text.contains("url(") || text.contains("@import");
+    assert!(!loads(STYLE));
+    assert!(!loads(&script.replace("http://www.w3.org/2000/svg", "")));
+    assert!(POLICY.starts_with("default-src 'none';"));
+    assert!(!script.contains("</script") && !STYLE.contains("</style"));
+}
+
+/// The script takes a kind and a count out of one number.
+#[test]
+fn there_are_fewer_kinds_of_marks_than_the_data_has_room_for() {
+    use crate::report::timeline::Kind;
+    assert!(u64::try_from(Kind::ALL.len()).unwrap() <= data::COUNT_BY);
+}
+
+/// Each timeline finds its run, in whatever order they come; an unknown one is shown all the same.
+#[test]
+fn several_runs() {
+    let plan = dark();
+    let runs = [(1, "2026-01-02T00:00:00Z"), (2, "2026-01-01T00:00:00Z")].map(|(seed, clock)| {
+        let mut story = one("pump");
+        if let crate::event::What::RunStarted(start) = &mut story.events[0].what {
+            (start.seed, start.wall_clock) = (seed, clock.into());
+        }
+        story
+    });
+    let results = runs.iter().map(|story| story.results(&plan)).reduce(crate::measure::Results::merge);
+    let report = Report::new(&plan, &results.unwrap());
+    let which = runs.iter().map(|story| data::run_of(&report, &timeline(story)));
+    assert_eq!(which.collect::<Vec<_>>(), [Some(2), Some(1)]);
+    assert_eq!(data::run_of(&report, &timeline(&one("other"))), None);
+    assert!(render(&report, &[timeline(&one("other"))]).contains("\"run\":null"));
+}

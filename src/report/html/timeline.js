@@ -14,18 +14,18 @@ const timelines = data.timelines.map((raw) => {
   const level = { ...raw.level, w: raw.level.w / 1e6 };
   const counts = { ...raw.counts, w: raw.counts.w / 1e6 };
   return { run: raw.run, end, lanes, firings: [...firings.values()].sort((a, b) => a.from - b.from), level, counts,
-    most: level.high.reduce((a, b) => Math.max(a, b), 0), dip: dipOf(level) };
+    most: level.high.reduce((a, b) => Math.max(a, b), 0), dip: dipOf(level, raw.dip) };
 });
 
-// Where the fewest devices were connected against the most before, and how many fewer. The end of the run is no dip.
-function dipOf(level) {
+// Where the fewest devices were connected against the most before, and how many fewer: of one run, as the report has it.
+function dipOf(level, told) {
   let most = 0;
   const dip = { depth: 0, at: 0, before: 0, low: 0 };
   level.low.forEach((low, n) => {
     if (most - low > dip.depth) Object.assign(dip, { depth: most - low, at: n * level.w, before: most, low });
     most = Math.max(most, level.high[n]);
   });
-  return dip;
+  return told ? { ...dip, depth: told[0], at: told[1], low: dip.before - told[0] } : dip;
 }
 
 const lanes = {
@@ -48,7 +48,7 @@ const lanes = {
     this.cursor = Math.min(this.cursor, Math.max(0, this.shown.length - 1));
     const all = this.timeline.lanes.length;
     const some = this.shown.length < all ? `${this.shown.length} of ${many(all, 'device')}` : many(all, 'device');
-    byId('lanes-head').textContent = `A lane for each device (${some})`;
+    this.some = some;
     this.size();
   },
   // How tall lanes are; where all are to fit, several share a row.
@@ -62,8 +62,10 @@ const lanes = {
       this.group = Math.max(1, Math.ceil((count * 2) / room));
       this.tall = Math.max(2, Math.min(28, Math.floor(room / Math.ceil(count / this.group))));
     } else {
-      this.tall = wanted === 'small' ? 14 : (count <= 10 ? 46 : 30) + narrow;
+      this.tall = wanted === 'small' ? 14 : (wanted === 'large' || count <= 10 ? 46 : 30) + narrow;
     }
+    const shared = this.group > 1 ? `; ${this.group} share a row, and what is not well covers the rest` : '';
+    byId('lanes-head').textContent = `A lane for each device (${this.some}${shared})`;
     this.labelled = this.tall >= 11;
     this.above = narrow > 0 && this.tall >= 30;
     const spare = this.tall >= 40 ? 26 : this.tall >= 26 ? 12 : this.tall > 6 ? 3 : this.tall > 2 ? 1 : 0;

@@ -8,7 +8,7 @@ use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, plan};
 use crate::measure::{Measures, Results};
 use crate::profile::Plan;
-use crate::report::{Live, Report, Styling, terminal};
+use crate::report::{Live, Report, Styling, Timeline, html, terminal};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -106,6 +106,9 @@ proptest! {
         for line in terminal::render(&told, Styling::Plain).lines() {
             prop_assert!(line.chars().count() <= 80, "{}", line);
         }
+        let mut timeline = Timeline::default();
+        story.events.iter().for_each(|event| timeline.push(event));
+        prop_assert!(html::render(&told, &[timeline]).ends_with("</html>\n"));
         let mut live = Live::new(&plan);
         for event in &story.events {
             live.push(event);

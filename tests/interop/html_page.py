@@ -1,0 +1,276 @@
+"""report.html in headless Chromium: it draws, sorts and filters, needs no network, and no name in it is markup.
+
+Usage: html_page.py PATH-TO-BROWNOUT [TEST ...]
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+# Selenium wants the package `websocket`, and beside this file is a test of that name.
+HERE = sys.path.pop(0)
+from selenium import webdriver
+from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+sys.path.append(HERE)
+
+import html_log
+from bench import BROWNOUT, main, wait_for
+
+HOSTILE = ["<img src=x onerror=\"window.hit=1\">", "</script><script>window.hit=2</script>", "<!-- <script>", "\u202egnp.exe"]
+FEW = ["careful", "naive", *HOSTILE]
+MANY = [f"pump-{number:04}" for number in range(1000)]
+
+# A page of 1,000 devices and more than 100,000 events, from the file to all of it drawn, on two busy cores.
+LOADS_WITHIN = 5.0
+# And what its file may take.
+MOST_BYTES = 10_000_000
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
+
+
+HOLDER = tempfile.TemporaryDirectory(prefix="brownout-html-")
+RENDERED, RENDERING = {}, threading.Lock()
+OPEN, ALL = threading.local(), []
+
+
+def started():
+    profile = tempfile.TemporaryDirectory(prefix="brownout-chromium-")
+    options = webdriver.ChromeOptions()
+    for flag in [*FLAGS, f"--user-data-dir={profile.name}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    browser = WebDriver(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+    ALL.append((browser, profile))
+    return browser
+
+
+class Pages(unittest.TestCase):
+    def page(self, name, names, each):
+        """The report of a run of these devices, rendered once; where it is, and its number of events."""
+        with RENDERING:
+            if name not in RENDERED:
+                log, folder = (os.path.join(HOLDER.name, f"{name}{ending}") for ending in (".jsonl", ""))
+                events = html_log.write(log, names, each)
+                call = [BROWNOUT, "report", log, "--report", folder]
+                done = subprocess.run(call, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120, text=True)
+                self.assertIn(done.returncode, (0, 1), done.stderr)
+                RENDERED[name] = os.path.join(folder, "report.html"), events
+        return RENDERED[name]
+
+    def browser(self, width=1280, height=900, dark=False, script=True):
+        """The browser of this thread, as if it were new."""
+        if not hasattr(OPEN, "browser"):
+            OPEN.browser = started()
+        browser = OPEN.browser
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not script})
+        for log in ("browser", "performance"):
+            browser.get_log(log)
+        return browser
+
+    def opened(self, name="few", names=FEW, each=5.5, **options):
+        path, _ = self.page(name, names, each)
+        browser = self.browser(**options)
+        browser.get(f"file://{path}")
+        if options.get("script", True):
+            self.drawn(browser)
+        return browser
+
+    def drawn(self, browser):
+        """Waits until the lanes are not blank, and answers with how many colours they have."""
+        count = """const c = document.getElementById('lanes-canvas');
+            if (!c.width || !c.height) return 0;
+            const seen = new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer));
+            return seen.size"""
+        return wait_for("drawn timeline", lambda: (lambda n: n > 3 and n)(browser.execute_script(count)))
+
+    def quiet(self, browser):
+        """No error, and nothing asked of any network."""
+        self.assertEqual([entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"], [])
+        asked = []
+        for entry in browser.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent" and message["params"]["documentURL"].startswith("file://"):
+                asked.append(message["params"]["request"]["url"])
+        self.assertEqual([url for url in asked if not url.startswith("data:")], [browser.current_url])
+
+    def rows(self, browser, table):
+        script = f"return [...document.querySelectorAll('#{table} tbody tr.on')].map((r) => r.cells[0].textContent)"
+        return browser.execute_script(script)
+
+    def pixels(self, browser, canvas):
+        return browser.execute_script(f"return document.getElementById('{canvas}').toDataURL()")
+
+
+class Drawing(Pages):
+    def test_the_timeline_and_the_charts_are_drawn(self):
+        browser = self.opened()
+        for canvas in ("level", "rate", "axis", "faults-strip"):
+            blank = browser.execute_script(
+                f"const c = document.getElementById('{canvas}'), e = document.createElement('canvas');"
+                "e.width = c.width; e.height = c.height; return e.toDataURL()")
+            self.assertNotEqual(self.pixels(browser, canvas), blank, canvas)
+        self.assertEqual(len(browser.find_elements(By.CSS_SELECTOR, ".spread svg")), 2)
+        legend = browser.find_element(By.ID, "legend").text
+        for state in ("connected", "silent", "device believes", "hub believes"):
+            self.assertIn(state, legend)
+        self.quiet(browser)
+
+    def test_zoom_by_button_key_drag_and_wheel(self):
+        browser = self.opened()
+        span = lambda: browser.execute_script("return view.to - view.from")
+        whole = span()
+        browser.find_element(By.ID, "zoom-in").click()
+        self.assertLess(span(), whole * 0.6)
+        lanes = browser.find_element(By.ID, "lanes")
+        lanes.send_keys("0")
+        self.assertAlmostEqual(span(), whole)
+        lanes.send_keys("+")
+        self.assertLess(span(), whole * 0.6)
+        lanes.send_keys("0")
+        level = browser.find_element(By.ID, "level")
+        webdriver.ActionChains(browser).drag_and_drop_by_offset(level, 120, 0).perform()
+        self.assertLess(span(), whole * 0.3)
+        lanes.send_keys("0")
+        browser.execute_script(
+            "document.getElementById('lanes-canvas').dispatchEvent(new WheelEvent('wheel',"
+            "{ deltaY: -300, ctrlKey: true, clientX: 600, cancelable: true }))")
+        self.assertLess(span(), whole * 0.6)
+        before = self.pixels(browser, "lanes-canvas")
+        browser.find_element(By.ID, "zoom-all").click()
+        wait_for("another picture", lambda: self.pixels(browser, "lanes-canvas") != before)
+
+    def test_keys_alone_tell_what_a_lane_shows(self):
+        browser = self.opened()
+        lanes = browser.find_element(By.ID, "lanes")
+        focused = lambda: browser.execute_script("return document.activeElement.id")
+        for _ in range(60):
+            if focused() == "lanes":
+                break
+            browser.switch_to.active_element.send_keys(Keys.TAB)
+        self.assertEqual(focused(), "lanes", "reached by the tab key")
+        told = lambda: browser.find_element(By.ID, "told").text
+        self.assertIn("careful", told())
+        lanes.send_keys(Keys.ARROW_DOWN)
+        self.assertIn("naive", told())
+        states = set()
+        for _ in range(12):
+            lanes.send_keys(Keys.ARROW_RIGHT)
+            states.add(told().split(": ", 1)[1].split(", from")[0])
+        self.assertIn("up, but nothing is heard of the device", states)
+        self.assertTrue(any("half-open" in state for state in states), states)
+
+    def test_dark_as_the_system_wants_and_by_the_button(self):
+        colour = "return getComputedStyle(document.body).backgroundColor"
+        is_dark = lambda browser: sum(map(int, browser.execute_script(colour)[4:-1].split(", "))) < 200
+        self.assertTrue(is_dark(self.opened(dark=True)))
+        light = self.opened()
+        self.assertFalse(is_dark(light))
+        before = self.pixels(light, "lanes-canvas")
+        light.find_element(By.ID, "theme").click()
+        self.assertTrue(is_dark(light))
+        wait_for("a dark picture", lambda: self.pixels(light, "lanes-canvas") != before)
+        self.quiet(light)
+
+    def test_a_phone_need_not_scroll_sideways(self):
+        browser = self.opened(width=360, height=740)
+        widths = browser.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+        self.assertLessEqual(widths[0], widths[1])
+        self.quiet(browser)
+
+
+class Tables(Pages):
+    def test_sorted_by_its_heads(self):
+        browser = self.opened()
+        head = browser.find_element(By.CSS_SELECTOR, "#devices thead th")
+        button = head.find_element(By.TAG_NAME, "button")
+        button.send_keys(Keys.ENTER)
+        self.assertEqual(head.get_attribute("aria-sort"), "ascending")
+        up = self.rows(browser, "devices")
+        button.send_keys(Keys.ENTER)
+        self.assertEqual(head.get_attribute("aria-sort"), "descending")
+        self.assertEqual(self.rows(browser, "devices"), up[::-1])
+        self.assertEqual(sorted(up), sorted(self.rows(browser, "devices")))
+        down = browser.find_element(By.XPATH, "//table[@id='devices']//th[button[text()='down']]/button")
+        down.send_keys(Keys.ENTER)
+        values = browser.execute_script(
+            "return [...document.querySelectorAll('#devices tbody tr.on')].map((r) => +r.cells[4].dataset.v)")
+        self.assertEqual(values, sorted(values, reverse=True))
+
+    def test_filtered(self):
+        browser = self.opened()
+        windows = self.rows(browser, "windows")
+        field = browser.find_element(By.CSS_SELECTOR, "[aria-label^='Filter: Fault windows']")
+        field.send_keys("naive dark")
+        self.assertEqual(self.rows(browser, "windows"), ["naive"])
+        field.clear()
+        field.send_keys("a")
+        field.send_keys(Keys.BACKSPACE)
+        self.assertEqual(self.rows(browser, "windows"), windows)
+        browser.find_element(By.ID, "lane-filter").send_keys("care")
+        self.assertEqual(browser.execute_script("return lanes.shown.map((lane) => lane.name)"), ["careful"])
+
+
+class Hostile(Pages):
+    def test_no_name_is_markup(self):
+        browser = self.opened()
+        canvas = browser.find_element(By.ID, "lanes-canvas")
+        for down in range(-60, 80, 10):
+            webdriver.ActionChains(browser).move_to_element_with_offset(canvas, 100, down).perform()
+        for _ in HOSTILE:
+            browser.find_element(By.ID, "lanes").send_keys(Keys.ARROW_DOWN)
+        self.assertIsNone(browser.execute_script("return window.hit === undefined ? null : window.hit"))
+        self.assertEqual(browser.find_elements(By.CSS_SELECTOR, "body img"), [])
+        shown = self.rows(browser, "devices")
+        self.assertEqual(set(shown), {*FEW[:-1], "\\u{202e}gnp.exe"}, "the names are shown as they are")
+        self.quiet(browser)
+
+    def test_without_a_script_all_there_is_to_read_is_there(self):
+        browser = self.opened(script=False)
+        text = browser.find_element(By.TAG_NAME, "body").text
+        for word in ("Passed", "device_detection of dark", "Verdicts by class", "Fault windows", "careful", "need JavaScript"):
+            self.assertIn(word, text)
+        self.assertNotIn("Zoom", text)
+
+
+class Size(Pages):
+    def test_a_thousand_devices_and_a_hundred_thousand_events(self):
+        path, events = self.page("many", MANY, 5.5)
+        self.assertGreaterEqual(events, 100_000)
+        self.assertLess(os.path.getsize(path), MOST_BYTES)
+        browser = self.browser()
+        started = time.time()
+        browser.get(f"file://{path}")
+        self.drawn(browser)
+        took = time.time() - started
+        self.assertLess(took, LOADS_WITHIN)
+        redraw = browser.execute_script(
+            "const t = performance.now(); for (let n = 0; n < 10; n += 1) { charts(); lanes.draw(); }"
+            "return (performance.now() - t) / 10")
+        self.assertLess(redraw, 200, "a frame of all charts and the lanes in view, in ms")
+        self.assertEqual(len(self.rows(browser, "windows")), 50, "rows come page by page")
+        browser.execute_script("document.getElementById('lanes').scrollTop = 1e6")
+        before = self.pixels(browser, "lanes-canvas")
+        browser.execute_script("document.getElementById('lane-size').value = 'fit'; lanes.size()")
+        wait_for("all on one screen", lambda: self.pixels(browser, "lanes-canvas") != before)
+        print(f"  {events} events, {os.path.getsize(path) / 1e6:.1f} MB, drawn after {took:.2f} s, {redraw:.0f} ms a frame")
+        self.quiet(browser)
+
+
+if __name__ == "__main__":
+    code = main([Size, Drawing, Tables, Hostile], workers=2)
+    for browser, profile in ALL:
+        browser.quit()
+        profile.cleanup()
+    sys.exit(code)
