@@ -13,7 +13,7 @@ use crate::profile::{Override, Plan};
 use crate::report::{Report, ResourceLog, Timeline};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Renders the report of the logs.
 pub(super) fn report(args: &ReportArgs) -> Exit {
@@ -24,30 +24,7 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     let mut files =
         args.report.as_deref().map(|directory| ReportFiles::open(directory, false)).transpose()?;
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
-    let mut lines = Vec::new();
-    let mut merged: Option<(RunStarted, Plan, Results)> = None;
-    let mut starts: Vec<RunStarted> = Vec::new();
-    let mut timelines = Vec::new();
-    for path in &args.logs {
-        let run = Log::read(path, resource_log.is_some())?;
-        if starts.contains(&run.start) {
-            return Err(Refusal::usage(format!(
-                "{} is of a run that was given before: it would count twice",
-                path.display()
-            )));
-        }
-        starts.push(run.start.clone());
-        lines.extend(run.lines);
-        timelines.push(run.timeline);
-        merged = Some(match merged {
-            None => (run.start, run.plan, run.results),
-            Some((start, plan, results)) => {
-                same_profile(&start, &run.start, path)?;
-                (start, plan, results.merge(run.results))
-            }
-        });
-    }
-    let Some((_, plan, results)) = merged else { return Ok(Exit::Met) };
+    let Merged { plan, results, timelines, lines, .. } = Merged::read(&args.logs, resource_log.is_some())?;
     let report = Report::new(&plan, &results);
     if args.json {
         let json = report.to_json().map_err(|error| Refusal::environment(error.to_string()))?;
@@ -72,24 +49,71 @@ fn write_lines(file: File, lines: &[String]) -> io::Result<()> {
     file.flush()
 }
 
-/// Expectations of one profile say nothing about runs of another.
-fn same_profile(first: &RunStarted, other: &RunStarted, path: &Path) -> Result<(), Refusal> {
-    if first.profile == other.profile
-        && first.overrides == other.overrides
-        && first.azure_fault_messages == other.azure_fault_messages
-    {
-        return Ok(());
-    }
-    Err(Refusal::usage(format!(
-        "{} is of another profile or other overrides ({}) than the first log ({}): runs are merged only where they \
-         are alike; render them one by one",
-        path.display(),
-        described(other),
-        described(first),
-    )))
+/// The runs of several logs.
+pub(super) struct Merged {
+    /// How the first began.
+    pub start: RunStarted,
+    /// The plan of all.
+    pub plan: Plan,
+    /// Their results.
+    pub results: Results,
+    timelines: Vec<Timeline>,
+    lines: Vec<String>,
 }
 
-fn described(start: &RunStarted) -> String {
+impl Merged {
+    /// Reads the logs, each an `events.jsonl` or the directory it is in; at least one.
+    pub fn read(paths: &[PathBuf], with_lines: bool) -> Result<Merged, Refusal> {
+        let mut starts: Vec<RunStarted> = Vec::new();
+        let mut merged: Option<Merged> = None;
+        for path in paths {
+            let run = Log::read(path, with_lines)?;
+            if starts.contains(&run.start) {
+                return Err(Refusal::usage(format!(
+                    "{} is of a run that was given before: it would count twice",
+                    path.display()
+                )));
+            }
+            starts.push(run.start.clone());
+            merged = Some(match merged {
+                None => Merged::of(run),
+                Some(merged) => merged.with(run, path)?,
+            });
+        }
+        merged.ok_or_else(|| Refusal::usage("give the log of a run"))
+    }
+
+    fn of(Log { start, plan, results, timeline, lines }: Log) -> Merged {
+        Merged { start, plan, results, timelines: vec![timeline], lines }
+    }
+
+    /// Expectations of one profile say nothing about runs of another.
+    fn with(mut self, run: Log, path: &Path) -> Result<Merged, Refusal> {
+        if !are_alike(&self.start, &run.start) {
+            return Err(Refusal::usage(format!(
+                "{} is of another profile or other overrides ({}) than the first log ({}): runs are merged only where \
+                 they are alike; render them one by one",
+                path.display(),
+                described(&run.start),
+                described(&self.start),
+            )));
+        }
+        self.results = self.results.merge(run.results);
+        self.timelines.push(run.timeline);
+        self.lines.extend(run.lines);
+        Ok(self)
+    }
+}
+
+/// Whether runs are of one profile with the same overrides. The seed may be another.
+pub(super) fn are_alike(first: &RunStarted, other: &RunStarted) -> bool {
+    first.profile == other.profile
+        && first.overrides == other.overrides
+        && first.azure_fault_messages == other.azure_fault_messages
+}
+
+/// What a run was of: its profile's name, and its overrides.
+pub(super) fn described(start: &RunStarted) -> String {
     std::iter::once(start.profile_name.clone())
         .chain(start.overrides.iter().map(|set| format!("--set {set}")))
         .chain(start.azure_fault_messages.iter().map(|glob| format!("--azure-fault-messages {glob}")))
