@@ -407,7 +407,7 @@ fn notes(comparison: &Comparison, reports: &[Report; 2], settings: Settings) -> 
     notes
 }
 
-/// Nanoseconds of a shift in words: `+1.2 s`.
+/// A shift in words: `+1.2 s`, `-3`.
 fn signed(number: f64, unit: &str) -> String {
     let sign = if number < 0.0 { "-" } else { "+" };
     let size = number.abs();

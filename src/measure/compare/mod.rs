@@ -159,7 +159,7 @@ impl Comparison {
         let family = correct(&mut measures, &mut shares, settings.alpha);
         let needed = ranks::needed(settings.alpha / at_least_one(family));
         for measure in &mut measures {
-            measure.conclusion = concluded(measure, settings, needed);
+            measure.conclusion = concluded(measure, settings, family, needed);
         }
         for share in &mut shares {
             share.conclude(settings.alpha);
@@ -243,10 +243,15 @@ fn correct(measures: &mut [Measure], shares: &mut [Share], alpha: f64) -> usize 
     family.len()
 }
 
-fn concluded(measure: &Measure, settings: Settings, needed: usize) -> Conclusion {
+fn concluded(measure: &Measure, settings: Settings, family: usize, needed: usize) -> Conclusion {
     let Some(test) = &measure.test else { return Conclusion::OneSided };
     let Some(corrected) = test.corrected else { return Conclusion::TooFew { needed } };
     if corrected > settings.alpha {
+        let [a, b] = &measure.sides;
+        // Corrected for so many tests, so few values could not have shown anything either.
+        if ranks::least(a.tested, b.tested) * at_least_one(family) > settings.alpha {
+            return Conclusion::TooFew { needed };
+        }
         let is_open = test.p_at_best < test.p && test.p_at_best <= settings.alpha;
         return if is_open { Conclusion::Undecided } else { Conclusion::NotShown };
     }

@@ -41,8 +41,13 @@ fn side(name: &str, side: &Side) -> String {
     ];
     let seeds: Vec<String> = side.seeds.iter().take(MOST_SEEDS).map(ToString::to_string).collect();
     told.extend((!seeds.is_empty()).then(|| format!("seed {}", seeds.join(", "))));
-    told.extend(side.wall_clocks.first().map(|at| format!("from {}", at.split('.').next().unwrap_or(at))));
+    told.extend(side.wall_clocks.first().map(|at| format!("from {}", to_the_second(at))));
     wrap(name, &told.join(", "))
+}
+
+/// `2026-01-01T00:00:00Z` of a time with a fraction.
+fn to_the_second(at: &str) -> String {
+    at.split_once('.').map_or_else(|| at.to_owned(), |(whole, _)| format!("{whole}Z"))
 }
 
 fn heading(name: &str, styling: Styling) -> String {
@@ -89,23 +94,66 @@ fn judgement(judgement: Judgement) -> &'static str {
     }
 }
 
-/// For each measure its name and what came of it, a line for each side, and the shift.
+/// Of what differs, each measure with its name, what came of it, a line for each side, and the shift; of others a line each.
 fn measures(all: &Compared, styling: Styling) -> String {
-    if all.measures.is_empty() {
-        return heading("measures", styling) + "  neither side has any sample\n";
+    let quiet = |measure: &&Measure| ["not_shown", "too_few"].contains(&measure.conclusion);
+    let (quiet, told): (Vec<&Measure>, Vec<&Measure>) = all.measures.iter().partition(quiet);
+    let mut out = heading("measures that differ", styling) + &differing(&told, all.alpha, styling);
+    let (few, alike): (Vec<&Measure>, Vec<&Measure>) =
+        quiet.into_iter().partition(|measure| measure.conclusion == "too_few");
+    if !alike.is_empty() {
+        out += &(heading("no difference shown", styling) + &short(&alike, styling));
+    }
+    if let Some(needed) = few.iter().find_map(|measure| measure.needed) {
+        let title = format!("too few to show any difference (it takes {needed} and {needed})");
+        out += &(heading(&title, styling) + &short(&few, styling));
+    }
+    out
+}
+
+fn differing(told: &[&Measure], alpha: f64, styling: Styling) -> String {
+    if told.is_empty() {
+        return "  none, by more than chance\n".into();
     }
     let head = ["", "samples", "median", "p95", "worst"].map(|name| Cell::new(name, Tone::Faint)).to_vec();
-    let sides = all.measures.iter().flat_map(|measure| [row("  A", &measure.a), row("  B", &measure.b)]);
+    let sides = told.iter().flat_map(|measure| [row("  A", &measure.a), row("  B", &measure.b)]);
     let rows: Vec<Vec<Cell>> = std::iter::once(head).chain(sides).collect();
     let table = lay_out(&rows, styling);
     let mut lines = table.split_inclusive('\n');
-    let mut out = heading("measures", styling) + lines.next().unwrap_or_default();
-    for measure in &all.measures {
+    let mut out = lines.next().unwrap_or_default().to_owned();
+    for measure in told {
         out += &title(measure, styling);
         out.extend(lines.by_ref().take(2));
-        out += &measure.test.as_ref().map(|test| shift(measure, test, all.alpha)).unwrap_or_default();
+        out += &measure.test.as_ref().map(|test| shift(test, alpha)).unwrap_or_default();
     }
     out
+}
+
+/// A line each: how many values the test was on, the medians, the probability.
+fn short(all: &[&Measure], styling: Styling) -> String {
+    let head = ["A", "B", "A median", "B median", "p", "measure"];
+    let row = |measure: &&Measure| {
+        let median = |side: &Samples| side.p50.as_ref().map_or("-".into(), figure);
+        let p = measure.test.as_ref().map_or("-".into(), |test| digits(test.p_corrected.unwrap_or(test.p)));
+        let cells = [
+            measure.a.tested.to_string(),
+            measure.b.tested.to_string(),
+            median(&measure.a),
+            median(&measure.b),
+            p,
+            name(measure),
+        ];
+        cells.map(Cell::plain).to_vec()
+    };
+    let head = head.map(|name| Cell::new(name, Tone::Faint)).to_vec();
+    let rows: Vec<Vec<Cell>> = std::iter::once(head).chain(all.iter().map(row)).collect();
+    lay_out(&rows, styling)
+}
+
+fn name(measure: &Measure) -> String {
+    let of = measure.of.as_ref().map_or(String::new(), |rule| format!(" of {rule}"));
+    let medians = if measure.by_device { ", medians of devices" } else { "" };
+    format!("{}{of}{medians}", measure.metric)
 }
 
 fn row(name: &str, side: &Samples) -> Vec<Cell> {
@@ -120,31 +168,19 @@ fn row(name: &str, side: &Samples) -> Vec<Cell> {
 }
 
 fn title(measure: &Measure, styling: Styling) -> String {
-    let of = measure.of.as_ref().map_or(String::new(), |rule| format!(" of {rule}"));
-    let conclusion = conclusion(measure);
-    let name = cut(&format!("{}{of}", measure.metric), WIDTH.saturating_sub(conclusion.chars().count() + 4));
+    let conclusion = match measure.conclusion {
+        "worse" => "WORSE",
+        "within_margin" => "within the margin",
+        "one_sided" => "on one side only",
+        other => other,
+    };
+    let name = cut(&name(measure), WIDTH.saturating_sub(conclusion.chars().count() + 4));
     let gap = WIDTH.saturating_sub(2 + name.chars().count() + conclusion.chars().count());
-    format!("  {name}{}{}\n", " ".repeat(gap), paint(&conclusion, tone(measure.conclusion), styling))
+    format!("  {name}{}{}\n", " ".repeat(gap), paint(conclusion, tone(measure.conclusion), styling))
 }
 
-fn conclusion(measure: &Measure) -> String {
-    let medians = if measure.by_device { "medians of devices" } else { "samples" };
-    match measure.conclusion {
-        "worse" => "WORSE".into(),
-        "within_margin" => "within the margin".into(),
-        "not_shown" => "no difference shown".into(),
-        "too_few" => {
-            let needed = measure.needed.unwrap_or_default();
-            let (a, b) = (measure.a.tested, measure.b.tested);
-            format!("too few: {a} and {b} {medians}, {needed} and {needed} at least")
-        }
-        "one_sided" => "on one side only".into(),
-        other => other.into(),
-    }
-}
-
-/// `B - A: +2.0 s (95 %: +1.9 to +2.1 s), p 0.00011, B greater in 100 % of pairs`
-fn shift(measure: &Measure, test: &Tested, alpha: f64) -> String {
+/// `B - A: +2.0 s, 95 %: +1.9 s to +2.1 s, p 0.00011`
+fn shift(test: &Tested, alpha: f64) -> String {
     let unit = test.unit;
     let told = |[least, most]: [Option<f64>; 2]| match (least, most) {
         (Some(least), Some(most)) if signed(least, unit) == signed(most, unit) => signed(least, unit),
@@ -157,7 +193,7 @@ fn shift(measure: &Measure, test: &Tested, alpha: f64) -> String {
         [None, None] => Vec::new(),
         shift => vec![format!("B - A: {}", told(shift))],
     };
-    if test.interval.iter().any(Option::is_some) && measure.conclusion != "too_few" {
+    if test.interval.iter().any(Option::is_some) {
         parts.push(format!("{:.0} %: {}", (1.0 - alpha) * 100.0, told(test.interval)));
     }
     parts.push(probability(test.p, test.p_corrected));
