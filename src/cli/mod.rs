@@ -13,6 +13,7 @@ mod demo;
 mod exit;
 mod files;
 mod load;
+mod logs;
 mod observe;
 mod out;
 mod parts;

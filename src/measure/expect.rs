@@ -232,7 +232,7 @@ fn evidence(expectation: &Expectation, mut samples: Vec<Evidence>) -> Vec<Eviden
 }
 
 /// The samples that an expectation asks about, over all runs.
-fn samples(expectation: &Expectation, results: &Results) -> Vec<Evidence> {
+pub(super) fn samples(expectation: &Expectation, results: &Results) -> Vec<Evidence> {
     let runs = results.runs.iter().enumerate();
     runs.flat_map(|(number, run)| match expectation.metric {
         Metric::DeviceDetection

@@ -17,6 +17,7 @@ pub mod azure;
 pub mod backoff;
 mod beside;
 pub mod cause;
+pub mod compare;
 mod conformance;
 mod delivery;
 mod detection;

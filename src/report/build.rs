@@ -121,6 +121,16 @@ fn run(run: &RunResults, number: usize, start: Option<Duration>) -> Run {
     }
 }
 
+/// How an expectation came out.
+pub(super) fn judgement(judgement: measure::Judgement) -> Judgement {
+    match judgement {
+        measure::Judgement::Met => Judgement::Met,
+        measure::Judgement::Unmet => Judgement::Unmet,
+        measure::Judgement::Inconclusive => Judgement::Inconclusive,
+        measure::Judgement::NoEvidence => Judgement::NoEvidence,
+    }
+}
+
 fn expectations(plan: &Plan, results: &Results) -> Vec<Expectation> {
     let verdicts = measure::judge(&plan.expectations, results);
     let judged = plan.expectations.iter().zip(verdicts);
@@ -128,12 +138,7 @@ fn expectations(plan: &Plan, results: &Results) -> Vec<Expectation> {
         .map(|(expectation, verdict)| Expectation {
             expectation: words::expectation(plan, expectation),
             metric: expectation.metric.name(),
-            judgement: match verdict.judgement {
-                measure::Judgement::Met => Judgement::Met,
-                measure::Judgement::Unmet => Judgement::Unmet,
-                measure::Judgement::Inconclusive => Judgement::Inconclusive,
-                measure::Judgement::NoEvidence => Judgement::NoEvidence,
-            },
+            judgement: judgement(verdict.judgement),
             samples: verdict.samples,
             measured: verdict.measured.map(figure),
             against: verdict.against,

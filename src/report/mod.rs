@@ -6,6 +6,7 @@
 
 mod azure;
 mod build;
+pub mod compare;
 mod ending;
 pub mod html;
 pub mod junit;
@@ -24,6 +25,7 @@ mod tls;
 mod verdicts;
 mod words;
 
+pub use compare::Compared;
 pub use live::Live;
 pub use model::Report;
 pub use observe::Observation;

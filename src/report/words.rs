@@ -14,7 +14,7 @@ use crate::profile::{Comparison, Expectation, Limit, Plan, Statistic};
 pub fn seconds(seconds: f64) -> String {
     if seconds <= 0.0 {
         "0 s".into()
-    } else if seconds < 0.001 {
+    } else if seconds < 0.000_999_5 {
         format!("{:.0} us", seconds * 1e6)
     } else if seconds < 0.00995 {
         format!("{:.1} ms", seconds * 1e3)
@@ -211,6 +211,7 @@ mod tests {
             (0.0, "0 s"),
             (0.000_412, "412 us"),
             (0.000_999, "999 us"),
+            (0.000_999_6, "1.0 ms"),
             (0.001, "1.0 ms"),
             (0.009_94, "9.9 ms"),
             (0.009_96, "10 ms"),

@@ -1,4 +1,5 @@
-"""junit.xml and summary.md as others read them: lxml validates against junit.xsd, junitparser and markdown-it-py read.
+"""What is written for others, as others read it: lxml validates junit.xml against junit.xsd, junitparser and
+markdown-it-py read it and summary.md, and SciPy does again what `compare` does.
 
 Usage: junit.py PATH-TO-BROWNOUT [TEST ...]
 """
@@ -13,6 +14,8 @@ import unittest
 
 import junitparser
 import lxml.etree
+import numpy
+import scipy.stats
 from markdown_it import MarkdownIt
 
 from bench import BROWNOUT, Case, main
@@ -105,6 +108,80 @@ class Forms(unittest.TestCase):
         self.assertEqual((values["run1.seed"], values["run2.seed"]), ("1", "2"))
 
 
+class Comparisons(unittest.TestCase):
+    """What `compare` says of recorded runs, whose time is stretched."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def side(self, name, stretches):
+        """A directory of runs, and the windows of their reports."""
+        windows = []
+        for nth, stretch in enumerate(stretches):
+            path = os.path.join(self.folder, name, str(nth))
+            os.makedirs(path)
+            wall_clock = begun(f"2026-01-0{nth + 1}T00:00:00Z", int(stretch * 1000))
+
+            def change(event):
+                return {**wall_clock(event), "t": round(event["t"] * stretch)}
+
+            with open(os.path.join(path, "events.jsonl"), "w") as file:
+                file.write("\n".join(demo(change)) + "\n")
+            call = [BROWNOUT, "report", path, "--json"]
+            report = json.loads(subprocess.run(call, capture_output=True, text=True, timeout=60).stdout)
+            windows += [(rule["id"], window) for rule in report["rules"] for window in rule["windows"]]
+        return windows
+
+    def compared(self, *arguments):
+        call = [BROWNOUT, "compare", os.path.join(self.folder, "a"), os.path.join(self.folder, "b"), *arguments]
+        done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_figures_are_those_of_scipy(self):
+        sides = [self.side("a", (1.0, 1.013)), self.side("b", (1.31, 1.37))]
+        code, text, error = self.compared("--json", "--margin", "0%")
+        said = json.loads(text)
+        checked = 0
+        for measure in said["measures"]:
+            values = [numbers(measure, side) for side in sides]
+            if measure["test"] is None or None in values:
+                continue
+            checked += 1
+            self.assertEqual([len(side) for side in values], [measure["a"]["samples"], measure["b"]["samples"]], measure)
+            ranks = lambda x, y: scipy.stats.rankdata(numpy.concatenate([x, y]))[: len(x)].sum()
+            test = scipy.stats.permutation_test(values, ranks, permutation_type="independent", n_resamples=numpy.inf,
+                                                vectorized=False)
+            self.assertAlmostEqual(measure["test"]["p"], test.pvalue, places=9, msg=measure["metric"])
+            shift = numpy.median([0.0 if a == b else b - a for a in values[0] for b in values[1]])
+            if numpy.isfinite(shift):
+                self.assertAlmostEqual(measure["test"]["shift"][0], shift, places=6, msg=measure["metric"])
+        self.assertGreaterEqual(checked, 4, said)
+        for share in said["proportions"]:
+            table = [[share[side][0], share[side][1] - share[side][0]] for side in "ab"]
+            self.assertAlmostEqual(share["p"], scipy.stats.fisher_exact(table).pvalue, places=9, msg=share)
+        self.assertEqual(code, 1 if said["worse"] else 0)
+
+    def test_a_side_like_the_other_is_no_worse(self):
+        self.side("a", (1.0, 1.002))
+        self.side("b", (1.001, 1.003))
+        code, text, error = self.compared()
+        self.assertEqual((code, error), (0, ""), text)
+        self.assertLessEqual(max(len(line) for line in text.splitlines()), 80)
+
+
+def numbers(measure, windows):
+    """The samples of a measure from the windows of reports; None where there is no such column, or brackets are."""
+    key = f"{measure['metric']}_s"
+    if measure["by_device"] or key not in windows[0][1]:
+        return None
+    found = [window[key] for rule, window in windows if rule == measure["of"] and window[key] is not None]
+    if any(isinstance(value, dict) and "never_watched_s" not in value for value in found):
+        return None
+    return [numpy.inf if isinstance(value, dict) else value for value in found]
+
+
 class Live(Case):
     """What a run with a real client writes."""
 
@@ -180,4 +257,4 @@ def tables(test, path):
 
 
 if __name__ == "__main__":
-    sys.exit(main([Forms, Live]))
+    sys.exit(main([Forms, Comparisons, Live]))

@@ -1,0 +1,177 @@
+//! Logs of runs, read and folded: several parts of one run as the one that they were, several runs of one profile together.
+
+use super::exit::Refusal;
+use super::load::{self, Text};
+use super::parts::{self, Parts};
+use crate::base::Time;
+use crate::event::{Event, RunStarted, What};
+use crate::measure::{Measures, Results};
+use crate::profile::{Override, Plan};
+use crate::report::{ResourceLog, Timeline};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// The runs of several logs.
+pub(super) struct Merged {
+    /// How the first began.
+    pub start: RunStarted,
+    /// The plan of all.
+    pub plan: Plan,
+    /// Their results.
+    pub results: Results,
+    /// Their timelines.
+    pub timelines: Vec<Timeline>,
+    /// What the resource log would have said of them, where that is wanted.
+    pub lines: Vec<String>,
+}
+
+impl Merged {
+    /// Reads the logs, each an `events.jsonl` or the directory it is in; at least one.
+    pub fn read(paths: &[PathBuf], with_lines: bool) -> Result<Merged, Refusal> {
+        let mut merged: Option<Merged> = None;
+        for Parts { start, paths } in parts::of(paths)? {
+            let path = paths.first().cloned().unwrap_or_default();
+            let run = Log::read(start, &paths, with_lines)?;
+            merged = Some(match merged {
+                None => Merged::of(run),
+                Some(merged) => merged.with(run, &path)?,
+            });
+        }
+        merged.ok_or_else(|| Refusal::usage("give the log of a run"))
+    }
+
+    fn of(Log { start, plan, results, timeline, lines }: Log) -> Merged {
+        Merged { start, plan, results, timelines: vec![timeline], lines }
+    }
+
+    /// Expectations of one profile say nothing about runs of another.
+    fn with(mut self, run: Log, path: &Path) -> Result<Merged, Refusal> {
+        if !are_alike(&self.start, &run.start) {
+            return Err(Refusal::usage(format!(
+                "{} is of another profile or other overrides ({}) than the first log ({}): runs are merged only where \
+                 they are alike; render them one by one",
+                path.display(),
+                described(&run.start),
+                described(&self.start),
+            )));
+        }
+        self.results = self.results.merge(run.results);
+        self.timelines.push(run.timeline);
+        self.lines.extend(run.lines);
+        Ok(self)
+    }
+}
+
+/// Whether runs are of one profile with the same overrides. The seed may be another.
+pub(super) fn are_alike(first: &RunStarted, other: &RunStarted) -> bool {
+    first.profile == other.profile
+        && first.overrides == other.overrides
+        && first.azure_fault_messages == other.azure_fault_messages
+}
+
+/// What a run was of: its profile's name, and its overrides.
+pub(super) fn described(start: &RunStarted) -> String {
+    std::iter::once(start.profile_name.clone())
+        .chain(start.overrides.iter().map(|set| format!("--set {set}")))
+        .chain(start.azure_fault_messages.iter().map(|glob| format!("--azure-fault-messages {glob}")))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// One run's log, folded.
+struct Log {
+    start: RunStarted,
+    plan: Plan,
+    results: Results,
+    timeline: Timeline,
+    /// What the resource log would have said, where that is wanted.
+    lines: Vec<String>,
+}
+
+impl Log {
+    /// Of the parts of one run, in their order; each is read on from where the one before it ended.
+    fn read(start: RunStarted, paths: &[PathBuf], with_lines: bool) -> Result<Log, Refusal> {
+        let plan = plan(&start)?;
+        let mut reading = Reading {
+            measures: Measures::new(&plan),
+            timeline: Timeline::default(),
+            resource_log: with_lines.then(|| ResourceLog::new(&plan)),
+            lines: Vec::new(),
+            end: Time::ZERO,
+            next: None,
+        };
+        for path in paths {
+            reading.part(path)?;
+        }
+        let Reading { measures, timeline, lines, end, .. } = reading;
+        Ok(Log { start, plan, results: measures.results(end), timeline, lines })
+    }
+}
+
+/// A log as it is read.
+struct Reading {
+    measures: Measures,
+    timeline: Timeline,
+    resource_log: Option<ResourceLog>,
+    lines: Vec<String>,
+    end: Time,
+    /// The number of the first event that later parts have to add; `None` before the first part.
+    next: Option<u64>,
+}
+
+impl Reading {
+    fn part(&mut self, path: &Path) -> Result<(), Refusal> {
+        let bad = |line: usize, problem: String| {
+            Refusal::usage(format!(
+                "{}:{line}: {problem}; give an events.jsonl that brownout wrote",
+                path.display()
+            ))
+        };
+        let file = File::open(path)
+            .map_err(|error| Refusal::usage(format!("cannot read {}: {error}", path.display())))?;
+        let mut lines = BufReader::new(file).lines().zip(1..);
+        let known = self.next;
+        while let Some((line, number)) = lines.next() {
+            let line = line.map_err(|error| bad(number, error.to_string()))?;
+            match serde_json::from_str::<Event>(&line) {
+                // What an earlier part has told already; the first event of a part has the number of its first new one.
+                Ok(event) if known.is_some_and(|next| event.seq < next || number == 1) => {}
+                Ok(event) => self.take(&event),
+                // A run that was killed leaves half a line; everything before it counts.
+                Err(error) if error.is_eof() && lines.next().is_none() => {
+                    tracing::warn!("{}:{number}: the log breaks off here", path.display());
+                    break;
+                }
+                Err(error) => return Err(bad(number, error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, event: &Event) {
+        self.measures.push(event);
+        self.timeline.push(event);
+        if let Some(log) = &mut self.resource_log {
+            self.lines.extend(log.push(event, &self.measures));
+        }
+        self.end = self.end.max(event.at);
+        // Of a later part, `run_started` has the number of the event that follows.
+        let is_later = matches!(&event.what, What::RunStarted(start) if start.part > 0);
+        if !is_later {
+            self.next = self.next.max(Some(event.seq + 1));
+        }
+    }
+}
+
+/// The plan that the run was made by, from what its first event holds.
+fn plan(start: &RunStarted) -> Result<Plan, Refusal> {
+    let sets: Result<Vec<Override>, _> = start.overrides.iter().map(|set| set.parse()).collect();
+    let sets = sets.map_err(|error| Refusal::usage(error.to_string()))?;
+    let text = Text { name: start.profile_name.clone(), text: start.profile.clone() };
+    let mut plan = load::checked(&text, &sets)?.plan;
+    if let Some(clients) = &start.azure_fault_messages {
+        plan.honour(clients.clone());
+    }
+    Ok(plan)
+}

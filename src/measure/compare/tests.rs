@@ -1,0 +1,169 @@
+//! Sides with literal samples.
+
+use super::*;
+use crate::base::DeviceId;
+use crate::measure::results::Sample;
+use crate::measure::story::{Story, blackhole, expect, plan, span};
+use crate::profile::{Comparison as Compared, Statistic};
+use std::time::Duration;
+
+const SETTINGS: Settings = Settings { alpha: 0.05, margin: 0.05 };
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn exact(millis: u64) -> Value {
+    Value::Exact(ms(millis))
+}
+
+fn never(millis: u64) -> Value {
+    Value::Never { watched: ms(millis) }
+}
+
+fn the_plan() -> Plan {
+    plan(vec![("dark", blackhole("8s"))])
+}
+
+/// A run of one device with these detections of the rule.
+fn side(values: &[Value]) -> Results {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(20_000).over();
+    let mut results = story.results(&the_plan());
+    let sample = |value: &Value| Sample {
+        metric: Metric::DeviceDetection,
+        value: *value,
+        device: Some(DeviceId(0)),
+        window: None,
+        rule: Some(RuleId(0)),
+        keep_alive: ms(2_000),
+    };
+    results.runs[0].samples = values.iter().map(sample).collect();
+    results
+}
+
+fn from(start: u64, step: u64, count: u64) -> Vec<Value> {
+    (0..count).map(|nth| exact(start + nth * step)).collect()
+}
+
+fn detection(a: &[Value], b: &[Value]) -> (Measure, Comparison) {
+    let all = Comparison::of(&the_plan(), &side(a), &side(b), SETTINGS);
+    let detection = all.measures.iter().find(|measure| measure.metric == Metric::DeviceDetection);
+    (detection.unwrap().clone(), all)
+}
+
+#[test]
+fn what_takes_longer_is_worse_and_the_other_way_round_better() {
+    let (slow, fast) = (from(5_000, 50, 10), from(3_000, 50, 10));
+    let (measure, all) = detection(&fast, &slow);
+    let test = measure.test.unwrap();
+    assert_eq!((measure.conclusion, all.worse()), (Conclusion::Worse, 1));
+    assert!(test.exact && (test.p - 2.0 / 184_756.0).abs() < 1e-12, "C(20, 10): {test:?}");
+    assert!((test.shift.0 - 2e9).abs() < 1.0 && test.interval.0 < 2e9 && test.interval.1 > 2e9, "{test:?}");
+    let (measure, all) = detection(&slow, &fast);
+    assert_eq!((measure.conclusion, all.worse()), (Conclusion::Better, 0));
+}
+
+#[test]
+fn a_shift_within_the_margin_does_not_count() {
+    let a = from(3_000, 1, 10);
+    assert_eq!(detection(&a, &from(3_150, 1, 10)).0.conclusion, Conclusion::WithinMargin);
+    assert_eq!(detection(&a, &from(3_160, 1, 10)).0.conclusion, Conclusion::Worse);
+}
+
+#[test]
+fn three_against_three_can_show_nothing_and_four_against_four_can() {
+    let shown = |count| detection(&from(3_000, 1, count), &from(9_000, 1, count)).0.conclusion;
+    assert_eq!(shown(3), Conclusion::TooFew { needed: 4 });
+    assert_eq!(shown(4), Conclusion::Worse);
+}
+
+#[test]
+fn never_is_counted_as_a_proportion_too() {
+    let with_nevers: Vec<Value> = from(3_000, 10, 7).into_iter().chain([never(8_000); 3]).collect();
+    let (measure, all) = detection(&from(3_000, 10, 10), &with_nevers);
+    assert_eq!(measure.conclusion, Conclusion::NotShown);
+    let share = all.shares[0];
+    assert_eq!((share.some, share.all), ([0, 3], [10, 10]));
+    assert!((share.p - 4.0 / 19.0).abs() < 1e-12 && share.conclusion == Conclusion::NotShown, "{share:?}");
+    let (_, all) = detection(&from(3_000, 10, 10), &[never(8_000); 10]);
+    assert_eq!((all.shares[0].conclusion, all.worse()), (Conclusion::Worse, 2), "{all:?}");
+}
+
+#[test]
+fn never_on_both_sides_is_alike() {
+    let (measure, all) = detection(&[never(8_000); 10], &[never(8_100); 10]);
+    assert_eq!((measure.conclusion, all.worse()), (Conclusion::NotShown, 0));
+    assert!((measure.test.unwrap().p - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_never_that_was_not_watched_for_long_is_no_greater_than_what_came_later() {
+    let (measure, _) = detection(&from(3_000, 10, 10), &[never(1_000); 10]);
+    assert_eq!(measure.conclusion, Conclusion::Undecided);
+    let (measure, _) = detection(&from(3_000, 10, 10), &[never(4_000); 10]);
+    assert_eq!(measure.conclusion, Conclusion::Worse);
+}
+
+#[test]
+fn brackets_that_overlap_leave_it_open_and_others_do_not() {
+    let between = |after, before| Value::Between { after: ms(after), before: ms(before) };
+    let (measure, _) = detection(&[between(0, 8_000); 10], &[between(1_000, 8_500); 10]);
+    let test = measure.test.unwrap();
+    assert_eq!(measure.conclusion, Conclusion::Undecided);
+    assert!((test.p - 1.0).abs() < 1e-12 && test.p_at_best < 0.001, "{test:?}");
+    let (measure, _) = detection(&[between(0, 4_000); 10], &[between(5_000, 8_000); 10]);
+    assert_eq!(measure.conclusion, Conclusion::Worse);
+}
+
+#[test]
+fn many_round_trips_of_few_devices_are_few() {
+    let mut sides = [side(&[]), side(&[])];
+    for (side, millis) in sides.iter_mut().zip([10, 20]) {
+        for device in side.runs[0].devices.values_mut() {
+            (0..500).for_each(|_| device.ping_rtt.add(ms(millis)));
+        }
+    }
+    let all = Comparison::of(&the_plan(), &sides[0], &sides[1], SETTINGS);
+    let pings = &all.measures.iter().find(|measure| measure.metric == Metric::PingRtt).unwrap();
+    assert_eq!((pings.sides[0].count, pings.sides[0].tested, pings.by_device), (500, 1, true));
+    assert_eq!(pings.conclusion, Conclusion::TooFew { needed: 4 });
+}
+
+#[test]
+fn an_expectation_that_is_not_met_any_more_is_worse() {
+    let mut plan = the_plan();
+    plan.expectations = vec![expect(Metric::DeviceDetection, Statistic::Max, Compared::AtMost, span("4s"))];
+    let (a, b) = (side(&[exact(3_000)]), side(&[exact(5_000)]));
+    assert_eq!(Comparison::of(&plan, &a, &b, SETTINGS).worse(), 1);
+    assert_eq!(Comparison::of(&plan, &b, &a, SETTINGS).worse(), 0);
+}
+
+#[test]
+fn messages_lost_are_compared_and_each_run_that_met_an_expectation() {
+    let mut plan = the_plan();
+    plan.expectations = vec![expect(Metric::DeviceDetection, Statistic::Max, Compared::AtMost, span("4s"))];
+    let of = |millis: u64, lost: u64| {
+        let mut run = side(&[exact(millis)]);
+        for device in run.runs[0].devices.values_mut() {
+            device.delivery.counts.up.sent[1] = 100;
+            device.delivery.counts.up.lost[1] = lost;
+        }
+        let again = run.clone();
+        (0..4).fold(run, |all, _| all.merge(again.clone()))
+    };
+    let all = Comparison::of(&plan, &of(3_000, 0), &of(5_000, 4), SETTINGS);
+    let share = |of: ShareOf| *all.shares.iter().find(|share| share.of == of).unwrap();
+    let lost = share(ShareOf::Lost(crate::base::Direction::Up, 1));
+    assert_eq!((lost.some, lost.all, lost.conclusion), ([0, 20], [500, 500], Conclusion::Worse));
+    let met = share(ShareOf::Met(0));
+    assert_eq!((met.some, met.all, met.conclusion), ([5, 0], [5, 5], Conclusion::Worse));
+}
+
+#[test]
+fn a_run_is_like_itself() {
+    let one = side(&from(3_000, 10, 10));
+    let all = Comparison::of(&the_plan(), &one, &one, SETTINGS);
+    assert!(all.measures.iter().all(|measure| measure.conclusion != Conclusion::Worse), "{all:?}");
+    assert_eq!(all.worse(), 0);
+}
