@@ -156,3 +156,53 @@ impl Moment {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{LinkId, Time};
+
+    const LEG: LegId = (LinkId(1), Side::Hub);
+
+    fn said(bytes: usize) -> Moment {
+        Moment::Said { leg: LEG, direction: Direction::Up, offset: 0, bytes: vec![0; bytes] }
+    }
+
+    #[test]
+    fn bytes_beyond_the_room_are_dropped_and_counted_and_ends_still_fit() {
+        let queue = Queue::new(Clock::start());
+        queue.push(said(ROOM_BYTES));
+        queue.push(said(1));
+        queue.push(Moment::Gone { leg: LEG });
+        assert_eq!(queue.dropped(), Ends { device: 0, hub: 1 });
+        let (items, _, more) = queue.take(Duration::ZERO);
+        assert_eq!((items.len(), more), (2, true));
+        // What was taken makes room.
+        queue.push(said(ROOM_BYTES));
+        assert_eq!(queue.dropped().hub, 1);
+    }
+
+    #[test]
+    fn items_beyond_the_room_are_dropped_and_ends_have_room_of_their_own() {
+        let queue = Queue::new(Clock::start());
+        for _ in 0..ROOM_ITEMS + 1 {
+            queue.push(said(0));
+        }
+        assert_eq!(queue.dropped().hub, 1);
+        for _ in 0..ROOM_BESIDE + 1 {
+            queue.push(Moment::Gone { leg: LEG });
+        }
+        assert_eq!(queue.dropped().hub, 2);
+    }
+
+    #[test]
+    fn a_closed_queue_hands_out_what_waits_and_takes_no_more() {
+        let queue = Queue::new(Clock::start());
+        queue.push_at(Time::from_secs(1), said(1));
+        queue.close();
+        queue.push(said(1));
+        let (items, _, more) = queue.take(Duration::from_secs(60));
+        assert_eq!((items.len(), more), (1, false));
+        assert_eq!(queue.dropped(), Ends::default());
+    }
+}

@@ -99,7 +99,7 @@ impl Writer {
     }
 
     /// Puts new items in their places: by time, and as they came.
-    fn arrange(&mut self, items: Vec<Item>) {
+    pub(super) fn arrange(&mut self, items: Vec<Item>) {
         for item in &items {
             if let Moment::Remark { place: Where::EndOf(link, side), text } = &item.what {
                 self.of_ends.entry((*link, *side)).or_default().push(text.clone());
@@ -109,7 +109,7 @@ impl Writer {
         self.waiting.make_contiguous().sort_by_key(|item| item.at);
     }
 
-    fn write_until(&mut self, until: Time) {
+    pub(super) fn write_until(&mut self, until: Time) {
         while let Some(item) = self.waiting.pop_front_if(|item| item.at <= until) {
             self.write(item);
         }
@@ -136,15 +136,23 @@ impl Writer {
             Moment::Remark { place: Where::Leg(link, side), text } => self.remark(at, (link, side), text),
             Moment::Remark { place: Where::EndOf(link, side), text } => {
                 // Unless it was said with the end.
-                let leg = (link, side);
-                let waits = self.of_ends.get_mut(&leg).and_then(|of| of.iter().position(|of| *of == text));
-                if let Some(place) = waits {
-                    self.of_ends.get_mut(&leg).map(|of| of.remove(place));
-                    self.remark(at, leg, text);
+                if self.waits_for_end((link, side), &text) {
+                    self.remark(at, (link, side), text);
                 }
             }
             Moment::Remark { place: Where::Next, text } => self.say_next(text),
         }
+    }
+
+    /// Whether this was to be said with the end of the leg, and was not: it is forgotten then.
+    fn waits_for_end(&mut self, leg: LegId, text: &str) -> bool {
+        let Some(waiting) = self.of_ends.get_mut(&leg) else { return false };
+        let place = waiting.iter().position(|of| of == text);
+        place.map(|place| waiting.remove(place));
+        if waiting.is_empty() {
+            self.of_ends.remove(&leg);
+        }
+        place.is_some()
     }
 
     fn open(&mut self, at: Time, leg: LegId, client: SocketAddr, server: SocketAddr) {
@@ -234,7 +242,7 @@ impl Writer {
         }
     }
 
-    fn end(mut self, dropped: Ends<u64>, now: Time) -> Outcome {
+    pub(super) fn end(mut self, dropped: Ends<u64>, now: Time) -> Outcome {
         let dropped = Ends { device: dropped.device + self.lost.device, hub: dropped.hub + self.lost.hub };
         let ended = self.began.saturating_add(now.as_nanos()).max(self.last);
         let comments: Vec<String> = std::mem::take(&mut self.comments).into();
