@@ -9,7 +9,7 @@ use super::runner;
 use crate::base::Time;
 use crate::event::{Event, RunStarted, What};
 use crate::measure::{Measures, Results};
-use crate::profile::{Override, Plan};
+use crate::profile::{Override, Plan, Strictness};
 use crate::report::{Report, ResourceLog, Timeline};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -29,7 +29,7 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     let mut starts: Vec<RunStarted> = Vec::new();
     let mut timelines = Vec::new();
     for path in &args.logs {
-        let run = Log::read(path, resource_log.is_some())?;
+        let run = Log::read(path, resource_log.is_some(), args.strictness.as_deref())?;
         if starts.contains(&run.start) {
             return Err(Refusal::usage(format!(
                 "{} is of a run that was given before: it would count twice",
@@ -108,7 +108,7 @@ struct Log {
 }
 
 impl Log {
-    fn read(path: &Path, with_lines: bool) -> Result<Log, Refusal> {
+    fn read(path: &Path, with_lines: bool, strictness: Option<&str>) -> Result<Log, Refusal> {
         let inside = path.join(EVENTS);
         let path = if path.is_dir() { &inside } else { path };
         let bad = |line: usize, problem: String| {
@@ -129,7 +129,7 @@ impl Log {
         let What::RunStarted(start) = &event.what else {
             return Err(bad(1, "the first event is not `run_started`".into()));
         };
-        let plan = plan(start)?;
+        let plan = plan(start, strictness)?;
         let mut measures = Measures::new(&plan);
         measures.push(&event);
         let mut timeline = Timeline::default();
@@ -161,11 +161,12 @@ impl Log {
 }
 
 /// The plan that the run was made by, from what its first event holds.
-fn plan(start: &RunStarted) -> Result<Plan, Refusal> {
+fn plan(start: &RunStarted, strictness: Option<&str>) -> Result<Plan, Refusal> {
     let sets: Result<Vec<Override>, _> = start.overrides.iter().map(|set| set.parse()).collect();
     let sets = sets.map_err(|error| Refusal::usage(error.to_string()))?;
     let text = Text { name: start.profile_name.clone(), text: start.profile.clone() };
     let mut plan = load::checked(&text, &sets)?.plan;
+    plan.strictness = strictness.and_then(Strictness::from_word).or(plan.strictness);
     if let Some(clients) = &start.azure_fault_messages {
         plan.honour(clients.clone());
     }

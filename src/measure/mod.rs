@@ -20,7 +20,7 @@ pub mod cause;
 mod conformance;
 mod delivery;
 mod detection;
-mod diagnosis;
+pub mod diagnosis;
 pub mod distribution;
 pub mod expect;
 pub mod facts;

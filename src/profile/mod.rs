@@ -18,6 +18,7 @@ mod read;
 pub mod render;
 pub mod schema;
 pub mod shipped;
+pub mod strictness;
 pub mod timeline;
 mod tls;
 
@@ -34,4 +35,5 @@ pub use problem::{Mark, Problem, Problems, Severity, Source};
 pub use reach::{OutOfReach, out_of_reach};
 pub use read::{BadOverride, Checked, LARGEST, Override, read};
 pub use render::render;
+pub use strictness::{Strictness, Weight};
 pub use tls::{DEFAULT_CA, TlsKey, TlsParts, TlsTrouble, Wording, mode_word};

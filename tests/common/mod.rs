@@ -48,6 +48,7 @@ pub fn plan(rules: Vec<Rule>) -> Plan {
         duration: Some(Duration::from_secs(60)),
         server_keep_alive: None,
         fault_messages: None,
+        strictness: None,
         rules,
         expectations: Vec::new(),
     }

@@ -43,6 +43,7 @@ fn plan(rules: Vec<Rule>) -> Plan {
         duration: None,
         server_keep_alive: None,
         fault_messages: None,
+        strictness: None,
         rules,
         expectations: Vec::new(),
     }

@@ -10,6 +10,7 @@ use crate::base::{ListenerId, RuleId};
 use crate::profile::nearest::nearest;
 use crate::profile::plan::{ListenerPlan, Plan, When};
 use crate::profile::problem::Sink;
+use crate::profile::strictness::Strictness;
 use std::time::Duration;
 
 /// The longest keep-alive that MQTT can say: 16 bits of seconds [MQTT-3.1.2.10].
@@ -42,6 +43,7 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
         duration: fields.time("duration"),
         server_keep_alive: fields.seconds("server_keepalive"),
         fault_messages: None,
+        strictness: fields.word("strictness").and_then(Strictness::from_word),
         rules: rules.into_iter().collect::<Option<_>>()?,
         expectations,
     };
