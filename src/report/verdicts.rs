@@ -157,7 +157,7 @@ impl Evidence {
         }
         match class {
             Class::Violation => packets(known()),
-            Class::Detection => watched(results),
+            Class::Detection => watched(plan, results),
             Class::Recovery => outages(results),
             Class::Loss => messages(results),
         }
@@ -188,8 +188,9 @@ fn windows(results: &Results) -> impl Iterator<Item = &WindowResults> {
     windows.flat_map(|window| std::iter::once(window).chain(&window.later))
 }
 
-fn watched(results: &Results) -> Evidence {
-    let ends = windows(results).flat_map(|window| Side::BOTH.map(|side| diagnosis::watched(window, side)));
+fn watched(plan: &Plan, results: &Results) -> Evidence {
+    let ends =
+        windows(results).flat_map(|window| Side::BOTH.map(|side| diagnosis::watched(plan, window, side)));
     Evidence::counted(
         number(ends.filter(|is_watched| *is_watched).count()),
         LEAST_WATCHED,

@@ -2,9 +2,11 @@
 
 use super::{Kind, Scene, exceeds, in_keep_alives, many};
 use crate::base::{DeviceId, Side, WindowId};
+use crate::fault::Fault;
 use crate::measure::finding::{Class, Finding, Grade, Seen};
 use crate::measure::results::{Outcome, WindowResults};
 use crate::measure::value::Value;
+use crate::profile::Plan;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,6 +20,9 @@ const KEEP_ALIVE_OFF: Kind = Kind::new("keep-alive-off", Class::Detection);
 
 /// Who is told of its link's end within this of the fault has nothing to find out.
 const TOLD_AT_ONCE: Duration = Duration::from_millis(100);
+
+/// A sound end has found its link dead after so many tenths of a keep-alive.
+const SOUND: u32 = 20;
 
 /// A window in which an end was slow, or blind.
 struct Case {
@@ -206,13 +211,19 @@ fn keep_alive_off(scene: &Scene<'_>) -> Vec<Finding> {
     met.into_iter().map(found).collect()
 }
 
-/// Windows in which this end's finding out, or not, was seen: measured, or watched for longer than a sound end takes.
-pub fn watched(window: &WindowResults, side: Side) -> bool {
+/// Whether this end's finding out, or not, was seen in a window: measured, or watched for longer than a sound end takes.
+pub fn watched(plan: &Plan, window: &WindowResults, side: Side) -> bool {
     let noticed = window.noticed.get(side);
     let told_at_once =
         noticed.told.zip(window.start).is_some_and(|(told, start)| told <= start + TOLD_AT_ONCE);
-    let measured = noticed.detection.and_then(least);
-    !told_at_once
-        && measured.is_some_and(|(span, never)| !never || exceeds(span, 20, window.keep_alive))
-        && (noticed.told.is_none() || measured.is_some_and(|(_, never)| never))
+    let is_silent = plan.rule(window.rule).is_some_and(|rule| leaves_dead_links(&rule.fault));
+    let Some((span, never)) = noticed.detection.and_then(least).filter(|_| is_silent && !told_at_once) else {
+        return false;
+    };
+    if never { exceeds(span, SOUND, window.keep_alive) } else { noticed.told.is_none() }
+}
+
+/// Whether links die of it that an end has to find dead: what the hub itself ends, or brownout in its name, is none.
+fn leaves_dead_links(fault: &Fault) -> bool {
+    fault.breaks_link() && !matches!(fault, Fault::Takeover(_) | Fault::TokenExpiry(_))
 }

@@ -131,7 +131,10 @@ fn beyond_hub(scene: &Scene<'_>) -> Vec<Finding> {
             "It asked for a keep-alive of {}; the hub goes by {least} to {most} s.",
             told(keep_alive)
         );
-        let first = scene.run.ends.iter().find(|end| end.device == id).map(|end| Seen {
+        // Ends are device by device.
+        let ends = &scene.run.ends;
+        let first = ends.get(ends.partition_point(|end| end.device < id)).filter(|end| end.device == id);
+        let first = first.map(|end| Seen {
             seq: end.opened_seq,
             at: end.opened,
             what: format!("keep-alive {}", told(keep_alive)),

@@ -7,7 +7,7 @@ use crate::base::{DeviceId, Side, Time};
 use crate::measure::cause::Cause;
 use crate::measure::finding::{Class, Finding, Grade, MOST_EVIDENCE, Seen};
 use crate::measure::results::LinkEnd;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const AT_ONCE: Kind = Kind::new("many-disconnects-at-once", Class::Recovery);
@@ -20,8 +20,9 @@ const STOPPED_WITH_THE_RUN: Duration = Duration::from_secs(60);
 pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let mut lost: Vec<&LinkEnd> = scene.natural().filter(|end| is_lost(end)).collect();
     lost.sort_by_key(|end| (end.over, end.link));
+    let opened = last_opened(scene);
     let crowds: Vec<Vec<&LinkEnd>> =
-        crowds(&lost).into_iter().filter(|crowd| is_of_the_fleet(scene, crowd)).collect();
+        crowds(&lost).into_iter().filter(|crowd| is_of_the_fleet(scene, crowd, &opened)).collect();
     let in_crowds: BTreeSet<DeviceId> = crowds.iter().flatten().map(|end| end.device).collect();
     let mut found: Vec<Finding> = at_once(scene, &crowds).into_iter().collect();
     for rhythm in rhythms(&lost) {
@@ -40,11 +41,21 @@ fn is_lost(end: &LinkEnd) -> bool {
     end.accepted.is_some() && end.over.is_some() && !is_wanted && !end.cause.is_refusal()
 }
 
+/// When each device last opened a link.
+fn last_opened(scene: &Scene<'_>) -> BTreeMap<DeviceId, Time> {
+    let mut last: BTreeMap<DeviceId, Time> = BTreeMap::new();
+    for end in &scene.run.ends {
+        let known = last.entry(end.device).or_default();
+        *known = end.opened.max(*known);
+    }
+    last
+}
+
 /// Whether at least half of the fleet is in it, and it is not the end of the test itself.
-fn is_of_the_fleet(scene: &Scene<'_>, crowd: &[&LinkEnd]) -> bool {
+fn is_of_the_fleet(scene: &Scene<'_>, crowd: &[&LinkEnd], opened: &BTreeMap<DeviceId, Time>) -> bool {
     let devices: BTreeSet<DeviceId> = crowd.iter().map(|end| end.device).collect();
     let last = crowd.iter().filter_map(|end| end.over).max().unwrap_or_default();
-    let came_back = scene.run.ends.iter().any(|end| end.opened > last && devices.contains(&end.device));
+    let came_back = devices.iter().filter_map(|device| opened.get(device)).any(|at| *at > last);
     let long_after = Time::ZERO + scene.run.lasted >= last + STOPPED_WITH_THE_RUN;
     devices.len() * 2 >= scene.fleet() && (came_back || long_after)
 }

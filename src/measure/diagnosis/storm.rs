@@ -13,8 +13,8 @@ const NO_BACK_OFF: Kind = Kind::new("fleet-without-back-off", Class::Recovery);
 
 /// A fleet of fewer devices makes no storm.
 pub const LEAST_FLEET: usize = 20;
-/// So many connects of each device in a second are a storm of any fleet's.
-const KNOCKS_EACH: usize = 2;
+/// So many connects of each device in a second are a storm of any fleet's: who doubles a first wait of 200 ms makes four.
+const KNOCKS_EACH: usize = 5;
 /// So many devices without back-off are a fleet's habit, not one device's.
 pub const LEAST_ALIKE: usize = 3;
 /// What fits into a storm's busiest moment.

@@ -79,12 +79,13 @@ fn a_fleet_that_comes_back_all_at_once() {
     assert_eq!(graded(&observer(), &storm(20, 9, 1)), None);
     assert_eq!(graded(&observer(), &storm(20, 10, 1)), Some(Grade::Warn));
     assert_eq!(graded(&observer(), &storm(19, 19, 1)), None, "no fleet");
-    assert_eq!(graded(&observer(), &storm(20, 20, 2)), Some(Grade::Fail));
+    assert_eq!(graded(&observer(), &storm(20, 20, 4)), Some(Grade::Warn));
+    assert_eq!(graded(&observer(), &storm(20, 20, 5)), Some(Grade::Fail));
     let azure = by(Strictness::Azure, observer());
     assert_eq!(graded(&azure, &storm(210, 100, 1)), None);
     assert_eq!(graded(&azure, &storm(210, 101, 1)), Some(Grade::Fail));
     assert!(found(&azure, &storm(210, 101, 1), "reconnect-storm").unwrap().cause.contains("429001"));
-    assert_eq!(graded(&by(Strictness::Strict5, observer()), &storm(20, 20, 2)), None, "no rule of MQTT");
+    assert_eq!(graded(&by(Strictness::Strict5, observer()), &storm(20, 20, 5)), None, "no rule of MQTT");
 }
 
 /// So many of three or more devices, all reset at 10 s, that connect again and again in vain, at these milliseconds.
