@@ -7,7 +7,8 @@ use crate::base::span::parse_fixed;
 use crate::device::{Backoff, Preset, Renew, Workload};
 use crate::hub::MAX_PACKET;
 use crate::mqtt::{QoS, Version};
-use crate::profile::Override;
+use crate::profile::{Override, Strictness};
+use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -103,6 +104,10 @@ pub(super) struct RunArgs {
     /// Put a value in the place of the profile's: `dark.for=10s`, `settle=5s`; may be given several times
     #[arg(long = "set", value_name = "RULE.PARAM=VALUE")]
     pub sets: Vec<Override>,
+    /// Judge devices and hub by this, and fail where a class of findings fails [default: what the profile says, or
+    /// `standard`, by which findings change no exit code]
+    #[arg(long, value_name = "NAME", value_parser = strictness())]
+    pub strictness: Option<String>,
     /// End the run after this time at the latest, and the COMMAND with it: `90s`, `1h 30m`
     #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
     pub duration: Option<Duration>,
@@ -213,6 +218,9 @@ pub(super) struct ReportArgs {
     /// Print report.json instead of the text
     #[arg(long)]
     pub json: bool,
+    /// Judge devices and hub by this, in the place of what the runs were judged by
+    #[arg(long, value_name = "NAME", value_parser = strictness())]
+    pub strictness: Option<String>,
     /// Write what the resource log of Azure IoT Hub would have said of the runs into this file, a line of JSON each
     #[arg(long, value_name = "FILE")]
     pub resource_log: Option<PathBuf>,
@@ -387,6 +395,10 @@ impl FromStr for Rate {
             )),
         }
     }
+}
+
+fn strictness() -> PossibleValuesParser {
+    PossibleValuesParser::new(Strictness::ALL.map(Strictness::word))
 }
 
 fn quality(text: &str) -> Result<QoS, String> {

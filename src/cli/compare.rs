@@ -42,7 +42,7 @@ fn compared(args: &CompareArgs) -> Result<Exit, Refusal> {
         let log = log.display();
         return Err(Refusal::usage(format!("{log} is on both sides: a run is not compared with itself")));
     }
-    let (a, b) = (Merged::read(&a_logs, false)?, Merged::read(&b_logs, false)?);
+    let (a, b) = (Merged::read(&a_logs, false, None)?, Merged::read(&b_logs, false, None)?);
     if !are_alike(&a.start, &b.start) {
         return Err(Refusal::usage(format!(
             "{} is of another profile or other overrides ({}) than {} ({}): only runs that are alike can be compared",

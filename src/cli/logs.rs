@@ -6,7 +6,7 @@ use super::parts::{self, Parts};
 use crate::base::Time;
 use crate::event::{Event, RunStarted, What};
 use crate::measure::{Measures, Results};
-use crate::profile::{Override, Plan};
+use crate::profile::{Override, Plan, Strictness};
 use crate::report::{ResourceLog, Timeline};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -27,12 +27,13 @@ pub(super) struct Merged {
 }
 
 impl Merged {
-    /// Reads the logs, each an `events.jsonl` or the directory it is in; at least one.
-    pub fn read(paths: &[PathBuf], with_lines: bool) -> Result<Merged, Refusal> {
+    /// Reads the logs, each an `events.jsonl` or the directory it is in; at least one. They are judged by this strictness in
+    /// the place of the profile's, where one is given.
+    pub fn read(paths: &[PathBuf], with_lines: bool, strictness: Option<&str>) -> Result<Merged, Refusal> {
         let mut merged: Option<Merged> = None;
         for Parts { start, paths } in parts::of(paths)? {
             let path = paths.first().cloned().unwrap_or_default();
-            let run = Log::read(start, &paths, with_lines)?;
+            let run = Log::read(start, &paths, with_lines, strictness)?;
             merged = Some(match merged {
                 None => Merged::of(run),
                 Some(merged) => merged.with(run, &path)?,
@@ -91,8 +92,13 @@ struct Log {
 
 impl Log {
     /// Of the parts of one run, in their order; each is read on from where the one before it ended.
-    fn read(start: RunStarted, paths: &[PathBuf], with_lines: bool) -> Result<Log, Refusal> {
-        let plan = plan(&start)?;
+    fn read(
+        start: RunStarted,
+        paths: &[PathBuf],
+        with_lines: bool,
+        strictness: Option<&str>,
+    ) -> Result<Log, Refusal> {
+        let plan = plan(&start, strictness)?;
         let mut reading = Reading {
             measures: Measures::new(&plan),
             timeline: Timeline::default(),
@@ -165,11 +171,12 @@ impl Reading {
 }
 
 /// The plan that the run was made by, from what its first event holds.
-fn plan(start: &RunStarted) -> Result<Plan, Refusal> {
+fn plan(start: &RunStarted, strictness: Option<&str>) -> Result<Plan, Refusal> {
     let sets: Result<Vec<Override>, _> = start.overrides.iter().map(|set| set.parse()).collect();
     let sets = sets.map_err(|error| Refusal::usage(error.to_string()))?;
     let text = Text { name: start.profile_name.clone(), text: start.profile.clone() };
     let mut plan = load::checked(&text, &sets)?.plan;
+    plan.strictness = strictness.and_then(Strictness::from_word).or(plan.strictness);
     if let Some(clients) = &start.azure_fault_messages {
         plan.honour(clients.clone());
     }

@@ -19,7 +19,8 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     let mut files =
         args.report.as_deref().map(|directory| ReportFiles::open(directory, false)).transpose()?;
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
-    let Merged { plan, results, timelines, lines, .. } = Merged::read(&args.logs, resource_log.is_some())?;
+    let Merged { plan, results, timelines, lines, .. } =
+        Merged::read(&args.logs, resource_log.is_some(), args.strictness.as_deref())?;
     let report = Report::new(&plan, &results);
     if args.json {
         let json = report.to_json().map_err(|error| Refusal::environment(error.to_string()))?;

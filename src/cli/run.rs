@@ -77,11 +77,12 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     })
 }
 
-/// The overrides; a duration is one like the others, so that the check and the log know of it.
+/// The overrides; a duration and a strictness are two like the others, so that the check and the log know of it.
 fn sets(args: &RunArgs) -> Result<Vec<Override>, Refusal> {
     let mut sets = args.sets.clone();
-    if let Some(duration) = args.duration {
-        let set = format!("duration={}", show_fixed(duration));
+    let duration = args.duration.map(|duration| format!("duration={}", show_fixed(duration)));
+    let strictness = args.strictness.as_ref().map(|name| format!("strictness={name}"));
+    for set in duration.into_iter().chain(strictness) {
         sets.push(set.parse().map_err(|error: BadOverride| Refusal::usage(error.to_string()))?);
     }
     Ok(sets)

@@ -87,6 +87,7 @@ pub fn code_of(end: End, plan: &Plan) -> Option<Entry> {
         | Cause::Reset(Side::Device)
         | Cause::While(_)
         | Cause::KeepAliveTimeout
+        | Cause::TokenOver
         | Cause::TokenExpired(_) => code(Code::DeviceConnectionClosedRemotely),
     };
     let operation = if end.cause.is_refusal() { Operation::Connect } else { Operation::Disconnect };
@@ -145,6 +146,7 @@ impl Cause {
             | Cause::Reset(_)
             | Cause::KeepAliveTimeout
             | Cause::TakenOver
+            | Cause::TokenOver
             | Cause::Refused(_)
             | Cause::HubUnavailable
             | Cause::WithTheRun => None,

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 impl RunResults {
     /// How each link ended, with what a hub would log of it.
     pub(super) fn add_ends(&mut self, measures: &Measures, end: Time) {
+        let under = fallen(measures);
         for (device, facts) in &measures.devices {
             let links: Vec<(LinkId, &Link)> =
                 facts.links.iter().filter_map(|id| Some((*id, measures.links.get(id)?))).collect();
@@ -25,6 +26,8 @@ impl RunResults {
                 let accepted = link.accepted();
                 let of_end =
                     azure::End { cause, accepted: link.hub_accepted, goodbye_lost: link.goodbye_lost };
+                let under = under.get(id).and_then(|window| Some(measures.windows.get(window)?.rule));
+                let noted = measures.watch.link(*id);
                 let is_over = !matches!(cause, Cause::StillOpen | Cause::WithTheRun);
                 self.ends.push(LinkEnd {
                     link: *id,
@@ -32,6 +35,9 @@ impl RunResults {
                     opened: link.opened,
                     accepted,
                     over: link.over().filter(|at| is_over && *at <= end),
+                    opened_seq: noted.opened,
+                    over_seq: noted.over.filter(|_| is_over),
+                    under,
                     cause,
                     logged: azure::code_of(of_end, &measures.plan),
                 });

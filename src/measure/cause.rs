@@ -51,6 +51,8 @@ pub enum Cause {
     Injected(Option<RuleId>),
     /// The hub ended it because another client came with its name, that this rule had sent.
     TakenOverBy(RuleId),
+    /// The hub ended it soon after its token had expired, by this machine's clock.
+    TokenOver,
     /// This rule ended it when its token had expired.
     TokenExpired(RuleId),
     /// This rule refused the CONNECT, as its token had expired.
@@ -89,6 +91,7 @@ impl Cause {
             Cause::Injected(Some(rule)) => format!("injected by {}", rule_name(rule)),
             Cause::Injected(None) => "injected".into(),
             Cause::TakenOverBy(rule) => format!("taken over by another client ({})", rule_name(rule)),
+            Cause::TokenOver => "token expired".into(),
             Cause::TokenExpired(rule) => format!("token expired ({})", rule_name(rule)),
             Cause::TokenRefused(rule) => format!("refused, token expired ({})", rule_name(rule)),
             Cause::RefusedBy(rule, code) => format!("refused with code {code} by {}", rule_name(rule)),

@@ -3,6 +3,7 @@
 use super::cause;
 use super::conformance::Conformance;
 use super::delivery::Deliveries;
+use super::diagnosis::Watch;
 use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, RoundTrip, Showed, Window};
 use super::firings::Firings;
 use super::handshakes;
@@ -39,6 +40,7 @@ pub struct Measures {
     pub(super) trouble: Trouble,
     pub(super) conformance: Conformance,
     pub(super) deliveries: Deliveries,
+    pub(super) watch: Watch,
 }
 
 /// What went wrong around the measures.
@@ -89,6 +91,7 @@ impl Measures {
             trouble: Trouble::default(),
             conformance: Conformance::default(),
             deliveries: Deliveries::default(),
+            watch: Watch::default(),
         }
     }
 
@@ -99,6 +102,7 @@ impl Measures {
         self.events += u64::from(is_new);
         self.conformance.push(event, &self.sessions);
         self.deliveries.push(event);
+        self.watch.push(event);
         let at = event.at;
         match &event.what {
             What::RunStarted(started) => {

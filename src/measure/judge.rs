@@ -13,6 +13,7 @@ use super::recovery::Outage;
 use super::refusals::{self, Refused};
 use super::results::{DeviceResults, Outcome, RuleResults, RunResults, Sample, WindowResults};
 use super::tls::Timings;
+use super::tokens;
 use super::value::Value;
 use crate::base::{Chance, DeviceId, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::Count;
@@ -78,11 +79,9 @@ impl RunResults {
         for (id, device) in &mut run.devices {
             device.down = down.of(*id);
         }
-        run.findings = measures.conformance.findings(&run, end);
-        run.findings.extend(diagnosis::findings(&run, &measures.plan));
-        run.findings.sort_by_key(|finding| {
-            (std::cmp::Reverse(finding.grade), finding.class, finding.id, finding.device)
-        });
+        let mut found = measures.conformance.findings(&run, end);
+        found.extend(diagnosis::findings(&run, &measures.plan, &measures.watch));
+        run.findings = diagnosis::weighed(found, &run, &measures.plan);
         run
     }
 
@@ -444,7 +443,8 @@ pub(super) fn cause_of<'a>(
 ) -> Cause {
     let rule = link.cut.and_then(|(_, window)| Some(measures.windows.get(&window?)?.rule));
     let by = rule.and_then(|id| Some((id, &measures.plan.rule(id)?.fault)));
-    cause(link, by, later.find(|newer| newer.connack.is_some()))
+    let cause = cause(link, by, later.find(|newer| newer.connack.is_some()));
+    if tokens::had_expired(measures, link, cause) { Cause::TokenOver } else { cause }
 }
 
 fn said_goodbye(link: &Link) -> bool {

@@ -21,7 +21,7 @@ pub mod compare;
 mod conformance;
 mod delivery;
 mod detection;
-mod diagnosis;
+pub mod diagnosis;
 pub mod distribution;
 pub mod expect;
 pub mod facts;

@@ -127,6 +127,12 @@ pub struct LinkEnd {
     pub accepted: Option<Time>,
     /// When it was over, for whichever end first; `None` while it is open, and for one that ended with the run.
     pub over: Option<Time>,
+    /// The event that opened it.
+    pub opened_seq: u64,
+    /// The first event that shows its end.
+    pub over_seq: Option<u64>,
+    /// The rule whose fault held on it last: what became of it then may be that fault's doing.
+    pub under: Option<RuleId>,
     /// How it ended.
     pub cause: Cause,
     /// As what Azure IoT Hub would log it.

@@ -40,6 +40,7 @@ pub(crate) fn plan(rules: Vec<(&str, Fault)>) -> Plan {
         rules: rules.into_iter().map(rule).collect(),
         expectations: Vec::new(),
         fault_messages: None,
+        strictness: None,
         server_keep_alive: None,
         sequence: None,
     }

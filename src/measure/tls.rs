@@ -167,6 +167,11 @@ impl<T: Ord> Tally<T> {
         }
     }
 
+    /// How often anything was told.
+    pub fn total(&self) -> u64 {
+        self.told.values().sum::<u64>() + self.others
+    }
+
     /// Whether nothing was told.
     pub fn is_empty(&self) -> bool {
         self.told.is_empty()

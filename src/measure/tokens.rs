@@ -4,10 +4,11 @@
 //! A token expires when it says so itself, by the wall clock that the run began at; one that brownout cannot read, a
 //! rule's lifetime after CONNACK, or at the cut that a rule made for it.
 
+use super::cause::Cause;
 use super::facts::{Link, Showed, Window};
 use super::fold::Measures;
 use super::value::Value;
-use crate::base::{DeviceId, RuleId, Time};
+use crate::base::{DeviceId, RuleId, Side, Time};
 use crate::event::RunStarted;
 use crate::fault::{Fault, LegFate, TokenExpiry};
 use crate::profile::Metric;
@@ -48,8 +49,6 @@ struct Tokens<'a> {
     measures: &'a Measures,
     /// The windows of rules of token expiry that fell on it.
     windows: Vec<(&'a Window, TokenExpiry)>,
-    /// Nanoseconds since 1970 at which the run began.
-    began: Option<u128>,
 }
 
 impl<'a> Tokens<'a> {
@@ -59,8 +58,7 @@ impl<'a> Tokens<'a> {
             Fault::TokenExpiry(expiry) => Some((window, *expiry)),
             _ => None,
         });
-        let began = measures.started.as_ref().and_then(began);
-        Tokens { measures, windows: windows.collect(), began }
+        Tokens { measures, windows: windows.collect() }
     }
 
     /// The rule that the figures belong to: the first that fell on the device.
@@ -76,10 +74,7 @@ impl<'a> Tokens<'a> {
     }
 
     fn by_the_clock(&self, link: &Link) -> Option<Time> {
-        let expiry = u128::from(token(link)?) * 1_000_000_000;
-        // What expired before the run began had expired at its beginning.
-        let since = expiry.saturating_sub(self.began?);
-        Some(Time::from_nanos(u64::try_from(since).unwrap_or(u64::MAX)))
+        expires(self.measures, link)
     }
 
     fn by_a_rule(&self, link: &Link) -> Option<Time> {
@@ -121,6 +116,35 @@ impl<'a> Tokens<'a> {
             (None, None) => self.is_cut_by_a_rule(before) || said_goodbye(before),
         }
     }
+}
+
+/// A hub that ends a link no later than this after its token has expired does so for that: Azure's SDKs are told of a
+/// grace of up to ten minutes, and documents of its services differ by some.
+const HUB_GRACE: Duration = Duration::from_secs(11 * 60);
+/// Expiries are whole seconds, and clocks are seldom alike to the last of them.
+const CLOCKS_APART: Duration = Duration::from_secs(1);
+
+/// Whether the hub, which ended this link of its own accord as far as the wire tells, did so when its token had expired.
+pub(super) fn had_expired(measures: &Measures, link: &Link, cause: Cause) -> bool {
+    let by_hub = matches!(
+        cause,
+        Cause::Closed(Side::Hub)
+            | Cause::Unnotified(Side::Hub)
+            | Cause::Reset(Side::Hub)
+            | Cause::Disconnect(Side::Hub)
+            | Cause::WsClosed(Side::Hub, _)
+    );
+    let ended = link.signs.hub.map(|sign| sign.at).filter(|_| by_hub && link.accepted().is_some());
+    let Some((ended, expiry)) = ended.zip(expires(measures, link)) else { return false };
+    expiry <= ended + CLOCKS_APART && ended <= expiry + HUB_GRACE
+}
+
+/// When the token of this link expires, by the wall clock that the run began at.
+fn expires(measures: &Measures, link: &Link) -> Option<Time> {
+    let expiry = u128::from(token(link)?) * 1_000_000_000;
+    // What expired before the run began had expired at its beginning.
+    let since = expiry.saturating_sub(measures.started.as_ref().and_then(began)?);
+    Some(Time::from_nanos(u64::try_from(since).unwrap_or(u64::MAX)))
 }
 
 fn token(link: &Link) -> Option<u64> {

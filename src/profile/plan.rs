@@ -2,6 +2,7 @@
 
 use super::metric::Metric;
 use super::sequence::Sequence;
+use super::strictness::Strictness;
 use crate::azure::{self, FaultOperation};
 use crate::base::{Chance, ListenerId, RuleId, Span};
 use crate::event::TlsMode;
@@ -45,6 +46,8 @@ pub struct Plan {
     pub sequence: Option<Sequence>,
     /// The client identifiers (a glob) whose fault-injection messages are honoured; see [`Plan::honour`].
     pub fault_messages: Option<String>,
+    /// What the run is judged by beside its expectations, where somebody asked for it.
+    pub strictness: Option<Strictness>,
     /// The rules, in the order of the file; [`RuleId`] is the position. Those of fault-injection messages come last.
     pub rules: Vec<Rule>,
     /// The expectations, in the order of the file.
@@ -52,6 +55,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What the run is judged by beside its expectations.
+    pub fn strictness(&self) -> Strictness {
+        self.strictness.unwrap_or_default()
+    }
+
     /// The rule of that number.
     pub fn rule(&self, id: RuleId) -> Option<&Rule> {
         self.rules.get(usize::from(id.0))

@@ -5,19 +5,11 @@ use super::words::{self, count, range, seconds};
 use crate::base::DeviceId;
 use crate::base::text::printable;
 use crate::measure::azure::{Entry, Operation};
+use crate::measure::diagnosis::rhythm::{Rhythm, crowds, rhythms};
 use crate::measure::{Cause, LinkEnd, Results, RunResults};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-/// A pattern is regular from so many intervals on.
-const LEAST_INTERVALS: usize = 3;
-/// Regular intervals differ by no more than this share of the shortest: one in ten.
-const ALIKE: u32 = 10;
-/// Ends within this span come at once.
-const AT_ONCE: Duration = Duration::from_secs(1);
-/// So many devices at least make a crowd.
-const CROWD: usize = 3;
 /// Up to so many patterns of a kind are told one by one; of more, the first.
 const MOST_TOLD: usize = 4;
 
@@ -61,21 +53,15 @@ fn patterns(run: &RunResults) -> Vec<String> {
         told.push(of_crowd(run, crowd));
     }
     in_crowds.extend(crowds.iter().flatten().map(|end| end.device));
-    let mut by_device: BTreeMap<DeviceId, Vec<&LinkEnd>> = BTreeMap::new();
-    lost.iter().for_each(|end| by_device.entry(end.device).or_default().push(end));
     let (mut regular, mut random) = (Vec::new(), Vec::new());
-    for (device, ends) in by_device {
-        let gaps: Vec<Duration> = ends.windows(2).filter_map(gap).collect();
-        let (Some(least), Some(most)) = (gaps.iter().min(), gaps.iter().max()) else { continue };
-        if gaps.len() < LEAST_INTERVALS {
-            continue;
-        }
-        let name = printable(run.name(device));
-        if most.saturating_sub(*least) * ALIKE <= *least {
-            regular.push(of_regular(&name, &ends, &gaps, *least, *most));
-        } else if !in_crowds.contains(&device) {
+    for rhythm in rhythms(&lost) {
+        let name = printable(run.name(rhythm.device));
+        if rhythm.regular {
+            regular.push(of_regular(&name, &rhythm));
+        } else if !in_crowds.contains(&rhythm.device) {
+            let [least, _, most] = rhythm.intervals;
             let between = range(least.as_secs_f64(), most.as_secs_f64());
-            random.push(format!("{name}: at random ({between} apart, {})", times(ends.len())));
+            random.push(format!("{name}: at random ({between} apart, {})", times(rhythm.ends.len())));
         }
     }
     for (kind, how) in [(regular, "at regular intervals"), (random, "at random")] {
@@ -92,16 +78,11 @@ fn is_lost(end: &LinkEnd) -> bool {
     end.over.is_some() && end.logged.is_some_and(is_error)
 }
 
-fn gap(pair: &[&LinkEnd]) -> Option<Duration> {
-    Some(pair.get(1)?.over?.since(pair.first()?.over?))
-}
-
 /// `sensor-1: every 65 s (64.9 to 65.2 s, 5 times), at token expiry`
-fn of_regular(name: &str, ends: &[&LinkEnd], gaps: &[Duration], least: Duration, most: Duration) -> String {
-    let mut sorted = gaps.to_vec();
-    sorted.sort_unstable();
-    let median = sorted.get(sorted.len() / 2).copied().unwrap_or_default();
-    let expired = ends.iter().all(|end| matches!(end.cause, Cause::TokenExpired(_)));
+fn of_regular(name: &str, rhythm: &Rhythm<'_>) -> String {
+    let [least, median, most] = rhythm.intervals;
+    let expired =
+        rhythm.ends.iter().all(|end| matches!(end.cause, Cause::TokenExpired(_) | Cause::TokenOver));
     let why = if expired { ", at token expiry" } else { "" };
     let every = words::whole_seconds(median.as_secs_f64());
     // The range says nothing more where it reads like the median.
@@ -111,7 +92,7 @@ fn of_regular(name: &str, ends: &[&LinkEnd], gaps: &[Duration], least: Duration,
     } else {
         format!("{}, ", range(least.as_secs_f64(), most.as_secs_f64()))
     };
-    format!("{name}: every {every} ({between}{}){why}", times(ends.len()))
+    format!("{name}: every {every} ({between}{}){why}", times(rhythm.ends.len()))
 }
 
 /// `all at once: 20 of 20 devices within 0.4 s, at 12.0 s`
@@ -124,26 +105,6 @@ fn of_crowd(run: &RunResults, crowd: &[&LinkEnd]) -> String {
     let all = if devices.len() == accepted { "all" } else { "many" };
     let at = seconds(first.elapsed().as_secs_f64());
     format!("{all} at once: {} of {accepted} devices within {within}, at {at}", devices.len())
-}
-
-/// Ends close together of at least half of the devices of the run that lost a link, and of a crowd.
-fn crowds<'a>(lost: &[&'a LinkEnd]) -> Vec<Vec<&'a LinkEnd>> {
-    let all: BTreeSet<DeviceId> = lost.iter().map(|end| end.device).collect();
-    let mut crowds = Vec::new();
-    let mut rest = lost;
-    while let Some(first) = rest.first().and_then(|end| end.over) {
-        let near =
-            rest.iter().take_while(|end| end.over.is_some_and(|at| at.since(first) <= AT_ONCE)).count();
-        let (crowd, later) = rest.split_at(near);
-        let devices: BTreeSet<DeviceId> = crowd.iter().map(|end| end.device).collect();
-        if devices.len() >= CROWD && devices.len() * 2 >= all.len() {
-            crowds.push(crowd.to_vec());
-            rest = later;
-        } else {
-            rest = rest.get(1..).unwrap_or_default();
-        }
-    }
-    crowds
 }
 
 fn times(number: usize) -> String {

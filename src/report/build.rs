@@ -2,9 +2,9 @@
 
 use super::model::{
     Altered, Delivery, DeliveryCounts, Device, Evidence, Expectation, FORMAT, Figure, Fleet, FleetFiring,
-    Judgement, Missed, Outcome, Profile, Quantiles, Report, Rule, Run, Summary, Verdict, Window,
+    Judgement, Missed, Outcome, Profile, Quantiles, Report, Rule, Run, Summary, Verdict, Verdicts, Window,
 };
-use super::{azure, ending, notes, tls, verdicts, words};
+use super::{azure, ending, notes, tls, uncertainty, verdicts, words};
 use crate::base::{Direction, RuleId, Side, Ways, WindowId};
 use crate::event::{self, Count, Samples};
 use crate::fault::Fault;
@@ -22,6 +22,7 @@ impl Report {
     pub fn new(plan: &Plan, results: &Results) -> Report {
         let expectations = expectations(plan, results);
         let not_through = ending::not_through(plan, results);
+        let verdicts = verdicts::verdicts(plan, results);
         Report {
             format: FORMAT,
             profile: Profile {
@@ -29,7 +30,7 @@ impl Report {
                 summary: plan.summary.clone(),
                 reproduces: plan.reproduces.clone(),
             },
-            verdict: verdict(&expectations, not_through.is_some()),
+            verdict: verdict(&expectations, not_through.is_some(), &verdicts),
             not_through,
             runs: runs(results),
             expectations,
@@ -38,8 +39,9 @@ impl Report {
             fleet: fleet(plan, results),
             tls: tls::tls(results),
             azure: azure::azure(results),
-            verdicts: verdicts::verdicts(plan, results),
+            verdicts,
             findings: verdicts::findings(results),
+            uncertainty: uncertainty::uncertainty(results),
             notes: notes::notes(plan, results),
         }
     }
@@ -49,9 +51,9 @@ impl Report {
         self.expectations.iter().filter(|expectation| expectation.judgement != Judgement::Met).count()
     }
 
-    /// Whether the runs were through and every expectation is met.
+    /// Whether the runs were through, every expectation is met, and no class fails by a strictness that was asked for.
     pub fn is_met(&self) -> bool {
-        self.not_through.is_none() && self.unmet() == 0
+        self.not_through.is_none() && self.unmet() == 0 && self.verdicts.failed().is_empty()
     }
 
     /// As JSON, indented, with a newline at the end.
@@ -89,9 +91,11 @@ fn to_nanoseconds(seconds: f64) -> f64 {
     (seconds * 1e9).round() / 1e9
 }
 
-fn verdict(expectations: &[Expectation], is_cut_off: bool) -> Verdict {
+fn verdict(expectations: &[Expectation], is_cut_off: bool, verdicts: &Verdicts) -> Verdict {
     if is_cut_off {
         Verdict::NotThrough
+    } else if !verdicts.failed().is_empty() {
+        Verdict::Failed
     } else if expectations.is_empty() {
         Verdict::NoExpectations
     } else if expectations.iter().all(|expectation| expectation.judgement == Judgement::Met) {

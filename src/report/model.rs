@@ -7,10 +7,12 @@
 mod field;
 mod finding;
 mod tls;
+mod uncertainty;
 
 pub use field::{Altered, Azure, AzureEntry, FleetFiring};
 pub use finding::{ClassVerdict, Delivery, DeliveryCounts, Finding, Seen, Verdicts};
 pub use tls::{HandshakeEnd, Handshakes, Suite, Tls, TlsFailure, TlsLeg, TlsListener, WebSocket};
+pub use uncertainty::{Stamps, Uncertainty};
 
 use crate::event::EndReason;
 use serde::Serialize;
@@ -44,6 +46,8 @@ pub struct Report {
     pub verdicts: Verdicts,
     /// What was found out beside the figures, the gravest first.
     pub findings: Vec<Finding>,
+    /// How far the figures can be trusted.
+    pub uncertainty: Uncertainty,
     /// What was seen of TLS and WebSocket; `null` where there was neither.
     pub tls: Option<Tls>,
     /// What the resource log of Azure IoT Hub would say; `null` where no link ended with an error.

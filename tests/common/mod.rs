@@ -49,6 +49,7 @@ pub fn plan(rules: Vec<Rule>) -> Plan {
         server_keep_alive: None,
         sequence: None,
         fault_messages: None,
+        strictness: None,
         rules,
         expectations: Vec::new(),
     }

@@ -28,6 +28,7 @@ fn plan() -> Arc<Plan> {
         rules: Vec::new(),
         expectations: Vec::new(),
         fault_messages: None,
+        strictness: None,
         server_keep_alive: None,
         sequence: None,
     })

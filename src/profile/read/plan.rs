@@ -11,6 +11,7 @@ use crate::base::{ListenerId, RuleId};
 use crate::profile::nearest::nearest;
 use crate::profile::plan::{ListenerPlan, Plan, When};
 use crate::profile::problem::Sink;
+use crate::profile::strictness::Strictness;
 use std::time::Duration;
 
 /// The longest keep-alive that MQTT can say: 16 bits of seconds [MQTT-3.1.2.10].
@@ -45,6 +46,7 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
         server_keep_alive: fields.seconds("server_keepalive"),
         sequence,
         fault_messages: None,
+        strictness: fields.word("strictness").and_then(Strictness::from_word),
         rules: rules.into_iter().collect::<Option<_>>()?,
         expectations,
     };

@@ -4,6 +4,7 @@ use super::faults::FAULT;
 use super::packets::WHAT;
 use super::tls::TLS;
 use super::{Key, PERCENTILE, Place, Presence, Type, Word};
+use crate::profile::strictness::Strictness;
 
 /// The most rules of a profile.
 pub(in crate::profile) const MOST_RULES: usize = 1000;
@@ -95,6 +96,14 @@ pub(in crate::profile) static PROFILE: Place = Place {
             example: "{ json: /seq }",
         },
         Key {
+            name: "strictness",
+            ty: Type::Word(STRICTNESSES),
+            presence: Presence::Optional("`standard`, and findings do not change the exit code"),
+            doc: "What devices and hub are judged by, beside the expectations. Where it is given, a class of findings that \
+                  fails makes the run fail.",
+            example: "azure",
+        },
+        Key {
             name: "rules",
             ty: Type::Many { place: &RULE, most: MOST_RULES },
             presence: Presence::Optional("nothing is broken: brownout only watches"),
@@ -165,6 +174,14 @@ static SEQUENCE: Place = Place {
         },
     ],
 };
+
+const STRICTNESSES: &[Word] = &[
+    Word { word: Strictness::Standard.word(), doc: "what a careful engineer would mind, on any hub" },
+    Word { word: Strictness::Strict311.word(), doc: "the MUSTs of MQTT 3.1.1" },
+    Word { word: Strictness::Strict5.word(), doc: "the MUSTs of MQTT 5.0" },
+    Word { word: Strictness::Azure.word(), doc: "what Azure IoT Hub minds" },
+    Word { word: Strictness::DeviceAdvisor.word(), doc: "what AWS IoT Core Device Advisor minds" },
+];
 
 static LISTENER: Place = Place {
     name: "listeners",

@@ -167,7 +167,8 @@ fn every_word_of_the_table_is_a_word_of_its_type() {
                 }
                 let text = example_of(place.name, key.name, &word);
                 let plan = sound(&text);
-                assert_eq!(plan.rules.len(), 1, "{text}");
+                let rules = usize::from(place.name != "profile");
+                assert_eq!(plan.rules.len(), rules, "{text}");
             }
         }
     }

@@ -45,6 +45,8 @@ pub struct Seen {
 pub struct Verdicts {
     /// What the verdicts go by: the name of a strictness.
     pub strictness: &'static str,
+    /// Whether somebody asked for it; then a class that fails makes the run fail.
+    pub asked_for: bool,
     /// A MUST of the specification was not kept.
     pub violation: ClassVerdict,
     /// How ends found out that a link was dead.
@@ -53,6 +55,24 @@ pub struct Verdicts {
     pub recovery: ClassVerdict,
     /// What became of messages.
     pub loss: ClassVerdict,
+}
+
+impl Verdicts {
+    /// All four, with their names, in the order of reports.
+    pub fn each(&self) -> [(&'static str, &ClassVerdict); 4] {
+        [
+            ("violation", &self.violation),
+            ("detection", &self.detection),
+            ("recovery", &self.recovery),
+            ("loss", &self.loss),
+        ]
+    }
+
+    /// The classes that fail, where somebody asked for the strictness that they fail by.
+    pub fn failed(&self) -> Vec<&'static str> {
+        let failed = self.each().into_iter().filter(|(_, verdict)| verdict.grade == "fail" && self.asked_for);
+        failed.map(|(class, _)| class).collect()
+    }
 }
 
 /// The verdict of one class.

@@ -3,6 +3,7 @@
 mod azure;
 mod devices;
 pub(super) mod expectations;
+mod findings;
 mod fleet;
 mod handshakes;
 mod round_trips;
@@ -27,6 +28,8 @@ const WORST: usize = 3;
 pub fn render(report: &Report, styling: Styling) -> String {
     let mut legend = Legend::default();
     let mut out = head(report, styling);
+    out += &findings::verdicts(report, styling);
+    out += &findings::section(report, styling);
     out += &expectations::section(report, styling);
     for rule in &report.rules {
         out += &rules::section(report, rule, &mut legend, styling);
@@ -38,6 +41,7 @@ pub fn render(report: &Report, styling: Styling) -> String {
     out += &fleet::section(report, styling);
     out += &devices::endings(report, styling);
     out += &azure::section(report, styling);
+    out += &findings::uncertainty(report, styling);
     out += &notes(report, legend, styling);
     out
 }
@@ -117,6 +121,9 @@ fn verdict(report: &Report) -> (String, Tone) {
     let all = report.expectations.len();
     match report.verdict {
         Verdict::Passed => (format!("PASSED: {all} of {all} met"), Tone::Good),
+        Verdict::Failed if report.unmet() == 0 => {
+            (format!("FAILED: {}", report.verdicts.failed().join(", ").to_uppercase()), Tone::Bad)
+        }
         Verdict::Failed => (format!("FAILED: {} of {all} unmet", report.unmet()), Tone::Bad),
         Verdict::NotThrough if all == 0 => ("NOT THROUGH".into(), Tone::Bad),
         Verdict::NotThrough => {

@@ -1,0 +1,131 @@
+//! Too many connects at once: storms, and fleets without back-off.
+
+use super::{Kind, Scene, many};
+use crate::base::DeviceId;
+use crate::measure::backoff::{BackOff, Shape};
+use crate::measure::finding::{Class, Finding, Grade, MOST_EVIDENCE, Seen};
+use crate::measure::results::LinkEnd;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+const STORM: Kind = Kind::new("reconnect-storm", Class::Recovery);
+const NO_BACK_OFF: Kind = Kind::new("fleet-without-back-off", Class::Recovery);
+
+/// A fleet of fewer devices makes no storm.
+pub const LEAST_FLEET: usize = 20;
+/// So many connects of each device in a second are a storm of any fleet's: who doubles a first wait of 200 ms makes four.
+const KNOCKS_EACH: usize = 5;
+/// So many devices without back-off are a fleet's habit, not one device's.
+pub const LEAST_ALIKE: usize = 3;
+/// What fits into a storm's busiest moment.
+const BUSY: Duration = Duration::from_secs(1);
+
+pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut found: Vec<Finding> = storm(scene).into_iter().collect();
+    found.extend(no_back_off(scene));
+    found
+}
+
+/// The busiest second of reconnects.
+struct Peak<'a> {
+    connects: &'a [&'a LinkEnd],
+    devices: usize,
+}
+
+fn storm(scene: &Scene<'_>) -> Option<Finding> {
+    let again = reconnects(&scene.run.ends);
+    let peak = busiest(&again)?;
+    let (fleet, most, limits) = (scene.fleet(), peak.connects.len(), scene.limits);
+    let share = u64::try_from(peak.devices * 100 / fleet.max(1)).unwrap_or(0);
+    let over_rate = limits.storm_rate.is_some_and(|rate| u64::try_from(most).unwrap_or(u64::MAX) > rate);
+    let is_large = fleet >= LEAST_FLEET;
+    let grade = if over_rate || (is_large && most >= fleet * KNOCKS_EACH) {
+        Grade::Fail
+    } else if is_large && share >= limits.storm_share {
+        Grade::Warn
+    } else {
+        return None;
+    };
+    let first = peak.connects.first()?.opened;
+    let told = format!(
+        "{} within a second at {first} s, by {} of {fleet} devices.",
+        many(most, "reconnect"),
+        peak.devices
+    );
+    let throttled = limits.storm_rate.filter(|_| over_rate);
+    let cause = throttled.map_or_else(
+        || {
+            "the devices lost their links together, and none waits a time of its own before it comes back"
+                .to_owned()
+        },
+        |rate| format!("the hub takes {rate} new connections a second and throttles the rest (429001)"),
+    );
+    let mut finding = STORM.found(grade, None, told, shown(peak.connects));
+    finding.count = u64::try_from(most).unwrap_or(u64::MAX);
+    Some(finding.because(cause, "draw the first wait at random too, from a range that grows with the fleet"))
+}
+
+fn shown(connects: &[&LinkEnd]) -> Vec<Seen> {
+    let seen = |end: &&LinkEnd| Seen { seq: end.opened_seq, at: end.opened, what: "connects anew".into() };
+    connects.iter().take(MOST_EVIDENCE).map(seen).collect()
+}
+
+/// The links that devices opened after their first, by time.
+fn reconnects(ends: &[LinkEnd]) -> Vec<&LinkEnd> {
+    let mut known: BTreeSet<DeviceId> = BTreeSet::new();
+    let mut again: Vec<&LinkEnd> = ends.iter().filter(|end| !known.insert(end.device)).collect();
+    again.sort_by_key(|end| end.opened);
+    again
+}
+
+fn busiest<'a>(again: &'a [&'a LinkEnd]) -> Option<Peak<'a>> {
+    let mut first = 0;
+    let mut best = 0..0;
+    for (last, end) in again.iter().enumerate() {
+        while again[first].opened + BUSY <= end.opened {
+            first += 1;
+        }
+        if last + 1 - first > best.len() {
+            best = first..last + 1;
+        }
+    }
+    let connects = again.get(best).filter(|connects| !connects.is_empty())?;
+    let devices: BTreeSet<DeviceId> = connects.iter().map(|end| end.device).collect();
+    Some(Peak { connects, devices: devices.len() })
+}
+
+/// Devices that come back at once, or in step, over the windows that cost them their links.
+fn no_back_off(scene: &Scene<'_>) -> Option<Finding> {
+    let mut known: BTreeMap<DeviceId, Vec<(BackOff, Seen)>> = BTreeMap::new();
+    for (id, window) in &scene.run.windows {
+        let Some(at) = window.start.filter(|_| window.back_off.shape != Shape::Unclear) else { continue };
+        let what = format!("back-off: {} ({} attempts)", window.back_off, window.attempts);
+        let seen = Seen { seq: scene.watch.window(*id), at, what };
+        known.entry(window.device).or_default().push((window.back_off, seen));
+    }
+    let all = known.len();
+    let has_none = |shown: &Vec<(BackOff, Seen)>| shown.iter().all(|(back_off, _)| !backs_off(*back_off));
+    let without: Vec<Vec<(BackOff, Seen)>> = known.into_values().filter(has_none).collect();
+    if without.len() < LEAST_ALIKE || without.len() * 2 < all {
+        return None;
+    }
+    let at_once = without.iter().flatten().any(|(back_off, _)| back_off.shape == Shape::None);
+    let grade = if at_once { Grade::Fail } else { Grade::Warn };
+    let told =
+        format!("{} of {all} devices came back at once, or in step, attempt after attempt.", without.len());
+    let first = without.iter().filter_map(|shown| shown.first()).map(|(_, seen)| seen.clone());
+    let mut seen: Vec<Seen> = first.collect();
+    seen.sort_by_key(|seen: &Seen| (seen.at, seen.seq));
+    Some(NO_BACK_OFF.found(grade, None, told, seen).because(
+        "the client reconnects in a loop with no wait, or with one that never grows and is the same for all",
+        "wait longer after each failure, up to a cap, and draw each wait at random",
+    ))
+}
+
+fn backs_off(back_off: BackOff) -> bool {
+    match back_off.shape {
+        Shape::None => false,
+        Shape::Fixed => back_off.jittered,
+        Shape::Linear | Shape::Polynomial | Shape::Exponential | Shape::Growing | Shape::Unclear => true,
+    }
+}

@@ -1,0 +1,152 @@
+//! How links end, and what hubs do.
+
+use super::{findings, found, grade, is_reset, lives, name, observer, reset};
+use crate::azure::Code;
+use crate::base::{LinkId, Side};
+use crate::event::What;
+use crate::fault::Ending;
+use crate::measure::cause::Cause;
+use crate::measure::finding::Grade;
+use crate::measure::story::{Story, answers, asks};
+use crate::mqtt::Version;
+
+/// Links of one device that end at these seconds, by this end, with a new one a second later.
+fn ends_at(seconds: &[u64], side: Side) -> Story {
+    let mut story = Story::new();
+    let mut from = 0;
+    for (link, until) in (1..).zip(seconds) {
+        lives(&mut story, link, 0, from, until * 1_000, side, Ending::Fin);
+        from = until * 1_000 + 1_000;
+    }
+    story.at(from).joins(99, 0, name(0), 60).at(from + 100_000).over();
+    story
+}
+
+#[test]
+fn disconnects_at_regular_intervals() {
+    let graded = |seconds: &[u64]| grade(&observer(), &ends_at(seconds, Side::Device), "regular-disconnects");
+    assert_eq!(graded(&[100, 200, 300]), None, "two intervals are none");
+    assert_eq!(graded(&[100, 200, 300, 400]), Some(Grade::Warn));
+    assert_eq!(graded(&[100, 200, 300, 410]), Some(Grade::Warn), "a tenth apart");
+    assert_eq!(graded(&[100, 200, 300, 411]), None);
+    let told = found(&observer(), &ends_at(&[65, 130, 195, 260], Side::Hub), "regular-disconnects").unwrap();
+    assert_eq!(told.seen, "It lost its link every 65.0 s (65.0 s to 65.0 s, 4 times).");
+    assert!(told.cause.contains("404104"), "{}", told.cause);
+    assert_eq!(told.evidence[0].what, "closed without DISCONNECT by the hub");
+}
+
+#[test]
+fn disconnects_at_random() {
+    let graded = |seconds: &[u64]| grade(&observer(), &ends_at(seconds, Side::Device), "random-disconnects");
+    assert_eq!(graded(&[100, 130, 300]), None);
+    assert_eq!(graded(&[100, 130, 300, 1_000]), Some(Grade::Warn));
+}
+
+/// A link with a SAS token that expires at this second of the run.
+fn with_token(story: &mut Story, link: u64, from: u64, expires_at: u64) {
+    const BEGAN: u64 = 1_767_225_600;
+    story.at(from).opens_link(link, 0, name(0));
+    story.up(link, asks(name(0), Version::V311, 600, Some(BEGAN + expires_at))).down(link, answers(0, None));
+}
+
+#[test]
+fn the_hub_closes_at_the_expiry_of_the_token() {
+    let cause = |ended: u64| {
+        let mut story = Story::new();
+        with_token(&mut story, 1, 0, 60);
+        story.at(ended).ends(1, Side::Hub, Ending::Fin).closes(1).over();
+        story.results(&observer()).runs[0].ends[0].cause
+    };
+    assert_eq!(cause(58_999), Cause::Closed(Side::Hub));
+    assert_eq!(cause(59_000), Cause::TokenOver);
+    assert_eq!(cause(60_000 + 660_000), Cause::TokenOver);
+    assert_eq!(cause(60_000 + 660_001), Cause::Closed(Side::Hub));
+    let mut story = Story::new();
+    for link in 1..=4 {
+        with_token(&mut story, link, (link - 1) * 61_000, link * 61 - 1);
+        story.at(link * 61_000 - 500).ends(link, Side::Hub, Ending::Fin).closes(link);
+    }
+    story.at(300_000).over();
+    let told = found(&observer(), &story, "regular-disconnects").unwrap();
+    assert!(told.seen.ends_with(", at token expiry.") && told.cause.contains("404104"), "{told:?}");
+    assert!(told.cause.contains(&Code::IotHubUnauthorized.to_string()), "{}", told.cause);
+}
+
+/// What a rule does in a rhythm is nobody's.
+#[test]
+fn what_a_rule_did_is_held_against_nobody() {
+    let mut story = Story::new();
+    for link in 1..=5 {
+        story.at(link * 100_000).joins(link, 0, name(0), 10);
+        is_reset(&mut story, link, 0, link * 100_000 + 99_000);
+    }
+    story.at(600_000).joins(9, 0, name(0), 10).at(700_000).over();
+    assert_eq!(findings(&reset(), &story), []);
+}
+
+#[test]
+fn a_hub_that_refuses_again_and_again() {
+    let story = |times: u64, code: u8, then: bool| {
+        let mut story = Story::new();
+        for link in 1..=times {
+            story.at(link * 10_000).connect(link, 0, name(0), 60).connack(link, false, code);
+            story.ends(link, Side::Hub, Ending::Fin).closes(link);
+        }
+        if then {
+            story.at(times * 10_000 + 10_000).joins(99, 0, name(0), 60);
+        }
+        story.at(200_000).over();
+        story
+    };
+    let id = "refused-again-and-again";
+    assert_eq!(grade(&observer(), &story(2, 5, false), id), None);
+    assert_eq!(grade(&observer(), &story(3, 5, false), id), Some(Grade::Fail));
+    assert_eq!(grade(&observer(), &story(3, 5, true), id), Some(Grade::Warn));
+    assert!(found(&observer(), &story(3, 5, true), id).unwrap().cause.contains("401003"));
+    assert!(found(&observer(), &story(3, 3, true), id).unwrap().cause.contains("500001"));
+}
+
+#[test]
+fn a_hub_that_ends_links_soon_after_the_connect() {
+    let story = |times: u64, after: u64| {
+        let mut story = Story::new();
+        for link in 1..=times {
+            // Not in any rhythm.
+            let from = link * link * 10_000;
+            lives(&mut story, link, 0, from, from + after, Side::Hub, Ending::Fin);
+        }
+        story.at(900_000).over();
+        story
+    };
+    let graded = |times, after| grade(&observer(), &story(times, after), "ended-soon-after-connect");
+    assert_eq!((graded(2, 100), graded(3, 100)), (None, Some(Grade::Warn)));
+    assert_eq!((graded(3, 2_000), graded(3, 2_001)), (Some(Grade::Warn), None));
+}
+
+#[test]
+fn two_that_fight_for_one_name() {
+    let story = |times: u64, apart: u64| {
+        let mut story = Story::new();
+        story.joins(1, 0, name(0), 600);
+        for link in 1..=times {
+            story.at(link * apart).joins(link + 1, 0, name(0), 600);
+            story.at(link * apart + 1).ends(link, Side::Hub, Ending::Fin).closes(link);
+        }
+        story.at(times * apart + 10_000).over();
+        story
+    };
+    let graded = |times, apart| grade(&observer(), &story(times, apart), "client-id-fight");
+    assert_eq!((graded(2, 1_000), graded(3, 1_000)), (None, Some(Grade::Fail)));
+    assert_eq!((graded(3, 60_000), graded(3, 60_001)), (Some(Grade::Fail), None));
+}
+
+#[test]
+fn a_hub_that_cannot_be_reached() {
+    let mut story = Story::new();
+    story.joins(1, 0, name(0), 60);
+    assert_eq!(grade(&observer(), &story, "hub-unavailable"), None);
+    story.at(5_000).connect(2, 1, name(1), 60);
+    story.tell(What::HubUnreachable { link: LinkId(2), error: "refused".into() }).closes(2).over();
+    let told = found(&observer(), &story, "hub-unavailable").unwrap();
+    assert_eq!((told.grade, told.device, told.count), (Grade::Warn, None, 1));
+}

@@ -1,0 +1,147 @@
+//! What findings need beside the results: the numbers of the events that show a thing, and how long links were idle.
+//!
+//! Some 100 bytes a link and 40 a window.
+
+use crate::base::{Direction, LinkId, Time, WindowId};
+use crate::event::{Event, Packet, Traffic, What};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What was noted of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    links: BTreeMap<LinkId, Noted>,
+    /// The event that opened each window, and the first with which its fault held.
+    windows: BTreeMap<WindowId, (u64, Option<u64>)>,
+}
+
+/// What was noted of a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// The event that opened it.
+    pub opened: u64,
+    /// The first event that shows its end.
+    pub over: Option<u64>,
+    /// When the device last spoke after a pause on the link, both ways, and how long that pause was.
+    pub woke: Option<(Time, Duration)>,
+    /// The longest pause after which the device spoke and the hub answered.
+    pub survived: Duration,
+    /// Whether the hub has said nothing since.
+    unanswered: bool,
+    /// When the last packet came, either way.
+    last: Option<Time>,
+}
+
+impl Watch {
+    /// Takes in one event. Events come in order.
+    pub fn push(&mut self, event: &Event) {
+        match &event.what {
+            What::LinkOpened { link, .. } => {
+                self.links.insert(*link, Noted { opened: event.seq, ..Noted::default() });
+            }
+            What::Packet { link, direction, packet, .. } => {
+                self.packet(event, *link, *direction, matches!(packet, Packet::Disconnect { .. }));
+            }
+            What::LegEnded { link, .. }
+            | What::LegCut { link, .. }
+            | What::EndCarried { link, .. }
+            | What::HubUnreachable { link, .. }
+            | What::LinkClosed { link, .. } => self.over(event.seq, *link),
+            What::Traffic(traffic) => self.traffic(traffic),
+            What::WindowOpened { window, .. } => _ = self.windows.insert(*window, (event.seq, None)),
+            // Where a fault came about is better evidence than where it was due.
+            What::FaultApplied { window, .. } => self.applied(*window, event.seq),
+            What::RunStarted(_)
+            | What::RunEnded { .. }
+            | What::CaptureClosed { .. }
+            | What::CommandEnded { .. }
+            | What::ListenerOpened { .. }
+            | What::ListenerMuted { .. }
+            | What::ListenerMuteRefused { .. }
+            | What::ListenerUnmuted { .. }
+            | What::AcceptFailed { .. }
+            | What::HubConnected { .. }
+            | What::DeviceNamed { .. }
+            | What::LinkIdentified { .. }
+            | What::Altered { .. }
+            | What::FaultMessage { .. }
+            | What::Rival { .. }
+            | What::Forwarded { .. }
+            | What::TlsHello { .. }
+            | What::TlsEstablished { .. }
+            | What::TlsFailed { .. }
+            | What::FirstData { .. }
+            | What::WsUpgraded { .. }
+            | What::WsClosed { .. }
+            | What::FirstPublish { .. }
+            | What::Delivery { .. }
+            | What::Message { .. }
+            | What::WillDelivered { .. }
+            | What::NotMqtt { .. }
+            | What::KeepaliveExceeded { .. }
+            | What::Fired { .. }
+            | What::FaultRefused { .. }
+            | What::FaultLifted { .. }
+            | What::WindowClosed { .. } => {}
+        }
+    }
+
+    /// What was noted of a link.
+    pub fn link(&self, id: LinkId) -> Noted {
+        self.links.get(&id).copied().unwrap_or_default()
+    }
+
+    /// The event with which a window's fault began to hold.
+    pub fn window(&self, id: WindowId) -> u64 {
+        self.windows.get(&id).map_or(0, |(opened, applied)| applied.unwrap_or(*opened))
+    }
+
+    fn over(&mut self, seq: u64, link: LinkId) {
+        if let Some(noted) = self.links.get_mut(&link) {
+            noted.over.get_or_insert(seq);
+        }
+    }
+
+    fn applied(&mut self, window: WindowId, seq: u64) {
+        if let Some((_, applied)) = self.windows.get_mut(&window) {
+            applied.get_or_insert(seq);
+        }
+    }
+
+    fn packet(&mut self, event: &Event, link: LinkId, direction: Direction, is_goodbye: bool) {
+        if let Some(noted) = self.links.get_mut(&link) {
+            noted.hears(direction, event.at);
+        }
+        if is_goodbye {
+            self.over(event.seq, link);
+        }
+    }
+
+    /// PUBLISH packets are told once a second: pauses before them are known to within that.
+    fn traffic(&mut self, traffic: &Traffic) {
+        if let Some(noted) = self.links.get_mut(&traffic.link) {
+            traffic.last.device.from.into_iter().for_each(|at| noted.hears(Direction::Up, at));
+            traffic.last.hub.from.into_iter().for_each(|at| noted.hears(Direction::Down, at));
+        }
+    }
+}
+
+impl Noted {
+    fn hears(&mut self, direction: Direction, at: Time) {
+        let pause = self.last.map(|last| at.since(last));
+        match (direction, pause) {
+            // What the device says again before any answer belongs to the same waking.
+            (Direction::Up, Some(pause)) if !self.unanswered => {
+                self.woke = Some((at, pause));
+                self.unanswered = true;
+            }
+            (Direction::Up, _) => {}
+            (Direction::Down, _) => {
+                let answered = self.woke.filter(|_| self.unanswered);
+                self.survived = answered.map_or(self.survived, |(_, pause)| pause.max(self.survived));
+                self.unanswered = false;
+            }
+        }
+        self.last = self.last.max(Some(at));
+    }
+}
