@@ -265,8 +265,10 @@ pub enum What {
         /// The device.
         device: DeviceId,
         /// From the device.
+        #[serde(default, skip_serializing_if = "Delivery::is_empty")]
         up: Delivery,
         /// For the device.
+        #[serde(default, skip_serializing_if = "Delivery::is_empty")]
         down: Delivery,
     },
     /// Something remarkable of one message.

@@ -111,7 +111,8 @@ pub(in crate::profile) static PROFILE: Place = Place {
     ],
 };
 
-static SEQUENCE: Place = Place {
+/// Where numbers stand in payloads.
+pub(in crate::profile) static SEQUENCE: Place = Place {
     name: "sequence",
     doc: "A number that grows by one with each message of a topic. The first 4 KiB of a payload are looked at, and \
           numbers are followed for each device, direction and topic (256 topics at most) from one link to the next. One that \
