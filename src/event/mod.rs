@@ -265,11 +265,11 @@ pub enum What {
         /// The device.
         device: DeviceId,
         /// From the device.
-        #[serde(default, skip_serializing_if = "Delivery::is_empty")]
-        up: Delivery,
+        #[serde(default, skip_serializing_if = "is_nothing")]
+        up: Box<Delivery>,
         /// For the device.
-        #[serde(default, skip_serializing_if = "Delivery::is_empty")]
-        down: Delivery,
+        #[serde(default, skip_serializing_if = "is_nothing")]
+        down: Box<Delivery>,
     },
     /// Something remarkable of one message.
     Message {
@@ -529,6 +529,11 @@ pub struct RunStarted {
     /// The how-manieth part of the log this is, from 0: a long log is cut into parts, each of which stands for itself.
     #[serde(default, skip_serializing_if = "is_first")]
     pub part: u32,
+}
+
+#[expect(clippy::borrowed_box, reason = "serde passes a reference")]
+fn is_nothing(counts: &Box<Delivery>) -> bool {
+    counts.is_empty()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

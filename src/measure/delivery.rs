@@ -127,7 +127,7 @@ mod tests {
     use crate::measure::story::{Story, plan, values};
 
     fn told(story: &mut Story, up: Delivery) {
-        story.tell(What::Delivery { device: DeviceId(0), up, down: Delivery::default() });
+        story.tell(What::Delivery { device: DeviceId(0), up: Box::new(up), down: Box::default() });
     }
 
     fn joined() -> Story {
@@ -186,7 +186,7 @@ mod tests {
     fn in_a_log_that_was_cut_off_what_is_in_flight_is_what_is_neither_completed_nor_lost() {
         let mut deliveries = Deliveries::default();
         let up = Delivery { sent: [9, 5, 5], completed: [0, 2, 1], lost: [0, 1, 0], ..Delivery::default() };
-        let what = What::Delivery { device: DeviceId(0), up, down: Delivery::default() };
+        let what = What::Delivery { device: DeviceId(0), up: Box::new(up), down: Box::default() };
         deliveries.push(&Event { seq: 0, at: Time::ZERO, what });
         assert_eq!(deliveries.of(DeviceId(0)).in_flight(Direction::Up), [0, 2, 4]);
     }

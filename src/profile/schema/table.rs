@@ -121,14 +121,14 @@ pub(in crate::profile) static SEQUENCE: Place = Place {
     keys: &[
         Key {
             name: "json",
-            ty: Type::Text,
+            ty: Type::Sentence,
             presence: Presence::Optional("see `regex` and `byte`"),
             doc: "A JSON pointer (RFC 6901) to the number, which may also stand in quotes.",
             example: "/seq",
         },
         Key {
             name: "regex",
-            ty: Type::Text,
+            ty: Type::Sentence,
             presence: Presence::Optional("see `json` and `byte`"),
             doc: "A regular expression whose first group is the number in decimal; `\\d` and the like are of ASCII.",
             example: "'seq=(\\d+)'",

@@ -93,12 +93,9 @@ fn beside(delivery: &Delivery) -> Vec<String> {
         }
     }
     let dropped = delivery.dropped_offline.map(|dropped| format!(", and had dropped {dropped}"));
-    match delivery.queued_offline.filter(|queued| *queued > 0) {
-        Some(queued) => {
-            let messages = count(queued, "message");
-            told.push(format!("once back, sent {messages} that it had kept{}", dropped.unwrap_or_default()));
-        }
-        None => {}
+    if let Some(queued) = delivery.queued_offline.filter(|queued| *queued > 0) {
+        let messages = count(queued, "message");
+        told.push(format!("once back, sent {messages} that it had kept{}", dropped.unwrap_or_default()));
     }
     told
 }
