@@ -9,7 +9,7 @@ use super::through::Progress;
 use super::tokens::Token;
 use super::trigger::Triggers;
 use super::wills::Wills;
-use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Time, WindowId, time};
+use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Time, Ways, WindowId, time};
 use crate::event::{EndReason, Event, RunStarted, What};
 use crate::fault::{Effects, Forgotten};
 use crate::mqtt::PacketKind;
@@ -236,7 +236,8 @@ impl Engine {
             Input::CutDone { link, window, done, last } => self.cut_done(link, window, done, last),
             Input::Traffic(traffic) => self.emit(What::Traffic(traffic)),
             Input::Delivery { device, counts } => {
-                self.emit(What::Delivery { device, up: counts.up, down: counts.down });
+                let Ways { up, down } = *counts;
+                self.emit(What::Delivery { device, up: Box::new(up), down: Box::new(down) });
             }
             Input::Message { device, news } => {
                 let News { link, direction, qos, id, news } = *news;

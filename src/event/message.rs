@@ -8,23 +8,30 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Seen from their sender for the first time.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub sent: [u64; 3],
     /// Passed on to their receiver whole, for the first time.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub received: [u64; 3],
     /// Whose sender was told what became of them: PUBACK or PUBCOMP passed on, or a PUBREC that refuses. Nothing at QoS 0.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub completed: [u64; 3],
     /// Sent again by their sender: each time.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub retransmitted: [u64; 3],
     /// Passed on to their receiver again: each time. At QoS 2, only where the receiver may take it for a new one.
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub duplicated: [u64; 3],
     /// That their receiver never got, or that were never acknowledged by it and never sent again; see [`Loss`] for how
     /// that is known. At QoS 0, also those that the numbers in the payloads leave out ([`Delivery::missing`]).
+    #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub lost: [u64; 3],
     /// Neither completed nor known to be lost when the run ended; told with its end. At QoS 0, those that still waited in
     /// brownout.
     #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub in_flight: [u64; 3],
-    /// Left behind in flight by links that ended, beyond what is followed: what became of them is not known.
+    /// Left behind in flight by links that ended, beyond what is followed, or come late on a link that the device had left:
+    /// what became of them is not known.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unfollowed: u64,
     /// Whose payload had a number, as the profile's `sequence` reads it.

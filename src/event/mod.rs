@@ -265,9 +265,11 @@ pub enum What {
         /// The device.
         device: DeviceId,
         /// From the device.
-        up: Delivery,
+        #[serde(default, skip_serializing_if = "is_nothing")]
+        up: Box<Delivery>,
         /// For the device.
-        down: Delivery,
+        #[serde(default, skip_serializing_if = "is_nothing")]
+        down: Box<Delivery>,
     },
     /// Something remarkable of one message.
     Message {
@@ -589,6 +591,11 @@ pub struct RunStarted {
     /// with lower numbers is what lived then, and stands in earlier parts too.
     #[serde(default, skip_serializing_if = "is_first")]
     pub part: u32,
+}
+
+#[expect(clippy::borrowed_box, reason = "serde passes a reference")]
+fn is_nothing(counts: &Box<Delivery>) -> bool {
+    counts.is_empty()
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]

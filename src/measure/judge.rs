@@ -76,6 +76,7 @@ impl RunResults {
         }
         run.add_other_outages(measures, &explained, end, &mut down);
         run.add_beside(measures, &losses, end);
+        run.add_deliveries(|keep_alive| keep_alive_or(keep_alive, measures.plan.default_keep_alive));
         for (id, device) in &mut run.devices {
             device.down = down.of(*id);
         }

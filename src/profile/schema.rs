@@ -18,7 +18,7 @@ pub use json::json_schema;
 pub(super) use packets::{PACKET_FAULTS, WHAT};
 pub use reference::reference;
 pub(super) use suite::SUITE;
-pub(super) use table::{PROFILE, RULE, WHEN, WHO};
+pub(super) use table::{PROFILE, RULE, SEQUENCE, WHEN, WHO};
 
 use super::codes::DISCONNECTS;
 use super::metric::Metric;

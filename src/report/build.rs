@@ -5,7 +5,7 @@ use super::model::{
     Judgement, Missed, Outcome, Profile, Quantiles, Report, Rule, Run, Summary, Verdict, Verdicts, Window,
 };
 use super::{azure, ending, notes, tls, uncertainty, verdicts, words};
-use crate::base::{Direction, RuleId, Side, Ways, WindowId};
+use crate::base::{Direction, RuleId, Side, WindowId};
 use crate::event::{self, Count, Samples};
 use crate::fault::Fault;
 use crate::measure::value::percentile;
@@ -346,34 +346,41 @@ fn summary(results: &Results, rule: RuleId, metric: Metric) -> Option<Summary> {
 }
 
 /// What became of messages in all; `None` where none was followed.
-fn delivery<'a>(all: impl Iterator<Item = &'a DeliveryResults>) -> Option<Delivery> {
-    let mut sum: Ways<event::Delivery> = Ways::default();
-    for results in all {
-        for direction in [Direction::Up, Direction::Down] {
-            sum.get_mut(direction).add(results.counts.get(direction));
-        }
-    }
-    let counts = |sum: &event::Delivery| DeliveryCounts {
+fn delivery<'a>(all: impl Iterator<Item = &'a DeliveryResults> + Clone) -> Option<Delivery> {
+    let counts = |way: Direction| {
+        let mut sum = event::Delivery::default();
+        all.clone().for_each(|results| sum.add(results.counts.get(way)));
+        let in_flight = all.clone().fold([0; 3], |sum, results| {
+            let more = results.in_flight(way);
+            [0, 1, 2].map(|qos: usize| sum[qos] + more[qos])
+        });
+        (sum, in_flight)
+    };
+    let (up, down) = (counts(Direction::Up), counts(Direction::Down));
+    let is_followed = !up.0.is_empty() || !down.0.is_empty();
+    let known = |is_known: bool, count: u64| is_known.then_some(count);
+    is_followed.then(|| Delivery {
+        queued_offline: known(up.0.catch_ups > 0, up.0.queued),
+        dropped_offline: known(up.0.numbered_catch_ups > 0, up.0.dropped),
+        up: delivery_counts(&up.0, up.1),
+        down: delivery_counts(&down.0, down.1),
+    })
+}
+
+fn delivery_counts(sum: &event::Delivery, in_flight: [u64; 3]) -> DeliveryCounts {
+    let is_numbered = sum.numbered > 0;
+    DeliveryCounts {
         sent: sum.sent,
         received: sum.received,
         completed: sum.completed,
         retransmitted: sum.retransmitted,
         duplicated: sum.duplicated,
         lost: sum.lost,
-        in_flight: in_flight(sum),
-    };
-    let is_followed = !sum.up.is_empty() || !sum.down.is_empty();
-    is_followed.then(|| Delivery { up: counts(&sum.up), down: counts(&sum.down) })
-}
-
-/// What is neither completed nor lost.
-fn in_flight(counts: &event::Delivery) -> [u64; 3] {
-    let of = |qos: usize| {
-        let known = counts.completed[qos].saturating_add(counts.lost[qos]);
-        counts.sent[qos].saturating_sub(known)
-    };
-    // At QoS 0 nothing is in flight: what was not passed on is lost.
-    [0, of(1), of(2)]
+        in_flight,
+        unfollowed: sum.unfollowed,
+        missing: is_numbered.then_some(sum.missing),
+        repeated: is_numbered.then_some(sum.repeated),
+    }
 }
 
 fn devices(plan: &Plan, results: &Results) -> Vec<Device> {

@@ -5,16 +5,20 @@ use crate::profile::nearest::nearest;
 use crate::profile::node::{Kind, Node, Origin};
 use crate::profile::problem::Sink;
 use crate::profile::schema::{
-    FAULT, PACKET_FAULTS, PERCENTILE, PROFILE, Place, RULE, Type, WHAT, WHEN, WHO, code_list,
+    FAULT, PACKET_FAULTS, PERCENTILE, PROFILE, Place, RULE, SEQUENCE, Type, WHAT, WHEN, WHO, code_list,
 };
 use std::ops::Range;
 use std::str::FromStr;
+
+/// The key of the profile that has keys of its own which can be set.
+const SEQUENCE_KEY: &str = "sequence";
 
 /// One value that the command line puts in the place of the profile's.
 ///
 /// `rule.key=value` looks for the key in the rule's fault, then in its `what`, where the fault is of packets, in its
 /// `when`, its `who`, and the rule itself;
-/// `rule.when.key=value` says where. Without a dot it is a key of the profile: `settle=5s`.
+/// `rule.when.key=value` says where. Without a dot it is a key of the profile: `settle=5s`; `sequence.json=/seq` is one too,
+/// unless a rule is called so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
     text: String,
@@ -88,7 +92,7 @@ pub(super) fn apply(root: &mut Node, number: usize, set: &Override, sink: &mut S
     };
     let path = set.path();
     match target(root, &path) {
-        Ok(Target::Profile(key)) => root.set(&[key], value),
+        Ok(Target::Profile(keys)) => root.set(&keys, value),
         Ok(Target::Rule(index, keys)) => {
             if let Some(rule) = rule_mut(root, index) {
                 rule.set(&keys, value);
@@ -104,8 +108,8 @@ pub(super) fn apply(root: &mut Node, number: usize, set: &Override, sink: &mut S
 
 /// What an override means.
 enum Target {
-    /// A key of the profile.
-    Profile(String),
+    /// The keys that lead there from the profile.
+    Profile(Vec<String>),
     /// The rule of this number, and the keys that lead on from there.
     Rule(usize, Vec<String>),
 }
@@ -127,7 +131,11 @@ fn target(root: &Node, path: &[&str]) -> Result<Target, Miss> {
             meant: None,
             help: "change them in the profile itself".into(),
         }),
-        [key] => profile_key(root, key).map(Target::Profile),
+        [key] => profile_key(root, key).map(|key| Target::Profile(vec![key])),
+        [SEQUENCE_KEY, key, rest @ ..] if !rule_ids(root).contains(&SEQUENCE_KEY) => {
+            let home = Home { keys: vec![SEQUENCE_KEY.to_owned()], place: &SEQUENCE, node: None };
+            home.descend(key, rest, 1).map(Target::Profile)
+        }
         [id, rest @ ..] => {
             let index = rule_index(root, id)?;
             rule_keys(&rules(root)[index], rest).map(|keys| Target::Rule(index, keys))
@@ -291,7 +299,7 @@ mod tests {
         let root = Node::parse(text, Origin::File).unwrap();
         match target(&root, &path.split('.').collect::<Vec<_>>()) {
             Ok(Target::Rule(_, keys)) => Ok(keys),
-            Ok(Target::Profile(key)) => Ok(vec![key]),
+            Ok(Target::Profile(keys)) => Ok(keys),
             Err(miss) => Err(format!("{} {:?}", miss.message, miss.meant)),
         }
     }
@@ -311,6 +319,7 @@ mod tests {
             ("dark.fault.blackhole.for", &["fault", "blackhole", "for"]),
             ("dark.fault", &["fault"]),
             ("server_keepalive", &["server_keepalive"]),
+            ("sequence.json", &["sequence", "json"]),
             ("lost.packet", &["what", "packet"]),
             ("lost.chance", &["what", "chance"]),
             ("lost.times", &["when", "times"]),

@@ -120,7 +120,8 @@ pub(in crate::profile) static PROFILE: Place = Place {
     ],
 };
 
-static SEQUENCE: Place = Place {
+/// Where numbers stand in payloads.
+pub(in crate::profile) static SEQUENCE: Place = Place {
     name: "sequence",
     doc: "A number that grows by one with each message of a topic. The first 4 KiB of a payload are looked at, and \
           numbers are followed for each device, direction and topic (256 topics at most) from one link to the next. One that \
@@ -129,14 +130,14 @@ static SEQUENCE: Place = Place {
     keys: &[
         Key {
             name: "json",
-            ty: Type::Text,
+            ty: Type::Sentence,
             presence: Presence::Optional("see `regex` and `byte`"),
             doc: "A JSON pointer (RFC 6901) to the number, which may also stand in quotes.",
             example: "/seq",
         },
         Key {
             name: "regex",
-            ty: Type::Text,
+            ty: Type::Sentence,
             presence: Presence::Optional("see `json` and `byte`"),
             doc: "A regular expression whose first group is the number in decimal; `\\d` and the like are of ASCII.",
             example: "'seq=(\\d+)'",

@@ -87,6 +87,14 @@ fn example_of(place: &str, key: &str, example: &str) -> String {
         ),
         ("expect", "client") => format!("{HEAD}expect: [{{ {pair}, metric: recovery, max: \"<= 1s\" }}]\n"),
         ("expect", _) => format!("{HEAD}expect: [{{ {pair}, metric: recovery }}]\n"),
+        ("sequence", key) => {
+            let place = match key {
+                "width" | "order" => "byte: 0, ",
+                "topic" => "json: /seq, ",
+                _ => "",
+            };
+            format!("{}sequence: {{ {place}{pair} }}\n", rule("", "at: 1s", "rst: {}"))
+        }
         ("fault", _) => rule("", "at: 1s", &pair),
         ("rst" | "fin", _) => close(place),
         ("what", _) => format!("{HEAD}rules: [{{ id: a, what: {{ {pair} }}, fault: {{ drop: {{}} }} }}]\n"),

@@ -91,6 +91,11 @@ pub struct Delivery {
     pub up: DeliveryCounts,
     /// For devices.
     pub down: DeliveryCounts,
+    /// Messages that devices had kept while they were away, and sent when they were back; `null` where that could not be
+    /// told.
+    pub queued_offline: Option<u64>,
+    /// Numbers that those leave out; `null` where they have none.
+    pub dropped_offline: Option<u64>,
 }
 
 /// Counts of messages, each by quality of service: 0, 1, 2.
@@ -110,4 +115,11 @@ pub struct DeliveryCounts {
     pub lost: [u64; 3],
     /// Neither completed nor lost at the end.
     pub in_flight: [u64; 3],
+    /// Left behind in flight by ended links, beyond what is followed, or come late on a link that the device had left: not
+    /// known what became of them.
+    pub unfollowed: u64,
+    /// Numbers that the payloads leave out; `null` where they have none.
+    pub missing: Option<u64>,
+    /// Numbers that came before; `null` where the payloads have none.
+    pub repeated: Option<u64>,
 }

@@ -1,6 +1,7 @@
 //! The report for a terminal: at most 80 columns, the verdict first, differences between devices at a glance.
 
 mod azure;
+mod delivery;
 mod devices;
 pub(super) mod expectations;
 mod findings;
@@ -35,9 +36,11 @@ pub fn render(report: &Report, styling: Styling) -> String {
         out += &rules::section(report, rule, &mut legend, styling);
     }
     legend.devices = !report.devices.is_empty();
+    legend.messages = report.fleet.delivery.is_some();
     legend.brackets = report.rules.iter().flat_map(|rule| rule.measures.values()).any(|m| m.brackets > 0);
     out += &tls::section(report, styling);
     out += &devices::section(report, styling);
+    out += &delivery::section(report, styling);
     out += &fleet::section(report, styling);
     out += &devices::endings(report, styling);
     out += &azure::section(report, styling);
@@ -150,6 +153,8 @@ struct Legend {
     attempts: bool,
     /// `down` and `late`
     devices: bool,
+    /// `again`, `twice` and `in flight`
+    messages: bool,
     /// A number `to` a number.
     brackets: bool,
 }
@@ -174,6 +179,15 @@ impl Legend {
             (self.before, "before: back already before the path was restored"),
             (self.devices, "down: time without an accepted link, over all outages"),
             (self.devices, "late: gaps longer than the keep-alive on a sound path [MQTT-3.1.2-23]"),
+            (
+                self.messages,
+                "again: sent again by the sender; twice: passed on again to a receiver that may take it for new",
+            ),
+            (
+                self.messages,
+                "lost: not passed on, left out by numbers in payloads, acknowledged falsely, or neither acknowledged nor \
+                 sent again on a later link",
+            ),
             (self.brackets, "a value \"a to b\" lies between the two; the fault hid where"),
         ]
         .into_iter()

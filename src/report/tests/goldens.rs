@@ -3,7 +3,8 @@
 use super::stories::{
     dark_and_reset, fleet, four_devices, restless, slow_and_dark, slow_path, troubled, ways_back,
 };
-use crate::event::{EndReason, Packet, What};
+use crate::base::DeviceId;
+use crate::event::{Delivery, EndReason, Packet, What};
 use crate::fault::{LegFate, Mechanism, Toward};
 use crate::measure::story::{Story, blackhole, latency, plan, rst};
 use crate::profile::Plan;
@@ -140,4 +141,34 @@ fn with_styles() {
     let plain = terminal::render(&report, Styling::Plain);
     assert_ne!(styled, plain);
     assert_eq!(anstream::adapter::strip_str(&styled).to_string(), plain);
+}
+
+/// What became of messages, and what has no place in the table.
+#[test]
+fn messages() {
+    let mut story = Story::new();
+    story.at(100).joins(1, 0, "pump-1", 10).joins(2, 1, "pump-2", 10);
+    let up = Delivery {
+        sent: [40, 120, 0],
+        received: [38, 119, 0],
+        completed: [0, 118, 0],
+        retransmitted: [0, 6, 0],
+        duplicated: [0, 5, 0],
+        lost: [5, 1, 0],
+        in_flight: [0, 1, 0],
+        numbered: 160,
+        missing: 3,
+        catch_ups: 2,
+        queued: 12,
+        numbered_catch_ups: 2,
+        dropped: 4,
+        ..Delivery::default()
+    };
+    let down = Delivery { sent: [0, 0, 7], received: [0, 0, 7], completed: [0, 0, 7], ..Delivery::default() };
+    story.at(9000).tell(What::Delivery { device: DeviceId(0), up: up.into(), down: down.into() });
+    let up = Delivery { sent: [0, 9, 0], received: [0, 9, 0], completed: [0, 9, 0], unfollowed: 2, ..up };
+    let up =
+        Delivery { numbered: 0, catch_ups: 0, lost: [0; 3], in_flight: [0; 3], duplicated: [0; 3], ..up };
+    story.tell(What::Delivery { device: DeviceId(1), up: up.into(), down: Box::default() }).at(10_000).over();
+    insta::assert_snapshot!(shown(&plan(Vec::new()), &[story]));
 }

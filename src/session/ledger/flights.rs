@@ -37,6 +37,8 @@ pub(super) struct Flight {
     pub acked: bool,
     /// Of QoS 2: passed on again, its receiver takes it for a new one.
     pub anew: bool,
+    /// It was counted as completed or lost: sent again all the same, it is not counted so twice.
+    pub counted: bool,
     /// In the order of first sight.
     serial: u64,
 }
@@ -65,7 +67,18 @@ impl Flights {
     pub fn insert(&mut self, id: u16, hash: u64, qos: QoS, first: Time, link: LinkId) {
         let serial = self.next;
         self.next += 1;
-        let flight = Flight { id, hash, qos, first, link, passed: None, acked: false, anew: false, serial };
+        let flight = Flight {
+            id,
+            hash,
+            qos,
+            first,
+            link,
+            passed: None,
+            acked: false,
+            anew: false,
+            counted: false,
+            serial,
+        };
         self.by_id.insert(id, flight);
     }
 
@@ -109,6 +122,12 @@ impl Flights {
         Some(self.by_id.entry(id).or_insert(flight))
     }
 
+    /// Whether a message of that identifier says that, in flight or completed.
+    pub fn is_known(&self, id: u16, hash: u64, qos: QoS) -> bool {
+        let is_it = |known: &Flight| known.id == id && known.hash == hash && known.qos == qos;
+        self.by_id.get(&id).is_some_and(is_it) || self.settled.iter().any(is_it)
+    }
+
     /// A completed message is sent again: it is in flight once more.
     pub fn revive(&mut self, id: u16, hash: u64, qos: QoS, link: LinkId) -> Option<&Flight> {
         let is_it = |known: &Flight| known.id == id && known.hash == hash && known.qos == qos;
@@ -118,12 +137,12 @@ impl Flights {
         Some(self.by_id.entry(id).or_insert(flight))
     }
 
-    /// A message is through.
-    pub fn complete(&mut self, id: u16) -> Option<LinkId> {
-        let flight = self.remove(id)?;
-        let link = flight.link;
+    /// A message is through. Answers the link that it was last sent on, and whether that was known of it already.
+    pub fn complete(&mut self, id: u16) -> Option<(LinkId, bool)> {
+        let mut flight = self.remove(id)?;
+        let (link, before) = (flight.link, std::mem::replace(&mut flight.counted, true));
         self.settle(flight);
-        Some(link)
+        Some((link, before))
     }
 
     fn settle(&mut self, flight: Flight) {
@@ -151,8 +170,8 @@ impl Flights {
         let mut given_up: Vec<Flight> = ids.into_iter().filter_map(|id| self.by_id.remove(&id)).collect();
         given_up.extend(std::mem::take(&mut self.displaced).into_values());
         given_up.sort_by_key(|flight| flight.serial);
-        given_up.iter().for_each(|flight| self.settle(flight.clone()));
-        given_up.retain(|flight| !flight.acked);
+        given_up.iter().for_each(|flight| self.settle(Flight { counted: true, ..flight.clone() }));
+        given_up.retain(|flight| !flight.acked && !flight.counted);
         given_up
     }
 
@@ -175,6 +194,7 @@ impl Flights {
         let mut all: Vec<Flight> = std::mem::take(&mut self.by_id).into_values().collect();
         all.extend(std::mem::take(&mut self.displaced).into_values());
         self.earlier.clear();
+        all.retain(|flight| !flight.counted);
         all.sort_by_key(|flight| flight.serial);
         all
     }

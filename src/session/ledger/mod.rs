@@ -33,7 +33,7 @@ pub use line::Line;
 pub use sight::{Sight, ack};
 pub use teller::{NEWS_A_SECOND, News};
 
-use crate::base::{Direction, Ends, LinkId, Time, Ways};
+use crate::base::{Direction, Ends, Time, Ways};
 use crate::event::{Delivery, LastPackets, MessageNews};
 use crate::mqtt::{QoS, Version};
 use rhythm::{CaughtUp, Rhythm};
@@ -127,8 +127,9 @@ impl Ledger {
                 self.accepted(now, line, *session_present, *receive_maximum);
             }
             Entry::Arrived(of, message) => {
-                if ways.get_mut(*of).arrived(now, line, *of, message, book) {
-                    self.is_new(now, line.link, *of, message);
+                let way = ways.get_mut(*of);
+                if way.arrived(now, line, *of, message, book) && !way.is_stale(line) {
+                    self.is_new(now, line, *of, message);
                 }
             }
             Entry::Passed { direction, qos, id, times } => {
@@ -162,6 +163,7 @@ impl Ledger {
     fn accepted(&mut self, now: Time, line: &mut Line, session_present: bool, receive_maximum: Option<u16>) {
         line.accepted = Some(now);
         line.goes_on = session_present && !line.clean;
+        Direction::BOTH.into_iter().for_each(|of| self.ways.get_mut(of).accepted(line));
         line.allowed.up = receive_maximum.unwrap_or(u16::MAX);
         if !line.goes_on {
             Direction::BOTH.into_iter().for_each(|of| self.ways.get_mut(of).begins_anew());
@@ -170,7 +172,8 @@ impl Ledger {
     }
 
     /// A message came that was not seen before: its number, and its place in the device's pace.
-    fn is_new(&mut self, now: Time, link: LinkId, of: Direction, m: &Message) {
+    fn is_new(&mut self, now: Time, line: &Line, of: Direction, m: &Message) {
+        let (link, accepted) = (line.link, line.accepted);
         let rhythm = self.rhythm.as_mut().filter(|_| of == Direction::Up);
         let in_burst = rhythm.as_ref().is_some_and(|rhythm| rhythm.is_in_burst(now, link));
         // What ends the burst is no more of it.
@@ -180,7 +183,8 @@ impl Ledger {
         }
         if let Some(number) = m.number {
             let (topic, greatest) = (m.topic, self.greatest);
-            let number = Number { topic, number, link, qos: m.qos, id: m.id, at: now, in_burst, greatest };
+            let number =
+                Number { topic, number, link, qos: m.qos, id: m.id, at: now, in_burst, accepted, greatest };
             self.ways.get_mut(of).number(now, of, &number, &mut self.book);
         }
     }

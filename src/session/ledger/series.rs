@@ -11,7 +11,8 @@ const TOPICS_LIMIT: usize = 256;
 /// How many gaps of a topic are kept open for what comes late; more, and the oldest is final.
 const OPEN_LIMIT: usize = 8;
 
-/// For how long what comes late still closes a gap.
+/// For how long, once its device is accepted, what comes late still closes a gap: what vanished with a link is sent again
+/// on the next, at once.
 const LATE: Duration = Duration::from_secs(5);
 
 /// Numbers that jump by more than this begin a new series: they do not count messages.
@@ -32,6 +33,10 @@ pub(super) struct Gap {
 }
 
 impl Gap {
+    fn is_final(&self, accepted: Option<Time>, now: Time) -> bool {
+        accepted.is_some_and(|accepted| now.since(accepted.max(self.at)) >= LATE)
+    }
+
     pub fn missing(&self) -> u64 {
         (self.to - self.from).saturating_add(1)
     }
@@ -47,6 +52,8 @@ pub(super) struct Number {
     pub id: u16,
     pub at: Time,
     pub in_burst: bool,
+    /// When the device was accepted on this link.
+    pub accepted: Option<Time>,
     /// The greatest that there can be; after it comes 0.
     pub greatest: Option<u64>,
 }
@@ -77,9 +84,14 @@ impl AllSeries {
         (Vec::new(), false)
     }
 
-    /// No more comes of this link, or of any: its open gaps are final.
-    pub fn close(&mut self, link: Option<LinkId>) -> Vec<Gap> {
-        self.take_open(|gap| link.is_none_or(|link| gap.link == link))
+    /// A link on which the device was accepted then is over: the gaps that were open for long enough are final.
+    pub fn close(&mut self, accepted: Option<Time>, now: Time) -> Vec<Gap> {
+        self.take_open(|gap| gap.is_final(accepted, now))
+    }
+
+    /// No more comes: all gaps are final.
+    pub fn close_all(&mut self) -> Vec<Gap> {
+        self.take_open(|_| true)
     }
 
     /// What the device had kept has come: the gaps that that showed are final.
@@ -104,7 +116,7 @@ impl Series {
     }
 
     fn take(&mut self, number: &Number) -> (Vec<Gap>, bool) {
-        let old = self.open.iter().take_while(|gap| number.at.since(gap.at) >= LATE).count();
+        let old = self.open.iter().take_while(|gap| gap.is_final(number.accepted, number.at)).count();
         let old = self.open.drain(..old).collect();
         let mut gaps = self.finish(old);
         let is_new_link = std::mem::replace(&mut self.link, number.link) != number.link;
@@ -171,6 +183,7 @@ mod tests {
             id: 0,
             at: Time::from_millis(millis),
             in_burst: false,
+            accepted: (link < 9).then_some(Time::ZERO),
             greatest: Some(255),
         }
     }
@@ -184,7 +197,7 @@ mod tests {
             gaps.extend(closed);
             repeated.extend(came_before.then_some(n));
         }
-        gaps.extend(series.close(None));
+        gaps.extend(series.close_all());
         (gaps.iter().map(|gap| (gap.from, gap.to)).collect(), repeated)
     }
 
@@ -199,6 +212,17 @@ mod tests {
         assert_eq!(tell(&[(1, 1, 0), (5, 1, 1), (3, 1, 5000)]), (vec![(2, 2), (4, 4)], vec![]));
         // Later, it is not known whether it came before.
         assert_eq!(tell(&[(1, 1, 0), (5, 1, 1), (3, 1, 5001)]), (vec![(2, 4)], vec![]));
+    }
+
+    #[test]
+    fn without_a_connack_nothing_is_final() {
+        assert_eq!(tell(&[(1, 1, 0), (5, 9, 1), (6, 9, 9000), (3, 9, 9001)]), (vec![(2, 2), (4, 4)], vec![]));
+        let mut series = AllSeries::default();
+        series.take(&number(1, 9, 0));
+        series.take(&number(3, 9, 1));
+        assert_eq!(series.close(None, Time::from_secs(60)), []);
+        assert_eq!(series.close(Some(Time::from_secs(2)), Time::from_millis(6999)), []);
+        assert_eq!(series.close(Some(Time::from_secs(2)), Time::from_secs(7)).len(), 1);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::flights::Flights;
 use super::line::Line;
 use super::series::{AllSeries, Gap, Number};
 use super::teller::About;
-use crate::base::{Direction, Time};
+use crate::base::{Direction, LinkId, Time};
 use crate::event::{Loss, MessageNews};
 use crate::mqtt::QoS;
 use std::time::Duration;
@@ -25,13 +25,33 @@ pub(super) struct Way {
     /// A fault has changed packets, or put some in: what looks wrong may come of that.
     meddled: bool,
     series: Option<Box<AllSeries>>,
+    /// The device's latest link, and whether it was accepted there.
+    latest: Option<(LinkId, bool)>,
 }
 
 impl Way {
     /// A CONNECT came, the device's first in the run or not.
     pub fn connect(&mut self, line: &Line, is_first: bool) {
         self.whole = is_first && line.clean;
+        self.latest = Some((line.link, false));
         self.flights.next_link(line.link);
+    }
+
+    /// The device was accepted.
+    pub fn accepted(&mut self, line: &Line) {
+        if let Some((_, accepted)) = self.latest.as_mut().filter(|(link, _)| *link == line.link) {
+            *accepted = true;
+        }
+    }
+
+    /// Whether the device has a later link: what still comes on this one was sent before that.
+    pub fn is_stale(&self, line: &Line) -> bool {
+        self.latest.is_some_and(|(link, _)| link > line.link)
+    }
+
+    /// Whether nobody hears what is passed on: the hub has ended this link when it accepted a later one [MQTT-3.1.4-3].
+    fn is_dead(&self, line: &Line) -> bool {
+        self.latest.is_some_and(|(link, accepted)| accepted && link > line.link)
     }
 
     /// What the receiver had of QoS 2 is forgotten with its session.
@@ -60,6 +80,10 @@ impl Way {
             return is_new;
         }
         book.count(of).sent[0] += 1;
+        if m.number.is_some() && self.is_stale(line) {
+            // Its number is left out by what came on the later link, and lost by that.
+            return true;
+        }
         if m.dup && !self.meddled {
             book.tell(now, about, MessageNews::DupWrong { dup: true });
         }
@@ -75,6 +99,9 @@ impl Way {
     /// A PUBLISH of QoS 1 or 2: of which message it is.
     fn in_order(&mut self, now: Time, line: &mut Line, m: &Message, about: About, book: &mut Book) -> bool {
         let (id, link, of) = (m.id, line.link, about.direction);
+        if self.is_stale(line) {
+            return self.comes_late(m, of, book);
+        }
         let in_way = line.ways.get_mut(of);
         if let Some(known) = self.flights.get(id) {
             let (first, before) = (known.first, known.link);
@@ -118,6 +145,14 @@ impl Way {
         true
     }
 
+    /// A PUBLISH comes on an earlier link than the latest: it was sent before that, and again since, if its sender keeps
+    /// to the standard. What is not known any more may be one that came through long ago.
+    fn comes_late(&mut self, m: &Message, of: Direction, book: &mut Book) -> bool {
+        self.tolerant = true;
+        book.count(of).unfollowed += u64::from(!self.flights.is_known(m.id, m.hash, m.qos));
+        false
+    }
+
     fn sent_again(
         &mut self,
         now: Time,
@@ -148,6 +183,9 @@ impl Way {
     /// A PUBLISH was passed on.
     pub fn passed(&mut self, now: Time, line: &mut Line, about: About, times: u32, book: &mut Book) {
         let (of, qos) = (about.direction, number(about.qos));
+        if self.is_dead(line) {
+            return;
+        }
         if about.qos == QoS::AtMostOnce {
             if line.ways.get_mut(of).goes() {
                 book.count(of).received[0] += 1;
@@ -218,8 +256,8 @@ impl Way {
                 return;
             }
         }
-        book.count(ack.direction).completed[number(qos)] += 1;
-        self.complete(line, ack.direction, ack.id);
+        let is_news = self.complete(line, ack.direction, ack.id);
+        book.count(ack.direction).completed[number(qos)] += u64::from(is_news);
     }
 
     /// A fault told the sender that the message has arrived.
@@ -234,21 +272,22 @@ impl Way {
         self.tolerant = true;
         let Some(flight) = self.flights.get(id) else { return };
         let about = About { link: Some(line.link), direction: of, qos: flight.qos, id };
-        if flight.passed.is_some() {
-            book.count(of).completed[number(about.qos)] += 1;
-        } else {
-            let first = flight.first;
+        let (first, has_arrived) = (flight.first, flight.passed.is_some());
+        let is_news = self.complete(line, of, id);
+        if has_arrived {
+            book.count(of).completed[number(about.qos)] += u64::from(is_news);
+        } else if is_news {
             book.count(of).lost[number(about.qos)] += 1;
             book.tell(now, about, MessageNews::Lost { first, why: Loss::FalselyAcknowledged });
         }
-        self.complete(line, of, id);
     }
 
-    fn complete(&mut self, line: &mut Line, of: Direction, id: u16) {
-        if self.flights.complete(id) == Some(line.link) {
-            let in_way = line.ways.get_mut(of);
-            in_way.in_flight = in_way.in_flight.saturating_sub(1);
-        }
+    /// A message is through. Answers whether it had not been before.
+    fn complete(&mut self, line: &mut Line, of: Direction, id: u16) -> bool {
+        let Some((link, before)) = self.flights.complete(id) else { return false };
+        let in_way = line.ways.get_mut(of);
+        in_way.in_flight = in_way.in_flight.saturating_sub(u32::from(link == line.link));
+        !before
     }
 
     /// A link is over. `heard`: when its sender was last heard of on it. `stopped`: the run is over, and that ended it.
@@ -280,7 +319,11 @@ impl Way {
                 book.tell(now, about, MessageNews::Lost { first: flight.first, why: Loss::NeverSentAgain });
             }
         }
-        let gaps = self.series.as_mut().map(|series| series.close(Some(line.link))).unwrap_or_default();
+        let gaps = self
+            .series
+            .as_mut()
+            .map(|series| series.close(line.accepted, heard.unwrap_or_default()))
+            .unwrap_or_default();
         gaps.iter().for_each(|gap| leave_out(now, of, gap, book));
     }
 
@@ -296,7 +339,7 @@ impl Way {
             let about = About { link: None, direction: of, qos: flight.qos, id: flight.id };
             book.tell(now, about, MessageNews::InFlight { first: flight.first });
         }
-        let gaps = self.series.as_mut().map(|series| series.close(None)).unwrap_or_default();
+        let gaps = self.series.as_mut().map(|series| series.close_all()).unwrap_or_default();
         gaps.iter().for_each(|gap| leave_out(now, of, gap, book));
     }
 

@@ -1,0 +1,324 @@
+//! One story each.
+
+use super::*;
+
+fn first(millis: u64) -> Time {
+    Time::from_millis(millis)
+}
+
+#[test]
+fn a_message_of_each_quality_that_comes_through() {
+    let mut run = Run::joined();
+    run.goes(0, UP, message(0, 0, 7));
+    run.goes(0, UP, message(1, 1, 7)).ack(0, UP, AckKind::Puback, 1);
+    run.goes(0, UP, message(2, 2, 7)).ack(0, UP, AckKind::Pubrec, 2).ack(0, UP, AckKind::Pubrel, 2);
+    run.ack(0, UP, AckKind::Pubcomp, 2);
+    let up = run.ends(0).over().up;
+    assert_eq!((up.sent, up.received, up.completed), ([1; 3], [1; 3], [0, 1, 1]));
+    assert_eq!((up.lost, up.in_flight, up.retransmitted), ([0; 3], [0; 3], [0; 3]));
+    assert_eq!(run.news(), [] as [&MessageNews; 0]);
+}
+
+#[test]
+fn equal_payloads_are_messages_of_their_own() {
+    for of in Direction::BOTH {
+        let mut run = Run::joined();
+        for id in [1, 2, 1, 2, 1] {
+            run.goes(0, of, message(1, id, 7)).ack(0, of, AckKind::Puback, id);
+        }
+        let counts = *run.over().get(of);
+        assert_eq!((counts.sent[1], counts.completed[1]), (5, 5));
+        assert_eq!(run.news(), [] as [&MessageNews; 0], "{of:?}");
+    }
+}
+
+#[test]
+fn an_acknowledgement_that_is_lost_makes_a_duplicate_on_the_next_link() {
+    let mut run = Run::joined();
+    run.at(10).goes(0, UP, message(1, 5, 7)).ack_arrives(0, UP, AckKind::Puback, 5).ends(0);
+    run.at(20).connect(false).accepted(1, true);
+    run.goes(1, UP, again(1, 5, 7)).ack(1, UP, AckKind::Puback, 5);
+    let up = run.ends(1).over().up;
+    assert_eq!((up.sent[1], up.received[1], up.retransmitted[1], up.duplicated[1]), (1, 1, 1, 1));
+    assert_eq!((up.completed[1], up.lost[1], up.in_flight[1]), (1, 0, 0));
+    let retransmitted = MessageNews::Retransmitted { first: first(10), dup: true, renumbered: false };
+    assert_eq!(run.news(), [&retransmitted, &MessageNews::Duplicated { first: first(10) }]);
+}
+
+#[test]
+fn what_is_sent_again_with_another_identifier_is_renumbered_and_no_wrong() {
+    let mut run = Run::joined();
+    run.at(10).goes(0, UP, message(1, 5, 7)).ends(0);
+    run.at(20).connect(true).accepted(1, false).goes(1, UP, message(1, 1, 7));
+    // Another one that says the same is new: there was one in flight.
+    run.goes(1, UP, message(1, 2, 7));
+    let up = run.counts().up;
+    assert_eq!((up.sent[1], up.retransmitted[1], up.duplicated[1]), (2, 1, 1));
+    let retransmitted = MessageNews::Retransmitted { first: first(10), dup: false, renumbered: true };
+    assert_eq!(run.news(), [&retransmitted, &MessageNews::Duplicated { first: first(10) }]);
+}
+
+#[test]
+fn of_quality_two_a_receiver_knows_the_identifier_until_pubrel() {
+    // (PUBREL passed on before the link is lost, session present, passed on twice)
+    for (released, goes_on, duplicated) in
+        [(false, true, 0), (true, true, 1), (false, false, 1), (true, false, 1)]
+    {
+        let mut run = Run::joined();
+        run.goes(0, UP, message(2, 5, 7));
+        if released {
+            run.ack(0, UP, AckKind::Pubrec, 5).ack(0, UP, AckKind::Pubrel, 5);
+        }
+        run.ends(0).connect(false).accepted(1, goes_on).goes(1, UP, again(2, 5, 7));
+        let up = run.counts().up;
+        assert_eq!((up.retransmitted[2], up.duplicated[2]), (1, duplicated), "{released} {goes_on}");
+    }
+}
+
+#[test]
+fn what_a_fault_doubles_is_passed_on_twice() {
+    for (qos, duplicated) in [(0, [1, 0, 0]), (1, [0, 1, 0]), (2, [0, 0, 0])] {
+        let mut run = Run::joined();
+        let id = u16::from(qos > 0);
+        run.arrives(0, UP, message(qos, id, 7));
+        let qos = QoS::from_number(qos).unwrap();
+        run.tell(0, Entry::Passed { direction: UP, qos, id, times: 2 });
+        assert_eq!(run.counts().up.duplicated, duplicated);
+    }
+}
+
+#[test]
+fn of_quality_zero_what_is_not_passed_on_is_lost_with_its_link() {
+    let mut run = Run::joined();
+    run.at(10).arrives(0, UP, message(0, 0, 1)).arrives(0, UP, message(0, 0, 2)).passes(
+        0,
+        UP,
+        message(0, 0, 1),
+    );
+    run.at(20).arrives(0, UP, Message { dropped: true, ..message(0, 0, 3) }).ends(0);
+    let up = run.over().up;
+    assert_eq!((up.sent[0], up.received[0], up.lost[0]), (3, 1, 2));
+    let lost = |at| MessageNews::Lost { first: first(at), why: Loss::NotPassedOn };
+    assert_eq!(run.news(), [&lost(20), &lost(10)]);
+}
+
+#[test]
+fn of_quality_zero_what_waits_when_the_run_ends_is_in_flight() {
+    let mut run = Run::joined();
+    run.arrives(0, DOWN, message(0, 0, 1)).ends_stopped(0, true);
+    let down = run.over().down;
+    assert_eq!((down.lost[0], down.in_flight[0]), (0, 1));
+}
+
+#[test]
+fn a_false_acknowledgement_loses_what_had_not_arrived() {
+    let mut run = Run::joined();
+    run.at(10).arrives(0, UP, Message { dropped: true, ..message(1, 1, 7) });
+    run.at(20).tell(0, Entry::FalselyAcknowledged { direction: UP, id: 1 });
+    // A resend that is dropped is of one that has arrived.
+    run.goes(0, UP, message(1, 2, 8)).arrives(0, UP, Message { dropped: true, ..again(1, 2, 8) });
+    run.tell(0, Entry::FalselyAcknowledged { direction: UP, id: 2 });
+    let up = run.ends(0).over().up;
+    assert_eq!((up.lost[1], up.completed[1], up.in_flight[1]), (1, 1, 0));
+    let lost = MessageNews::Lost { first: first(10), why: Loss::FalselyAcknowledged };
+    assert!(run.news().contains(&&lost));
+}
+
+#[test]
+fn what_is_never_sent_again_is_lost_when_the_next_link_has_shown_that() {
+    // (CONNACK, a new message of quality 1, for how long it lived after CONNACK, lost)
+    for (accepted, fresh, lived, lost) in
+        [(true, true, 10, 1), (true, false, 5000, 1), (true, false, 4999, 0), (false, true, 60_000, 0)]
+    {
+        let mut run = Run::joined();
+        run.at(10).goes(0, UP, message(1, 5, 7)).ends(0);
+        run.at(1000).connect(false);
+        if accepted {
+            run.accepted(1, true);
+        }
+        if fresh {
+            run.goes(1, UP, message(1, 6, 8)).ack(1, UP, AckKind::Puback, 6);
+        }
+        run.at(1000 + lived).ends(1);
+        let up = run.over().up;
+        assert_eq!((up.lost[1], up.in_flight[1]), (lost, 1 - lost), "{accepted} {fresh} {lived}");
+    }
+}
+
+#[test]
+fn what_its_receiver_has_acknowledged_is_not_lost() {
+    let mut run = Run::joined();
+    run.goes(0, UP, message(1, 5, 7)).ack_arrives(0, UP, AckKind::Puback, 5).ends(0);
+    run.connect(true).accepted(1, false).goes(1, UP, message(1, 6, 8)).ends(1);
+    let up = run.over().up;
+    assert_eq!((up.lost[1], up.received[1], up.completed[1]), (0, 2, 0));
+}
+
+#[test]
+fn a_device_that_never_comes_back_leaves_it_in_flight() {
+    let mut run = Run::joined();
+    run.at(10).goes(0, UP, message(1, 5, 7)).at(20).ends(0);
+    let up = run.at(90_000).over().up;
+    assert_eq!((up.lost[1], up.in_flight[1]), (0, 1));
+    assert_eq!(run.news(), [&MessageNews::InFlight { first: first(10) }]);
+    assert_eq!(run.news[0].link, None);
+}
+
+#[test]
+fn dup_is_judged_where_it_is_sure() {
+    // A first sending with DUP, on the first link of a new session.
+    let mut run = Run::joined();
+    run.goes(0, UP, again(1, 1, 7));
+    assert_eq!(run.news(), [&MessageNews::DupWrong { dup: true }]);
+    // On a later link, or in a session that was there before, its first sending may have vanished.
+    let mut run = Run::joined();
+    run.ends(0).connect(true).accepted(1, false).goes(1, UP, again(1, 1, 7));
+    assert_eq!(run.news(), [] as [&MessageNews; 0]);
+    let mut run = Run::new();
+    run.connect(false).accepted(0, true).goes(0, UP, again(1, 1, 7));
+    assert_eq!(run.news(), [] as [&MessageNews; 0]);
+    // At quality 0 it is always wrong.
+    run.goes(0, UP, again(0, 0, 7));
+    assert_eq!(run.news(), [&MessageNews::DupWrong { dup: true }]);
+}
+
+#[test]
+fn dup_has_to_be_set_on_what_is_sent_again_in_the_same_session() {
+    for (goes_on, wrong) in [(true, true), (false, false)] {
+        let mut run = Run::joined();
+        run.goes(0, UP, message(1, 1, 7)).ends(0);
+        run.connect(false).accepted(1, goes_on).goes(1, UP, message(1, 1, 7));
+        assert_eq!(run.news().contains(&&MessageNews::DupWrong { dup: false }), wrong, "{goes_on}");
+        assert_eq!(run.counts().up.retransmitted[1], 1);
+    }
+}
+
+#[test]
+fn an_identifier_in_flight_may_not_be_used_again() {
+    // On the same link; on a later one of the same session; of another session.
+    for (later, goes_on, wrong) in [(false, false, true), (true, true, true), (true, false, false)] {
+        let mut run = Run::joined();
+        run.at(10).goes(0, UP, message(1, 1, 7));
+        if later {
+            run.ends(0).connect(false).accepted(1, goes_on);
+        }
+        run.goes(usize::from(later), UP, message(1, 1, 8));
+        assert_eq!(
+            run.news().contains(&&MessageNews::IdInUse { first: first(10) }),
+            wrong,
+            "{later} {goes_on}"
+        );
+        assert_eq!(run.counts().up.sent[1], 2);
+    }
+}
+
+#[test]
+fn an_acknowledgement_of_nothing_is_told_where_nothing_can_be_hidden() {
+    let unknown = MessageNews::UnknownAck { packet: "puback".into() };
+    let mut run = Run::joined();
+    run.ack_arrives(0, UP, AckKind::Puback, 9);
+    assert_eq!(run.news(), [&unknown]);
+    // Of quality 2 that has another identifier, too.
+    run.goes(0, UP, message(2, 4, 7)).ack_arrives(0, UP, AckKind::Puback, 4);
+    assert_eq!(run.news(), [&unknown, &unknown]);
+    let mut run = Run::joined();
+    run.ends(0).connect(true).accepted(1, false).ack_arrives(1, UP, AckKind::Puback, 9);
+    assert_eq!(run.news(), [] as [&MessageNews; 0]);
+    // What a fault doubled is answered twice.
+    let mut run = Run::joined();
+    run.arrives(0, UP, message(1, 1, 7));
+    run.tell(0, Entry::Passed { direction: UP, qos: QoS::AtLeastOnce, id: 1, times: 2 });
+    run.ack(0, UP, AckKind::Puback, 1).ack(0, UP, AckKind::Puback, 1);
+    assert!(!run.news().contains(&&unknown));
+}
+
+#[test]
+fn nothing_is_anybodys_wrong_once_a_fault_has_meddled() {
+    let mut run = Run::joined();
+    run.tell(0, Entry::Meddled);
+    run.goes(0, UP, again(0, 0, 1)).goes(0, UP, again(1, 1, 7)).goes(0, UP, message(1, 1, 8));
+    run.ack_arrives(0, UP, AckKind::Puback, 9);
+    assert_eq!(run.news(), [] as [&MessageNews; 0]);
+}
+
+#[test]
+fn the_receive_maximum_holds_for_each_link() {
+    let mut run = Run::new();
+    run.connect_with(true, Version::V5, Some(1));
+    run.tell(0, Entry::Accepted { session_present: false, receive_maximum: Some(2) });
+    run.goes(0, UP, message(1, 1, 1)).goes(0, UP, message(2, 2, 2)).goes(0, DOWN, message(1, 1, 1));
+    run.ack(0, UP, AckKind::Puback, 1).goes(0, UP, message(1, 3, 3));
+    assert_eq!(run.news(), [] as [&MessageNews; 0]);
+    run.goes(0, UP, message(1, 4, 4)).goes(0, DOWN, message(1, 2, 2));
+    let beyond = |in_flight, allowed| MessageNews::ReceiveMaximum { in_flight, allowed };
+    assert_eq!(run.news(), [&beyond(3, 2), &beyond(2, 1)]);
+    run.ends(0);
+    run.connect_with(false, Version::V5, None);
+    run.tell(1, Entry::Accepted { session_present: true, receive_maximum: Some(2) });
+    run.news.clear();
+    run.goes(1, UP, again(2, 2, 2)).goes(1, UP, again(1, 3, 3));
+    assert!(!run.news().contains(&&beyond(3, 2)));
+}
+
+#[test]
+fn what_comes_late_on_a_link_that_the_device_has_left_is_no_new_message() {
+    let mut run = Run::joined();
+    // In the dark; on its next link the device sends it again, which is the first that is seen of it.
+    run.connect(false).accepted(1, true).goes(1, UP, again(1, 1, 7)).ack(1, UP, AckKind::Puback, 1);
+    // Then its own system delivers what it had sent before.
+    run.goes(0, UP, message(1, 1, 7)).goes(0, UP, message(0, 0, 9)).ends(0).ends(1);
+    let up = run.over().up;
+    assert_eq!((up.sent, up.received), ([1, 1, 0], [0, 1, 0]));
+    assert_eq!((up.retransmitted[1], up.duplicated[1], up.lost[0]), (0, 0, 1), "nobody hears the old link");
+}
+
+#[test]
+fn more_than_is_followed_is_counted() {
+    let mut run = Run::joined();
+    let sent = u16::try_from(ENDED_LIMIT + 3).unwrap();
+    for id in 1..=sent {
+        run.arrives(0, UP, message(1, id, u64::from(id)));
+    }
+    let up = run.ends(0).over().up;
+    assert_eq!((up.unfollowed, up.in_flight[1]), (3, u64::try_from(ENDED_LIMIT).unwrap()));
+}
+
+#[test]
+fn of_each_kind_only_a_few_are_told_in_a_second() {
+    let mut run = Run::joined();
+    let told = |run: &mut Run, millis| {
+        run.at(millis);
+        (0..9).for_each(|_| _ = run.goes(0, UP, again(0, 0, 1)));
+        std::mem::take(&mut run.news).len()
+    };
+    assert_eq!([told(&mut run, 5000), told(&mut run, 5999), told(&mut run, 6000)], [5, 0, 5]);
+}
+
+#[test]
+fn numbers_tell_of_what_vanished_unseen() {
+    let numbered = |number| Message { number: Some(number), ..message(0, 0, number) };
+    let mut run = Run::joined();
+    run.at(10).goes(0, UP, numbered(1)).goes(0, UP, numbered(2)).goes(0, UP, numbered(5));
+    run.at(9000).goes(0, UP, numbered(6)).goes(0, UP, numbered(6)).ends(0);
+    let up = run.over().up;
+    assert_eq!((up.numbered, up.missing, up.repeated, up.lost[0]), (5, 2, 1, 2));
+    assert_eq!(run.news(), [&MessageNews::Gap { from: 3, to: 4 }, &MessageNews::Repeated { number: 6 }]);
+}
+
+#[test]
+fn what_a_device_had_kept_is_told_with_what_it_dropped() {
+    let numbered = |id: u16| Message { number: Some(u64::from(id)), ..message(1, id, u64::from(id)) };
+    let mut run = Run::joined();
+    for id in 1..=7 {
+        run.at(u64::from(id) * 1000).goes(0, UP, numbered(id)).ack(0, UP, AckKind::Puback, id);
+    }
+    run.at(8000).ends(0).at(20_000).connect(false).accepted(1, true);
+    for id in 12..=20 {
+        run.at(20_000 + u64::from(id)).goes(1, UP, numbered(id)).ack(1, UP, AckKind::Puback, id);
+    }
+    run.at(21_000).goes(1, UP, numbered(21)).ack(1, UP, AckKind::Puback, 21);
+    let up = run.counts().up;
+    assert_eq!((up.catch_ups, up.queued, up.numbered_catch_ups, up.dropped), (1, 9, 1, 4));
+    assert_eq!((up.missing, up.repeated), (0, 0));
+    assert_eq!(run.news(), [&MessageNews::CaughtUp { queued: 9, dropped: Some(4) }]);
+}

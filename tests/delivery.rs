@@ -1,0 +1,149 @@
+//! The delivery ledger through the real proxy: what it counts is what both ends wrote and read.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod common;
+
+use brownout::base::{Chance, DeviceId};
+use brownout::event::{Delivery, Event, Loss, MessageNews, What};
+use brownout::fault::{Fault, PacketAction, PacketFault, PacketMatch, WaysWanted};
+use brownout::mqtt::{PacketKind, QoS};
+use brownout::profile::sequence::json_pointer;
+use brownout::profile::{Rule, Sequence, SequencePlace};
+use common::{Bench, at, bench, connected, expect, hub, plan, wire};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+const QOS0: &[u8] = b"\x30\x05\x00\x01tp0";
+const QOS1: &[u8] = b"\x32\x07\x00\x01t\x00\x07p1";
+const QOS1_AGAIN: &[u8] = b"\x3a\x07\x00\x01t\x00\x07p1";
+const PUBACK: &[u8] = b"\x40\x02\x00\x07";
+const QOS2: &[u8] = b"\x34\x07\x00\x01t\x00\x09p2";
+
+/// What was told of messages in all, up and down, and the news.
+fn told(events: &[Event]) -> (Delivery, Delivery, Vec<MessageNews>) {
+    let (mut sum_up, mut sum_down, mut told) = (Delivery::default(), Delivery::default(), Vec::new());
+    for event in events {
+        match &event.what {
+            What::Delivery { device: DeviceId(0), up, down } => {
+                sum_up.add(up);
+                sum_down.add(down);
+            }
+            What::Message { device: DeviceId(0), news, .. } => told.push(news.clone()),
+            _ => {}
+        }
+    }
+    (sum_up, sum_down, told)
+}
+
+async fn pass(from: &mut TcpStream, to: &mut TcpStream, bytes: &[u8]) {
+    from.write_all(bytes).await.unwrap();
+    expect(to, bytes).await;
+}
+
+async fn closed(bench: &Bench) {
+    bench.until("end of the link", |event| matches!(event.what, What::LinkClosed { .. }).then_some(())).await;
+}
+
+fn of_packets(what: PacketMatch, action: PacketAction) -> Rule {
+    at("packets", Duration::ZERO, Fault::Packets(PacketFault { what, action, hold: None }))
+}
+
+const PUBLISH: PacketMatch = PacketMatch {
+    packet: Some(PacketKind::Publish),
+    direction: WaysWanted::Both,
+    topic: None,
+    qos: None,
+    dup: None,
+    retain: None,
+    nth: None,
+    times: None,
+    chance: Chance::ALWAYS,
+};
+
+#[tokio::test]
+async fn both_ways_and_over_a_reconnect() {
+    let (bench, hub) = bench(Vec::new()).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    pass(&mut device, &mut served, QOS0).await;
+    // In pieces, within head and payload.
+    for piece in QOS1.chunks(3) {
+        pass(&mut device, &mut served, piece).await;
+    }
+    pass(&mut served, &mut device, QOS1).await;
+    pass(&mut device, &mut served, PUBACK).await;
+    // The hub goes before it has acknowledged.
+    drop(served);
+    drop(device);
+    closed(&bench).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    pass(&mut device, &mut served, QOS1_AGAIN).await;
+    pass(&mut served, &mut device, PUBACK).await;
+    pass(&mut device, &mut served, QOS2).await;
+    let (up, down, news) = told(&bench.stop().await);
+    assert_eq!((up.sent, up.received, up.completed), ([1; 3], [1; 3], [0, 1, 0]));
+    assert_eq!((up.retransmitted, up.duplicated), ([0, 1, 0], [0, 1, 0]));
+    assert_eq!((up.lost, up.in_flight), ([0; 3], [0, 0, 1]));
+    assert_eq!((down.sent, down.received, down.completed), ([0, 1, 0], [0, 1, 0], [0, 1, 0]));
+    let is_told = |wanted: fn(&MessageNews) -> bool| news.iter().filter(|news| wanted(news)).count();
+    assert_eq!(
+        is_told(|news| matches!(news, MessageNews::Retransmitted { dup: true, renumbered: false, .. })),
+        1
+    );
+    assert_eq!(is_told(|news| matches!(news, MessageNews::Duplicated { .. })), 1);
+    assert_eq!(is_told(|news| matches!(news, MessageNews::InFlight { .. })), 1);
+    assert_eq!(news.len(), 3, "{news:?}");
+}
+
+#[tokio::test]
+async fn what_faults_do_to_packets_is_in_the_books() {
+    let lost = PacketMatch { qos: Some(QoS::AtLeastOnce), ..PUBLISH };
+    let doubled = PacketMatch { qos: Some(QoS::ExactlyOnce), ..PUBLISH };
+    let dropped = PacketMatch { qos: Some(QoS::AtMostOnce), ..PUBLISH };
+    let rules = vec![
+        of_packets(lost, PacketAction::Drop { acknowledge: true }),
+        of_packets(doubled, PacketAction::Duplicate { copies: 1 }),
+        of_packets(dropped, PacketAction::Drop { acknowledge: false }),
+    ];
+    let (bench, hub) = bench(rules).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    device.write_all(&[QOS0, QOS1].concat()).await.unwrap();
+    expect(&mut device, PUBACK).await;
+    device.write_all(QOS2).await.unwrap();
+    expect(&mut served, &[QOS2, QOS2].concat()).await;
+    let (up, _, news) = told(&bench.stop().await);
+    assert_eq!((up.sent, up.received, up.lost), ([1; 3], [0, 0, 1], [1, 1, 0]));
+    assert_eq!((up.duplicated, up.completed, up.in_flight), ([0; 3], [0; 3], [0, 0, 1]));
+    let why = |news: &MessageNews| if let MessageNews::Lost { why, .. } = news { Some(*why) } else { None };
+    let whys: Vec<Loss> = news.iter().filter_map(why).collect();
+    assert_eq!(whys, [Loss::NotPassedOn, Loss::FalselyAcknowledged]);
+}
+
+#[tokio::test]
+async fn numbers_in_payloads_show_what_is_left_out() {
+    let place = SequencePlace::Json(json_pointer("/n").unwrap());
+    let sequence = Some(Sequence { topic: None, place });
+    let hub = hub().await;
+    let plan = brownout::profile::Plan { sequence, ..plan(Vec::new()) };
+    let bench = Bench::start(plan, hub.local_addr().unwrap()).await;
+    hub.accept().await.unwrap();
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    for number in [1, 2, 5] {
+        let packet = format!("\x30\x0a\x00\x01t{{\"n\":{number}}}");
+        pass(&mut device, &mut served, packet.as_bytes()).await;
+    }
+    let (up, _, news) = told(&bench.stop().await);
+    assert_eq!((up.numbered, up.missing, up.lost[0]), (3, 2, 2));
+    assert_eq!(news, [MessageNews::Gap { from: 3, to: 4 }]);
+}
+
+#[tokio::test]
+async fn what_is_no_mqtt_is_in_no_books() {
+    let (bench, hub) = bench(Vec::new()).await;
+    let (mut device, mut served) = common::joined(&bench, &hub).await;
+    pass(&mut device, &mut served, b"hello, this is no MQTT").await;
+    pass(&mut served, &mut device, &wire::PINGRESP).await;
+    let (up, down, news) = told(&bench.stop().await);
+    assert_eq!((up, down, news), (Delivery::default(), Delivery::default(), Vec::new()));
+}
