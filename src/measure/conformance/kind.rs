@@ -308,7 +308,9 @@ impl Kind {
                 "Something else speaks here: TLS or HTTP on a plain port, a health check, a scanner; or the stream broke."
             }
             Kind::Unreadable => "The sender builds the packet wrongly.",
-            Kind::TightLoop => "The client connects again at once, or forgets its back-off as soon as it is accepted.",
+            Kind::TightLoop => {
+                "The client connects again at once, or forgets its back-off as soon as it is accepted."
+            }
             Kind::NoBackOff => "The client waits the same short time however often it fails.",
             Kind::NoJitter => "All devices have the same fixed retry interval.",
             Kind::DupWrong => "The sender does not tell a retransmission from a new message.",

@@ -36,6 +36,7 @@ use crate::mqtt::Version;
 use crate::session::Sessions;
 use cases::Cases;
 use connects::Connects;
+use farewell::Farewells;
 use session::Rivals;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -57,6 +58,7 @@ pub struct Conformance {
     windows: BTreeMap<WindowId, DeviceId>,
     rivals: Rivals,
     wills: Wills,
+    farewells: Farewells,
     cases: Cases,
 }
 
@@ -174,10 +176,10 @@ impl Conformance {
                 });
                 self.note_altered(*link);
             }
+            What::CommandEnded { code } => self.farewells.command_ended(now.at, *code),
             What::Rival { link, .. } => self.disturb(now, *link, |watch| watch.faults.touch()),
             What::RunStarted(_)
             | What::RunEnded { .. }
-            | What::CommandEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
@@ -203,6 +205,7 @@ impl Conformance {
     /// What was found, as of this moment.
     pub fn findings(&self, run: &RunResults, end: Time) -> Vec<Finding> {
         let mut cases = self.cases.clone();
+        self.farewells.clone().tell(&mut cases);
         for watch in self.links.values() {
             let name = watch.device.map_or("?", |device| run.name(device));
             settle(&mut watch.clone(), end, name, &mut cases);
@@ -215,6 +218,7 @@ impl Conformance {
     /// What falls due by itself.
     fn due(&mut self, at: Time, sessions: &Sessions) {
         self.wills.due(at, &mut self.cases);
+        self.farewells.due(at, &mut self.cases);
         let links = &self.links;
         let rule = |first: LinkId| {
             let watch = links.get(&first).filter(|watch| watch.is_up())?;
@@ -455,7 +459,11 @@ impl Conformance {
         let name = sessions.device_of(link).map_or("?", |device| device.name.as_str());
         let habits = device.and_then(|device| self.devices.get_mut(&device));
         match side {
-            Side::Device => farewell::left(watch, at, seq, how, struck || elsewhere, &mut self.cases),
+            Side::Device => {
+                if let Some(news) = farewell::left(watch, at, seq, how, struck || elsewhere) {
+                    self.farewells.add(news, &mut self.cases);
+                }
+            }
             Side::Hub if !struck => {
                 if let Some(habits) = habits {
                     keep_alive::hub_left(watch, at, seq, name, &mut habits.early, &mut self.cases);
