@@ -8,7 +8,10 @@ use crate::measure::story::answers;
 use std::time::Duration;
 
 fn gap(link: u64, millis: u64) -> What {
-    What::KeepaliveExceeded { link: LinkId(link), gap_ns: Duration::from_millis(millis).as_nanos() as u64 }
+    What::KeepaliveExceeded {
+        link: LinkId(link),
+        gap_ns: crate::base::time::nanos(Duration::from_millis(millis)),
+    }
 }
 
 #[test]
