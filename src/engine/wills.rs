@@ -119,6 +119,9 @@ impl Wills {
 
     /// Forgets what is waited for no more.
     fn forget(&mut self, now: Time) {
+        if self.awaited.iter().all(|will| now <= will.until) {
+            return;
+        }
         let (keep, over) = std::mem::take(&mut self.awaited).into_iter().partition(|will| now <= will.until);
         self.awaited = keep;
         let over: Vec<Awaited> = over;

@@ -82,8 +82,7 @@ impl Connects {
     }
 
     fn note_fixed(&mut self) {
-        let waits: Vec<Duration> = self.waits.iter().copied().collect();
-        let shape = backoff::classify(&waits);
+        let shape = backoff::classify(&without_gaps(&self.waits));
         self.fixed = (shape.shape == Shape::Fixed && !shape.jittered).then(|| median(&self.waits));
     }
 
@@ -129,6 +128,21 @@ pub(super) fn fleet<'a>(devices: impl Iterator<Item = &'a Connects>) -> Option<F
         advice: kind.advice().to_owned(),
         rule: None,
     })
+}
+
+/// The waits, those with connects in them that were not seen (one that was reset before its CONNECT says not whose it is) as
+/// the shorter ones that they were; as they are where that would be more than one in four.
+fn without_gaps(waits: &VecDeque<Duration>) -> Vec<Duration> {
+    let median = median(waits);
+    let part = |wait: &Duration| {
+        let times = (2..=4u32).find(|times| wait.abs_diff(median * *times) <= median / 10);
+        times.map(|times| *wait / times)
+    };
+    let gaps = waits.iter().filter_map(part).count();
+    if gaps * 4 > waits.len() {
+        return waits.iter().copied().collect();
+    }
+    waits.iter().map(|wait| part(wait).unwrap_or(*wait)).collect()
 }
 
 fn keep(spans: &mut VecDeque<Duration>, span: Duration) {

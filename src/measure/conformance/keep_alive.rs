@@ -61,9 +61,12 @@ pub(super) fn kept(watch: &Watch, at: Time, seq: u64, name: &str, cases: &mut Ca
 /// The hub kept the link though it heard nothing for so long.
 pub(super) fn silent(watch: &Watch, at: Time, seq: u64, silence: Duration, name: &str, cases: &mut Cases) {
     let Some(greeting) = &watch.greeting else { return };
+    let Some(accepted) = watch.hub_accepted else { return };
+    // A hub that is slow to accept counts from there.
+    let silence = silence.min(at.since(accepted));
     let is_seen = !watch.faults.muted.hub && !watch.faults.slowed && !watch.goodbye.device;
     let limit = greeting.hubs * 3 / 2 + (greeting.hubs / 2).max(LATE_AT_LEAST);
-    if watch.hub_accepted.is_none() || !is_seen || greeting.hubs.is_zero() || silence <= limit {
+    if !is_seen || greeting.hubs.is_zero() || silence <= limit {
         return;
     }
     cases.add(News {

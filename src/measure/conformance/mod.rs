@@ -36,6 +36,7 @@ use crate::mqtt::Version;
 use crate::session::Sessions;
 use cases::Cases;
 use connects::Connects;
+use farewell::Farewells;
 use session::Rivals;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,6 +46,9 @@ use wills::Wills;
 /// How many devices are remembered: beyond that, those without a link are forgotten, the first seen first. What is known of
 /// one that was forgotten begins anew when it comes back.
 pub const MOST_DEVICES: usize = 20_000;
+
+/// Room is made at multiples of this.
+const ROOM_EVERY: usize = 1_000;
 
 /// For how long after a fault's window opened on a device, or closed, what it does with any of its links may be its answer.
 const AFTERMATH: Duration = Duration::from_secs(2);
@@ -57,6 +61,7 @@ pub struct Conformance {
     windows: BTreeMap<WindowId, DeviceId>,
     rivals: Rivals,
     wills: Wills,
+    farewells: Farewells,
     cases: Cases,
 }
 
@@ -94,7 +99,7 @@ impl Conformance {
                 let ip = sessions.link(*link).and_then(crate::session::Link::ip);
                 self.links.insert(*link, Watch::new(*link, *listener, ip, now.at));
             }
-            What::LinkIdentified { link, device } => self.identified(now, *link, *device),
+            What::LinkIdentified { link, device } => self.identified(now, *link, *device, sessions),
             What::Packet { link, direction, held, dropped, passed, packet } => {
                 let passed = (!dropped).then(|| passed.as_deref().unwrap_or(packet));
                 self.packet(now, *link, *direction, packet, passed, *held, sessions);
@@ -174,10 +179,10 @@ impl Conformance {
                 });
                 self.note_altered(*link);
             }
+            What::CommandEnded { code } => self.farewells.command_ended(now.at, *code),
             What::Rival { link, .. } => self.disturb(now, *link, |watch| watch.faults.touch()),
             What::RunStarted(_)
             | What::RunEnded { .. }
-            | What::CommandEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
@@ -204,6 +209,7 @@ impl Conformance {
     /// What was found, as of this moment.
     pub fn findings(&self, run: &RunResults, end: Time) -> Vec<Finding> {
         let mut cases = self.cases.clone();
+        self.farewells.clone().tell(&mut cases);
         for watch in self.links.values() {
             let name = watch.device.map_or("?", |device| run.name(device));
             settle(&mut watch.clone(), end, name, &mut cases);
@@ -216,6 +222,7 @@ impl Conformance {
     /// What falls due by itself.
     fn due(&mut self, at: Time, sessions: &Sessions) {
         self.wills.due(at, &mut self.cases);
+        self.farewells.due(at, &mut self.cases);
         let links = &self.links;
         let rule = |first: LinkId| {
             let watch = links.get(&first).filter(|watch| watch.is_up())?;
@@ -284,13 +291,15 @@ impl Conformance {
         }
     }
 
-    fn identified(&mut self, now: Now, link: LinkId, device: DeviceId) {
+    fn identified(&mut self, now: Now, link: LinkId, device: DeviceId, sessions: &Sessions) {
         self.make_room();
         // Who connects anew has given its other links up, whether it closed them or not.
-        for watch in self.links.values_mut().filter(|watch| watch.device == Some(device) && watch.id != link)
-        {
-            ping::device_waited(watch, now.at, &mut self.cases);
-            session::settle(watch, now.at, &mut self.cases);
+        let links = sessions.device(device).into_iter().flat_map(|device| &device.links);
+        for other in links.filter(|other| **other != link) {
+            if let Some(watch) = self.links.get_mut(other) {
+                ping::device_waited(watch, now.at, &mut self.cases);
+                session::settle(watch, now.at, &mut self.cases);
+            }
         }
         let Some(watch) = self.links.get_mut(&link) else { return };
         watch.device = Some(device);
@@ -300,7 +309,8 @@ impl Conformance {
 
     /// Forgets devices where there are too many.
     fn make_room(&mut self) {
-        if self.devices.len() < MOST_DEVICES {
+        // Where all of them have links, there is nothing to forget: it is not looked for at each connect.
+        if self.devices.len() < MOST_DEVICES || !self.devices.len().is_multiple_of(ROOM_EVERY) {
             return;
         }
         let live: std::collections::BTreeSet<DeviceId> =
@@ -377,7 +387,7 @@ impl Conformance {
                 session::connack(watch, at, seq, packet, name, cases);
                 watch.answered(at, packet, passed);
                 if *code == 0 {
-                    self.takes_over(now, link);
+                    self.takes_over(now, link, sessions);
                 }
             }
             (Direction::Down, Packet::Pingresp) => watch.pings.excuse_hub(),
@@ -431,15 +441,16 @@ impl Conformance {
     }
 
     /// The hub has accepted a link of a client identifier: it is to end another that it has of it.
-    fn takes_over(&mut self, now: Now, link: LinkId) {
+    fn takes_over(&mut self, now: Now, link: LinkId, sessions: &Sessions) {
         let Some(watch) = self.links.get(&link) else { return };
         let Some(device) = watch.device.filter(|_| watch.greeting.as_ref().is_some_and(|of| of.named)) else {
             return;
         };
         self.wills.is_back(device, now.at);
-        let first = self.links.values().find(|first| {
-            let is_same = first.device == Some(device) && first.id < link && first.listener == watch.listener;
-            is_same && first.is_up() && first.faults.is_pristine()
+        let links = sessions.device(device).into_iter().flat_map(|device| &device.links);
+        let first = links.filter_map(|first| self.links.get(first)).find(|first| {
+            let is_older = first.id < link && first.listener == watch.listener;
+            is_older && first.is_up() && first.faults.is_pristine()
         });
         if let Some(first) = first {
             self.rivals.add(device, first.id, now.at, now.seq);
@@ -456,7 +467,11 @@ impl Conformance {
         let name = sessions.device_of(link).map_or("?", |device| device.name.as_str());
         let habits = device.and_then(|device| self.devices.get_mut(&device));
         match side {
-            Side::Device => farewell::left(watch, at, seq, how, struck || elsewhere, &mut self.cases),
+            Side::Device => {
+                if let Some(news) = farewell::left(watch, at, seq, how, struck || elsewhere) {
+                    self.farewells.add(news, &mut self.cases);
+                }
+            }
             Side::Hub if !struck => {
                 if let Some(habits) = habits {
                     keep_alive::hub_left(watch, at, seq, name, &mut habits.early, &mut self.cases);

@@ -190,6 +190,10 @@ impl Rivals {
         rule: impl Fn(LinkId) -> Option<(&'static str, String)>,
         cases: &mut Cases,
     ) {
+        // They are in the order of their beginning.
+        if self.waiting.first().is_none_or(|rival| now.since(rival.since) <= TAKE_OVER) {
+            return;
+        }
         self.waiting.retain(|rival| {
             let watched = now.since(rival.since);
             if watched <= TAKE_OVER {

@@ -34,6 +34,8 @@ const MOST_WITNESSES: usize = 4;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wills {
     awaited: Vec<Awaited>,
+    /// When the first of them is due, at the earliest.
+    earliest: Time,
 }
 
 #[derive(Clone, Debug)]
@@ -72,6 +74,8 @@ impl Wills {
         let witnesses =
             if graceful || is_taken_over { Vec::new() } else { witnesses(will, device, links, sessions) };
         let name = sessions.device(device).map(|device| shown(&device.name)).unwrap_or_default();
+        let due = at + will.delay + GRACE;
+        self.earliest = if self.awaited.is_empty() { due } else { self.earliest.min(due) };
         self.awaited.push(Awaited { device, name, ended: at, seq, delay: will.delay, graceful, witnesses });
     }
 
@@ -98,6 +102,9 @@ impl Wills {
 
     /// What was not delivered by now.
     pub fn due(&mut self, now: Time, cases: &mut Cases) {
+        if now <= self.earliest {
+            return;
+        }
         self.awaited.retain(|will| {
             if now <= will.ended + will.delay + GRACE {
                 return true;
@@ -110,6 +117,8 @@ impl Wills {
             }
             false
         });
+        let dues = self.awaited.iter().map(|will| will.ended + will.delay + GRACE);
+        self.earliest = dues.min().unwrap_or_default();
     }
 }
 

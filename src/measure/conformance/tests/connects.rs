@@ -61,6 +61,16 @@ fn a_fleet_that_waits_alike() {
         let fleet: Vec<_> = expected.then_some(("no-jitter", Grade::Warn, true)).into_iter().collect();
         assert_eq!(told, fleet, "{devices}");
     }
+    // A connect that was not seen is no longer wait; longer waits are.
+    for (waits, expected) in
+        [([5_000, 5_000, 10_000, 5_000, 1], true), ([5_000, 5_000, 10_000, 20_000, 1], false)]
+    {
+        let mut story = Story::new();
+        for (device, name) in (0u32..).zip(NAMES) {
+            refused(&mut story, device, name, u64::from(device), &waits);
+        }
+        assert_eq!(!named(&story).is_empty(), expected, "{waits:?}");
+    }
     let mut story = Story::new();
     for (device, name) in (0u32..).zip(NAMES) {
         let spread = u64::from(device) * 700;

@@ -8,7 +8,10 @@ use crate::measure::story::answers;
 use std::time::Duration;
 
 fn gap(link: u64, millis: u64) -> What {
-    What::KeepaliveExceeded { link: LinkId(link), gap_ns: Duration::from_millis(millis).as_nanos() as u64 }
+    What::KeepaliveExceeded {
+        link: LinkId(link),
+        gap_ns: crate::base::time::nanos(Duration::from_millis(millis)),
+    }
 }
 
 #[test]
@@ -127,6 +130,30 @@ fn a_close_without_disconnect_is_told_where_nothing_was_wrong() {
     }
 }
 
+/// A signal that ends the command closes its connections: that is not the client's wish.
+#[test]
+fn a_command_that_was_ended_by_a_signal_need_not_say_disconnect() {
+    for (code, at, expected) in [
+        (None, 3_000, false),
+        (Some(143), 3_000, false),
+        (None, 3_001, true),
+        (Some(0), 3_000, true),
+        (None, 900, false),
+    ] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2);
+        if at < 1_000 {
+            story.at(at).tell(What::CommandEnded { code });
+        }
+        story.at(1_000).ends(1, Side::Device, Ending::Fin).closes(1);
+        if at > 1_000 {
+            story.at(at).tell(What::CommandEnded { code });
+        }
+        story.over();
+        assert_eq!(!named(&story).is_empty(), expected, "{code:?} {at}");
+    }
+}
+
 #[test]
 fn subscriptions_are_lost_after_three_seconds_without_a_session() {
     for (session_present, until, expected) in
@@ -205,9 +232,9 @@ fn a_finding_counts_all_and_shows_eight() {
     let mut story = Story::new();
     story.joins(1, 0, "a", 2);
     for at in 1..=20u64 {
-        story.at(at * 10_000).tell(gap(1, 2_000 + at * 500)).pings(1);
+        story.at(at * 10_000).tell(gap(1, 2_000 + at * 300)).pings(1);
     }
     let finding = only(&story);
     assert_eq!((finding.count, finding.evidence.len(), finding.grade), (20, 8, Grade::Fail));
-    assert!(finding.seen.contains("12.0 s (6.0 keep-alives)"), "{}", finding.seen);
+    assert!(finding.seen.contains("8.0 s (4.0 keep-alives)"), "{}", finding.seen);
 }
