@@ -28,7 +28,7 @@ FEW = ["careful", "naive", *HOSTILE]
 MANY = [f"pump-{number:04}" for number in range(1000)]
 
 # A page of 1,000 devices and more than 100,000 events, from the file to all of it drawn, on two busy cores.
-LOADS_WITHIN = 5.0
+LOADS_WITHIN = 10.0
 # And what its file may take.
 MOST_BYTES = 10_000_000
 
@@ -270,7 +270,7 @@ class Size(Pages):
         redraw = browser.execute_script(
             "const t = performance.now(); for (let n = 0; n < 10; n += 1) { charts(); lanes.draw(); }"
             "return (performance.now() - t) / 10")
-        self.assertLess(redraw, 200, "a frame of all charts and the lanes in view, in ms")
+        self.assertLess(redraw, 400, "a frame of all charts and the lanes in view, in ms")
         self.assertEqual(len(self.rows(browser, "windows")), 50, "rows come page by page")
         browser.execute_script("document.getElementById('lanes').scrollTop = 1e6")
         before = self.pixels(browser, "lanes-canvas")
