@@ -27,7 +27,7 @@ pub use windows::{Shade, Windows};
 use self::link::{Link, Outcome};
 use crate::base::{DeviceId, LinkId, Side, Time};
 use crate::event::{Event, What};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The most devices with a lane of their own.
@@ -50,7 +50,8 @@ pub struct Timeline {
     end: Time,
     is_over: bool,
     lanes: BTreeMap<DeviceId, Lane>,
-    without_lane: BTreeSet<DeviceId>,
+    /// How many devices there were, with a lane or without: they are numbered as they appear.
+    devices: usize,
     links: BTreeMap<LinkId, Link>,
     /// When links closed of which some end did not know, and whose they were.
     vanished: Vec<(Time, DeviceId)>,
@@ -104,7 +105,7 @@ impl Timeline {
 
     /// How many devices have no lane, since there are too many.
     pub fn without_lane(&self) -> usize {
-        self.without_lane.len()
+        self.devices.saturating_sub(self.lanes.len())
     }
 
     /// What the fleet did.
@@ -118,12 +119,11 @@ impl Timeline {
     }
 
     fn named(&mut self, device: DeviceId, name: &str) {
+        self.devices = self.devices.max(usize::try_from(device.0).unwrap_or(usize::MAX).saturating_add(1));
         if let Some(lane) = self.lanes.get_mut(&device) {
             name.clone_into(&mut lane.name);
         } else if self.lanes.len() < MOST_LANES {
             self.lanes.insert(device, Lane::new(name.to_owned()));
-        } else {
-            self.without_lane.insert(device);
         }
     }
 
@@ -251,6 +251,9 @@ impl Timeline {
             }
         }
         self.fleet.ends(now);
+        let marks = self.share(MOST_MARKS);
+        // Those that were full when there were fewer devices.
+        self.lanes.values_mut().for_each(|lane| lane.fit(share, marks));
     }
 
     /// What each lane may keep of so many.

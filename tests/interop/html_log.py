@@ -61,9 +61,9 @@ class Log:
         self.at(t + 0.001, "fault_applied", window=window, link=link, fidelity=fidelity, means=means)
         return window
 
-    def write(self, path):
+    def write(self, path, day):
         order = {"fired": 0, "device_named": 1}
-        started = {"event": "run_started", "version": "0.1.0", "wall_clock": "2026-01-01T00:00:00Z", "seed": 7,
+        started = {"event": "run_started", "version": "0.1.0", "wall_clock": f"2026-01-{day:02}T00:00:00Z", "seed": day,
                    "profile_name": "many", "profile": PROFILE, "overrides": []}
         middle = sorted(self.events, key=lambda event: (event[0], order.get(event[2]["event"], 2), event[1]))
         whole = [(0, 0, started), *middle, (END, 0, {"event": "run_ended", "reason": "complete"})]
@@ -104,9 +104,9 @@ def is_reset(log, device, link):
     log.at(180.003, "link_closed", link=link, undelivered=NONE)
 
 
-def write(path, names, each):
-    """A run of devices of these names, a PINGREQ each so many seconds; the number of its events."""
-    log = Log(1)
+def write(path, names, each, day=1):
+    """A run of devices of these names, a PINGREQ each so many seconds, on this day of a January; the number of its events."""
+    log = Log(day)
     for rule, t in [(0, 60), (1, 180)]:
         log.at(t, "fired", firing=rule + 1, rule=rule, nth=1)
     for device, name in enumerate(names):
@@ -123,4 +123,4 @@ def write(path, names, each):
             is_reset(log, device, link)
             link = log.connects(180.1 + min(15, log.random.expovariate(1 / 3)), device, name)
             log.pings(200, END - 1, link, each)
-    return log.write(path)
+    return log.write(path, day)

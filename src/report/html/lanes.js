@@ -8,9 +8,9 @@ const STATES = [
   ['refused', 'refused by the hub'],
   ['connected', 'connected'],
   ['silent', 'up, but nothing is heard of the device'],
-  ['device believes', 'half-open: the device still believes in the link, the hub has given it up'],
-  ['hub believes', 'half-open: the hub still believes in the link, the device has given it up'],
-  ['hub believes, device connects', 'half-open: the hub still believes in the old link, the device is connecting anew'],
+  ['half-open: device believes', 'half-open: the device still believes in the link, the hub has given it up'],
+  ['half-open: hub believes', 'half-open: the hub still believes in the link, the device has given it up'],
+  ['half-open: hub believes, device connects', 'half-open: the hub still believes in the old link, the device is connecting anew'],
   ['several, too short to tell apart', 'several states, each too short to keep'],
 ];
 // Which of two that share a pixel is drawn: what is rarer and worse.
@@ -124,24 +124,26 @@ function drawWindowEdges(pen, lane, x, edges, top, tall) {
   }
 }
 
+// How many marks of a lane are in view.
+function marksInView(lane) {
+  return after(lane.marks.at, view.to) - after(lane.marks.at, view.from - 1e-9);
+}
+
 // Packets and signs: those of the device above the bar, those of the hub below. Names where there is room.
-function drawMarks(pen, lane, x, edges, bar, named) {
+function drawMarks(pen, lane, x, edges, bar, packets, names) {
   const { at, kind, count } = lane.marks;
   const first = after(at, view.from - 1e-9);
   const last = after(at, view.to);
-  const room = edges.right - edges.left;
-  const all = (last - first) * 16 < room;
-  const withNames = named && (last - first) * 60 < room;
   const ends = { device: -1e9, hub: -1e9, brownout: -1e9 };
   pen.font = `10px ${FONT}`;
   for (let n = first; n < last; n += 1) {
     const [words, from] = data.kinds[kind[n]];
     const isSign = SIGN.test(words);
-    if (!all && !isSign) continue;
+    if (!packets && !isSign) continue;
     const px = x(at[n]);
-    const y = from === 'device' ? bar.y - 2 : bar.y + bar.tall + 2;
+    const y = from === 'device' || /device/.test(words) ? bar.y - 2 : bar.y + bar.tall + 2;
     drawMark(pen, words, from, px, y, isSign);
-    if (withNames) {
+    if (names) {
       const label = count[n] > 1 ? `${words} ×${count[n]}` : words;
       if (px > ends[from] + 6 && from !== 'brownout') {
         pen.fillStyle = isSign ? colours.refused : colours.faint;

@@ -124,6 +124,7 @@ function start() {
   spreads();
   let waits = 0;
   window.addEventListener('resize', () => { clearTimeout(waits); waits = setTimeout(() => { lanes.size(); legend(); spreads(); }, 80); });
-  window.addEventListener('beforeprint', () => { charts(); lanes.draw(); });
+  window.matchMedia('print').addEventListener('change', () => { readColours(); charts(); lanes.draw(); });
+  window.addEventListener('scroll', () => { byId('tip').hidden = true; }, { passive: true });
 }
 start();

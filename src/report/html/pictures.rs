@@ -33,7 +33,7 @@ const TOOLS: &str = "<div class=\"tools\" role=\"toolbar\" aria-label=\"Timeline
     <label>Devices <input id=\"lane-filter\" type=\"search\" placeholder=\"part of a name\" autocomplete=\"off\" spellcheck=\"false\"></label>\n\
     <label>Order <select id=\"lane-order\"><option value=\"seen\">as they appeared</option>\
     <option value=\"worst\">longest down first</option><option value=\"name\">by name</option></select></label>\n\
-    <label>Lanes <select id=\"lane-size\"><option value=\"auto\">readable</option><option value=\"large\">large, with the names of packets</option><option value=\"small\">small</option>\
+    <label>Lanes <select id=\"lane-size\"><option value=\"auto\">readable</option><option value=\"large\">large (packet names)</option><option value=\"small\">small</option>\
     <option value=\"fit\">all on one screen</option></select></label>\n\
     <span class=\"zoom\"><button type=\"button\" id=\"zoom-in\" aria-label=\"Zoom in\">+</button>\
     <button type=\"button\" id=\"zoom-out\" aria-label=\"Zoom out\">\u{2212}</button>\

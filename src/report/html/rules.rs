@@ -171,7 +171,7 @@ fn row(rule: &Rule, window: &Window, several: bool) -> Vec<Cell> {
         window.downtime_s.as_ref().map_or(Cell::none(), value),
         window.recovery_s.as_ref().map_or(Cell::none(), value),
         attempts,
-        Cell::text(&window.back_off),
+        if window.back_off == "unclear" { Cell::none() } else { Cell::text(&window.back_off) },
         window.link_end.as_ref().map_or(Cell::none(), Cell::text),
     ]
 }

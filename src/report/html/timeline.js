@@ -15,7 +15,7 @@ const timelines = data.timelines.map((raw) => {
   const counts = { ...raw.counts, w: raw.counts.w / 1e6 };
   return { run: raw.run, end, lanes, firings: [...firings.values()].sort((a, b) => a.from - b.from), level, counts,
     most: level.high.reduce((a, b) => Math.max(a, b), 0), dip: dipOf(level, raw.dip) };
-});
+}).sort((a, b) => (a.run === null) - (b.run === null) || a.run - b.run);
 
 // Where the fewest devices were connected against the most before, and how many fewer: of one run, as the report has it.
 function dipOf(level, told) {
@@ -85,6 +85,10 @@ const lanes = {
     clipped(pen, width, height, () => grid(pen, width, height));
     const first = Math.floor(this.box.scrollTop / this.tall);
     const last = Math.ceil((this.box.scrollTop + height) / this.tall) * this.group;
+    const seen = this.shown.slice(first * this.group, last);
+    // Packets are drawn, and named, where most lanes in view have the room for it.
+    const apart = (seen.length * edges.room) / Math.max(1, seen.reduce((sum, lane) => sum + marksInView(lane), 0));
+    Object.assign(this, { packets: apart > 12, names: this.tall >= 40 && apart > 50 });
     for (let n = first * this.group; n < Math.min(this.shown.length, last); n += 1) this.drawLane(pen, width, x, edges, n);
     if (this.shown.length === 0) { pen.fillStyle = colours.faint; pen.fillText('No device has such a name.', 10, 16); }
     overlay(pen, width, height);
@@ -108,7 +112,7 @@ const lanes = {
       if (this.group === 1 || n % this.group === 0) drawSegments(pen, lane, x, edges, y, this.bar);
       else drawTrouble(pen, lane, x, edges, y, this.bar);
       if (this.tall > 6) drawWindowEdges(pen, lane, x, edges, top, this.tall - 1);
-      if (this.bar >= 10) drawMarks(pen, lane, x, edges, { y, tall: this.bar }, this.tall >= 40);
+      if (this.bar >= 10) drawMarks(pen, lane, x, edges, { y, tall: this.bar }, this.packets, this.names);
       if (this.focused && n === this.cursor && this.at !== null) {
         pen.fillStyle = colours.accent;
         pen.fillRect(Math.round(x(this.at)) - 1, top, 2, this.tall);
@@ -152,6 +156,7 @@ const lanes = {
     this.cursor = n;
     this.at = Math.min(view.end, Math.max(0, timeAt(this.canvas, event.clientX)));
     this.say();
+    this.hovers(event);
   },
   // Says where the cursor is, for eyes and for screen readers.
   say() {
@@ -175,6 +180,7 @@ const lanes = {
     }[event.key];
     if (!does || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
+    byId('tip').hidden = true;
     does();
   },
   move(by) {

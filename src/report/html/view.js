@@ -62,6 +62,7 @@ function pointed(canvas, { selects, hovers, taps }) {
   canvas.addEventListener('dblclick', (event) => view.zoom(timeAt(canvas, event.clientX), 0.4));
   canvas.addEventListener('pointerdown', (event) => {
     if (event.button !== 0) return;
+    byId('tip').hidden = true;
     pointers.set(event.pointerId, event.clientX);
     if (pointers.size === 2) {
       const [a, b] = [...pointers.values()];
@@ -108,7 +109,12 @@ function pointed(canvas, { selects, hovers, taps }) {
   };
   canvas.addEventListener('pointerup', over);
   canvas.addEventListener('pointercancel', over);
-  canvas.addEventListener('pointerleave', () => { view.hover = null; byId('tip').hidden = true; view.draw(); });
+  canvas.addEventListener('pointerleave', (event) => {
+    // What a finger asked for stays until it touches elsewhere.
+    if (event.pointerType !== 'mouse') return;
+    view.hover = null; byId('tip').hidden = true;
+    view.draw();
+  });
 }
 
 // A box with lines of text near the pointer.

@@ -5,7 +5,7 @@ use crate::base::time::nanos;
 use std::time::Duration;
 
 /// The most bins of a series: more than a screen has columns.
-pub const MOST_BINS: usize = 2_048;
+pub const MOST_BINS: usize = 4_096;
 
 /// What a bin holds.
 pub trait Bin: Clone {

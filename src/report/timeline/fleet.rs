@@ -5,7 +5,7 @@ use crate::base::Time;
 use std::time::Duration;
 
 /// How finely the number of connected devices is kept, before bins are merged.
-const LEVEL_WIDTH: Duration = Duration::from_millis(100);
+const LEVEL_WIDTH: Duration = Duration::from_millis(10);
 /// How finely counts are kept, before bins are merged.
 const COUNT_WIDTH: Duration = Duration::from_secs(1);
 

@@ -164,8 +164,19 @@ impl Lane {
         if self.segments.last().is_none_or(|before| before.state != state) {
             self.segments.push(Segment { from, state });
         }
-        if self.segments.len() > most.clamp(LEAST_SEGMENTS, SEGMENTS_A_LANE) {
-            self.coarsen(most.clamp(LEAST_SEGMENTS, SEGMENTS_A_LANE) / 2);
+        self.hold(most);
+    }
+
+    /// Keeps no more than its share.
+    pub(super) fn fit(&mut self, segments: usize, marks: usize) {
+        self.hold(segments);
+        self.marks.hold(marks);
+    }
+
+    fn hold(&mut self, most: usize) {
+        let most = most.clamp(LEAST_SEGMENTS, SEGMENTS_A_LANE);
+        if self.segments.len() > most {
+            self.coarsen(most / 2);
         }
     }
 

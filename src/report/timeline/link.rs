@@ -148,11 +148,7 @@ impl Link {
                 *self.gone.get_mut(*to) = true;
             }
             What::HubUnreachable { .. } => outcome.mark(Kind::Unreachable),
-            What::FaultApplied { window, means, .. } => {
-                if Side::BOTH.into_iter().any(|side| means.get(side).as_ref().is_some_and(hides)) {
-                    self.hidden_by.insert(*window);
-                }
-            }
+            What::FaultApplied { window, means, .. } if hides(*means) => _ = self.hidden_by.insert(*window),
             What::FaultLifted { window, .. } => _ = self.hidden_by.remove(window),
             What::LinkClosed { .. } => self.closed = true,
             _ => {}
@@ -229,9 +225,10 @@ fn seconds(seconds: u16) -> Duration {
     Duration::from_secs(u64::from(seconds))
 }
 
-/// Whether a fault by this means stops what a peer sends.
-fn hides(mechanism: &Mechanism) -> bool {
-    matches!(mechanism, Mechanism::Filter | Mechanism::MinTtl | Mechanism::Gate)
+/// Whether a fault by these means stops what a peer sends.
+fn hides(means: Ends<Option<Mechanism>>) -> bool {
+    let hides = |by| matches!(by, Some(Mechanism::Filter | Mechanism::MinTtl | Mechanism::Gate));
+    hides(means.device) || hides(means.hub)
 }
 
 fn by_side(side: Side, device: Kind, hub: Kind) -> Kind {

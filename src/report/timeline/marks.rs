@@ -118,11 +118,15 @@ impl Marks {
         // A connect is known as this device's only later than some of what came after.
         let place = self.marks.partition_point(|mark| mark.at <= at);
         self.marks.insert(place, Mark { at, kind, count });
+        self.hold(most);
+    }
+
+    /// Keeps no more than so many; of a lane that is full, half of them stay.
+    pub fn hold(&mut self, most: usize) {
         let most = most.clamp(LEAST_MARKS, MARKS_A_LANE);
-        while self.marks.len() > most && nanos(self.grain) < u64::MAX / 2 {
-            self.coarsen();
-            if self.marks.len() <= most / 2 {
-                break;
+        if self.marks.len() > most {
+            while self.marks.len() > most / 2 && nanos(self.grain) < u64::MAX / 2 {
+                self.coarsen();
             }
         }
     }

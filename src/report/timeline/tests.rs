@@ -143,7 +143,10 @@ fn the_fleet_dips_and_comes_back() {
     story.at(2_350).joins(4, 0, "a", 2).at(5_000).over();
     let timeline = folded(&story);
     let level: Vec<u64> = timeline.fleet().level().bins().iter().map(|bin| bin.last).collect();
-    assert_eq!((level[0], level[20], level[23], *level.last().unwrap()), (3, 1, 2, 2));
+    assert_eq!(
+        (level[2], level[3], level[199], level[200], level[235], *level.last().unwrap()),
+        (2, 3, 3, 1, 2, 2)
+    );
     let counts = timeline.fleet().counts().bins();
     let connects: Vec<u64> = counts.iter().map(|bin| bin.connects).collect();
     assert_eq!(connects, [3, 0, 1, 0, 0, 0]);
