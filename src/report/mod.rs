@@ -19,6 +19,7 @@ mod table;
 pub mod terminal;
 pub mod timeline;
 mod tls;
+mod together;
 mod verdicts;
 mod words;
 
