@@ -8,11 +8,12 @@ use crate::profile::{Comparison, Expectation, Limit, Metric, Plan, Statistic};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Measures with many samples of each device: the test is on the devices' medians.
-const BY_DEVICE: [Metric; 8] = [
+const BY_DEVICE: [Metric; 9] = [
     Metric::PingRtt,
     Metric::PublishRtt,
     Metric::ControlGap,
     Metric::ConnectGap,
+    Metric::ConnackWait,
     Metric::HandshakeGap,
     Metric::ConnectTime,
     Metric::DeviceTlsTime,
