@@ -288,9 +288,12 @@ fn of_fleets(expectation: &Expectation, number: usize, fleets: &[Fleet]) -> Vec<
     let fleet = fleets.iter().find(|fleet| fleet.runs.first() == Some(&number));
     // A rule or a client has no dip of its own.
     let of_all = expectation.of.is_none() && expectation.client.is_none();
-    let value = fleet.and_then(|fleet| match expectation.metric {
-        Metric::Dip => fleet.dip.filter(|_| of_all),
-        _ => Some(fleet.connect_rate),
+    let value = fleet.and_then(|fleet| {
+        if expectation.metric == Metric::Dip {
+            fleet.dip.filter(|_| of_all)
+        } else {
+            Some(fleet.connect_rate)
+        }
     });
     value.map(|value| self::fleet(expectation, number, Value::Count(value))).into_iter().collect()
 }
