@@ -8,6 +8,7 @@
 
 use super::facts::RoundTrips;
 use super::results::{DeviceResults, Results, RunResults};
+use super::together::Fleet;
 use super::value::{Value, float, rank};
 use crate::base::text::glob;
 use crate::base::time::nanos;
@@ -233,6 +234,8 @@ fn evidence(expectation: &Expectation, mut samples: Vec<Evidence>) -> Vec<Eviden
 
 /// The samples that an expectation asks about, over all runs.
 pub(super) fn samples(expectation: &Expectation, results: &Results) -> Vec<Evidence> {
+    let of_fleet = matches!(expectation.metric, Metric::ConnectRate | Metric::Dip);
+    let fleets = if of_fleet { results.fleets() } else { Vec::new() };
     let runs = results.runs.iter().enumerate();
     runs.flat_map(|(number, run)| match expectation.metric {
         Metric::DeviceDetection
@@ -266,10 +269,9 @@ pub(super) fn samples(expectation: &Expectation, results: &Results) -> Vec<Evide
         | Metric::SequenceGaps
         | Metric::QueuedOffline
         | Metric::DroppedOffline
-        | Metric::Dip
         | Metric::FleetRecovery
         | Metric::ReconnectSpread => kept(expectation, number, run),
-        Metric::ConnectRate => vec![fleet(expectation, number, Value::Count(run.connect_rate))],
+        Metric::ConnectRate | Metric::Dip => of_fleets(expectation, number, &fleets),
         Metric::ControlGap => of_devices(expectation, number, run, |device| &device.control_gap),
         Metric::PingRtt if expectation.of.is_some() => {
             of_windows(expectation, number, run, |round_trips| &round_trips.ping)
@@ -289,6 +291,21 @@ pub(super) fn samples(expectation: &Expectation, results: &Results) -> Vec<Evide
         Metric::HubTlsResumed => resumed(expectation, number, run, Side::Hub),
     })
     .collect()
+}
+
+/// Of the fleet that this run is the first of, if it is.
+fn of_fleets(expectation: &Expectation, number: usize, fleets: &[Fleet]) -> Vec<Evidence> {
+    let fleet = fleets.iter().find(|fleet| fleet.runs.first() == Some(&number));
+    // A rule or a client has no dip of its own.
+    let of_all = expectation.of.is_none() && expectation.client.is_none();
+    let value = fleet.and_then(|fleet| {
+        if expectation.metric == Metric::Dip {
+            fleet.dip.filter(|_| of_all)
+        } else {
+            Some(fleet.connect_rate)
+        }
+    });
+    value.map(|value| self::fleet(expectation, number, Value::Count(value))).into_iter().collect()
 }
 
 fn kept(expectation: &Expectation, number: usize, run: &RunResults) -> Vec<Evidence> {

@@ -27,6 +27,21 @@ pub struct FleetResults {
     pub worst: Option<Time>,
     /// The firings that cost devices their links.
     pub firings: Vec<FiringResults>,
+    /// When each link was opened, in order.
+    pub connects: Vec<Time>,
+    /// When each device was connected.
+    pub held: BTreeMap<DeviceId, Vec<Held>>,
+}
+
+/// A span over which a device was connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// From when.
+    pub from: Time,
+    /// Until when; `None` for a link that was there to the end of the run.
+    pub until: Option<Time>,
+    /// Whether the device then said DISCONNECT.
+    pub by_choice: bool,
 }
 
 /// What a firing did to the fleet.
@@ -130,52 +145,81 @@ impl FleetResults {
 
     /// Follows the number of devices that are connected.
     fn count(&mut self, measures: &Measures, end: Time) {
-        let mut changes: Vec<(Time, i64, bool)> = Vec::new();
-        for facts in measures.devices.values() {
+        let opened = measures.links.values().map(|link| link.opened);
+        self.connects = opened.filter(|at| *at >= measures.since).collect();
+        self.connects.sort_unstable();
+        for (id, facts) in &measures.devices {
             let links = facts.links.iter().filter_map(|id| measures.links.get(id));
-            let is_past = |until: Option<Time>| until.is_some_and(|at| at < measures.since);
-            for (from, until, by_choice) in held(links).into_iter().filter(|(_, until, _)| !is_past(*until)) {
-                changes.push((from.max(measures.since), 1, false));
-                changes.extend(until.filter(|at| *at < end).map(|at| (at, -1, by_choice)));
-            }
+            self.held.insert(*id, held(links, measures.since, end));
+        }
+        let Connected { most, dip, worst } = Connected::of(self.held.values().flatten());
+        (self.most, self.dip, self.worst) = (most, dip, worst);
+    }
+}
+
+/// How many were connected at once, and how many fewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Connected {
+    pub most: u64,
+    pub dip: Option<u64>,
+    pub worst: Option<Time>,
+}
+
+impl Connected {
+    /// Of these spans. What has no end is there to the last.
+    pub fn of<'a>(spans: impl Iterator<Item = &'a Held>) -> Connected {
+        let mut changes: Vec<(Time, i64, bool)> = Vec::new();
+        for Held { from, until, by_choice } in spans {
+            changes.push((*from, 1, false));
+            changes.extend(until.map(|at| (at, -1, *by_choice)));
         }
         // At the same moment who comes is counted before who goes: a link taken over by the device's next is no dip.
         changes.sort_by_key(|(at, by, _)| (*at, -by));
+        let mut connected = Connected::default();
         let (mut now, mut most, mut worst) = (0_i64, 0_i64, 0_i64);
         for (at, by, by_choice) in &changes {
             now += by;
             most = if *by_choice { (most - 1).max(now) } else { most.max(now) };
-            self.most = self.most.max(u64::try_from(now).unwrap_or(0));
+            connected.most = connected.most.max(u64::try_from(now).unwrap_or(0));
             if most - now > worst {
                 worst = most - now;
-                self.worst = Some(*at);
+                connected.worst = Some(*at);
             }
         }
-        self.dip = (!changes.is_empty()).then(|| u64::try_from(worst).unwrap_or(0));
+        connected.dip = (!changes.is_empty()).then(|| u64::try_from(worst).unwrap_or(0));
+        connected
     }
 }
 
-/// From when to when a device was connected, over all its links, and whether it then said DISCONNECT. What ended with the
-/// run has no end.
-fn held<'a>(links: impl Iterator<Item = &'a Link>) -> Vec<(Time, Option<Time>, bool)> {
-    let mut spans: Vec<(Time, Option<Time>, bool)> = Vec::new();
-    for link in links {
-        let Some(from) = link.accepted() else { continue };
-        let shown = link.over().filter(|_| has_ended(link));
+/// From when to when a device was connected, over all its links, as far as that is of the time from `since` on.
+fn held<'a>(links: impl Iterator<Item = &'a Link>, since: Time, end: Time) -> Vec<Held> {
+    let of = |link: &Link| {
         let said = link.signs.device.is_some_and(|sign| matches!(sign.showed, Showed::Disconnect(_)));
-        match spans.last_mut() {
-            // The older link is still there, or goes at the same moment.
-            Some((_, until, by_choice)) if until.is_none_or(|at| at >= from) => {
-                let longer = match (*until, shown) {
-                    (Some(before), Some(after)) => Some(before.max(after)),
-                    (None, _) | (_, None) => None,
-                };
-                (*until, *by_choice) = (longer, said);
-            }
-            _ => spans.push((from, shown, said)),
-        }
+        let until = link.over().filter(|_| has_ended(link));
+        Some(Held { from: link.accepted()?, until, by_choice: said })
+    };
+    let mut spans = united(links.filter_map(of));
+    spans.retain(|span| span.until.is_none_or(|at| at >= since));
+    for span in &mut spans {
+        span.from = span.from.max(since);
+        span.until = span.until.filter(|at| *at < end);
     }
     spans
+}
+
+/// Spans of one device, in the order of their beginnings, as one where the older is still there, or goes at the same moment.
+pub(super) fn united(spans: impl Iterator<Item = Held>) -> Vec<Held> {
+    let mut united: Vec<Held> = Vec::new();
+    for span in spans {
+        match united.last_mut() {
+            Some(last) if last.until.is_none_or(|at| at >= span.from) => {
+                last.until = last.until.zip(span.until).map(|(before, after)| before.max(after));
+                last.by_choice = span.by_choice;
+            }
+            _ => united.push(span),
+        }
+    }
+    united
 }
 
 /// Whether an end, or a fault, ended it: not the run.

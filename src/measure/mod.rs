@@ -50,13 +50,14 @@ pub use distribution::Distribution;
 pub use expect::{Evidence, Judgement, Verdict, judge};
 pub use facts::{RoundTrips, Showed, Sign};
 pub use finding::{Class, Finding, Grade, Seen};
-pub use fleet::{FiringResults, FleetResults};
+pub use fleet::{FiringResults, FleetResults, Held};
 pub use fold::{Measures, Trouble};
 pub use handshakes::{Attempt, AttemptEnd, Handshakes};
 pub use packets::{Alterations, KeepAlive};
 pub use rate::ConnectRate;
 pub use results::{DeviceResults, LinkEnd, Outcome, Results, RuleResults, RunResults, Sample, WindowResults};
 pub use tls::{Timings, TlsResults};
+pub use together::Fleet;
 pub use told::Ended;
 pub use value::Value;
 

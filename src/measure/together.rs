@@ -1,11 +1,32 @@
-//! Runs on one axis of time: when each began after the earliest, by its machine's wall clock.
+//! Runs on one axis of time: when each began after the earliest, by its machine's wall clock, and which of them were one
+//! fleet: runs that overlap in time, such as those of several machines before the same hub.
 //!
 //! The clocks of machines differ by what their synchronisation leaves (NTP: mostly some milliseconds on a local network,
-//! tens over the Internet, without it anything). Logs do not tell how much, so that it is in no figure.
+//! tens over the Internet, without it anything). Logs do not tell how much, so that it is in no figure: what is of several
+//! machines together is as good as their clocks agree.
 
+use super::fleet::{Connected, Held, united};
+use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
+use crate::base::Time;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// The fleet of a run, or of several that overlap in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// The runs, by their places in [`Results`], at least one.
+    pub runs: Vec<usize>,
+    /// The most connects in any second.
+    pub connect_rate: u64,
+    /// The most devices that were connected at once.
+    pub most: u64,
+    /// How many fewer were connected at the worst moment than at the most before it; `None` where none was accepted.
+    pub dip: Option<u64>,
+    /// When that was, after the first of the runs began.
+    pub worst: Option<Time>,
+}
 
 impl Results {
     /// For each run, how long after the earliest it began; `None` for a run whose wall clock is not known.
@@ -15,9 +36,95 @@ impl Results {
         let since = |at: Timestamp| Duration::try_from(at.duration_since(earliest?)).ok();
         clocks.into_iter().map(|clock| since(clock?)).collect()
     }
+
+    /// The fleets, in the order of their first runs.
+    pub fn fleets(&self) -> Vec<Fleet> {
+        let starts = self.starts();
+        let groups = groups(&self.runs, &starts).into_iter();
+        let fleet = |runs: Vec<usize>| match runs.as_slice() {
+            [alone] => Fleet::alone(*alone, &self.runs),
+            _ => self.together(runs, &starts),
+        };
+        groups.map(fleet).collect()
+    }
+
+    fn together(&self, runs: Vec<usize>, starts: &[Option<Duration>]) -> Fleet {
+        let start = |at: usize| starts.get(at).copied().flatten().unwrap_or_default();
+        let first = runs.iter().map(|at| start(*at)).min().unwrap_or_default();
+        let all: Vec<(&RunResults, Duration)> = runs
+            .iter()
+            .filter_map(|at| Some((self.runs.get(*at)?, start(*at).saturating_sub(first))))
+            .collect();
+        let Connected { most, dip, worst } = Connected::of(spans(&all).iter());
+        Fleet { runs, connect_rate: connect_rate(&all), most, dip, worst }
+    }
+}
+
+impl Fleet {
+    fn alone(place: usize, runs: &[RunResults]) -> Fleet {
+        let run = runs.get(place);
+        Fleet {
+            runs: vec![place],
+            connect_rate: run.map_or(0, |run| run.connect_rate),
+            most: run.map_or(0, |run| run.fleet.most),
+            dip: run.and_then(|run| run.fleet.dip),
+            worst: run.and_then(|run| run.fleet.worst),
+        }
+    }
 }
 
 /// By its own wall clock.
 fn began(run: &RunResults) -> Option<Timestamp> {
     run.started.as_ref()?.wall_clock.parse().ok()
+}
+
+/// Runs that overlap, each with any other of its group or over others between; a run without a wall clock is alone.
+fn groups(runs: &[RunResults], starts: &[Option<Duration>]) -> Vec<Vec<usize>> {
+    let all = runs.iter().zip(starts).enumerate();
+    let mut known: Vec<(Duration, Duration, usize)> =
+        all.clone().filter_map(|(at, (run, start))| Some(((*start)?, run.lasted, at))).collect();
+    known.sort_unstable();
+    let mut groups: Vec<Vec<usize>> = Vec::new();
+    let mut until = Duration::ZERO;
+    for (start, lasted, at) in known {
+        match groups.last_mut().filter(|_| start < until) {
+            Some(group) => group.push(at),
+            None => groups.push(vec![at]),
+        }
+        until = until.max(start.saturating_add(lasted));
+    }
+    groups.extend(all.filter(|(_, (_, start))| start.is_none()).map(|(at, _)| vec![at]));
+    groups.iter_mut().for_each(|group| group.sort_unstable());
+    groups.sort_unstable();
+    groups
+}
+
+fn connect_rate(runs: &[(&RunResults, Duration)]) -> u64 {
+    let connects = runs.iter().flat_map(|(run, after)| run.fleet.connects.iter().map(|at| *at + *after));
+    let mut connects: Vec<Time> = connects.collect();
+    connects.sort_unstable();
+    let mut rate = ConnectRate::default();
+    connects.into_iter().for_each(|at| rate.connect(at));
+    rate.peak()
+}
+
+/// When each device, by its name, was connected over any of the machines. Where a run ends its devices are seen no more: as
+/// who says DISCONNECT, they are not missed.
+fn spans(runs: &[(&RunResults, Duration)]) -> Vec<Held> {
+    let mut by_name: BTreeMap<&str, Vec<Held>> = BTreeMap::new();
+    let last = runs.iter().map(|(run, after)| run.lasted.saturating_add(*after)).max().unwrap_or_default();
+    for (run, after) in runs {
+        let ends = run.lasted.saturating_add(*after);
+        let unseen = (ends < last).then_some(Time::ZERO + ends);
+        for (device, held) in &run.fleet.held {
+            let moved = held.iter().map(|span| Held {
+                from: span.from + *after,
+                until: span.until.map(|at| at + *after).or(unseen),
+                by_choice: span.by_choice || span.until.is_none(),
+            });
+            by_name.entry(run.name(*device)).or_default().extend(moved);
+        }
+    }
+    by_name.values_mut().for_each(|spans| spans.sort_by_key(|span| span.from));
+    by_name.into_values().flat_map(|spans| united(spans.into_iter())).collect()
 }

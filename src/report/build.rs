@@ -435,19 +435,20 @@ fn fleet(plan: &Plan, results: &Results) -> Fleet {
     let devices: Vec<&DeviceResults> = results.runs.iter().flat_map(|run| run.devices.values()).collect();
     let names: BTreeSet<&str> = devices.iter().map(|device| device.name.as_str()).collect();
     let nameless: u64 = results.runs.iter().map(|run| run.nameless_links).sum();
-    let worst = results.runs.iter().map(|run| &run.fleet).max_by_key(|fleet| fleet.dip);
+    let fleets = results.fleets();
+    let worst = fleets.iter().max_by_key(|fleet| fleet.dip);
     let firings = results.runs.iter().zip(1..).flat_map(|(run, number)| {
         run.fleet.firings.iter().map(move |firing| fleet_firing(plan, number, firing))
     });
     Fleet {
-        most_connected: results.runs.iter().map(|run| run.fleet.most).max().unwrap_or(0),
+        most_connected: fleets.iter().map(|fleet| fleet.most).max().unwrap_or(0),
         dip: worst.and_then(|fleet| fleet.dip),
         dip_at_s: worst.and_then(|fleet| fleet.worst).map(|at| seconds(at.elapsed())),
         firings: firings.collect(),
         devices: names.len(),
         links: nameless + devices.iter().map(|device| device.links).sum::<u64>(),
         accepted: devices.iter().map(|device| device.accepted).sum(),
-        connect_rate: results.runs.iter().map(|run| run.connect_rate).max().unwrap_or(0),
+        connect_rate: fleets.iter().map(|fleet| fleet.connect_rate).max().unwrap_or(0),
         ping_rtt: quantiles(devices.iter().map(|device| &device.ping_rtt)),
         ping_rtt_outside_faults: quantiles(devices.iter().map(|device| &device.sound.ping)),
         publish_rtt: quantiles(devices.iter().map(|device| &device.publish_rtt)),

@@ -254,10 +254,7 @@ fn measure(plan: &Plan, measure: &compare::Measure) -> Measure {
         metric: measure.metric.name(),
         of: measure.of.map(|rule| words::rule_name(plan, rule)),
         conclusion: word(measure.conclusion),
-        needed: match measure.conclusion {
-            Conclusion::TooFew { needed } => Some(needed),
-            _ => None,
-        },
+        needed: if let Conclusion::TooFew { needed } = measure.conclusion { Some(needed) } else { None },
         by_device: measure.by_device,
         a: samples(a),
         b: samples(b),

@@ -22,6 +22,7 @@ mod table;
 pub mod terminal;
 pub mod timeline;
 mod tls;
+mod together;
 mod uncertainty;
 mod verdicts;
 mod words;

@@ -419,7 +419,8 @@ pub struct Device {
     pub delivery: Option<Delivery>,
 }
 
-/// All devices together.
+/// All devices together. Runs that overlap in time are one fleet: the most connects, the most connected and the dip are over
+/// them together, else those of one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fleet {
     /// How many devices there were.
@@ -428,14 +429,14 @@ pub struct Fleet {
     pub links: u64,
     /// Links accepted by the hub.
     pub accepted: u64,
-    /// The most connects in any one second of any run.
+    /// The most connects in any one second.
     pub connect_rate: u64,
-    /// The most devices that were connected at once, in any run.
+    /// The most devices that were connected at once.
     pub most_connected: u64,
-    /// How many fewer were connected at the worst moment of any run than at the most before it; who said DISCONNECT is
-    /// not missed. `null` where none was accepted.
+    /// How many fewer were connected at the worst moment than at the most before it; who said DISCONNECT is not missed.
+    /// `null` where none was accepted.
     pub dip: Option<u64>,
-    /// When that was, in its run.
+    /// When that was, in its run; of runs that overlap, after the first of them began.
     pub dip_at_s: Option<f64>,
     /// What each firing did that cost devices their links.
     pub firings: Vec<FleetFiring>,

@@ -3,6 +3,7 @@
 
 use super::build::told_of;
 use super::ending;
+use super::together;
 use super::words::{self, count};
 use crate::base::text::printable;
 use crate::base::{Chance, Ends, RuleId, Side};
@@ -27,6 +28,7 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     notes.extend(ending::not_through(plan, results).map(|why| format!("not through, {why}")));
     notes.extend(ending::left_undone(plan, results));
     notes.extend(cut_off(results));
+    notes.extend(together::notes(results));
     notes.extend(unsafe_tls(results));
     notes.extend(captured(results));
     notes.extend(rewritten(results));

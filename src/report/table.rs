@@ -1,7 +1,11 @@
-//! Columns of text, at most [`WIDTH`] characters wide, in plain text or with ANSI styles.
+//! Columns of text, at most [`WIDTH`] columns wide, in plain text or with ANSI styles.
+//!
+//! Names may be of any script: what counts is how many columns a terminal shows them in (Unicode Standard Annex 11), two for
+//! most of East Asia and for emoji, none for an accent.
 
 use crate::base::text::printable;
 use anstyle::{AnsiColor, Style};
+use unicode_width::UnicodeWidthStr;
 
 /// The widest a line may be: a terminal of 80 columns.
 pub const WIDTH: usize = 80;
@@ -11,6 +15,35 @@ pub const NAME: usize = 24;
 const FAIR_NAME: usize = 14;
 /// The least that is left of it.
 const LEAST_NAME: usize = 8;
+
+/// The most characters that are shown in a column: accents take none, and could be without end.
+const MOST_IN_COLUMN: usize = 4;
+
+/// How many columns of a terminal the text takes.
+pub fn width(text: &str) -> usize {
+    text.width()
+}
+
+/// Whether the text takes at most so many columns, and is not piled up in them.
+fn is_within(text: &str, most: usize) -> bool {
+    text.chars().nth(most.saturating_mul(MOST_IN_COLUMN)).is_none() && width(text) <= most
+}
+
+/// The longest beginning that is within so many columns, by whole characters.
+fn beginning(text: &str, most: usize) -> &str {
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let within =
+        ends.take(most.saturating_mul(MOST_IN_COLUMN)).take_while(|end| width(&text[..*end]) <= most);
+    &text[..within.last().unwrap_or(0)]
+}
+
+/// The longest ending that is.
+fn ending(text: &str, most: usize) -> &str {
+    let starts = text.char_indices().rev().map(|(at, _)| at);
+    let within =
+        starts.take(most.saturating_mul(MOST_IN_COLUMN)).take_while(|start| width(&text[*start..]) <= most);
+    &text[within.last().unwrap_or(text.len())..]
+}
 
 /// Whether styles are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,12 +125,12 @@ pub fn fits(rows: &[Vec<Cell>]) -> bool {
 
 fn widths(rows: &[Vec<Cell>]) -> Vec<usize> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
+    let of = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        let widest = cells.map(|cell| cell.text.chars().count()).max().unwrap_or(0);
+        let widest = cells.map(|cell| width(&cell.text)).max().unwrap_or(0);
         if column == 0 { widest.min(NAME) } else { widest }
     };
-    (0..columns).map(width).collect()
+    (0..columns).map(of).collect()
 }
 
 fn total(widths: &[usize]) -> usize {
@@ -107,49 +140,45 @@ fn total(widths: &[usize]) -> usize {
 fn line(row: &[Cell], widths: &[usize], styling: Styling) -> String {
     let mut line = String::new();
     let mut used = 0;
-    for (nth, (cell, width)) in row.iter().zip(widths).enumerate() {
+    for (nth, (cell, wide)) in row.iter().zip(widths).enumerate() {
         let room = WIDTH.saturating_sub(used + 2).max(1);
-        let text = if nth == 0 { cut_name(&cell.text, *width) } else { cut(&cell.text, room) };
-        let pad = width.min(&room).saturating_sub(text.chars().count());
+        let text = if nth == 0 { cut_name(&cell.text, *wide) } else { cut(&cell.text, room) };
+        let pad = wide.min(&room).saturating_sub(width(&text));
         line.push_str("  ");
         line.push_str(&paint(&text, cell.tone, styling));
         line.push_str(&" ".repeat(pad));
-        used += 2 + text.chars().count() + pad;
+        used += 2 + width(&text) + pad;
     }
     format!("{}\n", line.trim_end())
 }
 
-/// The text in at most so many characters; what is cut off is shown as `~`.
+/// The text in at most so many columns; what is cut off is shown as `~`.
 pub fn cut(text: &str, most: usize) -> String {
-    if text.chars().count() <= most {
+    if is_within(text, most) {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(most.saturating_sub(1)).collect();
-    format!("{kept}~")
+    format!("{}~", beginning(text, most.saturating_sub(1)))
 }
 
-/// The name in at most so many characters. Names of devices often begin alike and differ at their ends, so that it is
+/// The name in at most so many columns. Names of devices often begin alike and differ at their ends, so that it is
 /// the middle that goes.
 pub fn cut_name(name: &str, most: usize) -> String {
-    let length = name.chars().count();
-    if length <= most || most < 3 {
+    if is_within(name, most) || most < 3 {
         return cut(name, most);
     }
-    let ending = (most - 1).div_ceil(2);
-    let beginning: String = name.chars().take(most - 1 - ending).collect();
-    let ending: String = name.chars().skip(length - ending).collect();
-    format!("{beginning}~{ending}")
+    let last = (most - 1).div_ceil(2);
+    format!("{}~{}", beginning(name, most - 1 - last), ending(name, last))
 }
 
 /// The sentence in lines of at most [`WIDTH`]; the first begins with `first`, the others are indented as far.
 pub fn wrap(first: &str, text: &str) -> String {
-    let indent = " ".repeat(first.chars().count());
+    let indent = " ".repeat(width(first));
     let mut lines = vec![first.to_owned()];
     let mut empty = true;
     let room = WIDTH.saturating_sub(indent.len()).max(1);
     for word in words(text).iter().flat_map(|word| pieces(word, room)) {
-        let used = lines.last().map_or(0, |line| line.chars().count());
-        if !empty && used + 1 + word.chars().count() > WIDTH {
+        let used = lines.last().map_or(0, |line| width(line));
+        if !empty && used + 1 + width(&word) > WIDTH {
             lines.push(indent.clone());
             empty = true;
         }
@@ -166,8 +195,16 @@ pub fn wrap(first: &str, text: &str) -> String {
 
 /// A word that no line has room for, in pieces; others as they are.
 fn pieces(word: &str, room: usize) -> Vec<String> {
-    let letters: Vec<char> = word.chars().collect();
-    letters.chunks(room).map(|piece| piece.iter().collect()).collect()
+    let (mut rest, mut pieces) = (word, Vec::new());
+    while !is_within(rest, room) {
+        // One character is more than nothing, whatever it takes.
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let (piece, after) = rest.split_at(beginning(rest, room).len().max(first));
+        pieces.push(piece.to_owned());
+        rest = after;
+    }
+    pieces.extend((!rest.is_empty()).then(|| rest.to_owned()));
+    pieces
 }
 
 /// The words of a text; a number and its unit are one.
@@ -197,6 +234,28 @@ mod tests {
         let line = row([30, 40, 30]);
         assert_eq!(line.trim_end().chars().count(), WIDTH);
         assert!(line.starts_with("  aaa~aaaa  bbb") && line.ends_with("c~\n"), "{line}");
+    }
+
+    /// Characters of two columns, of none, and of two made of two.
+    #[test]
+    fn columns_are_counted_and_not_characters() {
+        let accents = format!("e{}", "\u{301}".repeat(500));
+        for name in
+            ["水".repeat(60), "\u{2764}\u{fe0f}".repeat(60), format!("{accents}水"), "🇩🇪-sensor".repeat(9)]
+        {
+            for most in 1..=NAME {
+                let (cut, cut_name) = (cut(&name, most), cut_name(&name, most));
+                assert!(width(&cut) <= most && width(&cut_name) <= most, "{most}: {cut} {cut_name}");
+                assert!(cut.chars().count() <= MOST_IN_COLUMN * NAME && cut.contains('~'), "{cut}");
+            }
+            let rows = [vec![Cell::plain(&name), Cell::plain("x")], vec![Cell::plain("a"), Cell::plain("x")]];
+            let text = lay_out(&rows, Styling::Plain);
+            let places: Vec<usize> = text.lines().map(|line| width(line.trim_end_matches('x'))).collect();
+            assert_eq!(places[0], places[1], "{text}");
+            let wrapped = wrap("- ", &format!("{name} and {name}"));
+            assert!(wrapped.lines().all(|line| width(line) <= WIDTH), "{wrapped}");
+        }
+        assert_eq!(cut_name("水水水水水", 8), "水~水水");
     }
 
     #[test]

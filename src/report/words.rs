@@ -5,7 +5,7 @@ mod faults;
 pub use faults::fault;
 
 use super::model::Figure;
-use super::table::{NAME, cut_name};
+use super::table::{NAME, cut_name, width};
 use crate::base::RuleId;
 use crate::fault::Mechanism;
 use crate::profile::{Comparison, Expectation, Limit, Plan, Statistic};
@@ -54,7 +54,7 @@ pub fn names(names: &[&str], most: usize, all: usize) -> String {
 pub fn names_within(all: &[&str], room: usize) -> String {
     let told = |most| names(all, most, all.len());
     // A name and its comma are three characters at the least.
-    let most = (1..=all.len().min(room / 3 + 1)).rfind(|most| told(*most).chars().count() <= room);
+    let most = (1..=all.len().min(room / 3 + 1)).rfind(|most| width(&told(*most)) <= room);
     told(most.unwrap_or(1))
 }
 

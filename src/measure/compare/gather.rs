@@ -8,11 +8,12 @@ use crate::profile::{Comparison, Expectation, Limit, Metric, Plan, Statistic};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Measures with many samples of each device: the test is on the devices' medians.
-const BY_DEVICE: [Metric; 8] = [
+const BY_DEVICE: [Metric; 9] = [
     Metric::PingRtt,
     Metric::PublishRtt,
     Metric::ControlGap,
     Metric::ConnectGap,
+    Metric::ConnackWait,
     Metric::HandshakeGap,
     Metric::ConnectTime,
     Metric::DeviceTlsTime,
@@ -59,6 +60,9 @@ pub(super) struct Gathered {
 
 /// A value, how often it was seen, in which run, on which device.
 type Sampled = (Value, u64, usize, Option<String>);
+
+/// Values with how often each was seen.
+type Weighted = Vec<(Value, u64)>;
 
 /// Every measure that a side has samples of, but for those that are proportions.
 pub(super) fn gather(plan: &Plan, sides: [&Results; 2]) -> Vec<Gathered> {
@@ -131,7 +135,7 @@ fn each(samples: &[Sampled]) -> Vec<Value> {
 
 /// The median of each device in each run.
 fn medians(samples: &[Sampled]) -> Vec<Value> {
-    let mut by_device: BTreeMap<(usize, Option<&str>), Vec<(Value, u64)>> = BTreeMap::new();
+    let mut by_device: BTreeMap<(usize, Option<&str>), Weighted> = BTreeMap::new();
     for (value, count, run, device) in samples {
         by_device.entry((*run, device.as_deref())).or_default().push((*value, *count));
     }
@@ -142,7 +146,7 @@ fn summary(samples: &[Sampled], tested: usize) -> Summary {
     let count = |wanted: fn(&Value) -> bool| {
         samples.iter().filter(|(value, ..)| wanted(value)).map(|(_, count, ..)| count).sum()
     };
-    let values: Vec<(Value, u64)> = samples.iter().map(|(value, count, ..)| (*value, *count)).collect();
+    let values: Weighted = samples.iter().map(|(value, count, ..)| (*value, *count)).collect();
     Summary {
         count: count(|_| true),
         tested,

@@ -35,9 +35,13 @@ use gather::Gathered;
 pub struct Settings {
     /// The level: how often, at most, a difference is found anywhere where there is none.
     pub alpha: f64,
-    /// A time that is shifted by no more than this share of the first side's median does not count as worse or better.
+    /// A time that is shifted by no more than this share of the first side's median, or by no more than [`LEAST_SHIFT`], does
+    /// not count as worse or better; with 0 all do.
     pub margin: f64,
 }
+
+/// Scheduling on a busy machine moves times by as much, in nanoseconds.
+pub const LEAST_SHIFT: f64 = 1e6;
 
 /// Two sides of a profile.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,16 +128,17 @@ pub enum Worse {
 }
 
 /// Measures of which less is worse.
-const LESS_IS_WORSE: [Metric; 3] = [Metric::DisconnectInterval, Metric::TlsResumed, Metric::HubTlsResumed];
+const LESS_IS_WORSE: [Metric; 2] = [Metric::TlsResumed, Metric::HubTlsResumed];
 /// Measures of which neither more nor less is worse in itself: longer waits between connects spare the hub and keep the device
-/// away; what faults did is brownout's doing.
-const NEITHER_IS_WORSE: [Metric; 8] = [
+/// away; what faults did, and when, is brownout's doing.
+const NEITHER_IS_WORSE: [Metric; 9] = [
     Metric::ConnectGap,
     Metric::ControlGap,
     Metric::HandshakeGap,
     Metric::PacketsAltered,
     Metric::ConnectsRefused,
     Metric::ConnackWait,
+    Metric::DisconnectInterval,
     Metric::TokenMargin,
     Metric::ReconnectSpread,
 ];
@@ -274,7 +279,8 @@ fn by_direction(worse: Worse, more: bool) -> Conclusion {
 fn is_within(measure: &Measure, test: &Test, margin: f64) -> bool {
     let median = measure.sides[0].median.map_or(f64::INFINITY, |median| median.bounds().1);
     let size = test.shift.0.abs().max(test.shift.1.abs());
-    measure.metric.unit() == Unit::Time && median.is_finite() && size <= margin * median
+    let least = if margin > 0.0 { LEAST_SHIFT } else { 0.0 };
+    measure.metric.unit() == Unit::Time && median.is_finite() && size <= least.max(margin * median)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::gather::ONES;
 use super::{Conclusion, Measure, Worse, by_direction, fisher, worse};
-use crate::base::{Direction, RuleId};
+use crate::base::{Direction, RuleId, Side};
 use crate::event::Delivery;
 use crate::measure::judge;
 use crate::measure::results::{DeviceResults, Results};
@@ -107,10 +107,8 @@ fn never(measure: &Measure) -> Option<Share> {
 }
 
 fn resumed(metric: Metric, sides: [&Results; 2]) -> Option<Share> {
-    let times = |device: &DeviceResults| match metric {
-        Metric::HubTlsResumed => (device.timings.tls.hub.resumed, device.timings.tls.hub.full),
-        _ => (device.timings.tls.device.resumed, device.timings.tls.device.full),
-    };
+    let side = if metric == Metric::HubTlsResumed { Side::Hub } else { Side::Device };
+    let times = |device: &DeviceResults| (device.tls(side).resumed, device.tls(side).full);
     let sums = sides.map(|side| {
         let devices = side.runs.iter().flat_map(|run| run.devices.values()).map(times);
         devices.fold((0, 0), |(some, all), (resumed, full)| (some + resumed, all + resumed + full))

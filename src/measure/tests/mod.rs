@@ -7,4 +7,5 @@ mod firings;
 mod recovery;
 mod round_trips;
 mod tls;
+mod together;
 mod up;

@@ -2,7 +2,7 @@
 
 use super::{Compared, Expected, Found, Measure, Proportion, Samples, Side, Tested, signed};
 use crate::report::model::{Figure, Judgement};
-use crate::report::table::{Cell, Styling, Tone, WIDTH, cut, lay_out, paint, wrap};
+use crate::report::table::{Cell, Styling, Tone, WIDTH, cut, lay_out, paint, width, wrap};
 use crate::report::words::{count, figure, seconds};
 
 /// So many seeds of a side are told.
@@ -24,7 +24,7 @@ fn head(all: &Compared, styling: Styling) -> String {
         0 => ("nothing shown to be worse".to_owned(), Tone::Good),
         worse => (format!("WORSE: {worse}"), Tone::Bad),
     };
-    let gap = WIDTH.saturating_sub(what.chars().count() + verdict.chars().count());
+    let gap = WIDTH.saturating_sub(width(&what) + width(&verdict));
     let between = if gap >= 2 { " ".repeat(gap) } else { "\n".into() };
     let first =
         format!("{}{between}{}\n", paint(&what, Tone::Strong, styling), paint(&verdict, tone, styling));
@@ -174,8 +174,8 @@ fn title(measure: &Measure, styling: Styling) -> String {
         "one_sided" => "on one side only",
         other => other,
     };
-    let name = cut(&name(measure), WIDTH.saturating_sub(conclusion.chars().count() + 4));
-    let gap = WIDTH.saturating_sub(2 + name.chars().count() + conclusion.chars().count());
+    let name = cut(&name(measure), WIDTH.saturating_sub(width(conclusion) + 4));
+    let gap = WIDTH.saturating_sub(2 + width(&name) + width(conclusion));
     format!("  {name}{}{}\n", " ".repeat(gap), paint(conclusion, tone(measure.conclusion), styling))
 }
 

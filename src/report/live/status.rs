@@ -3,7 +3,7 @@
 use super::{Live, many, span};
 use crate::base::text::printable;
 use crate::base::{RuleId, Time};
-use crate::report::table::{WIDTH, cut};
+use crate::report::table::{WIDTH, cut, width};
 use crate::report::words;
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ impl Live {
         }
         let told = format!("{} of {devices} connected; down: ", all.len() - down.len());
         let names: Vec<&str> = down.iter().map(String::as_str).collect();
-        let room = WIDTH.saturating_sub(told.chars().count());
+        let room = WIDTH.saturating_sub(width(&told));
         cut(&(told + &words::names_within(&names, room)), WIDTH)
     }
 

@@ -2,7 +2,7 @@
 
 use super::{MOST_ROWS, WORST, header, heading};
 use crate::report::model::{Device, Quantiles, Report};
-use crate::report::table::{Cell, Styling, Tone, WIDTH, lay_out};
+use crate::report::table::{Cell, Styling, Tone, WIDTH, lay_out, width};
 use crate::report::words::{self, count, seconds, whole_seconds};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -76,7 +76,7 @@ pub(super) fn endings(report: &Report, styling: Styling) -> String {
     let endings = by_frequency(report);
     let number = |ending: &Ending<'_>| ending.links.to_string();
     let numbers = endings.iter().map(|ending| number(ending).len()).max().unwrap_or(0);
-    let causes = endings.iter().map(|ending| ending.cause.chars().count()).max().unwrap_or(0);
+    let causes = endings.iter().map(|ending| width(ending.cause)).max().unwrap_or(0);
     let room = WIDTH.saturating_sub(2 + numbers + 2 + causes + 2);
     let row = |ending: &Ending<'_>| {
         let names = words::names_within(&ending.names, room);

@@ -2,7 +2,7 @@
 
 use super::heading;
 use crate::report::model::{Evidence, Expectation, Figure, Judgement, Report};
-use crate::report::table::{Styling, Tone, paint, wrap};
+use crate::report::table::{NAME, Styling, Tone, cut_name, paint, wrap};
 use crate::report::words::{count, seconds, told};
 
 /// So many pieces of evidence are named under an expectation.
@@ -70,7 +70,7 @@ fn evidence(expectation: &Expectation, several_runs: bool) -> String {
 }
 
 fn one_evidence(evidence: &Evidence, times: u64, several_runs: bool) -> String {
-    let who = evidence.device.as_deref().unwrap_or("all devices");
+    let who = evidence.device.as_deref().map_or("all devices".into(), |name| cut_name(name, NAME));
     let run = if several_runs { format!(" in run {}", evidence.run) } else { String::new() };
     let limit = evidence.limit_s.map(seconds).or_else(|| Some(evidence.limit?.to_string()));
     let limit = limit.map_or(String::new(), |limit| format!(", limit {limit}"));

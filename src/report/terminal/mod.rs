@@ -14,7 +14,7 @@ mod windows;
 
 use super::ending;
 use super::model::{Report, Verdict};
-use super::table::{Cell, Styling, Tone, WIDTH, cut, paint, wrap};
+use super::table::{Cell, Styling, Tone, WIDTH, cut, paint, width, wrap};
 use super::words::{count, names, seconds};
 use crate::event::EndReason;
 
@@ -59,7 +59,7 @@ fn head(report: &Report, styling: Styling) -> String {
     let what =
         format!("brownout  {name}, {}{runs}, {}", seconds(lasted), many(report.fleet.devices, "device"));
     let (verdict, tone) = verdict(report);
-    let gap = WIDTH.saturating_sub(what.chars().count() + verdict.chars().count());
+    let gap = WIDTH.saturating_sub(width(&what) + width(&verdict));
     let between = if gap >= 2 { " ".repeat(gap) } else { "\n".into() };
     let first =
         format!("{}{between}{}\n", paint(&what, Tone::Strong, styling), paint(&verdict, tone, styling));

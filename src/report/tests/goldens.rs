@@ -8,13 +8,29 @@ use crate::event::{Delivery, EndReason, Packet, What};
 use crate::fault::{LegFate, Mechanism, Toward};
 use crate::measure::story::{Story, blackhole, latency, plan, rst};
 use crate::profile::Plan;
+use crate::report::table::width;
 use crate::report::{Report, Styling, terminal};
 
+/// The text of these runs, each of a day of its own.
 pub(super) fn shown(plan: &Plan, stories: &[Story]) -> String {
+    let days = stories.iter().cloned().zip(1..).map(|(mut story, day)| {
+        begins(&mut story, &format!("2026-01-0{day}T00:00:00Z"));
+        story
+    });
+    shown_as_they_are(plan, &days.collect::<Vec<_>>())
+}
+
+fn begins(story: &mut Story, wall_clock: &str) {
+    if let What::RunStarted(started) = &mut story.events[0].what {
+        started.wall_clock = wall_clock.into();
+    }
+}
+
+fn shown_as_they_are(plan: &Plan, stories: &[Story]) -> String {
     let all = stories.iter().map(|story| story.results(plan)).reduce(crate::measure::Results::merge).unwrap();
     let text = terminal::render(&Report::new(plan, &all), Styling::Plain);
     for line in text.lines() {
-        assert!(line.chars().count() <= 80, "wider than 80: {line}");
+        assert!(width(line) <= 80, "wider than 80: {line}");
         assert_eq!(line.trim_end(), line, "blanks at the end");
     }
     text
@@ -77,6 +93,32 @@ fn two_runs() {
     later.events.truncate(later.events.len() - 40);
     later.at(15_000);
     insta::assert_snapshot!(shown(&dark_and_reset(), &[four_devices(), later]));
+}
+
+/// Two machines before the same hub, the one ten seconds after the other: one fleet.
+#[test]
+fn two_machines() {
+    let mut other = fleet(20);
+    begins(&mut other, "2026-01-01T00:00:10Z");
+    insta::assert_snapshot!(shown_as_they_are(&dark_and_reset(), &[four_devices(), other]));
+}
+
+/// Names of two columns a character, of accents, of 64 KiB.
+#[test]
+fn names_of_any_script() {
+    let mut results = four_devices().results(&dark_and_reset());
+    let names = [
+        "水道メーター・東京・第一・千代田区-000123",
+        "e\u{301}\u{301}te\u{301}",
+        &"x".repeat(65_535),
+        "🦀🦀🦀",
+    ];
+    for (device, name) in results.runs[0].devices.values_mut().zip(names) {
+        device.name = name.into();
+    }
+    let text = terminal::render(&Report::new(&dark_and_reset(), &results), Styling::Plain);
+    text.lines().for_each(|line| assert!(width(line) <= 80, "wider than 80: {line}"));
+    insta::assert_snapshot!(text);
 }
 
 #[test]
