@@ -110,8 +110,10 @@ impl Writer {
     }
 
     pub(super) fn write_until(&mut self, until: Time) {
-        while let Some(item) = self.waiting.pop_front_if(|item| item.at <= until) {
-            self.write(item);
+        while self.waiting.front().is_some_and(|item| item.at <= until) {
+            if let Some(item) = self.waiting.pop_front() {
+                self.write(item);
+            }
         }
     }
 

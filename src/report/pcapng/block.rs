@@ -117,8 +117,8 @@ fn block(out: &mut Vec<u8>, kind: u32, write: impl FnOnce(&mut Vec<u8>)) {
 }
 
 fn text(body: &mut Vec<u8>, code: u16, text: &str) {
-    let end = text.floor_char_boundary(LONGEST_TEXT);
-    option(body, code, text[..end].as_bytes());
+    let end = (0..=text.len().min(LONGEST_TEXT)).rev().find(|end| text.is_char_boundary(*end));
+    option(body, code, &text.as_bytes()[..end.unwrap_or(0)]);
 }
 
 fn option(body: &mut Vec<u8>, code: u16, value: &[u8]) {

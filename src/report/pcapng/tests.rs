@@ -1,8 +1,12 @@
 //! Whole files in literal time, as hexadecimal lines and as what the checksums come to.
 
 use super::block::{self, Statistics};
-use super::{Connection, End, LARGEST, Segment};
-use crate::base::Direction;
+use super::{Connection, End, LARGEST, Remarks, Segment};
+use crate::base::{Direction, Side};
+use crate::event::What;
+use crate::fault::{Alteration, LegFate, Mechanism, Toward};
+use crate::measure::story::{Story, blackhole, plan, rst};
+use crate::report::Report;
 use insta::assert_snapshot;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -167,4 +171,47 @@ fn a_comment_is_cut_off_between_characters() {
     block::packet(&mut file, 0, 0, &[], &["ä".repeat(block::LONGEST_TEXT)]);
     // Header, comment with its head, end of options, length.
     assert_eq!(file.len(), 28 + 4 + block::LONGEST_TEXT + 4 + 4);
+}
+
+#[test]
+fn what_events_have_to_say_and_where() {
+    let plan = plan(vec![("dark", blackhole("8s")), ("cut", rst(Toward::Both, LegFate::Reset))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "sensor-1", 2).joins(2, 1, "sensor-2\u{1b}[31m", 2);
+    story.at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+    story.opens(2, 0, 1, 2).applies(2, 2, Mechanism::Filter);
+    story.at(4_000).closes(2);
+    story.at(5_000).heals(1);
+    story.at(6_000).heals(2);
+    story.at(7_000).opens(3, 1, 0, 2).cut(1, Side::Device, LegFate::Reset, 3).cut(
+        1,
+        Side::Hub,
+        LegFate::HalfOpen,
+        3,
+    );
+    story.at(8_000).altered(1, Direction::Down, 3, Alteration::Dropped { acknowledged: false });
+    let mut remarks = Remarks::new(&plan);
+    let lines = story.events.iter().flat_map(|event| remarks.push(event));
+    assert_snapshot!(
+        lines.map(|remark| format!("{:?}  {}", remark.place, remark.text)).collect::<Vec<_>>().join("\n")
+    );
+}
+
+#[test]
+fn a_report_tells_of_a_capture_and_of_what_it_lacks() {
+    let plan = plan(vec![("dark", blackhole("8s"))]);
+    let notes = |told: Option<(u64, Option<&str>)>| {
+        let mut story = Story::new();
+        story.joins(1, 0, "sensor-1", 2).at(3_000);
+        if let Some((dropped, error)) = told {
+            story.tell(What::CaptureClosed { written: 9, dropped, error: error.map(str::to_owned) });
+        }
+        story.over();
+        Report::new(&plan, &story.results(&plan)).notes.join("\n")
+    };
+    assert!(!notes(None).contains("capture"));
+    let whole = notes(Some((0, None)));
+    assert!(whole.contains("THE MQTT WAS WRITTEN TO A CAPTURE") && !whole.contains("lacks"), "{whole}");
+    assert!(notes(Some((7, None))).contains("the capture lacks 7 reads and writes"));
+    assert!(notes(Some((0, Some("disk full")))).contains("the capture ends before the run: disk full"));
 }
