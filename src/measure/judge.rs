@@ -11,7 +11,7 @@ use super::fold::Measures;
 use super::handshakes::{self, Judged};
 use super::recovery::Outage;
 use super::refusals::{self, Refused};
-use super::results::{DeviceResults, Outcome, RuleResults, RunResults, Sample, WindowResults};
+use super::results::{DeviceResults, OtherOutage, Outcome, RuleResults, RunResults, Sample, WindowResults};
 use super::tls::Timings;
 use super::tokens;
 use super::value::Value;
@@ -37,6 +37,7 @@ impl RunResults {
             connect_rate: measures.rate.peak(),
             nameless_links: count(measures.links.values().filter(|link| link.device.is_none())),
             ends: Vec::new(),
+            outages: Vec::new(),
             fleet: FleetResults::default(),
             tls: measures.tls.clone(),
             trouble: measures.trouble.clone(),
@@ -220,6 +221,8 @@ impl RunResults {
                 if outage.count() == 0 {
                     continue;
                 }
+                let (attempts, back_off) = (outage.count(), outage.back_off());
+                self.outages.push(OtherOutage { device: *id, link: *link_id, over, attempts, back_off });
                 let sample = |(metric, value)| Sample {
                     metric,
                     value,

@@ -6,3 +6,4 @@ mod live;
 mod properties;
 mod stories;
 mod tls;
+mod verdicts;
