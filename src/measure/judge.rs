@@ -11,7 +11,7 @@ use super::fold::Measures;
 use super::handshakes::{self, Judged};
 use super::recovery::Outage;
 use super::refusals::{self, Refused};
-use super::results::{DeviceResults, Outcome, RuleResults, RunResults, Sample, WindowResults};
+use super::results::{DeviceResults, OtherOutage, Outcome, RuleResults, RunResults, Sample, WindowResults};
 use super::tls::Timings;
 use super::tokens;
 use super::value::Value;
@@ -39,6 +39,7 @@ impl RunResults {
                 measures.links.values().filter(|link| link.device.is_none() && !link.opened_before),
             ),
             ends: Vec::new(),
+            outages: Vec::new(),
             fleet: FleetResults::default(),
             tls: measures.tls.clone(),
             trouble: measures.trouble.clone(),
@@ -229,6 +230,8 @@ impl RunResults {
                 let is_whole = |(metric, _): &(Metric, Value)| {
                     over >= measures.since || *metric != Metric::ConnectAttempts
                 };
+                let (attempts, back_off) = (outage.count(), outage.back_off());
+                self.outages.push(OtherOutage { device: *id, link: *link_id, over, attempts, back_off });
                 let sample = |(metric, value)| Sample {
                     metric,
                     value,

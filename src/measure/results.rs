@@ -70,6 +70,8 @@ pub struct RunResults {
     pub nameless_links: u64,
     /// How each link of a device ended, device by device, oldest first.
     pub ends: Vec<LinkEnd>,
+    /// Outages that no window explains, in which the device tried again.
+    pub outages: Vec<OtherOutage>,
     /// All devices together.
     pub fleet: FleetResults,
     /// What was seen of TLS and WebSocket.
@@ -137,6 +139,21 @@ pub struct LinkEnd {
     pub cause: Cause,
     /// As what Azure IoT Hub would log it.
     pub logged: Option<Entry>,
+}
+
+/// An outage that no fault window explains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherOutage {
+    /// Whose.
+    pub device: DeviceId,
+    /// The link that was lost.
+    pub link: LinkId,
+    /// When it was over for the device.
+    pub over: Time,
+    /// Connects until accepted (or until the end).
+    pub attempts: u64,
+    /// How the device waited between them.
+    pub back_off: BackOff,
 }
 
 /// A device over the run.

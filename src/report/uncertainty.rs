@@ -17,12 +17,13 @@ const TAKEN: &str = "when brownout had read the packet; the wire had it earlier,
 /// What is to be said of these runs.
 pub(super) fn uncertainty(results: &Results) -> Uncertainty {
     let values = || results.runs.iter().flat_map(|run| &run.samples).map(|sample| sample.value);
+    let (runs, several) = (results.runs.iter().zip(1..), results.runs.len() > 1);
     Uncertainty {
         values: number(values().count()),
         bracketed: number(values().filter(|value| matches!(value, Value::Between { .. })).count()),
         hidden: number(values().filter(|value| value.is_hidden()).count()),
         fidelity: fidelity(results),
-        dropped: results.runs.iter().zip(1..).flat_map(|(run, nth)| dropped(run, nth)).collect(),
+        dropped: runs.flat_map(|(run, nth)| dropped(run, nth, several)).collect(),
         stamps: Stamps { resolution_s: RESOLUTION_S, taken: TAKEN },
         histogram_error: HISTOGRAM_ERROR,
     }
@@ -45,11 +46,11 @@ fn ways(window: &WindowResults) -> impl Iterator<Item = &'static str> {
 }
 
 /// What of a run is in no figure.
-fn dropped(run: &RunResults, nth: usize) -> Vec<String> {
-    let of = |what: String| format!("run {nth}: {what}");
+fn dropped(run: &RunResults, nth: usize, several: bool) -> Vec<String> {
+    let of = |what: String| if several { format!("run {nth}: {what}") } else { what };
     let mut told = Vec::new();
     if run.ended.is_none() {
-        told.push(of("its log breaks off; what came after that is not known".into()));
+        told.push(of("the log breaks off; what came after that is not known".into()));
     }
     if run.trouble.accept_failed > 0 {
         let connects = count(run.trouble.accept_failed, "connect");

@@ -52,12 +52,15 @@ fn storm(scene: &Scene<'_>) -> Option<Finding> {
         many(most, "reconnect"),
         peak.devices
     );
+    let in_step = match most >= fleet * KNOCKS_EACH {
+        true => "the devices lost their links together, and knock again and again with hardly a wait",
+        false => {
+            "the devices lost their links together, and none waits a time of its own before it comes back"
+        }
+    };
     let throttled = limits.storm_rate.filter(|_| over_rate);
     let cause = throttled.map_or_else(
-        || {
-            "the devices lost their links together, and none waits a time of its own before it comes back"
-                .to_owned()
-        },
+        || in_step.to_owned(),
         |rate| format!("the hub takes {rate} new connections a second and throttles the rest (429001)"),
     );
     let mut finding = STORM.found(grade, None, told, shown(peak.connects));
@@ -94,15 +97,28 @@ fn busiest<'a>(again: &'a [&'a LinkEnd]) -> Option<Peak<'a>> {
     Some(Peak { connects, devices: devices.len() })
 }
 
-/// Devices that come back at once, or in step, over the windows that cost them their links.
-fn no_back_off(scene: &Scene<'_>) -> Option<Finding> {
+/// How each device waited, in each outage that shows it.
+fn back_offs(scene: &Scene<'_>) -> BTreeMap<DeviceId, Vec<(BackOff, Seen)>> {
     let mut known: BTreeMap<DeviceId, Vec<(BackOff, Seen)>> = BTreeMap::new();
+    let words = |back_off: BackOff, attempts: u64| format!("back-off: {back_off} ({attempts} attempts)");
+    for outage in scene.run.outages.iter().filter(|outage| outage.back_off.shape != Shape::Unclear) {
+        let noted = scene.watch.link(outage.link);
+        let what = words(outage.back_off, outage.attempts);
+        let seen = Seen { seq: noted.over.unwrap_or(noted.opened), at: outage.over, what };
+        known.entry(outage.device).or_default().push((outage.back_off, seen));
+    }
     for (id, window) in &scene.run.windows {
         let Some(at) = window.start.filter(|_| window.back_off.shape != Shape::Unclear) else { continue };
-        let what = format!("back-off: {} ({} attempts)", window.back_off, window.attempts);
+        let what = words(window.back_off, window.attempts);
         let seen = Seen { seq: scene.watch.window(*id), at, what };
         known.entry(window.device).or_default().push((window.back_off, seen));
     }
+    known
+}
+
+/// Devices that come back at once, or in step, whatever cost them their links.
+fn no_back_off(scene: &Scene<'_>) -> Option<Finding> {
+    let known = back_offs(scene);
     let all = known.len();
     let has_none = |shown: &Vec<(BackOff, Seen)>| shown.iter().all(|(back_off, _)| !backs_off(*back_off));
     let without: Vec<Vec<(BackOff, Seen)>> = known.into_values().filter(has_none).collect();
@@ -111,8 +127,10 @@ fn no_back_off(scene: &Scene<'_>) -> Option<Finding> {
     }
     let at_once = without.iter().flatten().any(|(back_off, _)| back_off.shape == Shape::None);
     let grade = if at_once { Grade::Fail } else { Grade::Warn };
-    let told =
-        format!("{} of {all} devices came back at once, or in step, attempt after attempt.", without.len());
+    let told = format!(
+        "{} of the {all} devices whose waits show a pattern came back at once, or in step, attempt after attempt.",
+        without.len()
+    );
     let first = without.iter().filter_map(|shown| shown.first()).map(|(_, seen)| seen.clone());
     let mut seen: Vec<Seen> = first.collect();
     seen.sort_by_key(|seen: &Seen| (seen.at, seen.seq));

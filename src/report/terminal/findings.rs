@@ -3,7 +3,6 @@
 use super::heading;
 use crate::report::model::{ClassVerdict, Finding, Report, Seen};
 use crate::report::table::{NAME, Styling, Tone, cut_name, paint, wrap};
-use crate::report::words::seconds;
 
 /// So many lines are told of one kind of finding; of more, how many.
 const MOST_LINES: usize = 12;
@@ -78,7 +77,7 @@ fn of_kind(kind: &str, findings: &[&Finding], several: bool, styling: Styling) -
     out
 }
 
-/// `    sensor-1: held on to a dead link ...; event 41 at 3.0 s: dark began`
+/// `    sensor-1: held on to a dead link ...; event 41 at 3.000 s: dark began`
 fn one(finding: &Finding, several: bool) -> String {
     let run = if several { format!("run {}, ", finding.run) } else { String::new() };
     let who = finding.device.as_deref().map_or(String::new(), |name| format!("{}: ", cut_name(name, NAME)));
@@ -90,10 +89,9 @@ fn one(finding: &Finding, several: bool) -> String {
     if told.is_empty() { first } else { first + &wrap("      ", &told.join("; ")) }
 }
 
-/// `event 41 at 3.0 s: dark began`
+/// `event 41 at 3.000 s: dark began`: as exact as the lines that `-v` shows.
 fn event(seen: &Seen) -> String {
-    let at = seconds(seen.at_s);
-    format!("event {} at {at}: {}", seen.seq, seen.what)
+    format!("event {} at {:.3} s: {}", seen.seq, seen.at_s, seen.what)
 }
 
 /// How far the figures can be trusted; nothing where nobody came.

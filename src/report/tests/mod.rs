@@ -6,3 +6,4 @@ mod live;
 mod properties;
 pub(in crate::report) mod stories;
 mod tls;
+mod verdicts;

@@ -1,0 +1,156 @@
+//! Verdicts by class, what they rest on, and how far figures can be trusted.
+
+use super::goldens::shown;
+use super::stories::{dark_and_reset, four_devices};
+use crate::base::{DeviceId, Side};
+use crate::event::{Delivery, Packet, Samples, What};
+use crate::fault::{Ending, LegFate, Mechanism, Toward};
+use crate::measure::story::{Story, blackhole, expect, plan, rst, span};
+use crate::profile::{Comparison, Limit, Metric, Plan, Statistic, Strictness};
+use crate::report::Report;
+use crate::report::model::{ClassVerdict, Verdict};
+
+fn verdicts(plan: &Plan, story: &Story) -> [(&'static str, ClassVerdict); 4] {
+    let report = Report::new(plan, &story.results(plan));
+    report.verdicts.each().map(|(class, verdict)| (class, verdict.clone()))
+}
+
+/// The grade and the reason of a class.
+fn of(plan: &Plan, story: &Story, class: &str) -> (&'static str, String) {
+    let verdict = verdicts(plan, story).into_iter().find(|(name, _)| *name == class).unwrap().1;
+    (verdict.grade, verdict.why)
+}
+
+fn watching() -> Plan {
+    plan(Vec::new())
+}
+
+/// So many packets from a device on a link that nothing is wrong with.
+fn quiet(packets: u64) -> Story {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 10);
+    for _ in 0..packets / 2 {
+        story.at(1_000).traffic(1, 20, Samples::default());
+    }
+    story.at(9_000).over();
+    story
+}
+
+#[test]
+fn a_rule_kept_has_to_be_seen_kept() {
+    let few = "packets of devices seen: only 8 of the 10 that it takes".to_owned();
+    assert_eq!(of(&watching(), &quiet(8), "violation"), ("inconclusive", few));
+    assert_eq!(of(&watching(), &quiet(10), "violation"), ("pass", "packets of devices seen: 10".into()));
+    assert_eq!(of(&watching(), &quiet(0), "violation").0, "inconclusive");
+}
+
+#[test]
+fn without_a_fault_nobody_detects_and_nobody_recovers() {
+    for class in ["detection", "recovery", "loss"] {
+        assert_eq!(of(&watching(), &quiet(100), class).0, "inconclusive", "{class}");
+    }
+}
+
+/// Dark from 10 s on, keep-alive 10 s; the device gives the link up after so long, and is back after the dark.
+fn dark(given_up: u64) -> Story {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 10).at(10_000).up(1, Packet::Pingreq).down(1, Packet::Pingresp);
+    story.opens(1, 0, 0, 10).applies(1, 1, Mechanism::Gate);
+    story.at(25_000).ends(1, Side::Hub, Ending::Fin);
+    story.at(10_000 + given_up).ends(1, Side::Device, Ending::Fin).closes(1);
+    story.at(60_000).heals(1).joins(2, 0, "a", 10).at(80_000).over();
+    story
+}
+
+#[test]
+fn detection_and_recovery_pass_on_what_was_measured() {
+    let plan = plan(vec![("dark", blackhole("50s"))]);
+    assert_eq!(of(&plan, &dark(15_000), "detection"), ("pass", "ends of dead links watched: 2".into()));
+    assert_eq!(of(&plan, &dark(15_000), "recovery"), ("pass", "outages watched to the end: 1".into()));
+    assert_eq!(of(&plan, &dark(25_000), "detection"), ("warn", "slow-detection".into()));
+    assert_eq!(of(&plan, &dark(35_000), "detection"), ("fail", "slow-detection".into()));
+    assert_eq!(of(&plan, &dark(35_000), "recovery").0, "pass", "classes are never mixed");
+}
+
+/// A device that was not back when the run ended, too soon to say, leaves it open.
+#[test]
+fn an_outage_that_has_no_end_leaves_recovery_open() {
+    let plan = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
+    let mut story = Story::new();
+    for (link, device, name) in [(1, 0, "a"), (2, 1, "b")] {
+        story.at(link * 1_000).joins(link, device, name, 10).opens(link, 0, device, 10);
+        story.applies(link, link, Mechanism::Linger);
+        story.cut(link, Side::Device, LegFate::Reset, link).cut(link, Side::Hub, LegFate::Reset, link);
+        story.heals(link).closes(link);
+    }
+    story.at(4_000).joins(3, 0, "a", 10).at(9_000).over();
+    let why = "outages watched to the end: 1; not over by the end of the run: 1".to_owned();
+    assert_eq!(of(&plan, &story, "recovery"), ("inconclusive", why));
+}
+
+#[test]
+fn loss_passes_on_so_many_messages() {
+    let story = |messages: u64| {
+        let mut story = quiet(100);
+        let up = Delivery { sent: [50, messages, 0], ..Delivery::default() };
+        story.tell(What::Delivery { device: DeviceId(0), up, down: Delivery::default() });
+        of(&watching(), &story, "loss").0
+    };
+    assert_eq!((story(9), story(10)), ("inconclusive", "pass"));
+}
+
+#[test]
+fn an_expectation_speaks_for_its_class() {
+    let mut plan = plan(vec![("dark", blackhole("50s"))]);
+    let recovery = |limit| expect(Metric::Recovery, Statistic::Max, Comparison::AtMost, span(limit));
+    plan.expectations = vec![recovery("1ms")];
+    plan.expectations.push(expect(
+        Metric::TokenLate,
+        Statistic::Count,
+        Comparison::Equal,
+        Limit::Number(0.0),
+    ));
+    assert_eq!(of(&plan, &dark(15_000), "recovery"), ("inconclusive", "1 expectation unmet".into()));
+    plan.expectations = vec![recovery("0s")];
+    assert_eq!(of(&plan, &dark(15_000), "recovery").0, "pass", "it was back at that very moment");
+    plan.expectations = vec![expect(Metric::DeviceDetection, Statistic::Max, Comparison::Below, span("15s"))];
+    assert_eq!(of(&plan, &dark(15_000), "detection"), ("fail", "1 expectation unmet".into()));
+}
+
+/// Only what somebody asked for changes how a run ends.
+#[test]
+fn a_class_that_fails_fails_the_run_where_that_was_asked_for() {
+    let mut plan = plan(vec![("dark", blackhole("50s"))]);
+    let report = |plan: &Plan| Report::new(plan, &dark(35_000).results(plan));
+    assert!(report(&plan).is_met());
+    assert_eq!(report(&plan).verdict, Verdict::NoExpectations);
+    plan.strictness = Some(Strictness::Standard);
+    assert!(!report(&plan).is_met());
+    assert_eq!(report(&plan).verdict, Verdict::Failed);
+    plan.strictness = Some(Strictness::Strict311);
+    assert!(report(&plan).is_met(), "no MUST of the specification");
+    plan.strictness = Some(Strictness::Strict5);
+    let verdict = of(&plan, &dark(15_000), "detection");
+    assert_eq!(verdict, ("inconclusive", "no device speaks the version that strict-5 is for".into()));
+}
+
+#[test]
+fn a_strictness_is_shown_in_the_head() {
+    let plan = Plan { strictness: Some(Strictness::DeviceAdvisor), ..dark_and_reset() };
+    insta::assert_snapshot!(shown(&plan, &[four_devices()]));
+}
+
+#[test]
+fn what_is_dropped_and_bracketed_is_counted() {
+    let plan = plan(vec![("dark", blackhole("50s"))]);
+    let whole = Report::new(&plan, &dark(15_000).results(&plan)).uncertainty;
+    assert_eq!((whole.bracketed, whole.hidden, whole.dropped.len()), (0, 0, 0));
+    assert_eq!(whole.fidelity.get("stall"), Some(&1));
+    let mut muted = Story::new();
+    muted.joins(1, 0, "a", 10).at(10_000).opens(1, 0, 0, 10).applies(1, 1, Mechanism::Filter);
+    muted.at(60_000).heals(1).at(60_500).ends(1, Side::Device, Ending::Fin).closes(1);
+    let known = Report::new(&plan, &muted.results(&plan)).uncertainty;
+    assert!(known.bracketed > 0 && known.values >= known.bracketed, "{known:?}");
+    assert_eq!(known.fidelity.get("packet"), Some(&1));
+    assert_eq!(known.dropped, ["the log breaks off; what came after that is not known"]);
+}
