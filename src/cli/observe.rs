@@ -95,7 +95,8 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
     let plan = load::checked(&text, &overrides)?.plan;
     let listener = listener(&args)?;
     let bounds = Bounds { size: args.rotate_size, keep: args.rotate_keep };
-    let mut rotation = args.report.as_deref().map(|directory| Rotation::open(directory, bounds)).transpose()?;
+    let mut rotation =
+        args.report.as_deref().map(|directory| Rotation::open(directory, bounds)).transpose()?;
     let forms = args.report.as_deref().map(Forms::new);
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;

@@ -54,7 +54,9 @@ impl RunResults {
                 let value = Value::Exact(span);
                 Sample { metric, value, device, window, rule, keep_alive }
             };
-            if let Some(wait) = tokens::connack_wait(link).filter(|_| ended.over.is_none_or(|at| at >= measures.since)) {
+            if let Some(wait) =
+                tokens::connack_wait(link).filter(|_| ended.over.is_none_or(|at| at >= measures.since))
+            {
                 let window = of_link.get(&ended.link).copied();
                 let rule = window.and_then(|id| Some(measures.windows.get(&id)?.rule));
                 samples.push(sample(Metric::ConnackWait, wait, window, rule));

@@ -225,6 +225,9 @@ impl Measures {
             What::ListenerUnmuted { listener } => self.firings.unmuted(*listener),
             What::CommandEnded { .. } | What::DeviceNamed { .. } => {}
         }
+        if !is_new && let Some(link) = event.what.link() {
+            self.on(link, |link| link.accepted_before = link.accepted().is_some());
+        }
     }
 
     /// The results, as of this moment: what has not happened by then has "never" happened while watched.

@@ -116,7 +116,9 @@ impl Snapshot {
 
     fn closed(&mut self, at: Time, id: LinkId) {
         let Some(mut trail) = self.links.remove(&id) else { return };
-        let Some((device, true)) = trail.device.map(|device| (device, trail.accepted.is_some())) else { return };
+        let Some((device, true)) = trail.device.map(|device| (device, trail.accepted.is_some())) else {
+            return;
+        };
         let is_accepted = |id: &&LinkId| self.links.get(id).is_some_and(|other| other.accepted.is_some());
         let others = self.sessions.device(device).map(|known| known.links.as_slice()).unwrap_or_default();
         let Some(newest_id) = others.iter().filter(is_accepted).max().copied() else {

@@ -190,7 +190,9 @@ impl Trail {
 
     fn granted(&mut self, event: &Event, wanted: u16) {
         let is_asked = |pair: &&mut Subscription| {
-            let What::Packet { packet: Packet::Subscribe { id, .. }, .. } = &pair.asked.what else { return false };
+            let What::Packet { packet: Packet::Subscribe { id, .. }, .. } = &pair.asked.what else {
+                return false;
+            };
             *id == wanted && pair.granted.is_none()
         };
         if let Some(pair) = self.subscriptions.iter_mut().find(is_asked) {

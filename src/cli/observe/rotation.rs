@@ -62,7 +62,11 @@ impl fmt::Display for Size {
 
 /// A size as people write it: a whole number and a unit.
 pub fn parse_size(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{text}` is not a size; write a whole number and B, kB, KiB, MB, MiB, GB or GiB, such as 64MiB");
+    let wrong = || {
+        format!(
+            "`{text}` is not a size; write a whole number and B, kB, KiB, MB, MiB, GB or GiB, such as 64MiB"
+        )
+    };
     let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
     let (number, unit) = text.split_at(at);
     let (_, factor) = UNITS.into_iter().find(|(name, _)| *name == unit.trim()).ok_or_else(wrong)?;
@@ -100,8 +104,7 @@ impl Rotation {
         fs::create_dir_all(directory).map_err(refused)?;
         let path = directory.join(EVENTS);
         let existed = path.exists();
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(refused)?;
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(refused)?;
         Ok(Rotation {
             directory: directory.to_owned(),
             bounds,
@@ -199,7 +202,9 @@ impl Rotation {
     /// The observation goes on without a log that cannot be written.
     fn note(&mut self, written: io::Result<()>) {
         let Err(error) = written else { return };
-        tracing::error!("events.jsonl ends here: {error}; brownout watches on, and its summaries are complete");
+        tracing::error!(
+            "events.jsonl ends here: {error}; brownout watches on, and its summaries are complete"
+        );
         self.file = None;
         self.trouble = Some(error);
     }
@@ -212,7 +217,8 @@ pub fn rotated(directory: &Path) -> io::Result<Vec<(u32, PathBuf)>> {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let number = name.strip_prefix("events-").and_then(|rest| rest.strip_suffix(".jsonl"));
-        if let Some(number) = number.filter(|digits| digits.len() >= 6).and_then(|number| number.parse().ok()) {
+        if let Some(number) = number.filter(|digits| digits.len() >= 6).and_then(|number| number.parse().ok())
+        {
             found.push((number, path));
         }
     }

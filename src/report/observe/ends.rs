@@ -68,7 +68,8 @@ impl Ends {
     pub fn turn(&mut self, old: &Measures, next: &Measures, plan: &Plan) -> Vec<Over> {
         let mut told = Vec::new();
         for waiting in self.waiting.values_mut() {
-            let (stay, go) = std::mem::take(waiting).into_iter().partition(|over| next.ended(over.link).is_some());
+            let (stay, go) =
+                std::mem::take(waiting).into_iter().partition(|over| next.ended(over.link).is_some());
             *waiting = stay;
             let go: Vec<Waiting> = go;
             told.extend(go.into_iter().filter_map(|over| over.told(old, plan)));

@@ -32,8 +32,8 @@ impl Outages {
     /// How many devices are down, and the one that has been for longest, with how long.
     pub fn still(&self, at: Time, sessions: &Sessions) -> (u64, Option<(Duration, String)>) {
         let longest = self.down.iter().min_by_key(|(_, since)| **since);
-        let named = longest
-            .and_then(|(id, since)| Some((at.since(*since), sessions.device(*id)?.name.clone())));
+        let named =
+            longest.and_then(|(id, since)| Some((at.since(*since), sessions.device(*id)?.name.clone())));
         (u64::try_from(self.down.len()).unwrap_or(u64::MAX), named)
     }
 

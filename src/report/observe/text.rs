@@ -38,7 +38,8 @@ pub fn summary_lines(summary: &Summary) -> String {
         out += &wrap(&format!("  {what:<12}"), &text);
     }
     for finding in &summary.findings {
-        let whose = finding.device.as_deref().map_or(String::new(), |name| format!(" {}", cut_name(name, NAME)));
+        let whose =
+            finding.device.as_deref().map_or(String::new(), |name| format!(" {}", cut_name(name, NAME)));
         let text = format!("{} {}{}: {}", finding.grade, finding.id, whose, finding.seen);
         out += &wrap("  found       ", &printable(&text));
     }
@@ -58,7 +59,8 @@ fn head(summary: &Summary, rest: &str) -> String {
 }
 
 fn quiet(summary: &Summary) -> String {
-    let round_trips = Some(round_trips(summary)).filter(|told| !told.is_empty()).map(|told| format!(", {told}"));
+    let round_trips =
+        Some(round_trips(summary)).filter(|told| !told.is_empty()).map(|told| format!(", {told}"));
     let sent = summary.messages.up.sent + summary.messages.down.sent;
     let sent = (sent > 0).then(|| format!(", {}", count(sent, "message")));
     let down = (summary.down > 0).then(|| format!(", {}", still_down(summary)));
