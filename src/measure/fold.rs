@@ -101,8 +101,9 @@ impl Measures {
                 if is_new {
                     self.rate.connect(at);
                 }
-                let known = self.links.entry(*link).insert_entry(Link::new(at)).into_mut();
-                known.opened_before = !is_new;
+                let mut opened = Link::new(at);
+                opened.opened_before = !is_new;
+                self.links.insert(*link, opened);
             }
             What::LinkIdentified { link, device } => self.identified(*link, *device),
             What::Packet { link, direction, packet, held, dropped, passed } => {

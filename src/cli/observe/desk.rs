@@ -8,14 +8,16 @@ use crate::base::Time;
 use crate::cli::exit::{Exit, Refusal};
 use crate::cli::recorder::Log;
 use crate::event::Event;
+use crate::measure::Results;
 use crate::net::Clock;
 use crate::net::EventQueue;
 use crate::net::queue::Taken;
 use crate::profile::Plan;
 use crate::report::observe::{Anchor, Chapters, Interval};
-use crate::report::{Report, ResourceLog};
+use crate::report::{Report, ResourceLog, Timeline};
 use std::fs::File;
 use std::io::Write;
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -26,8 +28,8 @@ pub struct Outlets {
     pub voice: Voice,
     /// The log.
     pub log: Option<Rotation>,
-    /// The forms of the report.
-    pub forms: Option<Forms>,
+    /// The directory of the forms of the report.
+    pub forms: Option<PathBuf>,
     /// The resource log.
     pub resource: Option<File>,
 }
@@ -40,7 +42,9 @@ impl Desk {
     /// Takes what comes out of the queue, until it is closed.
     pub fn start(queue: EventQueue, plan: &Plan, clock: Clock, interval: Duration, outlets: Outlets) -> Desk {
         let Outlets { voice, log, forms, resource } = outlets;
+        let forms = forms.map(|directory| Forms::start(&directory, plan));
         let watch = Watch {
+            plan: plan.clone(),
             clock,
             interval,
             boundary: Time::ZERO + interval,
@@ -65,6 +69,7 @@ impl Desk {
 }
 
 struct Watch {
+    plan: Plan,
     clock: Clock,
     interval: Duration,
     /// When the interval ends.
@@ -102,7 +107,10 @@ impl Watch {
         while now >= self.boundary {
             let at = self.boundary;
             self.boundary += self.interval;
-            self.tell(at);
+            let (results, timeline) = self.tell(at);
+            if let Some(forms) = &mut self.forms {
+                forms.write(&results, &timeline);
+            }
         }
     }
 
@@ -129,22 +137,19 @@ impl Watch {
         self.resource.write(Write::flush);
     }
 
-    /// Hands out what the interval until this moment came to. Its report comes back.
-    fn tell(&mut self, at: Time) -> Report {
+    /// Tells what the interval until this moment came to.
+    fn tell(&mut self, at: Time) -> (Results, Timeline) {
         let anchor = self.anchor();
-        let Interval { summary, report, timeline, news } = self.chapters.interval(at, anchor);
-        if let Some(forms) = &mut self.forms {
-            forms.write(&report, &timeline);
-        }
+        let Interval { summary, results, timeline, news } = self.chapters.interval(at, anchor);
         self.voice.news(&news, anchor);
         self.voice.summary(&summary);
-        report
+        (results, timeline)
     }
 
     fn conclude(mut self) -> Exit {
-        let report = self.tell(self.last);
+        let (results, timeline) = self.tell(self.last);
         let total = self.chapters.total(self.last, self.anchor());
-        self.voice.conclude(&report, &total);
+        self.voice.conclude(&Report::new(&self.plan, &results), &total);
         let mut exit = Exit::Met;
         let trouble = |told: String| Refusal::environment(told).tell();
         if let Some(error) = self.log.and_then(Rotation::into_trouble) {
@@ -153,7 +158,7 @@ impl Watch {
         if let Some((log, error)) = self.resource.into_trouble() {
             exit = trouble(format!("{log} is not complete: {error}"));
         }
-        if let Some(told) = self.forms.and_then(Forms::into_trouble) {
+        if let Some(told) = self.forms.and_then(|forms| forms.conclude(&results, &timeline)) {
             exit = trouble(told);
         }
         exit

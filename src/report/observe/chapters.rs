@@ -13,7 +13,7 @@ use crate::base::Time;
 use crate::event::{Event, What};
 use crate::measure::{Measures, Results};
 use crate::profile::Plan;
-use crate::report::{Report, Timeline};
+use crate::report::Timeline;
 use crate::session::Snapshot;
 
 /// A chapter of so many links is long enough: some tens of MB.
@@ -39,8 +39,8 @@ pub struct Chapters {
 pub struct Interval {
     /// Its summary.
     pub summary: Summary,
-    /// The report of its last chapter.
-    pub report: Report,
+    /// The results of its last chapter.
+    pub results: Results,
     /// The timeline of that.
     pub timeline: Timeline,
     /// What is to be told before the summary.
@@ -93,11 +93,10 @@ impl Chapters {
     /// The interval ends at this time, and a chapter with it.
     pub fn interval(&mut self, at: Time, anchor: Anchor) -> Interval {
         let results = self.measures.results(at);
-        let report = Report::new(&self.plan, &results);
         let timeline = self.timeline.clone();
         let news = self.turn(at, &results);
         let summary = self.observation.interval(at, anchor, self.snapshot.sessions());
-        Interval { summary, report, timeline, news }
+        Interval { summary, results, timeline, news }
     }
 
     /// All intervals that are over, together.
