@@ -12,8 +12,10 @@ use brownout::report::observe::{Anchor, Chapters};
 use std::sync::Arc;
 
 const LINKS: u64 = 100_000;
-/// By then everything that is bounded by a number is full: 20,000 devices, and a chapter of 10,000 links.
-const WARM: u64 = 50_000;
+/// By then everything that is bounded by a number is full: 20,000 devices, and a chapter of 10,000 links, twice over.
+const WARM: u64 = 60_000;
+/// What the allocator may keep beside; of the devices that come after, that is less than 600 bytes each.
+const SLACK: usize = 22 << 20;
 
 fn plan() -> Plan {
     profile::read("brownout: 1\nname: observe\nsummary: Nothing.\n", &[]).unwrap().plan
@@ -127,7 +129,7 @@ fn a_hundred_thousand_devices_that_come_once_leave_a_bounded_number_behind() {
     let total = watch.chapters.total(watch.now, anchor);
     assert_eq!((total.links, total.ended[0].count, total.down), (LINKS, LINKS, 20_000));
     println!("at most {} MB before, {} MB after the warm-up", warm >> 20, highest >> 20);
-    assert!(highest < warm + (16 << 20), "grew from {warm} to {highest} bytes");
+    assert!(highest < warm + SLACK, "grew from {warm} to {highest} bytes");
 }
 
 /// Resident memory of this process in bytes (proc(5)).
