@@ -45,6 +45,8 @@ fn start(arguments: &[&str], words: &str) -> Running {
             return Running { child, address, out: Some(out), err };
         }
     }
+    let _ = child.kill();
+    let _ = child.wait();
     panic!("it did not start: {told}");
 }
 
