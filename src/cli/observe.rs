@@ -19,7 +19,6 @@ use crate::event::EndReason;
 use crate::net::Clock;
 use crate::profile::{self, BadOverride, ListenerPlan, Override};
 use desk::{Desk, Outlets};
-use forms::Forms;
 pub(super) use rotation::rotated;
 use rotation::{Bounds, Rotation};
 use std::path::PathBuf;
@@ -97,7 +96,6 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
     let bounds = Bounds { size: args.rotate_size, keep: args.rotate_keep };
     let mut rotation =
         args.report.as_deref().map(|directory| Rotation::open(directory, bounds)).transpose()?;
-    let forms = args.report.as_deref().map(Forms::new);
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let clock = Clock::start();
@@ -137,7 +135,7 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
     let outlets = Outlets {
         voice: Voice::start(args.json, args.quiet),
         log: rotation,
-        forms,
+        forms: args.report.clone(),
         resource: resource_log.map(LineFile::begin).transpose()?,
     };
     let desk = Desk::start(queue.clone(), &plan, clock, args.interval, outlets);

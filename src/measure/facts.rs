@@ -89,6 +89,8 @@ pub struct Link {
     pub opened: Time,
     /// Whether that was before what is measured began.
     pub opened_before: bool,
+    /// Whether it was accepted before that.
+    pub accepted_before: bool,
     /// When both legs were gone.
     pub closed: Option<Time>,
     /// Whether that was before what is measured began: then it only stands for what its device was.
@@ -154,6 +156,7 @@ impl Link {
             device: None,
             opened,
             opened_before: false,
+            accepted_before: false,
             closed: None,
             is_past: false,
             greeting: None,

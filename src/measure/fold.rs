@@ -116,8 +116,9 @@ impl Measures {
                 if is_new {
                     self.rate.connect(at);
                 }
-                let known = self.links.entry(*link).insert_entry(Link::new(at)).into_mut();
-                known.opened_before = !is_new;
+                let mut opened = Link::new(at);
+                opened.opened_before = !is_new;
+                self.links.insert(*link, opened);
             }
             What::LinkIdentified { link, device } => self.identified(*link, *device),
             What::Packet { link, direction, packet, held, dropped, passed } => {
@@ -242,6 +243,9 @@ impl Measures {
             }
             What::ListenerUnmuted { listener } => self.firings.unmuted(*listener),
             What::CommandEnded { .. } | What::DeviceNamed { .. } => {}
+        }
+        if !is_new && let Some(link) = event.what.link() {
+            self.on(link, |link| link.accepted_before = link.accepted().is_some());
         }
     }
 

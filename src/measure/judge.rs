@@ -492,7 +492,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         name: device.name.clone(),
         keep_alive: device.keep_alive.unwrap_or_default(),
         links: count(new.iter()),
-        accepted: count(links.iter().filter(|link| link.accepted().is_some_and(|at| at >= measures.since))),
+        accepted: count(links.iter().filter(|link| link.accepted().is_some() && !link.accepted_before)),
         down: Duration::ZERO,
         count: passed,
         ping_rtt: facts.ping_rtt.clone(),

@@ -144,3 +144,74 @@ impl Snapshot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Direction, Ways};
+    use crate::event::{Packet, SessionTerms};
+
+    /// Device and link of this number come and go at this second.
+    fn comes_and_goes(nth: u64, seq: &mut u64) -> Vec<Event> {
+        let (link, device) = (LinkId(nth), DeviceId(u32::try_from(nth).unwrap()));
+        let connack = Packet::Connack {
+            session_present: false,
+            code: 0,
+            server_keep_alive: None,
+            assigned_client_id: None,
+            terms: SessionTerms::default(),
+        };
+        let whats = [
+            What::LinkOpened { link, listener: ListenerId(0), peer: format!("10.0.0.{nth}:1") },
+            What::DeviceNamed { device, name: format!("d{nth}") },
+            What::LinkIdentified { link, device },
+            What::Packet {
+                link,
+                direction: Direction::Down,
+                held: false,
+                dropped: false,
+                passed: None,
+                packet: connack,
+            },
+            What::LinkClosed { link, undelivered: Ways::default() },
+        ];
+        let mut numbered = |what| {
+            *seq += 1;
+            Event { seq: *seq, at: Time::from_secs(nth), what }
+        };
+        whats.into_iter().map(&mut numbered).collect()
+    }
+
+    #[test]
+    fn those_that_went_first_are_forgotten_first() {
+        let mut snapshot = Snapshot::keeping(3, 2);
+        let mut seq = 0;
+        for nth in 0..10 {
+            comes_and_goes(nth, &mut seq).iter().for_each(|event| snapshot.push(event));
+        }
+        let sessions = snapshot.sessions();
+        let names: Vec<&str> = sessions.devices().map(|device| device.name.as_str()).collect();
+        assert_eq!(names, ["d7", "d8", "d9"]);
+        assert_eq!((sessions.forgotten(), sessions.next_device()), (7, DeviceId(10)));
+        assert!(sessions.by_name("d6").is_none());
+        let address = |last| std::net::IpAddr::from([10, 0, 0, last]);
+        assert_eq!(
+            (sessions.from_address(address(6)).count(), sessions.from_address(address(7)).count()),
+            (0, 1)
+        );
+        assert_eq!(snapshot.lately.keys().copied().collect::<Vec<_>>(), [DeviceId(8), DeviceId(9)]);
+        // Who is back is known by the number that it had.
+        let link = LinkId(20);
+        let back = [
+            What::LinkOpened { link, listener: ListenerId(0), peer: "10.0.0.7:2".into() },
+            What::LinkIdentified { link, device: DeviceId(7) },
+        ];
+        for what in back {
+            seq += 1;
+            snapshot.push(&Event { seq, at: Time::from_secs(20), what });
+        }
+        comes_and_goes(10, &mut seq).iter().for_each(|event| snapshot.push(event));
+        let names: Vec<&str> = snapshot.sessions().devices().map(|device| device.name.as_str()).collect();
+        assert_eq!(names, ["d7", "d8", "d9", "d10"], "one that is there is not forgotten");
+    }
+}

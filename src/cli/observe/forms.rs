@@ -1,42 +1,76 @@
 //! The forms of the report of the latest interval: each written beside its place and put there when it is whole, so that
 //! whoever reads it never finds half of one.
+//!
+//! A thread of its own makes them: a report on thousands of devices may take longer than a short interval, and what watches
+//! must not wait. While one is being made, the next intervals go without; the last one never does.
 
 use crate::cli::exit::Refusal;
 use crate::cli::files;
+use crate::measure::Results;
+use crate::profile::Plan;
 use crate::report::{Report, Timeline};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
+
+/// What a report is made of.
+type Source = (Results, Timeline);
 
 /// The forms.
 #[derive(Debug)]
 pub struct Forms {
-    directory: PathBuf,
-    /// Why the latest could not be written, if that is so.
-    trouble: Option<String>,
+    sender: SyncSender<Source>,
+    writer: JoinHandle<Option<String>>,
 }
 
 impl Forms {
-    /// In this directory.
-    pub fn new(directory: &Path) -> Forms {
-        Forms { directory: directory.to_owned(), trouble: None }
+    /// In this directory, for an observation by this plan.
+    pub fn start(directory: &Path, plan: &Plan) -> Forms {
+        // One at most waits, so that memory is bounded.
+        let (sender, sources) = sync_channel(1);
+        let writer = Writer { directory: directory.to_owned(), plan: plan.clone() };
+        Forms { sender, writer: thread::spawn(move || writer.run(&sources)) }
     }
 
-    /// Puts every form of this report in the place of the one before. What goes wrong is told the first time, and tried
-    /// again the next.
-    pub fn write(&mut self, report: &Report, timeline: &Timeline) {
-        let trouble = self.try_write(report, timeline).err().map(|refusal| refusal.message);
-        if let Some(trouble) = trouble.as_ref().filter(|_| self.trouble.is_none()) {
-            tracing::error!("{trouble}; brownout watches on, and tries again at the next summary");
+    /// Puts every form of this report in the place of the one before, unless those are still being made.
+    pub fn write(&mut self, results: &Results, timeline: &Timeline) {
+        let _ = self.sender.try_send((results.clone(), timeline.clone()));
+    }
+
+    /// Puts the last report in its place. Why that could not be written, if that is so.
+    pub fn conclude(self, results: &Results, timeline: &Timeline) -> Option<String> {
+        let Forms { sender, writer } = self;
+        let _ = sender.send((results.clone(), timeline.clone()));
+        drop(sender);
+        match writer.join() {
+            Ok(trouble) => trouble,
+            Err(panic) => std::panic::resume_unwind(panic),
         }
-        self.trouble = trouble;
+    }
+}
+
+struct Writer {
+    directory: PathBuf,
+    plan: Plan,
+}
+
+impl Writer {
+    /// Writes what comes. What goes wrong is told the first time, and tried again the next. Why the last could not be written.
+    fn run(self, sources: &Receiver<Source>) -> Option<String> {
+        let mut trouble: Option<String> = None;
+        for (results, timeline) in sources {
+            let report = Report::new(&self.plan, &results);
+            let failed = self.write(&report, &timeline).err().map(|refusal| refusal.message);
+            if let Some(told) = failed.as_ref().filter(|_| trouble.is_none()) {
+                tracing::error!("{told}; brownout watches on, and tries again at a later summary");
+            }
+            trouble = failed;
+        }
+        trouble
     }
 
-    /// Why the latest could not be written, if that is so.
-    pub fn into_trouble(self) -> Option<String> {
-        self.trouble
-    }
-
-    fn try_write(&self, report: &Report, timeline: &Timeline) -> Result<(), Refusal> {
+    fn write(&self, report: &Report, timeline: &Timeline) -> Result<(), Refusal> {
         for (name, text) in files::forms(report, std::slice::from_ref(timeline))? {
             let (path, beside) = (self.directory.join(name), self.directory.join(format!(".{name}.new")));
             let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));

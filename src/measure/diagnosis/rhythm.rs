@@ -34,18 +34,28 @@ pub struct Rhythm<'a> {
 pub fn crowds<'a>(ends: &[&'a LinkEnd]) -> Vec<Vec<&'a LinkEnd>> {
     let all: BTreeSet<DeviceId> = ends.iter().map(|end| end.device).collect();
     let mut crowds = Vec::new();
-    let mut rest = ends;
-    while let Some(first) = rest.first().and_then(|end| end.over) {
-        let near =
-            rest.iter().take_while(|end| end.over.is_some_and(|at| at.since(first) <= AT_ONCE)).count();
-        let (crowd, later) = rest.split_at(near);
-        let devices: BTreeSet<DeviceId> = crowd.iter().map(|end| end.device).collect();
-        if devices.len() >= CROWD && devices.len() * 2 >= all.len() {
-            crowds.push(crowd.to_vec());
-            rest = later;
-        } else {
-            rest = rest.get(1..).unwrap_or_default();
+    // Those from `from` up to `to` are within the span, and of so many devices.
+    let (mut from, mut to) = (0, 0);
+    let mut inside: BTreeMap<DeviceId, u32> = BTreeMap::new();
+    while let Some((first, at)) = ends.get(from).and_then(|first| Some((first, first.over?))) {
+        let is_near = |end: &&&LinkEnd| end.over.is_some_and(|over| over.since(at) <= AT_ONCE);
+        while let Some(near) = ends.get(to).filter(is_near) {
+            *inside.entry(near.device).or_default() += 1;
+            to += 1;
         }
+        if inside.len() >= CROWD && inside.len() * 2 >= all.len() {
+            crowds.push(ends.get(from..to).unwrap_or_default().to_vec());
+            inside.clear();
+            from = to;
+            continue;
+        }
+        if let Some(times) = inside.get_mut(&first.device) {
+            *times -= 1;
+            if *times == 0 {
+                inside.remove(&first.device);
+            }
+        }
+        from += 1;
     }
     crowds
 }

@@ -9,12 +9,14 @@
 //!                        └── results at the chapter's end ──▶ round trips, gaps, messages, findings ──▶ sums
 //! ```
 
+mod chapters;
 mod ends;
 mod outages;
 mod summary;
 mod text;
 mod voice;
 
+pub use chapters::{Chapters, Interval, MOST_LINKS};
 pub use ends::Over;
 pub use summary::{EndCount, Messages, NewFinding, Summary, Way};
 pub use text::{end_line, summary_lines};

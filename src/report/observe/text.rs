@@ -8,7 +8,7 @@ use crate::report::table::{NAME, WIDTH, cut_name, wrap};
 use crate::report::words::{count, seconds};
 
 /// The least that is left of a name.
-const LEAST_NAME: usize = 8;
+const LEAST_NAME: usize = 12;
 
 /// `09:00:05Z  sensor-7  keep-alive timeout (404104), 12 m 30 s`: always one line; the name gives way to what happened.
 pub fn end_line(over: &Over, anchor: Anchor) -> String {
@@ -90,12 +90,12 @@ fn ended(summary: &Summary) -> String {
     all.join(", ")
 }
 
-/// ` (404104)`; of one that is only the nearest known, ` (nearest 404104)`.
+/// ` (404104)`; of one that is only the nearest known, ` (404104?)`.
 fn in_parentheses(code: Option<(u32, bool)>) -> String {
     match code {
         None => String::new(),
         Some((code, false)) => format!(" ({code})"),
-        Some((code, true)) => format!(" (nearest {code})"),
+        Some((code, true)) => format!(" ({code}?)"),
     }
 }
 
