@@ -68,7 +68,7 @@ pub(super) fn timing(card: &Scorecard) -> String {
         0 => format!("{jobs} at once at most; no timer was over {worst} late (bound {bound})"),
         disturbed => format!(
             "{jobs} at once at most; timers were up to {worst} late during {disturbed} of them, over the bound of {bound}: \
-             what passed stands, what failed was made again by itself or is unclear; use fewer --jobs"
+             what passed stands, what failed near a limit was made again or is unclear; use fewer --jobs"
         ),
     }
 }

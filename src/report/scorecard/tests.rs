@@ -82,6 +82,9 @@ fn a_disturbed_failure_proves_nothing_and_a_disturbed_pass_stands() {
     assert_eq!((cell.verdict, cell.why.len()), (Verdict::Inconclusive, 2));
     assert!(cell.why.iter().any(|why| why.contains("did not keep up")), "{:?}", cell.why);
     assert_eq!(judge(&noticed_after(3_000), &IDLE, late(9.0)).verdict, Verdict::Pass);
+    // Half a second over a limit is not the doing of timers that were a tenth of that late.
+    assert_eq!(judge(&noticed_after(4_000 + 600), &IDLE, late(0.06)).verdict, Verdict::Inconclusive);
+    assert_eq!(judge(&noticed_after(4_000 + 601), &IDLE, late(0.06)).verdict, Verdict::Fail);
 }
 
 #[test]
