@@ -221,7 +221,7 @@ fn judge(
     };
     let wanted = scorecard::Case {
         told,
-        keep_alive_s: case.plan.server_keep_alive.is_none().then(|| bench.suite.keep_alive.as_secs_f64()),
+        keep_alive_s: case.plan.server_keep_alive.is_none().then_some(bench.suite.keep_alive.as_secs_f64()),
         needs_mqtt5: entry.is_some_and(|entry| entry.needs_mqtt5),
         late_bound_s: bench.late_bound.as_secs_f64(),
     };

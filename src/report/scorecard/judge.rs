@@ -218,17 +218,17 @@ fn recovery(report: &Report) -> Option<Figure> {
     figures.max_by(|a, b| upper(a).total_cmp(&upper(b)))
 }
 
-/// A window's recovery; where other faults held on meanwhile, from the end of the last of them.
+/// A window's recovery; where other faults kept the device away meanwhile, from the end of the last of them.
 fn since_restored(report: &Report, window: &model::Window) -> Option<Figure> {
     let recovery = window.recovery_s?;
     let (Figure::Seconds(took), Some(restored)) = (recovery, window.restored_s) else {
         return Some(recovery);
     };
     let back = restored + took;
-    let held_on = report.rules.iter().filter(|rule| window.recovery_held_by.contains(&rule.id));
-    let others = held_on.flat_map(|rule| &rule.windows).filter(|other| other.device == window.device);
-    let ends = others.filter_map(|other| other.restored_s).filter(|end| (restored..=back).contains(end));
-    Some(Figure::Seconds(back - ends.fold(restored, f64::max)))
+    let kept_away = |other: &&model::Window| other.device == window.device && other.recovery_s.is_some();
+    let ends = windows(report).filter(kept_away).filter_map(|other| other.restored_s);
+    let last = ends.filter(|end| (restored..=back).contains(end)).fold(restored, f64::max);
+    Some(Figure::Seconds(back - last))
 }
 
 /// The greatest that a figure can be.
