@@ -3,8 +3,8 @@
 use super::*;
 use crate::base::Side;
 use crate::event::{EndReason, What};
-use crate::fault::{Ending, LegFate, Mechanism, Toward};
-use crate::measure::story::{Story, blackhole, expect, plan, rst, span};
+use crate::fault::{Ending, Mechanism};
+use crate::measure::story::{Story, blackhole, expect, plan, span};
 use crate::profile::{Comparison, Limit, Metric, Plan, Statistic};
 use crate::report::model::Figure;
 use crate::report::{Report, Styling};
@@ -90,16 +90,14 @@ fn a_disturbed_failure_proves_nothing_and_a_disturbed_pass_stands() {
 /// A reset, and connects that come to nothing for 5 s more: back counts from the end of that, for both.
 #[test]
 fn back_counts_from_the_end_of_the_last_fault_that_kept_a_device_away() {
-    let plan = plan(vec![("dark", blackhole("8s")), ("reset", rst(Toward::Both, LegFate::Reset))]);
-    let mut story = Story::new();
-    story.joins(1, 0, "d", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
-    story.at(3_100).opens(2, 1, 0, 2).cut(1, Side::Device, LegFate::Reset, 2);
-    story.cut(1, Side::Hub, LegFate::Reset, 2).heals(2).closes(1);
-    story.at(11_000).lifts(1, 1).heals(1).at(11_500).joins(2, 0, "d", 2).at(20_000).over();
-    let report = Report::new(&plan, &story.results(&plan));
-    let reset = &report.rules[1].windows[0];
-    assert_eq!(reset.recovery_s, Some(Figure::Seconds(8.4)), "the report's own figure has both in it");
+    let mut report = noticed_after(3_000);
+    let mut reset = report.rules[0].clone();
+    (reset.windows[0].restored_s, reset.windows[0].recovery_s) = (Some(3.0), Some(Figure::Seconds(8.5)));
+    report.rules.push(reset);
     assert_eq!(judge(&report, &IDLE, run()).recovered_s, Some(Figure::Seconds(0.5)));
+    // Where the other did not keep the device away, it is the reset's own.
+    report.rules[0].windows[0].recovery_s = None;
+    assert_eq!(judge(&report, &IDLE, run()).recovered_s, Some(Figure::Seconds(8.5)));
 }
 
 #[test]
