@@ -15,6 +15,7 @@ mod plan;
 use super::exit::{Exit, Refusal};
 use super::out;
 use super::signals::Signals;
+use crate::base::span::parse_fixed;
 use crate::profile::{self, suite as suites};
 use crate::report::Styling;
 use crate::report::scorecard::{self, Card, Cell, Row, Scorecard, Timing, Verdict};
@@ -61,6 +62,9 @@ pub(super) struct SuiteArgs {
     /// Only these runs: ENTRY, WORKLOAD or ENTRY/WORKLOAD; may be given several times
     #[arg(long, value_name = "RUN")]
     pub only: Vec<String>,
+    /// The keep-alive that the client is told to use, in whole seconds [default: what the suite says, of `client` 4s]
+    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    pub keep_alive: Option<Duration>,
     /// Your own hub, plain MQTT [default: brownout's own, one for each run]
     #[arg(long, value_name = "HOST:PORT")]
     pub upstream: Option<String>,
@@ -96,7 +100,7 @@ pub(super) fn suite(args: SuiteArgs) -> Exit {
 fn list(args: &SuiteArgs) -> Result<Exit, Refusal> {
     let Some(name) = &args.name else {
         for shipped in suites::shipped() {
-            let suite = plan::load(shipped.name)?;
+            let suite = plan::load(shipped.name, None)?;
             out::show_line(format_args!("{}\n    {}", suite.name, suite.summary));
         }
         out::show_line(
@@ -104,25 +108,21 @@ fn list(args: &SuiteArgs) -> Result<Exit, Refusal> {
         );
         return Ok(Exit::Met);
     };
-    let suite = plan::load(name)?;
+    let suite = plan::load(name, args.keep_alive)?;
     let cases = plan::cases(&suite, &args.only)?;
-    out::show_line(format_args!("{}: {}", suite.name, suite.summary));
+    out::show_line(format_args!("{}: {} Runs: {}.\n", suite.name, suite.summary, cases.len()));
     for (number, entry) in suite.entries.iter().enumerate() {
         let of: Vec<&Case> = cases.iter().filter(|case| case.entry == number).collect();
         let Some(first) = of.first() else { continue };
         let workloads: Vec<&str> = of.iter().map(|case| case.workload.word()).collect();
-        out::show_line(format_args!(
-            "  {:<26} {:<14} {}",
-            entry.name,
-            workloads.join(" "),
-            first.plan.summary
-        ));
+        let workloads = workloads.join(", ");
+        out::show_line(format_args!("{} ({workloads})\n    {}", entry.name, first.plan.summary));
     }
     Ok(Exit::Met)
 }
 
 async fn conduct(args: SuiteArgs) -> Result<Exit, Refusal> {
-    let suite = plan::load(args.name.as_deref().unwrap_or("client"))?;
+    let suite = plan::load(args.name.as_deref().unwrap_or("client"), args.keep_alive)?;
     let cases = plan::cases(&suite, &args.only)?;
     let program = args.command.first();
     let program = program
@@ -208,6 +208,8 @@ async fn work(bench: &Arc<Bench>, cases: &[Case], jobs: usize, quiet: bool) -> B
     let mut left = true;
     while left || !running.is_empty() {
         tokio::select! {
+            biased;
+            () = async { drop(stop.wait_for(|&stop| stop).await) }, if left => left = false,
             permit = Arc::clone(&room).acquire_owned(), if left => match (waiting.next(), permit) {
                 (Some(number), Ok(permit)) => {
                     let (bench, case) = (Arc::clone(bench), cases[number].clone());
@@ -227,21 +229,21 @@ async fn work(bench: &Arc<Bench>, cases: &[Case], jobs: usize, quiet: bool) -> B
                     cells.insert(number, cell);
                 }
             }
-            () = async { drop(stop.wait_for(|&stop| stop).await) }, if left => left = false,
         }
     }
     again(bench, cases, &mut cells, &mut tell).await;
     cells
 }
 
-/// Runs that failed while the machine did not keep up, each by itself.
+/// Runs that proved nothing since the machine did not keep up, each by itself.
 async fn again(
     bench: &Arc<Bench>,
     cases: &[Case],
     cells: &mut BTreeMap<usize, Cell>,
     tell: &mut impl FnMut(usize, &Cell, usize),
 ) {
-    let late = |cell: &Cell| cell.late_s > bench.late_bound.as_secs_f64() && !cell.verdict.is_sound();
+    let late =
+        |cell: &Cell| cell.late_s > bench.late_bound.as_secs_f64() && cell.verdict == Verdict::Inconclusive;
     let disturbed = cells.iter().filter(|(_, cell)| late(cell)).map(|(number, _)| *number);
     let disturbed: Vec<usize> = disturbed.take(MOST_AGAIN).collect();
     for number in disturbed {

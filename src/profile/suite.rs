@@ -6,6 +6,8 @@
 use super::nearest::nearest;
 use super::read::Override;
 use super::shipped::Shipped;
+use crate::base::Span;
+use crate::base::span::show_fixed;
 use std::fmt;
 use std::time::Duration;
 
@@ -18,12 +20,27 @@ pub struct Suite {
     pub summary: String,
     /// The keep-alive that the client is told to use: whole seconds, 1 to 65,535.
     pub keep_alive: Duration,
-    /// The time from one message to the next; shorter than the keep-alive.
-    pub interval: Duration,
+    /// The time from one message to the next; for this keep-alive shorter than it.
+    pub interval: Span,
     /// The longest that a run may last whose profile does not say it.
-    pub limit: Duration,
+    pub limit: Span,
     /// In the order of the scorecard; their names differ.
     pub entries: Vec<Entry>,
+}
+
+impl Suite {
+    /// The same at another keep-alive, in whole seconds.
+    ///
+    /// # Errors
+    /// Messages would not come faster than that.
+    pub fn at(self, keep_alive: Duration) -> Result<Suite, String> {
+        let interval = self.interval.resolve(keep_alive);
+        if interval >= keep_alive {
+            let (interval, keep_alive) = (show_fixed(interval), show_fixed(keep_alive));
+            return Err(format!("messages each {interval} are not faster than a keep-alive of {keep_alive}"));
+        }
+        Ok(Suite { keep_alive, ..self })
+    }
 }
 
 /// A profile of a suite.

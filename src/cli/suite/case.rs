@@ -61,12 +61,17 @@ pub fn directory(case: &Case) -> String {
 /// Makes the run; `number` is another for each, also for one that is made again.
 pub async fn run(bench: &Bench, case: &Case, number: usize) -> Cell {
     let started = Instant::now();
-    attempt(bench, case, number).await.unwrap_or_else(|refusal| Cell {
-        verdict: Verdict::Error,
-        why: vec![refusal.message],
-        lasted_s: started.elapsed().as_secs_f64(),
-        ..Cell::default()
-    })
+    match attempt(bench, case, number).await {
+        Ok(cell) => cell,
+        // Interrupted before it began.
+        Err(_) if *bench.stop.borrow() => Cell::default(),
+        Err(refusal) => Cell {
+            verdict: Verdict::Error,
+            why: vec![refusal.message],
+            lasted_s: started.elapsed().as_secs_f64(),
+            ..Cell::default()
+        },
+    }
 }
 
 async fn attempt(bench: &Bench, case: &Case, number: usize) -> Result<Cell, Refusal> {
@@ -86,8 +91,12 @@ async fn attempt(bench: &Bench, case: &Case, number: usize) -> Result<Cell, Refu
     let errand = errand(bench, case, number);
     let runner = start(bench, case, files, upstream.clone(), clock).await?;
     let source = source(&errand, upstream, bench.seed, clock, &ended);
-    let (reason, client, output) = attend(bench, &runner, &errand, log).await?;
+    let mut client = client(bench, &runner, &errand, log)?;
+    let (reason, how) = attend(bench, &runner, &mut client).await;
+    let output = client.last_lines();
     let run = runner.end_with(reason, |_| {}).await;
+    // Only now: how a client bears SIGTERM is no part of the run.
+    client.stop().await;
     let _ = end.send(true);
     if let Some(source) = source {
         let _ = source.await;
@@ -96,7 +105,7 @@ async fn attempt(bench: &Bench, case: &Case, number: usize) -> Result<Cell, Refu
         hub.stopped().await;
     }
     let late_s = bench.lateness.worst_since(started).as_secs_f64();
-    judge(bench, case, run, client, output, late_s)
+    judge(bench, case, run, how, output, late_s)
 }
 
 async fn hub(
@@ -120,7 +129,7 @@ fn errand(bench: &Bench, case: &Case, number: usize) -> Errand {
         topic: format!("brownout/{client_id}"),
         client_id,
         qos: bench.suite.entries.get(case.entry).map_or(1, |entry| entry.qos),
-        interval: bench.suite.interval,
+        interval: bench.suite.interval.resolve(bench.suite.keep_alive),
     }
 }
 
@@ -173,29 +182,24 @@ fn source(
     Some(tokio::spawn(device::run(habits, seed, upstream, clock, Arc::new(|_| {}), ended.clone())))
 }
 
-/// Starts the client, and waits for the end: the plan through, the client's own, or everything's.
-async fn attend(
-    bench: &Bench,
-    runner: &Runner,
-    errand: &Errand,
-    log: Option<File>,
-) -> Result<(EndReason, ClientEnd, Vec<String>), Refusal> {
+fn client(bench: &Bench, runner: &Runner, errand: &Errand, log: Option<File>) -> Result<Client, Refusal> {
     let address = runner.proxy.addresses().first().copied();
     let address = address.ok_or_else(|| Refusal::environment("there is no listener"))?;
-    let mut client = Client::start(&bench.command, address, errand, runner.files_before, log)?;
+    Client::start(&bench.command, address, errand, runner.files_before, log)
+}
+
+/// Waits for the end: the plan through, the client's own, or everything's.
+async fn attend(bench: &Bench, runner: &Runner, client: &mut Client) -> (EndReason, ClientEnd) {
     let mut stop = bench.stop.clone();
-    let reason = tokio::select! {
-        reason = runner.proxy.finished() => reason,
-        () = async { drop(stop.wait_for(|&stop| stop).await) } => EndReason::Interrupted,
+    tokio::select! {
+        reason = runner.proxy.finished() => (reason, ClientEnd::Told),
+        () = async { drop(stop.wait_for(|&stop| stop).await) } => (EndReason::Interrupted, ClientEnd::Told),
         status = client.wait() => {
             runner.proxy.command_ended(status.code());
             tokio::time::sleep(LAST_SIGNS).await;
-            let how = ClientEnd::ByItself(status.words());
-            return Ok((EndReason::CommandEnded, how, client.last_lines()));
+            (EndReason::CommandEnded, ClientEnd::ByItself(status.words()))
         }
-    };
-    client.stop().await;
-    Ok((reason, ClientEnd::Told, client.last_lines()))
+    }
 }
 
 fn judge(
@@ -218,7 +222,7 @@ fn judge(
     };
     let wanted = scorecard::Case {
         told,
-        keep_alive_s: case.plan.server_keep_alive.is_none().then(|| bench.suite.keep_alive.as_secs_f64()),
+        keep_alive_s: case.plan.server_keep_alive.is_none().then_some(bench.suite.keep_alive.as_secs_f64()),
         needs_mqtt5: entry.is_some_and(|entry| entry.needs_mqtt5),
         late_bound_s: bench.late_bound.as_secs_f64(),
     };

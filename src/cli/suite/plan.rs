@@ -32,7 +32,16 @@ pub struct Case {
 /// The suite of that path or shipped name.
 ///
 /// What looks like a path (a slash, or the ending of a YAML file) is one; else it is a shipped name.
-pub fn load(name: &str) -> Result<Suite, Refusal> {
+pub fn load(name: &str, keep_alive: Option<Duration>) -> Result<Suite, Refusal> {
+    let suite = read(name)?;
+    let Some(keep_alive) = keep_alive else { return Ok(suite) };
+    if keep_alive.is_zero() || keep_alive > Duration::from_secs(65_535) || keep_alive.subsec_nanos() > 0 {
+        return Err(Refusal::usage("--keep-alive is whole seconds, from 1s to 65535s"));
+    }
+    suite.at(keep_alive).map_err(|problem| Refusal::usage(format!("--keep-alive: {problem}")))
+}
+
+fn read(name: &str) -> Result<Suite, Refusal> {
     let is_path = name.contains('/') || [".yaml", ".yml"].iter().any(|ending| name.ends_with(ending));
     let text = if is_path || Path::new(name).is_file() {
         let read = std::fs::read_to_string(name);
@@ -55,8 +64,9 @@ pub fn load(name: &str) -> Result<Suite, Refusal> {
 pub fn cases(suite: &Suite, only: &[String]) -> Result<Vec<Case>, Refusal> {
     let mut cases = Vec::new();
     for (number, entry) in suite.entries.iter().enumerate() {
-        let text = load::text(&entry.profile)?;
-        let plan = checked(suite, entry, &text)?;
+        let at_entry = |refusal| at_entry(suite, entry, refusal);
+        let text = load::text(&entry.profile).map_err(at_entry)?;
+        let (plan, overrides) = checked(suite, entry, &text).map_err(at_entry)?;
         for &workload in &entry.workloads {
             cases.push(Case {
                 entry: number,
@@ -64,8 +74,8 @@ pub fn cases(suite: &Suite, only: &[String]) -> Result<Vec<Case>, Refusal> {
                 workload,
                 profile_name: text.name.clone(),
                 profile_text: text.text.clone(),
-                overrides: plan.1.clone(),
-                plan: plan.0.clone(),
+                overrides: overrides.clone(),
+                plan: plan.clone(),
             });
         }
     }
@@ -97,25 +107,27 @@ fn nobody(suite: &Suite, wanted: &str) -> Refusal {
     ))
 }
 
+fn at_entry(suite: &Suite, entry: &profile::Entry, refusal: Refusal) -> Refusal {
+    let message = format!("entry `{}` of suite `{}`: {}", entry.name, suite.name, refusal.message);
+    Refusal { message, ..refusal }
+}
+
 /// The plan of an entry, which ends by itself, and its overrides.
 fn checked(suite: &Suite, entry: &profile::Entry, text: &Text) -> Result<(Plan, Vec<String>), Refusal> {
-    let at_entry = |refusal: Refusal| Refusal {
-        message: format!("entry `{}` of suite `{}`: {}", entry.name, suite.name, refusal.message),
-        ..refusal
-    };
     let mut sets = entry.sets.clone();
-    let mut plan = load::checked(text, &sets).map_err(at_entry)?.plan;
+    let mut plan = load::checked(text, &sets)?.plan;
     if plan.duration.is_none() {
-        let set: Result<Override, BadOverride> = format!("duration={}", show_fixed(suite.limit)).parse();
+        let set: Result<Override, BadOverride> =
+            format!("duration={}", show_fixed(suite.limit.resolve(suite.keep_alive))).parse();
         sets.push(set.map_err(|error| Refusal::usage(error.to_string()))?);
-        let Checked { plan: bounded, .. } = load::checked(text, &sets).map_err(at_entry)?;
+        let Checked { plan: bounded, .. } = load::checked(text, &sets)?;
         plan = bounded;
     }
     if !plan.listeners.is_empty() {
         let problem = "its profile has listeners of its own; in a suite, each run has one, on a free port";
-        return Err(at_entry(Refusal::usage(problem)));
+        return Err(Refusal::usage(problem));
     }
-    tls::reach(&text.name, &plan, &[listener("127.0.0.1:1883".into())]).map_err(at_entry)?;
+    tls::reach(&text.name, &plan, &[listener("127.0.0.1:1883".into())])?;
     Ok((plan, sets.iter().map(|set| set.text().to_owned()).collect()))
 }
 

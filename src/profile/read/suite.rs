@@ -26,8 +26,8 @@ pub fn suite(text: &str) -> Result<Suite, Problems> {
 
 fn checked(fields: &Fields, sink: &mut Sink) -> Option<Suite> {
     let keep_alive = Duration::from_secs(fields.seconds("keepalive")?.into());
-    let interval = fields.span("interval")?.resolve(keep_alive);
-    if interval >= keep_alive {
+    let interval = fields.span("interval")?;
+    if interval.resolve(keep_alive) >= keep_alive {
         sink.error(fields.value_spot("interval"), "`interval` is not shorter than the keep-alive")
             .help("messages that come faster are what keeps clients from pinging: write for example `0.25 keepalive`");
     }
@@ -43,7 +43,7 @@ fn checked(fields: &Fields, sink: &mut Sink) -> Option<Suite> {
         summary: fields.text("summary")?,
         keep_alive,
         interval,
-        limit: fields.span("limit")?.resolve(keep_alive),
+        limit: fields.span("limit")?,
         entries: entries.into_iter().collect::<Option<_>>()?,
     })
 }

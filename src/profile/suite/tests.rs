@@ -18,8 +18,8 @@ entries:
 fn a_suite_is_read_with_what_holds_where_it_says_nothing() {
     let suite = read_suite(SMALL).unwrap();
     assert_eq!(suite.keep_alive, Duration::from_secs(2));
-    assert_eq!(suite.interval, Duration::from_millis(500));
-    assert_eq!(suite.limit, Duration::from_secs(100));
+    assert_eq!(suite.interval.resolve(suite.keep_alive), Duration::from_millis(500));
+    assert_eq!(suite.limit.resolve(suite.keep_alive), Duration::from_secs(100));
     let [control, own] = suite.entries.as_slice() else { panic!("{suite:?}") };
     assert_eq!(control.workloads, [Workload::Idle, Workload::Sub], "in the order of the scorecard");
     assert_eq!((control.name.as_str(), control.qos, control.needs_mqtt5), ("control", 1, false));
@@ -67,6 +67,13 @@ entries:
         let told: Vec<_> = problems.0.iter().map(|problem| problem.message.as_str()).collect();
         assert!(told.iter().any(|told| told.contains(wanted)) || text.starts_with("brownout"), "{told:?}");
     }
+}
+
+#[test]
+fn another_keep_alive_has_to_be_longer_than_the_interval() {
+    let suite = read_suite(&SMALL.replace("keepalive: 2s", "interval: 1s")).unwrap();
+    assert_eq!(suite.clone().at(Duration::from_secs(2)).unwrap().keep_alive, Duration::from_secs(2));
+    assert!(suite.at(Duration::from_secs(1)).unwrap_err().contains("each 1s are not faster"));
 }
 
 /// Each profile is there, and its overrides fit it.

@@ -19,6 +19,14 @@ pub(super) fn detected(cell: &Cell, keep_alive_s: f64) -> Option<String> {
     Some(told)
 }
 
+/// The same in words: `detected after 1.3 K`, `told by FIN or RST`.
+pub(super) fn detected_words(cell: &Cell, keep_alive_s: f64) -> Option<String> {
+    detected(cell, keep_alive_s).map(|after| match after.as_str() {
+        "told" => "told by FIN or RST".to_owned(),
+        _ => format!("detected after {after}"),
+    })
+}
+
 /// `0.4 s`, `never`; `None` where it was not down, or back before.
 pub(super) fn recovered(cell: &Cell) -> Option<String> {
     match cell.recovered_s? {
@@ -35,10 +43,7 @@ pub(super) fn lost(cell: &Cell) -> u64 {
 
 /// What a cell says, in a line: `detected after 1.3 K, back after 0.4 s, 2 findings`.
 pub(super) fn sentence(cell: &Cell, keep_alive_s: f64) -> String {
-    let detected = detected(cell, keep_alive_s).map(|after| match after.as_str() {
-        "told" => "told by FIN or RST".to_owned(),
-        _ => format!("detected after {after}"),
-    });
+    let detected = detected_words(cell, keep_alive_s);
     let recovered = recovered(cell).map(|after| format!("back after {after}"));
     let lost = (lost(cell) > 0).then(|| format!("{} lost", lost(cell)));
     let findings = (cell.findings > 0).then(|| count(cell.findings, "finding"));
@@ -68,7 +73,7 @@ pub(super) fn timing(card: &Scorecard) -> String {
         0 => format!("{jobs} at once at most; no timer was over {worst} late (bound {bound})"),
         disturbed => format!(
             "{jobs} at once at most; timers were up to {worst} late during {disturbed} of them, over the bound of {bound}: \
-             what passed stands, what failed was made again by itself or is unclear; use fewer --jobs"
+             what passed stands, what failed near a limit was made again or is unclear; use fewer --jobs"
         ),
     }
 }

@@ -1,6 +1,6 @@
 //! The scorecard as a page: one file that needs nothing else, with a link to each run's own report.
 
-use super::forms::{detected, escape, lost, recovered, sentence, timing, totals};
+use super::forms::{detected_words, escape, lost, recovered, sentence, timing, totals};
 use super::model::{Card, Row, Scorecard, Verdict};
 use crate::report::words::{count, seconds, whole_seconds};
 use std::fmt::Write;
@@ -14,7 +14,7 @@ h1{font-size:1.5rem;margin:.2em 0}h2{font-size:1.15rem;margin:1.6em 0 .4em}h3{fo
 .faint{color:var(--faint)}.good{color:var(--good)}.bad{color:var(--bad);font-weight:700}.warn{color:var(--warn);font-weight:700}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}
 th,td{border-bottom:1px solid var(--line);padding:.45rem .6rem;text-align:left;vertical-align:top}
-thead th{background:var(--back)}td small,th small{display:block;color:var(--faint);font-weight:400}
+thead th{background:var(--back)}td small,th small{display:block;color:var(--faint);font-weight:400}td small{white-space:nowrap}
 pre{background:var(--back);padding:.5rem;overflow-x:auto;font-size:.85rem}
 ";
 
@@ -43,13 +43,14 @@ pub fn render(card: &Scorecard) -> String {
 fn about(card: &Scorecard) -> String {
     let hub = card.hub.as_deref().unwrap_or("brownout's own, one for each run");
     format!(
-        "Client <code>{}</code>, keep-alive (K) {}, hub {}, seed {}, {} from {}.",
+        "Client <code>{}</code>, keep-alive (K) {}, hub {}, seed {}, {} from {} UTC.",
         escape(&card.command.join(" ")),
         whole_seconds(card.keep_alive_s),
         escape(hub),
         card.seed,
         seconds(card.lasted_s),
-        escape(&card.wall_clock)
+        // To the second.
+        escape(&card.wall_clock.chars().take(19).collect::<String>())
     )
 }
 
@@ -94,8 +95,8 @@ fn cell(row: &Row, run: &Card, keep_alive_s: f64) -> String {
         }
         None => format!("<span class=\"{}\">{word}</span>", tone(cell.verdict)),
     };
-    let detected = detected(cell, keep_alive_s).map(|after| format!("detected {after}"));
-    let recovered = recovered(cell).map(|after| format!("back {after}"));
+    let detected = detected_words(cell, keep_alive_s);
+    let recovered = recovered(cell).map(|after| format!("back after {after}"));
     let lost = (lost(cell) > 0).then(|| format!("{} lost", lost(cell)));
     let findings = (cell.findings > 0).then(|| count(cell.findings, "finding"));
     let below = [detected, recovered, lost, findings].into_iter().flatten();

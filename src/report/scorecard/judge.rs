@@ -2,7 +2,7 @@
 
 use super::model::{Cell, Verdict};
 use crate::report::Report;
-use crate::report::model::{self, Figure, Judgement};
+use crate::report::model::{self, Expectation, Figure, Judgement};
 use crate::report::terminal::expectations::because;
 use crate::report::words::{seconds, whole_seconds};
 
@@ -33,7 +33,7 @@ pub enum Told {
 /// How the client came to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientEnd {
-    /// It was told to, when the run was through.
+    /// It was told to, when the run was over.
     Told,
     /// It ended before, as the words say: `exit code 1`.
     ByItself(String),
@@ -72,29 +72,55 @@ pub fn judge(report: &Report, case: &Case, run: Judged) -> Cell {
     };
     let mut reasons = Vec::new();
     of_client(report, case, &run, &mut reasons);
-    of_report(report, &mut reasons);
-    cell.verdict = reasons.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::Pass);
+    // Of a client that was never there, all that would be told is that nothing was seen.
+    if accepted(report) {
+        of_report(report, run.late_s, &mut reasons);
+    }
+    cell.verdict = reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Pass);
+    if run.late_s > case.late_bound_s && cell.verdict == Verdict::Fail {
+        late(case, &run, &mut reasons);
+        let firm = reasons.iter().any(|reason| reason.firm && reason.verdict == Verdict::Fail);
+        cell.verdict = if firm { Verdict::Fail } else { Verdict::Inconclusive };
+    }
     if case.needs_mqtt5 && !run.spoke_mqtt5 && accepted(report) {
         cell.verdict = Verdict::NotApplicable;
-        reasons = vec![(Verdict::NotApplicable, "the client does not speak MQTT 5".into())];
+        reasons = vec![Reason::new(Verdict::NotApplicable, "the client does not speak MQTT 5")];
     }
-    if run.late_s > case.late_bound_s && cell.verdict == Verdict::Fail {
-        cell.verdict = Verdict::Inconclusive;
-        let (late, bound) = (seconds(run.late_s), seconds(case.late_bound_s));
-        let told = format!(
-            "the machine did not keep up: a timer was {late} late, over {bound}; what follows may be its doing"
-        );
-        reasons.insert(0, (Verdict::Inconclusive, told));
-    }
-    reasons.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
-    cell.why = reasons.into_iter().map(|(_, why)| why).collect();
+    reasons.sort_by_key(|reason| std::cmp::Reverse(reason.verdict));
+    cell.why = reasons.into_iter().map(|reason| reason.why).collect();
     if !cell.verdict.is_sound() {
         cell.output = run.output;
     }
     cell
 }
 
-type Reasons = Vec<(Verdict, String)>;
+/// A time that is over its limit by so many times what timers were late was not made so by that.
+const FIRM_FACTOR: f64 = 10.0;
+
+/// Why a run did not pass.
+struct Reason {
+    verdict: Verdict,
+    why: String,
+    /// Whether a machine that did not keep up cannot have made it so.
+    firm: bool,
+}
+
+impl Reason {
+    fn new(verdict: Verdict, why: impl Into<String>) -> Reason {
+        Reason { verdict, why: why.into(), firm: false }
+    }
+}
+
+/// Tells that the machine did not keep up.
+fn late(case: &Case, run: &Judged, reasons: &mut Reasons) {
+    let (late, bound) = (seconds(run.late_s), seconds(case.late_bound_s));
+    let why = format!(
+        "the machine did not keep up: a timer was {late} late, over {bound}; what is near a limit proves nothing"
+    );
+    reasons.push(Reason::new(Verdict::Inconclusive, why));
+}
+
+type Reasons = Vec<Reason>;
 
 fn accepted(report: &Report) -> bool {
     report.devices.iter().any(|device| device.accepted > 0)
@@ -103,12 +129,13 @@ fn accepted(report: &Report) -> bool {
 /// What the client itself did wrong, before any fault.
 fn of_client(report: &Report, case: &Case, run: &Judged, reasons: &mut Reasons) {
     if let ClientEnd::ByItself(how) = &run.client {
-        reasons.push((Verdict::Fail, format!("client ended by itself, {how}")));
+        let why = format!("client ended by itself, {how}");
+        reasons.push(Reason { firm: true, ..Reason::new(Verdict::Fail, why) });
     }
     if report.devices.is_empty() {
-        reasons.push((Verdict::Fail, "the client never connected".into()));
+        reasons.push(Reason::new(Verdict::Fail, "the client never connected"));
     } else if !accepted(report) {
-        reasons.push((Verdict::Fail, "the client was never accepted by the hub".into()));
+        reasons.push(Reason::new(Verdict::Fail, "the client was never accepted by the hub"));
     }
     let other = report.devices.iter().filter(|device| device.accepted > 0);
     if let Some(told) = case.keep_alive_s
@@ -116,7 +143,7 @@ fn of_client(report: &Report, case: &Case, run: &Judged, reasons: &mut Reasons) 
     {
         let (its, told) = (whole_seconds(device.keep_alive_s), whole_seconds(told));
         let why = format!("the client's keep-alive is {its}, not {told} as BROWNOUT_KEEPALIVE says");
-        reasons.push((Verdict::Inconclusive, why));
+        reasons.push(Reason::new(Verdict::Inconclusive, why));
     }
     let not_heeded = match case.told {
         Told::Publish if !run.published => Some("the client did not publish, as BROWNOUT_WORKLOAD=pub says"),
@@ -126,14 +153,14 @@ fn of_client(report: &Report, case: &Case, run: &Judged, reasons: &mut Reasons) 
         Told::Idle | Told::Publish | Told::Subscribe => None,
     };
     if let Some(why) = not_heeded.filter(|_| accepted(report)) {
-        reasons.push((Verdict::Inconclusive, why.into()));
+        reasons.push(Reason::new(Verdict::Inconclusive, why));
     }
 }
 
 /// What the report says.
-fn of_report(report: &Report, reasons: &mut Reasons) {
+fn of_report(report: &Report, late_s: f64, reasons: &mut Reasons) {
     if let Some(why) = &report.not_through {
-        reasons.push((Verdict::Inconclusive, format!("not through: {why}")));
+        reasons.push(Reason::new(Verdict::Inconclusive, format!("not through: {why}")));
     }
     for expectation in &report.expectations {
         let verdict = match expectation.judgement {
@@ -141,7 +168,8 @@ fn of_report(report: &Report, reasons: &mut Reasons) {
             Judgement::Unmet => Verdict::Fail,
             Judgement::Inconclusive | Judgement::NoEvidence => Verdict::Inconclusive,
         };
-        reasons.push((verdict, format!("{}{}", expectation.expectation, because(expectation, false))));
+        let why = format!("{}{}", expectation.expectation, because(expectation, false));
+        reasons.push(Reason { firm: is_firm(expectation, late_s), ..Reason::new(verdict, why) });
     }
     for finding in &report.findings {
         let verdict = match finding.grade {
@@ -151,8 +179,21 @@ fn of_report(report: &Report, reasons: &mut Reasons) {
         };
         let rule = finding.rule.map(|rule| format!(" [{rule}]")).unwrap_or_default();
         let why = format!("{} {}: {}{rule}", finding.class.to_uppercase(), finding.id, finding.seen);
-        reasons.push((verdict, why));
+        reasons.push(Reason::new(verdict, why));
     }
+}
+
+/// Whether what was measured is so far from its limit that late timers cannot be why.
+fn is_firm(expectation: &Expectation, late_s: f64) -> bool {
+    let Some(evidence) = expectation.evidence.first() else { return false };
+    let figure = expectation.measured.unwrap_or(evidence.value);
+    let distance = match (figure, evidence.limit_s) {
+        (Figure::Seconds(value), Some(limit)) => (value - limit).abs(),
+        (Figure::Between { after_s, .. }, Some(limit)) => after_s - limit,
+        (Figure::Never { never_watched_s }, Some(limit)) => never_watched_s - limit,
+        (Figure::Count(_), _) | (_, None) => return false,
+    };
+    distance > late_s * FIRM_FACTOR
 }
 
 fn windows(report: &Report) -> impl Iterator<Item = &model::Window> {
@@ -177,17 +218,17 @@ fn recovery(report: &Report) -> Option<Figure> {
     figures.max_by(|a, b| upper(a).total_cmp(&upper(b)))
 }
 
-/// A window's recovery; where other faults held on meanwhile, from the end of the last of them.
+/// A window's recovery; where other faults kept the device away meanwhile, from the end of the last of them.
 fn since_restored(report: &Report, window: &model::Window) -> Option<Figure> {
     let recovery = window.recovery_s?;
     let (Figure::Seconds(took), Some(restored)) = (recovery, window.restored_s) else {
         return Some(recovery);
     };
     let back = restored + took;
-    let held_on = report.rules.iter().filter(|rule| window.recovery_held_by.contains(&rule.id));
-    let others = held_on.flat_map(|rule| &rule.windows).filter(|other| other.device == window.device);
-    let ends = others.filter_map(|other| other.restored_s).filter(|end| (restored..=back).contains(end));
-    Some(Figure::Seconds(back - ends.fold(restored, f64::max)))
+    let kept_away = |other: &&model::Window| other.device == window.device && other.recovery_s.is_some();
+    let ends = windows(report).filter(kept_away).filter_map(|other| other.restored_s);
+    let last = ends.filter(|end| (restored..=back).contains(end)).fold(restored, f64::max);
+    Some(Figure::Seconds(back - last))
 }
 
 /// The greatest that a figure can be.

@@ -112,19 +112,28 @@ fn classes(card: &Scorecard, styling: Styling) -> String {
     out
 }
 
-/// What did not pass, with where to read on.
+/// What did not pass, with where to read on; runs that failed alike are told once.
 fn failures(card: &Scorecard, styling: Styling) -> String {
-    let told: Vec<String> = card
-        .cards()
-        .filter(|(_, card)| {
-            !matches!(card.cell.verdict, Verdict::Pass | Verdict::NotRun | Verdict::NotApplicable)
-        })
-        .map(|(row, card)| failure(row, card, styling))
-        .collect();
-    told.concat()
+    let mut alike: Vec<Vec<(&Row, &Card)>> = Vec::new();
+    for (row, card) in card.cards() {
+        if matches!(card.cell.verdict, Verdict::Pass | Verdict::NotRun | Verdict::NotApplicable) {
+            continue;
+        }
+        let same = |group: &&mut Vec<(&Row, &Card)>| {
+            group.first().is_some_and(|(_, first)| {
+                (first.cell.verdict, &first.cell.why) == (card.cell.verdict, &card.cell.why)
+            })
+        };
+        match alike.iter_mut().find(same) {
+            Some(group) => group.push((row, card)),
+            None => alike.push(vec![(row, card)]),
+        }
+    }
+    alike.iter().map(|group| failure(group, styling)).collect()
 }
 
-fn failure(row: &Row, card: &Card, styling: Styling) -> String {
+fn failure(group: &[(&Row, &Card)], styling: Styling) -> String {
+    let Some(&(row, card)) = group.first() else { return String::new() };
     let cell = &card.cell;
     let name = format!("{}/{}", row.entry, card.workload);
     let word = paint(cell.verdict.word(), tone(cell.verdict), styling);
@@ -141,6 +150,11 @@ fn failure(row: &Row, card: &Card, styling: Styling) -> String {
     }
     if let Some(directory) = &card.directory {
         out += &wrap("  see ", directory);
+    }
+    let others: Vec<String> =
+        group.iter().skip(1).map(|(row, card)| format!("{}/{}", row.entry, card.workload)).collect();
+    if !others.is_empty() {
+        out += &wrap("  the same in ", &others.join(", "));
     }
     out
 }

@@ -82,6 +82,22 @@ fn a_disturbed_failure_proves_nothing_and_a_disturbed_pass_stands() {
     assert_eq!((cell.verdict, cell.why.len()), (Verdict::Inconclusive, 2));
     assert!(cell.why.iter().any(|why| why.contains("did not keep up")), "{:?}", cell.why);
     assert_eq!(judge(&noticed_after(3_000), &IDLE, late(9.0)).verdict, Verdict::Pass);
+    // Half a second over a limit is not the doing of timers that were a tenth of that late.
+    assert_eq!(judge(&noticed_after(4_000 + 600), &IDLE, late(0.06)).verdict, Verdict::Inconclusive);
+    assert_eq!(judge(&noticed_after(4_000 + 601), &IDLE, late(0.06)).verdict, Verdict::Fail);
+}
+
+/// A reset, and connects that come to nothing for 5 s more: back counts from the end of that, for both.
+#[test]
+fn back_counts_from_the_end_of_the_last_fault_that_kept_a_device_away() {
+    let mut report = noticed_after(3_000);
+    let mut reset = report.rules[0].clone();
+    (reset.windows[0].restored_s, reset.windows[0].recovery_s) = (Some(3.0), Some(Figure::Seconds(8.5)));
+    report.rules.push(reset);
+    assert_eq!(judge(&report, &IDLE, run()).recovered_s, Some(Figure::Seconds(0.5)));
+    // Where the other did not keep the device away, it is the reset's own.
+    report.rules[0].windows[0].recovery_s = None;
+    assert_eq!(judge(&report, &IDLE, run()).recovered_s, Some(Figure::Seconds(8.5)));
 }
 
 #[test]
