@@ -66,7 +66,7 @@ fn findings_and_messages() {
     let up =
         DeliveryCounts { sent: [0, 120, 0], received: [0, 118, 0], lost: [0, 2, 0], ..Default::default() };
     let down = DeliveryCounts { sent: [7, 0, 0], received: [7, 0, 0], ..Default::default() };
-    report.fleet.delivery = Some(Delivery { up, down });
+    report.fleet.delivery = Some(Delivery { up, down, queued_offline: Some(5), dropped_offline: None });
     insta::assert_snapshot!(findings::section(&report) + &delivery::section(&report));
 }
 

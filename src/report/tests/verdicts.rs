@@ -92,8 +92,8 @@ fn an_outage_that_has_no_end_leaves_recovery_open() {
 fn loss_passes_on_so_many_messages() {
     let story = |messages: u64| {
         let mut story = quiet(100);
-        let up = Delivery { sent: [50, messages, 0], ..Delivery::default() };
-        story.tell(What::Delivery { device: DeviceId(0), up, down: Delivery::default() });
+        let up = Box::new(Delivery { sent: [50, messages, 0], ..Delivery::default() });
+        story.tell(What::Delivery { device: DeviceId(0), up, down: Box::default() });
         of(&watching(), &story, "loss").0
     };
     assert_eq!((story(9), story(10)), ("inconclusive", "pass"));

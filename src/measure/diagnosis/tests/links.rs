@@ -77,10 +77,10 @@ fn the_hub_closes_at_the_expiry_of_the_token() {
 fn what_a_rule_did_is_held_against_nobody() {
     let mut story = Story::new();
     for link in 1..=5 {
-        story.at(link * 100_000).joins(link, 0, name(0), 10);
+        story.at(link * 100_000).joins(link, 0, name(0), 100);
         is_reset(&mut story, link, 0, link * 100_000 + 99_000);
     }
-    story.at(600_000).joins(9, 0, name(0), 10).at(700_000).over();
+    story.at(600_000).joins(9, 0, name(0), 100).at(700_000).over();
     assert_eq!(findings(&reset(), &story), []);
 }
 
