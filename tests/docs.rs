@@ -1,5 +1,7 @@
 //! Documents that list what the code has: nothing is left out, and nothing is told that is not there.
 
+#![allow(missing_docs, clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 
 /// The names of the variants of `What`, as JSON has them.
