@@ -28,7 +28,7 @@ pub struct Backoff {
     pub jitter: Jitter,
 }
 
-/// How delays grow with the attempts that failed since the last CONNACK.
+/// How delays grow with the attempts that failed since the last link that stood long enough.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Growth {
     /// At once, every time.
@@ -76,7 +76,7 @@ impl Backoff {
     /// At once, every time.
     pub const NONE: Backoff = Backoff { growth: Growth::None, jitter: Jitter::None };
 
-    /// The delay after `failed` attempts in a row (0 after a link that was up), drawn as the `nth` of this device.
+    /// The delay after `failed` attempts in a row (0 after a link that stood long enough), drawn as the `nth` of this device.
     pub fn delay(&self, failed: u32, seed: u64, subject: u64, nth: u64) -> Duration {
         let chance = unit(Key { seed, purpose: PURPOSE, subject, nth });
         let plain = self.growth.delay(failed).min(LONGEST_DELAY);

@@ -59,7 +59,7 @@ pub enum DeviceDid {
     ReconnectIn {
         /// After this long.
         delay: Duration,
-        /// The back-off's how-manieth step since the last CONNACK, from 0.
+        /// The back-off's how-manieth step since the last link that stood long enough, from 0.
         failed: u32,
     },
     /// It sent PUBLISH.

@@ -50,6 +50,8 @@ pub struct Habits {
     pub connect_timeout: Duration,
     /// How it waits before it dials again.
     pub backoff: Backoff,
+    /// How long a link has to stand before the back-off begins anew; one that ends earlier counts as an attempt that failed.
+    pub settled: Duration,
     /// Whether it asks for a clean session each time. If not, it resumes.
     pub clean_session: bool,
     /// Session Expiry Interval in CONNECT; MQTT 5 only.

@@ -34,8 +34,10 @@ pub struct Device {
     /// Bytes given out and not yet written, on this link.
     pub(super) unsent: usize,
     dialed_at: Time,
-    /// Attempts that failed since the last CONNACK.
+    /// Attempts that failed, and links that ended too soon, since the last link that stood long enough.
     failed: u32,
+    /// When the latest link was accepted.
+    accepted_at: Time,
     /// The token that it has, where it makes tokens.
     token: Option<Token>,
 }
@@ -78,6 +80,7 @@ impl Device {
             unsent: 0,
             dialed_at: Time::ZERO,
             failed: 0,
+            accepted_at: Time::ZERO,
             token: None,
         }
     }
@@ -193,6 +196,7 @@ impl Device {
         self.log(DeviceDid::Renews { left: token.expires.since(self.now) });
         self.send(&Packet::Disconnect(Disconnect::default()));
         self.out.push_back(Output::Close);
+        self.begin_anew();
         self.state = State::Waiting { until: self.now };
     }
 
@@ -282,7 +286,7 @@ impl Device {
         let inlet = std::mem::replace(inlet, Inlet::new(MAX_PACKET));
         let link = Link::new(&self.habits, inlet, self.now, connack.properties.server_keep_alive());
         self.state = State::Up(link);
-        self.failed = 0;
+        self.accepted_at = self.now;
         let session_present = connack.session_present;
         self.log(DeviceDid::Connected { session_present, took: self.now.since(self.dialed_at) });
         self.begin_session(connack);
@@ -306,7 +310,15 @@ impl Device {
         let silent = self.now.since(link.last_received);
         self.log(DeviceDid::NoticedDead { sign, silent });
         self.out.push_back(Output::Close);
+        self.begin_anew();
         self.wait();
+    }
+
+    /// The link is over; if it stood long enough, the back-off begins anew.
+    fn begin_anew(&mut self) {
+        if self.now.since(self.accepted_at) >= self.habits.settled {
+            self.failed = 0;
+        }
     }
 
     fn attempt_failed(&mut self, why: String) {

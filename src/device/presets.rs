@@ -6,6 +6,7 @@
 //! | PINGRESP within | min(K/2, 10 s) | K | 3 K | never looks |
 //! | CONNACK within | min(K, 30 s) | min(K, 60 s) | K/20, 100 ms to 2 s | min(K, 60 s) |
 //! | back-off | exponential K/10 (at most 1 s) to 2 K (at most 60 s), full jitter | fixed 1 s | none | fixed 1 s |
+//! | begins that anew | after a link of min(K, 30 s) | at each CONNACK | - | at each CONNACK |
 //! | session | kept | kept | clean | clean |
 //! | sees FIN and RST | at once | at once | at once | when a write fails |
 //!
@@ -70,6 +71,9 @@ impl Preset {
                     },
                     jitter: Jitter::Full,
                 },
+                // Else a link that is accepted and ended again and again, as by a rival of its name, is fought for at the
+                // base delay for ever. The MQTT 5 clients of the AWS SDKs wait 30 s.
+                settled: k.min(secs(30)),
                 clean_session: false,
                 ..common
             },
@@ -101,6 +105,7 @@ impl Habits {
             ping_timeout: Some(k),
             connect_timeout: k.min(Duration::from_secs(60)),
             backoff: Backoff { growth: Growth::Fixed(Duration::from_secs(1)), jitter: Jitter::None },
+            settled: Duration::ZERO,
             clean_session: true,
             // An hour, past every fault of a test and short enough for a broker to forget the run.
             session_expiry: Duration::from_secs(3600),

@@ -321,7 +321,16 @@ impl Type {
 
 /// Every place, each once, the outer before the inner.
 pub(super) fn places() -> Vec<&'static Place> {
-    let mut found: Vec<&'static Place> = vec![&PROFILE];
+    places_from(&PROFILE)
+}
+
+/// Every place of a suite's file, from the outside in.
+pub(super) fn suite_places() -> Vec<&'static Place> {
+    places_from(&SUITE)
+}
+
+fn places_from(outermost: &'static Place) -> Vec<&'static Place> {
+    let mut found: Vec<&'static Place> = vec![outermost];
     let mut next = 0;
     while let Some(place) = found.get(next).copied() {
         for inner in place.keys.iter().filter_map(|key| key.ty.place()) {

@@ -52,6 +52,8 @@ pub struct Entry {
     pub profile: String,
     /// Values in the place of the profile's.
     pub sets: Vec<Override>,
+    /// How long a run lasts, in the place of the profile's `duration`.
+    pub duration: Option<Span>,
     /// What the client does: a run for each; at least one.
     pub workloads: Vec<Workload>,
     /// The quality of service of messages: 0, 1 or 2.

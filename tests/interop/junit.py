@@ -1,5 +1,5 @@
 """What is written for others, as others read it: lxml validates junit.xml against junit.xsd, junitparser and
-markdown-it-py read it and summary.md, and SciPy does again what `compare` does.
+markdown-it-py read it and summary.md (of a run, and of a suite), and SciPy does again what `compare` does.
 
 Usage: junit.py PATH-TO-BROWNOUT [TEST ...]
 """
@@ -199,6 +199,54 @@ class Live(Case):
         self.assertEqual([device["name"] for device in report["devices"]], ["</testsuite>|`&水"])
 
 
+SMALL = """\
+brownout: 1
+name: small
+summary: A client that stays, and one that goes.
+keepalive: 2s
+entries:
+  - { profile: control, duration: 1.5 keepalive, workloads: [idle, pub] }
+  - { name: five, profile: control, duration: 1 keepalive, workloads: [idle], needs: mqtt5 }
+"""
+
+# Its arguments: brownout, and what it says before it goes.
+CLIENT = 'case $BROWNOUT_WORKLOAD in idle) exec "$0" device --kind careful ;; esac; printf "%s\\n" "$1"; exit 7'
+
+
+class Scorecards(unittest.TestCase):
+    """What `suite` writes of its runs."""
+
+    def test_a_scorecard(self):
+        with tempfile.TemporaryDirectory() as folder:
+            suite, out = os.path.join(folder, "small.yaml"), os.path.join(folder, "out")
+            with open(suite, "w") as file:
+                file.write(SMALL)
+            call = [BROWNOUT, "suite", suite, "--quiet", "--report", out, "--", "sh", "-c", CLIENT, BROWNOUT, HOSTILE]
+            done = subprocess.run(call, capture_output=True, text=True, timeout=120)
+            self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+            with open(os.path.join(out, "scorecard.json")) as file:
+                card = json.load(file)
+            path = os.path.join(out, "junit.xml")
+            tree = lxml.etree.parse(path)
+            SCHEMA.assertValid(tree)
+            suites = junitparser.JUnitXml.fromfile(path)
+            self.assertEqual((suites.tests, suites.failures, suites.errors, suites.skipped), (3, 1, 0, 1))
+            results = {(case.classname, case.name): case.result for suite in suites for case in suite}
+            self.assertEqual(results["small.idle", "control"], [])
+            [skipped] = results["small.idle", "five"]
+            self.assertIn("MQTT 5", skipped.message)
+            [failure] = results["small.pub", "control"]
+            self.assertIn("exit code 7", failure.message)
+            said = "".join(tree.getroot().itertext())
+            self.assertIn("水", said)
+            # A log is text: control characters are shown as their escapes.
+            self.assertNotIn("\u001b", said)
+            cells = {(row["entry"], cell["workload"]): cell["verdict"] for row in card["rows"] for cell in row["cells"]}
+            self.assertEqual(cells, {("control", "idle"): "pass", ("control", "pub"): "fail", ("five", "idle"): "not_applicable"})
+            # GitHub's renderer takes the summary as tables.
+            self.assertGreaterEqual(len(tables(self, os.path.join(out, "summary.md"))), 1)
+
+
 def forms(test, folder):
     """report.json, and the others held against it."""
     with open(os.path.join(folder, "report.json")) as file:
@@ -262,4 +310,4 @@ def tables(test, path):
 
 
 if __name__ == "__main__":
-    sys.exit(main([Forms, Comparisons, Live]))
+    sys.exit(main([Forms, Scorecards, Comparisons, Live]))

@@ -1,5 +1,6 @@
 //! From a suite's name to its runs: every profile read and checked before the first of them begins.
 
+use crate::base::Span;
 use crate::base::span::show_fixed;
 use crate::cli::exit::Refusal;
 use crate::cli::load::{self, Text};
@@ -115,11 +116,12 @@ fn at_entry(suite: &Suite, entry: &profile::Entry, refusal: Refusal) -> Refusal 
 /// The plan of an entry, which ends by itself, and its overrides.
 fn checked(suite: &Suite, entry: &profile::Entry, text: &Text) -> Result<(Plan, Vec<String>), Refusal> {
     let mut sets = entry.sets.clone();
+    if let Some(duration) = entry.duration {
+        sets.push(lasting(duration, suite)?);
+    }
     let mut plan = load::checked(text, &sets)?.plan;
     if plan.duration.is_none() {
-        let set: Result<Override, BadOverride> =
-            format!("duration={}", show_fixed(suite.limit.resolve(suite.keep_alive))).parse();
-        sets.push(set.map_err(|error| Refusal::usage(error.to_string()))?);
+        sets.push(lasting(suite.limit, suite)?);
         let Checked { plan: bounded, .. } = load::checked(text, &sets)?;
         plan = bounded;
     }
@@ -129,6 +131,13 @@ fn checked(suite: &Suite, entry: &profile::Entry, text: &Text) -> Result<(Plan, 
     }
     tls::reach(&text.name, &plan, &[listener("127.0.0.1:1883".into())])?;
     Ok((plan, sets.iter().map(|set| set.text().to_owned()).collect()))
+}
+
+/// The override that ends a run after so long.
+fn lasting(duration: Span, suite: &Suite) -> Result<Override, Refusal> {
+    let set: Result<Override, BadOverride> =
+        format!("duration={}", show_fixed(duration.resolve(suite.keep_alive))).parse();
+    set.map_err(|error| Refusal::usage(error.to_string()))
 }
 
 /// The one listener of a run.

@@ -25,6 +25,21 @@ fn each_step_of_a_connect_can_fail_and_backs_off() {
     assert!(bench.did()[2].contains("dials again in 1s"), "CONNACK sets it back");
 }
 
+/// A link that is taken away again and again is fought for ever more slowly, until one stands.
+#[test]
+fn a_link_that_ends_too_soon_does_not_set_the_back_off_back() {
+    let backoff = "linear:1s".parse().unwrap();
+    let mut bench = Bench::up(Habits { backoff, ..habits(Preset::Careful, 10) });
+    for (stood, delay) in [(2_000, 1), (9_999, 2), (2_000, 3), (10_000, 1), (2_000, 2)] {
+        bench.did();
+        bench.until(bench.now + Duration::from_millis(stood));
+        bench.input(Input::Closed(HowClosed::Fin));
+        assert_eq!(bench.did().pop(), Some(format!("dials again in {delay}s")), "stood for {stood} ms");
+        bench.until(bench.now + Duration::from_secs(delay));
+        bench.connect(true);
+    }
+}
+
 #[test]
 fn the_connect_timeout_covers_tcp_and_connack_to_the_nanosecond() {
     for tcp_at in [None, Some(Time::from_secs(9))] {

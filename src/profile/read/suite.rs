@@ -68,9 +68,10 @@ fn entry(entry: &Fields, suite: &Fields, sink: &mut Sink) -> Option<Entry> {
     if workloads.is_empty() {
         sink.error(entry.value_spot("workloads"), "the entry has no workload, and is never run");
     }
+    let duration = if entry.has("duration") { Some(entry.span("duration")?) } else { None };
     let qos = entry.word("qos").or_else(|| suite.word("qos"))?;
     let needs_mqtt5 = entry.word("needs") == Some("mqtt5");
-    Some(Entry { name: named, profile, sets, workloads, qos: qos.parse().ok()?, needs_mqtt5 })
+    Some(Entry { name: named, profile, sets, duration, workloads, qos: qos.parse().ok()?, needs_mqtt5 })
 }
 
 /// Each once, in the order of the scorecard.

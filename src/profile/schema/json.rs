@@ -1,19 +1,22 @@
 //! The JSON Schema of the language for editors, made from the table.
 
-use super::{Key, PERCENTILE, Place, Presence, Type, places};
+use super::{Key, PERCENTILE, Place, Presence, Type, places, suite_places};
 use crate::azure::Code;
 use serde_json::{Map, Value, json};
 
-/// The JSON Schema (draft 2020-12) of a profile: completion and first checks while it is written. `check` knows more.
+/// The JSON Schema (draft 2020-12) of a profile, or where there are `entries`, of a suite: completion and first checks while
+/// it is written. `check` knows more.
 pub fn json_schema() -> Value {
     let mut definitions = Map::new();
-    for place in places() {
+    for place in places().into_iter().chain(suite_places()) {
         definitions.insert(place.name.to_owned(), object(place));
     }
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "brownout profile",
-        "$ref": "#/$defs/profile",
+        "title": "brownout profile or suite",
+        "if": { "type": "object", "required": ["entries"] },
+        "then": { "$ref": "#/$defs/suite" },
+        "else": { "$ref": "#/$defs/profile" },
         "$defs": definitions,
     })
 }

@@ -1,6 +1,6 @@
 //! The reference of the language in Markdown, made from the table.
 
-use super::{FAULT, Key, Place, Presence, Type, WHOLE, code_list, places, whole_rule};
+use super::{FAULT, Key, Place, Presence, Type, WHOLE, code_list, places, suite_places, whole_rule};
 use crate::azure::Code;
 use crate::fault::Fault;
 use crate::profile::codes::DISCONNECTS;
@@ -9,7 +9,7 @@ use crate::profile::read;
 use crate::tls::Alert;
 use std::fmt::Write as _;
 
-/// The reference of the profile language: every place, every key, every measure, overrides.
+/// The reference of the profile language: every place, every key, every measure, overrides, the files of suites.
 pub fn reference() -> String {
     let mut text = String::from("# The profile language\n");
     for place in places() {
@@ -22,6 +22,7 @@ pub fn reference() -> String {
     measures(&mut text);
     overrides(&mut text);
     causes(&mut text);
+    suites(&mut text);
     text
 }
 
@@ -43,9 +44,10 @@ fn section(text: &mut String, place: &Place) {
     }
     whole_of(text, place);
     for key in place.keys {
-        if let Type::Word(words) = key.ty {
+        let one = if let Type::List { of, .. } = &key.ty { *of } else { &key.ty };
+        if let Type::Word(words) = one {
             put(text, format_args!("\n`{}`:\n\n", key.name));
-            for word in words {
+            for word in *words {
                 put(text, format_args!("- `{}`: {}\n", word.word, word.doc));
             }
         }
@@ -57,6 +59,18 @@ fn whole_of(text: &mut String, place: &Place) {
     let Some(rule) = whole_rule(place.name).filter(|_| FAULT.key(place.name).is_some()) else { return };
     let indented: Vec<String> = rule.lines().map(|line| format!("  {line}\n")).collect();
     put(text, format_args!("\n```yaml\nrules:\n{}```\n", indented.concat()));
+}
+
+/// The files of suites, whose values are those of profiles.
+fn suites(text: &mut String) {
+    text.push_str(
+        "\n# Suites\n\n`brownout suite FILE -- COMMAND` runs the profiles of such a file against a client; \
+         `brownout suite --list` tells which\nsuites are shipped. Values are written as in profiles; spans count in the \
+         keep-alive of the suite.\n",
+    );
+    for place in suite_places() {
+        section(text, place);
+    }
 }
 
 fn takes(key: &Key) -> String {

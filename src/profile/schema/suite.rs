@@ -118,6 +118,13 @@ static ENTRY: Place = Place {
             example: "[\"dark.delay=1s\"]",
         },
         Key {
+            name: "duration",
+            ty: Type::Span { zero: false },
+            presence: Presence::Optional("that of the profile"),
+            doc: "How long a run lasts; unlike the profile's own, it may count in keep-alives.",
+            example: "7 keepalive",
+        },
+        Key {
             name: "workloads",
             ty: Type::List { of: &Type::Word(WORKLOADS), most: 3 },
             presence: Presence::Optional("those of the suite"),

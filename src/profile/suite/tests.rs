@@ -11,7 +11,7 @@ keepalive: 2s
 workloads: [sub, idle]
 entries:
   - { profile: control, set: [\"duration=5s\"] }
-  - { profile: ./own/My File.yaml, workloads: [pub], qos: 0, needs: mqtt5 }
+  - { profile: ./own/My File.yaml, duration: 7 keepalive, workloads: [pub], qos: 0, needs: mqtt5 }
 ";
 
 #[test]
@@ -24,6 +24,8 @@ fn a_suite_is_read_with_what_holds_where_it_says_nothing() {
     assert_eq!(control.workloads, [Workload::Idle, Workload::Sub], "in the order of the scorecard");
     assert_eq!((control.name.as_str(), control.qos, control.needs_mqtt5), ("control", 1, false));
     assert_eq!(control.sets[0].text(), "duration=5s");
+    assert_eq!(control.duration, None);
+    assert_eq!(own.duration.unwrap().resolve(suite.keep_alive), Duration::from_secs(14));
     assert_eq!((own.name.as_str(), own.qos, own.needs_mqtt5), ("my-file", 0, true));
     assert_eq!(own.workloads, [Workload::Pub]);
 }

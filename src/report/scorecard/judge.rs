@@ -1,6 +1,7 @@
 //! The verdict of one run of a suite, and the figures of its cell.
 
 use super::model::{Cell, Verdict};
+use crate::measure::Class;
 use crate::report::Report;
 use crate::report::model::{self, Expectation, Figure, Judgement};
 use crate::report::terminal::expectations::because;
@@ -179,7 +180,8 @@ fn of_report(report: &Report, late_s: f64, reasons: &mut Reasons) {
         };
         let rule = finding.rule.map(|rule| format!(" [{rule}]")).unwrap_or_default();
         let why = format!("{} {}: {}{rule}", finding.class.to_uppercase(), finding.id, finding.seen);
-        reasons.push(Reason::new(verdict, why));
+        // No late timer of brownout's loses a message.
+        reasons.push(Reason { firm: finding.class == Class::Loss.word(), ..Reason::new(verdict, why) });
     }
 }
 

@@ -11,6 +11,9 @@ const MOST_REASONS: usize = 4;
 /// So many of the last lines that a client wrote are shown.
 const MOST_LINES: usize = 3;
 
+/// The most characters of a cell.
+const WIDEST: usize = 18;
+
 /// The text.
 pub fn render(card: &Scorecard, styling: Styling) -> String {
     let mut out = heading(&format!("brownout suite {}", card.suite), &card.summary, styling);
@@ -73,7 +76,14 @@ fn verdict(card: &Card, keep_alive_s: f64) -> Text {
         true => cell.verdict.word().to_owned(),
         false => format!("{} {}", cell.verdict.word(), shown.join(" ")),
     };
-    Text::new(cut(&text, 18), tone(cell.verdict))
+    // Three columns and the names fit into 80 with no more.
+    let text = if text.chars().count() > WIDEST { close_up(&text) } else { text };
+    Text::new(cut(&text, WIDEST), tone(cell.verdict))
+}
+
+/// `1.1K 1.8ms`: units without their blanks.
+fn close_up(text: &str) -> String {
+    text.replace(" K", "K").replace(" ms", "ms").replace(" s", "s")
 }
 
 fn beneath(card: &Card) -> Text {

@@ -164,11 +164,16 @@ impl Flights {
         flights.for_each(|flight| flight.anew = true);
     }
 
-    /// Gives up what was not sent again since, oldest first; what its receiver has acknowledged is settled.
-    pub fn give_up(&mut self) -> Vec<Flight> {
-        let ids: Vec<u16> = std::mem::take(&mut self.earlier).into_iter().map(|(_, _, id)| id).collect();
-        let mut given_up: Vec<Flight> = ids.into_iter().filter_map(|id| self.by_id.remove(&id)).collect();
-        given_up.extend(std::mem::take(&mut self.displaced).into_values());
+    /// Gives up what was last sent before that link, and not again since, oldest first; what its receiver has acknowledged is
+    /// settled. What was sent on that link, or later, may still be sent again on the next.
+    pub fn give_up(&mut self, before: LinkId) -> Vec<Flight> {
+        let is_past = |flight: &Flight| flight.link < before;
+        let past = self.earlier.iter().filter(|(_, _, id)| self.by_id.get(id).is_some_and(is_past));
+        let ids: Vec<u16> = past.map(|(_, _, id)| *id).collect();
+        let mut given_up: Vec<Flight> = ids.into_iter().filter_map(|id| self.remove(id)).collect();
+        let (past, since) = std::mem::take(&mut self.displaced).into_iter().partition(|(_, it)| is_past(it));
+        self.displaced = since;
+        given_up.extend(BTreeMap::into_values(past));
         given_up.sort_by_key(|flight| flight.serial);
         given_up.iter().for_each(|flight| self.settle(Flight { counted: true, ..flight.clone() }));
         given_up.retain(|flight| !flight.acked && !flight.counted);

@@ -313,7 +313,7 @@ impl Way {
         let lived_on =
             heard.zip(line.accepted).is_some_and(|(heard, from)| heard.since(from) >= RESENDS_WITHIN);
         if line.ways.get(of).fresh || (line.accepted.is_some() && lived_on) {
-            for flight in self.flights.give_up() {
+            for flight in self.flights.give_up(line.link) {
                 book.count(of).lost[number(flight.qos)] += 1;
                 let about = About { qos: flight.qos, id: flight.id, ..about };
                 book.tell(now, about, MessageNews::Lost { first: flight.first, why: Loss::NeverSentAgain });

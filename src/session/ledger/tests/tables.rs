@@ -145,6 +145,31 @@ fn what_is_never_sent_again_is_lost_when_the_next_link_has_shown_that() {
     }
 }
 
+/// Kept back in the dark, the CONNECT of the next link comes before the end of this one is known.
+#[test]
+fn what_was_sent_on_a_link_is_not_lost_when_that_ends_after_the_next_has_begun() {
+    for of in Direction::BOTH {
+        let mut run = Run::joined();
+        run.at(10).goes(0, of, message(1, 4, 3)).ack(0, of, AckKind::Puback, 4).goes(0, of, message(1, 5, 7));
+        run.at(8_000).connect(false).at(25_000).ends(0);
+        assert_eq!(run.news(), [] as [&MessageNews; 0], "{of:?}");
+        run.accepted(1, true).goes(1, of, again(1, 5, 7)).ack(1, of, AckKind::Puback, 5);
+        let counts = *run.ends(1).over().get(of);
+        assert_eq!((counts.sent[1], counts.retransmitted[1]), (2, 1), "{of:?}");
+        assert_eq!((counts.completed[1], counts.lost[1], counts.in_flight[1]), (2, 0, 0), "{of:?}");
+    }
+}
+
+/// The same, and then it is not sent again: lost by what the next link shows.
+#[test]
+fn what_a_later_link_leaves_out_is_lost_with_that() {
+    let mut run = Run::joined();
+    run.at(10).goes(0, UP, message(1, 5, 7)).connect(false).at(25_000).ends(0);
+    run.accepted(1, true).goes(1, UP, message(1, 6, 8)).ack(1, UP, AckKind::Puback, 6);
+    let up = run.ends(1).over().up;
+    assert_eq!((up.sent[1], up.completed[1], up.lost[1], up.in_flight[1]), (2, 1, 1, 0));
+}
+
 #[test]
 fn what_its_receiver_has_acknowledged_is_not_lost() {
     let mut run = Run::joined();
