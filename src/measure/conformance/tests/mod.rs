@@ -116,7 +116,7 @@ fn a_healthy_device_gets_no_finding() {
 /// Memory is bounded, however many client identifiers come: what is over is forgotten, and cases are counted together.
 #[test]
 fn many_devices_take_bounded_memory() {
-    use super::{Conformance, MOST_DEVICES, cases::MOST_CASES};
+    use super::{Conformance, cases::MOST_CASES, devices::MOST_DEVICES};
     let (mut conformance, mut sessions) = (Conformance::default(), crate::session::Sessions::default());
     let many = u32::try_from(MOST_DEVICES + MOST_CASES).unwrap();
     let mut seq = 0;
