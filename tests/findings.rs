@@ -77,13 +77,15 @@ fn again(folder: &Path, strictness: &str) -> (Option<i32>, Value) {
 #[test]
 fn healthy_devices_on_a_healthy_link_get_no_finding() {
     let kinds = [
-        ("careful", "idle", "3.1.1"),
-        ("typical", "publishing", "5"),
-        ("naive", "subscribing", "3.1.1"),
-        ("oblivious", "publishing", "3.1.1"),
+        ("careful", "idle", "3.1.1", &[][..]),
+        ("typical", "publishing", "5", &[]),
+        ("naive", "subscribing", "3.1.1", &[]),
+        ("oblivious", "publishing", "3.1.1", &[]),
+        ("careful", "publishing", "3.1.1", &["--tls", "terminate"]),
+        ("careful", "subscribing", "5", &["--tls", "terminate"]),
     ];
     std::thread::scope(|scope| {
-        for (kind, workload, version) in kinds {
+        for (kind, workload, version, tls) in kinds {
             scope.spawn(move || {
                 let folder = TempDir::new().unwrap();
                 let device = [
@@ -101,7 +103,7 @@ fn healthy_devices_on_a_healthy_link_get_no_finding() {
                     "3",
                 ];
                 let device = if workload == "publishing" { &device[..] } else { &device[..8] };
-                let output = run(folder.path(), WATCH, &[], device);
+                let output = run(folder.path(), WATCH, tls, device);
                 assert_eq!(output.status.code(), Some(0), "{output:?}");
                 for strictness in ["standard", "strict-3.1.1", "strict-5", "azure", "device-advisor"] {
                     let (code, report) = again(folder.path(), strictness);

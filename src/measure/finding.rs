@@ -76,7 +76,8 @@ pub struct Finding {
     pub cause: String,
     /// What to do, in a sentence.
     pub advice: String,
-    /// The rule of the specification, or of the hub's vendor, that it goes by: `MQTT-3.1.2-23`.
+    /// The rule of the specification, or of the hub's vendor, that it goes by: `MQTT-3.1.2-23`, or where no rule
+    /// has a number, the section: `MQTT 5.0 section 3.14`.
     pub rule: Option<&'static str>,
 }
 

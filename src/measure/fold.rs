@@ -103,6 +103,10 @@ impl Measures {
         self.conformance.push(event, &self.sessions);
         self.deliveries.push(event);
         self.watch.push(event);
+        if !is_new {
+            self.conformance.recalled(event.what.link(), self.since);
+            self.watch.recalled(event.what.link());
+        }
         let at = event.at;
         match &event.what {
             What::RunStarted(started) => {

@@ -3,7 +3,6 @@
 use super::backoff::BackOff;
 use super::cause::{Cause, cause};
 use super::detection::Struck;
-use super::diagnosis;
 use super::facts::{DeviceFacts, Link, Showed, Window};
 use super::firings;
 use super::fleet::{FleetResults, Loss};
@@ -15,6 +14,7 @@ use super::results::{DeviceResults, OtherOutage, Outcome, RuleResults, RunResult
 use super::tls::Timings;
 use super::tokens;
 use super::value::Value;
+use super::whole;
 use crate::base::{Chance, DeviceId, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::Count;
 use crate::fault::{Fault, Mechanism};
@@ -81,9 +81,7 @@ impl RunResults {
         for (id, device) in &mut run.devices {
             device.down = down.of(*id);
         }
-        let mut found = measures.conformance.findings(&run, end);
-        found.extend(diagnosis::findings(&run, &measures.plan, &measures.watch));
-        run.findings = diagnosis::weighed(found, &run, &measures.plan);
+        run.findings = whole::findings(measures, &run, end);
         run
     }
 

@@ -41,6 +41,7 @@ pub mod together;
 mod tokens;
 pub mod told;
 pub mod value;
+mod whole;
 
 pub use backoff::{BackOff, Shape};
 pub use cause::Cause;
@@ -51,7 +52,7 @@ pub use expect::{Evidence, Judgement, Verdict, judge};
 pub use facts::{RoundTrips, Showed, Sign};
 pub use finding::{Class, Finding, Grade, Seen};
 pub use fleet::{FiringResults, FleetResults, Held};
-pub use fold::{Measures, Trouble};
+pub use fold::{Captured, Measures, Trouble};
 pub use handshakes::{Attempt, AttemptEnd, Handshakes};
 pub use packets::{Alterations, KeepAlive};
 pub use rate::ConnectRate;

@@ -388,9 +388,20 @@ impl Story {
     }
 
     pub fn results(&self, plan: &Plan) -> Results {
+        self.measures(plan).results(self.now)
+    }
+
+    /// What conformance finds by itself, before it is known whether diagnosis tells of the same fact.
+    pub fn conformance(&self, plan: &Plan) -> Vec<crate::measure::Finding> {
+        let measures = self.measures(plan);
+        let run = measures.results(self.now).runs.remove(0);
+        measures.conformance.findings(&run, self.now)
+    }
+
+    fn measures(&self, plan: &Plan) -> Measures {
         let mut measures = Measures::new(plan);
         self.events.iter().for_each(|event| measures.push(event));
-        measures.results(self.now)
+        measures
     }
 }
 

@@ -71,6 +71,11 @@ use Weight::{AsFound as F0, Fail as FF, Ignored as NO, Warn as WW};
 const MUST: &str = "a MUST of the specification; Azure and Device Advisor tell of it as it was found";
 const MUST_OF_HUBS: &str = "a MUST of the specification; Device Advisor judges devices alone";
 
+const SEEN_FROM_OUTSIDE: &str = "a rule of the specification whose breach is inferred from outside, where others may have had \
+                                 a part: as it was found";
+const SYMPTOM: &str =
+    "no rule of MQTT; a symptom that Azure's troubleshooting of 404104 and of connects tells apart";
+
 /// The table. Columns: standard, strict-3.1.1, strict-5, azure, device-advisor.
 const ROWS: &[Row] = &[
     row(
@@ -156,6 +161,33 @@ const ROWS: &[Row] = &[
         [F0, NO, NO, F0, WW],
         "no rule of MQTT; Device Advisor passes a strictly exponential back-off with a warning",
     ),
+    row("pingreq-unanswered", [F0, FF, FF, F0, WW], MUST_OF_HUBS),
+    row("subscribe-unanswered", [F0, FF, FF, F0, WW], MUST_OF_HUBS),
+    row("keepalive-too-strict", [F0, F0, F0, F0, WW], SEEN_FROM_OUTSIDE),
+    row("will-not-delivered", [F0, F0, F0, F0, WW], SEEN_FROM_OUTSIDE),
+    row("will-after-disconnect", [F0, F0, F0, F0, WW], SEEN_FROM_OUTSIDE),
+    row("unknown-acknowledgement", [F0, F0, F0, F0, F0], SEEN_FROM_OUTSIDE),
+    row("not-mqtt", [F0, F0, F0, F0, F0], "whoever speaks something else is judged by no suite of MQTT"),
+    row("subscription-refusal-ignored", [F0, NO, NO, F0, F0], "no rule of MQTT says what is to be done"),
+    row(
+        "messages-lost",
+        [F0, F0, F0, F0, F0],
+        "to send again what is not acknowledged is a MUST where the session goes on [MQTT-4.4.0-1], and none where it does not",
+    ),
+    row("qos0-messages-lost", [F0, NO, NO, F0, F0], "QoS 0 promises nothing"),
+    row("qos2-duplicated", [F0, FF, FF, F0, F0], MUST),
+    // Patterns over the run (diagnosis).
+    row(
+        "many-disconnects-at-once",
+        [F0, NO, NO, F0, WW],
+        "no rule of MQTT; Device Advisor looks at one device at a time",
+    ),
+    row("regular-disconnects", [F0, NO, NO, F0, F0], SYMPTOM),
+    row("random-disconnects", [F0, NO, NO, F0, F0], SYMPTOM),
+    row("refused-again-and-again", [F0, NO, NO, F0, F0], SYMPTOM),
+    row("ended-soon-after-connect", [F0, NO, NO, F0, F0], SYMPTOM),
+    row("client-id-fight", [F0, NO, NO, F0, F0], SYMPTOM),
+    row("hub-unavailable", [F0, NO, NO, F0, WW], "no rule of MQTT, and nothing that a device does"),
 ];
 
 const fn row(finding: &'static str, weights: [Weight; 5], why: &'static str) -> Row {
@@ -211,6 +243,11 @@ impl Strictness {
             Strictness::Strict311 => version < Version::V5,
             Strictness::Strict5 => version == Version::V5,
         }
+    }
+
+    /// The kinds of findings that have a row.
+    pub fn kinds() -> impl Iterator<Item = &'static str> {
+        ROWS.iter().map(|row| row.finding)
     }
 
     /// How grave findings of this kind are.

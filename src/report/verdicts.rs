@@ -1,7 +1,7 @@
 //! Findings in the words of a report, and a verdict for each class of them.
 //!
 //! A class passes only on evidence: so many samples at least, named below, and nothing against it. A verdict is the worst
-//! of its findings, the expectations of its class, and the evidence there is.
+//! of its findings, the expectations of its class, the evidence there is, and of what the counts of lost messages say.
 
 use super::build::seconds;
 use super::model::{ClassVerdict, Finding, Seen, Verdicts};
@@ -93,13 +93,39 @@ fn verdict(plan: &Plan, results: &Results, class: Class, expected: &[Judgement])
     let of_findings = found.iter().map(|finding| finding.grade).max().unwrap_or(Grade::Pass);
     let of_expectations = expected.iter().map(|judgement| grade(*judgement)).max().unwrap_or(Grade::Pass);
     let evidence = Evidence::of(plan, results, class);
-    let worst = of_findings.max(of_expectations);
+    let worst = of_findings.max(of_expectations).max(of_counts(results, class));
     if worst < Grade::Warn && (!evidence.is_enough || worst == Grade::Inconclusive) {
         let why = if evidence.is_enough { unmet(expected) } else { evidence.told };
         return ClassVerdict { grade: Grade::Inconclusive.word(), why };
     }
-    let why = if worst == Grade::Pass { evidence.told } else { against(&found, expected) };
+    let lost = if class == Class::Loss { lost(results) } else { None };
+    let why = match (worst, lost) {
+        (Grade::Pass, _) => evidence.told,
+        (_, Some(lost)) if found.is_empty() => joined(&[lost, against(&found, expected)]),
+        (_, _) => against(&found, expected),
+    };
     ClassVerdict { grade: worst.word(), why }
+}
+
+/// Where messages were lost, that is no pass, whoever lost them.
+fn of_counts(results: &Results, class: Class) -> Grade {
+    let is_lost = class == Class::Loss && lost(results).is_some();
+    if is_lost { Grade::Warn } else { Grade::Pass }
+}
+
+/// `lost, held against nobody: 3 of QoS 0, 1 of QoS 1`; `None` where nothing was.
+fn lost(results: &Results) -> Option<String> {
+    let devices = || results.runs.iter().flat_map(|run| run.devices.values());
+    let counts =
+        || devices().flat_map(|device| Direction::BOTH.map(|way| device.delivery.counts.get(way).lost));
+    let sums = [0, 1, 2].map(|qos: usize| counts().map(|lost| lost[qos]).sum::<u64>());
+    let told = sums.iter().zip(0..).filter(|(lost, _)| **lost > 0);
+    let parts: Vec<String> = told.map(|(lost, qos)| format!("{lost} of QoS {qos}")).collect();
+    (!parts.is_empty()).then(|| format!("lost, held against nobody: {}", parts.join(", ")))
+}
+
+fn joined(parts: &[String]) -> String {
+    parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join(", ")
 }
 
 fn grade(judgement: Judgement) -> Grade {

@@ -21,6 +21,9 @@ const BY_DEVICE: [Metric; 9] = [
 ];
 /// Measures that are 0 or 1 for each sample: those are proportions.
 pub(super) const ONES: [Metric; 2] = [Metric::TlsResumed, Metric::HubTlsResumed];
+/// Messages are tested as shares of those sent ([`ShareOf`](super::ShareOf)), and not once more by their number.
+const AS_SHARES: [Metric; 5] =
+    [Metric::Qos0Lost, Metric::Qos1Lost, Metric::Qos2Lost, Metric::Qos1Duplicated, Metric::Qos2Duplicated];
 /// Measures of the fleet, which may be of several machines together.
 const OF_FLEET: [Metric; 2] = [Metric::ConnectRate, Metric::Dip];
 /// Measures that are of all traffic, and of that under each rule's fault.
@@ -64,9 +67,9 @@ type Sampled = (Value, u64, usize, Option<String>);
 /// Values with how often each was seen.
 type Weighted = Vec<(Value, u64)>;
 
-/// Every measure that a side has samples of, but for those that are proportions.
+/// Every measure that a side has samples of, but for those that are proportions, or tested as such.
 pub(super) fn gather(plan: &Plan, sides: [&Results; 2]) -> Vec<Gathered> {
-    let metrics = Metric::ALL.iter().filter(|metric| !ONES.contains(metric));
+    let metrics = Metric::ALL.iter().filter(|metric| !ONES.contains(metric) && !AS_SHARES.contains(metric));
     let keys = metrics.flat_map(|metric| rules_of(plan, *metric, sides).into_iter().map(|of| (*metric, of)));
     let gathered = keys.map(|(metric, of)| one(metric, of, sides));
     gathered.filter(|gathered| gathered.sides.iter().any(|side| side.count > 0)).collect()

@@ -9,7 +9,9 @@
 //! undecided. What never happened is greater than all that did, where it was watched for as long.
 //!
 //! Samples of one device are not independent of each other. Where there are many of each device (round trips, gaps), the test
-//! is on the devices' medians; where there is one a window or an outage, on those.
+//! is on the devices' medians; where there is one a window or an outage, on those. Messages that were lost or came twice are
+//! tested as shares of those sent, and as that alone: messages that one end of a link cost are lost together, so that a share
+//! of few devices' messages says more of that run than of the next.
 
 pub mod fisher;
 mod gather;

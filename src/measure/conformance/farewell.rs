@@ -75,7 +75,7 @@ pub(super) fn left(watch: &Watch, at: Time, seq: u64, how: Ending, disturbed: bo
         device: watch.device,
         kind: Kind::ClosedWithoutDisconnect,
         grade: Grade::Warn,
-        rule: Some("section 3.14"),
+        rule: watch.rule("MQTT 3.1.1 section 3.14", "MQTT 5.0 section 3.14"),
         size: Size::default(),
         seen: seen(seq, at, what),
     })

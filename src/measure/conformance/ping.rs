@@ -71,7 +71,7 @@ pub(super) fn device_waited(watch: &mut Watch, at: Time, cases: &mut Cases) {
         device: watch.device,
         kind: Kind::PingrespNotAwaited,
         grade,
-        rule: Some("section 3.1.2.10"),
+        rule: watch.rule("MQTT 3.1.1 section 3.1.2.10", "MQTT 5.0 section 3.1.2.10"),
         size: Size::new(waited, keep_alive),
         seen: seen(seq, since, "the first PINGREQ without an answer"),
     });

@@ -55,6 +55,12 @@ impl Session {
         }
     }
 
+    /// A part of the log begins at this moment: what was due before is told in the one before.
+    pub fn goes_on(&mut self, at: Time) {
+        self.owed = self.owed.filter(|(since, _)| at.since(*since) <= WATCHED);
+        self.refused = self.refused.filter(|(since, _)| at.since(*since) <= REFUSAL_WATCHED);
+    }
+
     /// The device subscribes or drops a subscription.
     pub fn minds(&mut self) {
         (self.owed, self.refused) = (None, None);

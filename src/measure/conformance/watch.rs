@@ -285,6 +285,15 @@ impl Watch {
         }
     }
 
+    /// A part of the log begins at this moment, and an event from before it was taken in: what came between such events is
+    /// not known, and no silence.
+    pub fn goes_on(&mut self, at: Time) {
+        self.session.goes_on(at);
+        for heard in [&mut self.hub_heard, &mut self.device_heard] {
+            *heard = heard.map(|heard| heard.max(at));
+        }
+    }
+
     pub fn is_over(&mut self, side: Side, at: Time) {
         self.over.get_mut(side).get_or_insert(at);
     }

@@ -8,8 +8,8 @@ use crate::measure::value::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const NOT_BACK: Kind = Kind::new("device-not-back", Class::Recovery);
-const SLOW: Kind = Kind::new("slow-recovery", Class::Recovery);
+pub(super) const NOT_BACK: Kind = Kind::new("device-not-back", Class::Recovery);
+pub(super) const SLOW: Kind = Kind::new("slow-recovery", Class::Recovery);
 
 /// A device that makes no attempt for this many keep-alives does not try ...
 const SILENT_KEEP_ALIVES: u32 = 10;

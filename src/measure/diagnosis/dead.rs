@@ -10,13 +10,13 @@ use crate::profile::Plan;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const NOT_DETECTED: Kind = Kind::new("dead-link-not-detected", Class::Detection);
-const SLOW: Kind = Kind::new("slow-detection", Class::Detection);
-const HUB_KEEPS: Kind =
+pub(super) const NOT_DETECTED: Kind = Kind::new("dead-link-not-detected", Class::Detection);
+pub(super) const SLOW: Kind = Kind::new("slow-detection", Class::Detection);
+pub(super) const HUB_KEEPS: Kind =
     Kind { rule: Some("MQTT-3.1.2-24"), ..Kind::new("hub-keeps-dead-link", Class::Detection) };
-const HUB_SLOW: Kind =
+pub(super) const HUB_SLOW: Kind =
     Kind { rule: Some("MQTT-3.1.2-24"), ..Kind::new("hub-slow-detection", Class::Detection) };
-const KEEP_ALIVE_OFF: Kind = Kind::new("keep-alive-off", Class::Detection);
+pub(super) const KEEP_ALIVE_OFF: Kind = Kind::new("keep-alive-off", Class::Detection);
 
 /// Who is told of its link's end within this of the fault has nothing to find out.
 const TOLD_AT_ONCE: Duration = Duration::from_millis(100);

@@ -9,10 +9,10 @@ use crate::measure::results::LinkEnd;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const UNAVAILABLE: Kind = Kind::new("hub-unavailable", Class::Recovery);
-const REFUSED: Kind = Kind::new("refused-again-and-again", Class::Recovery);
-const SOON: Kind = Kind::new("ended-soon-after-connect", Class::Recovery);
-const FIGHT: Kind = Kind::new("client-id-fight", Class::Recovery);
+pub(super) const UNAVAILABLE: Kind = Kind::new("hub-unavailable", Class::Recovery);
+pub(super) const REFUSED: Kind = Kind::new("refused-again-and-again", Class::Recovery);
+pub(super) const SOON: Kind = Kind::new("ended-soon-after-connect", Class::Recovery);
+pub(super) const FIGHT: Kind = Kind::new("client-id-fight", Class::Recovery);
 
 /// So often in a row is more than chance.
 pub const LEAST_TIMES: usize = 3;

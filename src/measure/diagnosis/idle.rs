@@ -9,8 +9,8 @@ use crate::measure::results::{LinkEnd, Outcome};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const OVER_IDLE_TIMEOUT: Kind = Kind::new("keep-alive-over-idle-timeout", Class::Detection);
-const BEYOND_HUB: Kind = Kind::new("keep-alive-beyond-hub", Class::Detection);
+pub(super) const OVER_IDLE_TIMEOUT: Kind = Kind::new("keep-alive-over-idle-timeout", Class::Detection);
+pub(super) const BEYOND_HUB: Kind = Kind::new("keep-alive-beyond-hub", Class::Detection);
 
 /// So many links have to die on waking before that is a pattern.
 pub const LEAST_WAKINGS: usize = 2;

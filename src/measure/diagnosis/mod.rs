@@ -3,7 +3,7 @@
 //! Owns the findings that no single packet shows: dead links not found dead, ways back that are missing or too many at once,
 //! the rhythm in which links end, hubs that turn devices away. Invariant: what a fault did is never held
 //! against an end; how the end dealt with it is. Deliberately absent: rules of the specification (conformance), and how grave a
-//! kind of finding is for whom ([`Strictness`]).
+//! kind of finding is for whom (`Strictness`), and which of two that tell of one fact stays (measure/whole.rs).
 
 mod back;
 mod dead;
@@ -23,13 +23,10 @@ pub use watch::Watch;
 use super::finding::{Class, Finding, Grade, MOST_EVIDENCE, Seen};
 use super::results::{LinkEnd, RunResults};
 use crate::base::DeviceId;
+use crate::profile::Plan;
 use crate::profile::strictness::Limits;
-use crate::profile::{Plan, Strictness, Weight};
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
-
-/// Of a kind of finding, so many devices are told one by one; the others are summed up in one more finding.
-pub const MOST_OF_A_KIND: usize = 100;
 
 /// What there is to look at.
 struct Scene<'a> {
@@ -37,11 +34,43 @@ struct Scene<'a> {
     plan: &'a Plan,
     watch: &'a Watch,
     limits: Limits,
+    /// Devices of which it was told one by one that they do not back off.
+    named: BTreeSet<DeviceId>,
 }
 
-/// What the results show.
-pub fn findings(run: &RunResults, plan: &Plan, watch: &Watch) -> Vec<Finding> {
-    let scene = Scene { run, plan, watch, limits: plan.strictness().limits() };
+/// Every kind of finding that is made here.
+const KINDS: [&Kind; 18] = [
+    &back::NOT_BACK,
+    &back::SLOW,
+    &dead::NOT_DETECTED,
+    &dead::SLOW,
+    &dead::HUB_KEEPS,
+    &dead::HUB_SLOW,
+    &dead::KEEP_ALIVE_OFF,
+    &hub::UNAVAILABLE,
+    &hub::REFUSED,
+    &hub::SOON,
+    &hub::FIGHT,
+    &idle::OVER_IDLE_TIMEOUT,
+    &idle::BEYOND_HUB,
+    &regular::AT_ONCE,
+    &regular::REGULAR,
+    &regular::RANDOM,
+    &storm::STORM,
+    &storm::NO_BACK_OFF,
+];
+
+/// The names of all kinds.
+#[cfg(test)]
+pub(super) fn ids() -> impl Iterator<Item = &'static str> {
+    KINDS.into_iter().map(|kind| kind.id)
+}
+
+/// What the results show, beside what single packets have shown.
+pub fn findings(run: &RunResults, plan: &Plan, watch: &Watch, known: &[Finding]) -> Vec<Finding> {
+    let is_loop = |finding: &&Finding| ["reconnect-loop", "no-back-off"].contains(&finding.id);
+    let named = known.iter().filter(is_loop).filter_map(|finding| finding.device).collect();
+    let scene = Scene { run, plan, watch, limits: plan.strictness().limits(), named };
     let mut found = dead::findings(&scene);
     found.extend(idle::findings(&scene));
     found.extend(back::findings(&scene));
@@ -49,53 +78,6 @@ pub fn findings(run: &RunResults, plan: &Plan, watch: &Watch) -> Vec<Finding> {
     found.extend(regular::findings(&scene));
     found.extend(hub::findings(&scene));
     found
-}
-
-/// Findings as grave as the strictness of the plan has them, and no more of a kind than are told.
-pub fn weighed(found: Vec<Finding>, run: &RunResults, plan: &Plan) -> Vec<Finding> {
-    let of = |finding: Finding| weigh(finding, run, plan.strictness());
-    summed_up(found.into_iter().filter_map(of).collect())
-}
-
-fn weigh(finding: Finding, run: &RunResults, strictness: Strictness) -> Option<Finding> {
-    let version = finding.device.and_then(|device| run.devices.get(&device)?.version);
-    let has_a_say = version.is_none_or(|version| strictness.judges(version));
-    let strictness = if has_a_say { strictness } else { Strictness::Standard };
-    let grade = match strictness.weight(finding.id) {
-        Weight::AsFound => finding.grade,
-        Weight::Ignored => return None,
-        Weight::Warn => finding.grade.min(Grade::Warn),
-        Weight::Fail => Grade::Fail,
-    };
-    Some(Finding { grade, ..finding })
-}
-
-/// The first of each kind, and the others in one.
-fn summed_up(mut found: Vec<Finding>) -> Vec<Finding> {
-    found
-        .sort_by_key(|finding| (std::cmp::Reverse(finding.grade), finding.class, finding.id, finding.device));
-    let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut rest: BTreeMap<&str, (u64, Finding)> = BTreeMap::new();
-    let mut kept = Vec::new();
-    for finding in found {
-        let of_kind = shown.entry(finding.id).or_default();
-        *of_kind += 1;
-        if *of_kind <= MOST_OF_A_KIND {
-            kept.push(finding);
-            continue;
-        }
-        let (devices, sum) =
-            rest.entry(finding.id).or_insert_with(|| (0, Finding { count: 0, ..finding.clone() }));
-        *devices += 1;
-        sum.count += finding.count;
-    }
-    kept.extend(rest.into_values().map(|(devices, sum)| Finding {
-        device: None,
-        seen: format!("The same of {devices} more devices."),
-        evidence: Vec::new(),
-        ..sum
-    }));
-    kept
 }
 
 impl Scene<'_> {
@@ -129,6 +111,7 @@ impl Kind {
         seen: String,
         mut evidence: Vec<Seen>,
     ) -> Finding {
+        debug_assert!(KINDS.iter().any(|kind| kind.id == self.id), "{} is not in the list", self.id);
         let count = u64::try_from(evidence.len()).unwrap_or(u64::MAX);
         evidence.truncate(MOST_EVIDENCE);
         Finding {

@@ -10,9 +10,9 @@ use crate::measure::results::LinkEnd;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const AT_ONCE: Kind = Kind::new("many-disconnects-at-once", Class::Recovery);
-const REGULAR: Kind = Kind::new("regular-disconnects", Class::Recovery);
-const RANDOM: Kind = Kind::new("random-disconnects", Class::Recovery);
+pub(super) const AT_ONCE: Kind = Kind::new("many-disconnects-at-once", Class::Recovery);
+pub(super) const REGULAR: Kind = Kind::new("regular-disconnects", Class::Recovery);
+pub(super) const RANDOM: Kind = Kind::new("random-disconnects", Class::Recovery);
 
 /// Devices that leave together so shortly before the end of the run, and do not come back, were stopped with it.
 const STOPPED_WITH_THE_RUN: Duration = Duration::from_secs(60);

@@ -8,8 +8,8 @@ use crate::measure::results::LinkEnd;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-const STORM: Kind = Kind::new("reconnect-storm", Class::Recovery);
-const NO_BACK_OFF: Kind = Kind::new("fleet-without-back-off", Class::Recovery);
+pub(super) const STORM: Kind = Kind::new("reconnect-storm", Class::Recovery);
+pub(super) const NO_BACK_OFF: Kind = Kind::new("fleet-without-back-off", Class::Recovery);
 
 /// A fleet of fewer devices makes no storm.
 pub const LEAST_FLEET: usize = 20;
@@ -121,10 +121,13 @@ fn no_back_off(scene: &Scene<'_>) -> Option<Finding> {
     let known = back_offs(scene);
     let all = known.len();
     let has_none = |shown: &Vec<(BackOff, Seen)>| shown.iter().all(|(back_off, _)| !backs_off(*back_off));
-    let without: Vec<Vec<(BackOff, Seen)>> = known.into_values().filter(has_none).collect();
-    if without.len() < LEAST_ALIKE || without.len() * 2 < all {
+    let without = known.into_iter().filter(|(_, shown)| has_none(shown));
+    let (named, without): (Vec<_>, Vec<_>) = without.partition(|(device, _)| scene.named.contains(device));
+    // Whose loop is told by itself counts for the habit of the fleet, and is not told once more.
+    if without.len() < LEAST_ALIKE || (without.len() + named.len()) * 2 < all {
         return None;
     }
+    let without: Vec<Vec<(BackOff, Seen)>> = without.into_iter().map(|(_, shown)| shown).collect();
     let at_once = without.iter().flatten().any(|(back_off, _)| back_off.shape == Shape::None);
     let grade = if at_once { Grade::Fail } else { Grade::Warn };
     let told = format!(

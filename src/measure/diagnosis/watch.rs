@@ -86,6 +86,14 @@ impl Watch {
         }
     }
 
+    /// An event of an earlier part of the log was taken in, since its link lives: what came between such events is not
+    /// known, and no pause.
+    pub fn recalled(&mut self, link: Option<LinkId>) {
+        if let Some(noted) = link.and_then(|link| self.links.get_mut(&link)) {
+            *noted = Noted { opened: noted.opened, over: noted.over, ..Noted::default() };
+        }
+    }
+
     /// What was noted of a link.
     pub fn link(&self, id: LinkId) -> Noted {
         self.links.get(&id).copied().unwrap_or_default()

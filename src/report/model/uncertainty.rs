@@ -30,4 +30,6 @@ pub struct Stamps {
     pub resolution_s: f64,
     /// What a stamp is of, and what it is off by.
     pub taken: &'static str,
+    /// How far stamps were off where that was measured: an independent capture of another run.
+    pub compared: &'static str,
 }

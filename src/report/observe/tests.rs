@@ -243,3 +243,35 @@ fn a_crowd_is_counted_whole_and_told_in_part() {
     assert_eq!((told, summary.ends_not_told, summary.ended[0].count), (10, 90, 100));
     assert_eq!((summary.connect_rate, summary.down), (100, 100));
 }
+
+/// A device has not subscribed again, and its hub said something wrong, in the part before: each is told in the part that saw
+/// it, and what was not seen between is no silence.
+#[test]
+fn what_was_found_in_a_part_is_not_found_again_in_the_next() {
+    let mut story = Story::new();
+    story.joins(1, 1, "a", 10).at(10);
+    story.up(1, Packet::Subscribe { id: 1, filters: vec!["a".into()] });
+    // Two codes for one filter.
+    story.down(1, Packet::Suback { id: 1, codes: vec![0, 0] });
+    story.at(100).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device).closes(1);
+    story.at(1_000).joins(2, 1, "a", 10);
+    let mut at = 1_000;
+    let mut cut = 0;
+    for nth in 0..300 {
+        at += 9_000;
+        story.at(at).up(2, Packet::Pingreq).down(2, Packet::Pingresp);
+        if nth == 200 {
+            cut = story.events.len();
+        }
+    }
+    story.at(at + 500).ends(2, Side::Hub, Ending::Fin).carried(2, Side::Device).closes(2).over();
+    let ids = |events: &[Event]| {
+        let found = results(&watched(), events).findings;
+        found.into_iter().map(|finding| finding.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&story.events[..cut]), ["suback-codes", "lost-subscriptions"]);
+    let later = ids(&part(&story.events, cut));
+    assert_eq!(later, Vec::<&str>::new());
+    // Nothing but the end is in the last part: no packet of the device's is seen there.
+    assert_eq!(ids(&part(&story.events, story.events.len() - 5)), Vec::<&str>::new());
+}

@@ -207,7 +207,8 @@ fn a_report_tells_of_a_capture_and_of_what_it_lacks() {
             story.tell(What::CaptureClosed { written: 9, dropped, error: error.map(str::to_owned) });
         }
         story.over();
-        Report::new(&plan, &story.results(&plan)).notes.join("\n")
+        let report = Report::new(&plan, &story.results(&plan));
+        [report.notes, report.uncertainty.dropped].concat().join("\n")
     };
     assert!(!notes(None).contains("capture"));
     let whole = notes(Some((0, None)));

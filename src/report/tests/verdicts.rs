@@ -99,6 +99,30 @@ fn loss_passes_on_so_many_messages() {
     assert_eq!((story(9), story(10)), ("inconclusive", "pass"));
 }
 
+/// Whatever was told one by one: where the counts say that messages were lost, that is no pass.
+#[test]
+fn loss_never_passes_over_lost_messages() {
+    let of_lost = |lost: [u64; 3]| {
+        let mut story = quiet(100);
+        let up = Box::new(Delivery { sent: [50, 50, 0], lost, ..Delivery::default() });
+        story.tell(What::Delivery { device: DeviceId(0), up, down: Box::default() });
+        of(&watching(), &story, "loss")
+    };
+    assert_eq!(of_lost([0; 3]).0, "pass");
+    assert_eq!(of_lost([3, 1, 0]), ("warn", "lost, held against nobody: 3 of QoS 0, 1 of QoS 1".into()));
+    assert_eq!(of_lost([0, 0, 1]).0, "warn");
+}
+
+#[test]
+fn messages_that_were_not_followed_are_named_as_dropped() {
+    let mut story = quiet(100);
+    let of = |unfollowed| Box::new(Delivery { unfollowed, ..Delivery::default() });
+    story.tell(What::Delivery { device: DeviceId(0), up: of(2), down: of(3) });
+    let known = Report::new(&watching(), &story.results(&watching())).uncertainty;
+    let told = "of 5 messages it is not known what became: beyond what is followed, or come late";
+    assert_eq!(known.dropped, [told]);
+}
+
 #[test]
 fn an_expectation_speaks_for_its_class() {
     let mut plan = plan(vec![("dark", blackhole("50s"))]);

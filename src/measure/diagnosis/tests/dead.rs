@@ -1,6 +1,6 @@
 //! Dead links, and keep-alives.
 
-use super::{by, found, grade, name, observer};
+use super::{by, by_itself, found, grade, name, observer};
 use crate::base::{DeviceId, FiringId, RuleId, Side, WindowId};
 use crate::event::{Packet, What};
 use crate::fault::{Ending, Fault, Forgotten, IdleTimeout, Mechanism};
@@ -79,12 +79,38 @@ fn a_hub_that_finds_out_late_or_never() {
         (36_000, Some(Grade::Warn)),
     ] {
         let story = given_up(Side::Hub, after);
-        assert_eq!(grade(&dark(), &story, "hub-slow-detection"), expected, "{after}");
+        let found = by_itself(&dark(), &story, "hub-slow-detection");
+        assert_eq!(found.map(|finding| finding.grade), expected, "{after}");
     }
-    let kept = |millis| grade(&dark(), &held(millis), "hub-keeps-dead-link");
+    let kept = |millis| by_itself(&dark(), &held(millis), "hub-keeps-dead-link").map(|finding| finding.grade);
     assert_eq!((kept(21_000), kept(21_001), kept(36_001)), (None, Some(Grade::Warn), Some(Grade::Fail)));
-    let found = found(&dark(), &held(40_000), "hub-keeps-dead-link").unwrap();
+    let found = by_itself(&dark(), &held(40_000), "hub-keeps-dead-link").unwrap();
     assert_eq!((found.device, found.rule), (None, Some("MQTT-3.1.2-24")));
+}
+
+/// That a hub keeps the links of silent devices is a MUST not kept; it is not told once more as slow detection.
+#[test]
+fn a_hub_that_keeps_dead_links_is_told_once() {
+    let ids = |story: &Story| {
+        let all = super::findings(&dark(), story).into_iter().filter(|finding| finding.device.is_none());
+        all.map(|finding| finding.id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&held(40_000)), ["keepalive-not-enforced"]);
+    assert_eq!(ids(&given_up(Side::Hub, 36_000)), ["keepalive-not-enforced"]);
+}
+
+/// A device that waits for ever for its PINGRESP holds on to a dead link: one finding, with that for its cause.
+#[test]
+fn a_device_that_does_not_await_pingresp_is_told_once() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 10).at(10_000).opens(1, 0, 0, 10).applies(1, 1, Mechanism::Gate);
+    story.at(12_000);
+    story.passes(1, crate::base::Direction::Up, Packet::Pingreq, true);
+    story.at(60_000).over();
+    let all = super::findings(&dark(), &story).into_iter().filter(|finding| finding.device.is_some());
+    let told: Vec<_> = all.map(|finding| (finding.id, finding.cause, finding.evidence.len())).collect();
+    let cause = "The client sends PINGREQ and does not look for the answer, or leaves the end to TCP, which takes minutes.";
+    assert_eq!(told, [(NOT_DETECTED, cause.to_owned(), 2)]);
 }
 
 /// Its own system told it: nothing was there to find out.

@@ -130,6 +130,44 @@ fn a_fleet_without_back_off() {
     assert_eq!(graded(&attempts(0, 6, [1; 5])), None);
 }
 
+/// Ten connects in a row within no time are told of each device; of three more that had too few for that, as a fleet's habit.
+#[test]
+fn whose_loop_is_told_by_itself_is_not_told_once_more() {
+    let story = |loops: u32, others: u32| {
+        let mut story = Story::new();
+        let all = loops + others;
+        for device in 0..all {
+            story.at(u64::from(device)).joins(u64::from(device) + 1, device, name(device), 10);
+        }
+        for device in 0..all {
+            is_reset(&mut story, u64::from(device) + 1, device, 10_000 + u64::from(device));
+        }
+        let mut link = 100;
+        for device in 0..all {
+            let connects = if device < loops { 12 } else { 6 };
+            for nth in 0..connects {
+                story.at(11_000 + u64::from(device) * 1_000 + nth * 20);
+                story.connect(link, device, name(device), 10);
+                if nth + 1 == connects {
+                    story.connack(link, false, 0);
+                } else {
+                    story.ends(link, Side::Hub, Ending::Reset).closes(link);
+                }
+                link += 1;
+            }
+        }
+        story.at(60_000).over();
+        let mut ids: Vec<_> = super::findings(&reset(), &story).iter().map(|finding| finding.id).collect();
+        ids.retain(|id| ["reconnect-loop", "fleet-without-back-off"].contains(id));
+        ids
+    };
+    assert_eq!(story(3, 0), ["reconnect-loop"; 3]);
+    assert_eq!(story(3, 2), ["reconnect-loop"; 3], "two are no fleet");
+    let mut both = story(3, 3);
+    both.sort_unstable();
+    assert_eq!(both, ["fleet-without-back-off", "reconnect-loop", "reconnect-loop", "reconnect-loop"]);
+}
+
 /// Devices that lose their links within so many milliseconds of each other.
 fn crowd(devices: u32, of: u32, apart: u64, back: bool, then: u64) -> Story {
     let mut story = Story::new();

@@ -7,6 +7,7 @@ mod links;
 
 use crate::base::Side;
 use crate::fault::{Ending, LegFate, Mechanism, Toward};
+use crate::measure::Measures;
 use crate::measure::finding::{Finding, Grade};
 use crate::measure::story::{Story, plan, rst};
 use crate::profile::{Plan, Strictness};
@@ -31,6 +32,14 @@ fn found(plan: &Plan, story: &Story, id: &str) -> Option<Finding> {
         assert!(seen.seq > 0 && event.at <= seen.at, "event {} is not of {seen:?}", seen.seq);
     }
     Some(finding)
+}
+
+/// The finding of this kind before it is known whether another tells of the same fact.
+fn by_itself(plan: &Plan, story: &Story, id: &str) -> Option<Finding> {
+    let mut measures = Measures::new(plan);
+    story.events.iter().for_each(|event| measures.push(event));
+    let run = measures.results(story.events.last().unwrap().at).runs.remove(0);
+    super::findings(&run, plan, &measures.watch, &[]).into_iter().find(|finding| finding.id == id)
 }
 
 fn grade(plan: &Plan, story: &Story, id: &str) -> Option<Grade> {

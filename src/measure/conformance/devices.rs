@@ -1,0 +1,103 @@
+//! Devices across their links: what is kept of each, and when a fault fell on it.
+
+use super::connects::Connects;
+use super::watch::Watch;
+use super::{Conformance, Now, keep_alive, ping, session};
+use crate::base::{DeviceId, LinkId, Time};
+use crate::mqtt::Version;
+use crate::session::Sessions;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How many devices are remembered: beyond that, those without a link are forgotten, the first seen first. What is known of
+/// one that was forgotten begins anew when it comes back.
+pub const MOST_DEVICES: usize = 20_000;
+
+/// Room is made at multiples of this.
+const ROOM_EVERY: usize = 1_000;
+
+/// For how long after a fault's window opened on a device, or closed, what it does with any of its links may be its answer.
+const AFTERMATH: Duration = Duration::from_secs(2);
+
+/// What is kept of a device across its links.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Habits {
+    /// Whether it holds subscriptions that it has to make again where there is no session.
+    pub holds: bool,
+    pub version: Option<Version>,
+    pub clean: bool,
+    /// Packets of its were dropped, changed, doubled or put in.
+    pub altered: bool,
+    /// How many windows are open on it.
+    pub windows: u32,
+    /// When one last opened or closed.
+    pub struck: Option<Time>,
+    pub early: keep_alive::Early,
+    pub connects: Connects,
+}
+
+impl Conformance {
+    pub(super) fn habits_of(&self, device: DeviceId) -> (Version, bool, bool) {
+        let habits = self.devices.get(&device);
+        let version = habits.and_then(|habits| habits.version).unwrap_or(Version::V311);
+        (version, habits.is_some_and(|habits| habits.altered), habits.is_none_or(|habits| habits.clean))
+    }
+
+    /// Whether a fault has just fallen on the device, or been lifted from it, or holds.
+    pub(super) fn is_struck(&self, device: DeviceId, at: Time) -> bool {
+        self.devices.get(&device).is_some_and(|habits| {
+            habits.windows > 0 || habits.struck.is_some_and(|struck| at.since(struck) < AFTERMATH)
+        })
+    }
+
+    pub(super) fn strike(&mut self, device: DeviceId, at: Time, more: i32) {
+        let habits = self.devices.entry(device).or_default();
+        habits.windows = habits.windows.saturating_add_signed(more);
+        habits.struck = Some(at);
+    }
+
+    pub(super) fn note_altered(&mut self, link: LinkId) {
+        let device = self.links.get(&link).and_then(|watch| watch.device);
+        if let Some(device) = device {
+            self.devices.entry(device).or_default().altered = true;
+        }
+    }
+
+    pub(super) fn identified(&mut self, now: Now, link: LinkId, device: DeviceId, sessions: &Sessions) {
+        self.make_room();
+        // Who connects anew has given its other links up, whether it closed them or not.
+        let links = sessions.device(device).into_iter().flat_map(|device| &device.links);
+        for other in links.filter(|other| **other != link) {
+            if let Some(watch) = self.links.get_mut(other) {
+                ping::device_waited(watch, now.at, &mut self.cases);
+                session::settle(watch, now.at, &mut self.cases);
+            }
+        }
+        let Some(watch) = self.links.get_mut(&link) else { return };
+        watch.device = Some(device);
+        let habits = self.devices.entry(device).or_default();
+        habits.connects.opens(device, watch.opened, now.seq, &mut self.cases);
+    }
+
+    /// Forgets devices where there are too many.
+    pub(super) fn make_room(&mut self) {
+        // Where all of them have links, there is nothing to forget: it is not looked for at each connect.
+        if self.devices.len() < MOST_DEVICES || !self.devices.len().is_multiple_of(ROOM_EVERY) {
+            return;
+        }
+        let live: BTreeSet<DeviceId> = self.links.values().filter_map(|watch| watch.device).collect();
+        let mut spare = MOST_DEVICES / 2;
+        self.devices.retain(|id, habits| {
+            let stays = live.contains(id) || habits.windows > 0 || spare == 0;
+            spare -= usize::from(!stays);
+            stays
+        });
+    }
+
+    /// The device that a link without CONNECT is taken to be of: the only one at its address.
+    pub(super) fn only_one_at(&self, watch: &Watch, sessions: &Sessions) -> Option<DeviceId> {
+        let mut known = sessions.from_address(watch.ip?);
+        let only = known.next()?.id;
+        (known.next().is_none() && self.devices.contains_key(&only)).then_some(only)
+    }
+}
