@@ -26,6 +26,10 @@ function overlay(pen, width, height) {
     pen.fillRect(a, 0, b - a, height);
     pen.globalAlpha = 1;
   }
+  if (view.pin !== null && view.pin >= view.from && view.pin <= view.to) {
+    pen.fillStyle = colours.accent;
+    pen.fillRect(Math.round(x(view.pin)) - 1, 0, 2, height);
+  }
   if (view.hover !== null && view.hover >= view.from && view.hover <= view.to) {
     pen.fillStyle = colours.faint;
     pen.fillRect(Math.round(x(view.hover)), 0, 1, height);
@@ -117,13 +121,15 @@ function drawLevel(canvas, timeline) {
   grid(pen, width, height);
   scale(pen, width, height, top, 'devices');
   clipped(pen, width, height, () => {
-    const first = Math.max(0, Math.floor(view.from / level.w) - 1);
-    const last = Math.min(level.last.length, Math.ceil(view.to / level.w) + 1);
+    const binAt = (t) => (t - level.from) / level.w;
+    const first = Math.max(0, Math.floor(binAt(view.from)) - 1);
+    const last = Math.min(level.last.length, Math.ceil(binAt(view.to)) + 1);
+    const begins = (n) => level.from + n * level.w;
     const upper = new Path2D();
     const area = new Path2D();
-    area.moveTo(x(first * level.w), height);
+    area.moveTo(x(begins(first)), height);
     for (let n = first; n < last; n += 1) {
-      const [a, b] = [x(n * level.w), x(Math.min(view.end, (n + 1) * level.w))];
+      const [a, b] = [x(begins(n)), x(Math.min(view.end, begins(n + 1)))];
       area.lineTo(a, y(level.low[n]));
       area.lineTo(b, y(level.low[n]));
       if (n === first) upper.moveTo(a, y(level.last[n]));
@@ -136,7 +142,7 @@ function drawLevel(canvas, timeline) {
         pen.globalAlpha = 1;
       }
     }
-    area.lineTo(x(Math.min(view.end, last * level.w)), height);
+    area.lineTo(x(Math.min(view.end, begins(last))), height);
     pen.fillStyle = colours.connected;
     pen.globalAlpha = 0.35;
     pen.fill(area);
@@ -144,7 +150,7 @@ function drawLevel(canvas, timeline) {
     pen.strokeStyle = colours['connected-deep'];
     pen.lineWidth = 1.5;
     pen.stroke(upper);
-    if (dip.depth > 0) marksDip(pen, x, y, dip, width);
+    if (dip && dip.depth > 0) marksDip(pen, x, y, dip, width);
   });
   overlay(pen, width, height);
 }
@@ -179,23 +185,23 @@ function shadeFirings(pen, width, height, timeline) {
 // Bars of what happened per second; of wider bins, their busiest second.
 function drawBars(canvas, timeline, series, unit) {
   const { pen, width, height } = blank(canvas);
-  const { w } = timeline.counts;
   const x = place(width);
   const top = Math.max(1, ...series.map((one) => one.top));
   shadeFirings(pen, width, height, timeline);
   grid(pen, width, height);
   scale(pen, width, height, top < 10 ? Math.ceil(top * 10) / 10 : Math.ceil(top), unit);
   clipped(pen, width, height, () => {
-    const first = Math.max(0, Math.floor(view.from / w));
-    const last = Math.min(series[0].values.length, Math.ceil(view.to / w) + 1);
-    series.forEach(({ values, colour }, nth) => {
+    series.forEach(({ from, w, values, colour }, nth) => {
+      const first = Math.max(0, Math.floor((view.from - from) / w));
+      const last = Math.min(values.length, Math.ceil((view.to - from) / w) + 1);
       pen.fillStyle = colours[colour];
       for (let n = first; n < last; n += 1) {
         if (!values[n]) continue;
-        const wide = Math.max(1, x((n + 1) * w) - x(n * w) - 1);
+        const left = x(from + n * w);
+        const wide = Math.max(1, x(from + (n + 1) * w) - left - 1);
         const share = wide > 6 ? wide / series.length : wide;
         const tall = Math.max(1.5, (values[n] / top) * (height - 16));
-        pen.fillRect(x(n * w) + (wide > 6 ? nth * share : 0), height - tall, Math.max(1, share - (wide > 6 ? 1 : 0)), tall);
+        pen.fillRect(left + (wide > 6 ? nth * share : 0), height - tall, Math.max(1, share - (wide > 6 ? 1 : 0)), tall);
       }
     });
   });

@@ -227,7 +227,7 @@ proptest! {
 
     #[test]
     fn a_coarser_lane_covers_the_same_time(gaps in prop::collection::vec(1..5_000u64, 1..300), most in 16..64usize) {
-        let mut lane = Lane::new("a".into());
+        let mut lane = Lane::new("a".into(), Time::ZERO);
         let mut now = 0;
         for (nth, gap) in gaps.iter().enumerate() {
             now += gap;
