@@ -49,6 +49,8 @@ const END_OF_RUN: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     began: Option<(String, u64)>,
+    /// The number of the first event that is new in this part of the log.
+    first: u64,
     events: u64,
     start: Time,
     end: Time,
@@ -66,15 +68,19 @@ pub struct Timeline {
 impl Timeline {
     /// Takes in one event. Events come in order.
     pub fn push(&mut self, event: &Event) {
-        self.events += 1;
+        self.events += u64::from(event.seq >= self.first);
         self.end = self.end.max(event.at);
         self.windows.push(event);
         self.settle(event);
         match &event.what {
             What::RunStarted(start) => {
                 self.began = Some((start.wall_clock.clone(), start.seed));
-                self.start = event.at;
-                self.fleet.begins(event.at);
+                // Its event has the number of the first new one; what lived then has lower numbers, and does not count.
+                if start.part > 0 {
+                    (self.first, self.events) = (event.seq, 0);
+                    self.start = event.at;
+                    self.fleet.begins(event.at);
+                }
             }
             What::RunEnded { .. } => self.over(event.at),
             What::DeviceNamed { device, name } => self.named(*device, name),
@@ -101,12 +107,12 @@ impl Timeline {
         self.began.as_ref().map(|(clock, seed)| (clock.as_str(), *seed))
     }
 
-    /// How many events there were.
+    /// How many events there were; of a late part, how many new ones.
     pub fn events(&self) -> u64 {
         self.events
     }
 
-    /// When it begins: the time of `run_started`.
+    /// When it begins: with the run, or, of a late part of a long log, at the time of its `run_started`.
     pub fn start(&self) -> Time {
         self.start
     }
@@ -171,6 +177,9 @@ impl Timeline {
         let now = self.seen(event);
         let Some(link) = self.links.get_mut(&id) else { return };
         let outcome = link.push(event);
+        if event.at < now {
+            link.is_heard_of_at(now);
+        }
         let (device, is_over) = (link.device, link.gone.device && link.gone.hub);
         if event.at >= self.start {
             self.count(event, &outcome);

@@ -59,16 +59,28 @@ function drawAxis(canvas) {
   }
 }
 
+// Firings of a rule that overlap, or are closer than can be seen, as one with their number.
+function atOnce(firings, near) {
+  const latest = new Map();
+  const all = [];
+  for (const { rule, from, to } of firings) {
+    const one = latest.get(rule);
+    if (one && from <= one.to + near) Object.assign(one, { to: Math.max(one.to, to), count: one.count + 1 });
+    else { latest.set(rule, { rule, from, to, count: 1 }); all.push(latest.get(rule)); }
+  }
+  return all.map((one) => ({ ...one, words: one.count > 1 ? `${one.rule} ×${one.count}` : one.rule }));
+}
+
 // The faults: from the first device that one held on to the last.
 function drawFaults(canvas, firings) {
   const { pen, width } = blank(canvas, 24);
   const x = place(width);
   const { left } = field(width);
   const rows = [];
-  const seen = firings.filter((firing) => firing.to >= view.from && firing.from <= view.to);
+  const seen = atOnce(firings.filter((firing) => firing.to >= view.from && firing.from <= view.to), (view.span() * 4) / width);
   for (const firing of seen) {
     const [a, b] = [Math.max(left, x(firing.from)), Math.max(x(firing.from) + 2, Math.min(width - 8, x(firing.to)))];
-    const end = Math.max(b, a + pen.measureText(firing.rule).width + 14);
+    const end = Math.max(b, a + pen.measureText(firing.words).width + 14);
     let row = rows.findIndex((taken) => taken <= a);
     if (row < 0) row = rows.push(0) - 1;
     rows[row] = end + 4;
@@ -81,7 +93,7 @@ function drawFaults(canvas, firings) {
     again.pen.fillStyle = colours.faint;
     again.pen.fillText('faults', 0, 12);
   }
-  for (const { row, a, b, rule } of seen) {
+  for (const { row, a, b, words } of seen) {
     if (row >= shown) continue;
     const y = row * 20 + 2;
     again.pen.fillStyle = colours['fault-bg'];
@@ -89,7 +101,7 @@ function drawFaults(canvas, firings) {
     again.pen.fillStyle = colours.fault;
     again.pen.fillRect(a, y, 2, 18);
     if (b - a > 4) again.pen.fillRect(b - 2, y, 2, 18);
-    again.pen.fillText(rule, a + 6, y + 10);
+    again.pen.fillText(words, a + 6, y + 10);
   }
   overlay(again.pen, width, again.height);
 }
@@ -175,9 +187,13 @@ function shadeFirings(pen, width, height, timeline) {
   const x = place(width);
   clipped(pen, width, height, () => {
     pen.fillStyle = colours['fault-bg'];
+    // Firings that overlap are one shade: they come in order of their beginnings.
+    let shaded = -1e9;
     for (const { from, to } of timeline.firings) {
       if (to < view.from || from > view.to) continue;
-      pen.fillRect(x(from), 0, Math.max(1.5, x(to) - x(from)), height);
+      const [a, b] = [Math.max(shaded, x(from)), Math.max(x(from) + 1.5, x(to))];
+      if (b > a) pen.fillRect(a, 0, b - a, height);
+      shaded = Math.max(shaded, b);
     }
   });
 }

@@ -3,6 +3,7 @@
 function legend() {
   const place = byId('legend');
   const used = new Set(lanes.timeline.lanes.flatMap((lane) => [...new Set(lane.state)]));
+  const marked = new Set(lanes.timeline.lanes.flatMap((lane) => [...new Set(lane.marks.kind)]).map((kind) => data.kinds[kind][0]));
   const item = (draw, words) => {
     const canvas = element('canvas', {});
     canvas.setAttribute('aria-hidden', 'true');
@@ -16,13 +17,12 @@ function legend() {
   [CONNECTED, SILENT, DEVICE_BELIEVES, HUB_BELIEVES, HUB_ANEW, CONNECTING, REFUSED, DOWN, MIXED]
     .filter((state) => used.has(state))
     .forEach((state) => item((pen, w, h) => drawState(pen, state, 1, w - 2, 1, h - 2), STATES[state][0]));
-  item((pen, w, h) => {
+  if (lanes.timeline.firings.length > 0) item((pen, w, h) => {
     pen.fillStyle = colours['fault-bg']; pen.fillRect(4, 0, w - 8, h);
     pen.fillStyle = colours.fault; pen.fillRect(4, 0, 2, h); pen.fillRect(w - 6, 0, 2, h);
   }, 'a fault holds');
   item((pen, w, h) => drawMark(pen, 'FIN', 'device', w / 2, h / 2, true), 'FIN or DISCONNECT');
-  item((pen, w, h) => drawMark(pen, 'RST', 'device', w / 2, h / 2, true), 'RST');
-  const marked = new Set(lanes.timeline.lanes.flatMap((lane) => [...new Set(lane.marks.kind)]).map((kind) => data.kinds[kind][0]));
+  if (marked.has('RST') || [...marked].some((words) => / cut /.test(words))) item((pen, w, h) => drawMark(pen, 'RST', 'device', w / 2, h / 2, true), 'RST');
   const messages = ['message lost', 'message duplicated', 'message sent again'].filter((words) => marked.has(words));
   messages.forEach((words, nth) => {
     const more = nth === messages.length - 1 ? ' (of a kind, at most five a second of a device)' : '';
@@ -34,6 +34,7 @@ function legend() {
 function charts() {
   const { timeline } = lanes;
   const { parts } = timeline;
+  byId('faults-strip').hidden = timeline.firings.length === 0;
   drawFaults(byId('faults-strip'), timeline.firings);
   drawLevel(byId('level'), timeline);
   const series = ({ from, w }, values, colour) => ({ from, w, values, top: values.reduce((a, b) => Math.max(a, b), 0), colour });

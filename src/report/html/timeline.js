@@ -18,6 +18,9 @@ const runs = data.timelines.map((raw) => {
     parts: [{ run: raw.run, shift: 0, counts }], ...levelled(level, [raw.run]) };
 }).sort((a, b) => (a.run === null) - (b.run === null) || a.run - b.run);
 
+// So many bins has the level of runs together.
+const LEVEL_BINS = 2000;
+
 // Runs that overlap in time are also shown together, and that first.
 const timelines = [...overlapping(runs).map(together), ...runs];
 
@@ -52,12 +55,12 @@ function together(group) {
   lanes.forEach((lane, nth) => { lane.nth = nth; });
   const firings = ordered.flatMap((one) => one.firings.map((firing) => moved({ ...firing, rule: `${firing.rule} (run ${one.run})` }, shiftOf(one))));
   const parts = ordered.map((one) => ({ run: one.run, shift: shiftOf(one), counts: { ...one.parts[0].counts, from: one.start + shiftOf(one) } }));
-  const later = ordered.filter((one) => one !== group[0]).map((one) => `run ${one.run} ${seconds(shiftOf(one))} later`);
-  const axis = `Seconds since run ${group[0].run} began; by the wall clocks, began ${later.join(', ')}. A device that several runs saw has a lane of each.`;
+  const later = ordered.filter((one) => one !== group[0]).map((one) => `run ${one.run} began ${seconds(shiftOf(one))} later`);
+  const axis = `Seconds since run ${group[0].run} began; by the wall clocks, ${later.join(', ')}. A device that several runs saw has a lane of each.`;
   return { run: null, name: `${of.join(' and ')} together`, axis, start, end, lanes, firings: firings.sort((a, b) => a.from - b.from), parts,
     ...levelled(levelOf(lanes, start, end), of) };
 }
-const moved = (window, by) => ({ ...window, from: window.from + by, to: window.to + by });
+function moved(window, by) { return { ...window, from: window.from + by, to: window.to + by }; }
 function shifted(lane, run, by, start, end) {
   const times = [...lane.from].map((t) => t + by);
   const states = [...lane.state];
@@ -69,7 +72,6 @@ function shifted(lane, run, by, start, end) {
 }
 
 // How many devices are connected, each by its name, in any of the runs.
-const LEVEL_BINS = 2000;
 function levelOf(lanes, start, end) {
   const isUp = (state) => state === CONNECTED || state === SILENT;
   const changes = lanes.flatMap((lane) => [...lane.state].flatMap((state, n) => {

@@ -2,7 +2,7 @@
 
 use super::escape::text;
 use crate::report::model::{Report, Uncertainty};
-use crate::report::words::{count, seconds};
+use crate::report::words::count;
 
 pub(super) fn section(report: &Report) -> String {
     let told = told(&report.uncertainty);
@@ -24,8 +24,8 @@ fn told(known: &Uncertainty) -> Vec<String> {
         told.push("Nothing was dropped: every event is in the figures.".into());
     }
     told.extend(known.dropped.iter().map(|what| format!("Not in the figures: {what}.")));
-    let (taken, resolution) = (known.stamps.taken, seconds(known.stamps.resolution_s));
-    told.push(format!("Times are taken {taken}; the clock\u{2019}s resolution is {resolution}."));
+    let (taken, resolution) = (known.stamps.taken, known.stamps.resolution_s * 1e9);
+    told.push(format!("Times are taken {taken}; the clock\u{2019}s resolution is {resolution} ns."));
     let share = known.histogram_error * 100.0;
     told.push(format!("Round trips and gaps are kept to within {share} % of each."));
     told
@@ -36,11 +36,12 @@ fn values(known: &Uncertainty) -> String {
         return "No measure of a fault window has a value.".into();
     }
     let exact = known.values.saturating_sub(known.bracketed).saturating_sub(known.hidden);
-    format!(
-        "{} of measures: {exact} told exactly, {} between two ends since the fault hid when it happened, of {} the fault hid \
-         whether it happened at all.",
-        count(known.values, "value"),
-        known.bracketed,
-        known.hidden
-    )
+    let mut parts = vec![format!("{exact} exact")];
+    if known.bracketed > 0 {
+        parts.push(format!("{} between two ends, since the fault hid when it happened", known.bracketed));
+    }
+    if known.hidden > 0 {
+        parts.push(format!("{} unknown, since the fault hid whether it happened at all", known.hidden));
+    }
+    format!("Of {} of measures: {}.", count(known.values, "value"), parts.join(", "))
 }
