@@ -443,6 +443,7 @@ fn fleet(plan: &Plan, results: &Results) -> Fleet {
     Fleet {
         most_connected: fleets.iter().map(|fleet| fleet.most).max().unwrap_or(0),
         dip: worst.and_then(|fleet| fleet.dip),
+        dip_runs: worst.iter().flat_map(|fleet| &fleet.runs).map(|place| place + 1).collect(),
         dip_at_s: worst.and_then(|fleet| fleet.worst).map(|at| seconds(at.elapsed())),
         firings: firings.collect(),
         devices: names.len(),

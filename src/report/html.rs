@@ -12,9 +12,11 @@ mod escape;
 mod expectations;
 mod findings;
 mod head;
+mod moment;
 mod pictures;
 mod rules;
 mod table;
+mod trust;
 
 #[cfg(test)]
 mod tests;
@@ -75,6 +77,7 @@ fn body(report: &Report, timelines: &[Timeline]) -> String {
         devices::section(report),
         delivery::section(report),
         devices::endings(report),
+        trust::section(report),
         head::notes(report),
         head::foot(),
     ];

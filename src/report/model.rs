@@ -438,6 +438,9 @@ pub struct Fleet {
     pub dip: Option<u64>,
     /// When that was, in its run; of runs that overlap, after the first of them began.
     pub dip_at_s: Option<f64>,
+    /// The runs that it is over, from 1; for pictures, not in the JSON.
+    #[serde(skip)]
+    pub dip_runs: Vec<usize>,
     /// What each firing did that cost devices their links.
     pub firings: Vec<FleetFiring>,
     /// From PINGREQ to PINGRESP.

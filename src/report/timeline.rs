@@ -5,6 +5,9 @@
 //! [`MOST_MARKS`] marks, each an equal share; [`MOST_WINDOWS`] windows. A lane that is full makes its grain coarser and
 //! sums up what is finer ([`State::Mixed`], marks with a count); what has no place at all is counted.
 //!
+//! A late part of a long log begins with its own `run_started` and what lived then: the timeline begins at that time, and what
+//! was before only says what links are like.
+//!
 //! What is shown of a moment is what brownout had seen by then. A device is held to know that its link is gone from its FIN,
 //! RST, DISCONNECT or next CONNECT on, or from when a fault or brownout told it; a hub likewise.
 
@@ -25,8 +28,8 @@ pub use marks::{Kind, Mark};
 pub use windows::{Shade, Windows};
 
 use self::link::{Link, Outcome};
-use crate::base::{DeviceId, LinkId, Side, Time};
-use crate::event::{Event, What};
+use crate::base::{DeviceId, Direction, LinkId, Side, Time};
+use crate::event::{Event, MessageNews, What};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -46,7 +49,10 @@ const END_OF_RUN: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, Default)]
 pub struct Timeline {
     began: Option<(String, u64)>,
+    /// The number of the first event that is new in this part of the log.
+    first: u64,
     events: u64,
+    start: Time,
     end: Time,
     is_over: bool,
     lanes: BTreeMap<DeviceId, Lane>,
@@ -62,19 +68,32 @@ pub struct Timeline {
 impl Timeline {
     /// Takes in one event. Events come in order.
     pub fn push(&mut self, event: &Event) {
-        self.events += 1;
-        self.end = event.at;
+        self.events += u64::from(event.seq >= self.first);
+        self.end = self.end.max(event.at);
         self.windows.push(event);
         self.settle(event);
         match &event.what {
-            What::RunStarted(start) => self.began = Some((start.wall_clock.clone(), start.seed)),
+            What::RunStarted(start) => {
+                self.began = Some((start.wall_clock.clone(), start.seed));
+                // Its event has the number of the first new one; what lived then has lower numbers, and does not count.
+                if start.part > 0 {
+                    (self.first, self.events) = (event.seq, 0);
+                    self.start = event.at;
+                    self.fleet.begins(event.at);
+                }
+            }
             What::RunEnded { .. } => self.over(event.at),
             What::DeviceNamed { device, name } => self.named(*device, name),
             What::LinkOpened { link, .. } => {
-                self.fleet.connects(event.at);
+                if event.at >= self.start {
+                    self.fleet.connects(event.at);
+                }
                 self.links.insert(*link, Link::new(event.at));
             }
-            What::LinkIdentified { link, device } => self.identified(event.at, *link, *device),
+            What::LinkIdentified { link, device } => self.identified(self.seen(event), *link, *device),
+            What::Message { device, direction, news, .. } => {
+                self.message(event.at, *device, *direction, news)
+            }
             _ => {
                 if let Some(id) = link::of(&event.what) {
                     self.on_link(event, id);
@@ -88,9 +107,14 @@ impl Timeline {
         self.began.as_ref().map(|(clock, seed)| (clock.as_str(), *seed))
     }
 
-    /// How many events there were.
+    /// How many events there were; of a late part, how many new ones.
     pub fn events(&self) -> u64 {
         self.events
+    }
+
+    /// When it begins: with the run, or, of a late part of a long log, at the time of its `run_started`.
+    pub fn start(&self) -> Time {
+        self.start
     }
 
     /// The time of the last event.
@@ -123,7 +147,7 @@ impl Timeline {
         if let Some(lane) = self.lanes.get_mut(&device) {
             name.clone_into(&mut lane.name);
         } else if self.lanes.len() < MOST_LANES {
-            self.lanes.insert(device, Lane::new(name.to_owned()));
+            self.lanes.insert(device, Lane::new(name.to_owned(), self.start));
         }
     }
 
@@ -140,35 +164,58 @@ impl Timeline {
         }
         if let Some(lane) = self.lanes.get_mut(&device) {
             lane.joins(id);
-            lane.mark(opened, Kind::Open, 1, share);
+            if opened >= self.start {
+                lane.mark(opened, Kind::Open, 1, share);
+            }
         }
         before.into_iter().for_each(|before| self.look(now, before));
         // Its attempt began when it was opened, unless there was something else to see then.
-        self.look_since(opened, now, device);
+        self.look_since(opened.max(self.start), now, device);
     }
 
     fn on_link(&mut self, event: &Event, id: LinkId) {
+        let now = self.seen(event);
         let Some(link) = self.links.get_mut(&id) else { return };
         let outcome = link.push(event);
+        if event.at < now {
+            link.is_heard_of_at(now);
+        }
         let (device, is_over) = (link.device, link.gone.device && link.gone.hub);
-        self.count(event, &outcome);
+        if event.at >= self.start {
+            self.count(event, &outcome);
+        }
         let closed = matches!(event.what, What::LinkClosed { .. });
         if closed {
             self.links.remove(&id);
         }
         let Some(device) = device else { return };
-        self.tell(event.at, device, &outcome);
+        if event.at >= self.start {
+            self.tell(now, device, &outcome);
+        }
         if outcome.is_connect {
             self.supersedes(id, device);
         }
         if closed && let Some(lane) = self.lanes.get_mut(&device) {
             lane.leaves(id);
             if !is_over {
-                self.vanished.push((event.at, device));
+                self.vanished.push((now, device));
                 return;
             }
         }
-        self.look(event.at, device);
+        self.look(now, device);
+    }
+
+    /// What is remarkable of a message, as far as there is a mark for it.
+    fn message(&mut self, now: Time, device: DeviceId, direction: Direction, news: &MessageNews) {
+        let share = self.share(MOST_MARKS);
+        if let (Some(kind), Some(lane)) = (Kind::of_message(direction, news), self.lanes.get_mut(&device)) {
+            lane.mark(now, kind, 1, share);
+        }
+    }
+
+    /// When an event is shown: what was before the timeline begins, at its beginning.
+    fn seen(&self, event: &Event) -> Time {
+        event.at.max(self.start)
     }
 
     fn count(&mut self, event: &Event, outcome: &Outcome) {
@@ -235,7 +282,7 @@ impl Timeline {
         self.vanished = later;
         let due: Vec<(Time, DeviceId)> = due;
         for (at, device) in due {
-            self.look_since(at, event.at, device);
+            self.look_since(at, event.at.max(at), device);
         }
     }
 

@@ -1,5 +1,6 @@
-"""Logs of runs that never were, for the page to draw: any number of devices in a blackhole and a reset."""
+"""Logs of runs that never were, for the page to draw: any number of devices in a blackhole and a reset, and their messages."""
 
+import datetime
 import json
 import random
 
@@ -50,6 +51,9 @@ class Log:
             self.packet(t + 0.02, link, "down", "pingresp")
             t += each
 
+    def message(self, t, device, link, news, **fields):
+        self.at(t, "message", device=device, link=link, direction="up", qos=1, id=7, news=news, first=int((t - 5) * 1e9), **fields)
+
     def leaves(self, t, link, side, how="fin"):
         last = {"from": int((t - 1) * 1e9), "to": int((t - 1) * 1e9)}
         self.at(t, "leg_ended", link=link, side=side, how=how, last=last)
@@ -62,8 +66,9 @@ class Log:
         return window
 
     def write(self, path, day):
+        clock = (datetime.datetime(2026, 1, 1) + datetime.timedelta(days=day - 1)).isoformat() + "Z"
         order = {"fired": 0, "device_named": 1}
-        started = {"event": "run_started", "version": "0.1.0", "wall_clock": f"2026-01-{day:02}T00:00:00Z", "seed": day,
+        started = {"event": "run_started", "version": "0.1.0", "wall_clock": clock, "seed": int(day * 86400),
                    "profile_name": "many", "profile": PROFILE, "overrides": []}
         middle = sorted(self.events, key=lambda event: (event[0], order.get(event[2]["event"], 2), event[1]))
         whole = [(0, 0, started), *middle, (END, 0, {"event": "run_ended", "reason": "complete"})]
@@ -105,7 +110,7 @@ def is_reset(log, device, link):
 
 
 def write(path, names, each, day=1):
-    """A run of devices of these names, a PINGREQ each so many seconds, on this day of a January; the number of its events."""
+    """A run of devices of these names, a PINGREQ each so many seconds, from the beginning of this day of a January (1.5: from its noon); the number of its events."""
     log = Log(day)
     for rule, t in [(0, 60), (1, 180)]:
         log.at(t, "fired", firing=rule + 1, rule=rule, nth=1)
@@ -118,9 +123,12 @@ def write(path, names, each, day=1):
         in_the_dark(log, device, name, link)
         back = 100.05 + log.random.expovariate(1 / 6)
         link = log.connects(back, device, name)
+        log.message(back + 0.5, device, link, "retransmitted", dup=True, renumbered=False)
+        log.message(back + 0.51, device, link, "duplicated")
         log.pings(back + 1, 179, link, each)
         if back < 179:
             is_reset(log, device, link)
             link = log.connects(180.1 + min(15, log.random.expovariate(1 / 3)), device, name)
+            log.message(190, device, link, "lost", why="never_sent_again")
             log.pings(200, END - 1, link, each)
     return log.write(path, day)

@@ -26,6 +26,10 @@ function overlay(pen, width, height) {
     pen.fillRect(a, 0, b - a, height);
     pen.globalAlpha = 1;
   }
+  if (view.pin !== null && view.pin >= view.from && view.pin <= view.to) {
+    pen.fillStyle = colours.accent;
+    pen.fillRect(Math.round(x(view.pin)) - 1, 0, 2, height);
+  }
   if (view.hover !== null && view.hover >= view.from && view.hover <= view.to) {
     pen.fillStyle = colours.faint;
     pen.fillRect(Math.round(x(view.hover)), 0, 1, height);
@@ -55,16 +59,28 @@ function drawAxis(canvas) {
   }
 }
 
+// Firings of a rule that overlap, or are closer than can be seen, as one with their number.
+function atOnce(firings, near) {
+  const latest = new Map();
+  const all = [];
+  for (const { rule, from, to } of firings) {
+    const one = latest.get(rule);
+    if (one && from <= one.to + near) Object.assign(one, { to: Math.max(one.to, to), count: one.count + 1 });
+    else { latest.set(rule, { rule, from, to, count: 1 }); all.push(latest.get(rule)); }
+  }
+  return all.map((one) => ({ ...one, words: one.count > 1 ? `${one.rule} ×${one.count}` : one.rule }));
+}
+
 // The faults: from the first device that one held on to the last.
 function drawFaults(canvas, firings) {
   const { pen, width } = blank(canvas, 24);
   const x = place(width);
   const { left } = field(width);
   const rows = [];
-  const seen = firings.filter((firing) => firing.to >= view.from && firing.from <= view.to);
+  const seen = atOnce(firings.filter((firing) => firing.to >= view.from && firing.from <= view.to), (view.span() * 4) / width);
   for (const firing of seen) {
     const [a, b] = [Math.max(left, x(firing.from)), Math.max(x(firing.from) + 2, Math.min(width - 8, x(firing.to)))];
-    const end = Math.max(b, a + pen.measureText(firing.rule).width + 14);
+    const end = Math.max(b, a + pen.measureText(firing.words).width + 14);
     let row = rows.findIndex((taken) => taken <= a);
     if (row < 0) row = rows.push(0) - 1;
     rows[row] = end + 4;
@@ -77,7 +93,7 @@ function drawFaults(canvas, firings) {
     again.pen.fillStyle = colours.faint;
     again.pen.fillText('faults', 0, 12);
   }
-  for (const { row, a, b, rule } of seen) {
+  for (const { row, a, b, words } of seen) {
     if (row >= shown) continue;
     const y = row * 20 + 2;
     again.pen.fillStyle = colours['fault-bg'];
@@ -85,7 +101,7 @@ function drawFaults(canvas, firings) {
     again.pen.fillStyle = colours.fault;
     again.pen.fillRect(a, y, 2, 18);
     if (b - a > 4) again.pen.fillRect(b - 2, y, 2, 18);
-    again.pen.fillText(rule, a + 6, y + 10);
+    again.pen.fillText(words, a + 6, y + 10);
   }
   overlay(again.pen, width, again.height);
 }
@@ -117,13 +133,15 @@ function drawLevel(canvas, timeline) {
   grid(pen, width, height);
   scale(pen, width, height, top, 'devices');
   clipped(pen, width, height, () => {
-    const first = Math.max(0, Math.floor(view.from / level.w) - 1);
-    const last = Math.min(level.last.length, Math.ceil(view.to / level.w) + 1);
+    const binAt = (t) => (t - level.from) / level.w;
+    const first = Math.max(0, Math.floor(binAt(view.from)) - 1);
+    const last = Math.min(level.last.length, Math.ceil(binAt(view.to)) + 1);
+    const begins = (n) => level.from + n * level.w;
     const upper = new Path2D();
     const area = new Path2D();
-    area.moveTo(x(first * level.w), height);
+    area.moveTo(x(begins(first)), height);
     for (let n = first; n < last; n += 1) {
-      const [a, b] = [x(n * level.w), x(Math.min(view.end, (n + 1) * level.w))];
+      const [a, b] = [x(begins(n)), x(Math.min(view.end, begins(n + 1)))];
       area.lineTo(a, y(level.low[n]));
       area.lineTo(b, y(level.low[n]));
       if (n === first) upper.moveTo(a, y(level.last[n]));
@@ -136,7 +154,7 @@ function drawLevel(canvas, timeline) {
         pen.globalAlpha = 1;
       }
     }
-    area.lineTo(x(Math.min(view.end, last * level.w)), height);
+    area.lineTo(x(Math.min(view.end, begins(last))), height);
     pen.fillStyle = colours.connected;
     pen.globalAlpha = 0.35;
     pen.fill(area);
@@ -144,7 +162,7 @@ function drawLevel(canvas, timeline) {
     pen.strokeStyle = colours['connected-deep'];
     pen.lineWidth = 1.5;
     pen.stroke(upper);
-    if (dip.depth > 0) marksDip(pen, x, y, dip, width);
+    if (dip && dip.depth > 0) marksDip(pen, x, y, dip, width);
   });
   overlay(pen, width, height);
 }
@@ -169,9 +187,13 @@ function shadeFirings(pen, width, height, timeline) {
   const x = place(width);
   clipped(pen, width, height, () => {
     pen.fillStyle = colours['fault-bg'];
+    // Firings that overlap are one shade: they come in order of their beginnings.
+    let shaded = -1e9;
     for (const { from, to } of timeline.firings) {
       if (to < view.from || from > view.to) continue;
-      pen.fillRect(x(from), 0, Math.max(1.5, x(to) - x(from)), height);
+      const [a, b] = [Math.max(shaded, x(from)), Math.max(x(from) + 1.5, x(to))];
+      if (b > a) pen.fillRect(a, 0, b - a, height);
+      shaded = Math.max(shaded, b);
     }
   });
 }
@@ -179,23 +201,23 @@ function shadeFirings(pen, width, height, timeline) {
 // Bars of what happened per second; of wider bins, their busiest second.
 function drawBars(canvas, timeline, series, unit) {
   const { pen, width, height } = blank(canvas);
-  const { w } = timeline.counts;
   const x = place(width);
   const top = Math.max(1, ...series.map((one) => one.top));
   shadeFirings(pen, width, height, timeline);
   grid(pen, width, height);
   scale(pen, width, height, top < 10 ? Math.ceil(top * 10) / 10 : Math.ceil(top), unit);
   clipped(pen, width, height, () => {
-    const first = Math.max(0, Math.floor(view.from / w));
-    const last = Math.min(series[0].values.length, Math.ceil(view.to / w) + 1);
-    series.forEach(({ values, colour }, nth) => {
+    series.forEach(({ from, w, values, colour }, nth) => {
+      const first = Math.max(0, Math.floor((view.from - from) / w));
+      const last = Math.min(values.length, Math.ceil((view.to - from) / w) + 1);
       pen.fillStyle = colours[colour];
       for (let n = first; n < last; n += 1) {
         if (!values[n]) continue;
-        const wide = Math.max(1, x((n + 1) * w) - x(n * w) - 1);
+        const left = x(from + n * w);
+        const wide = Math.max(1, x(from + (n + 1) * w) - left - 1);
         const share = wide > 6 ? wide / series.length : wide;
         const tall = Math.max(1.5, (values[n] / top) * (height - 16));
-        pen.fillRect(x(n * w) + (wide > 6 ? nth * share : 0), height - tall, Math.max(1, share - (wide > 6 ? 1 : 0)), tall);
+        pen.fillRect(left + (wide > 6 ? nth * share : 0), height - tall, Math.max(1, share - (wide > 6 ? 1 : 0)), tall);
       }
     });
   });

@@ -24,10 +24,17 @@ pub(super) fn json(report: &Report, timelines: &[Timeline]) -> String {
     let data = json!({
         "kinds": kinds,
         "countBy": COUNT_BY,
+        "dip": dip(report),
         "timelines": timelines.iter().map(|timeline| self::timeline(report, timeline)).collect::<Vec<_>>(),
         "rules": report.rules.iter().map(|rule| self::rule(report, rule)).collect::<Vec<_>>(),
     });
     escape::json(&data.to_string())
+}
+
+/// How deep, when, and of which runs: in the time of the one, or of several since the first of them began.
+fn dip(report: &Report) -> Value {
+    let fleet = &report.fleet;
+    json!(fleet.dip.zip(fleet.dip_at_s).map(|(depth, at_s)| (depth, at_s, &fleet.dip_runs)))
 }
 
 /// The number in the report of the run that a timeline is of.
@@ -68,7 +75,8 @@ fn timeline(report: &Report, timeline: &Timeline) -> Value {
         .collect();
     json!({
         "run": run,
-        "dip": (report.runs.len() == 1).then_some(report.fleet.dip.zip(report.fleet.dip_at_s)).flatten(),
+        "after": report.runs.iter().find(|one| Some(one.run) == run).and_then(|one| one.starts_after_s),
+        "start": micros(timeline.start()),
         "end": micros(timeline.end()),
         "lanes": timeline.lanes().map(|(_, one)| lane(one)).collect::<Vec<_>>(),
         "windows": windows,

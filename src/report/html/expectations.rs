@@ -1,6 +1,7 @@
 //! The expectations, the unmet first, each with what was measured or what speaks against it.
 
 use super::escape::text;
+use super::moment;
 use crate::report::model::{Evidence, Expectation, Judgement, Report};
 use crate::report::words::{count, seconds, told};
 
@@ -44,8 +45,7 @@ fn row(one: &Expectation, several: bool) -> String {
 
 fn against(one: &Expectation, several: bool) -> String {
     let shown = one.evidence.iter().take(MOST_EVIDENCE);
-    let items: String =
-        shown.map(|evidence| format!("<li>{}</li>", text(&told_of(evidence, several)))).collect();
+    let items: String = shown.map(|evidence| format!("<li>{}</li>", told_of(evidence, several))).collect();
     let named: u64 = one.evidence.iter().take(MOST_EVIDENCE).map(|evidence| evidence.count).sum();
     let left = one.against.saturating_sub(named);
     match (one.judgement, items.is_empty(), left) {
@@ -59,10 +59,13 @@ fn against(one: &Expectation, several: bool) -> String {
 fn told_of(evidence: &Evidence, several: bool) -> String {
     let who = evidence.device.as_deref().unwrap_or("all devices");
     let run = if several { format!(" in run {}", evidence.run) } else { String::new() };
-    let at = evidence.fault_start_s.map_or(String::new(), |at| format!(", fault at {}", seconds(at)));
+    let device = evidence.device.as_deref();
+    let lead = |at| format!(", fault {}", moment::link(at, evidence.run, device, "at "));
+    let at = evidence.fault_start_s.map_or(String::new(), lead);
     let limit = evidence.limit_s.map(seconds).or_else(|| Some(evidence.limit?.to_string()));
     let limit = limit.map_or(String::new(), |limit| format!(", limit {limit}"));
     let times =
         if evidence.count > 1 { format!(", {}", count(evidence.count, "time")) } else { String::new() };
-    format!("{who}{run}: {}{limit}{at}{times}", told(&evidence.value))
+    let value = format!("{who}{run}: {}{limit}", told(&evidence.value));
+    format!("{}{at}{times}", text(&value))
 }

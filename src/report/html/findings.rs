@@ -1,8 +1,9 @@
 //! What was found out, the gravest first: what was seen, why probably, what to do.
 
 use super::escape::text;
+use super::moment;
 use crate::report::model::{Finding, Report, Seen};
-use crate::report::words::{count, seconds};
+use crate::report::words::count;
 
 /// So many findings are told in full; the others are counted.
 const MOST: usize = 200;
@@ -41,20 +42,21 @@ fn finding(finding: &Finding, several: bool) -> String {
         text(finding.class),
         text(&finding.cause),
         text(&finding.advice),
-        evidence(&finding.evidence),
+        evidence(finding),
         text(finding.id),
     )
 }
 
-fn evidence(seen: &[Seen]) -> String {
+fn evidence(finding: &Finding) -> String {
+    let seen = &finding.evidence;
     if seen.is_empty() {
         return String::new();
     }
     let one = |seen: &Seen| {
         format!(
-            "<li>{} <span class=\"faint\">at {}, event {}</span></li>",
+            "<li>{} <span class=\"faint\">{}, event {}</span></li>",
             text(&seen.what),
-            seconds(seen.at_s),
+            moment::link(seen.at_s, finding.run, finding.device.as_deref(), "at "),
             seen.seq
         )
     };

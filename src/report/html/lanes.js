@@ -1,7 +1,7 @@
 // The lanes: what each device's link was like. The upper half of a lane is what the device believes, the lower half what the
 // hub believes: a split view is a lane with one half.
 
-const DOWN = 0, CONNECTING = 1, REFUSED = 2, CONNECTED = 3, SILENT = 4, DEVICE_BELIEVES = 5, HUB_BELIEVES = 6, HUB_ANEW = 7, MIXED = 8;
+const DOWN = 0, CONNECTING = 1, REFUSED = 2, CONNECTED = 3, SILENT = 4, DEVICE_BELIEVES = 5, HUB_BELIEVES = 6, HUB_ANEW = 7, MIXED = 8, UNSEEN = 9;
 const STATES = [
   ['no link', 'no link'],
   ['connecting', 'connecting: TCP, TLS or CONNECT under way'],
@@ -12,11 +12,12 @@ const STATES = [
   ['half-open: hub believes', 'half-open: the hub still believes in the link, the device has given it up'],
   ['half-open: hub believes, device connects', 'half-open: the hub still believes in the old link, the device is connecting anew'],
   ['several, too short to tell apart', 'several states, each too short to keep'],
+  ['not watched', 'not watched: its run is not on then'],
 ];
 // Which of two that share a pixel is drawn: what is rarer and worse.
-const RANK = [4, 5, 7, 0, 3, 8, 9, 10, 6];
-// Marks that are signs of an end, or a refusal: drawn even when packets are not.
-const SIGN = /FIN|RST|DISCONNECT|alert|cut|refused|unreachable|exceeded/;
+const RANK = [4, 5, 7, 0, 3, 8, 9, 10, 6, -1];
+// Marks that are signs of an end, a refusal, or trouble with a message: drawn even when packets are not.
+const SIGN = /FIN|RST|DISCONNECT|alert|cut|refused|unreachable|exceeded|lost|duplicated/;
 
 function unpack(flat, each) {
   const [times, values] = [new Float64Array(flat.length / 2), new Float64Array(flat.length / 2)];
@@ -29,7 +30,7 @@ function unpack(flat, each) {
   return each(times, values);
 }
 
-function unpackLane(lane, nth, end) {
+function unpackLane(lane, nth, start, end) {
   const { from, state } = unpack(lane.s, (times, values) => ({ from: times, state: Uint8Array.from(values) }));
   const marks = unpack(lane.m, (times, values) => ({
     at: times,
@@ -38,7 +39,7 @@ function unpackLane(lane, nth, end) {
   }));
   const spent = new Float64Array(STATES.length);
   state.forEach((s, n) => { spent[s] += (n + 1 < from.length ? from[n + 1] : end) - from[n]; });
-  return { name: lane.n, nth, from, state, marks, spent, windows: [], down: end - spent[CONNECTED] - spent[SILENT] };
+  return { name: lane.n, device: lane.n, nth, from, state, marks, spent, windows: [], down: end - start - spent[CONNECTED] - spent[SILENT] };
 }
 
 let patterns = {};
@@ -82,6 +83,7 @@ function drawState(pen, state, x, wide, y, tall) {
       break;
     case CONNECTING: bar(colours.connecting, middle, thin); break;
     case REFUSED: bar(colours.refused, middle, thin); bar(colours.refused, y, Math.max(1, Math.round(tall / 6))); break;
+    case UNSEEN: break;
     case MIXED: bar(patterns.mixed, y, tall); break;
     default: bar(colours.line, y + Math.round(tall / 2), 1);
   }
@@ -166,7 +168,10 @@ function drawMark(pen, words, from, x, y, isSign) {
   pen.strokeStyle = pen.fillStyle = from === 'brownout' ? colours.fault : isSign ? colours.refused : colours.fg;
   pen.lineWidth = 1.5;
   pen.beginPath();
-  if (/RST|cut/.test(words)) {
+  if (/^message/.test(words)) {
+    pen.strokeStyle = pen.fillStyle = /lost/.test(words) ? colours.refused : colours.fg;
+    drawMessage(pen, words, x, y);
+  } else if (/RST|cut/.test(words)) {
     for (const s of [-1, 1]) { pen.moveTo(x - 3, y - 3 * s); pen.lineTo(x + 3, y + 3 * s); }
     pen.stroke();
   } else if (isSign) {
@@ -176,6 +181,14 @@ function drawMark(pen, words, from, x, y, isSign) {
     pen.moveTo(x, y - 3); pen.lineTo(x, y + 3);
     pen.stroke();
   }
+}
+
+// Lost: a disc. Sent again: a ring. Duplicated: two rings.
+function drawMessage(pen, words, x, y) {
+  const ring = (at, radius) => { pen.moveTo(at + radius, y); pen.arc(at, y, radius, 0, 7); };
+  if (/lost/.test(words)) { ring(x, 4); pen.fill(); return; }
+  if (/duplicated/.test(words)) { ring(x - 2, 3); ring(x + 2, 3); } else ring(x, 3);
+  pen.stroke();
 }
 
 // What the lane is at a time: from when, until when.
@@ -195,7 +208,7 @@ function described(lane, t, near) {
   const { at, kind, count } = lane.marks;
   for (let n = after(at, t - near), told = 0; n < at.length && at[n] <= t + near && told < 6; n += 1, told += 1) {
     const [words, by] = data.kinds[kind[n]];
-    const whose = by === 'brownout' || words === 'hub unreachable' ? '' : by === 'device' ? ' by the device' : ' by the hub';
+    const whose = /^message/.test(words) ? ` (${by === 'device' ? 'from' : 'for'} the device)` : by === 'brownout' || words === 'hub unreachable' ? '' : by === 'device' ? ' by the device' : ' by the hub';
     lines.push(`${moment(at[n], view.span())}: ${words}${count[n] > 1 ? ` ×${count[n]}` : ''}${whose}`);
   }
   return lines;

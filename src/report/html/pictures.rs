@@ -6,7 +6,7 @@ use crate::report::words::{count, seconds};
 
 /// How the lanes are worked, for those who see them and those who hear them.
 const HELP: &str = "Lanes: arrow up and down go from device to device, left and right from change to change; \
-                    plus and minus zoom, Shift with left and right moves the view, 0 shows the whole run. \
+                    plus and minus zoom, Escape takes away the line of a moment, Shift with left and right moves the view, 0 shows the whole run. \
                     With a pointer: drag to move, Ctrl with the wheel (or two fingers) to zoom; over the charts above, \
                     drag over a span to zoom into it.";
 
@@ -50,7 +50,7 @@ const FLEET: &str = "<div class=\"charts\">\n\
     <h3 id=\"rate-head\">Connect attempts per second</h3>\n<canvas id=\"rate\" role=\"img\" aria-labelledby=\"rate-head\" aria-describedby=\"rate-told\"></canvas>\n\
     <p id=\"rate-told\" class=\"unseen\"></p>\n\
     <div id=\"flow-part\"><h3 id=\"flow-head\">PUBLISH packets per second</h3>\n<canvas id=\"flow\" role=\"img\" aria-labelledby=\"flow-head\"></canvas></div>\n\
-    <h3 id=\"lanes-head\">A lane for each device</h3>\n<canvas id=\"axis\" role=\"img\" aria-label=\"Seconds of the run\"></canvas>\n</div>\n";
+    <h3 id=\"lanes-head\">A lane for each device</h3>\n<canvas id=\"axis\" role=\"img\" aria-label=\"Seconds of the run\" aria-describedby=\"axis-told\"></canvas>\n    <p id=\"axis-told\" class=\"faint help\"></p>\n</div>\n";
 
 const LANES: &str = "<div id=\"lanes\" tabindex=\"0\" role=\"application\" aria-roledescription=\"timeline\" \
     aria-labelledby=\"lanes-head\" aria-describedby=\"help\"><div id=\"lanes-height\"><canvas id=\"lanes-canvas\"></canvas></div></div>\n\

@@ -103,6 +103,9 @@ fn windows(report: &Report) -> String {
     let mut all: Vec<(&Rule, &Window)> =
         report.rules.iter().flat_map(|rule| rule.windows.iter().map(move |window| (rule, window))).collect();
     let of = all.len();
+    if of == 0 {
+        return "<p>There was none.</p>\n".into();
+    }
     if of > MOST_ROWS {
         all.sort_by(|(_, a), (_, b)| badness(b).total_cmp(&badness(a)));
         all.truncate(MOST_ROWS);

@@ -1,8 +1,8 @@
 // The lanes as a list that is only drawn where it is seen, by pointer and by key.
 
-const timelines = data.timelines.map((raw) => {
-  const end = raw.end / 1e6;
-  const lanes = raw.lanes.map((lane, nth) => unpackLane(lane, nth, end));
+const runs = data.timelines.map((raw) => {
+  const [start, end] = [raw.start / 1e6, raw.end / 1e6];
+  const lanes = raw.lanes.map((lane, nth) => ({ ...unpackLane(lane, nth, start, end), run: raw.run }));
   const firings = new Map();
   for (const [rule, lane, from, closed, held, firing] of raw.windows) {
     const window = { rule: data.rules[rule].id, from: from / 1e6, to: closed === null ? end : closed / 1e6, open: closed === null, held };
@@ -11,21 +11,89 @@ const timelines = data.timelines.map((raw) => {
     if (known) Object.assign(known, { from: Math.min(known.from, window.from), to: Math.max(known.to, window.to) });
     else firings.set(firing, { ...window });
   }
-  const level = { ...raw.level, w: raw.level.w / 1e6 };
-  const counts = { ...raw.counts, w: raw.counts.w / 1e6 };
-  return { run: raw.run, end, lanes, firings: [...firings.values()].sort((a, b) => a.from - b.from), level, counts,
-    most: level.high.reduce((a, b) => Math.max(a, b), 0), dip: dipOf(level, raw.dip) };
+  const level = { ...raw.level, from: start, w: raw.level.w / 1e6 };
+  const counts = { ...raw.counts, from: start, w: raw.counts.w / 1e6 };
+  const axis = start > 0 ? `Seconds since the log began; this part of it begins at ${seconds(start)}.` : '';
+  return { run: raw.run, name: raw.run, after: raw.after, axis, start, end, lanes, firings: [...firings.values()].sort((a, b) => a.from - b.from),
+    parts: [{ run: raw.run, shift: 0, counts }], ...levelled(level, [raw.run]) };
 }).sort((a, b) => (a.run === null) - (b.run === null) || a.run - b.run);
 
-// Where the fewest devices were connected against the most before, and how many fewer: of one run, as the report has it.
-function dipOf(level, told) {
-  let most = 0;
-  const dip = { depth: 0, at: 0, before: 0, low: 0 };
-  level.low.forEach((low, n) => {
-    if (most - low > dip.depth) Object.assign(dip, { depth: most - low, at: n * level.w, before: most, low });
-    most = Math.max(most, level.high[n]);
-  });
-  return told ? { ...dip, depth: told[0], at: told[1], low: dip.before - told[0] } : dip;
+// So many bins has the level of runs together.
+const LEVEL_BINS = 2000;
+
+// Runs that overlap in time are also shown together, and that first.
+const timelines = [...overlapping(runs).map(together), ...runs];
+
+// The level with its greatest, and the report's own dip where it is of just these runs.
+function levelled(level, of) {
+  const most = level.high.reduce((a, b) => Math.max(a, b), 0);
+  if (data.dip === null || String(data.dip[2]) !== String(of)) return { level, most, dip: null };
+  const [depth, at] = data.dip;
+  const bins = level.high.slice(0, Math.floor((at - level.from) / level.w) + 1);
+  const before = bins.reduce((a, b) => Math.max(a, b), depth);
+  return { level, most, dip: { depth, at, before, low: before - depth } };
+}
+
+// Groups of runs each of which began, by the wall clocks, before those before it were over.
+function overlapping(all) {
+  const groups = [];
+  let until = 0;
+  for (const run of all.filter((one) => one.run !== null && one.after !== null).sort((a, b) => a.after - b.after)) {
+    if (groups.length > 0 && run.after + run.start < until) groups[groups.length - 1].push(run); else groups.push([run]);
+    until = Math.max(until, run.after + run.end);
+  }
+  return groups.filter((group) => group.length > 1);
+}
+
+// Several runs on one axis: the time since the first of them began. A run's lanes are not watched before and after it.
+function together(group) {
+  const shiftOf = (one) => one.after - group[0].after;
+  const [start, end] = [Math.min(...group.map((one) => shiftOf(one) + one.start)), Math.max(...group.map((one) => shiftOf(one) + one.end))];
+  const ordered = [...group].sort((a, b) => a.run - b.run);
+  const of = ordered.map((one) => one.run);
+  const lanes = ordered.flatMap((one) => one.lanes.map((lane) => shifted(lane, one, shiftOf(one), start, end)));
+  lanes.forEach((lane, nth) => { lane.nth = nth; });
+  const firings = ordered.flatMap((one) => one.firings.map((firing) => moved({ ...firing, rule: `${firing.rule} (run ${one.run})` }, shiftOf(one))));
+  const parts = ordered.map((one) => ({ run: one.run, shift: shiftOf(one), counts: { ...one.parts[0].counts, from: one.start + shiftOf(one) } }));
+  const later = ordered.filter((one) => one !== group[0]).map((one) => `run ${one.run} began ${seconds(shiftOf(one))} later`);
+  const axis = `Seconds since run ${group[0].run} began; by the wall clocks, ${later.join(', ')}. A device that several runs saw has a lane of each.`;
+  return { run: null, name: `${of.join(' and ')} together`, axis, start, end, lanes, firings: firings.sort((a, b) => a.from - b.from), parts,
+    ...levelled(levelOf(lanes, start, end), of) };
+}
+function moved(window, by) { return { ...window, from: window.from + by, to: window.to + by }; }
+function shifted(lane, run, by, start, end) {
+  const times = [...lane.from].map((t) => t + by);
+  const states = [...lane.state];
+  if (run.start + by > start) { times.unshift(start); states.unshift(UNSEEN); }
+  if (run.end + by < end) { times.push(run.end + by); states.push(UNSEEN); }
+  const marks = { ...lane.marks, at: lane.marks.at.map((t) => t + by) };
+  return { ...lane, name: `${lane.name} (run ${run.run})`, from: Float64Array.from(times), state: Uint8Array.from(states), marks,
+    windows: lane.windows.map((window) => moved(window, by)) };
+}
+
+// How many devices are connected, each by its name, in any of the runs.
+function levelOf(lanes, start, end) {
+  const isUp = (state) => state === CONNECTED || state === SILENT;
+  const changes = lanes.flatMap((lane) => [...lane.state].flatMap((state, n) => {
+    const by = isUp(state) - (n > 0 && isUp(lane.state[n - 1]));
+    return by === 0 ? [] : [[lane.from[n], by, lane.device]];
+  })).sort((a, b) => a[0] - b[0] || b[1] - a[1]);
+  const w = Math.max(0.1, (end - start) / LEVEL_BINS);
+  const level = { from: start, w, low: [], high: [], last: [] };
+  const up = new Map();
+  let [now, next] = [0, 0];
+  for (let n = 0; start + n * w < end; n += 1) {
+    let [low, high] = [now, now];
+    for (; next < changes.length && changes[next][0] < start + (n + 1) * w; next += 1) {
+      const [, by, device] = changes[next];
+      const held = up.get(device) || 0;
+      up.set(device, held + by);
+      now += (held + by > 0) - (held > 0);
+      [low, high] = [Math.min(low, now), Math.max(high, now)];
+    }
+    level.low.push(low); level.high.push(high); level.last.push(now);
+  }
+  return level;
 }
 
 const lanes = {
@@ -144,17 +212,17 @@ const lanes = {
     const t = timeAt(this.canvas, event.clientX);
     view.hover = t;
     view.draw();
-    if (n < 0 || t < 0 || t > view.end) { byId('tip').hidden = true; return; }
+    if (n < 0 || t < view.start || t > view.end) { byId('tip').hidden = true; return; }
     const lane = this.shown[n];
     const more = Math.min(this.group, this.shown.length - n) - 1;
     const who = more > 0 ? `${lane.name} and ${many(more, 'more device')}` : lane.name;
-    tell(event, who, described(lane, Math.max(0, t), (5 * view.span()) / field(this.canvas.clientWidth).room));
+    tell(event, who, described(lane, t, (5 * view.span()) / field(this.canvas.clientWidth).room));
   },
   taps(event) {
     const n = this.nthAt(event.clientY);
     if (n < 0) return;
     this.cursor = n;
-    this.at = Math.min(view.end, Math.max(0, timeAt(this.canvas, event.clientX)));
+    this.at = Math.min(view.end, Math.max(view.start, timeAt(this.canvas, event.clientX)));
     this.say();
     this.hovers(event);
   },
@@ -174,8 +242,9 @@ const lanes = {
       PageDown: () => this.move(10), PageUp: () => this.move(-10),
       ArrowRight: () => (event.shiftKey ? view.pan(far) : this.change(1)),
       ArrowLeft: () => (event.shiftKey ? view.pan(-far) : this.change(-1)),
-      Home: () => this.jump(0), End: () => this.jump(view.end),
-      '+': () => view.zoom(at, 0.5), '=': () => view.zoom(at, 0.5), '-': () => view.zoom(at, 2), 0: () => view.set(0, view.end),
+      Home: () => this.jump(view.start), End: () => this.jump(view.end),
+      '+': () => view.zoom(at, 0.5), '=': () => view.zoom(at, 0.5), '-': () => view.zoom(at, 2), 0: () => view.whole(),
+      Escape: () => { view.pin = null; view.draw(); },
       Enter: () => this.say(),
     }[event.key];
     if (!does || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -198,6 +267,19 @@ const lanes = {
     const n = by > 0 ? after(lane.from, at) : after(lane.from, at - 1e-9) - 1;
     if (n >= 0 && n < lane.from.length) this.jump(lane.from[n]);
   },
+  // To a moment that the text tells of: a part of the run around it, and a line through it until Escape.
+  leads(nth, at) {
+    const span = Math.min(view.length() / 4, Math.max(4, view.length() / 40));
+    view.set(at - span / 2, at + span / 2);
+    Object.assign(view, { pin: at, hover: null });
+    this.at = at;
+    if (nth >= 0) {
+      this.cursor = nth;
+      this.box.scrollTop = Math.max(0, (Math.floor(nth / this.group) + 0.5) * this.tall - this.box.clientHeight / 2);
+    }
+    this.box.focus({ preventScroll: true });
+    this.say();
+  },
   jump(t) {
     this.at = t;
     if (t < view.from || t > view.to) view.set(t - view.span() / 2, t + view.span() / 2);
@@ -209,7 +291,7 @@ const lanes = {
 function drawTrouble(pen, lane, x, edges, y, tall) {
   const { from, state } = lane;
   for (let n = Math.max(0, after(from, view.from) - 1); n < from.length && from[n] <= view.to; n += 1) {
-    if (state[n] === CONNECTED || state[n] === DOWN) continue;
+    if (state[n] === CONNECTED || state[n] === DOWN || state[n] === UNSEEN) continue;
     const a = Math.max(edges.left, x(from[n]));
     const b = Math.min(edges.right, x(n + 1 < from.length ? from[n + 1] : view.end));
     drawState(pen, state[n], a, Math.max(1, b - a), y, tall);

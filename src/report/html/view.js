@@ -3,26 +3,28 @@
 const SHORTEST = 0.002;
 
 const view = {
-  end: 1, from: 0, to: 1, hover: null, selection: null, waiting: false, draws: [],
+  start: 0, end: 1, pin: null, from: 0, to: 1, hover: null, selection: null, waiting: false, draws: [],
   // All of the run.
-  reset(end) {
-    this.end = Math.max(end, SHORTEST);
-    this.set(0, this.end);
+  reset(start, end) {
+    Object.assign(this, { start, end: Math.max(end, start + SHORTEST), pin: null });
+    this.whole();
   },
+  whole() { this.set(this.start, this.end); },
+  length() { return this.end - this.start; },
   set(from, to) {
-    const span = Math.min(this.end, Math.max(SHORTEST, to - from));
-    const start = Math.min(Math.max(0, from), this.end - span);
+    const span = Math.min(this.length(), Math.max(SHORTEST, to - from));
+    const start = Math.min(Math.max(this.start, from), this.end - span);
     Object.assign(this, { from: start, to: start + span });
     this.draw();
   },
   zoom(at, factor) {
-    const span = Math.min(this.end, Math.max(SHORTEST, (this.to - this.from) * factor));
+    const span = Math.min(this.length(), Math.max(SHORTEST, (this.to - this.from) * factor));
     const share = (at - this.from) / (this.to - this.from);
     this.set(at - share * span, at + (1 - share) * span);
   },
   pan(by) { this.set(this.from + by, this.to + by); },
   span() { return this.to - this.from; },
-  isWhole() { return this.span() >= this.end * 0.999; },
+  isWhole() { return this.span() >= this.length() * 0.999; },
   // At most once a frame.
   draw() {
     if (this.waiting) return;

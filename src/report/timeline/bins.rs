@@ -16,9 +16,10 @@ pub trait Bin: Clone {
     fn merge(&mut self, later: &Self);
 }
 
-/// A series, from the beginning of the run.
+/// A series, from where the timeline begins.
 #[derive(Clone, Debug)]
 pub struct Bins<T> {
+    from: Time,
     width: u64,
     bins: Vec<T>,
 }
@@ -26,7 +27,12 @@ pub struct Bins<T> {
 impl<T: Bin + Default> Bins<T> {
     /// An empty series of bins of this width, which is no less than a nanosecond.
     pub fn new(width: Duration) -> Bins<T> {
-        Bins { width: nanos(width).max(1), bins: Vec::new() }
+        Bins { from: Time::ZERO, width: nanos(width).max(1), bins: Vec::new() }
+    }
+
+    /// The series begins at this time; before anything is in it.
+    pub fn begins(&mut self, from: Time) {
+        self.from = from;
     }
 
     /// The width of a bin.
@@ -54,7 +60,7 @@ impl<T: Bin + Default> Bins<T> {
     }
 
     fn index(&self, time: Time) -> usize {
-        usize::try_from(time.as_nanos() / self.width).unwrap_or(usize::MAX)
+        usize::try_from(nanos(time.since(self.from)) / self.width).unwrap_or(usize::MAX)
     }
 
     fn halve(&mut self) {

@@ -12,6 +12,7 @@ const COUNT_WIDTH: Duration = Duration::from_secs(1);
 /// All devices over time.
 #[derive(Clone, Debug)]
 pub struct Fleet {
+    from: Time,
     connected: u64,
     level: Bins<Level>,
     counts: Bins<Counts>,
@@ -73,7 +74,13 @@ impl Bin for Counts {
 
 impl Default for Fleet {
     fn default() -> Fleet {
-        Fleet { connected: 0, level: Bins::new(LEVEL_WIDTH), counts: Bins::new(COUNT_WIDTH), second: (0, 0) }
+        Fleet {
+            from: Time::ZERO,
+            connected: 0,
+            level: Bins::new(LEVEL_WIDTH),
+            counts: Bins::new(COUNT_WIDTH),
+            second: (0, 0),
+        }
     }
 }
 
@@ -88,8 +95,15 @@ impl Fleet {
         &self.counts
     }
 
+    /// It is watched from this time on.
+    pub(super) fn begins(&mut self, now: Time) {
+        self.from = now;
+        self.level.begins(now);
+        self.counts.begins(now);
+    }
+
     pub(super) fn connects(&mut self, now: Time) {
-        let second = now.elapsed().as_secs();
+        let second = now.since(self.from).as_secs();
         self.second = match self.second {
             (same, count) if same == second => (same, count + 1),
             _ => (second, 1),

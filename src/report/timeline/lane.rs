@@ -94,10 +94,10 @@ pub struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(name: String) -> Lane {
+    pub(super) fn new(name: String, from: Time) -> Lane {
         Lane {
             name,
-            segments: vec![Segment { from: Time::ZERO, state: State::Down }],
+            segments: vec![Segment { from, state: State::Down }],
             grain: Duration::ZERO,
             marks: Marks::default(),
             links: BTreeSet::new(),
@@ -105,7 +105,7 @@ impl Lane {
         }
     }
 
-    /// In order of time, the first from the beginning of the run; neighbours differ.
+    /// In order of time, the first from where the timeline begins; neighbours differ.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
     }

@@ -112,6 +112,11 @@ impl Link {
         (is_seen && since < now).then_some(since)
     }
 
+    /// What was last heard before then is not known: it is not held to have been silent by then.
+    pub fn is_heard_of_at(&mut self, now: Time) {
+        self.last_up = self.last_up.max(Some(now));
+    }
+
     /// Takes in one event of its own.
     pub fn push(&mut self, event: &Event) -> Outcome {
         let mut outcome = Outcome::default();

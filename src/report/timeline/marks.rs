@@ -1,7 +1,8 @@
 //! What happened on a lane at a moment: packets, and the signs of each end.
 
-use crate::base::Time;
 use crate::base::time::nanos;
+use crate::base::{Direction, Time};
+use crate::event::MessageNews;
 use std::time::Duration;
 
 /// A lane may always keep so many marks: one of each kind, and some.
@@ -85,6 +86,41 @@ kinds! {
     Late = "keep-alive exceeded", "device";
     /// The hub could not be reached.
     Unreachable = "hub unreachable", "hub";
+    /// A message from the device is known to be lost from here on.
+    LostUp = "message lost", "device";
+    /// One for the device.
+    LostDown = "message lost", "hub";
+    /// The device sent a message again.
+    AgainUp = "message sent again", "device";
+    /// The hub did.
+    AgainDown = "message sent again", "hub";
+    /// The hub was passed a message of the device again.
+    TwiceUp = "message duplicated", "device";
+    /// The device was passed a message again.
+    TwiceDown = "message duplicated", "hub";
+}
+
+impl Kind {
+    /// What is to be marked of such news of a message that travels this way; `None` for what has no mark.
+    pub(super) fn of_message(direction: Direction, news: &MessageNews) -> Option<Kind> {
+        let (up, down) = match news {
+            MessageNews::Lost { .. } => (Kind::LostUp, Kind::LostDown),
+            MessageNews::Retransmitted { .. } => (Kind::AgainUp, Kind::AgainDown),
+            MessageNews::Duplicated { .. } => (Kind::TwiceUp, Kind::TwiceDown),
+            MessageNews::InFlight { .. }
+            | MessageNews::DupWrong { .. }
+            | MessageNews::IdInUse { .. }
+            | MessageNews::UnknownAck { .. }
+            | MessageNews::ReceiveMaximum { .. }
+            | MessageNews::Gap { .. }
+            | MessageNews::Repeated { .. }
+            | MessageNews::CaughtUp { .. } => return None,
+        };
+        Some(match direction {
+            Direction::Up => up,
+            Direction::Down => down,
+        })
+    }
 }
 
 /// Something that happened.

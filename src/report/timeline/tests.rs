@@ -2,8 +2,8 @@
 
 use super::lane::{SEGMENTS_A_LANE, State};
 use super::{Bins, Counts, Kind, Lane, Timeline, bins::MOST_BINS};
-use crate::base::{Direction, LinkId, Side, Time};
-use crate::event::{Packet, Samples, What};
+use crate::base::{DeviceId, Direction, LinkId, Side, Time};
+use crate::event::{EndReason, Event, Loss, MessageNews, Packet, Samples, What};
 use crate::fault::{Ending, LegFate, Mechanism};
 use crate::measure::story::Story;
 use proptest::prelude::*;
@@ -227,7 +227,7 @@ proptest! {
 
     #[test]
     fn a_coarser_lane_covers_the_same_time(gaps in prop::collection::vec(1..5_000u64, 1..300), most in 16..64usize) {
-        let mut lane = Lane::new("a".into());
+        let mut lane = Lane::new("a".into(), Time::ZERO);
         let mut now = 0;
         for (nth, gap) in gaps.iter().enumerate() {
             now += gap;
@@ -255,4 +255,65 @@ proptest! {
         let sum: u64 = bins.bins().iter().map(|bin| bin.connects).sum();
         prop_assert_eq!(sum, u64::try_from(gaps.len()).unwrap());
     }
+}
+
+#[test]
+fn messages_are_marked_on_the_lane_of_their_device() {
+    let mut story = Story::new();
+    story.at(10).joins(1, 0, "a", 10);
+    let of = |at: u64, direction, news| {
+        let what = What::Message { device: DeviceId(0), link: None, direction, qos: 1, id: Some(7), news };
+        Event { seq: at, at: Time::from_nanos(at * 1_000_000), what }
+    };
+    let first = Time::from_nanos(1);
+    let again = MessageNews::Retransmitted { first, dup: true, renumbered: false };
+    let lost = MessageNews::Lost { first, why: Loss::NeverSentAgain };
+    let mut timeline = Timeline::default();
+    story.events.iter().for_each(|event| timeline.push(event));
+    let told = [
+        of(100, Direction::Up, again),
+        of(200, Direction::Down, MessageNews::Duplicated { first }),
+        of(300, Direction::Up, lost),
+        of(400, Direction::Up, MessageNews::InFlight { first }),
+    ];
+    told.iter().for_each(|event| timeline.push(event));
+    let lane = timeline.lanes().next().unwrap().1;
+    let marks: Vec<(u64, Kind)> = lane
+        .marks()
+        .iter()
+        .map(|mark| (mark.at.as_nanos() / 1_000_000, mark.kind))
+        .filter(|(at, _)| *at >= 100)
+        .collect();
+    assert_eq!(marks, [(100, Kind::AgainUp), (200, Kind::TwiceDown), (300, Kind::LostUp)]);
+}
+
+/// What a late part begins with says what lives; it is not in the picture, and does not make its bins coarse.
+#[test]
+fn a_late_part_begins_where_it_begins() {
+    let mut story = Story::new();
+    story.at(10).joins(1, 0, "a", 10);
+    let late = Time::from_nanos(10 * 86_400 * 1_000_000_000);
+    let mut timeline = Timeline::default();
+    for mut event in story.events.clone() {
+        if let What::RunStarted(start) = &mut event.what {
+            start.part = 3;
+            (event.seq, event.at) = (999, late);
+        }
+        timeline.push(&event);
+    }
+    let end = Event {
+        seq: 1_000,
+        at: late + Duration::from_secs(60),
+        what: What::RunEnded { reason: EndReason::Duration },
+    };
+    timeline.push(&end);
+    assert_eq!((timeline.start(), timeline.end(), timeline.events()), (late, end.at, 1));
+    let lane = timeline.lanes().next().unwrap().1;
+    assert_eq!(lane.marks(), []);
+    assert!(lane.segments().iter().all(|segment| segment.from >= late), "{:?}", lane.segments());
+    assert_eq!(lane.segments().first().map(|first| first.state), Some(State::Connected));
+    let level = timeline.fleet().level();
+    assert_eq!((level.bins().len(), level.bins()[0].last), (601, 1));
+    assert_eq!(level.width(), Duration::from_millis(100));
+    assert!(timeline.fleet().counts().bins().iter().all(|bin| bin.connects == 0));
 }
