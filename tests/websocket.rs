@@ -6,7 +6,7 @@
 mod common;
 
 use brownout::base::{Direction, Side};
-use brownout::event::{Event, Packet, What};
+use brownout::event::{Delivery, Event, MessageNews, Packet, What};
 use brownout::fault::{Close, Fault, LegFate, Toward};
 use brownout::mqtt::PacketKind;
 use brownout::profile::When;
@@ -103,6 +103,58 @@ async fn packets_are_found_across_frames_and_bytes_are_exact() {
         _ => None,
     });
     assert_eq!(count(&events, |what| matches!(what, What::NotMqtt { .. })), 0);
+}
+
+#[tokio::test]
+async fn messages_in_frames_are_in_the_books() {
+    const QOS0: &[u8] = b"\x30\x05\x00\x01tp0";
+    const SEVENTH: &[u8] = b"\x32\x07\x00\x01t\x00\x07p1";
+    const EIGHTH: &[u8] = b"\x32\x07\x00\x01t\x00\x08p2";
+    const EIGHTH_AGAIN: &[u8] = b"\x3a\x07\x00\x01t\x00\x08p2";
+    let puback = |id| [0x40, 2, 0, id];
+    let (bench, hub) = bench(vec![]).await;
+    let (mut device, mut served) = upgraded(&bench, &hub).await;
+    // A message over two fragments, the cut within its topic and a ping between; two more in one frame.
+    let (head, tail) = SEVENTH.split_at(4);
+    pass(&mut device, &mut served, &frame(false, BINARY, Some([1, 2, 3, 4]), head)).await;
+    pass(&mut device, &mut served, &frame(true, PING, Some([9, 9, 9, 9]), b"hi")).await;
+    pass(&mut device, &mut served, &frame(true, CONTINUED, Some([250, 0, 7, 1]), tail)).await;
+    let both = frame(true, BINARY, Some([4, 3, 2, 1]), &[QOS0, EIGHTH].concat());
+    pass(&mut device, &mut served, &both).await;
+    // The first is acknowledged, in one frame with a message the other way; the second is not before the hub closes.
+    let down = frame(true, BINARY, None, &[&puback(7), SEVENTH].concat());
+    pass(&mut served, &mut device, &down).await;
+    pass(&mut device, &mut served, &frame(true, BINARY, Some([0; 4]), &puback(7))).await;
+    pass(&mut served, &mut device, &frame(true, CLOSE, None, &1001_u16.to_be_bytes())).await;
+    drop((device, served));
+    bench.until("closed link", |e| matches!(e.what, What::LinkClosed { .. }).then_some(())).await;
+    let (mut device, mut served) = upgraded(&bench, &hub).await;
+    pass(&mut device, &mut served, &frame(true, BINARY, Some([8, 8, 8, 8]), EIGHTH_AGAIN)).await;
+    pass(&mut served, &mut device, &frame(true, BINARY, None, &puback(8))).await;
+    let (mut sum_up, mut sum_down, mut news) = (Delivery::default(), Delivery::default(), Vec::new());
+    for event in bench.stop().await {
+        match event.what {
+            What::Delivery { up, down, .. } => {
+                sum_up.add(&up);
+                sum_down.add(&down);
+            }
+            What::Message { news: told, .. } => news.push(told),
+            _ => {}
+        }
+    }
+    let again = Delivery {
+        retransmitted: [0, 1, 0],
+        duplicated: [0, 1, 0],
+        completed: [0, 2, 0],
+        ..Delivery::default()
+    };
+    assert_eq!(sum_up, Delivery { sent: [1, 2, 0], received: [1, 2, 0], ..again });
+    let once = [0, 1, 0];
+    assert_eq!(sum_down, Delivery { sent: once, received: once, completed: once, ..Delivery::default() });
+    assert!(
+        matches!(news[..], [MessageNews::Retransmitted { dup: true, .. }, MessageNews::Duplicated { .. }]),
+        "{news:?}"
+    );
 }
 
 #[tokio::test]

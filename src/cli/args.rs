@@ -60,12 +60,17 @@ pub(super) struct CaArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArgs {
-    /// Write report.json and events.jsonl into this directory; it is made if need be
+    /// Write the report in all its forms (report.html, report.json, junit.xml, summary.md) and the log, events.jsonl, into
+    /// this directory; it is made if need be
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// Write what the resource log of Azure IoT Hub would say (category Connections) into this file, a line of JSON each
     #[arg(long, value_name = "FILE")]
     pub resource_log: Option<PathBuf>,
+    /// Write the MQTT of every link into this file (pcapng, for Wireshark), with fault windows as comments; it is made for
+    /// its owner alone
+    #[arg(long, value_name = "FILE")]
+    pub pcap: Option<PathBuf>,
     /// The seed of every draw [default: the same each time]
     #[arg(long)]
     pub seed: Option<u64>,
@@ -84,7 +89,8 @@ pub(super) struct RunArgs {
     /// The hub [default: what the profile's listeners say]
     #[arg(long, value_name = "HOST:PORT")]
     pub upstream: Option<String>,
-    /// Write report.json and events.jsonl into this directory; it is made if need be
+    /// Write the report in all its forms (report.html, report.json, junit.xml, summary.md) and the log, events.jsonl, into
+    /// this directory; it is made if need be
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// Write what the resource log of Azure IoT Hub would say (category Connections) into this file, a line of JSON each
@@ -212,7 +218,8 @@ pub(super) struct ReportArgs {
     /// The events.jsonl of each run, or the directory it is in; several runs of one profile are merged
     #[arg(required = true, value_name = "EVENTS.jsonl")]
     pub logs: Vec<PathBuf>,
-    /// Write report.json into this directory; it is made if need be
+    /// Write the report in all its forms (report.html, report.json, junit.xml, summary.md) into this directory; it is made if
+    /// need be
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// Print report.json instead of the text

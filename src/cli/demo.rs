@@ -2,7 +2,7 @@
 
 use super::args::DemoArgs;
 use super::exit::{Exit, Refusal};
-use super::files::{LineFile, ReportFiles};
+use super::files::{CaptureFile, LineFile, ReportFiles};
 use super::load;
 use super::out;
 use super::peers::{FREE_PORT, local_listener};
@@ -39,6 +39,7 @@ async fn conduct(args: DemoArgs) -> Result<Exit, Refusal> {
     let plan = load::checked(&text, &[])?.plan;
     let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, true)).transpose()?;
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
+    let pcap = args.pcap.as_deref().map(CaptureFile::open).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let clock = Clock::start();
     let (stop, stopped) = watch::channel(false);
@@ -60,7 +61,7 @@ async fn conduct(args: DemoArgs) -> Result<Exit, Refusal> {
         }],
         files,
         resource_log,
-        pcap: None,
+        pcap,
         with_command: false,
     };
     let runner = Runner::start(setup, clock, signals.next()).await?;
