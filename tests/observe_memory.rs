@@ -2,20 +2,23 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use brownout::base::{Direction, LinkId, ListenerId, Side, Time, Ways};
+use brownout::base::{Direction, Ends, LinkId, ListenerId, Side, Time, Ways};
 use brownout::engine::{Beside, Engine, Input, Output};
 use brownout::event::{Event, LastPackets, Packet, RunStarted, SessionTerms, TlsTerms};
 use brownout::fault::Ending;
-use brownout::mqtt::Version;
+use brownout::mqtt::{QoS, Version};
 use brownout::profile::{self, Plan};
 use brownout::report::observe::{Anchor, Chapters};
+use brownout::session::ledger::{Account, Books, Entry, Line, Message};
 use std::sync::Arc;
 
-const LINKS: u64 = 100_000;
-/// By then everything that is bounded by a number is full: 20,000 devices, and a chapter of 10,000 links, twice over.
-const WARM: u64 = 60_000;
+const LINKS: u64 = 70_000;
+/// By then everything that is bounded by a number is full: 20,000 devices, and a chapter of 10,000 links.
+const WARM: u64 = 45_000;
 /// What the allocator may keep beside; of the devices that come after, that is less than 600 bytes each.
-const SLACK: usize = 22 << 20;
+const SLACK: usize = 14 << 20;
+/// Numbers of devices that are remembered.
+const REMEMBERED: usize = 20_000;
 
 fn plan() -> Plan {
     profile::read("brownout: 1\nname: observe\nsummary: Nothing.\n", &[]).unwrap().plan
@@ -24,6 +27,7 @@ fn plan() -> Plan {
 struct Watch {
     engine: Engine,
     chapters: Chapters,
+    books: Books,
     now: Time,
 }
 
@@ -47,7 +51,37 @@ impl Watch {
         }
     }
 
-    /// A device that nobody has seen before connects, subscribes, and is reset.
+    /// What the ledgers of those say that are forgotten with this link, as it closes.
+    fn forget(&mut self, link: LinkId) {
+        for device in self.engine.forgets_with(link) {
+            let Account { news, counts, .. } = self.books.forget(self.now, device).unwrap();
+            assert_eq!(news, []);
+            self.tell(Input::Delivery { device, counts: Box::new(counts.unwrap()) });
+        }
+    }
+
+    /// One message is sent, and never acknowledged.
+    fn message(&mut self, link: LinkId) {
+        let device = self.engine.device_of(link).unwrap();
+        let (qos, of) = (QoS::AtLeastOnce, Direction::Up);
+        let message =
+            Message { qos, id: 1, dup: false, hash: link.0, topic: 1, number: None, dropped: false };
+        let entries = [
+            Entry::Connect { clean: true, version: Version::V311, receive_maximum: None },
+            Entry::Accepted { session_present: false, receive_maximum: None },
+            Entry::Arrived(of, message),
+            Entry::Passed { direction: of, qos, id: 1, times: 1 },
+        ];
+        let ledger = self.books.of(device, None);
+        let mut ledger = ledger.lock().unwrap();
+        let mut line = Line::new(link);
+        assert_eq!(ledger.take(self.now, &mut line, &entries), []);
+        assert_eq!(ledger.link_ended(self.now, &mut line, Ends::default(), false), []);
+        let counts = Box::new(ledger.flush(self.now).unwrap());
+        self.tell(Input::Delivery { device, counts });
+    }
+
+    /// A device that nobody has seen before connects, subscribes, sends a message, and is reset.
     fn comes_once(&mut self, nth: u64) {
         let link = LinkId(nth);
         let client_id = format!("a-device-that-comes-only-once-{nth}");
@@ -78,17 +112,20 @@ impl Watch {
         self.packet(link, Direction::Down, Packet::Suback { id: 1, codes: vec![0] });
         let last = LastPackets::default();
         let (side, how) = (Side::Device, Ending::Reset);
+        self.message(link);
         self.tell(Input::LegEnded { link, side, how, error: None, last });
+        self.forget(link);
         self.tell(Input::LinkClosed { link, undelivered: Ways::default() });
     }
 }
 
 #[test]
-fn a_hundred_thousand_devices_that_come_once_leave_a_bounded_number_behind() {
+fn devices_that_come_once_leave_a_bounded_number_behind() {
     let plan = Arc::new(plan());
     let mut watch = Watch {
         engine: Engine::new(Arc::clone(&plan), 1, false),
         chapters: Chapters::new(&plan),
+        books: Books::default(),
         now: Time::ZERO,
     };
     let start = RunStarted {
@@ -126,8 +163,10 @@ fn a_hundred_thousand_devices_that_come_once_leave_a_bounded_number_behind() {
     }
     let interval = watch.chapters.interval(watch.now, anchor).summary;
     assert_eq!((interval.seen, interval.forgotten), (LINKS, LINKS - 20_000));
+    assert_eq!(watch.books.len(), REMEMBERED);
     let total = watch.chapters.total(watch.now, anchor);
     assert_eq!((total.links, total.ended[0].count, total.down), (LINKS, LINKS, 20_000));
+    assert_eq!(total.messages.up.sent, LINKS);
     println!("at most {} MB before, {} MB after the warm-up", warm >> 20, highest >> 20);
     assert!(highest < warm + SLACK, "grew from {warm} to {highest} bytes");
 }

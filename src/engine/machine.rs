@@ -164,6 +164,11 @@ impl Engine {
         self.sessions.device_of(link).map(|device| device.id)
     }
 
+    /// The devices that an observer forgets once this link is closed: what there is to say of them is to be said before.
+    pub fn forgets_with(&self, link: LinkId) -> Vec<DeviceId> {
+        self.sessions.forgets_with(link)
+    }
+
     /// Takes in what net/ saw or did. `now` may lag behind an earlier call's: then that one's counts.
     pub fn handle(&mut self, now: Time, input: Input) {
         self.advance(now);

@@ -30,8 +30,8 @@ pub struct Delivery {
     /// brownout.
     #[serde(default, skip_serializing_if = "is_none_at_all")]
     pub in_flight: [u64; 3],
-    /// Left behind in flight by links that ended, beyond what is followed, or come late on a link that the device had left:
-    /// what became of them is not known.
+    /// Left behind in flight by links that ended, beyond what is followed, or by a device that an observer has forgotten, or
+    /// come late on a link that the device had left: what became of them is not known.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub unfollowed: u64,
     /// Whose payload had a number, as the profile's `sequence` reads it.

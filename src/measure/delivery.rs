@@ -49,6 +49,11 @@ impl Deliveries {
         }
     }
 
+    /// Whether there was anything to say of its messages.
+    pub fn knows(&self, device: DeviceId) -> bool {
+        self.devices.contains_key(&device)
+    }
+
     /// What became of the messages of a device.
     pub fn of(&self, device: DeviceId) -> DeliveryResults {
         let known = self.devices.get(&device).cloned().unwrap_or_default();

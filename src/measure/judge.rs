@@ -464,7 +464,10 @@ fn devices(measures: &Measures) -> BTreeMap<DeviceId, DeviceResults> {
         (device.id, device_results(measures, device, facts))
     };
     // Of a later part of a log, many devices are known by name alone.
-    let is_told = |device: &&Device| measures.first == 0 || measures.devices.contains_key(&device.id);
+    let is_told = |device: &&Device| {
+        let id = device.id;
+        measures.first == 0 || measures.devices.contains_key(&id) || measures.deliveries.knows(id)
+    };
     measures.sessions.devices().filter(is_told).map(of).collect()
 }
 

@@ -16,6 +16,7 @@ use crate::fault::Verdict;
 use crate::mqtt::{KindSet, PacketKind};
 use crate::profile::Sequence;
 use crate::session::Ledger;
+use crate::session::ledger::{Account, Books};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -54,8 +55,8 @@ struct Inner {
     events: EventQueue,
     links: BTreeMap<LinkId, Arc<Mailbox>>,
     listeners: BTreeMap<ListenerId, Keeper>,
-    /// One for each device that a CONNECT has named.
-    ledgers: BTreeMap<DeviceId, Arc<Mutex<Ledger>>>,
+    /// One ledger for each device that a CONNECT has named.
+    books: Books,
     next_link: u64,
     armed: Option<Time>,
 }
@@ -101,7 +102,7 @@ impl Core {
                 events,
                 links: BTreeMap::new(),
                 listeners: BTreeMap::new(),
-                ledgers: BTreeMap::new(),
+                books: Books::default(),
                 next_link: 0,
                 armed: None,
             }),
@@ -174,24 +175,16 @@ impl Core {
         let mut inner = self.lock();
         let device = inner.engine.device_of(link)?;
         let greatest = self.sequence.as_ref().and_then(Sequence::greatest);
-        let ledger =
-            inner.ledgers.entry(device).or_insert_with(|| Arc::new(Mutex::new(Ledger::new(greatest))));
-        Some((device, Arc::clone(ledger)))
+        Some((device, inner.books.of(device, greatest)))
     }
 
     /// Tells what is still in flight, all links being closed, and then why the run ended.
     pub fn end(&self, reason: EndReason) {
-        let ledgers = std::mem::take(&mut self.lock().ledgers);
-        for (device, ledger) in ledgers {
-            let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = self.clock.now();
-            for news in ledger.run_ended(now) {
-                self.tell(Input::Message { device, news: Box::new(news) });
-            }
-            if let Some(counts) = ledger.flush(now) {
-                self.tell(Input::Delivery { device, counts: Box::new(counts) });
-            }
+        let mut inner = self.lock();
+        for account in std::mem::take(&mut inner.books).close(self.clock.now()) {
+            self.settle(&mut inner, account);
         }
+        drop(inner);
         self.tell(Input::Ended(reason));
     }
 
@@ -236,8 +229,25 @@ impl Core {
     pub fn close_link(&self, link: LinkId, input: Input) {
         let mut inner = self.lock();
         inner.links.remove(&link);
+        for device in inner.engine.forgets_with(link) {
+            if let Some(account) = inner.books.forget(self.clock.now(), device) {
+                self.settle(&mut inner, account);
+            }
+        }
         inner.engine.handle(self.clock.now(), input);
         self.deliver(&mut inner);
+    }
+
+    /// Tells what a ledger came to.
+    fn settle(&self, inner: &mut Inner, account: Account) {
+        let Account { device, news, counts } = account;
+        for news in news {
+            inner.engine.handle(self.clock.now(), Input::Message { device, news: Box::new(news) });
+        }
+        if let Some(counts) = counts {
+            inner.engine.handle(self.clock.now(), Input::Delivery { device, counts: Box::new(counts) });
+        }
+        self.deliver(inner);
     }
 
     /// Makes a listener known, with what opens and closes it.

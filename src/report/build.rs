@@ -478,8 +478,6 @@ fn fleet_firing(plan: &Plan, run: usize, firing: &FiringResults) -> FleetFiring 
 }
 
 pub(super) fn quantiles<'a>(samples: impl Iterator<Item = &'a Samples>) -> Option<Quantiles> {
-    let mut samples = samples.filter(|samples| !samples.is_empty()).peekable();
-    samples.peek()?;
     let all = Distribution::of(samples);
     let at = |percent| all.percentile(percent).map(seconds);
     Some(Quantiles {

@@ -204,6 +204,14 @@ impl Sessions {
         self.forgotten
     }
 
+    /// The devices that are forgotten once this link is closed.
+    pub fn forgets_with(&self, link: LinkId) -> Vec<DeviceId> {
+        let Some(most) = self.most_gone else { return Vec::new() };
+        let goes = self.device_of(link).filter(|device| device.links == [link]).map(|device| device.id);
+        let beyond = (self.gone.len() + usize::from(goes.is_some())).saturating_sub(most);
+        self.gone.iter().map(|(_, id)| *id).chain(goes).take(beyond).collect()
+    }
+
     /// The live link of that number.
     pub fn link(&self, id: LinkId) -> Option<&Link> {
         self.links.get(&id)
@@ -313,22 +321,25 @@ impl Sessions {
         if let Some(id) = link.device {
             self.leaves(at, id, link_id);
         }
-    }
-
-    /// The device has this link no more. Without any, it may be forgotten.
-    fn leaves(&mut self, at: Time, id: DeviceId, link: LinkId) {
-        let Some(device) = self.devices.get_mut(&id) else { return };
-        device.links.retain(|held| *held != link);
-        let Some(most) = self.most_gone.filter(|_| device.links.is_empty()) else { return };
-        if let Some(before) = device.gone.replace(at) {
-            self.gone.remove(&(before, id));
-        }
-        self.gone.insert((at, id));
-        while self.gone.len() > most {
+        // Only here, where it can be said before ([`Sessions::forgets_with`]).
+        while self.most_gone.is_some_and(|most| self.gone.len() > most) {
             if let Some((_, first)) = self.gone.pop_first() {
                 self.forget(first);
             }
         }
+    }
+
+    /// The device has this link no more. Without any, it may be forgotten when the next link closes.
+    fn leaves(&mut self, at: Time, id: DeviceId, link: LinkId) {
+        let Some(device) = self.devices.get_mut(&id) else { return };
+        device.links.retain(|held| *held != link);
+        if self.most_gone.is_none() || !device.links.is_empty() {
+            return;
+        }
+        if let Some(before) = device.gone.replace(at) {
+            self.gone.remove(&(before, id));
+        }
+        self.gone.insert((at, id));
     }
 
     fn is_here(&mut self, id: DeviceId) {

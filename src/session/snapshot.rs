@@ -183,6 +183,40 @@ mod tests {
     }
 
     #[test]
+    fn who_is_forgotten_is_known_before_the_link_closes_that_is_one_too_many() {
+        let mut sessions = Sessions::forgetful(3);
+        let (mut seq, mut said) = (0, Vec::new());
+        for nth in 0..6 {
+            for event in comes_and_goes(nth, &mut seq) {
+                let before: Vec<DeviceId> = sessions.devices().map(|device| device.id).collect();
+                let told = match event.what {
+                    What::LinkClosed { link, .. } => sessions.forgets_with(link),
+                    _ => Vec::new(),
+                };
+                sessions.apply(&event);
+                let gone = before.into_iter().filter(|id| sessions.device(*id).is_none());
+                assert_eq!(told, gone.collect::<Vec<_>>());
+                said.extend(told);
+            }
+        }
+        assert_eq!(said, [0, 1, 2].map(DeviceId));
+        // Nobody is forgotten as a link that was taken for one device's turns out to be another's: it may be the one
+        // that went first.
+        let link = LinkId(9);
+        let back = [
+            What::LinkOpened { link, listener: ListenerId(0), peer: "10.0.0.9:1".into() },
+            What::DeviceNamed { device: DeviceId(6), name: "10.0.0.9".into() },
+            What::LinkIdentified { link, device: DeviceId(6) },
+            What::LinkIdentified { link, device: DeviceId(3) },
+        ];
+        for what in back {
+            sessions.apply(&Event { seq, at: Time::from_secs(10), what });
+        }
+        assert_eq!(sessions.device_of(link).map(|device| device.id), Some(DeviceId(3)));
+        assert_eq!((sessions.forgotten(), sessions.forgets_with(link)), (3, vec![DeviceId(4)]));
+    }
+
+    #[test]
     fn those_that_went_first_are_forgotten_first() {
         let mut snapshot = Snapshot::keeping(3, 2);
         let mut seq = 0;

@@ -16,6 +16,7 @@
 //! What brownout cannot see, a packet that vanished before it came, is not known here either: a PUBLISH with DUP may be
 //! the first that comes of its message. Only numbers in the payloads tell of those ([`series`]).
 
+mod books;
 mod entry;
 mod flights;
 mod line;
@@ -27,6 +28,7 @@ mod teller;
 mod tests;
 mod way;
 
+pub use books::{Account, Books};
 pub use entry::{Ack, AckKind, Entry, Message};
 pub use flights::ENDED_LIMIT;
 pub use line::Line;
@@ -102,6 +104,15 @@ impl Ledger {
     pub fn run_ended(&mut self, now: Time) -> Vec<News> {
         for of in Direction::BOTH {
             self.ways.get_mut(of).run_ended(now, of, &mut self.book);
+        }
+        self.book.take_news()
+    }
+
+    /// The device is forgotten, and no link of its is left: what became of what is in flight will not be known. Answers
+    /// the news.
+    pub fn forgotten(&mut self, now: Time) -> Vec<News> {
+        for of in Direction::BOTH {
+            self.ways.get_mut(of).forgotten(now, of, &mut self.book);
         }
         self.book.take_news()
     }

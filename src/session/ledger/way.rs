@@ -339,6 +339,17 @@ impl Way {
             let about = About { link: None, direction: of, qos: flight.qos, id: flight.id };
             book.tell(now, about, MessageNews::InFlight { first: flight.first });
         }
+        self.no_more_numbers(now, of, book);
+    }
+
+    /// The device is forgotten.
+    pub fn forgotten(&mut self, now: Time, of: Direction, book: &mut Book) {
+        let left = self.flights.take_all().len();
+        book.count(of).unfollowed += u64::try_from(left).unwrap_or(u64::MAX);
+        self.no_more_numbers(now, of, book);
+    }
+
+    fn no_more_numbers(&mut self, now: Time, of: Direction, book: &mut Book) {
         let gaps = self.series.as_mut().map(|series| series.close_all()).unwrap_or_default();
         gaps.iter().for_each(|gap| leave_out(now, of, gap, book));
     }

@@ -1,0 +1,119 @@
+//! The ledgers of all devices: each is opened with a device's first CONNECT, and shared by its links.
+//!
+//! It is closed with the run, or, by an observer, when the device is forgotten: then what it still holds is told, so that
+//! counts stay exact, and memory is bounded by the devices that are remembered.
+
+use super::{Ledger, News};
+use crate::base::{DeviceId, Time, Ways};
+use crate::event::Delivery;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The books.
+#[derive(Debug, Default)]
+pub struct Books {
+    ledgers: BTreeMap<DeviceId, Arc<Mutex<Ledger>>>,
+}
+
+/// What a ledger comes to as it is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Whose it was.
+    pub device: DeviceId,
+    /// Its last news.
+    pub news: Vec<News>,
+    /// Its last counts, if there are any.
+    pub counts: Option<Ways<Delivery>>,
+}
+
+impl Books {
+    /// The ledger of a device, opened if need be; `greatest` as in [`Ledger::new`].
+    pub fn of(&mut self, device: DeviceId, greatest: Option<u64>) -> Arc<Mutex<Ledger>> {
+        let new = || Arc::new(Mutex::new(Ledger::new(greatest)));
+        Arc::clone(self.ledgers.entry(device).or_insert_with(new))
+    }
+
+    /// How many are open.
+    pub fn len(&self) -> usize {
+        self.ledgers.len()
+    }
+
+    /// Whether none is open.
+    pub fn is_empty(&self) -> bool {
+        self.ledgers.is_empty()
+    }
+
+    /// A device is forgotten, and has no link: its ledger is closed, if it had one.
+    pub fn forget(&mut self, now: Time, device: DeviceId) -> Option<Account> {
+        self.ledgers.remove(&device).map(|ledger| account(now, device, &ledger, Ledger::forgotten))
+    }
+
+    /// The run is over: every ledger is closed.
+    pub fn close(self, now: Time) -> impl Iterator<Item = Account> {
+        self.ledgers.into_iter().map(move |(device, ledger)| account(now, device, &ledger, Ledger::run_ended))
+    }
+}
+
+fn account(
+    now: Time,
+    device: DeviceId,
+    ledger: &Mutex<Ledger>,
+    end: fn(&mut Ledger, Time) -> Vec<News>,
+) -> Account {
+    let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    let news = end(&mut ledger, now);
+    Account { device, news, counts: ledger.flush(now) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Direction, Ends, LinkId};
+    use crate::mqtt::{QoS, Version};
+    use crate::session::ledger::{Ack, AckKind, Entry, Line, Message};
+
+    /// A device sends three messages of QoS 1, of which one is acknowledged, and goes.
+    fn comes_and_goes(books: &mut Books, device: DeviceId, now: Time) -> Ways<Delivery> {
+        let ledger = books.of(device, None);
+        let mut line = Line::new(LinkId(u64::from(device.0)));
+        let mut entries = vec![
+            Entry::Connect { clean: false, version: Version::V311, receive_maximum: None },
+            Entry::Accepted { session_present: false, receive_maximum: None },
+        ];
+        for id in 1..=3 {
+            let (qos, hash) = (QoS::AtLeastOnce, u64::from(id));
+            let message = Message { qos, id, dup: false, hash, topic: 1, number: None, dropped: false };
+            entries.push(Entry::Arrived(Direction::Up, message));
+            entries.push(Entry::Passed { direction: Direction::Up, qos, id, times: 1 });
+        }
+        let ack = Ack { direction: Direction::Up, kind: AckKind::Puback, id: 2, refuses: false };
+        entries.extend([Entry::AckArrived(ack), Entry::AckPassed(ack)]);
+        let mut ledger = ledger.lock().unwrap();
+        assert_eq!(ledger.take(now, &mut line, &entries), []);
+        assert_eq!(ledger.link_ended(now, &mut line, Ends::default(), false), []);
+        ledger.flush(now).unwrap()
+    }
+
+    #[test]
+    fn what_a_forgotten_device_left_in_flight_is_told_once_and_is_neither_lost_nor_of_the_end_of_the_run() {
+        let mut books = Books::default();
+        let mut sums = [0; 4];
+        for device in (0..10).map(DeviceId) {
+            let mut up = comes_and_goes(&mut books, device, Time::from_secs(1)).up;
+            if let Some(counts) = books.forget(Time::from_secs(2), device).and_then(|told| told.counts) {
+                up.add(&counts.up);
+            }
+            assert_eq!(books.forget(Time::from_secs(3), device), None);
+            let counts = [up.sent[1], up.completed[1], up.unfollowed, up.lost[1] + up.in_flight[1]];
+            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        }
+        assert_eq!(sums, [30, 10, 20, 0]);
+        assert!(books.is_empty());
+        comes_and_goes(&mut books, DeviceId(11), Time::from_secs(4));
+        assert_eq!(books.len(), 1);
+        let told: Vec<Account> = books.close(Time::from_secs(5)).collect();
+        assert_eq!((told[0].device, told[0].news.len()), (DeviceId(11), 2));
+        let up = told[0].counts.unwrap().up;
+        assert_eq!((up.in_flight[1], up.unfollowed), (2, 0));
+    }
+}
