@@ -6,6 +6,7 @@ use crate::fault::Fault;
 use crate::profile::codes::DISCONNECTS;
 use crate::profile::metric::{Metric, Unit};
 use crate::profile::read;
+use crate::profile::strictness::{Strictness, Weight};
 use crate::tls::Alert;
 use std::fmt::Write as _;
 
@@ -20,6 +21,7 @@ pub fn reference() -> String {
     reasons(&mut text);
     error_codes(&mut text);
     measures(&mut text);
+    strictness(&mut text);
     overrides(&mut text);
     causes(&mut text);
     suites(&mut text);
@@ -237,6 +239,37 @@ fn whole(name: &str, sets: &[&str]) -> Option<Fault> {
     let sets: Vec<_> = sets.iter().filter_map(|set| format!("{id}.fault.{set}").parse().ok()).collect();
     let text = format!("brownout: 1\nname: a\nsummary: a\nrules:\n{rule}");
     read(&text, &sets).ok()?.plan.rules.into_iter().next().map(|rule| rule.fault)
+}
+
+/// How grave each kind of finding is.
+fn strictness(text: &mut String) {
+    text.push_str(
+        "\n## Strictness\n\nHow grave findings of a kind are, by each strictness. `as found`: what the finding says of \
+         itself, which depends on how far\nbeyond a limit it is; `at most warn`: never a failure; `fail`: always one; `-`: it \
+         is not told.\n",
+    );
+    let columns = Strictness::ALL.map(|strictness| format!("`{}` |", strictness.word())).concat();
+    put(
+        text,
+        format_args!("\n| finding | {columns} why |\n|---|{}---|\n", "---|".repeat(Strictness::ALL.len())),
+    );
+    for kind in Strictness::kinds() {
+        let weights =
+            Strictness::ALL.map(|strictness| format!("{} | ", weight(strictness.weight(kind)))).concat();
+        put(
+            text,
+            format_args!("| `{kind}` | {weights}{} |\n", cell(Strictness::reason(kind).unwrap_or_default())),
+        );
+    }
+}
+
+fn weight(weight: Weight) -> &'static str {
+    match weight {
+        Weight::AsFound => "as found",
+        Weight::Ignored => "-",
+        Weight::Warn => "at most warn",
+        Weight::Fail => "fail",
+    }
 }
 
 fn overrides(text: &mut String) {
