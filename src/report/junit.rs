@@ -339,7 +339,7 @@ fn time(seconds: f64) -> String {
 }
 
 /// RFC 3339 to the second: `2026-01-01T00:00:00Z`. Some readers know no fraction.
-fn timestamp(wall_clock: &str) -> String {
+pub(super) fn timestamp(wall_clock: &str) -> String {
     match wall_clock.parse::<jiff::Timestamp>() {
         Ok(at) => at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         Err(_) => shown(wall_clock),

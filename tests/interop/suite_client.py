@@ -3,8 +3,9 @@
 
     brownout suite client -- python3 tests/interop/suite_client.py
 
-Nothing is done here about broken links: what the scorecard shows is what paho's own loop makes of them. BROWNOUT_MQTT=5
-speaks MQTT 5; BROWNOUT_SESSION=clean asks for a clean session [default: kept, as devices that count on QoS 1 do].
+Nothing is done here about broken links: what the scorecard shows is what paho's own loop makes of them (see suite.py).
+BROWNOUT_MQTT=5 speaks MQTT 5; BROWNOUT_SESSION=clean asks for a clean session [default: kept, as devices that count on
+QoS 1 do].
 """
 
 import os

@@ -1,7 +1,9 @@
 #!/bin/sh
 # mosquitto's own clients for `brownout suite`, as they are by default:
 #
-#   brownout suite client -- sh tests/interop/suite_mosquitto.sh
+#   brownout suite client --keep-alive 5s -- sh tests/interop/suite_mosquitto.sh
+#
+# (They take no keep-alive below 5 s.)
 
 set -eu
 common="-h $BROWNOUT_HOST -p $BROWNOUT_PORT -i $BROWNOUT_CLIENT_ID -k $BROWNOUT_KEEPALIVE -q $BROWNOUT_QOS -d"

@@ -2,6 +2,7 @@
 
 use super::forms::{escape, sentence, timing};
 use super::model::{Card, Row, Scorecard, Verdict};
+use crate::report::junit::timestamp;
 use std::fmt::Write;
 
 /// The XML.
@@ -17,15 +18,29 @@ pub fn render(card: &Scorecard) -> String {
             "  <testsuite name=\"{}\" {} timestamp=\"{}\">",
             escape(&format!("{}.{workload}", card.suite)),
             counts(&cases),
-            // To the second, and without a zone: the form that its schemas know.
-            escape(&card.wall_clock.chars().take(19).collect::<String>())
+            escape(&timestamp(&card.wall_clock))
         );
+        out += &properties(card);
         for (row, run) in cases {
             out += &case(card, row, run);
         }
         let _ = writeln!(out, "    <system-out>{}</system-out>\n  </testsuite>", escape(&timing(card)));
     }
     out + "</testsuites>\n"
+}
+
+/// What the suite was run with.
+fn properties(card: &Scorecard) -> String {
+    let pairs = [
+        ("client", card.command.join(" ")),
+        ("hub", card.hub.clone().unwrap_or_else(|| "brownout".into())),
+        ("keep_alive_s", format!("{}", card.keep_alive_s)),
+        ("seed", card.seed.to_string()),
+    ];
+    let one = |(name, value): (&str, String)| {
+        format!("      <property name=\"{name}\" value=\"{}\"/>\n", escape(&value))
+    };
+    format!("    <properties>\n{}    </properties>\n", pairs.map(one).concat())
 }
 
 fn counts(cases: &[(&Row, &Card)]) -> String {
