@@ -103,7 +103,13 @@ fn healthy_devices_on_a_healthy_link_get_no_finding() {
                     "3",
                 ];
                 let device = if workload == "publishing" { &device[..] } else { &device[..8] };
-                let output = run(folder.path(), WATCH, tls, device);
+                let ca = folder.path().join("ca");
+                let ca = ca.to_str().unwrap();
+                let more = if tls.is_empty() { Vec::new() } else { [tls, &["--ca", ca]].concat() };
+                if !tls.is_empty() {
+                    assert!(Command::new(BROWNOUT).args(["ca", ca]).output().unwrap().status.success());
+                }
+                let output = run(folder.path(), WATCH, &more, device);
                 assert_eq!(output.status.code(), Some(0), "{output:?}");
                 for strictness in ["standard", "strict-3.1.1", "strict-5", "azure", "device-advisor"] {
                     let (code, report) = again(folder.path(), strictness);
