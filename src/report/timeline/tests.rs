@@ -313,7 +313,7 @@ fn a_late_part_begins_where_it_begins() {
     assert!(lane.segments().iter().all(|segment| segment.from >= late), "{:?}", lane.segments());
     assert_eq!(lane.segments().first().map(|first| first.state), Some(State::Connected));
     let level = timeline.fleet().level();
-    assert_eq!((level.bins().len(), level.bins()[0].last), (601, 1));
-    assert_eq!(level.width(), Duration::from_millis(100));
+    assert_eq!((level.bins().len(), level.bins()[0].last), (3_001, 1));
+    assert_eq!(level.width(), Duration::from_millis(20));
     assert!(timeline.fleet().counts().bins().iter().all(|bin| bin.connects == 0));
 }
