@@ -273,14 +273,12 @@ impl Timeline {
         if self.vanished.is_empty() || matches!(event.what, What::RunEnded { .. }) {
             return;
         }
-        let opened = match event.what {
-            What::LinkIdentified { device, .. } => Some(device),
-            _ => None,
-        };
-        let is_due = |at: Time, device| event.at > at + END_OF_RUN || opened == Some(device);
-        let (due, later) = self.vanished.drain(..).partition(|(at, device)| is_due(*at, *device));
-        self.vanished = later;
-        let due: Vec<(Time, DeviceId)> = due;
+        // They came in the order of time.
+        let old = self.vanished.partition_point(|(at, _)| event.at > *at + END_OF_RUN);
+        let mut due: Vec<(Time, DeviceId)> = self.vanished.drain(..old).collect();
+        if let What::LinkIdentified { device: opened, .. } = event.what {
+            due.extend(self.vanished.extract_if(.., |(_, device)| *device == opened));
+        }
         for (at, device) in due {
             self.look_since(at, event.at.max(at), device);
         }

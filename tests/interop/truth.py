@@ -42,11 +42,11 @@ NAMES = {CONNECT: "connect", CONNACK: "connack", SUBSCRIBE: "subscribe", SUBACK:
 WITH_ID = {4, 5, 6, 7, 8, 9, 10, 11}
 
 FIELDS = ["frame.time_epoch", "tcp.stream", "tcp.srcport", "tcp.dstport", "tcp.flags", "tcp.len", "tcp.seq_raw",
-          "mqtt.msgtype", "mqtt.clientid", "mqtt.conack.val", "mqtt.msgid", "mqtt.qos"]
+          "mqtt.msgtype", "mqtt.clientid", "mqtt.conack.val", "mqtt.msgid", "mqtt.qos", "mqtt.dupflag"]
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 
-Packet = collections.namedtuple("Packet", "at kind id qos code")
+Packet = collections.namedtuple("Packet", "at kind id qos code dup")
 End = collections.namedtuple("End", "at up how")
 
 
@@ -153,12 +153,14 @@ class Capture:
 
     def packets(self, at, row):
         """The MQTT packets that end in a segment. tshark lists each field for all of them."""
-        ids, grades, codes = (iter(row[field].split(",")) for field in ("mqtt.msgid", "mqtt.qos", "mqtt.conack.val"))
+        ids, grades, codes, dups = (iter(row[field].split(",")) for field in
+                                    ("mqtt.msgid", "mqtt.qos", "mqtt.conack.val", "mqtt.dupflag"))
         for kind in (int(kind) for kind in row["mqtt.msgtype"].split(",") if kind):
             qos = int(next(grades)) if kind == PUBLISH else None
+            dup = kind == PUBLISH and next(dups) in ("1", "True")
             number = next(ids) if kind in WITH_ID or (kind == PUBLISH and qos > 0) else None
             code = int(next(codes), 0) if kind == CONNACK else None
-            yield Packet(at, kind, number, qos, code)
+            yield Packet(at, kind, number, qos, code, dup)
 
 
 class Table:
@@ -353,6 +355,25 @@ class Truth:
                 self.table.time(f"{what} p50", ours["p50_s"], rank(trips, 50))
                 self.table.time(f"{what} max", ours["max_s"], max(trips))
 
+    def messages(self):
+        """Messages of QoS 1 from each device: sent, sent again with DUP, and acknowledged."""
+        for device in self.report["devices"]:
+            streams = self.of_device(device["name"], "device")
+            packets = sorted([(packet.at, packet) for stream in streams for packet in stream.up
+                              if packet.kind == PUBLISH and packet.qos == 1], key=lambda entry: entry[0])
+            acknowledged = [packet for stream in streams for packet in stream.down if packet.kind == PUBACK]
+            known, again = set(), 0
+            for _, packet in packets:
+                # One whose first never came to the wire is new to whoever stands there.
+                again += packet.dup and packet.id in known
+                known.add(packet.id)
+            if not packets:
+                continue
+            ours, name = device["delivery"]["up"], device["name"]
+            self.table.count(f"{name} messages sent", ours["sent"][1], len(packets) - again)
+            self.table.count(f"{name} retransmissions", ours["retransmitted"][1], again)
+            self.table.count(f"{name} messages acknowledged", ours["completed"][1], len(acknowledged))
+
     def control_gaps(self):
         """The longest gap between two packets of a device on a sound path: one that was, and no shorter than those that no
         window came near."""
@@ -505,6 +526,7 @@ def main():
         truth.trips(PINGREQ, PINGRESP, "ping_rtt")
         truth.trips(PUBLISH, PUBACK, "publish_rtt", lambda packet: packet.qos == 1)
         truth.control_gaps()
+        truth.messages()
         truth.counts()
         truth.ends()
         return truth.table

@@ -29,12 +29,17 @@ use crate::report::pcapng::{Remark, Remarks};
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// The server's port that packets are shown with, whatever the true one: Wireshark takes what goes there for MQTT.
 pub const SHOWN_PORT: u16 = 1883;
+
+/// So long the end of a run waits for what is not written yet: the reader of a pipe may have stopped reading.
+const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
 /// The way into a capture; clones share it.
 #[derive(Clone, Debug)]
@@ -50,7 +55,9 @@ struct Shared {
 #[derive(Debug)]
 pub struct Recording {
     capture: Capture,
-    writer: Option<JoinHandle<Outcome>>,
+    writer: Option<JoinHandle<()>>,
+    /// Locked by nobody: that makes it one that tasks may share.
+    outcome: Mutex<Receiver<Outcome>>,
 }
 
 /// What came of a capture.
@@ -86,9 +93,13 @@ impl Recording {
         let mut writer = Writer::new(file, began(run));
         writer.begin(&application(run), &comment(plan, run), legs)?;
         let capture = Capture(Arc::clone(&shared));
-        let writer =
-            thread::Builder::new().name("capture".into()).spawn(move || writer.run(&shared.queue))?;
-        Ok(Recording { capture, writer: Some(writer) })
+        let (done, outcome) = sync_channel(1);
+        let write = move || {
+            // Nobody waits any more if the time for it was over.
+            let _ = done.send(writer.run(&shared.queue));
+        };
+        let writer = thread::Builder::new().name("capture".into()).spawn(write)?;
+        Ok(Recording { capture, writer: Some(writer), outcome: Mutex::new(outcome) })
     }
 
     /// The way into it.
@@ -96,15 +107,29 @@ impl Recording {
         self.capture.clone()
     }
 
-    /// Waits until all that was said is written. Blocks the thread.
-    pub fn finish(mut self) -> Outcome {
+    /// Waits until all that was said is written, at most 10 s. Blocks the thread.
+    pub fn finish(self) -> Outcome {
+        self.finish_within(FINISH_LIMIT)
+    }
+
+    fn finish_within(mut self, limit: Duration) -> Outcome {
         self.capture.0.queue.close();
-        match self.writer.take().map(JoinHandle::join) {
-            Some(Ok(outcome)) => outcome,
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-            None => Outcome::default(),
+        let outcome = self.outcome.get_mut().unwrap_or_else(PoisonError::into_inner).recv_timeout(limit);
+        match (outcome, self.writer.take()) {
+            (Ok(outcome), _) => outcome,
+            (Err(RecvTimeoutError::Timeout), _) => not_taken(limit, self.capture.0.queue.dropped()),
+            (Err(RecvTimeoutError::Disconnected), writer) => match writer.map(JoinHandle::join) {
+                Some(Err(panic)) => std::panic::resume_unwind(panic),
+                Some(Ok(())) | None => Outcome::default(),
+            },
         }
     }
+}
+
+/// The writer is stuck in its file; it is left there until the process ends.
+fn not_taken(limit: Duration, dropped: Ends<u64>) -> Outcome {
+    let why = format!("the rest was not taken within {} s; does its reader still read?", limit.as_secs());
+    Outcome { written: 0, dropped, error: Some(io::Error::new(io::ErrorKind::TimedOut, why)) }
 }
 
 /// A run that could not start leaves no thread behind.

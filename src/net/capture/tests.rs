@@ -1,13 +1,18 @@
 //! What the writer makes of items, in literal time, read back from the file.
 
+use super::Recording;
 use super::queue::{Item, Moment};
 use super::writer::Writer;
 use crate::base::{Direction, Ends, LinkId, Side, Time};
+use crate::event::RunStarted;
+use crate::net::Clock;
 use crate::report::pcapng::{End, Where};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 const LEG: (LinkId, Side) = (LinkId(1), Side::Device);
 
@@ -156,4 +161,47 @@ fn an_end_by_the_peer_takes_no_remark_of_a_fault() {
         item(11, reset_by_us(LEG)),
         item(12, remark(Where::EndOf(LEG.0, LEG.1), "cut: RST")),
     ]));
+}
+
+fn recording(file: File) -> Recording {
+    let plan = crate::profile::read("brownout: 1\nname: test\nsummary: A test.\n", &[]).unwrap().plan;
+    let run = RunStarted {
+        version: "test".into(),
+        wall_clock: "2026-01-01T00:00:00Z".into(),
+        seed: 1,
+        profile_name: "test".into(),
+        profile: String::new(),
+        overrides: Vec::new(),
+        azure_fault_messages: None,
+        observer: false,
+        part: 0,
+    };
+    Recording::start(file, &plan, &run, &Ends::default(), Clock::start()).unwrap()
+}
+
+/// A pipe that is full and still has its reader: a write into it would wait for ever.
+#[test]
+fn a_reader_that_stops_reading_does_not_hold_up_the_end() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let recording = recording(File::from(OwnedFd::from(writer)));
+    let capture = recording.capture();
+    capture.push(opened(LEG, 40001));
+    capture.push(said(LEG, 0, &[0; 4 << 20]));
+    let outcome = recording.finish_within(Duration::from_millis(50));
+    assert_eq!(outcome.error.map(|error| error.kind()), Some(ErrorKind::TimedOut));
+    drop(reader);
+}
+
+#[test]
+fn a_reader_that_reads_gets_all() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let recording = recording(File::from(OwnedFd::from(writer)));
+    let capture = recording.capture();
+    let read = std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()).unwrap());
+    capture.push(opened(LEG, 40001));
+    capture.push(said(LEG, 0, &[0; 4 << 20]));
+    let outcome = recording.finish();
+    assert!(outcome.error.is_none() && outcome.written > 3, "{outcome:?}");
+    drop(capture);
+    assert!(read.join().unwrap() > 4 << 20);
 }
