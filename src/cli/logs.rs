@@ -165,7 +165,7 @@ impl Reading {
         // Of a later part, `run_started` has the number of the event that follows.
         let is_later = matches!(&event.what, What::RunStarted(start) if start.part > 0);
         if !is_later {
-            self.next = self.next.max(Some(event.seq + 1));
+            self.next = self.next.max(Some(event.seq.saturating_add(1)));
         }
     }
 }

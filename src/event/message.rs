@@ -1,5 +1,6 @@
 //! What is told of messages: their counts, and what is remarkable of one.
 
+use super::bounded;
 use crate::base::Time;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -8,52 +9,52 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Seen from their sender for the first time.
-    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub sent: [u64; 3],
     /// Passed on to their receiver whole, for the first time.
-    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub received: [u64; 3],
     /// Whose sender was told what became of them: PUBACK or PUBCOMP passed on, or a PUBREC that refuses. Nothing at QoS 0.
-    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub completed: [u64; 3],
     /// Sent again by their sender: each time.
-    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub retransmitted: [u64; 3],
     /// Passed on to their receiver again: each time. At QoS 2, only where the receiver may take it for a new one.
-    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub duplicated: [u64; 3],
     /// That their receiver never got, or that were never acknowledged by it and never sent again; see [`Loss`] for how
     /// that is known. At QoS 0, also those that the numbers in the payloads leave out ([`Delivery::missing`]).
-    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub lost: [u64; 3],
     /// Neither completed nor known to be lost when the run ended; told with its end. At QoS 0, those that still waited in
     /// brownout.
-    #[serde(default, skip_serializing_if = "is_none_at_all")]
+    #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub in_flight: [u64; 3],
     /// Left behind in flight by links that ended, beyond what is followed, or by a device that an observer has forgotten, or
     /// come late on a link that the device had left: what became of them is not known.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
     pub unfollowed: u64,
     /// Whose payload had a number, as the profile's `sequence` reads it.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
     pub numbered: u64,
     /// Numbers that the payloads leave out, but for those in `dropped`.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
     pub missing: u64,
     /// Numbers that came before, in messages that were not known to be sent again.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
     pub repeated: u64,
     /// Reconnects of which it could be told whether the device sent what it had kept: its usual pace was known.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
     pub catch_ups: u64,
     /// Messages that the device had kept while it was away, and sent when it was back.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
     pub queued: u64,
     /// Those of `catch_ups` whose messages had numbers.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
     pub numbered_catch_ups: u64,
     /// Numbers that what it had kept leaves out: messages that it dropped, or that went astray as it lost its link.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
     pub dropped: u64,
 }
 

@@ -6,6 +6,7 @@
 //!
 //! In JSON, fields that end in `_ns` and the field `t` are nanoseconds; `t` counts from the beginning of the run.
 
+mod bounded;
 pub mod message;
 mod packet;
 mod samples;
@@ -674,9 +675,12 @@ pub struct LastPackets {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// Bytes.
+    #[serde(deserialize_with = "bounded::count")]
     pub bytes: u64,
     /// MQTT packets.
+    #[serde(deserialize_with = "bounded::count")]
     pub packets: u64,
     /// PUBLISH packets among them.
+    #[serde(deserialize_with = "bounded::count")]
     pub publishes: u64,
 }

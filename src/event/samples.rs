@@ -48,6 +48,7 @@ fn round(nanos: u64) -> u64 {
 }
 
 mod pairs {
+    use crate::event::bounded::MOST;
     use serde::{Deserialize, Deserializer, Serializer};
     use std::collections::BTreeMap;
 
@@ -56,7 +57,8 @@ mod pairs {
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<u64, u64>, D::Error> {
-        Ok(Vec::<(u64, u64)>::deserialize(from)?.into_iter().collect())
+        let pairs = Vec::<(u64, u64)>::deserialize(from)?;
+        Ok(pairs.into_iter().map(|(value, count)| (value, count.min(MOST))).collect())
     }
 }
 

@@ -76,7 +76,17 @@ impl Books {
         if self.entries.capacity() == 0 {
             self.entries = ENTRIES.take();
         }
+        if self.entries.last_mut().is_some_and(|last| last.absorb(&entry)) {
+            return;
+        }
         self.entries.push(entry);
+    }
+
+    /// A PUBLISH arrived whole.
+    pub(super) fn write_message(&mut self, direction: Direction, message: Message) {
+        let is_plain = message.is_plain();
+        let plain = Entry::ArrivedPlain { direction, messages: 1 };
+        self.write(if is_plain { plain } else { Entry::Arrived(direction, message) });
     }
 
     fn settle(&mut self, now: Time) -> Vec<News> {
@@ -156,6 +166,9 @@ impl Link {
     /// A packet was passed on.
     pub(super) fn write_passed(&mut self, passing: Passing) {
         let entry = match passing {
+            Passing::Publish { direction, qos: QoS::AtMostOnce, times: 1, .. } => {
+                Entry::PassedPlain { direction, messages: 1 }
+            }
             Passing::Publish { direction, qos, id, times } => Entry::Passed { direction, qos, id, times },
             Passing::Ack(ack) => Entry::AckPassed(ack),
             Passing::Accepted { session_present, receive_maximum } => {

@@ -41,8 +41,9 @@ impl Link {
                     pump.wrote(now, written, |note, _| notes.push(note));
                     pump.amid = !pump.lane.is_whole();
                     self.see_harmed(direction.to());
+                    let now = self.now();
                     for note in notes {
-                        self.passed(direction, note, true);
+                        self.passed(now, direction, note, true);
                     }
                 }
                 Poll::Ready(Err(error)) => self.write_failed(direction.to(), &error),
@@ -51,14 +52,14 @@ impl Link {
         }
     }
 
-    pub(super) fn passed(&mut self, direction: Direction, note: Note, held: bool) {
+    pub(super) fn passed(&mut self, now: Time, direction: Direction, note: Note, held: bool) {
         if note.own {
             return self.own_passed(direction);
         }
         if note.frame_only {
             return;
         }
-        self.meter.passed(self.now(), direction, note.acknowledges);
+        self.meter.passed(now, direction, note.acknowledges);
         if let Some(passing) = note.passing {
             self.write_passed(passing);
         }
@@ -271,8 +272,10 @@ impl Link {
             let amid = marks.binary_search_by_key(&written, |mark| mark.end).is_err();
             self.pumps.get_mut(direction).amid = amid;
         }
+        // One look at the clock for all that one write passed on.
+        let now = if written > 0 { self.now() } else { now };
         for mark in marks.iter().take_while(|mark| mark.end <= written) {
-            self.passed(direction, mark.note, false);
+            self.passed(now, direction, mark.note, false);
         }
         if written < bytes.len() {
             self.pumps.get_mut(direction).hold(now, bytes, written, marks);

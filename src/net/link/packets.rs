@@ -9,7 +9,6 @@ use crate::mqtt::{PacketKind, QoS, Version, peek};
 use crate::net::link::Passing;
 use crate::net::pump::{Begun, Inlet, Mark, Note, WebSocket};
 use crate::session::Meter;
-use crate::session::ledger::Entry;
 use crate::session::meter::{Publish, Remark};
 use crate::tls::record::{self, Records};
 use crate::ws;
@@ -180,7 +179,7 @@ impl Link {
         let ticket = begun.packet.map(|packet| self.tell_packet(direction, packet));
         let passing = begun.message.map(|mut message| {
             self.looked(direction, &mut message);
-            self.books.write(Entry::Arrived(direction, message));
+            self.books.write_message(direction, message);
             Passing::of(direction, &message, 1)
         });
         Note { ticket, passing, ..Note::default() }

@@ -94,7 +94,7 @@ fn segments(lane: &Lane) -> Vec<u64> {
     let mut flat = Vec::with_capacity(lane.segments().len() * 2);
     for segment in lane.segments() {
         let at = micros(segment.from);
-        flat.extend([at - before, place(&State::ALL, &segment.state)]);
+        flat.extend([at.saturating_sub(before), place(&State::ALL, &segment.state)]);
         before = at;
     }
     flat
@@ -105,7 +105,10 @@ fn marks(marks: &[Mark]) -> Vec<u64> {
     let mut flat = Vec::with_capacity(marks.len() * 2);
     for mark in marks {
         let at = micros(mark.at);
-        flat.extend([at.saturating_sub(before), place(Kind::ALL, &mark.kind) + COUNT_BY * mark.count]);
+        flat.extend([
+            at.saturating_sub(before),
+            place(Kind::ALL, &mark.kind).saturating_add(COUNT_BY.saturating_mul(mark.count)),
+        ]);
         before = at;
     }
     flat

@@ -76,7 +76,7 @@ impl Chapters {
         self.timeline.push(event);
         news.extend(self.observation.push(event, &self.measures, self.snapshot.sessions()));
         self.snapshot.push(event);
-        self.next_seq = event.seq + 1;
+        self.next_seq = event.seq.saturating_add(1);
         news
     }
 

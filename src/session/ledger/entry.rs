@@ -24,6 +24,21 @@ pub enum Entry {
     },
     /// A PUBLISH arrived whole.
     Arrived(Direction, Message),
+    /// So many PUBLISH packets of QoS 0 arrived whole one after another, of which there is nothing to say but that: see
+    /// [`Message::is_plain`].
+    ArrivedPlain {
+        /// Which way.
+        direction: Direction,
+        /// How many.
+        messages: u32,
+    },
+    /// So many PUBLISH packets of QoS 0 were passed on whole, one after another.
+    PassedPlain {
+        /// Which way.
+        direction: Direction,
+        /// How many.
+        messages: u32,
+    },
     /// A PUBLISH was passed on whole, so many times one after another.
     Passed {
         /// Which way.
@@ -52,6 +67,24 @@ pub enum Entry {
     Disturbed(bool),
 }
 
+impl Entry {
+    /// Takes in what comes right behind it, where both are one entry of more messages. Messages of QoS 0 come by the
+    /// hundred in a read.
+    pub fn absorb(&mut self, next: &Entry) -> bool {
+        match (self, next) {
+            (
+                Entry::ArrivedPlain { direction, messages },
+                Entry::ArrivedPlain { direction: of, messages: more },
+            )
+            | (
+                Entry::PassedPlain { direction, messages },
+                Entry::PassedPlain { direction: of, messages: more },
+            ) if *direction == *of => messages.checked_add(*more).map(|sum| *messages = sum).is_some(),
+            (_, _) => false,
+        }
+    }
+}
+
 /// A PUBLISH.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -61,14 +94,21 @@ pub struct Message {
     pub id: u16,
     /// DUP.
     pub dup: bool,
-    /// A hash of topic and payload.
+    /// A hash of topic and payload; 0 at QoS 0, where nothing is known again by what it says.
     pub hash: u64,
-    /// A hash of the topic.
+    /// A hash of the topic; 0 at QoS 0 without a number.
     pub topic: u64,
     /// The number in its payload.
     pub number: Option<u64>,
     /// Whether a fault drops it.
     pub dropped: bool,
+}
+
+impl Message {
+    /// Whether it is like all others of QoS 0: without DUP, a number, or a fault that drops it.
+    pub fn is_plain(&self) -> bool {
+        self.qos == QoS::AtMostOnce && !self.dup && self.number.is_none() && !self.dropped
+    }
 }
 
 /// PUBACK, PUBREC, PUBREL or PUBCOMP.

@@ -50,6 +50,8 @@ pub(super) struct Flights {
     earlier: BTreeSet<(u64, u64, u16)>,
     /// Of an earlier link, whose identifier a new message has: by hash and serial.
     displaced: BTreeMap<(u64, u64), Flight>,
+    /// Their hashes by serial, the oldest first: a sender that never waits displaces one with each PUBLISH.
+    displaced_by_age: BTreeMap<u64, u64>,
     settled: VecDeque<Flight>,
     next: u64,
 }
@@ -97,12 +99,14 @@ impl Flights {
             self.settle(flight);
             return true;
         }
+        self.displaced_by_age.insert(flight.serial, flight.hash);
         self.displaced.insert((flight.hash, flight.serial), flight);
         if self.displaced.len() <= ENDED_LIMIT {
             return true;
         }
-        let oldest = self.displaced.iter().min_by_key(|((_, serial), _)| *serial).map(|(key, _)| *key);
-        oldest.and_then(|key| self.displaced.remove(&key));
+        if let Some((serial, hash)) = self.displaced_by_age.pop_first() {
+            self.displaced.remove(&(hash, serial));
+        }
         false
     }
 
@@ -115,6 +119,7 @@ impl Flights {
             None => {
                 let mut same = self.displaced.range((hash, 0)..=(hash, u64::MAX));
                 let key = same.find(|(_, flight)| flight.qos == qos).map(|(key, _)| *key)?;
+                self.displaced_by_age.remove(&key.1);
                 self.displaced.remove(&key)?
             }
         };
@@ -171,9 +176,11 @@ impl Flights {
         let past = self.earlier.iter().filter(|(_, _, id)| self.by_id.get(id).is_some_and(is_past));
         let ids: Vec<u16> = past.map(|(_, _, id)| *id).collect();
         let mut given_up: Vec<Flight> = ids.into_iter().filter_map(|id| self.remove(id)).collect();
-        let (past, since) = std::mem::take(&mut self.displaced).into_iter().partition(|(_, it)| is_past(it));
+        let (past, since): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.displaced).into_iter().partition(|(_, flight)| is_past(flight));
+        self.displaced_by_age = since.keys().map(|(hash, serial)| (*serial, *hash)).collect();
         self.displaced = since;
-        given_up.extend(BTreeMap::into_values(past));
+        given_up.extend(past.into_values());
         given_up.sort_by_key(|flight| flight.serial);
         given_up.iter().for_each(|flight| self.settle(Flight { counted: true, ..flight.clone() }));
         given_up.retain(|flight| !flight.acked && !flight.counted);
@@ -197,11 +204,16 @@ impl Flights {
     /// All that is in flight, oldest first.
     pub fn take_all(&mut self) -> Vec<Flight> {
         let mut all: Vec<Flight> = std::mem::take(&mut self.by_id).into_values().collect();
-        all.extend(std::mem::take(&mut self.displaced).into_values());
+        all.extend(self.take_displaced());
         self.earlier.clear();
         all.retain(|flight| !flight.counted);
         all.sort_by_key(|flight| flight.serial);
         all
+    }
+
+    fn take_displaced(&mut self) -> impl Iterator<Item = Flight> + use<> {
+        self.displaced_by_age.clear();
+        std::mem::take(&mut self.displaced).into_values()
     }
 
     fn is(&self, id: u16, qos: QoS) -> bool {

@@ -49,21 +49,23 @@ impl Line {
 }
 
 impl LineWay {
-    /// A message of QoS 0 waits to be passed on.
-    pub fn waits(&mut self, now: Time) {
-        if self.waiting == u64::try_from(self.times.len()).unwrap_or(u64::MAX)
-            && self.times.len() < TIMES_KEPT
-        {
-            self.times.push_back(now);
+    /// So many messages of QoS 0 wait to be passed on.
+    pub fn wait(&mut self, now: Time, messages: u32) {
+        let all_known = self.waiting == u64::try_from(self.times.len()).unwrap_or(u64::MAX);
+        if all_known {
+            let room = TIMES_KEPT.saturating_sub(self.times.len());
+            let kept = usize::try_from(messages).unwrap_or(usize::MAX).min(room);
+            self.times.extend(std::iter::repeat_n(now, kept));
         }
-        self.waiting += 1;
+        self.waiting += u64::from(messages);
     }
 
-    /// The oldest was passed on. False where none was waiting.
-    pub fn goes(&mut self) -> bool {
-        self.times.pop_front();
-        let waited = self.waiting > 0;
-        self.waiting = self.waiting.saturating_sub(1);
+    /// So many, the oldest, were passed on. Answers how many of them were waiting.
+    pub fn go(&mut self, messages: u32) -> u64 {
+        let known = usize::try_from(messages).unwrap_or(usize::MAX).min(self.times.len());
+        self.times.drain(..known);
+        let waited = self.waiting.min(u64::from(messages));
+        self.waiting -= waited;
         waited
     }
 

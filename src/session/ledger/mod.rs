@@ -143,6 +143,15 @@ impl Ledger {
                     self.is_new(now, line, *of, message);
                 }
             }
+            Entry::ArrivedPlain { direction, messages } => {
+                ways.get_mut(*direction).arrived_plain(now, line, *direction, *messages, book);
+                if *direction == Direction::Up && !ways.up.is_stale(line) {
+                    self.are_new(now, line, *messages);
+                }
+            }
+            Entry::PassedPlain { direction, messages } => {
+                ways.get_mut(*direction).passed_plain(line, *direction, *messages, book);
+            }
             Entry::Passed { direction, qos, id, times } => {
                 let about = About { link: Some(line.link), direction: *direction, qos: *qos, id: *id };
                 ways.get_mut(*direction).passed(now, line, about, *times, book);
@@ -197,6 +206,14 @@ impl Ledger {
             let number =
                 Number { topic, number, link, qos: m.qos, id: m.id, at: now, in_burst, accepted, greatest };
             self.ways.get_mut(of).number(now, of, &number, &mut self.book);
+        }
+    }
+
+    /// So many plain messages of the device came at once: their place in its pace.
+    fn are_new(&mut self, now: Time, line: &Line, messages: u32) {
+        let told = self.rhythm.as_mut().and_then(|rhythm| rhythm.messages(now, line.link, messages));
+        if let Some(told) = told {
+            self.caught_up(now, told);
         }
     }
 

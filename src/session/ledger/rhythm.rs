@@ -96,6 +96,20 @@ impl Rhythm {
         None
     }
 
+    /// So many came at once that are new and have no numbers.
+    pub fn messages(&mut self, now: Time, link: LinkId, messages: u32) -> Option<CaughtUp> {
+        let told = if messages > 0 { self.message(now, link, false, false) } else { None };
+        let more = messages.saturating_sub(1);
+        match self.burst.as_mut().filter(|burst| burst.link == link && self.link == Some(link)) {
+            Some(burst) => burst.messages += u64::from(more),
+            // More gaps than are kept change nothing.
+            None => (0..more).take(GAPS_KEPT.max(BIRTH_KEPT)).for_each(|_| {
+                self.message(now, link, false, false);
+            }),
+        }
+        told
+    }
+
     /// A fault makes packets wait or vanish, or no more: gaps tell nothing.
     pub fn disturb(&mut self, disturbed: bool) {
         self.disturbed = disturbed;
@@ -223,6 +237,19 @@ mod tests {
         rhythm.message(Time::from_secs(36), LinkId(2), false, false);
         rhythm.message(Time::from_secs(36), LinkId(2), false, false);
         assert_eq!(rhythm.ended(LinkId(2)), None);
+    }
+
+    #[test]
+    fn many_at_once_count_as_one_after_another() {
+        let (mut at_once, mut by_one) = (usual(), usual());
+        for (millis, messages) in [(1, 300), (2, 1), (3, 40), (2000, 100), (3000, 3)] {
+            let now = Time::from_millis(36_000 + millis);
+            let told: Vec<_> =
+                (0..messages).filter_map(|_| by_one.message(now, LinkId(2), false, false)).collect();
+            assert_eq!(Vec::from_iter(at_once.messages(now, LinkId(2), messages)), told);
+            assert_eq!(at_once.gaps, by_one.gaps);
+        }
+        assert_eq!(at_once.birth, by_one.birth);
     }
 
     #[test]

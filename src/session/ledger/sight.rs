@@ -1,6 +1,7 @@
 //! What a ledger is told of packets, read as they pass: hashes of payloads, not payloads.
 //!
-//! A PUBLISH that lies in one read is hashed in one step, where it lies; only one that is split over reads is hashed piece by
+//! At QoS 0 nothing is known again by what it says, and so nothing is hashed but the topics of numbers. Else a PUBLISH that
+//! lies in one read is hashed in one step, where it lies; only one that is split over reads is hashed piece by
 //! piece. Nothing of a payload is kept but, where the profile has a `sequence` and a PUBLISH is split, its first 4 KiB.
 
 use super::entry::{Ack, AckKind, Message};
@@ -29,7 +30,8 @@ struct Topic {
 
 /// A PUBLISH whose last byte is still to come.
 struct Under {
-    hasher: Xxh3,
+    /// None at QoS 0.
+    hasher: Option<Xxh3>,
     /// The beginning of its payload, where it has a number.
     kept: Vec<u8>,
     has_number: bool,
@@ -54,7 +56,12 @@ impl Sight {
         let mut reader = Reader::new(frame.head);
         let name = reader.binary("topic name").ok()?;
         let id = if qos == QoS::AtMostOnce { 0 } else { reader.u16("packet identifier").ok()? };
-        let topic = self.topic(direction, name, alias(version, &mut reader), sequence);
+        if id == 0 && qos != QoS::AtMostOnce {
+            // No identifier at all [MQTT-2.2.1-3]: nothing could be said of its message that is sure.
+            return None;
+        }
+        let topic = self.topic(direction, name, alias(version, &mut reader), sequence, qos);
+        let is_followed = qos != QoS::AtMostOnce;
         let rest = reader.rest();
         let mut message = Message {
             qos,
@@ -65,12 +72,15 @@ impl Sight {
             number: None,
             dropped: false,
         };
+        if !is_followed && !topic.has_number {
+            return Some(message);
+        }
         if frame.ended && rest.is_empty() {
-            message.hash = xxh3_64_with_seed(frame.rest, topic.hash);
+            message.hash = if is_followed { xxh3_64_with_seed(frame.rest, topic.hash) } else { 0 };
             message.number = sequence.filter(|_| topic.has_number).and_then(|s| s.read(frame.rest));
             return Some(message);
         }
-        let hasher = Xxh3::with_seed(topic.hash);
+        let hasher = is_followed.then(|| Xxh3::with_seed(topic.hash));
         *self.under.get_mut(direction) =
             Some(Box::new(Under { hasher, kept: Vec::new(), has_number: topic.has_number }));
         self.feed(direction, rest);
@@ -84,7 +94,9 @@ impl Sight {
     /// More of the payload of the PUBLISH under way, if one is.
     pub fn feed(&mut self, direction: Direction, bytes: &[u8]) {
         if let Some(under) = self.under.get_mut(direction) {
-            under.hasher.update(bytes);
+            if let Some(hasher) = &mut under.hasher {
+                hasher.update(bytes);
+            }
             if under.has_number {
                 let room = LOOKED_AT.saturating_sub(under.kept.len());
                 under.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
@@ -95,7 +107,7 @@ impl Sight {
     /// The last byte of the PUBLISH under way has come.
     pub fn finish(&mut self, direction: Direction, message: &mut Message, sequence: Option<&Sequence>) {
         let Some(under) = self.under.get_mut(direction).take() else { return };
-        message.hash = under.hasher.digest();
+        message.hash = under.hasher.map_or(0, |hasher| hasher.digest());
         message.number = sequence.filter(|_| under.has_number).and_then(|s| s.read(&under.kept));
     }
 
@@ -105,6 +117,7 @@ impl Sight {
         name: &[u8],
         alias: Option<u16>,
         sequence: Option<&Sequence>,
+        qos: QoS,
     ) -> Topic {
         let known = self.aliases.get_mut(direction);
         if let (true, Some(alias)) = (name.is_empty(), alias) {
@@ -112,7 +125,9 @@ impl Sight {
             return known.get(&alias).copied().unwrap_or(unknown);
         }
         let has_number = sequence.is_some_and(|sequence| sequence.is_of(&String::from_utf8_lossy(name)));
-        let topic = Topic { hash: xxh3_64(name), has_number };
+        // Of QoS 0 it is asked for where a number counts by topic, and where an alias may stand for it later.
+        let is_asked = qos != QoS::AtMostOnce || has_number || alias.is_some();
+        let topic = Topic { hash: if is_asked { xxh3_64(name) } else { 0 }, has_number };
         if let Some(alias) = alias {
             known.insert(alias, topic);
         }

@@ -91,9 +91,29 @@ impl Way {
             book.count(of).lost[0] += 1;
             book.tell(now, about, MessageNews::Lost { first: now, why: Loss::NotPassedOn });
         } else {
-            line.ways.get_mut(of).waits(now);
+            line.ways.get_mut(of).wait(now, 1);
         }
         true
+    }
+
+    /// So many plain PUBLISH packets of QoS 0 arrived.
+    pub fn arrived_plain(
+        &mut self,
+        now: Time,
+        line: &mut Line,
+        of: Direction,
+        messages: u32,
+        book: &mut Book,
+    ) {
+        book.count(of).sent[0] += u64::from(messages);
+        line.ways.get_mut(of).wait(now, messages);
+    }
+
+    /// So many PUBLISH packets of QoS 0 were passed on.
+    pub fn passed_plain(&mut self, line: &mut Line, of: Direction, messages: u32, book: &mut Book) {
+        if !self.is_dead(line) {
+            book.count(of).received[0] += line.ways.get_mut(of).go(messages);
+        }
     }
 
     /// A PUBLISH of QoS 1 or 2: of which message it is.
@@ -187,7 +207,7 @@ impl Way {
             return;
         }
         if about.qos == QoS::AtMostOnce {
-            if line.ways.get_mut(of).goes() {
+            if line.ways.get_mut(of).go(1) > 0 {
                 book.count(of).received[0] += 1;
                 self.duplicated(now, about, now, times - 1, book);
             }

@@ -103,6 +103,34 @@ fn of_quality_zero_what_is_not_passed_on_is_lost_with_its_link() {
 }
 
 #[test]
+fn of_quality_zero_many_at_once_are_one_after_another() {
+    let (mut at_once, mut by_one) = (Run::joined(), Run::joined());
+    for (millis, direction, arrived, passed) in [(10, UP, 40, 30), (20, DOWN, 3, 3), (1500, UP, 7, 20)] {
+        at_once.at(millis).tell(0, Entry::ArrivedPlain { direction, messages: arrived });
+        at_once.tell(0, Entry::PassedPlain { direction, messages: passed });
+        by_one.at(millis);
+        (0..arrived).for_each(|_| _ = by_one.arrives(0, direction, message(0, 0, 0)));
+        (0..passed).for_each(|_| _ = by_one.passes(0, direction, message(0, 0, 0)));
+    }
+    at_once.tell(0, Entry::ArrivedPlain { direction: UP, messages: 9 }).ends(0);
+    (0..9).for_each(|_| _ = by_one.arrives(0, UP, message(0, 0, 0)));
+    by_one.ends(0);
+    assert_eq!(at_once.over(), by_one.over());
+    assert_eq!(at_once.counts().up.lost[0], 6);
+    assert_eq!(at_once.news(), by_one.news());
+}
+
+#[test]
+fn entries_are_taken_together_only_where_they_are_alike() {
+    let mut entry = Entry::ArrivedPlain { direction: UP, messages: 1 };
+    assert!(entry.absorb(&Entry::ArrivedPlain { direction: UP, messages: 2 }));
+    assert_eq!(entry, Entry::ArrivedPlain { direction: UP, messages: 3 });
+    assert!(!entry.absorb(&Entry::ArrivedPlain { direction: DOWN, messages: 1 }));
+    assert!(!entry.absorb(&Entry::PassedPlain { direction: UP, messages: 1 }));
+    assert!(!Entry::Meddled.absorb(&Entry::Meddled));
+}
+
+#[test]
 fn of_quality_zero_what_waits_when_the_run_ends_is_in_flight() {
     let mut run = Run::joined();
     run.arrives(0, DOWN, message(0, 0, 1)).ends_stopped(0, true);
