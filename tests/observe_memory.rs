@@ -9,16 +9,19 @@ use brownout::fault::Ending;
 use brownout::mqtt::{QoS, Version};
 use brownout::profile::{self, Plan};
 use brownout::report::observe::{Anchor, Chapters};
+use brownout::session::Snapshot;
 use brownout::session::ledger::{Account, Books, Entry, Line, Message};
 use std::sync::Arc;
 
-const LINKS: u64 = 70_000;
-/// By then everything that is bounded by a number is full: 20,000 devices, and a chapter of 10,000 links.
-const WARM: u64 = 45_000;
+/// A tenth of what an observer remembers, and of what is a chapter to it: what holds for these holds for those.
+const REMEMBERED: usize = 2_000;
+const LATELY: usize = 500;
+const CHAPTER: u32 = 1_000;
+const LINKS: u64 = 12_000;
+/// By then everything that is bounded by a number is full.
+const WARM: u64 = 5_000;
 /// What the allocator may keep beside; of the devices that come after, that is less than 600 bytes each.
-const SLACK: usize = 14 << 20;
-/// Numbers of devices that are remembered.
-const REMEMBERED: usize = 20_000;
+const SLACK: usize = 4 << 20;
 
 fn plan() -> Plan {
     profile::read("brownout: 1\nname: observe\nsummary: Nothing.\n", &[]).unwrap().plan
@@ -123,8 +126,8 @@ impl Watch {
 fn devices_that_come_once_leave_a_bounded_number_behind() {
     let plan = Arc::new(plan());
     let mut watch = Watch {
-        engine: Engine::new(Arc::clone(&plan), 1, false),
-        chapters: Chapters::new(&plan),
+        engine: Engine::new(Arc::clone(&plan), 1, false).remembering(REMEMBERED),
+        chapters: Chapters::new(&plan).remembering(Snapshot::keeping(REMEMBERED, LATELY), CHAPTER),
         books: Books::default(),
         now: Time::ZERO,
     };
@@ -152,20 +155,20 @@ fn devices_that_come_once_leave_a_bounded_number_behind() {
         watch.now = Time::from_millis(nth);
         watch.comes_once(nth);
         // An interval in which less comes than a chapter takes, and one in which more does.
-        if nth % 30_000 == 5_000 || nth % 30_000 == 29_000 {
+        if nth % 3_000 == 500 || nth % 3_000 == 2_900 {
             watch.chapters.interval(watch.now, anchor);
         }
-        if nth % 1_000 == 0 {
+        if nth % 100 == 0 {
             let now = resident();
             *(if nth < WARM { &mut warm } else { &mut highest }) =
                 now.max(if nth < WARM { warm } else { highest });
         }
     }
     let interval = watch.chapters.interval(watch.now, anchor).summary;
-    assert_eq!((interval.seen, interval.forgotten), (LINKS, LINKS - 20_000));
+    assert_eq!((interval.seen, interval.forgotten), (LINKS, LINKS - 2_000));
     assert_eq!(watch.books.len(), REMEMBERED);
     let total = watch.chapters.total(watch.now, anchor);
-    assert_eq!((total.links, total.ended[0].count, total.down), (LINKS, LINKS, 20_000));
+    assert_eq!((total.links, total.ended[0].count, total.down), (LINKS, LINKS, 2_000));
     assert_eq!(total.messages.up.sent, LINKS);
     println!("at most {} MB before, {} MB after the warm-up", warm >> 20, highest >> 20);
     assert!(highest < warm + SLACK, "grew from {warm} to {highest} bytes");
