@@ -29,6 +29,8 @@ pub struct Engine {
     /// When the run began, in nanoseconds since 1970; `None` where that is not known, or before.
     pub(super) began: Option<i128>,
     pub(super) sessions: Sessions,
+    /// How many devices without a link an observer remembers.
+    most_gone: usize,
     pub(super) links: BTreeMap<LinkId, Control>,
     /// The number that comes after all links so far.
     pub(super) first_new: LinkId,
@@ -127,6 +129,7 @@ impl Engine {
             now: Time::ZERO,
             began: None,
             sessions: Sessions::default(),
+            most_gone: MOST_GONE,
             links: BTreeMap::new(),
             first_new: LinkId(0),
             listeners: BTreeMap::new(),
@@ -162,6 +165,11 @@ impl Engine {
     /// The device of a live link, once it is known.
     pub fn device_of(&self, link: LinkId) -> Option<DeviceId> {
         self.sessions.device_of(link).map(|device| device.id)
+    }
+
+    /// The same, that remembers so many devices without a link where it observes, instead of [`MOST_GONE`].
+    pub fn remembering(self, most_gone: usize) -> Engine {
+        Engine { most_gone, ..self }
     }
 
     /// The devices that an observer forgets once this link is closed: what there is to say of them is to be said before.
@@ -328,7 +336,7 @@ impl Engine {
     fn start(&mut self, start: Box<RunStarted>) {
         self.began = super::tokens::since_1970(&start.wall_clock);
         if start.observer {
-            self.sessions = Sessions::forgetful(MOST_GONE);
+            self.sessions = Sessions::forgetful(self.most_gone);
         }
         self.emit(What::RunStarted(start));
         let plan = Arc::clone(&self.plan);

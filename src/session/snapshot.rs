@@ -39,7 +39,8 @@ impl Default for Snapshot {
 }
 
 impl Snapshot {
-    fn keeping(most_gone: usize, most_lately: usize) -> Snapshot {
+    /// That remembers so many devices without a link, and of so many the latest link.
+    pub fn keeping(most_gone: usize, most_lately: usize) -> Snapshot {
         Snapshot {
             start: None,
             sessions: Sessions::forgetful(most_gone),

@@ -31,6 +31,7 @@ pub struct Chapters {
     over: u32,
     /// Links opened in this one.
     links: u32,
+    most_links: u32,
     next_seq: u64,
 }
 
@@ -58,15 +59,21 @@ impl Chapters {
             observation: Observation::new(plan),
             over: 0,
             links: 0,
+            most_links: MOST_LINKS,
             next_seq: 0,
         }
+    }
+
+    /// The same, where this is what is remembered, in chapters of so many links instead of [`MOST_LINKS`].
+    pub fn remembering(self, snapshot: Snapshot, most_links: u32) -> Chapters {
+        Chapters { snapshot, most_links, ..self }
     }
 
     /// Takes in one event. Events come in order. Answers with what is to be told at once.
     pub fn push(&mut self, event: &Event) -> Vec<News> {
         let mut news = Vec::new();
         if let What::LinkOpened { .. } = event.what {
-            if self.links >= MOST_LINKS {
+            if self.links >= self.most_links {
                 let results = self.measures.results(event.at);
                 news = self.turn(event.at, &results);
             }

@@ -165,8 +165,7 @@ impl Observation {
                 self.known.pop_first();
             }
             if is_new {
-                self.interval.found += 1;
-                self.interval.findings.push(NewFinding::of(finding, name));
+                self.interval.finds(NewFinding::of(finding, name));
             }
         }
         let over = self.ends.turn(old, next, &self.plan);
@@ -220,6 +219,15 @@ impl Tally {
     fn add_end(&mut self, kind: Kind) {
         let is_known = self.ends.contains_key(&kind) || self.ends.len() < MOST_KINDS;
         *(if is_known { self.ends.entry(kind).or_default() } else { &mut self.other_ends }) += 1;
+    }
+
+    /// The same of many devices is told as one, with the first of them: a fleet of one make would fill pages.
+    fn finds(&mut self, new: NewFinding) {
+        self.found += 1;
+        match self.findings.iter_mut().find(|known| known.id == new.id && known.grade == new.grade) {
+            Some(known) => known.more_devices += 1,
+            None => self.findings.push(new),
+        }
     }
 
     fn has_outage(&mut self, took: Duration, name: String) {

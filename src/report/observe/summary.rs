@@ -60,9 +60,9 @@ pub struct Summary {
     pub publish_rtt: Option<Quantiles>,
     /// What became of messages.
     pub messages: Messages,
-    /// What was found out for the first time; of the totals, nothing: each stands in its interval.
+    /// What was found out for the first time, one entry for each finding; of the totals, nothing: each stands in its interval.
     pub findings: Vec<NewFinding>,
-    /// How many findings there were in all.
+    /// How many findings there were in all, those of each device counted.
     pub findings_so_far: u64,
 }
 
@@ -110,8 +110,10 @@ pub struct NewFinding {
     pub class: &'static str,
     /// `warn` or `fail`.
     pub grade: &'static str,
-    /// Whose; `null` for the fleet or the hub.
+    /// Whose; `null` for the fleet or the hub. Of several devices, the first.
     pub device: Option<String>,
+    /// Of how many more the same was found out in this interval.
+    pub more_devices: u64,
     /// What was seen.
     pub seen: String,
 }
@@ -123,6 +125,7 @@ impl NewFinding {
             class: finding.class.word(),
             grade: finding.grade.word(),
             device,
+            more_devices: 0,
             seen: finding.seen.clone(),
         }
     }

@@ -275,3 +275,31 @@ fn what_was_found_in_a_part_is_not_found_again_in_the_next() {
     // Nothing but the end is in the last part: no packet of the device's is seen there.
     assert_eq!(ids(&part(&story.events, story.events.len() - 5)), Vec::<&str>::new());
 }
+
+#[test]
+fn what_is_found_of_a_whole_fleet_is_told_once_with_a_number() {
+    let plan = watched();
+    let mut story = Story::new();
+    for nth in 0..300 {
+        let name = Box::leak(format!("device-{nth}").into_boxed_str());
+        story.at(1_000 + nth).joins(nth + 1, u32::try_from(nth).unwrap(), name, 10);
+    }
+    for nth in 0..300 {
+        story.at(5_000 + nth).ends(nth + 1, Side::Device, Ending::Fin).carried(nth + 1, Side::Hub);
+        story.closes(nth + 1);
+    }
+    let mut chapters = Chapters::new(&plan);
+    story.events.iter().for_each(|event| _ = chapters.push(event));
+    let first = chapters.interval(Time::from_secs(10), anchor()).summary;
+    let told: Vec<_> =
+        first.findings.iter().map(|new| (new.id, new.device.as_deref(), new.more_devices)).collect();
+    assert_eq!(told, [("closed-without-disconnect", Some("device-0"), 299)]);
+    assert_eq!(first.findings_so_far, 300);
+    let text = summary_lines(&first);
+    assert!(
+        text.contains("  new finding warn closed-without-disconnect device-0 and 299 more: It"),
+        "{text}"
+    );
+    assert!(text.lines().count() < 10, "{text}");
+    assert_eq!(chapters.interval(Time::from_secs(20), anchor()).summary.findings, []);
+}

@@ -1,7 +1,7 @@
 //! The summary and single ends as text: at most 80 columns, the same form each time, no colours: for a terminal and for a
 //! pipe alike.
 
-use super::{Anchor, EndCount, Over, Summary, Way};
+use super::{Anchor, EndCount, NewFinding, Over, Summary, Way};
 use crate::base::text::printable;
 use crate::report::model::Quantiles;
 use crate::report::table::{NAME, WIDTH, cut_name, wrap};
@@ -38,12 +38,17 @@ pub fn summary_lines(summary: &Summary) -> String {
         out += &wrap(&format!("  {what:<12}"), &text);
     }
     for finding in &summary.findings {
-        let whose =
-            finding.device.as_deref().map_or(String::new(), |name| format!(" {}", cut_name(name, NAME)));
-        let text = format!("{} {}{}: {}", finding.grade, finding.id, whose, finding.seen);
-        out += &wrap("  found       ", &printable(&text));
+        out += &wrap("  new finding ", &printable(&found(finding)));
     }
     out
+}
+
+/// `warn resubscribes sensor-7 and 3 more: It ...`
+fn found(finding: &NewFinding) -> String {
+    let whose = finding.device.as_deref().map_or(String::new(), |name| format!(" {}", cut_name(name, NAME)));
+    let more =
+        (finding.more_devices > 0).then(|| format!(" and {} more", finding.more_devices)).unwrap_or_default();
+    format!("{} {}{whose}{more}: {}", finding.grade, finding.id, finding.seen)
 }
 
 /// `2026-11-21 09:00:05Z  12 of 14 connected, quiet`
