@@ -2,37 +2,26 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
-use brownout::base::{Direction, LinkId, ListenerId, Side, Time, Ways};
+use brownout::base::{Direction, Ends, LinkId, ListenerId, Side, Time, Ways};
 use brownout::engine::{Beside, Engine, Input, Output};
 use brownout::event::{Event, LastPackets, Packet, RunStarted, SessionTerms, TlsTerms};
 use brownout::fault::Ending;
-use brownout::mqtt::Version;
+use brownout::mqtt::{QoS, Version};
 use brownout::profile::{self, Plan};
 use brownout::report::observe::{Anchor, Chapters};
+use brownout::session::Snapshot;
+use brownout::session::ledger::{Account, Books, Entry, Line, Message};
 use std::sync::Arc;
 
-/// How many come, and what may come of it.
-struct Course {
-    links: u64,
-    /// By then everything that is bounded by a number is full: 20,000 devices, and a chapter of 10,000 links.
-    warm: u64,
-    /// What the allocator may keep beside, in bytes.
-    slack: usize,
-    /// Whether an interval ends with this link.
-    interval: fn(u64) -> bool,
-}
-
-/// The fullest moments are those before a chapter ends, with links 25,000 and 35,000; a kilobyte kept of each device that
-/// comes between them is too much.
-const SHORT: Course = Course { links: 36_000, warm: 26_000, slack: 10 << 20, interval: |nth| nth == 5_000 };
-
-/// With intervals in which less comes than a chapter takes, and some in which more does; less than 600 bytes a device.
-const LONG: Course = Course {
-    links: 100_000,
-    warm: 60_000,
-    slack: 22 << 20,
-    interval: |nth| nth % 30_000 == 5_000 || nth % 30_000 == 29_000,
-};
+/// A tenth of what an observer remembers, and of what is a chapter to it: what holds for these holds for those.
+const REMEMBERED: usize = 2_000;
+const LATELY: usize = 500;
+const CHAPTER: u32 = 1_000;
+const LINKS: u64 = 12_000;
+/// By then everything that is bounded by a number is full.
+const WARM: u64 = 5_000;
+/// What the allocator may keep beside; of the devices that come after, that is less than 600 bytes each.
+const SLACK: usize = 4 << 20;
 
 fn plan() -> Plan {
     profile::read("brownout: 1\nname: observe\nsummary: Nothing.\n", &[]).unwrap().plan
@@ -41,6 +30,7 @@ fn plan() -> Plan {
 struct Watch {
     engine: Engine,
     chapters: Chapters,
+    books: Books,
     now: Time,
 }
 
@@ -64,7 +54,37 @@ impl Watch {
         }
     }
 
-    /// A device that nobody has seen before connects, subscribes, and is reset.
+    /// What the ledgers of those say that are forgotten with this link, as it closes.
+    fn forget(&mut self, link: LinkId) {
+        for device in self.engine.forgets_with(link) {
+            let Account { news, counts, .. } = self.books.forget(self.now, device).unwrap();
+            assert_eq!(news, []);
+            self.tell(Input::Delivery { device, counts: Box::new(counts.unwrap()) });
+        }
+    }
+
+    /// One message is sent, and never acknowledged.
+    fn message(&mut self, link: LinkId) {
+        let device = self.engine.device_of(link).unwrap();
+        let (qos, of) = (QoS::AtLeastOnce, Direction::Up);
+        let message =
+            Message { qos, id: 1, dup: false, hash: link.0, topic: 1, number: None, dropped: false };
+        let entries = [
+            Entry::Connect { clean: true, version: Version::V311, receive_maximum: None },
+            Entry::Accepted { session_present: false, receive_maximum: None },
+            Entry::Arrived(of, message),
+            Entry::Passed { direction: of, qos, id: 1, times: 1 },
+        ];
+        let ledger = self.books.of(device, None);
+        let mut ledger = ledger.lock().unwrap();
+        let mut line = Line::new(link);
+        assert_eq!(ledger.take(self.now, &mut line, &entries), []);
+        assert_eq!(ledger.link_ended(self.now, &mut line, Ends::default(), false), []);
+        let counts = Box::new(ledger.flush(self.now).unwrap());
+        self.tell(Input::Delivery { device, counts });
+    }
+
+    /// A device that nobody has seen before connects, subscribes, sends a message, and is reset.
     fn comes_once(&mut self, nth: u64) {
         let link = LinkId(nth);
         let client_id = format!("a-device-that-comes-only-once-{nth}");
@@ -95,28 +115,20 @@ impl Watch {
         self.packet(link, Direction::Down, Packet::Suback { id: 1, codes: vec![0] });
         let last = LastPackets::default();
         let (side, how) = (Side::Device, Ending::Reset);
+        self.message(link);
         self.tell(Input::LegEnded { link, side, how, error: None, last });
+        self.forget(link);
         self.tell(Input::LinkClosed { link, undelivered: Ways::default() });
     }
 }
 
 #[test]
 fn devices_that_come_once_leave_a_bounded_number_behind() {
-    comes_and_goes(&SHORT);
-}
-
-#[test]
-#[ignore = "half a minute; .ci/run has it"]
-fn a_hundred_thousand_devices_that_come_once_leave_a_bounded_number_behind() {
-    comes_and_goes(&LONG);
-}
-
-fn comes_and_goes(course: &Course) {
-    let &Course { links, warm: warm_up, slack, interval } = course;
     let plan = Arc::new(plan());
     let mut watch = Watch {
-        engine: Engine::new(Arc::clone(&plan), 1, false),
-        chapters: Chapters::new(&plan),
+        engine: Engine::new(Arc::clone(&plan), 1, false).remembering(REMEMBERED),
+        chapters: Chapters::new(&plan).remembering(Snapshot::keeping(REMEMBERED, LATELY), CHAPTER),
+        books: Books::default(),
         now: Time::ZERO,
     };
     let start = RunStarted {
@@ -139,24 +151,27 @@ fn comes_and_goes(course: &Course) {
     });
     let anchor = Anchor { wall: "2026-01-01T00:00:00Z".parse().unwrap(), at: Time::ZERO };
     let (mut warm, mut highest) = (0, 0);
-    for nth in 0..links {
+    for nth in 0..LINKS {
         watch.now = Time::from_millis(nth);
         watch.comes_once(nth);
-        if interval(nth) {
+        // An interval in which less comes than a chapter takes, and one in which more does.
+        if nth % 3_000 == 500 || nth % 3_000 == 2_900 {
             watch.chapters.interval(watch.now, anchor);
         }
-        if nth % 1_000 == 0 {
+        if nth % 100 == 0 {
             let now = resident();
-            *(if nth < warm_up { &mut warm } else { &mut highest }) =
-                now.max(if nth < warm_up { warm } else { highest });
+            *(if nth < WARM { &mut warm } else { &mut highest }) =
+                now.max(if nth < WARM { warm } else { highest });
         }
     }
     let interval = watch.chapters.interval(watch.now, anchor).summary;
-    assert_eq!((interval.seen, interval.forgotten), (links, links - 20_000));
+    assert_eq!((interval.seen, interval.forgotten), (LINKS, LINKS - 2_000));
+    assert_eq!(watch.books.len(), REMEMBERED);
     let total = watch.chapters.total(watch.now, anchor);
-    assert_eq!((total.links, total.ended[0].count, total.down), (links, links, 20_000));
+    assert_eq!((total.links, total.ended[0].count, total.down), (LINKS, LINKS, 2_000));
+    assert_eq!(total.messages.up.sent, LINKS);
     println!("at most {} MB before, {} MB after the warm-up", warm >> 20, highest >> 20);
-    assert!(highest < warm + slack, "grew from {warm} to {highest} bytes");
+    assert!(highest < warm + SLACK, "grew from {warm} to {highest} bytes");
 }
 
 /// Resident memory of this process in bytes (proc(5)).
