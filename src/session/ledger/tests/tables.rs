@@ -116,7 +116,7 @@ fn of_quality_zero_many_at_once_are_one_after_another() {
     (0..9).for_each(|_| _ = by_one.arrives(0, UP, message(0, 0, 0)));
     by_one.ends(0);
     assert_eq!(at_once.over(), by_one.over());
-    assert_eq!(at_once.counts().up.lost[0], 6);
+    assert_eq!(at_once.counts().up.lost[0], 9);
     assert_eq!(at_once.news(), by_one.news());
 }
 
