@@ -17,10 +17,10 @@ use std::sync::Arc;
 const REMEMBERED: usize = 2_000;
 const LATELY: usize = 500;
 const CHAPTER: u32 = 1_000;
-const LINKS: u64 = 12_000;
+const LINKS: u64 = 9_000;
 /// By then everything that is bounded by a number is full.
 const WARM: u64 = 5_000;
-/// What the allocator may keep beside; of the devices that come after, that is less than 600 bytes each.
+/// What the allocator may keep beside; of the devices that come after, that is about a kilobyte each: less than a ledger and its device.
 const SLACK: usize = 4 << 20;
 
 fn plan() -> Plan {

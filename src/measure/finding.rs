@@ -72,6 +72,8 @@ pub struct Finding {
     pub evidence: Vec<Seen>,
     /// How often in all.
     pub count: u64,
+    /// How many devices it stands for, where it sums up those of a kind that are not told one by one; else 0.
+    pub summed_up: u64,
     /// Its probable cause, in a sentence.
     pub cause: String,
     /// What to do, in a sentence.

@@ -150,6 +150,7 @@ fn summed_up(mut found: Vec<Finding>) -> Vec<Finding> {
     }
     kept.extend(rest.into_values().map(|(devices, sum)| Finding {
         device: None,
+        summed_up: devices,
         seen: format!("The same of {devices} more devices."),
         evidence: Vec::new(),
         ..sum
@@ -186,6 +187,7 @@ mod tests {
             seen: String::new(),
             evidence: Vec::new(),
             count,
+            summed_up: 0,
             cause: id.to_owned(),
             advice: String::new(),
             rule: None,

@@ -169,7 +169,7 @@ class Tokens(Case):
         ended = self.ends(hub, "its token has expired")
         self.assertGreaterEqual(ended, 2, hub.text())
         [device] = self.report()["devices"]
-        self.assertEqual(device["ends"]["closed without DISCONNECT by the hub"], ended)
+        self.assertEqual(device["ends"]["token expired"], ended)
 
 
 class Readme(Case):

@@ -26,6 +26,20 @@ class Symptoms(Case):
     def test_accept_then_reset(self):
         self.shortly("accept-then-reset", "refused.delay=1s", "reset.delay=1100ms", "refused.for=8s", "settle=6s")
 
+    def test_control(self):
+        _, report, _ = self.shortly("control")
+        self.assertEqual(report["findings"], [])
+
+    def test_deaf_hub(self):
+        self.shortly("deaf-hub", "settle=12s")
+
+    def test_fin_without_disconnect(self):
+        self.shortly("fin-without-disconnect", "closed.delay=2s", "settle=5s")
+
+    def test_server_keepalive(self):
+        """The SDK speaks MQTT 3.1.1: it cannot be told, keeps its own, and its messages keep the hub content."""
+        self.shortly("server-keepalive", code=None)
+
     def test_device_crash(self):
         self.shortly("device-crash", "vanished.delay=12s", "away.delay=12s", "away.for=1.5 keepalive + 3s", "settle=8s")
 

@@ -84,6 +84,7 @@ impl Cases {
             seen: kind.seen(case.count, case.worst),
             evidence: case.evidence.clone(),
             count: case.count,
+            summed_up: 0,
             cause: kind.cause().to_owned(),
             advice: kind.advice().to_owned(),
             rule: case.rule,

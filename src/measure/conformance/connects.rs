@@ -124,6 +124,7 @@ pub(super) fn fleet<'a>(devices: impl Iterator<Item = &'a Connects>) -> Option<F
         seen: kind.seen(count, Size::new(wait, Duration::ZERO)),
         evidence: Vec::new(),
         count,
+        summed_up: 0,
         cause: kind.cause().to_owned(),
         advice: kind.advice().to_owned(),
         rule: None,

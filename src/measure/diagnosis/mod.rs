@@ -122,6 +122,7 @@ impl Kind {
             seen,
             evidence,
             count,
+            summed_up: 0,
             cause: String::new(),
             advice: String::new(),
             rule: self.rule,

@@ -16,6 +16,7 @@ pub(in crate::report) fn with_findings() -> Results {
         seen: "no PINGRESP for 4.0 s, and the link was kept".into(),
         evidence: vec![Seen { seq: 31, at: crate::base::Time::from_millis(6_000), what: "PINGREQ".into() }],
         count: 3,
+        summed_up: 0,
         cause: "it does not look for PINGRESP".into(),
         advice: "close the link when a PINGREQ goes unanswered".into(),
         rule,

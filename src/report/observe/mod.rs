@@ -223,9 +223,9 @@ impl Tally {
 
     /// The same of many devices is told as one, with the first of them: a fleet of one make would fill pages.
     fn finds(&mut self, new: NewFinding) {
-        self.found += 1;
+        self.found += 1 + new.more_devices;
         match self.findings.iter_mut().find(|known| known.id == new.id && known.grade == new.grade) {
-            Some(known) => known.more_devices += 1,
+            Some(known) => known.more_devices += 1 + new.more_devices,
             None => self.findings.push(new),
         }
     }

@@ -125,7 +125,7 @@ impl NewFinding {
             class: finding.class.word(),
             grade: finding.grade.word(),
             device,
-            more_devices: 0,
+            more_devices: finding.summed_up.saturating_sub(1),
             seen: finding.seen.clone(),
         }
     }
