@@ -41,7 +41,7 @@ pub struct Route {
 enum Between {
     Nothing,
     Copy(Runtime),
-    Brownout(Runtime, Bench),
+    Brownout(Runtime, Box<Bench>),
 }
 
 impl Route {
@@ -59,7 +59,7 @@ impl Route {
                 let runtime = runtime(name);
                 let bench = runtime.block_on(Bench::start(plan(rules), upstream));
                 hub.accept().unwrap(); // The probe that every start makes.
-                (bench.address, Between::Brownout(runtime, bench))
+                (bench.address, Between::Brownout(runtime, Box::new(bench)))
             }
         };
         Route { name, hub, address, between }

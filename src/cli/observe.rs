@@ -145,7 +145,20 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
     };
     proxy.stop(reason).await;
     queue.close();
-    Ok(desk.finish())
+    Ok(finished(desk, &mut signals).await)
+}
+
+/// Waits until all that has happened is told, which may take a while where a fleet has just said much, or until a second
+/// signal asks not to.
+async fn finished(desk: Desk, signals: &mut Signals) -> Exit {
+    let telling = tokio::task::spawn_blocking(move || desk.finish());
+    tokio::select! {
+        told = telling => told.unwrap_or_else(|error| Refusal::environment(error.to_string()).tell()),
+        () = signals.next() => Refusal::environment(
+            "ended by a second signal: the log and the last report lack what happened shortly before the first",
+        )
+        .tell(),
+    }
 }
 
 /// A duration is an override like those of `run`, so that the log knows of it.

@@ -2,7 +2,7 @@
 //!
 //! Owns the page's skeleton, its style sheet and its script (their own files, put in as they are) and the data that the
 //! script draws from. What there is to read stands in the HTML itself: without JavaScript only pictures, sorting and
-//! filtering are missing. Names that peers gave themselves are hostile: every text goes through [`escape::text`], the
+//! filtering are missing. Names that peers gave themselves are hostile: every text goes through `escape::text`, the
 //! script sets texts and never markup, and a policy in the page forbids it to load anything.
 
 mod data;

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | an expectation | a test case |
 //! | unmet, inconclusive, without evidence | a failure of type `unmet`, `inconclusive`, `no_evidence` |
-//! | a run that was not through, or whose log breaks off | an error of the test case [`THROUGH`] |
+//! | a run that was not through, or whose log breaks off | an error of the test case `every run was through` |
 //! | a verdict of a class, where a strictness was asked for | a test case; inconclusive: skipped |
 //! | findings, verdicts of classes, notes | `system-out` of the suite |
 //! | findings on the devices that speak against an expectation | `system-out` of its test case |

@@ -35,9 +35,9 @@ use std::time::Duration;
 
 /// The most devices with a lane of their own.
 pub const MOST_LANES: usize = 20_000;
-/// The most segments of all lanes together, as far as [`lane::LEAST_SEGMENTS`] a lane leave it so.
+/// The most segments of all lanes together, as far as `lane::LEAST_SEGMENTS` a lane leave it so.
 pub const MOST_SEGMENTS: usize = 240_000;
-/// The most marks of all lanes together, as far as [`marks::LEAST_MARKS`] a lane leave it so.
+/// The most marks of all lanes together, as far as `marks::LEAST_MARKS` a lane leave it so.
 pub const MOST_MARKS: usize = 240_000;
 /// The most windows.
 pub const MOST_WINDOWS: usize = 20_000;

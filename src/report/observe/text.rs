@@ -47,7 +47,7 @@ pub fn summary_lines(summary: &Summary) -> String {
 fn found(finding: &NewFinding) -> String {
     let whose = finding.device.as_deref().map_or(String::new(), |name| format!(" {}", cut_name(name, NAME)));
     let more =
-        (finding.more_devices > 0).then(|| format!(" and {} more", finding.more_devices)).unwrap_or_default();
+        if finding.more_devices > 0 { format!(" and {} more", finding.more_devices) } else { String::new() };
     format!("{} {}{whose}{more}: {}", finding.grade, finding.id, finding.seen)
 }
 

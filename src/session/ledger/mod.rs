@@ -14,7 +14,7 @@
 //! ```
 //!
 //! What brownout cannot see, a packet that vanished before it came, is not known here either: a PUBLISH with DUP may be
-//! the first that comes of its message. Only numbers in the payloads tell of those ([`series`]).
+//! the first that comes of its message. Only numbers in the payloads tell of those (`series`).
 
 mod books;
 mod entry;
