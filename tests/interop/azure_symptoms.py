@@ -27,7 +27,7 @@ class Symptoms(Case):
         self.shortly("accept-then-reset", "refused.delay=1s", "reset.delay=1100ms", "refused.for=8s", "settle=6s")
 
     def test_control(self):
-        _, report, _ = self.shortly("control")
+        _, report, _ = self.shortly("control", limit=20, ended="duration")
         self.assertEqual(report["findings"], [])
 
     def test_deaf_hub(self):
@@ -38,7 +38,7 @@ class Symptoms(Case):
 
     def test_server_keepalive(self):
         """The SDK speaks MQTT 3.1.1: it cannot be told, keeps its own, and its messages keep the hub content."""
-        self.shortly("server-keepalive", code=None)
+        self.shortly("server-keepalive", code=None, limit=20, ended="duration")
 
     def test_device_crash(self):
         self.shortly("device-crash", "vanished.delay=12s", "away.delay=12s", "away.for=1.5 keepalive + 3s", "settle=8s")
