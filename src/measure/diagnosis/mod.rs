@@ -86,9 +86,12 @@ impl Scene<'_> {
         self.run.ends.iter().filter(|end| end.under.is_none() && end.cause.rule().is_none())
     }
 
-    /// Devices that a CONNACK accepted at least once.
+    /// How many devices a CONNACK has accepted; of a part of a log also before that part.
     fn fleet(&self) -> usize {
-        self.run.devices.values().filter(|device| device.accepted > 0).count()
+        let devices = self.run.devices.iter().filter(|(_, device)| device.accepted > 0).map(|(id, _)| *id);
+        let held = self.run.fleet.held.iter().filter(|(_, spans)| !spans.is_empty()).map(|(id, _)| *id);
+        let ended = self.run.ends.iter().filter(|end| end.accepted.is_some()).map(|end| end.device);
+        devices.chain(held).chain(ended).collect::<BTreeSet<DeviceId>>().len()
     }
 }
 

@@ -35,7 +35,9 @@ struct Peak<'a> {
 fn storm(scene: &Scene<'_>) -> Option<Finding> {
     let again = reconnects(&scene.run.ends);
     let peak = busiest(&again)?;
-    let (fleet, most, limits) = (scene.fleet(), peak.connects.len(), scene.limits);
+    // In a part of a log, some may not have been accepted yet.
+    let fleet = scene.fleet().max(peak.devices);
+    let (most, limits) = (peak.connects.len(), scene.limits);
     let share = u64::try_from(peak.devices * 100 / fleet.max(1)).unwrap_or(0);
     let over_rate = limits.storm_rate.is_some_and(|rate| u64::try_from(most).unwrap_or(u64::MAX) > rate);
     let is_large = fleet >= LEAST_FLEET;

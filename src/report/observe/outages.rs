@@ -58,14 +58,14 @@ fn accepts(event: &Event) -> bool {
     }
 }
 
-/// Whether the device shows by it that it gives its link up, or is told.
+/// Whether the device shows by it that it gives its link up, or is told. A link that closes and nothing else ends with the
+/// run: nobody is down by that.
 fn tells_device(event: &Event) -> bool {
     matches!(
         event.what,
         What::LegEnded { side: Side::Device, .. }
             | What::EndCarried { to: Side::Device, .. }
             | What::LegCut { side: Side::Device, .. }
-            | What::LinkClosed { .. }
             | What::Packet {
                 direction: Direction::Down,
                 packet: Packet::Disconnect { .. },
