@@ -204,9 +204,9 @@ class Case(unittest.TestCase):
         with open(os.path.join(self.folder, "report", "events.jsonl"), encoding="utf-8") as file:
             return [json.loads(line) for line in file]
 
-    def ends(self, hub, why):
-        """How often the hub logged this end of the device as error 404104."""
-        return len(hub.find(rf"^conn \d+ dev1: gone: {why} \(404104 DeviceConnectionClosedRemotely\)$"))
+    def ends(self, hub, why, count=1):
+        """How often the hub logged this end of the device as error 404104: at least `count` times."""
+        return len(hub.told(rf"^conn \d+ dev1: gone: {why} \(404104 DeviceConnectionClosedRemotely\)$", count))
 
     def windows(self, report, rule, count=1):
         found = next(entry for entry in report["rules"] if entry["id"] == rule)["windows"]

@@ -45,7 +45,7 @@ class Profiles(Case):
             self.assertEqual(window["outcome"], "back")
             self.seconds(window["device_detection_s"], 0, 1, "device_detection: the SDK tries again at once")
             self.seconds(window["recovery_s"], 0, 2, "recovery")
-        self.assertEqual(self.ends(hub, "reset without DISCONNECT"), 3, hub.text())
+        self.assertEqual(self.ends(hub, "reset without DISCONNECT", 3), 3, hub.text())
         return report
 
     def test_rst_one_sided(self):
@@ -91,7 +91,7 @@ class Profiles(Case):
         self.assertEqual(window["handshakes"]["took_bad_certificate"], 0)
         # The cuts; and one that waited in the handshake has only been seen to open.
         self.windows(report, "cut", 3)
-        self.assertEqual(self.ends(hub, "reset without DISCONNECT"), 3, hub.text())
+        self.assertEqual(self.ends(hub, "reset without DISCONNECT", 3), 3, hub.text())
 
     def test_tls_record_damage(self):
         """The SDK survives the close without close_notify, and not the record: its network thread ends with an SSLError, it
@@ -114,7 +114,7 @@ class Profiles(Case):
         self.assertEqual(len(run.find("ssl.SSLError: .*bad record mac")), 1, run.text())
         self.assertNotIn("  disconnected", run.text().partition("ssl.SSLError: ")[2])
         # With FIN, both times: brownout carries the alert through as the end that it is.
-        self.assertEqual(self.ends(hub, "closed without DISCONNECT"), 2, hub.text())
+        self.assertEqual(self.ends(hub, "closed without DISCONNECT", 2), 2, hub.text())
 
     def test_demo(self):
         """Made for four devices with a keep-alive of 2 s: it is stretched, and what it expects of a device named
@@ -167,7 +167,7 @@ class Tokens(Case):
             "brownout-ca/ca.pem", "--key", KEY, "--retry", "1", "--seconds", "60", "--fixed-token", "4")
         self.assertEqual(run.wait(), 0, run.text())
         self.assertTrue(run.find(r"\d+ sent, last acknowledged \d+, well$"), run.text())
-        ended = self.ends(hub, "its token has expired")
+        ended = self.ends(hub, "its token has expired", 2)
         self.assertGreaterEqual(ended, 2, hub.text())
         [device] = self.report()["devices"]
         self.assertEqual(device["ends"]["token expired"], ended)

@@ -218,7 +218,7 @@ class FaultMessages(Case):
         goodbye = self.when(said, r"\d+ sent, last acknowledged")[0]
         self.assertTrue(all(at >= goodbye for at in cancelled), "not before its own end")
         self.assertEqual(report["devices"][0]["links"], 1)
-        self.assertEqual(len(hub.find("dev1: connected,")), 1)
+        self.assertEqual(len(hub.told("dev1: connected,", 1)), 1)
 
     def test_invoke_auth_error(self):
         said, hub, report = self.asked("InvokeAuthError", 6, 18)

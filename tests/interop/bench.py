@@ -59,8 +59,17 @@ class Lines:
     def find(self, pattern):
         return [(at, match) for at, line in list(self.lines) for match in [re.search(pattern, line)] if match]
 
+    def told(self, pattern, count=1, limit=10.0):
+        """At least `count` lines like this: what another program tells may come later than what it did was seen."""
+        end = time.time() + limit
+        while len(found := self.find(pattern)) < count and time.time() < end:
+            time.sleep(0.01)
+        if len(found) < count:
+            raise AssertionError(f"{len(found)} lines like {pattern!r}, {count} awaited:\n{self.text()}")
+        return found
+
     def text(self):
-        return "\n".join(line for _, line in self.lines)
+        return "\n".join(line for _, line in list(self.lines))
 
 
 class Mosquitto:

@@ -53,7 +53,7 @@ class Packets(Bench):
         self.assertEqual(device.seen["down"], [], "none of it hurts the link")
         report = self.end(run)
         self.assertEqual(self.payloads(heard), ["d", "e", "f"])
-        self.assertEqual(len(broker.log.find(r"Received PUBLISH from paho-1 ")), 3)
+        self.assertEqual(len(broker.log.told(r"Received PUBLISH from paho-1 ", 3)), 3)
         dropped = self.altered(run.events(), "dropped")
         self.assertEqual([event.get("acknowledged") for event in dropped], [True] * 3)
         [window] = self.windows(report, "lie")
@@ -72,7 +72,7 @@ class Packets(Bench):
         self.publish(source, "yz", topic="lab/open")
         wait_for("the open ones", lambda: len(through.seen["message"] + beside.seen["message"]) >= 7)
         self.end(run)
-        sent = len(broker.log.find(r"Sending PUBLISH to paho-1 .*lab/secret/"))
+        sent = len(broker.log.told(r"Sending PUBLISH to paho-1 .*lab/secret/", 5))
         self.assertEqual(sent, 5, "the broker shares evenly")
         self.assertEqual(len(self.altered(run.events(), "dropped")), sent)
         topics = [message.topic for _, message in through.seen["message"]]
@@ -90,7 +90,7 @@ class Packets(Bench):
         self.end(run)
         events = run.events()
         self.assertEqual([event["edit"] for event in self.altered(events, "edited")], [{"packet_id": 9999}])
-        self.assertTrue(broker.log.find(rf"Sending PUBACK to paho-1 \(m{first.mid},"), broker.log.text())
+        broker.log.told(rf"Sending PUBACK to paho-1 \(m{first.mid},")
         # To paho it is an acknowledgement of nothing; the message still waits.
         self.assertEqual([mid for _, mid in device.seen["acknowledged"]], [second])
         self.assertFalse(first.is_published())
@@ -132,10 +132,10 @@ class Packets(Bench):
         self.assertEqual([(message.topic, message.payload, message.qos) for _, message in device.seen["message"]],
                          [("lab/command", b"stop", 1)])
         # Its answer goes on to a broker that has sent nothing.
-        self.assertTrue(broker.log.find(r"Received PUBACK from paho-1 \(Mid: 60000"), broker.log.text())
+        broker.log.told(r"Received PUBACK from paho-1 \(Mid: 60000")
         self.assertFalse(broker.log.find(r"Sending PUBLISH to paho-1"))
         self.assertEqual(self.payloads(heard), ["forged"])
-        ended = broker.log.find(r"Client paho-1 disconnected due to (.*)\.")
+        ended = broker.log.told(r"Client paho-1 disconnected due to (.*)\.")
         self.near(self.applied(events, 2)[0], ended[0][0], "the garbage against the broker's log")
         self.near(ended[0][0], device.seen["down"][0], "the end that the broker made against on_disconnect")
 
@@ -151,7 +151,7 @@ class Packets(Bench):
         self.assertEqual(self.payloads(heard), ["gone"])
         self.end(run)
         at = self.applied(run.events(), 0)[0]
-        self.assertTrue(broker.log.find(r"Received DISCONNECT from paho-1"), broker.log.text())
+        broker.log.told(r"Received DISCONNECT from paho-1")
         self.near(at, heard.seen["message"][0][0], "the will")
         self.near(at, device.seen["down"][0], "on_disconnect")
 
@@ -165,7 +165,7 @@ class Packets(Bench):
         client.ends()
         told = client.out.find(r"Received DISCONNECT \((\d+)\)")
         self.assertEqual([match.group(1) for _, match in told], [str(0x89)], client.text())
-        closed = broker.log.find(r"Client sub-1 closed its connection")
+        closed = broker.log.told(r"Client sub-1 closed its connection")
         self.end(run)
         at = self.applied(run.events(), 0)[0]
         self.near(at, told[0][0], "DISCONNECT")
@@ -244,7 +244,7 @@ class Streams(Bench):
         device = self.device(run.port(), "paho-1", KEEP_ALIVE).up()
         wait_for("two reconnects", lambda: len(device.seen["up"]) == 3)
         events = run.events()
-        closed = [at for at, _ in broker.log.find(r"Client paho-1 closed its connection")]
+        closed = [at for at, _ in broker.log.told(r"Client paho-1 closed its connection", 2)]
         self.end(run)
         self.assertEqual(len(closed), 2, broker.log.text())
         # Either end answers FIN with FIN, which reaches the other.
@@ -271,7 +271,7 @@ class Streams(Bench):
         [at] = self.applied(events, 0)[:1]
         first = next(down for down in device.seen["down"])
         self.assertFalse(broker.log.find(r"Client paho-1 has exceeded timeout"))
-        [gone] = broker.log.find(r"Client paho-1 closed its connection")[:1]
+        [gone] = broker.log.told(r"Client paho-1 closed its connection")[:1]
         self.near(first, gone[0], "paho's end against the broker's log")
         self.assertGreater(first, at + KEEP_ALIVE)
 

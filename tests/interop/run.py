@@ -43,7 +43,7 @@ class Profiles(Case):
             # The hub: mosquitto's own line about the time-out, against the sign on the hub's leg.
             struck = next(link for link in links if of.get(link) == name)
             hub = self.first(events, event="leg_ended", link=struck, side="hub")
-            timed_out = broker.log.find(rf"Client {name} has exceeded timeout|Client {name} .*timeout")
+            timed_out = broker.log.told(rf"Client {name} has exceeded timeout|Client {name} .*timeout")
             self.assertTrue(timed_out, broker.log.text())
             self.near(at(hub), timed_out[0][0], f"{name}: hub's sign against its log")
         # The device: paho's own callbacks.
@@ -67,7 +67,7 @@ class Profiles(Case):
         events = run.events()
         start = wall_clock(events)
         cut = self.first(events, event="leg_cut", side="hub", fate="reset")
-        lost = broker.log.find(r"Client paho-1 closed its connection|Socket error on client paho-1")
+        lost = broker.log.told(r"Client paho-1 closed its connection|Socket error on client paho-1")
         self.assertTrue(lost, broker.log.text())
         self.near(start + cut["t"] / 1e9, lost[0][0], "the reset against the broker's log")
         self.near(start + cut["t"] / 1e9, device.seen["down"][0], "the reset against on_disconnect")
@@ -120,7 +120,7 @@ class Profiles(Case):
                 self.assertNotIsInstance(detection, float, f"{window['device']}: the log knows nothing of it")
         reset = next(rule for rule in report["rules"] if rule["id"] == "reset")
         self.assertEqual(len(reset["windows"]), 4)
-        lost = [at for at, _ in broker.log.find(r"Client device-\d closed its connection|Socket error on client")]
+        lost = [at for at, _ in broker.log.told(r"Client device-\d closed its connection|Socket error on client")]
         for window in reset["windows"]:
             self.assertTrue([at for at in lost if abs(at - start - window["start_s"]) < TOLERANCE], broker.log.text())
 
@@ -325,8 +325,8 @@ class EmbeddedDevices(Case):
         run = self.brownout("device", "--connect", f"127.0.0.1:{broker.port}", "--count", "50", "--workload",
                             "publishing", "--qos", "2", "--rate", "5", "--duration", "3s")
         self.assertEqual(run.wait(), 0, run.err.text())
-        self.assertEqual(len(broker.log.find(r"New client connected .* as device-\d+ ")), 50)
-        self.assertEqual(len(broker.log.find(r"Received DISCONNECT from device-")), 50)
+        self.assertEqual(len(broker.log.told(r"New client connected .* as device-\d+ ", 50)), 50)
+        self.assertEqual(len(broker.log.told(r"Received DISCONNECT from device-", 50)), 50)
         self.assertGreater(len(broker.log.find(r"Sending PUBCOMP to device-")), 200)
 
 
@@ -375,7 +375,7 @@ class Rumqttc(Case):
                                env={**os.environ, "BROWNOUT_TEST_HUB": f"127.0.0.1:{broker.port}"})
         self.assertEqual(cargo.returncode, 0, cargo.stdout + cargo.stderr)
         self.assertIn("3 passed", cargo.stdout)
-        self.assertTrue(broker.log.find("Client measured has exceeded timeout"), broker.log.text())
+        broker.log.told("Client measured has exceeded timeout")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Expiry(Symptom):
                          "--resource-log", log)
         device = self.device(run.port(), "paho-1", KEEP_ALIVE).up()
         events, report = self.over(run)
-        closed = broker.log.find(r"Client paho-1 closed its connection")
+        closed = broker.log.told(r"Client paho-1 closed its connection")
         held = self.applied(events, 0)
         self.assertGreaterEqual(len(held), 3)
         for at, (theirs, _) in zip(held, closed):
@@ -59,7 +59,7 @@ class Silence(Symptom):
         run = self.shortly("keepalive-blackhole-above", broker)
         self.device(run.port(), "paho-1", KEEP_ALIVE).up()
         events, report = self.over(run)
-        timed_out = broker.log.find(r"Client paho-1 has exceeded timeout")
+        timed_out = broker.log.told(r"Client paho-1 has exceeded timeout")
         self.assertTrue(timed_out, broker.log.text())
         window = report["rules"][0]["windows"][0]
         self.near(window["hub_detection_s"], timed_out[0][0] - self.applied(events, 0)[0], "hub_detection")
@@ -71,7 +71,7 @@ class Silence(Symptom):
         events, report = self.over(run)
         told = {rule["id"]: rule["windows"] for rule in report["rules"]}
         # The hub learns of the link that it still believed in by the device's next CONNECT.
-        self.assertTrue(broker.log.find(r"Client paho-1 already connected, closing old connection"))
+        broker.log.told(r"Client paho-1 already connected, closing old connection")
         at = self.applied(events, 1)[0]
         heard = next(down for down in device.seen["down"] if down > at)
         self.near(told["hub-told"][0]["device_detection_s"], heard - at, "hub-told: paho's own on_disconnect")
@@ -82,8 +82,8 @@ class Silence(Symptom):
                                "away.for=1.5 keepalive + 8s", "settle=3s")
         self.device(run.port(), "paho-1", KEEP_ALIVE).up()
         events, report = self.over(run)
-        self.near(self.applied(events, 0)[0], broker.log.find(r"Client paho-1 closed its connection")[0][0], "crash")
-        gone = broker.log.find(r"Client paho-1 has exceeded timeout")
+        self.near(self.applied(events, 0)[0], broker.log.told(r"Client paho-1 closed its connection")[0][0], "crash")
+        gone = broker.log.told(r"Client paho-1 has exceeded timeout")
         self.assertTrue(gone, broker.log.text())
         window = next(rule for rule in report["rules"] if rule["id"] == "vanished")["windows"][0]
         self.near(window["hub_detection_s"], gone[0][0] - self.applied(events, 1)[0], "vanished: hub_detection")
@@ -102,7 +102,7 @@ class Silence(Symptom):
         run = self.shortly("lost-pingresp", broker, "settle=5s")
         device = self.device(run.port(), "paho-1", KEEP_ALIVE).up()
         events, report = self.over(run)
-        sent = broker.log.find(r"Sending PINGRESP to paho-1")
+        sent = broker.log.told(r"Sending PINGRESP to paho-1")
         dropped = self.altered(events, "dropped")
         self.assertGreaterEqual(len(dropped), 1)
         self.assertGreaterEqual(len(sent), len(dropped))
@@ -116,7 +116,7 @@ class Silence(Symptom):
         self.device(run.port(), "paho-1", KEEP_ALIVE).up()
         self.over(run)
         # With only the way up dead, the hub hears nothing and times the device out.
-        self.assertTrue(broker.log.find(r"Client paho-1 has exceeded timeout"), broker.log.text())
+        broker.log.told(r"Client paho-1 has exceeded timeout")
 
 
 class AllAtOnce(Symptom):
@@ -133,7 +133,7 @@ class AllAtOnce(Symptom):
                                   "careful", "--backoff", "exponential:500ms..4s,jitter"])
         events, report = self.over(run)
         start = wall_clock(events)
-        accepted = broker.log.find(r"Sending CONNACK to device-\d+ \(\d, 0\)")
+        accepted = broker.log.told(r"Sending CONNACK to device-\d+ \(\d, 0\)")
         ours = [event for event in events if event["event"] == "packet" and event.get("packet") == "connack"
                 and event["code"] == 0]
         # What passed brownout is what the broker said: in the silence, too, where it only waited.
@@ -213,7 +213,7 @@ class Connecting(Symptom):
         events, _ = self.over(run)
         dropped = self.altered(events, "dropped")
         self.assertGreaterEqual(len(dropped), 1)
-        came = broker.log.find(r"New client connected from \S+ as paho-1")
+        came = broker.log.told(r"New client connected from \S+ as paho-1")
         connects = [event for event in events if event["event"] == "packet" and event.get("packet") == "connect"]
         self.assertEqual(len(connects) - len(dropped), len(came), "what was not swallowed came")
 
@@ -223,7 +223,7 @@ class Connecting(Symptom):
                                "refused.for=5s", "settle=5s")
         device = self.device(run.port(), "paho-1", KEEP_ALIVE).up()
         events, report = self.over(run)
-        self.assertEqual(len(broker.log.find(r"New client connected from \S+ as paho-1")), 2)
+        self.assertEqual(len(broker.log.told(r"New client connected from \S+ as paho-1", 2)), 2)
         self.assertEqual(len(device.seen["up"]), 2)
 
     def test_a_hub_that_says_nothing(self):
@@ -237,14 +237,14 @@ class Connecting(Symptom):
         self.assertEqual(wait["samples"], 2)
         self.assertAlmostEqual(wait["measured"], KEEP_ALIVE, delta=1.1)
         connects = self.packets(events, "connect", "up")
-        self.assertEqual(len(broker.log.find(r"Sending CONNACK to paho-1")), len(connects))
+        self.assertEqual(len(broker.log.told(r"Sending CONNACK to paho-1", len(connects))), len(connects))
 
     def test_two_with_one_name(self):
         broker = self.broker()
         run = self.shortly("takeover-fight", broker, "rival.delay=1s", "rival.for=8s", "rival.again=1s", "settle=6s")
         device = self.device(run.port(), "paho-1", KEEP_ALIVE).up()
         events, _ = self.over(run)
-        fights = broker.log.find(r"Client paho-1 already connected, closing old connection")
+        fights = broker.log.told(r"Client paho-1 already connected, closing old connection")
         rivals = [event for event in events if event["event"] == "rival" and event["rival"] == "accepted"]
         self.assertGreaterEqual(len(rivals), 2)
         self.assertLessEqual(abs(len(fights) - len(rivals) - len(device.seen["up"]) + 1), 1)
@@ -273,7 +273,7 @@ class Messages(Symptom):
         device = self.device(run.port(), "paho-1", KEEP_ALIVE, clean=False).up()
         self.publish(device, run, 40, 0.1)
         events, _ = self.over(run)
-        sent = broker.log.find(r"Sending PUBACK to paho-1")
+        sent = broker.log.told(r"Sending PUBACK to paho-1")
         dropped = self.altered(events, "dropped")
         self.assertGreaterEqual(len(dropped), 5)
         ours = [event for event in events if event["event"] == "packet" and event.get("packet") == "puback"
@@ -282,7 +282,7 @@ class Messages(Symptom):
         self.assertEqual(len([event for event in ours if event.get("dropped")]), len(dropped))
         wait_for("every message acknowledged", lambda: len({mid for _, mid in device.seen["acknowledged"]}) == 40)
         # What was not acknowledged came again, marked.
-        self.assertTrue(broker.log.find(r"Received PUBLISH from paho-1 \(d1, q1"))
+        broker.log.told(r"Received PUBLISH from paho-1 \(d1, q1")
 
     def test_a_reset_amid_the_resend_loses_nothing(self):
         broker = self.broker()
@@ -323,7 +323,7 @@ class Messages(Symptom):
         device.up()
         events, report = self.over(run)
         self.assertGreaterEqual(len(self.altered(events, "edited")), 3)
-        self.assertTrue(broker.log.find(r"Sending CONNACK to paho-1 \(1, 0\)"), "the broker has a session")
+        broker.log.told(r"Sending CONNACK to paho-1 \(1, 0\)")
         self.assertFalse(any(flags[1:]), "the client is told of none")
 
 
@@ -335,7 +335,7 @@ class KeepAlive(Symptom):
         run = self.shortly("lost-pingresp", broker, "server_keepalive=3s", "settle=5s")
         client = self.sub(run.port(), "sub-1", "-V", "5", host="127.0.0.1", keep_alive=60).up()
         events, report = self.over(run)
-        self.assertTrue(broker.log.find(r"as sub-1 \(p5, c\d, k3"), broker.log.text())
+        broker.log.told(r"as sub-1 \(p5, c\d, k3")
         # Its later CONNECTs ask for what the first CONNACK said.
         asked = [event["keep_alive"] for event in self.packets(events, "connect", "up")]
         self.assertEqual((asked[0], set(asked[1:])), (60, {3}))
@@ -351,8 +351,8 @@ class KeepAlive(Symptom):
         run = self.shortly("lost-pingresp", broker, "server_keepalive=3s", "settle=5s")
         device = self.device(run.port(), "paho-1", 60, protocol=paho.MQTTv5).up()
         events, report = self.over(run, 1)
-        self.assertTrue(broker.log.find(r"as paho-1 \(p5, c\d, k3"), broker.log.text())
-        timed_out = broker.log.find(r"Client paho-1 has exceeded timeout")
+        broker.log.told(r"as paho-1 \(p5, c\d, k3")
+        timed_out = broker.log.told(r"Client paho-1 has exceeded timeout")
         self.assertGreaterEqual(len(timed_out), 3)
         late = [event for event in events if event["event"] == "keepalive_exceeded"]
         self.assertLessEqual(abs(len(late) - len(timed_out)), 1)

@@ -68,7 +68,7 @@ class WebSockets(TlsCase):
         began, restored = start + window["start_s"], start + window["restored_s"]
         self.near(began + window["device_detection_s"], device.seen["down"][0], "paho: device_detection")
         # What mosquitto says of a time-out on a WebSocket.
-        timed_out = broker.log.find(r"Client paho-1 closed its connection")
+        timed_out = broker.log.told(r"Client paho-1 closed its connection")
         self.assertTrue(timed_out, broker.log.text())
         self.near(began + window["hub_detection_s"], timed_out[0][0], "hub_detection against the log")
         # Connects that paho gave up in the dark are no ghosts at the hub.
