@@ -10,10 +10,9 @@
 #[path = "../../tests/common/mod.rs"]
 mod proxy;
 
-pub use proxy::{at, wire};
+pub use proxy::{Bench, at, plan, wire};
 
 use brownout::profile::Rule;
-use proxy::{Bench, plan};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,0 +1,113 @@
+//! The whole way of a message: socket, link, engine, ledger, socket. One thread; device and hub are at the other ends of the
+//! sockets, and count the same without brownout between them, which is the floor.
+
+use crate::Part;
+use crate::common::{Bench, plan, publish, wire};
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const DIRECT: &str = "the same sockets without brownout";
+
+pub const PARTS: &[Part] = &[
+    Part {
+        name: "relay-64",
+        unit: "PUBLISH of 64 B, QoS 0, 256 in a write",
+        work: |count| run(true, 64, count),
+        floor: (DIRECT, |count| run(false, 64, count)),
+        round: 400_000,
+    },
+    Part {
+        name: "relay-16k",
+        unit: "PUBLISH of 16 KiB, QoS 0, alone",
+        work: |count| run(true, 16 * 1024, count),
+        floor: (DIRECT, |count| run(false, 16 * 1024, count)),
+        round: 20_000,
+    },
+    Part {
+        name: "relay-qos1",
+        unit: "PUBLISH of 64 B, QoS 1, and its PUBACK",
+        work: |count| round_trips(true, count),
+        floor: (DIRECT, |count| round_trips(false, count)),
+        round: 20_000,
+    },
+];
+
+/// What of a stream is written at once.
+const WRITE: usize = 16 * 1024;
+
+struct Ends {
+    device: TcpStream,
+    hub: TcpStream,
+    bench: Option<Bench>,
+}
+
+fn on_one_thread<F: Future>(work: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+async fn connected(through: bool) -> Ends {
+    let hub = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut address: SocketAddr = hub.local_addr().unwrap();
+    let bench = if through {
+        let bench = Bench::start(plan(vec![]), address).await;
+        drop(hub.accept().await.unwrap()); // The probe that every start makes.
+        address = bench.address;
+        Some(bench)
+    } else {
+        None
+    };
+    let mut device = TcpStream::connect(address).await.unwrap();
+    let mut hub = hub.accept().await.unwrap().0;
+    let connect = wire::connect("device", 60);
+    device.write_all(&connect).await.unwrap();
+    hub.read_exact(&mut vec![0; connect.len()]).await.unwrap();
+    hub.write_all(&wire::CONNACK).await.unwrap();
+    device.read_exact(&mut [0; wire::CONNACK.len()]).await.unwrap();
+    Ends { device, hub, bench }
+}
+
+impl Ends {
+    async fn close(self) {
+        drop((self.device, self.hub));
+        if let Some(bench) = self.bench {
+            bench.stop().await;
+        }
+    }
+}
+
+/// So many messages of this size, QoS 0, each write read before the next.
+fn run(through: bool, size: usize, count: u32) {
+    on_one_thread(async {
+        let mut ends = connected(through).await;
+        let message = publish(&vec![7; size - 5]);
+        let each = (WRITE / message.len()).max(1);
+        let (write, mut read) = (message.repeat(each), vec![0; message.len() * each]);
+        for _ in 0..count.div_ceil(u32::try_from(each).unwrap()) {
+            let (sent, heard) = tokio::join!(ends.device.write_all(&write), ends.hub.read_exact(&mut read));
+            (sent.unwrap(), heard.unwrap());
+        }
+        assert_eq!(read, write);
+        ends.close().await;
+    });
+}
+
+fn round_trips(through: bool, count: u32) {
+    on_one_thread(async {
+        let mut ends = connected(through).await;
+        let mut message = vec![0x32, 62, 0, 1, b't', 0, 0];
+        message.resize(64, 7);
+        let mut heard = vec![0; message.len()];
+        for n in 0..count {
+            let id = u16::try_from(n % 65_535).unwrap() + 1;
+            message[5..7].copy_from_slice(&id.to_be_bytes());
+            ends.device.write_all(&message).await.unwrap();
+            ends.hub.read_exact(&mut heard).await.unwrap();
+            let [high, low] = id.to_be_bytes();
+            ends.hub.write_all(&[0x40, 2, high, low]).await.unwrap();
+            ends.device.read_exact(&mut [0; 4]).await.unwrap();
+        }
+        assert_eq!(heard, message);
+        ends.close().await;
+    });
+}
