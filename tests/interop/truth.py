@@ -542,7 +542,7 @@ def main():
 
     def blackhole(name, folder, fidelity):
         bench = Bench(name, folder, "keepalive-blackhole", "--set", "dark.delay=6s", "--set", "dark.times=1", "--set",
-                      "settle=7s", "--set", f"dark.fidelity={fidelity}", "--set", "devices=2")
+                      "settle=3s", "--set", f"dark.fidelity={fidelity}", "--set", "devices=2")
         try:
             bench.paho("paho-1"), bench.sub("sub-1")
             truth = bench.truth()
