@@ -110,6 +110,15 @@ class Program:
     def find(self, pattern):
         return re.findall(pattern, self.text(), re.M)
 
+    def told(self, pattern, count=1, limit=10.0):
+        """At least `count` of these: what another program tells may come later than what it did was seen."""
+        end = time.monotonic() + limit
+        while len(found := self.find(pattern)) < count and time.monotonic() < end:
+            time.sleep(0.02)
+        if len(found) < count:
+            raise AssertionError(f"{len(found)} of `{pattern}`, {count} awaited:\n{self.text()}")
+        return found
+
     def wait_for(self, pattern, limit=20.0):
         end = time.monotonic() + limit
         while time.monotonic() < end:
