@@ -9,7 +9,9 @@ use super::through::Progress;
 use super::tokens::Token;
 use super::trigger::Triggers;
 use super::wills::Wills;
-use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Time, Ways, WindowId, time};
+use crate::base::{
+    DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Shelf, Time, Ways, WindowId, time,
+};
 use crate::event::{EndReason, Event, RunStarted, What};
 use crate::fault::{Effects, Forgotten};
 use crate::mqtt::PacketKind;
@@ -31,7 +33,7 @@ pub struct Engine {
     pub(super) sessions: Sessions,
     /// How many devices without a link an observer remembers.
     most_gone: usize,
-    pub(super) links: BTreeMap<LinkId, Control>,
+    pub(super) links: Shelf<LinkId, Control>,
     /// The number that comes after all links so far.
     pub(super) first_new: LinkId,
     pub(super) listeners: BTreeMap<ListenerId, ListenerControl>,
@@ -130,7 +132,7 @@ impl Engine {
             began: None,
             sessions: Sessions::default(),
             most_gone: MOST_GONE,
-            links: BTreeMap::new(),
+            links: Shelf::default(),
             first_new: LinkId(0),
             listeners: BTreeMap::new(),
             firings: Firings::default(),

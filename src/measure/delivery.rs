@@ -2,7 +2,7 @@
 
 use super::results::{RunResults, Sample};
 use super::value::Value;
-use crate::base::{DeviceId, Direction, LinkId, Ways};
+use crate::base::{DeviceId, Direction, LinkId, Shelf, Ways};
 use crate::event::{Delivery, Event, What};
 use crate::profile::Metric;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub struct DeliveryResults {
 /// The messages of a run, device by device.
 #[derive(Clone, Debug, Default)]
 pub struct Deliveries {
-    devices: BTreeMap<DeviceId, DeliveryResults>,
+    devices: Shelf<DeviceId, DeliveryResults>,
     /// The devices of live links.
     links: BTreeMap<LinkId, DeviceId>,
     is_over: bool,
@@ -33,7 +33,7 @@ impl Deliveries {
     pub fn push(&mut self, event: &Event) {
         match &event.what {
             What::Delivery { device, up, down } => {
-                let counts = &mut self.devices.entry(*device).or_default().counts;
+                let counts = &mut self.devices.get_or_default(*device).counts;
                 counts.get_mut(Direction::Up).add(up);
                 counts.get_mut(Direction::Down).add(down);
             }
@@ -41,7 +41,7 @@ impl Deliveries {
             What::LinkClosed { link, .. } => _ = self.links.remove(link),
             What::NotMqtt { link, .. } => {
                 if let Some(device) = self.links.get(link) {
-                    self.devices.entry(*device).or_default().is_partial = true;
+                    self.devices.get_or_default(*device).is_partial = true;
                 }
             }
             What::RunEnded { .. } => self.is_over = true,

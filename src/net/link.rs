@@ -85,7 +85,7 @@ pub struct Link {
     /// The TLS handshake with the device, until it is done.
     greeting: Option<Box<Greeting>>,
     /// What the device's TLS asked for.
-    hello: Option<ClientHello>,
+    hello: Option<Box<ClientHello>>,
     /// The common name of the certificate that the device presented.
     device_name: Option<String>,
     /// How long the hub takes for its TLS handshake, once that has begun.
@@ -101,7 +101,7 @@ pub struct Link {
     /// The packets that the engine is asked about.
     asks: Ways<KindSet>,
     /// A cut amid a packet that waits for the bytes before it.
-    severing: Option<Severing>,
+    severing: Option<Box<Severing>>,
     meter: Meter,
     books: Books,
     version: Option<Version>,
