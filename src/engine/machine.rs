@@ -13,7 +13,7 @@ use crate::base::{
     DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Shelf, Time, Ways, WindowId, time,
 };
 use crate::event::{EndReason, Event, RunStarted, What};
-use crate::fault::{Effects, Forgotten};
+use crate::fault::{Effects, Fault, FidelityWanted, Forgotten};
 use crate::mqtt::PacketKind;
 use crate::profile::{Plan, Sequence, When};
 use crate::session::ledger::News;
@@ -55,7 +55,8 @@ pub struct Engine {
 /// What is known and asked of one live link.
 #[derive(Debug)]
 pub(super) struct Control {
-    pub(super) desired: Effects,
+    /// None: nothing.
+    pub(super) desired: Option<Box<Effects>>,
     pub(super) generation: u64,
     /// What is not confirmed yet, oldest first.
     pub(super) asked: VecDeque<Asked>,
@@ -157,6 +158,12 @@ impl Engine {
     /// Whether a rule may send another client to the hub. Constant over the run.
     pub fn has_takeovers(&self) -> bool {
         self.plan.rules.iter().any(|rule| matches!(rule.fault, crate::fault::Fault::Takeover(_)))
+    }
+
+    /// Whether a rule may ask for a fault of packet fidelity. Constant over the run.
+    pub fn may_mute(&self) -> bool {
+        let mutes = |fault: &Fault| matches!(fault, Fault::Blackhole(of) if of.fidelity == FidelityWanted::Packet);
+        self.plan.rules.iter().any(|rule| mutes(&rule.fault))
     }
 
     /// Where numbers stand in payloads. Constant over the run.
@@ -425,7 +432,7 @@ impl Engine {
 impl Control {
     fn new() -> Control {
         Control {
-            desired: Effects::default(),
+            desired: None,
             generation: 0,
             asked: VecDeque::new(),
             idle: None,
@@ -444,6 +451,7 @@ impl Control {
 
     /// Whether bytes of this direction wait, once all that was ordered is done.
     pub(super) fn holds(&self, direction: Direction) -> bool {
+        let Some(desired) = &self.desired else { return self.cut };
         let Effects {
             hold_dial: _,
             closed,
@@ -456,7 +464,7 @@ impl Control {
             idle: _,
             reset_senders: _,
             asks: _,
-        } = &self.desired;
+        } = &**desired;
         self.cut
             || *closed.get(direction)
             || !delays.get(direction).is_empty()

@@ -19,10 +19,17 @@ pub struct DeliveryResults {
     pub is_final: bool,
 }
 
+/// What was told of a device's messages. Most devices send one way only.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    counts: Ways<Option<Box<Delivery>>>,
+    is_partial: bool,
+}
+
 /// The messages of a run, device by device.
 #[derive(Clone, Debug, Default)]
 pub struct Deliveries {
-    devices: Shelf<DeviceId, DeliveryResults>,
+    devices: Shelf<DeviceId, Known>,
     /// The devices of live links.
     links: BTreeMap<LinkId, DeviceId>,
     is_over: bool,
@@ -34,8 +41,11 @@ impl Deliveries {
         match &event.what {
             What::Delivery { device, up, down } => {
                 let counts = &mut self.devices.get_or_default(*device).counts;
-                counts.get_mut(Direction::Up).add(up);
-                counts.get_mut(Direction::Down).add(down);
+                for (direction, more) in [(Direction::Up, up), (Direction::Down, down)] {
+                    if !more.is_empty() {
+                        counts.get_mut(direction).get_or_insert_default().add(more);
+                    }
+                }
             }
             What::LinkIdentified { link, device } => _ = self.links.insert(*link, *device),
             What::LinkClosed { link, .. } => _ = self.links.remove(link),
@@ -56,8 +66,12 @@ impl Deliveries {
 
     /// What became of the messages of a device.
     pub fn of(&self, device: DeviceId) -> DeliveryResults {
-        let known = self.devices.get(&device).cloned().unwrap_or_default();
-        DeliveryResults { is_final: self.is_over, ..known }
+        let Some(known) = self.devices.get(&device) else {
+            return DeliveryResults { is_final: self.is_over, ..DeliveryResults::default() };
+        };
+        let of = |direction| known.counts.get(direction).as_deref().copied().unwrap_or_default();
+        let counts = Ways { up: of(Direction::Up), down: of(Direction::Down) };
+        DeliveryResults { counts, is_partial: known.is_partial, is_final: self.is_over }
     }
 }
 
