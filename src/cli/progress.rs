@@ -3,6 +3,7 @@
 
 use super::out;
 use crate::event::Event;
+use crate::measure::Measures;
 use crate::net::Clock;
 use crate::profile::Plan;
 use crate::report::live::Live;
@@ -65,12 +66,12 @@ impl Progress {
         Progress::Block(Block { shared, redraw })
     }
 
-    /// Takes in an event.
-    pub fn push(&mut self, event: &Event) {
+    /// Takes in an event that these measures have taken in.
+    pub fn push(&mut self, event: &Event, measures: &mut Measures) {
         match self {
             Progress::Silent => {}
             Progress::Lines(live) => {
-                if let Some(line) = live.push(event) {
+                if let Some(line) = live.push_beside(event, measures.sessions_mut()) {
                     out::tell(line);
                 }
             }

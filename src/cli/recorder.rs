@@ -96,7 +96,7 @@ impl Tape {
             }
         }
         self.end = event.at;
-        self.progress.push(event);
+        self.progress.push(event, &mut self.measures);
     }
 }
 

@@ -104,7 +104,7 @@ impl Engine {
 
     /// Address and port.
     pub(super) fn address_name(&self, link: LinkId) -> String {
-        self.sessions.link(link).map(|live| live.peer.clone()).unwrap_or_default()
+        self.sessions.link(link).map(|live| live.peer.to_string()).unwrap_or_default()
     }
 }
 

@@ -40,10 +40,14 @@ impl Engine {
         }
         let Some(control) = self.links.get_mut(&link) else { return };
         let last = control.asked.back().map_or(&control.in_force, |asked| &asked.windows);
-        if control.desired == effects && *last == windows {
+        let is_same = match &control.desired {
+            Some(desired) => **desired == effects,
+            None => effects == Effects::default(),
+        };
+        if is_same && *last == windows {
             return;
         }
-        control.desired = effects.clone();
+        control.desired = Some(Box::new(effects.clone()));
         control.generation += 1;
         let generation = control.generation;
         control.asked.push_back(Asked { generation, windows, idle: effects.idle });

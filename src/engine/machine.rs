@@ -9,9 +9,11 @@ use super::through::Progress;
 use super::tokens::Token;
 use super::trigger::Triggers;
 use super::wills::Wills;
-use crate::base::{DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Time, Ways, WindowId, time};
+use crate::base::{
+    DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Shelf, Time, Ways, WindowId, time,
+};
 use crate::event::{EndReason, Event, RunStarted, What};
-use crate::fault::{Effects, Forgotten};
+use crate::fault::{Effects, Fault, FidelityWanted, Forgotten};
 use crate::mqtt::PacketKind;
 use crate::profile::{Plan, Sequence, When};
 use crate::session::ledger::News;
@@ -31,7 +33,7 @@ pub struct Engine {
     pub(super) sessions: Sessions,
     /// How many devices without a link an observer remembers.
     most_gone: usize,
-    pub(super) links: BTreeMap<LinkId, Control>,
+    pub(super) links: Shelf<LinkId, Control>,
     /// The number that comes after all links so far.
     pub(super) first_new: LinkId,
     pub(super) listeners: BTreeMap<ListenerId, ListenerControl>,
@@ -53,7 +55,8 @@ pub struct Engine {
 /// What is known and asked of one live link.
 #[derive(Debug)]
 pub(super) struct Control {
-    pub(super) desired: Effects,
+    /// None: nothing.
+    pub(super) desired: Option<Box<Effects>>,
     pub(super) generation: u64,
     /// What is not confirmed yet, oldest first.
     pub(super) asked: VecDeque<Asked>,
@@ -130,7 +133,7 @@ impl Engine {
             began: None,
             sessions: Sessions::default(),
             most_gone: MOST_GONE,
-            links: BTreeMap::new(),
+            links: Shelf::default(),
             first_new: LinkId(0),
             listeners: BTreeMap::new(),
             firings: Firings::default(),
@@ -155,6 +158,12 @@ impl Engine {
     /// Whether a rule may send another client to the hub. Constant over the run.
     pub fn has_takeovers(&self) -> bool {
         self.plan.rules.iter().any(|rule| matches!(rule.fault, crate::fault::Fault::Takeover(_)))
+    }
+
+    /// Whether a rule may ask for a fault of packet fidelity. Constant over the run.
+    pub fn may_mute(&self) -> bool {
+        let mutes = |fault: &Fault| matches!(fault, Fault::Blackhole(of) if of.fidelity == FidelityWanted::Packet);
+        self.plan.rules.iter().any(|rule| mutes(&rule.fault))
     }
 
     /// Where numbers stand in payloads. Constant over the run.
@@ -423,7 +432,7 @@ impl Engine {
 impl Control {
     fn new() -> Control {
         Control {
-            desired: Effects::default(),
+            desired: None,
             generation: 0,
             asked: VecDeque::new(),
             idle: None,
@@ -442,6 +451,7 @@ impl Control {
 
     /// Whether bytes of this direction wait, once all that was ordered is done.
     pub(super) fn holds(&self, direction: Direction) -> bool {
+        let Some(desired) = &self.desired else { return self.cut };
         let Effects {
             hold_dial: _,
             closed,
@@ -454,7 +464,7 @@ impl Control {
             idle: _,
             reset_senders: _,
             asks: _,
-        } = &self.desired;
+        } = &**desired;
         self.cut
             || *closed.get(direction)
             || !delays.get(direction).is_empty()

@@ -25,7 +25,7 @@ pub fn matches(seed: u64, id: RuleId, who: &Who, device: &Device, link: &Link) -
 /// Whether the rule may fall on a link, as far as is known before its CONNECT. One that asks for a server name or a
 /// certificate waits until the link has shown it.
 pub fn may_match(who: &Who, link: &Link) -> bool {
-    let shows = |wanted: &Option<String>, shown: &Option<String>| {
+    let shows = |wanted: &Option<String>, shown: &Option<Box<str>>| {
         wanted.as_ref().is_none_or(|glob| shown.as_ref().is_some_and(|shown| text::glob(glob, shown)))
     };
     who.listener.is_none_or(|listener| listener == link.listener)

@@ -87,8 +87,11 @@ impl Triggers {
         let mut pulled = Vec::new();
         for (id, rule) in plan.rules() {
             let When::After { packet, nth, times, .. } = rule.when else { continue };
+            if packet != kind || nth != *seen {
+                continue;
+            }
             let spent = self.spent.get(&(id, device)).copied().unwrap_or_default();
-            if packet == kind && nth == *seen && spent.pulled < times && falls_on(id, rule) {
+            if spent.pulled < times && falls_on(id, rule) {
                 self.spent.entry((id, device)).or_default().pulled += 1;
                 pulled.push((id, device));
             }

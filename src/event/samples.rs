@@ -1,43 +1,108 @@
 //! Samples on their way to a histogram: values at three significant digits with their counts, so that many fit in
 //! one event and runs merge without loss.
 
-use serde::{Deserialize, Serialize};
+use super::bounded::MOST;
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// So many values stand in a list; more are a tree, which takes room for eleven at least.
+const FEW: usize = 6;
 
 /// Values in nanoseconds, each kept to within 0.1 %, and how often each was seen.
 ///
 /// In JSON: a list of `[value, count]`, values ascending.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Samples(#[serde(with = "pairs")] BTreeMap<u64, u64>);
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Vec<(u64, u64)>")]
+pub struct Samples(Pairs);
+
+/// Values with their counts, ascending.
+#[derive(Clone, Debug)]
+enum Pairs {
+    Few(Vec<(u64, u64)>),
+    Many(BTreeMap<u64, u64>),
+}
 
 impl Samples {
     /// Adds one value.
     pub fn add(&mut self, value: Duration) {
-        *self.0.entry(round(crate::base::time::nanos(value))).or_default() += 1;
+        self.0.add(round(crate::base::time::nanos(value)), 1);
     }
 
     /// Adds all values of another.
     pub fn merge(&mut self, other: &Samples) {
-        for (&value, &count) in &other.0 {
-            *self.0.entry(value).or_default() += count;
-        }
+        other.0.iter().for_each(|(value, count)| self.0.add(value, count));
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.iter().next().is_none()
     }
 
     /// How many values were added.
     pub fn count(&self) -> u64 {
-        self.0.values().sum()
+        self.0.iter().map(|(_, count)| count).sum()
     }
 
     /// The values with their counts, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
-        self.0.iter().map(|(&nanos, &count)| (Duration::from_nanos(nanos), count))
+        self.0.iter().map(|(nanos, count)| (Duration::from_nanos(nanos), count))
+    }
+}
+
+impl Default for Samples {
+    fn default() -> Samples {
+        Samples(Pairs::Few(Vec::new()))
+    }
+}
+
+impl PartialEq for Samples {
+    fn eq(&self, other: &Samples) -> bool {
+        self.0.iter().eq(other.0.iter())
+    }
+}
+
+impl Eq for Samples {}
+
+impl Pairs {
+    fn add(&mut self, value: u64, count: u64) {
+        match self {
+            Pairs::Few(few) => match few.binary_search_by_key(&value, |(known, _)| *known) {
+                Ok(place) => few[place].1 += count,
+                Err(place) if few.len() < FEW => {
+                    few.reserve_exact(1);
+                    few.insert(place, (value, count));
+                }
+                Err(_) => {
+                    let all = few.drain(..).chain([(value, count)]).collect();
+                    *self = Pairs::Many(all);
+                }
+            },
+            Pairs::Many(many) => *many.entry(value).or_default() += count,
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let (few, many) = match self {
+            Pairs::Few(few) => (few.as_slice(), None),
+            Pairs::Many(many) => (&[][..], Some(many)),
+        };
+        few.iter().copied().chain(many.into_iter().flatten().map(|(value, count)| (*value, *count)))
+    }
+}
+
+impl Serialize for Samples {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(self.0.iter())
+    }
+}
+
+impl From<Vec<(u64, u64)>> for Samples {
+    /// As a log gives them: the last count of a value counts, none is more than [`MOST`].
+    fn from(pairs: Vec<(u64, u64)>) -> Samples {
+        let all: BTreeMap<u64, u64> =
+            pairs.into_iter().map(|(value, count)| (value, count.min(MOST))).collect();
+        Samples(if all.len() > FEW { Pairs::Many(all) } else { Pairs::Few(all.into_iter().collect()) })
     }
 }
 
@@ -45,21 +110,6 @@ impl Samples {
 fn round(nanos: u64) -> u64 {
     let spare = (64 - nanos.leading_zeros()).saturating_sub(11);
     nanos >> spare << spare
-}
-
-mod pairs {
-    use crate::event::bounded::MOST;
-    use serde::{Deserialize, Deserializer, Serializer};
-    use std::collections::BTreeMap;
-
-    pub fn serialize<S: Serializer>(map: &BTreeMap<u64, u64>, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(map)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<u64, u64>, D::Error> {
-        let pairs = Vec::<(u64, u64)>::deserialize(from)?;
-        Ok(pairs.into_iter().map(|(value, count)| (value, count.min(MOST))).collect())
-    }
 }
 
 #[cfg(test)]
@@ -71,6 +121,21 @@ mod tests {
         for nanos in [0, 1, 2047, 2048, 2049, 999_999_999, u64::MAX] {
             let kept = round(nanos);
             assert!(kept <= nanos && nanos - kept <= nanos / 1000, "{nanos} {kept}");
+        }
+    }
+
+    #[test]
+    fn few_and_many_are_the_same() {
+        for most in [0, 1, 5, 6, 7, 40] {
+            let mut samples = Samples::default();
+            // From the middle outwards, each twice.
+            let values: Vec<u64> = (0..most).map(|n| if n % 2 == 0 { 100 + n } else { 100 - n }).collect();
+            values.iter().chain(&values).for_each(|value| samples.add(Duration::from_nanos(*value)));
+            let mut told: Vec<(Duration, u64)> =
+                values.iter().map(|value| (Duration::from_nanos(*value), 2)).collect();
+            told.sort_unstable();
+            assert_eq!(samples.iter().collect::<Vec<_>>(), told);
+            assert_eq!(Samples::from(samples.0.iter().collect::<Vec<_>>()), samples);
         }
     }
 

@@ -5,8 +5,12 @@ use crate::base::Time;
 
 /// A budget, and what is left of it. Without one, all may pass.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Allowance {
-    budget: Option<Budget>,
+pub struct Allowance(Option<Box<Left>>);
+
+/// A budget that is in force, which is seldom.
+#[derive(Clone, Debug, PartialEq)]
+struct Left {
+    budget: Budget,
     left: u64,
     spent: Option<Time>,
 }
@@ -14,35 +18,35 @@ pub struct Allowance {
 impl Allowance {
     /// Brings this budget into force. One of the same window goes on as it is: it counts from when it came.
     pub fn set(&mut self, budget: Option<Budget>) {
-        if self.budget.map(|known| known.window) != budget.map(|new| new.window) {
-            *self = Allowance { budget, left: budget.map_or(0, |budget| budget.bytes), spent: None };
+        if self.0.as_ref().map(|known| known.budget.window) != budget.map(|new| new.window) {
+            let new = budget.map(|budget| Box::new(Left { budget, left: budget.bytes, spent: None }));
+            *self = Allowance(new);
         }
     }
 
     /// Whether all may pass.
     pub fn is_clear(&self) -> bool {
-        self.budget.is_none()
+        self.0.is_none()
     }
 
     /// How many of so many bytes may pass.
     pub fn of(&self, bytes: usize) -> usize {
-        if self.is_clear() { bytes } else { bytes.min(usize::try_from(self.left).unwrap_or(usize::MAX)) }
+        self.0.as_ref().map_or(bytes, |known| bytes.min(usize::try_from(known.left).unwrap_or(usize::MAX)))
     }
 
     /// So many have passed.
     pub fn passed(&mut self, now: Time, bytes: usize) {
-        if self.is_clear() {
-            return;
-        }
-        self.left = self.left.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
-        if self.left == 0 {
-            self.spent.get_or_insert(now);
+        let Some(known) = &mut self.0 else { return };
+        known.left = known.left.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
+        if known.left == 0 {
+            known.spent.get_or_insert(now);
         }
     }
 
     /// The budget, once all of it has passed, and since when.
     pub fn spent(&self) -> Option<(Budget, Time)> {
-        self.budget.zip(self.spent)
+        let known = self.0.as_ref()?;
+        Some((known.budget, known.spent?))
     }
 }
 

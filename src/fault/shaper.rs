@@ -17,9 +17,64 @@ use std::time::Duration;
 /// wake-up takes a small part of that.
 const PIECES_A_SECOND: u64 = 100;
 
-/// The regulator of one direction of one link.
+/// The regulator of one direction of one link. Takes no room before something is in force.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Shaper {
+pub struct Shaper(Option<Box<Regulator>>);
+
+impl Shaper {
+    /// Brings these shapes into force: the tightest rate, the smallest slice and the longest gap win.
+    pub fn set(&mut self, now: Time, shapes: &[Shape]) {
+        if self.0.is_some() || !shapes.is_empty() {
+            self.0.get_or_insert_default().set(now, shapes);
+        }
+    }
+
+    /// Whether nothing is in force.
+    pub fn is_clear(&self) -> bool {
+        self.0.as_ref().is_none_or(|regulator| regulator.is_clear())
+    }
+
+    /// Whether each piece is to stay by itself.
+    pub fn slices(&self) -> bool {
+        self.0.as_ref().is_some_and(|regulator| regulator.slices())
+    }
+
+    /// How many of the `due` bytes, which are due since `since`, may go now; at most one piece. Ask again after
+    /// [`Shaper::wrote`].
+    pub fn ready(&mut self, now: Time, due: usize, since: Time) -> usize {
+        self.0.as_mut().map_or(due, |regulator| regulator.ready(now, due, since))
+    }
+
+    /// So many of the bytes that [`Shaper::ready`] let go have gone.
+    pub fn wrote(&mut self, now: Time, bytes: usize) {
+        if let Some(regulator) = &mut self.0 {
+            regulator.wrote(now, bytes);
+        }
+    }
+
+    /// The bytes cannot go, though they may: the peer takes none, or a gate is closed.
+    pub fn block(&mut self) {
+        if let Some(regulator) = &mut self.0 {
+            regulator.block();
+        }
+    }
+
+    /// What waited was thrown away.
+    pub fn forget(&mut self) {
+        if let Some(regulator) = &mut self.0 {
+            regulator.forget();
+        }
+    }
+
+    /// When the piece goes that [`Shaper::ready`] has last asked for.
+    pub fn deadline(&self) -> Option<Time> {
+        self.0.as_ref().and_then(|regulator| regulator.deadline())
+    }
+}
+
+/// What shapes, where something does or did.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Regulator {
     rate: Option<Rate>,
     slice: Option<Slice>,
     /// When the line is free for the next piece.
@@ -44,12 +99,11 @@ struct Piece {
     at: Time,
 }
 
-impl Shaper {
-    /// Brings these shapes into force: the tightest rate, the smallest slice and the longest gap win.
-    pub fn set(&mut self, now: Time, shapes: &[Shape]) {
+impl Regulator {
+    fn set(&mut self, now: Time, shapes: &[Shape]) {
         let (rate, slice) = tightest(shapes);
         if (rate, slice) != (self.rate, self.slice) {
-            *self = Shaper {
+            *self = Regulator {
                 rate,
                 slice,
                 free: if self.is_clear() { now } else { self.free.max(now) },
@@ -60,19 +114,15 @@ impl Shaper {
         }
     }
 
-    /// Whether nothing is in force.
-    pub fn is_clear(&self) -> bool {
+    fn is_clear(&self) -> bool {
         self.rate.is_none() && self.slice.is_none()
     }
 
-    /// Whether each piece is to stay by itself.
-    pub fn slices(&self) -> bool {
+    fn slices(&self) -> bool {
         self.slice.is_some()
     }
 
-    /// How many of the `due` bytes, which are due since `since`, may go now; at most one piece. Ask again after
-    /// [`Shaper::wrote`].
-    pub fn ready(&mut self, now: Time, due: usize, since: Time) -> usize {
+    fn ready(&mut self, now: Time, due: usize, since: Time) -> usize {
         if self.is_clear() || due == 0 {
             return due;
         }
@@ -85,8 +135,7 @@ impl Shaper {
         self.piece.filter(|piece| piece.at <= now).map_or(0, |piece| piece.left.min(due))
     }
 
-    /// So many of the bytes that [`Shaper::ready`] let go have gone.
-    pub fn wrote(&mut self, now: Time, bytes: usize) {
+    fn wrote(&mut self, now: Time, bytes: usize) {
         let Some(piece) = &mut self.piece else { return };
         piece.left = piece.left.saturating_sub(bytes);
         if piece.left == 0 {
@@ -96,18 +145,15 @@ impl Shaper {
         }
     }
 
-    /// The bytes cannot go, though they may: the peer takes none, or a gate is closed.
-    pub fn block(&mut self) {
+    fn block(&mut self) {
         self.blocked = !self.is_clear();
     }
 
-    /// What waited was thrown away.
-    pub fn forget(&mut self) {
+    fn forget(&mut self) {
         self.piece = None;
     }
 
-    /// When the piece goes that [`Shaper::ready`] has last asked for.
-    pub fn deadline(&self) -> Option<Time> {
+    fn deadline(&self) -> Option<Time> {
         self.piece.map(|piece| piece.at)
     }
 

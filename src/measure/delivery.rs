@@ -2,7 +2,7 @@
 
 use super::results::{RunResults, Sample};
 use super::value::Value;
-use crate::base::{DeviceId, Direction, LinkId, Ways};
+use crate::base::{DeviceId, Direction, LinkId, Shelf, Ways};
 use crate::event::{Delivery, Event, What};
 use crate::profile::Metric;
 use std::collections::BTreeMap;
@@ -19,10 +19,17 @@ pub struct DeliveryResults {
     pub is_final: bool,
 }
 
+/// What was told of a device's messages. Most devices send one way only.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    counts: Ways<Option<Box<Delivery>>>,
+    is_partial: bool,
+}
+
 /// The messages of a run, device by device.
 #[derive(Clone, Debug, Default)]
 pub struct Deliveries {
-    devices: BTreeMap<DeviceId, DeliveryResults>,
+    devices: Shelf<DeviceId, Known>,
     /// The devices of live links.
     links: BTreeMap<LinkId, DeviceId>,
     is_over: bool,
@@ -33,15 +40,18 @@ impl Deliveries {
     pub fn push(&mut self, event: &Event) {
         match &event.what {
             What::Delivery { device, up, down } => {
-                let counts = &mut self.devices.entry(*device).or_default().counts;
-                counts.get_mut(Direction::Up).add(up);
-                counts.get_mut(Direction::Down).add(down);
+                let counts = &mut self.devices.get_or_default(*device).counts;
+                for (direction, more) in [(Direction::Up, up), (Direction::Down, down)] {
+                    if !more.is_empty() {
+                        counts.get_mut(direction).get_or_insert_default().add(more);
+                    }
+                }
             }
             What::LinkIdentified { link, device } => _ = self.links.insert(*link, *device),
             What::LinkClosed { link, .. } => _ = self.links.remove(link),
             What::NotMqtt { link, .. } => {
                 if let Some(device) = self.links.get(link) {
-                    self.devices.entry(*device).or_default().is_partial = true;
+                    self.devices.get_or_default(*device).is_partial = true;
                 }
             }
             What::RunEnded { .. } => self.is_over = true,
@@ -56,8 +66,12 @@ impl Deliveries {
 
     /// What became of the messages of a device.
     pub fn of(&self, device: DeviceId) -> DeliveryResults {
-        let known = self.devices.get(&device).cloned().unwrap_or_default();
-        DeliveryResults { is_final: self.is_over, ..known }
+        let Some(known) = self.devices.get(&device) else {
+            return DeliveryResults { is_final: self.is_over, ..DeliveryResults::default() };
+        };
+        let of = |direction| known.counts.get(direction).as_deref().copied().unwrap_or_default();
+        let counts = Ways { up: of(Direction::Up), down: of(Direction::Down) };
+        DeliveryResults { counts, is_partial: known.is_partial, is_final: self.is_over }
     }
 }
 

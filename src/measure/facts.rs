@@ -5,7 +5,8 @@ use super::tls::Wrapped;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::{Count, LastPackets, Samples};
 use crate::fault::{Ending, Fidelity, LegFate, Mechanism};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::session::Filters;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// Unanswered PINGREQs remembered of a link; a device that sends more without an answer is past measuring.
@@ -129,7 +130,7 @@ pub struct Link {
     /// What TLS and WebSocket showed, where there was any.
     pub wrapped: Option<Box<Wrapped>>,
     /// Filters the device held before it, where the hub has no session for it.
-    pub owed: BTreeSet<String>,
+    pub owed: Filters,
     /// When all of them were held again.
     pub resubscribed: Option<Time>,
     /// The first PUBLISH each way.
@@ -175,7 +176,7 @@ impl Link {
             unreachable: false,
             hub_connect: None,
             wrapped: None,
-            owed: BTreeSet::new(),
+            owed: Filters::default(),
             resubscribed: None,
             first: Ways::default(),
             count: Ways::default(),
@@ -318,7 +319,12 @@ impl Link {
     }
 
     pub(super) fn release(&mut self, seq: u64) -> Option<(Direction, Delivery)> {
-        self.waiting.remove(&seq)
+        let waited = self.waiting.remove(&seq);
+        if self.waiting.is_empty() {
+            // It would keep room for eleven.
+            self.waiting = BTreeMap::new();
+        }
+        waited
     }
 
     /// A packet was passed on. Answers with the round trip of a PINGREQ, where it ends one.
@@ -361,7 +367,7 @@ impl Link {
     pub(super) fn close(&mut self, at: Time) {
         self.closed = Some(at);
         self.owed_to_the_end |= !self.owed.is_empty();
-        self.owed = BTreeSet::new();
+        self.owed.clear();
         self.in_force = Vec::new();
         self.pings = VecDeque::new();
         self.waiting = BTreeMap::new();
@@ -380,7 +386,7 @@ pub struct DeviceFacts {
     /// Its links, oldest first.
     pub links: Vec<LinkId>,
     /// The filters it wants: subscribed to once, and not given up.
-    pub wanted: BTreeSet<String>,
+    pub wanted: Filters,
     /// Gaps between its packets on a sound path.
     pub control_gap: Samples,
     /// Round trips of its QoS 1 and 2 PUBLISH packets.

@@ -114,12 +114,12 @@ pub(super) fn is_meant(rule: &Rule, device: &Device) -> bool {
     let Who { client, username, version, address, listener, sni, subject, share } = &rule.who;
     let is_of_its_link = address.is_some() || listener.is_some() || sni.is_some() || subject.is_some();
     let is_known = !is_of_its_link && *share == Chance::ALWAYS && rule.chance == Chance::ALWAYS;
-    let matches = |pattern: &Option<String>, text: Option<&String>| {
+    let matches = |pattern: &Option<String>, text: Option<&str>| {
         pattern.as_ref().is_none_or(|pattern| text.is_some_and(|text| glob(pattern, text)))
     };
     is_known
         && matches(client, Some(&device.name))
-        && matches(username, device.username.as_ref())
+        && matches(username, device.username.as_deref())
         && version.is_none_or(|version| device.version == Some(version))
 }
 

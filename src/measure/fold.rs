@@ -11,7 +11,7 @@ use super::packets::{Greeting, KeepAlive};
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
 use super::tls::{Listener, Tally, TlsResults};
-use crate::base::{DeviceId, Direction, Ends, LinkId, RuleId, Side, Time, WindowId};
+use crate::base::{DeviceId, Direction, Ends, LinkId, RuleId, Shelf, Side, Time, WindowId};
 use crate::event::{EndReason, Event, Packet, RivalNews, RunStarted, Traffic, What};
 use crate::fault::{Ending, Fault, Fidelity, LegFate, Mechanism};
 use crate::profile::Plan;
@@ -31,8 +31,8 @@ pub struct Measures {
     pub(super) since: Time,
     pub(super) ended: Option<EndReason>,
     pub(super) events: u64,
-    pub(super) links: BTreeMap<LinkId, Link>,
-    pub(super) devices: BTreeMap<DeviceId, DeviceFacts>,
+    pub(super) links: Shelf<LinkId, Link>,
+    pub(super) devices: Shelf<DeviceId, DeviceFacts>,
     pub(super) windows: BTreeMap<WindowId, Window>,
     pub(super) firings: Firings,
     pub(super) rate: ConnectRate,
@@ -82,8 +82,8 @@ impl Measures {
             since: Time::ZERO,
             ended: None,
             events: 0,
-            links: BTreeMap::new(),
-            devices: BTreeMap::new(),
+            links: Shelf::default(),
+            devices: Shelf::default(),
             windows: BTreeMap::new(),
             firings: Firings::default(),
             rate: ConnectRate::default(),
@@ -258,6 +258,11 @@ impl Measures {
         Results::of(RunResults::of(self, end))
     }
 
+    /// The devices and links as of the last event, to be lent to another fold of the same events.
+    pub fn sessions_mut(&mut self) -> &mut Sessions {
+        &mut self.sessions
+    }
+
     fn on(&mut self, link: LinkId, change: impl FnOnce(&mut Link)) {
         if let Some(link) = self.links.get_mut(&link) {
             change(link);
@@ -289,7 +294,7 @@ impl Measures {
         if let Some(before) = before {
             before.links.retain(|held| *held != link_id);
         }
-        let facts = self.devices.entry(device).or_default();
+        let facts = self.devices.get_or_default(device);
         facts.links.push(link_id);
         // Numbers are in the order of opening; links may be identified in another.
         facts.links.sort_unstable();
@@ -490,7 +495,7 @@ impl Measures {
             return Delivery::Other;
         };
         if let Some(facts) = self.devices.get_mut(&device) {
-            facts.wanted.extend(held.filters.iter().cloned());
+            facts.wanted.add(held.filters.iter());
         }
         if link.owed.is_empty() || !link.owed.is_subset(&held.filters) {
             return Delivery::Other;
@@ -500,11 +505,11 @@ impl Measures {
 
     fn given_up(&mut self, id: LinkId, filters: &[String]) {
         if let Some(device) = self.device_of(id) {
-            device.wanted.retain(|held| !filters.contains(held));
+            device.wanted.drop_all(filters);
         }
         self.on(id, |link| {
             if link.resubscribed.is_none() {
-                link.owed.retain(|owed| !filters.contains(owed));
+                link.owed.drop_all(filters);
             }
         });
     }

@@ -36,6 +36,7 @@ pub struct Core {
     works_on_packets: bool,
     follows_topics: bool,
     honours_messages: bool,
+    may_mute: bool,
     /// The engine's deadline came nearer.
     sooner: Notify,
     finish: watch::Sender<Option<EndReason>>,
@@ -96,6 +97,7 @@ impl Core {
             works_on_packets: engine.works_on_packets(),
             follows_topics: engine.follows_topics(),
             honours_messages: engine.honours_messages(),
+            may_mute: engine.may_mute(),
             sequence: engine.sequence().cloned(),
             inner: Mutex::new(Inner {
                 engine,
@@ -148,6 +150,11 @@ impl Core {
     /// Whether packets may be worked on, so that links have to know where each of them ends.
     pub fn works_on_packets(&self) -> bool {
         self.works_on_packets
+    }
+
+    /// Whether the kernel may be asked to drop what a peer sends.
+    pub fn may_mute(&self) -> bool {
+        self.may_mute
     }
 
     /// Whether topic aliases are to be followed.

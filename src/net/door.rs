@@ -34,6 +34,8 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
     };
     // Without it a peer's TTL stays unknown, which only matters to mutes: not worth failing for.
     let _ = mute::save_syns(&socket);
+    // What is accepted has it from there: small packets must not wait for the peer's acknowledgement.
+    socket.set_tcp_nodelay(true)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
 }

@@ -85,7 +85,7 @@ pub struct Link {
     /// The TLS handshake with the device, until it is done.
     greeting: Option<Box<Greeting>>,
     /// What the device's TLS asked for.
-    hello: Option<ClientHello>,
+    hello: Option<Box<ClientHello>>,
     /// The common name of the certificate that the device presented.
     device_name: Option<String>,
     /// How long the hub takes for its TLS handshake, once that has begun.
@@ -95,13 +95,13 @@ pub struct Link {
     /// The protocol that the hub agreed to.
     hub_alpn: Option<String>,
     /// What is to become of a record toward each end.
-    harm: Ends<Option<Harm>>,
+    harm: Ends<Option<Box<Harm>>>,
     /// What faults of TCP keep.
     tcp: Tcp,
     /// The packets that the engine is asked about.
     asks: Ways<KindSet>,
     /// A cut amid a packet that waits for the bytes before it.
-    severing: Option<Severing>,
+    severing: Option<Box<Severing>>,
     meter: Meter,
     books: Books,
     version: Option<Version>,
@@ -367,13 +367,13 @@ impl Link {
 
     fn harm_record(&mut self, harm: Harm) {
         self.legs.get_mut(harm.toward).harm(harm);
-        *self.harm.get_mut(harm.toward) = Some(harm);
+        *self.harm.get_mut(harm.toward) = Some(Box::new(harm));
     }
 
     /// What was ordered before there was TLS on a leg holds for it now.
     fn rearm(&mut self, toward: Side) {
-        if let Some(harm) = *self.harm.get(toward) {
-            self.legs.get_mut(toward).harm(harm);
+        if let Some(harm) = self.harm.get(toward).as_deref() {
+            self.legs.get_mut(toward).harm(*harm);
         }
     }
 

@@ -281,8 +281,7 @@ impl Door {
             // A handshake that was under way when the listener was muted hands the mute on.
             let _ = mute::unmute(&stream, mute::Mechanism::MinTtl);
         }
-        let _ = stream.set_nodelay(true);
-        let ttl = mute::syn_ttl(&stream);
+        let ttl = self.core.may_mute().then(|| mute::syn_ttl(&stream)).flatten();
         let (id, mailbox) = self.core.open_link(self.id, peer);
         let tap = self.core.tap(id, Side::Device, &stream);
         let device = Leg::connected(stream, ttl).tapped(tap);

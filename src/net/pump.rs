@@ -33,7 +33,7 @@ pub struct Pump {
     /// The how-manieth frame is under way; for bytes that are not MQTT, the how-manieth read.
     pub frame: u64,
     /// A packet whose last byte is still to come: a PUBLISH in pieces, or a huge one of another kind.
-    pub begun: Begun,
+    pub begun: Option<Box<Begun>>,
     /// Bytes that came and will never be passed on.
     pub lost: u64,
     /// Where packets may be worked on: what that takes.
@@ -133,7 +133,7 @@ impl Pump {
             shaper: Shaper::default(),
             allowance: Allowance::default(),
             frame: 0,
-            begun: Begun::default(),
+            begun: None,
             lost: 0,
             theatre: None,
             tail_late: Duration::ZERO,

@@ -2,12 +2,19 @@
 
 use crate::event::Event;
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How many events may wait for the consumer: some 100 MB of them, minutes of a busy run. Beyond, producers wait:
 /// the run slows down rather than lose an event.
 const LIMIT: usize = 500_000;
+
+/// From the first event that waits on, for how long others are waited for, so that a busy run wakes the consumer some 40 times
+/// a second and not for each event: on one core, each wake-up would interrupt a link.
+const GATHER: Duration = Duration::from_millis(25);
+
+/// So many events are not waited on any longer: a burst is written down while it lasts.
+const GATHERED: usize = 4096;
 
 /// A queue of events; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -35,55 +42,84 @@ struct Shared {
 struct Inner {
     events: VecDeque<Event>,
     closed: bool,
+    /// With how many events the consumer is to be woken; 0: it does not wait.
+    wake_at: usize,
+    /// How many producers wait for room.
+    blocked: usize,
 }
 
 impl EventQueue {
     /// Adds an event; waits while the queue is full.
     pub fn push(&self, event: Event) {
-        let inner = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut inner = self
-            .0
-            .drained
-            .wait_while(inner, |inner| inner.events.len() >= LIMIT && !inner.closed)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.lock();
+        while inner.events.len() >= LIMIT && !inner.closed {
+            inner.blocked += 1;
+            inner = self.0.drained.wait(inner).unwrap_or_else(PoisonError::into_inner);
+            inner.blocked -= 1;
+        }
         inner.events.push_back(event);
-        self.0.filled.notify_one();
+        // To notify costs a system call whether anybody waits or not.
+        if inner.events.len() == inner.wake_at {
+            self.0.filled.notify_one();
+        }
     }
 
     /// No more events come, or are wanted; those queued can still be taken.
     pub fn close(&self) {
-        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.lock().closed = true;
         self.0.filled.notify_all();
         self.0.drained.notify_all();
     }
 
-    /// The same, waiting no longer than this.
+    /// The same as [`EventQueue::take`], waiting no longer than this for the first event.
     pub fn take_within(&self, limit: Duration) -> Taken {
-        let inner = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mut inner, _) = self
-            .0
-            .filled
-            .wait_timeout_while(inner, limit, |inner| inner.events.is_empty() && !inner.closed)
-            .unwrap_or_else(PoisonError::into_inner);
-        self.0.drained.notify_all();
-        let taken = std::mem::take(&mut inner.events);
-        match (taken.is_empty(), inner.closed) {
-            (false, _) => Taken::Events(taken),
-            (true, true) => Taken::Closed,
-            (true, false) => Taken::Nothing,
+        let inner = self.wait(self.lock(), 1, Some(limit));
+        if inner.events.is_empty() {
+            return if inner.closed { Taken::Closed } else { Taken::Nothing };
         }
+        Taken::Events(self.gather(inner))
     }
 
-    /// All events that wait, once there is one; `None` when the queue is closed and empty. Blocks the thread.
+    /// All events that wait, a moment after there is one; `None` when the queue is closed and empty. Blocks the thread.
     pub fn take(&self) -> Option<VecDeque<Event>> {
-        let inner = self.0.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut inner = self
-            .0
-            .filled
-            .wait_while(inner, |inner| inner.events.is_empty() && !inner.closed)
-            .unwrap_or_else(PoisonError::into_inner);
-        self.0.drained.notify_all();
-        let taken = std::mem::take(&mut inner.events);
+        let inner = self.wait(self.lock(), 1, None);
+        let taken = self.gather(inner);
         (!taken.is_empty()).then_some(taken)
+    }
+
+    fn gather(&self, inner: MutexGuard<'_, Inner>) -> VecDeque<Event> {
+        let mut inner = self.wait(inner, GATHERED, Some(GATHER));
+        if inner.blocked > 0 {
+            self.0.drained.notify_all();
+        }
+        std::mem::take(&mut inner.events)
+    }
+
+    /// Waits until there are so many events, the queue is closed, or the time is up.
+    fn wait<'a>(
+        &self,
+        mut inner: MutexGuard<'a, Inner>,
+        events: usize,
+        limit: Option<Duration>,
+    ) -> MutexGuard<'a, Inner> {
+        let until = limit.map(|limit| Instant::now() + limit);
+        while inner.events.len() < events && !inner.closed {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                break;
+            }
+            inner.wake_at = events;
+            let filled = &self.0.filled;
+            inner = match left {
+                Some(left) => filled.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0,
+                None => filled.wait(inner).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        inner.wake_at = 0;
+        inner
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

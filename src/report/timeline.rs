@@ -28,9 +28,8 @@ pub use marks::{Kind, Mark};
 pub use windows::{Shade, Windows};
 
 use self::link::{Link, Outcome};
-use crate::base::{DeviceId, Direction, LinkId, Side, Time};
+use crate::base::{DeviceId, Direction, LinkId, Shelf, Side, Time};
 use crate::event::{Event, MessageNews, What};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The most devices with a lane of their own.
@@ -55,10 +54,10 @@ pub struct Timeline {
     start: Time,
     end: Time,
     is_over: bool,
-    lanes: BTreeMap<DeviceId, Lane>,
+    lanes: Shelf<DeviceId, Lane>,
     /// How many devices there were, with a lane or without: they are numbered as they appear.
     devices: usize,
-    links: BTreeMap<LinkId, Link>,
+    links: Shelf<LinkId, Link>,
     /// When links closed of which some end did not know, and whose they were.
     vanished: Vec<(Time, DeviceId)>,
     fleet: Fleet,

@@ -1,7 +1,6 @@
 //! A live link, as far as events have told of it.
 
-use crate::base::{DeviceId, ListenerId, Side, Time};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::base::{DeviceId, Ends, ListenerId, Time};
 use std::net::{IpAddr, SocketAddr};
 
 /// A live link.
@@ -10,7 +9,7 @@ pub struct Link {
     /// Where it came in.
     pub listener: ListenerId,
     /// The device's address and port.
-    pub peer: String,
+    pub peer: Box<str>,
     /// When it was accepted.
     pub opened: Time,
     /// Its device, once known.
@@ -18,9 +17,9 @@ pub struct Link {
     /// The device's how-manieth link it is, from 1; 0 while the device is unknown.
     pub nth: u32,
     /// The server name that its ClientHello asked for.
-    pub sni: Option<String>,
+    pub sni: Option<Box<str>>,
     /// The subject of the certificate that the device presented.
-    pub subject: Option<String>,
+    pub subject: Option<Box<str>>,
     /// How far the TLS handshake with the device is.
     pub handshake: Handshake,
     /// When its CONNACK came, and the code; where TLS is passed through, when the first application data came from the
@@ -29,9 +28,9 @@ pub struct Link {
     /// Whether the device sent DISCONNECT.
     pub disconnected: bool,
     /// The ends that have given it up.
-    pub ended: BTreeSet<Side>,
+    pub ended: Ends<bool>,
     /// The filters of each SUBSCRIBE that waits for its SUBACK, by packet identifier.
-    pub(super) asked: BTreeMap<u16, Vec<String>>,
+    pub(super) asked: Vec<(u16, Vec<String>)>,
 }
 
 /// How far the TLS handshake of a device's leg is.
@@ -51,7 +50,12 @@ pub enum Handshake {
 impl Link {
     /// Whether the device is connected over it, as far as both ends have shown.
     pub fn is_up(&self) -> bool {
-        matches!(self.connack, Some((_, 0))) && self.ended.is_empty() && !self.disconnected
+        matches!(self.connack, Some((_, 0))) && !self.is_ended() && !self.disconnected
+    }
+
+    /// Whether an end has given it up.
+    pub fn is_ended(&self) -> bool {
+        self.ended.device || self.ended.hub
     }
 
     /// The device's address.
@@ -61,16 +65,26 @@ impl Link {
 }
 
 impl Link {
+    /// A SUBACK came: what was asked for with this identifier. A link that waits for none keeps no memory for it.
+    pub(super) fn answered(&mut self, id: u16) -> Vec<String> {
+        let place = self.asked.iter().position(|(asked, _)| *asked == id);
+        let asked = place.map(|place| self.asked.swap_remove(place).1).unwrap_or_default();
+        if self.asked.is_empty() {
+            self.asked = Vec::new();
+        }
+        asked
+    }
+
     pub(super) fn handshake_is_over(&mut self) {
         if self.handshake == Handshake::UnderWay {
             self.handshake = Handshake::Over;
         }
     }
 
-    pub(super) fn new(listener: ListenerId, peer: String, opened: Time) -> Link {
+    pub(super) fn new(listener: ListenerId, peer: &str, opened: Time) -> Link {
         Link {
             listener,
-            peer,
+            peer: peer.into(),
             opened,
             device: None,
             nth: 0,
@@ -79,8 +93,8 @@ impl Link {
             handshake: Handshake::None,
             connack: None,
             disconnected: false,
-            ended: BTreeSet::new(),
-            asked: BTreeMap::new(),
+            ended: Ends::default(),
+            asked: Vec::new(),
         }
     }
 }

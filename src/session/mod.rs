@@ -5,18 +5,20 @@
 //! but its device. Deliberately absent: any judgement (measure/), any decision (engine/).
 
 pub mod ledger;
+mod filters;
 mod link;
 pub mod meter;
 mod packets;
 mod snapshot;
 mod trail;
 
+pub use filters::Filters;
 pub use ledger::Ledger;
 pub use link::{Handshake, Link};
 pub use meter::Meter;
 pub use snapshot::Snapshot;
 
-use crate::base::{DeviceId, Direction, LinkId, Side, Time};
+use crate::base::{DeviceId, Direction, LinkId, Shelf, Side, Time};
 use crate::event::{Event, What};
 use crate::mqtt::Version;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +32,7 @@ pub const MOST_GONE: usize = 20_000;
 /// All devices and live links of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Sessions {
-    devices: BTreeMap<DeviceId, Device>,
+    devices: Shelf<DeviceId, Device>,
     /// The number of the next new device.
     next: u32,
     /// How many devices without a link are remembered; `None`: all.
@@ -42,7 +44,7 @@ pub struct Sessions {
     names: BTreeMap<String, DeviceId>,
     /// Whose latest link came from each address.
     addresses: BTreeMap<IpAddr, BTreeSet<DeviceId>>,
-    links: BTreeMap<LinkId, Link>,
+    links: Shelf<LinkId, Link>,
 }
 
 /// A device, known by its client identifier.
@@ -75,9 +77,9 @@ pub struct Device {
     /// The protocol version of its latest CONNECT.
     pub version: Option<Version>,
     /// The user name of its latest CONNECT, redacted.
-    pub username: Option<String>,
+    pub username: Option<Box<str>>,
     /// The topic filters it subscribed to and did not drop.
-    pub filters: BTreeSet<String>,
+    pub filters: Filters,
     /// Since when it has had no link, where that is followed.
     gone: Option<Time>,
 }
@@ -102,7 +104,7 @@ impl Sessions {
     pub fn apply(&mut self, event: &Event) {
         match &event.what {
             What::LinkOpened { link, listener, peer } => {
-                self.links.insert(*link, Link::new(*listener, peer.clone(), event.at));
+                self.links.insert(*link, Link::new(*listener, peer, event.at));
             }
             What::DeviceNamed { device, name } => self.name((event.seq, event.at), *device, name),
             What::LinkIdentified { link, device } => self.identify(event.at, *link, *device),
@@ -112,7 +114,7 @@ impl Sessions {
             }
             What::LegEnded { link, side, .. } | What::LegCut { link, side, .. } => {
                 if let Some(link) = self.links.get_mut(link) {
-                    link.ended.insert(*side);
+                    *link.ended.get_mut(*side) = true;
                     if *side == Side::Device {
                         link.handshake_is_over();
                     }
@@ -120,14 +122,14 @@ impl Sessions {
             }
             What::TlsHello { link, sni, passthrough, .. } => {
                 if let Some(link) = self.links.get_mut(link) {
-                    link.sni.clone_from(sni);
+                    link.sni = sni.as_deref().map(Box::from);
                     link.handshake =
                         if *passthrough { Handshake::PassedThrough } else { Handshake::UnderWay };
                 }
             }
             What::TlsEstablished { link, side: Side::Device, up } => {
                 if let Some(link) = self.links.get_mut(link) {
-                    link.subject.clone_from(&up.subject);
+                    link.subject = up.subject.as_deref().map(Box::from);
                     link.handshake_is_over();
                 }
             }
@@ -263,7 +265,7 @@ impl Sessions {
         }
         self.is_here(id);
         let Some(device) = self.device(id) else { return };
-        let is_alive = |link: &LinkId| self.link(*link).is_some_and(|link| link.ended.is_empty());
+        let is_alive = |link: &LinkId| self.link(*link).is_some_and(|link| !link.is_ended());
         let has_another = device.links.iter().any(is_alive);
         let (ip, passed_through) = self
             .link(link_id)
@@ -376,7 +378,7 @@ impl Device {
             hub_keep_alive: None,
             version: None,
             username: None,
-            filters: BTreeSet::new(),
+            filters: Filters::default(),
             gone: None,
         }
     }

@@ -31,18 +31,19 @@ fn from_device(link: &mut Link, device: Option<&mut Device>, packet: &Packet, ar
             let Some(device) = device else { return };
             device.version = Some(*version);
             device.keep_alive = Some(seconds(*keep_alive));
-            device.username.clone_from(username);
+            device.username = username.as_deref().map(Box::from);
             device.hub_keep_alive = match arrives {
                 Some(Packet::Connect { keep_alive, .. }) => Some(seconds(*keep_alive)),
                 Some(_) | None => None,
             };
         }
         Packet::Subscribe { id, filters } => {
-            link.asked.insert(*id, filters.clone());
+            link.asked.retain(|(asked, _)| asked != id);
+            link.asked.push((*id, filters.clone()));
         }
         Packet::Unsubscribe { filters } => {
             if let Some(device) = device {
-                device.filters.retain(|held| !filters.contains(held));
+                device.filters.drop_all(filters);
             }
         }
         Packet::Disconnect { .. } => link.disconnected = true,
@@ -77,10 +78,10 @@ fn to_device(
             }
         }
         Some(Packet::Suback { id, codes }) => {
-            let asked = link.asked.remove(id).unwrap_or_default();
-            let granted = asked.into_iter().zip(codes).filter(|(_, code)| **code < 0x80);
+            let asked = link.answered(*id);
+            let granted = asked.iter().zip(codes).filter(|(_, code)| **code < 0x80);
             if let Some(device) = device {
-                device.filters.extend(granted.map(|(filter, _)| filter));
+                device.filters.add(granted.map(|(filter, _)| filter.as_str()));
             }
         }
         Some(_) | None => {}

@@ -51,7 +51,7 @@ impl Conformance {
     }
 
     pub(super) fn strike(&mut self, device: DeviceId, at: Time, more: i32) {
-        let habits = self.devices.entry(device).or_default();
+        let habits = self.devices.get_or_default(device);
         habits.windows = habits.windows.saturating_add_signed(more);
         habits.struck = Some(at);
     }
@@ -59,7 +59,7 @@ impl Conformance {
     pub(super) fn note_altered(&mut self, link: LinkId) {
         let device = self.links.get(&link).and_then(|watch| watch.device);
         if let Some(device) = device {
-            self.devices.entry(device).or_default().altered = true;
+            self.devices.get_or_default(device).altered = true;
         }
     }
 
@@ -75,7 +75,7 @@ impl Conformance {
         }
         let Some(watch) = self.links.get_mut(&link) else { return };
         watch.device = Some(device);
-        let habits = self.devices.entry(device).or_default();
+        let habits = self.devices.get_or_default(device);
         habits.connects.opens(device, watch.opened, now.seq, &mut self.cases);
     }
 

@@ -126,7 +126,7 @@ impl Conformance {
         keep_alive::kept(&watch, now.at, now.seq, name, &mut self.cases);
         let named = watch.device.or_else(|| self.only_one_at(&watch, sessions));
         let Some(device) = named else { return };
-        let connects = &mut self.devices.entry(device).or_default().connects;
+        let connects = &mut self.devices.get_or_default(device).connects;
         if watch.device.is_none() {
             connects.opens(device, watch.opened, now.seq, &mut self.cases);
         }

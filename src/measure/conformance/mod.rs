@@ -32,7 +32,7 @@ mod wills;
 
 use super::finding::Finding;
 use super::results::RunResults;
-use crate::base::{DeviceId, LinkId, Side, Time, WindowId};
+use crate::base::{DeviceId, LinkId, Shelf, Side, Time, WindowId};
 use crate::event::{Event, What};
 use crate::session::Sessions;
 use cases::Cases;
@@ -48,8 +48,8 @@ use wills::Wills;
 /// What was seen of the rules.
 #[derive(Clone, Debug, Default)]
 pub struct Conformance {
-    links: BTreeMap<LinkId, Watch>,
-    devices: BTreeMap<DeviceId, Habits>,
+    links: Shelf<LinkId, Watch>,
+    devices: Shelf<DeviceId, Habits>,
     windows: BTreeMap<WindowId, DeviceId>,
     rivals: Rivals,
     wills: Wills,

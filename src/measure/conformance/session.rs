@@ -4,7 +4,7 @@
 use super::cases::{Cases, News, Size, seen, shown, words};
 use super::kind::Kind;
 use super::ping::{self, patience};
-use super::watch::Watch;
+use super::watch::{Watch, release_if_empty};
 use crate::base::{DeviceId, LinkId, Time};
 use crate::event::Packet;
 use crate::measure::finding::Grade;
@@ -115,6 +115,7 @@ pub(super) fn asked(watch: &mut Watch, at: Time, seq: u64, id: u16) {
 pub(super) fn answers(watch: &mut Watch, at: Time, seq: u64, packet: &Packet, name: &str, cases: &mut Cases) {
     let Packet::Suback { id, codes } = packet else { return };
     let Some(asked) = watch.asked.remove(id) else { return };
+    release_if_empty(&mut watch.asked);
     if asked.filters == codes.len() || watch.faults.altered {
         return;
     }

@@ -266,7 +266,9 @@ impl Watch {
     }
 
     pub fn release(&mut self, seq: u64) -> Option<(Direction, Said)> {
-        self.waiting.remove(&seq)
+        let waited = self.waiting.remove(&seq);
+        release_if_empty(&mut self.waiting);
+        waited
     }
 
     /// A packet was passed on.
@@ -296,6 +298,13 @@ impl Watch {
 
     pub fn is_over(&mut self, side: Side, at: Time) {
         self.over.get_mut(side).get_or_insert(at);
+    }
+}
+
+/// An empty map may keep room for its last eleven entries; a link that waits for nothing is not to.
+pub(super) fn release_if_empty<K, V>(map: &mut BTreeMap<K, V>) {
+    if map.is_empty() {
+        *map = BTreeMap::new();
     }
 }
 

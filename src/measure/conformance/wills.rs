@@ -7,11 +7,10 @@
 use super::cases::{Cases, News, Size, seen, shown};
 use super::kind::Kind;
 use super::watch::{Left, Watch};
-use crate::base::{DeviceId, LinkId, Time};
+use crate::base::{DeviceId, LinkId, Shelf, Time};
 use crate::measure::finding::Grade;
 use crate::mqtt::topic;
 use crate::session::Sessions;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long after it is due a will may take.
@@ -57,7 +56,7 @@ impl Wills {
         at: Time,
         seq: u64,
         graceful: bool,
-        links: &BTreeMap<LinkId, Watch>,
+        links: &Shelf<LinkId, Watch>,
         sessions: &Sessions,
     ) {
         let will = watch.greeting.as_ref().and_then(|greeting| greeting.will.as_ref());
@@ -137,7 +136,7 @@ fn tell(
 fn witnesses(
     will: &Left,
     device: DeviceId,
-    links: &BTreeMap<LinkId, Watch>,
+    links: &Shelf<LinkId, Watch>,
     sessions: &Sessions,
 ) -> Vec<LinkId> {
     let would_see = |watch: &&Watch| {

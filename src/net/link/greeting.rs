@@ -249,7 +249,7 @@ impl Link {
         }
         let ClientHello { sni, alpn, .. } = &hello;
         let (sni, alpn) = (sni.clone(), alpn.clone());
-        self.hello = Some(hello);
+        self.hello = Some(Box::new(hello));
         self.core.tell(Input::TlsHello { link: self.id, sni, alpn, passthrough: false });
         self.obey();
         self.start_dial();

@@ -71,7 +71,7 @@ impl Link {
                     None => continue,
                 },
                 Piece::FrameEnd { end_in_input, .. } => {
-                    let begun = std::mem::take(&mut self.pumps.get_mut(direction).begun);
+                    let begun = self.pumps.get_mut(direction).begun.take().map_or_else(Begun::default, |begun| *begun);
                     (end_in_input, self.packet(now, direction, begun))
                 }
                 Piece::NotMqtt { offset, reason } => {
@@ -159,7 +159,7 @@ impl Link {
             packet: self.asked(direction, frame.kind).then(|| self.read(direction, frame)),
         };
         if !frame.ended {
-            self.pumps.get_mut(direction).begun = begun;
+            self.pumps.get_mut(direction).begun = Some(Box::new(begun));
             return None;
         }
         let note = self.packet(now, direction, begun);

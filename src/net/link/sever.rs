@@ -39,14 +39,14 @@ impl Link {
         let legs = cut.legs();
         let after_bytes = u32::try_from(after).unwrap_or(u32::MAX);
         // Where packets are cut in both directions at once, the first one ends the link.
-        self.severing.get_or_insert(Severing {
+        self.severing.get_or_insert_with(|| Box::new(Severing {
             direction,
             at,
             cut: Cut { window, legs },
             seq: ticket.seq,
             after_bytes,
             done,
-        });
+        }));
     }
 
     /// Ends the link where a packet was cut short, once the bytes before have been written.
@@ -60,9 +60,8 @@ impl Link {
         if severing.at > self.now() || (waits && !gone) {
             return false;
         }
-        let Some(Severing { direction, cut, seq, after_bytes, done, .. }) = self.severing.take() else {
-            return false;
-        };
+        let Some(severing) = self.severing.take() else { return false };
+        let Severing { direction, cut, seq, after_bytes, done, .. } = *severing;
         if gone {
             let error = "the end that was to get the bytes before the cut had gone".to_owned();
             self.core.tell(Input::NotAltered { link: self.id, window: cut.window, seq: None, error });

@@ -150,7 +150,7 @@ impl Link {
         match seen {
             Seen::Hello(hello) => {
                 let (sni, alpn) = (hello.sni.clone(), hello.alpn.clone());
-                self.hello = Some(hello);
+                self.hello = Some(Box::new(hello));
                 self.core.tell(Input::TlsHello { link: self.id, sni, alpn, passthrough: true });
                 self.obey();
             }

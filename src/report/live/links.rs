@@ -62,7 +62,7 @@ impl Live {
     /// The hub's answer to a CONNECT has reached the device.
     pub(super) fn answered(&mut self, now: Time, link: LinkId, code: u8) -> Option<(Kind, String)> {
         // What a fault let through only when the device had gone reached nobody.
-        if self.sessions.link(link).is_some_and(|link| link.ended.contains(&Side::Device)) {
+        if self.sessions.link(link).is_some_and(|link| link.ended.device) {
             return None;
         }
         let device = self.sessions.device_of(link)?;

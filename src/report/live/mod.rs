@@ -100,6 +100,19 @@ impl Live {
     /// Takes in one event; answers with what is worth telling, a line or some.
     pub fn push(&mut self, event: &Event) -> Option<String> {
         self.sessions.apply(event);
+        self.tell(event)
+    }
+
+    /// The same beside another fold, whose devices and links are borrowed for as long as this takes: it has taken the event
+    /// in. To be used from the first event on, or never.
+    pub fn push_beside(&mut self, event: &Event, sessions: &mut Sessions) -> Option<String> {
+        std::mem::swap(&mut self.sessions, sessions);
+        let told = self.tell(event);
+        std::mem::swap(&mut self.sessions, sessions);
+        told
+    }
+
+    fn tell(&mut self, event: &Event) -> Option<String> {
         let fresh = self.told_fresh(&event.what);
         let moment = self.moment(event).map(|(kind, text)| (kind, event.at, text));
         let is_over = matches!(event.what, What::RunEnded { .. });

@@ -3,7 +3,6 @@
 use super::marks::{Kind, Mark, Marks};
 use crate::base::time::nanos;
 use crate::base::{LinkId, Time};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A lane may always keep so many segments.
@@ -89,7 +88,8 @@ pub struct Lane {
     segments: Vec<Segment>,
     grain: Duration,
     marks: Marks,
-    links: BTreeSet<LinkId>,
+    /// Ascending.
+    links: Vec<LinkId>,
     has_had_links: bool,
 }
 
@@ -100,7 +100,7 @@ impl Lane {
             segments: vec![Segment { from, state: State::Down }],
             grain: Duration::ZERO,
             marks: Marks::default(),
-            links: BTreeSet::new(),
+            links: Vec::new(),
             has_had_links: false,
         }
     }
@@ -134,12 +134,14 @@ impl Lane {
     }
 
     pub(super) fn joins(&mut self, link: LinkId) {
-        self.links.insert(link);
+        if let Err(place) = self.links.binary_search(&link) {
+            self.links.insert(place, link);
+        }
         self.has_had_links = true;
     }
 
     pub(super) fn leaves(&mut self, link: LinkId) {
-        self.links.remove(&link);
+        self.links.retain(|held| *held != link);
     }
 
     pub(super) fn mark(&mut self, at: Time, kind: Kind, count: u64, most: usize) {

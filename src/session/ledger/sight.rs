@@ -18,7 +18,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_64_with_seed};
 #[derive(Debug, Default)]
 pub struct Sight {
     /// What topic aliases stand for: at most 65,535 of 16 bytes, by the protocol; hubs allow some ten.
-    aliases: Ways<BTreeMap<u16, Topic>>,
+    aliases: Option<Box<Ways<BTreeMap<u16, Topic>>>>,
     under: Ways<Option<Box<Under>>>,
 }
 
@@ -119,17 +119,17 @@ impl Sight {
         sequence: Option<&Sequence>,
         qos: QoS,
     ) -> Topic {
-        let known = self.aliases.get_mut(direction);
         if let (true, Some(alias)) = (name.is_empty(), alias) {
             let unknown = Topic { hash: u64::from(alias), has_number: false };
-            return known.get(&alias).copied().unwrap_or(unknown);
+            let known = self.aliases.as_ref().and_then(|aliases| aliases.get(direction).get(&alias));
+            return known.copied().unwrap_or(unknown);
         }
         let has_number = sequence.is_some_and(|sequence| sequence.is_of(&String::from_utf8_lossy(name)));
         // Of QoS 0 it is asked for where a number counts by topic, and where an alias may stand for it later.
         let is_asked = qos != QoS::AtMostOnce || has_number || alias.is_some();
         let topic = Topic { hash: if is_asked { xxh3_64(name) } else { 0 }, has_number };
         if let Some(alias) = alias {
-            known.insert(alias, topic);
+            self.aliases.get_or_insert_default().get_mut(direction).insert(alias, topic);
         }
         topic
     }

@@ -37,7 +37,8 @@ pub(super) struct About {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Teller {
-    counts: Ways<Delivery>,
+    /// None until there is a message of that direction to count.
+    counts: Ways<Option<Box<Delivery>>>,
     news: Vec<News>,
     /// How many of each kind were told in the second that began then.
     told: [u8; KINDS],
@@ -47,7 +48,7 @@ pub(super) struct Teller {
 impl Teller {
     /// The counts of a direction.
     pub fn count(&mut self, direction: Direction) -> &mut Delivery {
-        self.counts.get_mut(direction)
+        self.counts.get_mut(direction).get_or_insert_default()
     }
 
     pub fn tell(&mut self, now: Time, about: About, news: MessageNews) {
@@ -69,7 +70,8 @@ impl Teller {
 
     /// The counts since they were last taken; `None` where there are none.
     pub fn take_counts(&mut self) -> Option<Ways<Delivery>> {
-        let counts = std::mem::take(&mut self.counts);
+        let Ways { up, down } = std::mem::take(&mut self.counts);
+        let counts = Ways { up: up.map(|up| *up).unwrap_or_default(), down: down.map(|down| *down).unwrap_or_default() };
         (!counts.up.is_empty() || !counts.down.is_empty()).then_some(counts)
     }
 }
