@@ -76,6 +76,15 @@ impl Inlet {
             Inlet::Records(_) => None,
         }
     }
+
+    /// Whether the head of an MQTT packet was there, and its last byte not yet.
+    pub fn is_amid_packet(&self) -> bool {
+        match self {
+            Inlet::Mqtt(framer) => framer.left() > 0,
+            Inlet::WebSocket(socket) => socket.framer.left() > 0,
+            Inlet::Records(_) => false,
+        }
+    }
 }
 
 /// What the head of a packet said, to be told when all of it is there.

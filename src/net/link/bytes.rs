@@ -198,20 +198,24 @@ impl Link {
         if self.is_severed_amid(direction) {
             return self.pumps.get_mut(direction).lose(bytes.len());
         }
-        let mut out = OUTPUT.replace(Output::NONE);
-        if self.operate(now, direction, bytes, &mut out) {
-            self.follow_due();
-            self.route(cx, now, direction, &out.bytes, &out.marks, out.prompt());
-            out.clear();
-            OUTPUT.set(out);
-            return self.flush_due(now);
-        }
         let mut marks = MARKS.take();
-        self.scan(now, direction, bytes, &mut marks);
+        let passing = if self.is_attended(direction) { 0 } else { self.scan(now, direction, bytes, &mut marks) };
+        let (passing, attended) = bytes.split_at(passing);
+        let mut out = OUTPUT.replace(Output::NONE);
+        if !attended.is_empty() {
+            self.operate(now, direction, attended, &mut out);
+        }
         // What the engine had ordered when it was told of these packets holds for their bytes, and no more: it has
         // said of each whether it is held.
         self.follow_due();
-        self.route(cx, now, direction, bytes, &marks, bytes.len());
+        if !passing.is_empty() {
+            self.route(cx, now, direction, passing, &marks, passing.len());
+        }
+        if !attended.is_empty() {
+            self.route(cx, now, direction, &out.bytes, &out.marks, out.prompt());
+            out.clear();
+        }
+        OUTPUT.set(out);
         marks.clear();
         MARKS.set(marks);
         self.flush_due(now);
