@@ -36,7 +36,7 @@ impl Link {
         let mut taken = bytes.len();
         let pump = self.pumps.get_mut(direction);
         let mut inlet = std::mem::replace(&mut pump.inlet, Inlet::Records(Records::default()));
-        let mut marking = Marking { all: !pump.delays.is_empty(), ended: 0, marks };
+        let mut marking = Marking { all: pump.delays.is_drawn(), ended: 0, marks };
         let is_opaque = match &mut inlet {
             Inlet::Mqtt(framer) => {
                 taken = self.scan_packets(now, direction, framer, bytes, 0, &mut marking);
