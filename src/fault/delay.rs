@@ -136,6 +136,17 @@ impl Delay {
         Delay { model: DelayModel::Fixed { delay }, jitter: Duration::ZERO }
     }
 
+    /// The delay, where every draw gives the same.
+    pub fn same(&self) -> Option<Duration> {
+        let same = match self.model {
+            DelayModel::Fixed { delay } => Some(delay),
+            DelayModel::Uniform { min, max } => (min == max).then_some(min),
+            DelayModel::Normal { mean, deviation } => deviation.is_zero().then_some(mean),
+            DelayModel::Pareto { scale, max, .. } => (scale == max).then_some(max),
+        };
+        same.filter(|_| self.jitter.is_zero())
+    }
+
     /// One delay, from three even draws of [0, 1): two for the model, the third for the jitter.
     pub fn sample(&self, units: [f64; 3]) -> Duration {
         let [unit1, unit2, unit3] = units;

@@ -16,10 +16,17 @@ use super::effects::Ending;
 use crate::base::Time;
 use std::collections::VecDeque;
 
-/// What one lane holds before its reader stops, in bytes: 1 MiB. That is 8 s of a link of 1 Mbit/s, or 1 s of
-/// delay at 8 Mbit/s, well past what a device sends; and a hundred links that are all full take 200 MiB,
+/// What the two lanes of a link hold before their readers stop, in bytes: 1 MiB. That is 7 s of a link of 1 Mbit/s, or
+/// 1 s of delay at 7 Mbit/s, well past what a device sends; and a hundred links that are all full take 100 MiB,
 /// which a small CI machine has.
 pub const LANE_LIMIT: usize = 1024 * 1024;
+
+/// One in so many bytes of the limit is each lane's own: a direction that is full does not stop the other, else two ends
+/// that read on only once they have written would wait for each other for ever.
+const SHARES: usize = 8;
+
+/// How many segments a lane keeps books for at first.
+const SEGMENTS_AT_FIRST: usize = 8;
 
 /// Bytes in order, each with its release time, and at most one [`Ending`] behind them.
 ///
@@ -63,7 +70,7 @@ impl<N> Lane<N> {
         Lane::with_limit(LANE_LIMIT)
     }
 
-    /// An empty lane that has room for `limit` bytes, the book-keeping of its segments included.
+    /// An empty lane that has room for `limit` bytes with what waits in its neighbour, the book-keeping of segments included.
     pub fn with_limit(limit: usize) -> Lane<N> {
         Lane {
             bytes: VecDeque::new(),
@@ -89,6 +96,7 @@ impl<N> Lane<N> {
             return self.end.is_none();
         }
         self.latest = self.latest.max(release);
+        self.make_room(bytes.len());
         self.bytes.extend(bytes);
         let end = self.gone + widen(self.bytes.len());
         match self.segments.back_mut() {
@@ -97,9 +105,24 @@ impl<N> Lane<N> {
                 last.end = end;
                 last.note = note;
             }
-            _ => self.segments.push_back(Segment { end, release: self.latest, note }),
+            _ => {
+                if self.segments.len() == self.segments.capacity() {
+                    // By a quarter, for what is not used is not counted.
+                    self.segments.reserve_exact((self.segments.len() / 4).max(SEGMENTS_AT_FIRST));
+                }
+                self.segments.push_back(Segment { end, release: self.latest, note });
+            }
         }
         true
+    }
+
+    /// Makes room for more bytes: twice what there was, but for the limit, past which nothing is taken in advance.
+    fn make_room(&mut self, more: usize) {
+        let (needed, had) = (self.bytes.len() + more, self.bytes.capacity());
+        if needed > had {
+            let wanted = needed.max((2 * had).min(self.limit));
+            self.bytes.reserve_exact(wanted - self.bytes.len());
+        }
     }
 
     /// Sets the end, not to come before `release` nor before the last byte is written.
@@ -200,12 +223,17 @@ impl<N> Lane<N> {
         self.end.is_some()
     }
 
-    /// How many bytes may still be read for this lane. At 0, stop reading: the sender's own TCP then waits.
-    ///
-    /// Each segment counts with what its book-keeping takes, so that a flood of tiny packets is bounded too.
-    pub fn room(&self) -> usize {
-        let books = self.segments.len() * size_of::<Segment<N>>();
-        self.limit.saturating_sub(self.bytes.len() + books)
+    /// How many bytes may still be read for this lane, where `beside` are [used](Lane::used) by its neighbour. At 0, stop
+    /// reading: the sender's own TCP then waits.
+    pub fn room(&self, beside: usize) -> usize {
+        let share = self.limit / SHARES;
+        self.limit.saturating_sub(beside.clamp(share, self.limit - share) + self.used())
+    }
+
+    /// What waits, in bytes. Each segment counts with what its book-keeping takes, so that a flood of tiny packets is
+    /// bounded too.
+    pub fn used(&self) -> usize {
+        self.bytes.len() + self.segments.len() * size_of::<Segment<N>>()
     }
 
     /// How many of the waiting bytes are due.

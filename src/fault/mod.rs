@@ -6,6 +6,7 @@
 
 pub mod allowance;
 pub mod delay;
+pub mod delays;
 pub mod edit;
 pub mod effects;
 pub mod filter;
@@ -17,6 +18,7 @@ pub mod shaper;
 
 pub use allowance::Allowance;
 pub use delay::{Delay, DelayModel};
+pub use delays::Delays;
 pub use effects::{Budget, Cut, Effects, Ending, Fidelity, Harm, LegFate, Mechanism, RuleDelay, Shape};
 pub use idle::IdleWatch;
 pub use kinds::{

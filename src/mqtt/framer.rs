@@ -220,6 +220,13 @@ impl Framer {
         matches!(self.state, State::Opaque)
     }
 
+    /// Takes back the frame that was announced last, or the one that is not announced yet: the next input begins with its
+    /// first byte. Only for a frame whose first byte was in the last input, and in place of the rest of that scan.
+    pub fn put_back(&mut self) {
+        self.offset = self.start;
+        self.state = BETWEEN;
+    }
+
     /// Takes the next bytes of the stream. Call [`Scan::next_piece`] until `None`: only then all of `input` is taken.
     pub fn scan<'a>(&'a mut self, input: &'a [u8]) -> Scan<'a> {
         Scan { framer: self, input, at: 0, began: 0, gathered: Vec::new() }

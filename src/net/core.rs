@@ -31,8 +31,8 @@ use tokio::sync::{Notify, watch};
 pub struct Core {
     clock: Clock,
     inner: Mutex<Inner>,
-    /// The kinds of packets that the engine wants, as [`PacketKind::bit`]s.
-    wanted: u16,
+    /// The kinds of packets that the engine wants.
+    wanted: KindSet,
     works_on_packets: bool,
     follows_topics: bool,
     honours_messages: bool,
@@ -90,10 +90,11 @@ impl Core {
     /// A core for this engine.
     pub fn new(engine: Engine, clock: Clock, events: EventQueue) -> Core {
         let keeps_connects = engine.has_takeovers();
-        let wanted = PacketKind::ALL.into_iter().filter(|kind| engine.wants(*kind)).map(PacketKind::bit);
+        let mut wanted = KindSet::default();
+        PacketKind::ALL.into_iter().filter(|kind| engine.wants(*kind)).for_each(|kind| wanted.insert(kind));
         Core {
             clock,
-            wanted: wanted.fold(0, |all, bit| all | bit),
+            wanted,
             works_on_packets: engine.works_on_packets(),
             follows_topics: engine.follows_topics(),
             honours_messages: engine.honours_messages(),
@@ -134,7 +135,12 @@ impl Core {
 
     /// Whether packets of this kind are to be told.
     pub fn wants(&self, kind: PacketKind) -> bool {
-        self.wanted & kind.bit() != 0
+        self.wanted.has(kind)
+    }
+
+    /// The kinds of packets that are to be told.
+    pub fn wanted(&self) -> KindSet {
+        self.wanted
     }
 
     /// Whether a rule may need the CONNECT of a link.

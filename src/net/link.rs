@@ -272,7 +272,7 @@ impl Link {
             let pump = self.pumps.get_mut(direction);
             pump.closed = *closed.get(direction);
             pump.lane.gate(!pump.closed);
-            pump.delays = delays;
+            pump.delays = delays.into();
             // What a gate kept back is not made up for.
             pump.shaper.block();
             pump.shaper.set(now, shapes.get(direction));

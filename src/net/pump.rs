@@ -3,7 +3,7 @@
 use crate::base::{Direction, Time};
 use crate::engine::PacketTicket;
 use crate::event::Packet;
-use crate::fault::{Allowance, Lane, RuleDelay, Shaper};
+use crate::fault::{Allowance, Delays, Lane, Shaper};
 use crate::mqtt::framer::Framer;
 use crate::net::link::Passing;
 use crate::net::surgery::Theatre;
@@ -13,6 +13,9 @@ use crate::tls::record::Records;
 use crate::ws;
 use std::time::Duration;
 
+/// What is read at once though the lane is nearly full, in bytes.
+const LEAST_READ: usize = 4096;
+
 /// One direction of a link.
 #[derive(Debug)]
 pub struct Pump {
@@ -20,8 +23,8 @@ pub struct Pump {
     pub inlet: Inlet,
     /// What waits.
     pub lane: Lane<Note>,
-    /// The delays in force; they add.
-    pub delays: Vec<RuleDelay>,
+    /// The delays in force.
+    pub delays: Delays,
     /// Whether a fault lets nothing pass.
     pub closed: bool,
     /// Whether a fault has told the receiver FIN: what comes for it is thrown away.
@@ -76,6 +79,15 @@ impl Inlet {
             Inlet::Records(_) => None,
         }
     }
+
+    /// Whether the head of an MQTT packet was there, and its last byte not yet.
+    pub fn is_amid_packet(&self) -> bool {
+        match self {
+            Inlet::Mqtt(framer) => framer.left() > 0,
+            Inlet::WebSocket(socket) => socket.framer.left() > 0,
+            Inlet::Records(_) => false,
+        }
+    }
 }
 
 /// What the head of a packet said, to be told when all of it is there.
@@ -127,7 +139,7 @@ impl Pump {
         Pump {
             inlet: Inlet::Mqtt(Framer::new(direction)),
             lane: Lane::new(),
-            delays: Vec::new(),
+            delays: Delays::default(),
             closed: false,
             deaf: false,
             shaper: Shaper::default(),
@@ -150,7 +162,7 @@ impl Pump {
 
     /// Whether a fault makes what passes wait.
     fn is_worked_on(&self) -> bool {
-        self.closed || !self.delays.is_empty() || !self.shaper.is_clear()
+        self.closed || !self.delays.is_none() || !self.shaper.is_clear()
     }
 
     /// How many of the bytes that the lane shows may go now.
@@ -173,24 +185,30 @@ impl Pump {
     }
 
     /// Whether to read on. Without a fault, what the peer did not take yet is passed on first; with one, the lane
-    /// fills to its limit.
-    pub fn wants_more(&self) -> bool {
-        !self.lane.is_finished()
-            && if self.is_worked_on() || (self.late && !self.lane.is_empty()) {
-                self.lane.room() > 0
-            } else {
-                self.lane.is_empty()
-            }
+    /// fills to its limit. `beside`: what waits in the other direction.
+    pub fn wants_more(&self, beside: usize) -> bool {
+        if self.fills() { self.has_room(beside) } else { !self.lane.is_finished() && self.lane.is_empty() }
+    }
+
+    /// Whether a fault has the lane fill to its limit.
+    fn fills(&self) -> bool {
+        self.is_worked_on() || (self.late && !self.lane.is_empty())
     }
 
     /// Whether more can be taken in, whatever is in the way of passing it on.
-    pub fn has_room(&self) -> bool {
-        !self.lane.is_finished() && self.lane.room() > 0
+    pub fn has_room(&self, beside: usize) -> bool {
+        !self.lane.is_finished() && self.lane.room(beside) > 0
+    }
+
+    /// How many bytes to read at once, at most: what passes at once is not kept, and what is kept fills the lane not far
+    /// past its limit, however small its packets are.
+    pub fn read_size(&self, beside: usize) -> usize {
+        if self.fills() { (self.lane.room(beside) / 4).max(LEAST_READ) } else { usize::MAX }
     }
 
     /// How long bytes of this frame are delayed.
     pub fn delay(&self, frame: u64) -> Duration {
-        self.delays.iter().map(|rule| rule.of(self.direction, frame)).sum()
+        self.delays.of(self.direction, frame)
     }
 
     /// Puts bytes that came at `now` into the lane, each packet with its own delay. `from`: how many of them have

@@ -110,15 +110,54 @@ fn a_lane_cleared_for_a_reset_has_its_end_due_at_once() {
 #[test]
 fn a_full_lane_has_no_room_and_tiny_segments_count_with_their_books() {
     let mut lane = Lane::with_limit(100);
-    assert_eq!(lane.room(), 100);
+    assert_eq!(lane.room(0), 88, "an eighth is its neighbour's");
     lane.push(ms(1), &[0; 150], Some(1));
-    assert_eq!((lane.len(), lane.room()), (150, 0));
+    assert_eq!((lane.len(), lane.room(0)), (150, 0));
     let mut tiny: Lane<u32> = Lane::new();
     let most = (1..=LANE_LIMIT as u64).find(|&n| {
         tiny.push(Time::from_nanos(n), b"x", None);
-        tiny.room() == 0
+        tiny.room(0) == 0
     });
     assert!(most.unwrap() < 50_000, "{most:?} segments of one byte");
+}
+
+/// What a lane takes of the machine while it is filled, in pieces as they are read: not twice its limit, as memory that
+/// doubles would be.
+#[test]
+fn a_lane_takes_no_more_memory_than_its_limit_and_one_read() {
+    for (size, note) in [(1_000, None), (65_536, None), (64, Some(1)), (2, Some(1))] {
+        let mut lane: Lane<u32> = Lane::new();
+        let piece = vec![0; size];
+        for nth in 1.. {
+            if lane.room(0) == 0 {
+                break;
+            }
+            lane.push(Time::from_nanos(nth), &piece, note);
+        }
+        let books = lane.segments.capacity() * size_of::<Segment<u32>>();
+        let taken = lane.bytes.capacity() + books;
+        assert!(taken <= LANE_LIMIT + LANE_LIMIT / 4 + size, "{taken} at {size}");
+    }
+}
+
+#[test]
+fn two_lanes_share_a_limit_and_a_full_one_leaves_the_other_its_part() {
+    let (mut one, mut other) = (Lane::<u32>::new(), Lane::<u32>::new());
+    assert_eq!(one.room(0), LANE_LIMIT / 8 * 7);
+    let fill = |lane: &mut Lane<u32>, beside| {
+        while lane.room(beside) > 0 {
+            lane.push(ms(1), &[0; 1024], None);
+        }
+    };
+    fill(&mut one, other.used());
+    assert!(other.room(one.used()) > LANE_LIMIT / 8 - 4096);
+    fill(&mut other, one.used());
+    assert!(one.used() + other.used() < LANE_LIMIT + 2 * 1024 + 4096);
+    write(&mut one, ms(1), LANE_LIMIT / 2);
+    assert!(other.room(one.used()) > 0 && one.room(other.used()) > 0);
+    one.push(ms(2), &vec![0; 16 * LANE_LIMIT], Some(1));
+    other.clear();
+    assert_eq!(other.room(one.used()), LANE_LIMIT / 8, "whatever a fault puts into the other");
 }
 
 #[derive(Clone, Debug)]

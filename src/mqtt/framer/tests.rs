@@ -296,3 +296,33 @@ proptest! {
         prop_assert_eq!(seen(&mut Framer::new(Direction::Up), cut(&bytes, &places)), whole);
     }
 }
+
+/// A scan that stops before a frame leaves the framer as if it had been given the bytes before alone.
+#[test]
+fn a_frame_that_is_put_back_is_found_again() {
+    let publish = b"\x30\x05\0\x01t--";
+    let stream = [CONNECT, publish, b"\xc0\0", publish].concat();
+    let whole = seen(&mut Framer::new(Direction::Up), [stream.as_slice()]);
+    for (stop, split) in
+        PacketKind::ALL.into_iter().flat_map(|kind| (0..=stream.len()).map(move |at| (kind, at)))
+    {
+        let mut framer = Framer::new(Direction::Up);
+        let mut scan = framer.scan(&stream[..split]);
+        let mut stopped = false;
+        while let Some(piece) = scan.next_piece() {
+            stopped = matches!(piece, Piece::Frame(frame) if frame.kind == stop);
+            if stopped {
+                break;
+            }
+        }
+        if stopped || framer.unannounced() > 0 {
+            framer.put_back();
+            assert!(framer.is_between_frames() && framer.unannounced() == 0);
+        }
+        let from = usize::try_from(framer.offset()).unwrap();
+        let again = seen(&mut framer, [&stream[from..]]);
+        assert!(whole.ends_with(&again), "{stop} {split}");
+        let first = again.first().map(|seen| matches!(seen, Seen::Frame { first_byte, .. } if PacketKind::from_first_byte(*first_byte) == Some(stop)));
+        assert!(!stopped || first == Some(true), "{stop} {split}");
+    }
+}

@@ -124,15 +124,18 @@ impl Link {
         if !leg.reading || leg.is_shaking() {
             return false;
         }
+        let beside = self.pumps.get(direction.to().sends()).lane.used();
         // Where it leads is only known once its hello has been read.
-        let awaited = direction == Direction::Up && self.is_unrouted() && self.pumps.up.has_room();
+        let awaited = direction == Direction::Up && self.is_unrouted() && self.pumps.up.has_room(beside);
         let leg = self.legs.get_mut(from);
-        if !leg.severed && !awaited && !self.pumps.get(direction).wants_more() {
+        if !leg.severed && !awaited && !self.pumps.get(direction).wants_more(beside) {
             return self.watch(cx, from);
         }
         let mut buffer = BUFFER.take();
         buffer.resize(READ_BUFFER, 0);
-        let result = leg.poll_read(cx, &mut buffer);
+        // TLS opens whole records, and keeps itself what finds no room.
+        let size = if leg.is_secure() { READ_BUFFER } else { self.pumps.get(direction).read_size(beside) };
+        let result = leg.poll_read(cx, &mut buffer[..size.min(READ_BUFFER)]);
         let moved = result.is_ready();
         match result {
             Poll::Pending => {}
@@ -198,20 +201,25 @@ impl Link {
         if self.is_severed_amid(direction) {
             return self.pumps.get_mut(direction).lose(bytes.len());
         }
-        let mut out = OUTPUT.replace(Output::NONE);
-        if self.operate(now, direction, bytes, &mut out) {
-            self.follow_due();
-            self.route(cx, now, direction, &out.bytes, &out.marks, out.prompt());
-            out.clear();
-            OUTPUT.set(out);
-            return self.flush_due(now);
-        }
         let mut marks = MARKS.take();
-        self.scan(now, direction, bytes, &mut marks);
+        let passing =
+            if self.is_attended(direction) { 0 } else { self.scan(now, direction, bytes, &mut marks) };
+        let (passing, attended) = bytes.split_at(passing);
+        let mut out = OUTPUT.replace(Output::NONE);
+        if !attended.is_empty() {
+            self.operate(now, direction, attended, &mut out);
+        }
         // What the engine had ordered when it was told of these packets holds for their bytes, and no more: it has
         // said of each whether it is held.
         self.follow_due();
-        self.route(cx, now, direction, bytes, &marks, bytes.len());
+        if !passing.is_empty() {
+            self.route(cx, now, direction, passing, &marks, passing.len());
+        }
+        if !attended.is_empty() {
+            self.route(cx, now, direction, &out.bytes, &out.marks, out.prompt());
+            out.clear();
+        }
+        OUTPUT.set(out);
         marks.clear();
         MARKS.set(marks);
         self.flush_due(now);

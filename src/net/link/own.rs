@@ -70,6 +70,7 @@ impl Link {
     /// passed on.
     pub(super) fn put_in(&mut self, direction: Direction) -> bool {
         let now = self.now();
+        let beside = self.pumps.get(direction.to().sends()).lane.used();
         let pump = self.pumps.get_mut(direction);
         let Some(theatre) = &mut pump.theatre else { return false };
         if theatre.waiting.is_empty() && theatre.failed.is_empty() {
@@ -97,7 +98,7 @@ impl Link {
             theatre.give_up();
         } else if between {
             // Who does not read what it makes brownout say finds the lane full.
-            while pump.lane.room() > 0
+            while pump.lane.room(beside) > 0
                 && let Some(own) = theatre.waiting.pop_front()
             {
                 let bytes = if framed { in_frame(direction, &own.bytes) } else { own.bytes };

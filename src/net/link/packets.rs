@@ -24,14 +24,22 @@ struct Marking<'m> {
 }
 
 impl Link {
-    /// Finds the packets in what came, tells of them, and marks where they end.
-    pub(super) fn scan(&mut self, now: Time, direction: Direction, bytes: &[u8], marks: &mut Vec<Mark>) {
+    /// Finds the packets in what came, tells of them, and marks where they end. How many bytes that took: all, or those
+    /// before the first packet that the surgeon is to have.
+    pub(super) fn scan(
+        &mut self,
+        now: Time,
+        direction: Direction,
+        bytes: &[u8],
+        marks: &mut Vec<Mark>,
+    ) -> usize {
+        let mut taken = bytes.len();
         let pump = self.pumps.get_mut(direction);
         let mut inlet = std::mem::replace(&mut pump.inlet, Inlet::Records(Records::default()));
-        let mut marking = Marking { all: !pump.delays.is_empty(), ended: 0, marks };
+        let mut marking = Marking { all: pump.delays.is_drawn(), ended: 0, marks };
         let is_opaque = match &mut inlet {
             Inlet::Mqtt(framer) => {
-                self.scan_packets(now, direction, framer, bytes, 0, &mut marking);
+                taken = self.scan_packets(now, direction, framer, bytes, 0, &mut marking);
                 framer.is_opaque()
             }
             Inlet::WebSocket(socket) => self.scan_frames(now, direction, socket, bytes, &mut marking),
@@ -50,9 +58,11 @@ impl Link {
             marks.push(Mark { end: ended, frame, note: Note::default(), late: Duration::ZERO });
         }
         pump.inlet = inlet;
+        taken
     }
 
-    /// Finds the packets in MQTT that begins at `base` of the input.
+    /// Finds the packets in MQTT that begins at `base` of the input. How many of these bytes are taken, as for
+    /// [`Link::scan`].
     fn scan_packets(
         &mut self,
         now: Time,
@@ -61,11 +71,17 @@ impl Link {
         bytes: &[u8],
         base: usize,
         marking: &mut Marking<'_>,
-    ) {
+    ) -> usize {
         self.feed(direction, framer, bytes);
+        let attended = self.attended(direction);
         let mut scan = framer.scan(bytes);
         while let Some(piece) = scan.next_piece() {
             let (end, note) = match piece {
+                Piece::Frame(frame) if attended.has(frame.kind) && !self.is_let_go(direction) => {
+                    let begin = frame.begin_in_input;
+                    framer.put_back();
+                    return begin;
+                }
                 Piece::Frame(frame) => match self.frame(now, direction, &frame) {
                     Some(note) => (frame.end_in_input, note),
                     None => continue,
@@ -82,6 +98,7 @@ impl Link {
             };
             self.mark(direction, base + end, note, marking);
         }
+        self.leave_head(direction, framer, bytes, attended)
     }
 
     /// Finds the packets in WebSocket frames. True if there are none to be found any more.
@@ -153,10 +170,11 @@ impl Link {
     /// Takes in a frame whose head is there; what to say when it has been passed on, if its end is there too.
     pub(super) fn frame(&mut self, now: Time, direction: Direction, frame: &Frame<'_>) -> Option<Note> {
         self.look_for_will(direction, frame);
+        let let_go = self.take_let_go(direction);
         let begun = Begun {
             publish: (frame.kind == PacketKind::Publish).then(|| self.publish(frame)).flatten(),
             message: self.look(direction, frame),
-            packet: self.asked(direction, frame.kind).then(|| self.read(direction, frame)),
+            packet: (self.asked(direction, frame.kind) && !let_go).then(|| self.read(direction, frame)),
         };
         if !frame.ended {
             self.pumps.get_mut(direction).begun = Some(Box::new(begun));

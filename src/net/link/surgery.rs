@@ -6,12 +6,12 @@ use crate::azure::{FaultRequest, message};
 use crate::base::{Direction, Time, WindowId};
 use crate::engine::{Beside, Input, PacketTicket};
 use crate::fault::{Alteration, PacketEnd, Verdict};
-use crate::mqtt::framer::Frame;
+use crate::mqtt::framer::{Frame, Framer};
 use crate::mqtt::property::{Properties, Property};
 use crate::mqtt::wire::Reader;
-use crate::mqtt::{PacketKind, QoS, Version, peek};
+use crate::mqtt::{KindSet, PacketKind, QoS, Version, peek};
 use crate::net::link::Passing;
-use crate::net::pump::{Inlet, Note, WebSocket};
+use crate::net::pump::{Begun, Inlet, Note, WebSocket};
 use crate::net::surgery::{
     COPIES_LIMIT, Carried, Done, OWED_LIMIT, Operation, Output, Ruling, Seen, Swallowed, Told, Under,
 };
@@ -20,19 +20,78 @@ use crate::tls::record::Records;
 use std::time::Duration;
 
 impl Link {
-    /// Takes bytes through the surgeon. False where the direction has none: it is not MQTT as it is, or nothing in the
-    /// plan works on packets.
-    pub(super) fn operate(
+    /// Whether what comes next goes to the surgeon, whatever it is: there is one, and something is under way there.
+    /// WebSocket is always taken out of its frames, since a packet may have to be put into one of its own.
+    pub(super) fn is_attended(&self, direction: Direction) -> bool {
+        let pump = self.pumps.get(direction);
+        match (&pump.inlet, &pump.theatre) {
+            (Inlet::Mqtt(_), Some(theatre)) => !theatre.is_at_rest(),
+            (Inlet::WebSocket(_), Some(_)) => true,
+            (Inlet::Mqtt(_) | Inlet::WebSocket(_), None) | (Inlet::Records(_), _) => false,
+        }
+    }
+
+    /// The packets that the surgeon is to have; none where there is no surgeon.
+    pub(super) fn attended(&self, direction: Direction) -> KindSet {
+        if self.pumps.get(direction).theatre.is_none() {
+            return KindSet::default();
+        }
+        let mut attended = self.core.wanted();
+        attended.extend(*self.asks.get(direction));
+        // A topic alias is to be learned though nobody asks about its packet, and a command is one of any kind of plan.
+        let has_aliases = self.core.follows_topics() && self.version == Some(Version::V5);
+        if has_aliases || (direction == Direction::Up && self.core.honours_messages()) {
+            attended.insert(PacketKind::Publish);
+        }
+        attended
+    }
+
+    /// Of what was scanned up to its end: what of a packet that the surgeon is to have, and whose head is not there yet, is
+    /// left to it. How much is taken then.
+    pub(super) fn leave_head(
         &mut self,
-        now: Time,
         direction: Direction,
+        framer: &mut Framer,
         bytes: &[u8],
-        out: &mut Output,
-    ) -> bool {
+        attended: KindSet,
+    ) -> usize {
+        let Some(theatre) = &mut self.pumps.get_mut(direction).theatre else { return bytes.len() };
+        let begun = usize::try_from(framer.unannounced()).unwrap_or(usize::MAX);
+        let begin = bytes.len().checked_sub(begun).filter(|begin| *begin < bytes.len());
+        let kind = begin.and_then(|begin| PacketKind::from_first_byte(bytes[begin]));
+        match begin {
+            Some(begin) if kind.is_some_and(|kind| attended.has(kind)) => {
+                framer.put_back();
+                begin
+            }
+            Some(_) => {
+                theatre.let_go = true;
+                bytes.len()
+            }
+            None => bytes.len(),
+        }
+    }
+
+    /// Whether the first bytes of the packet under way went on before its head was there.
+    pub(super) fn is_let_go(&self, direction: Direction) -> bool {
+        self.pumps.get(direction).theatre.as_ref().is_some_and(|theatre| theatre.let_go)
+    }
+
+    /// The same, for the packet whose head is there now.
+    pub(super) fn take_let_go(&mut self, direction: Direction) -> bool {
+        let theatre = self.pumps.get_mut(direction).theatre.as_mut();
+        theatre.is_some_and(|theatre| std::mem::take(&mut theatre.let_go))
+    }
+
+    /// Takes bytes through the surgeon, where there is one.
+    pub(super) fn operate(&mut self, now: Time, direction: Direction, bytes: &[u8], out: &mut Output) {
         let pump = self.pumps.get_mut(direction);
         let (Inlet::Mqtt(_) | Inlet::WebSocket(_), Some(theatre)) = (&pump.inlet, &mut pump.theatre) else {
-            return false;
+            return;
         };
+        if !theatre.attends && pump.inlet.is_amid_packet() {
+            theatre.under = taken_over(direction, std::mem::take(&mut pump.begun));
+        }
         theatre.copied = u64::try_from(pump.lane.len()).unwrap_or(u64::MAX);
         let mut surgeon = std::mem::take(&mut theatre.surgeon);
         let mut reframer = std::mem::take(&mut theatre.reframer);
@@ -69,10 +128,10 @@ impl Link {
         pump.frame += u64::from(is_opaque);
         pump.tail_late = out.tail_late;
         pump.lose(surgeon.take_lost());
+        let attends = pump.inlet.is_amid_packet();
         if let Some(theatre) = &mut pump.theatre {
-            (theatre.surgeon, theatre.reframer) = (surgeon, reframer);
+            (theatre.surgeon, theatre.reframer, theatre.attends) = (surgeon, reframer, attends);
         }
-        true
     }
 
     /// Whether a cut amid a packet lets nothing more pass in this direction.
@@ -112,7 +171,8 @@ impl Link {
         let mut under = Under { arrival: (!frame.ended).then_some(publish), ..Under::default() };
         under.message = self.look(direction, frame).map(|message| (message, frame.ended));
         let (mut times, mut passing) = (1, self.passing(direction, frame.kind, frame.head));
-        let (ticket, verdict) = self.ask(direction, frame);
+        let let_go = self.take_let_go(direction);
+        let (ticket, verdict) = if let_go { (None, None) } else { self.ask(direction, frame) };
         let version = self.version.unwrap_or(Version::V311);
         let mut operation = None;
         let mut acknowledges = self.acknowledges(direction, frame);
@@ -427,6 +487,17 @@ impl Link {
         for window in verdict.windows() {
             self.core.tell(Input::NotAltered { link, window, seq, error: why.to_owned() });
         }
+    }
+}
+
+/// A packet whose head passed without the surgeon, and whose end comes with something that is to go in behind it.
+fn taken_over(direction: Direction, begun: Begun) -> Under {
+    let passing = begun.message.map(|message| Passing::of(direction, &message, 1));
+    Under {
+        arrival: Some(begun.publish),
+        message: begun.message.map(|message| (message, false)),
+        note: Note { passing, ..Note::default() },
+        ..Under::default()
     }
 }
 

@@ -1,3 +1,4 @@
+mod attention;
 mod orders;
 
 use super::*;

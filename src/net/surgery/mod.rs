@@ -41,6 +41,11 @@ pub struct Theatre {
     pub reframer: Reframer,
     /// The packet under way.
     pub under: Under,
+    /// The packet under way has the surgeon's eye on it, and not yet come whole.
+    pub attends: bool,
+    /// The first bytes of the packet under way went on before its head was there, since nobody asked about its kind: it
+    /// goes on as it is.
+    pub let_go: bool,
     /// What is to be told when the packet of that number has been passed on, in order.
     pub done: VecDeque<Done>,
     /// Packets of brownout's own that wait for their place between two others.
@@ -139,6 +144,12 @@ pub enum Told {
 }
 
 impl Theatre {
+    /// Whether packets that nobody asks about may pass without the surgeon: there is none that is not through, none to put
+    /// in between two others, and none to look out for.
+    pub fn is_at_rest(&self) -> bool {
+        !self.attends && self.surgeon.is_at_rest() && self.waiting.is_empty() && self.owed.is_empty()
+    }
+
     /// Puts the packets that wait into the output, which ends between two packets.
     pub fn put_in(&mut self, frame: u64, out: &mut Output) {
         while let Some(own) = self.waiting.pop_front() {

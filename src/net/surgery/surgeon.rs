@@ -173,6 +173,11 @@ impl Surgeon {
         self.held = Vec::new();
     }
 
+    /// Whether nothing is held back, or done to the packet under way.
+    pub fn is_at_rest(&self) -> bool {
+        self.held.is_empty() && self.under.is_none() && !self.over
+    }
+
     /// Whether the stream was cut.
     pub fn is_over(&self) -> bool {
         self.over

@@ -196,7 +196,7 @@ static LATENCY: Place = Place {
     doc: "Bytes come later: exactly one of `fixed`, `uniform`, `normal`, `pareto`. Each delay is one way; where \
           both directions are delayed, a round trip takes two.",
     one_of: &["fixed", "uniform", "normal", "pareto"],
-    keys: &[FIXED, UNIFORMLY, NORMALLY, BY_PARETO, JITTER, DIRECTION, FOR_MAYBE],
+    keys: &[FIXED_OR_NONE, UNIFORMLY, NORMALLY, BY_PARETO, JITTER, DIRECTION, FOR_MAYBE],
 };
 
 /// The shapes of a delay.
@@ -206,6 +206,12 @@ const FIXED: Key = Key {
     presence: Presence::Optional("another shape is given"),
     doc: "The same delay for all: a long cable, a satellite.",
     example: "300ms",
+};
+/// Zero is the control of a series of runs whose latency is `--set`.
+const FIXED_OR_NONE: Key = Key {
+    ty: Type::Time { zero: true },
+    doc: "The same delay for all: a long cable, a satellite. 0s is the control of a series: the path as it is.",
+    ..FIXED
 };
 const UNIFORMLY: Key =
     shape("uniform", &UNIFORM, "Every delay between two is as likely.", "{ min: 50ms, max: 200ms }");

@@ -17,9 +17,9 @@ fn plan_of_packets() -> Arc<Plan> {
 }
 
 /// A link whose ends are the test's.
-struct Ring {
-    device: TcpStream,
-    served: TcpStream,
+pub(super) struct Ring {
+    pub(super) device: TcpStream,
+    pub(super) served: TcpStream,
     mailbox: Arc<Mailbox>,
     queue: EventQueue,
     task: tokio::task::JoinHandle<()>,
@@ -53,7 +53,7 @@ impl Ring {
     }
 
     /// One that is connected, in MQTT 3.1.1 (0) or 5 (1).
-    async fn connected(version: usize) -> Ring {
+    pub(super) async fn connected(version: usize) -> Ring {
         let mut ring = Ring::start().await;
         ring.device.write_all(CONNECT[version]).await.unwrap();
         expect(&mut ring.served, CONNECT[version]).await;
@@ -63,21 +63,26 @@ impl Ring {
         ring
     }
 
-    fn order(&self, order: Order) {
+    pub(super) fn order(&self, order: Order) {
         self.mailbox.post(Letter::Order(order));
     }
 
-    fn cut(&self, device: LegFate, hub: LegFate) {
+    pub(super) fn cut(&self, device: LegFate, hub: LegFate) {
         self.order(Order::Cut(Cut { window: None, legs: Ends { device, hub } }));
     }
 
-    /// What was done to the device's leg and the hub's.
-    async fn done(self) -> [Option<LegFate>; 2] {
+    /// What is told until both ends have gone.
+    pub(super) async fn told(self) -> Vec<Event> {
         drop((self.device, self.served));
         let over = tokio::time::timeout(Duration::from_secs(10), self.task).await;
         over.expect("the link ends").unwrap();
         self.queue.close();
-        let events = self.queue.take().unwrap_or_default();
+        self.queue.take().unwrap_or_default().into()
+    }
+
+    /// What was done to the device's leg and the hub's.
+    async fn done(self) -> [Option<LegFate>; 2] {
+        let events = self.told().await;
         Side::BOTH.map(|leg| {
             events.iter().find_map(|event| match &event.what {
                 What::LegCut { side, fate, .. } if *side == leg => Some(*fate),
@@ -87,7 +92,7 @@ impl Ring {
     }
 }
 
-async fn expect(stream: &mut TcpStream, bytes: &[u8]) {
+pub(super) async fn expect(stream: &mut TcpStream, bytes: &[u8]) {
     let mut got = vec![0; bytes.len()];
     stream.read_exact(&mut got).await.unwrap();
     assert_eq!(got, bytes);
