@@ -15,7 +15,14 @@ pub struct Samples(#[serde(with = "pairs")] BTreeMap<u64, u64>);
 impl Samples {
     /// Adds one value.
     pub fn add(&mut self, value: Duration) {
-        *self.0.entry(round(crate::base::time::nanos(value))).or_default() += 1;
+        self.add_many(value, 1);
+    }
+
+    /// Adds one value so many times.
+    pub fn add_many(&mut self, value: Duration, times: u64) {
+        if times > 0 {
+            *self.0.entry(round(crate::base::time::nanos(value))).or_default() += times;
+        }
     }
 
     /// Adds all values of another.

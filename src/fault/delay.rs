@@ -136,6 +136,11 @@ impl Delay {
         Delay { model: DelayModel::Fixed { delay }, jitter: Duration::ZERO }
     }
 
+    /// Whether all draws give the same.
+    pub fn is_even(&self) -> bool {
+        matches!(self.model, DelayModel::Fixed { .. }) && self.jitter.is_zero()
+    }
+
     /// One delay, from three even draws of [0, 1): two for the model, the third for the jitter.
     pub fn sample(&self, units: [f64; 3]) -> Duration {
         let [unit1, unit2, unit3] = units;

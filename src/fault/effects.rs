@@ -89,6 +89,11 @@ pub struct RuleDelay {
 }
 
 impl RuleDelay {
+    /// Whether all frames have the same delay.
+    pub fn is_even(&self) -> bool {
+        self.delay.is_even()
+    }
+
     /// The delay of the `frame`th frame of this link in this direction.
     pub fn of(&self, direction: Direction, frame: u64) -> Duration {
         let side = match direction {

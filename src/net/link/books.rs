@@ -89,6 +89,11 @@ impl Books {
         self.write(if is_plain { plain } else { Entry::Arrived(direction, message) });
     }
 
+    /// Whether there is a ledger to write for.
+    pub(super) fn are_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     fn settle(&mut self, now: Time) -> Vec<News> {
         let Some(open) = self.open.as_mut().filter(|_| !self.entries.is_empty()) else { return Vec::new() };
         let news = open.ledger.lock().unwrap_or_else(PoisonError::into_inner).take(
@@ -192,6 +197,13 @@ impl Link {
     pub(super) fn settle_books(&mut self, now: Time) {
         let news = self.books.settle(now);
         self.tell_news(news);
+    }
+
+    /// The same, for what was gathered since; as a rule nothing.
+    pub(super) fn settle_rest(&mut self) {
+        if !self.books.entries.is_empty() {
+            self.settle_books(self.now());
+        }
     }
 
     /// Tells what was counted since the last time.

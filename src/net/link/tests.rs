@@ -1,4 +1,5 @@
 mod orders;
+mod plain;
 
 use super::*;
 use crate::base::{ListenerId, Span};
