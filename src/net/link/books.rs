@@ -23,7 +23,8 @@ thread_local! {
 #[derive(Debug, Default)]
 pub(super) struct Books {
     open: Option<Box<Open>>,
-    entries: Vec<Entry>,
+    /// Those of the last read, until the ledger takes them in.
+    pub(super) entries: Vec<Entry>,
     pub(super) sight: Sight,
     /// A fault makes what passes wait or vanish.
     disturbed: bool,

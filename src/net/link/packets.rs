@@ -66,7 +66,7 @@ impl Link {
         self.feed(direction, framer, bytes);
         let mut scan = framer.scan(bytes);
         loop {
-            if self.takes_plain(direction, marking) {
+            if !marking.all && self.takes_plain(direction) {
                 let own = self.wills.own.as_deref().map(str::as_bytes);
                 let count = scan.take_plain(own, base, &mut marking.marks.plain);
                 self.plain_arrived(now, direction, count);
@@ -92,9 +92,8 @@ impl Link {
     }
 
     /// Whether plain PUBLISH packets may be taken many at a time, since nobody asks for any of them.
-    fn takes_plain(&self, direction: Direction, marking: &Marking<'_>) -> bool {
-        !marking.all
-            && self.books.are_open()
+    pub(super) fn takes_plain(&self, direction: Direction) -> bool {
+        self.books.are_open()
             && self.meter.has_published(direction)
             && !self.asked(direction, PacketKind::Publish)
             && self.core.sequence().is_none()
