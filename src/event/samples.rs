@@ -26,7 +26,14 @@ enum Pairs {
 impl Samples {
     /// Adds one value.
     pub fn add(&mut self, value: Duration) {
-        self.0.add(round(crate::base::time::nanos(value)), 1);
+        self.add_many(value, 1);
+    }
+
+    /// Adds one value so many times.
+    pub fn add_many(&mut self, value: Duration, times: u64) {
+        if times > 0 {
+            self.0.add(round(crate::base::time::nanos(value)), times);
+        }
     }
 
     /// Adds all values of another.

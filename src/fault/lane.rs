@@ -37,6 +37,8 @@ pub struct Lane<N> {
     bytes: VecDeque<u8>,
     /// In order of both `end` and `release`; the last one's `end` is `gone + bytes.len()`.
     segments: VecDeque<Segment<N>>,
+    /// Stream positions that are counted as they are passed, ascending; none lies past the last byte.
+    tallies: VecDeque<u64>,
     /// Bytes written so far.
     gone: u64,
     /// The latest release given, which no later one may undercut.
@@ -48,6 +50,15 @@ pub struct Lane<N> {
     /// The last byte written ended a segment with a note.
     whole: bool,
     limit: usize,
+}
+
+/// What was behind a byte that has been written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left<N> {
+    /// A note, with the release time that it had.
+    Note(N, Time),
+    /// So many positions that were to be counted, one after another.
+    Tallied(u32),
 }
 
 #[derive(Debug)]
@@ -75,6 +86,7 @@ impl<N> Lane<N> {
         Lane {
             bytes: VecDeque::new(),
             segments: VecDeque::new(),
+            tallies: VecDeque::new(),
             gone: 0,
             latest: Time::ZERO,
             end: None,
@@ -125,6 +137,14 @@ impl<N> Lane<N> {
         }
     }
 
+    /// Has positions counted as they are passed: each is just past a byte of those that wait, counted from the one
+    /// behind `before` of them, ascending, and past all that were given before.
+    pub fn tally(&mut self, before: usize, positions: impl IntoIterator<Item = usize>) {
+        let first = self.gone + widen(before);
+        self.tallies.extend(positions.into_iter().map(|position| first + widen(position)));
+        debug_assert!(self.tallies.back().is_none_or(|last| *last <= self.gone + widen(self.bytes.len())));
+    }
+
     /// Sets the end, not to come before `release` nor before the last byte is written.
     ///
     /// The first end stands, except that a reset takes the place of a FIN: of one that waits, together with
@@ -154,6 +174,7 @@ impl<N> Lane<N> {
         self.gone += widen(lost);
         self.bytes = VecDeque::new();
         self.segments = VecDeque::new();
+        self.tallies = VecDeque::new();
         self.latest = Time::ZERO;
         lost
     }
@@ -166,8 +187,8 @@ impl<N> Lane<N> {
     }
 
     /// Takes off the `written` bytes at the front, of those that [`Lane::ready`] showed at `now`, and hands
-    /// back each note whose last byte is among them, with the release time that it had.
-    pub fn wrote(&mut self, now: Time, written: usize, mut note: impl FnMut(N, Time)) {
+    /// back, in order, each note whose last byte is among them, and how many positions were passed.
+    pub fn wrote(&mut self, now: Time, written: usize, mut left: impl FnMut(Left<N>)) {
         debug_assert!(written <= self.due(now), "wrote {written} bytes of {} due", self.due(now));
         let written = written.min(self.bytes.len());
         self.bytes.drain(..written);
@@ -176,15 +197,29 @@ impl<N> Lane<N> {
         while self.segments.front().is_some_and(|segment| segment.end <= self.gone) {
             if let Some(Segment { end, release, note: Some(carried) }) = self.segments.pop_front() {
                 self.whole = end == self.gone;
-                note(carried, release);
+                self.pass(end).into_iter().for_each(&mut left);
+                left(Left::Note(carried, release));
             }
         }
+        self.pass(self.gone).into_iter().for_each(left);
         if self.bytes.is_empty() {
             self.clear();
         }
     }
 
-    /// Whether the last byte written was the last of a segment with a note; true before the first.
+    /// Counts the positions up to this one.
+    fn pass(&mut self, position: u64) -> Option<Left<N>> {
+        if self.tallies.front().is_none_or(|first| *first > position) {
+            return None;
+        }
+        let passed = self.tallies.partition_point(|at| *at <= position);
+        self.whole |= self.tallies.get(passed - 1) == Some(&self.gone);
+        self.tallies.drain(..passed);
+        u32::try_from(passed).ok().map(Left::Tallied)
+    }
+
+    /// Whether the last byte written was the last of a segment with a note, or before a position that was counted; true
+    /// before the first.
     pub fn is_whole(&self) -> bool {
         self.whole
     }
@@ -230,10 +265,11 @@ impl<N> Lane<N> {
         self.limit.saturating_sub(beside.clamp(share, self.limit - share) + self.used())
     }
 
-    /// What waits, in bytes. Each segment counts with what its book-keeping takes, so that a flood of tiny packets is
+    /// What waits, in bytes. Each segment and each position counts with what its book-keeping takes, so that a flood of tiny packets is
     /// bounded too.
     pub fn used(&self) -> usize {
-        self.bytes.len() + self.segments.len() * size_of::<Segment<N>>()
+        let books = self.segments.len() * size_of::<Segment<N>>() + self.tallies.len() * size_of::<u64>();
+        self.bytes.len() + books
     }
 
     /// How many of the waiting bytes are due.

@@ -27,7 +27,7 @@ pub use kinds::{
     RecordFault, Refusal, Refuse, Reject, Slice, Stall, Takeover, TlsAlert, TlsHandshake, TlsRecord,
     TokenExpiry, Toward, WaysWanted,
 };
-pub use lane::Lane;
+pub use lane::{Lane, Left};
 pub use packet::{
     Alteration, Corrupt, Edit, Inject, Injection, MidCut, PacketAction, PacketEnd, PacketFault, PacketMatch,
     Verdict,

@@ -15,6 +15,7 @@
 //! Every split of a stream into inputs gives the same frames, with the same heads, starts and ends.
 
 mod head;
+mod plain;
 #[cfg(test)]
 mod tests;
 
@@ -297,7 +298,12 @@ impl Scan<'_> {
     fn find(&mut self) -> Option<Found> {
         loop {
             match &mut self.framer.state {
-                State::Header { .. } => {
+                State::Header { first_byte, .. } => {
+                    if first_byte.is_none()
+                        && let Some(header) = self.whole_header()
+                    {
+                        return self.head(header, Vec::new());
+                    }
                     let byte = *self.input.get(self.at)?;
                     if let Err(reason) = self.header_byte(byte) {
                         return Some(self.give_up(reason));
@@ -330,6 +336,19 @@ impl Scan<'_> {
     fn give_up(&mut self, reason: NotMqtt) -> Found {
         self.framer.state = State::Opaque;
         Found::NotMqtt(reason)
+    }
+
+    /// Takes a fixed header that lies in the input whole. Where it does not, or something is wrong with it, it is
+    /// taken byte by byte.
+    fn whole_header(&mut self) -> Option<Header> {
+        let rest = self.input.get(self.at..)?;
+        let first_byte = *rest.first()?;
+        let kind = PacketKind::from_first_byte(first_byte)?;
+        self.framer.check_first_byte(first_byte).ok()?;
+        let (remaining_length, header_len) = plain::remaining_length(rest.get(1..)?)?;
+        (self.framer.start, self.began) = (self.framer.offset, self.at);
+        self.take(usize::from(1 + header_len));
+        Some(Header { kind, first_byte, header_len: 1 + header_len, remaining_length })
     }
 
     fn header_byte(&mut self, byte: u8) -> Result<(), NotMqtt> {

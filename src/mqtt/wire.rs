@@ -127,6 +127,7 @@ impl VarInt {
     pub const START: VarInt = VarInt { value: 0, seen: 0, last: 0 };
 
     /// Takes the next byte.
+    #[inline]
     pub fn push(&mut self, byte: u8) -> Step {
         // Four groups at most: a caller that goes on after `TooLong` gets it again.
         if self.seen == 4 {

@@ -27,7 +27,7 @@ use super::alarm::AlarmSlot;
 use super::core::{Core, Letter, Mailbox};
 use super::dial::dial;
 use super::leg::{Leg, Secure};
-use super::pump::{Mark, Pump};
+use super::pump::{Marks, Pump};
 use super::surgery::{Output, Theatre};
 use super::sys::limit::explain;
 use super::terms::Terms;
@@ -64,7 +64,7 @@ const FIN_LINGER: Duration = Duration::from_secs(2);
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static MARKS: Cell<Vec<Mark>> = const { Cell::new(Vec::new()) };
+    static MARKS: Cell<Marks> = const { Cell::new(Marks::NONE) };
     static OUTPUT: Cell<Output> = const { Cell::new(Output::NONE) };
 }
 

@@ -3,7 +3,8 @@
 use crate::base::{Direction, Time};
 use crate::engine::PacketTicket;
 use crate::event::Packet;
-use crate::fault::{Allowance, Delays, Lane, Shaper};
+use crate::fault::{Allowance, Delays, Lane, Left, Shaper};
+use crate::mqtt::QoS;
 use crate::mqtt::framer::Framer;
 use crate::net::link::Passing;
 use crate::net::surgery::Theatre;
@@ -120,6 +121,54 @@ pub struct Note {
     pub frame_only: bool,
 }
 
+impl Note {
+    /// Whether there is nothing to say but that a PUBLISH of QoS 0 was passed on.
+    pub fn is_plain(&self) -> bool {
+        let said = Note { passing: None, ..*self };
+        matches!(self.passing, Some(Passing::Publish { qos: QoS::AtMostOnce, times: 1, .. }))
+            && said == Note::default()
+    }
+}
+
+/// Where the packets of one read end.
+#[derive(Debug, Default)]
+pub struct Marks {
+    /// Those of which something is to be said when they have been passed on.
+    pub noted: Vec<Mark>,
+    /// Just past the last byte of each PUBLISH of QoS 0 of which only that is to be said, ascending. They come by the
+    /// thousand in a read, and take four bytes each here.
+    pub plain: Vec<u32>,
+}
+
+impl Marks {
+    /// None.
+    pub const NONE: Marks = Marks { noted: Vec::new(), plain: Vec::new() };
+
+    /// Just past the last byte of the last packet; 0 without any.
+    pub fn last(&self) -> usize {
+        self.noted.last().map_or(0, |mark| mark.end).max(self.plain.last().map_or(0, |end| place(*end)))
+    }
+
+    /// Forgets them.
+    pub fn clear(&mut self) {
+        self.noted.clear();
+        self.plain.clear();
+    }
+}
+
+/// A place within the bytes of one read.
+pub fn place(end: u32) -> usize {
+    usize::try_from(end).unwrap_or(usize::MAX)
+}
+
+/// How many of these places are not past `end`.
+pub fn plain_until(plain: &[u32], end: usize) -> usize {
+    match plain.last() {
+        Some(last) if place(*last) > end => plain.partition_point(|at| place(*at) <= end),
+        Some(_) | None => plain.len(),
+    }
+}
+
 /// The end of a packet within the bytes of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -160,6 +209,11 @@ impl Pump {
         self.is_worked_on() || !self.lane.is_empty() || self.allowance.spent().is_some()
     }
 
+    /// Whether nothing waits, and no time has to be kept for what comes.
+    pub fn is_idle(&self) -> bool {
+        self.lane.is_empty() && self.shaper.is_clear()
+    }
+
     /// Whether a fault makes what passes wait.
     fn is_worked_on(&self) -> bool {
         self.closed || !self.delays.is_none() || !self.shaper.is_clear()
@@ -173,8 +227,8 @@ impl Pump {
     }
 
     /// So many of them have gone.
-    pub fn wrote(&mut self, now: Time, written: usize, note: impl FnMut(Note, Time)) {
-        self.lane.wrote(now, written, note);
+    pub fn wrote(&mut self, now: Time, written: usize, left: impl FnMut(Left<Note>)) {
+        self.lane.wrote(now, written, left);
         self.shaper.wrote(now, written);
         self.allowance.passed(now, written);
     }
@@ -212,9 +266,12 @@ impl Pump {
     }
 
     /// Puts bytes that came at `now` into the lane, each packet with its own delay. `from`: how many of them have
-    /// been passed on already.
-    pub fn hold(&mut self, now: Time, bytes: &[u8], from: usize, marks: &[Mark]) {
-        let mut start = from;
+    /// been passed on already. `plain`: as in [`Marks`], where the frames have no delays of their own.
+    pub fn hold(&mut self, now: Time, bytes: &[u8], from: usize, marks: &[Mark], plain: &[u32]) {
+        if self.lane.is_finished() {
+            return;
+        }
+        let (mut start, waited) = (from, self.lane.len());
         let late = !self.tail_late.is_zero() || marks.iter().any(|mark| !mark.late.is_zero());
         self.late = late || (self.late && !self.lane.is_empty());
         for mark in marks.iter().filter(|mark| mark.end > from) {
@@ -225,6 +282,8 @@ impl Pump {
         if start < bytes.len() {
             self.lane.push(now + self.delay(self.frame) + self.tail_late, &bytes[start..], None);
         }
+        let held = &plain[plain_until(plain, from)..];
+        self.lane.tally(waited, held.iter().map(|end| place(*end) - from));
     }
 
     /// Throws away what waits.

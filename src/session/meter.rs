@@ -97,6 +97,25 @@ impl Meter {
         late.map(Remark::KeepaliveExceeded).or(first.then_some(Remark::FirstPublish))
     }
 
+    /// Whether a PUBLISH has come in this direction.
+    pub fn has_published(&self, direction: Direction) -> bool {
+        *self.first_publish.get(direction)
+    }
+
+    /// So many PUBLISH packets of QoS 0 arrived whole at once, as many as [`Meter::arrived`] would be told of one by one;
+    /// none of them the first of its direction.
+    pub fn arrived_plain(&mut self, now: Time, direction: Direction, messages: u32) -> Option<Remark> {
+        let more = u64::from(messages.checked_sub(1)?);
+        let remark = self.arrived(now, direction, Some(Publish { qos: QoS::AtMostOnce, id: None }));
+        let counts = self.counts.get_mut(direction);
+        counts.packets += more;
+        counts.publishes += more;
+        if direction == Direction::Up && self.disturbed == Disturbed::Sound {
+            self.control_gap.add_many(Duration::ZERO, more);
+        }
+        remark
+    }
+
     /// A packet was passed on whole. `acknowledges`: the identifier that a PUBACK or PUBCOMP (or a PUBREC that
     /// refuses) ends the flight of.
     pub fn passed(&mut self, now: Time, direction: Direction, acknowledges: Option<u16>) {
@@ -262,6 +281,35 @@ mod tests {
         assert_eq!(traffic.publish_rtt.count(), 1);
         assert!(traffic.publish_rtt.iter().all(|(rtt, _)| rtt.as_secs_f64() > 1.99));
         assert_eq!(traffic.up.publishes, 2);
+    }
+
+    #[test]
+    fn many_at_once_count_as_one_after_another() {
+        let (mut at_once, mut by_one) = (meter(), meter());
+        for (at, messages, hides) in [
+            (1, 1, None),
+            (2, 3, None),
+            (30, 4, None),
+            (31, 2, Some(true)),
+            (70, 3, Some(false)),
+            (71, 0, None),
+        ] {
+            let now = Time::from_secs(at);
+            for direction in Direction::BOTH {
+                for meter in [&mut at_once, &mut by_one] {
+                    hides.into_iter().for_each(|hides| meter.disturb(hides));
+                }
+                let told = at_once.arrived_plain(now, direction, messages);
+                let one: Vec<_> =
+                    (0..messages).filter_map(|_| by_one.arrived(now, direction, Some(QOS0))).collect();
+                assert_eq!(Vec::from_iter(told), one);
+                assert_eq!(at_once.disturbed, by_one.disturbed);
+            }
+        }
+        assert!(at_once.has_published(Direction::Up) && at_once.ends() == by_one.ends());
+        let traffic = at_once.flush(Time::from_secs(80));
+        assert_eq!(traffic, by_one.flush(Time::from_secs(80)));
+        assert_eq!(traffic.map(|traffic| traffic.up.publishes), Some(13));
     }
 
     #[test]

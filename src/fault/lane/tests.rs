@@ -6,8 +6,8 @@ const fn ms(millis: u64) -> Time {
 }
 
 /// Writes up to `most` of what is due at `now`, piece by piece.
-fn write(lane: &mut Lane<u32>, now: Time, most: usize) -> (Vec<u8>, Vec<(u32, Time)>) {
-    let (mut bytes, mut notes) = (Vec::new(), Vec::new());
+fn write(lane: &mut Lane<u32>, now: Time, most: usize) -> (Vec<u8>, Vec<Left<u32>>) {
+    let (mut bytes, mut told) = (Vec::new(), Vec::new());
     while bytes.len() < most {
         let piece = lane.ready(now);
         let taken = piece.len().min(most - bytes.len());
@@ -15,13 +15,13 @@ fn write(lane: &mut Lane<u32>, now: Time, most: usize) -> (Vec<u8>, Vec<(u32, Ti
             break;
         }
         bytes.extend_from_slice(&piece[..taken]);
-        lane.wrote(now, taken, |note, release| notes.push((note, release)));
+        lane.wrote(now, taken, |left| told.push(left));
     }
-    (bytes, notes)
+    (bytes, told)
 }
 
 fn owns_no_memory(lane: &Lane<u32>) -> bool {
-    lane.bytes.capacity() == 0 && lane.segments.capacity() == 0
+    lane.bytes.capacity() == 0 && lane.segments.capacity() == 0 && lane.tallies.capacity() == 0
 }
 
 #[test]
@@ -50,8 +50,25 @@ fn a_note_comes_back_with_the_last_byte_of_its_segment() {
     lane.push(ms(1), b"connack", Some(7));
     lane.push(ms(1), b"after", None);
     assert_eq!(write(&mut lane, ms(3), 12).1, []);
-    assert_eq!(write(&mut lane, ms(3), 1).1, [(7, ms(1))]);
+    assert_eq!(write(&mut lane, ms(3), 1).1, [Left::Note(7, ms(1))]);
     assert_eq!(write(&mut lane, ms(3), 99), (b"after".to_vec(), vec![]));
+}
+
+#[test]
+fn positions_are_counted_as_they_are_passed_and_not_a_byte_before() {
+    let mut lane = Lane::new();
+    lane.push(ms(1), b"gone", None);
+    lane.push(ms(1), b"aabbcc", None);
+    lane.tally(4, [2, 4, 6]);
+    lane.push(ms(2), b"note", Some(7));
+    lane.push(ms(2), b"dd", None);
+    lane.tally(14, [2]);
+    assert_eq!((write(&mut lane, ms(1), 5).1, lane.is_whole()), (vec![], false));
+    assert_eq!((write(&mut lane, ms(1), 1).1, lane.is_whole()), (vec![Left::Tallied(1)], true));
+    assert_eq!(write(&mut lane, ms(1), 3).1, [Left::Tallied(1)]);
+    let rest = [Left::Tallied(1), Left::Note(7, ms(2)), Left::Tallied(1)];
+    assert_eq!(write(&mut lane, ms(2), 99).1, rest);
+    assert!(owns_no_memory(&lane));
 }
 
 #[test]
@@ -178,12 +195,22 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What is counted at once, as if it were one by one.
+fn one_by_one(told: Vec<Left<u32>>) -> Vec<Left<u32>> {
+    let each = |left| match left {
+        Left::Note(..) => vec![left],
+        Left::Tallied(count) => vec![Left::Tallied(1); usize::try_from(count).unwrap()],
+    };
+    told.into_iter().flat_map(each).collect()
+}
+
 /// The lane beside the plainest thing that could work: every byte with its own release time.
 #[derive(Default)]
 struct Model {
     lane: Lane<u32>,
     waiting: VecDeque<(u8, Time)>,
-    notes: VecDeque<(u32, Time, usize)>,
+    /// Each with the position that it is told of at.
+    left: VecDeque<(Left<u32>, usize)>,
     latest: Time,
     now: Time,
     open: bool,
@@ -217,19 +244,25 @@ impl Model {
         if length > 0 {
             self.latest = self.latest.max(release);
             self.waiting.extend(bytes.iter().map(|&byte| (byte, self.latest)));
-            self.notes.extend(note.map(|note| (note, self.latest, self.pushed)));
+            self.left.extend(note.map(|note| (Left::Note(note, self.latest), self.pushed)));
+        }
+        if !noted && length > 1 {
+            // All but one of these bytes are counted.
+            let first = self.pushed - length;
+            self.lane.tally(self.lane.len() - length, 1..length);
+            self.left.extend((1..length).map(|at| (Left::Tallied(1), first + at)));
         }
     }
 
     fn write(&mut self, most: usize) {
-        let (bytes, notes) = write(&mut self.lane, self.now, most);
+        let (bytes, told) = write(&mut self.lane, self.now, most);
         let due = self.waiting.iter().take_while(|(_, release)| self.open && *release <= self.now).count();
         let expected: Vec<u8> = self.waiting.drain(..due.min(most)).map(|(byte, _)| byte).collect();
         assert_eq!(bytes, expected);
         self.written += bytes.len();
-        let due_notes = self.notes.iter().take_while(|(_, _, end)| *end <= self.written).count();
-        let expected: Vec<_> = self.notes.drain(..due_notes).map(|(note, at, _)| (note, at)).collect();
-        assert_eq!(notes, expected);
+        let due = self.left.iter().take_while(|(_, end)| *end <= self.written).count();
+        let expected = self.left.drain(..due).map(|(left, _)| left).collect();
+        assert_eq!(one_by_one(told), one_by_one(expected));
     }
 }
 
@@ -244,7 +277,7 @@ proptest! {
         model.now += ms(1_000).elapsed();
         model.write(usize::MAX);
         prop_assert_eq!(model.written, model.pushed);
-        prop_assert!(model.notes.is_empty());
+        prop_assert!(model.left.is_empty());
         prop_assert_eq!(model.lane.end_due(model.now), Some(Ending::Fin));
         prop_assert!(owns_no_memory(&model.lane));
     }

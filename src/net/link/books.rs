@@ -23,7 +23,8 @@ thread_local! {
 #[derive(Debug, Default)]
 pub(super) struct Books {
     open: Option<Box<Open>>,
-    entries: Vec<Entry>,
+    /// Those of the last read, until the ledger takes them in.
+    pub(super) entries: Vec<Entry>,
     pub(super) sight: Sight,
     /// A fault makes what passes wait or vanish.
     disturbed: bool,
@@ -87,6 +88,11 @@ impl Books {
         let is_plain = message.is_plain();
         let plain = Entry::ArrivedPlain { direction, messages: 1 };
         self.write(if is_plain { plain } else { Entry::Arrived(direction, message) });
+    }
+
+    /// Whether there is a ledger to write for.
+    pub(super) fn are_open(&self) -> bool {
+        self.open.is_some()
     }
 
     fn settle(&mut self, now: Time) -> Vec<News> {
@@ -192,6 +198,13 @@ impl Link {
     pub(super) fn settle_books(&mut self, now: Time) {
         let news = self.books.settle(now);
         self.tell_news(news);
+    }
+
+    /// The same, for what was gathered since; as a rule nothing.
+    pub(super) fn settle_rest(&mut self) {
+        if !self.books.entries.is_empty() {
+            self.settle_books(self.now());
+        }
     }
 
     /// Tells what was counted since the last time.

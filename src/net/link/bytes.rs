@@ -3,10 +3,11 @@
 use super::{BUFFER, Dial, FIN_LINGER, Link, MARKS, OUTPUT, READ_BUFFER};
 use crate::base::{Direction, Side, Time};
 use crate::engine::Input;
-use crate::fault::Ending;
+use crate::fault::{Ending, Left};
 use crate::net::leg::Got;
-use crate::net::pump::{Mark, Note};
+use crate::net::pump::{Mark, Marks, Note, plain_until};
 use crate::net::surgery::Output;
+use crate::session::ledger::Entry;
 use std::task::{Context, Poll};
 
 impl Link {
@@ -14,6 +15,10 @@ impl Link {
     pub(super) fn pass_on(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
         let mut moved = false;
         loop {
+            if self.pumps.get(direction).is_idle() {
+                self.settle_rest();
+                return moved;
+            }
             let now = self.now();
             let leg = self.legs.get_mut(direction.to());
             let pump = self.pumps.get_mut(direction);
@@ -37,18 +42,34 @@ impl Link {
                     return moved;
                 }
                 Poll::Ready(Ok(written)) => {
-                    let mut notes = Vec::new();
-                    pump.wrote(now, written, |note, _| notes.push(note));
-                    pump.amid = !pump.lane.is_whole();
+                    self.gone(now, self.now(), direction, written);
                     self.see_harmed(direction.to());
-                    let now = self.now();
-                    for note in notes {
-                        self.passed(now, direction, note, true);
-                    }
                 }
                 Poll::Ready(Err(error)) => self.write_failed(direction.to(), &error),
             }
             moved = true;
+        }
+    }
+
+    /// So many bytes of those that waited, and were due at `due`, have been passed on.
+    pub(super) fn gone(&mut self, due: Time, now: Time, direction: Direction, written: usize) {
+        let pump = self.pumps.get_mut(direction);
+        let mut told = Vec::new();
+        pump.wrote(due, written, |left| told.push(left));
+        pump.amid = !pump.lane.is_whole();
+        for left in told {
+            match left {
+                Left::Note(note, _) => self.passed(now, direction, note, true),
+                Left::Tallied(count) => self.plain_passed(now, direction, count),
+            }
+        }
+    }
+
+    /// So many PUBLISH packets of QoS 0 were passed on, of which nothing else is to be said.
+    fn plain_passed(&mut self, now: Time, direction: Direction, messages: u32) {
+        if messages > 0 {
+            self.meter.passed(now, direction, None);
+            self.books.write(Entry::PassedPlain { direction, messages });
         }
     }
 
@@ -79,8 +100,8 @@ impl Link {
 
     /// Carries the end of one leg through to the other, behind the last byte.
     pub(super) fn carry_end(&mut self, direction: Direction) -> bool {
-        if self.severing.is_some() {
-            // That ends the link, each leg as it says.
+        if self.severing.is_some() || !self.pumps.get(direction).lane.is_finished() {
+            // A cut ends the link, each leg as it says.
             return false;
         }
         let lane = &mut self.pumps.get_mut(direction).lane;
@@ -201,7 +222,7 @@ impl Link {
         if self.is_severed_amid(direction) {
             return self.pumps.get_mut(direction).lose(bytes.len());
         }
-        let mut marks = MARKS.take();
+        let mut marks = MARKS.replace(Marks::NONE);
         let passing =
             if self.is_attended(direction) { 0 } else { self.scan(now, direction, bytes, &mut marks) };
         let (passing, attended) = bytes.split_at(passing);
@@ -213,10 +234,10 @@ impl Link {
         // said of each whether it is held.
         self.follow_due();
         if !passing.is_empty() {
-            self.route(cx, now, direction, passing, &marks, passing.len());
+            self.route(cx, now, direction, passing, &marks.noted, &marks.plain, passing.len());
         }
         if !attended.is_empty() {
-            self.route(cx, now, direction, &out.bytes, &out.marks, out.prompt());
+            self.route(cx, now, direction, &out.bytes, &out.marks, &[], out.prompt());
             out.clear();
         }
         OUTPUT.set(out);
@@ -246,6 +267,7 @@ impl Link {
         direction: Direction,
         bytes: &[u8],
         marks: &[Mark],
+        plain: &[u32],
         prompt: usize,
     ) {
         let mut written = 0;
@@ -282,11 +304,28 @@ impl Link {
         }
         // One look at the clock for all that one write passed on.
         let now = if written > 0 { self.now() } else { now };
-        for mark in marks.iter().take_while(|mark| mark.end <= written) {
-            self.passed(now, direction, mark.note, false);
-        }
+        self.went(now, direction, written, marks, plain);
         if written < bytes.len() {
-            self.pumps.get_mut(direction).hold(now, bytes, written, marks);
+            self.pumps.get_mut(direction).hold(now, bytes, written, marks, plain);
         }
+    }
+
+    /// Bytes were passed on as they came, up to this place: says of the packets that end there what is to be said.
+    pub(super) fn went(
+        &mut self,
+        now: Time,
+        direction: Direction,
+        written: usize,
+        marks: &[Mark],
+        plain: &[u32],
+    ) {
+        let mut plain = &plain[..plain_until(plain, written)];
+        for mark in marks.iter().take_while(|mark| mark.end <= written) {
+            let (before, after) = plain.split_at(plain_until(plain, mark.end));
+            self.plain_passed(now, direction, u32::try_from(before.len()).unwrap_or(u32::MAX));
+            self.passed(now, direction, mark.note, false);
+            plain = after;
+        }
+        self.plain_passed(now, direction, u32::try_from(plain.len()).unwrap_or(u32::MAX));
     }
 }

@@ -7,8 +7,9 @@ use crate::event::{Packet, Will};
 use crate::mqtt::framer::{Frame, Framer, Piece};
 use crate::mqtt::{PacketKind, QoS, Version, peek};
 use crate::net::link::Passing;
-use crate::net::pump::{Begun, Inlet, Mark, Note, WebSocket};
+use crate::net::pump::{Begun, Inlet, Mark, Marks, Note, WebSocket};
 use crate::session::Meter;
+use crate::session::ledger::Entry;
 use crate::session::meter::{Publish, Remark};
 use crate::tls::record::{self, Records};
 use crate::ws;
@@ -20,7 +21,7 @@ struct Marking<'m> {
     all: bool,
     /// Where the last one ended.
     ended: usize,
-    marks: &'m mut Vec<Mark>,
+    marks: &'m mut Marks,
 }
 
 impl Link {
@@ -31,7 +32,7 @@ impl Link {
         now: Time,
         direction: Direction,
         bytes: &[u8],
-        marks: &mut Vec<Mark>,
+        marks: &mut Marks,
     ) -> usize {
         let mut taken = bytes.len();
         let pump = self.pumps.get_mut(direction);
@@ -52,10 +53,10 @@ impl Link {
         let pump = self.pumps.get_mut(direction);
         if is_opaque {
             pump.frame += 1;
-        } else if ended > 0 && marks.last().is_none_or(|last| last.end < ended) {
+        } else if marks.last() < ended {
             // One mark at the least, so that it is known when a packet was last passed on.
             let frame = pump.frame - 1;
-            marks.push(Mark { end: ended, frame, note: Note::default(), late: Duration::ZERO });
+            marks.noted.push(Mark { end: ended, frame, note: Note::default(), late: Duration::ZERO });
         }
         pump.inlet = inlet;
         taken
@@ -75,7 +76,13 @@ impl Link {
         self.feed(direction, framer, bytes);
         let attended = self.attended(direction);
         let mut scan = framer.scan(bytes);
-        while let Some(piece) = scan.next_piece() {
+        loop {
+            if !marking.all && !attended.has(PacketKind::Publish) && self.takes_plain(direction) {
+                let own = self.wills.own.as_deref().map(str::as_bytes);
+                let count = scan.take_plain(own, base, &mut marking.marks.plain);
+                self.plain_arrived(now, direction, count);
+            }
+            let Some(piece) = scan.next_piece() else { break };
             let (end, note) = match piece {
                 Piece::Frame(frame) if attended.has(frame.kind) && !self.is_let_go(direction) => {
                     let begin = frame.begin_in_input;
@@ -99,6 +106,26 @@ impl Link {
             self.mark(direction, base + end, note, marking);
         }
         self.leave_head(direction, framer, bytes, attended)
+    }
+
+    /// Whether plain PUBLISH packets may be taken many at a time, since nobody asks for any of them.
+    pub(super) fn takes_plain(&self, direction: Direction) -> bool {
+        self.books.are_open()
+            && self.meter.has_published(direction)
+            && !self.asked(direction, PacketKind::Publish)
+            && self.core.sequence().is_none()
+            // A will may come down from any device; up, only the device's own is looked for.
+            && (direction == Direction::Up || !self.core.wills().any())
+    }
+
+    /// So many plain PUBLISH packets are there whole.
+    fn plain_arrived(&mut self, now: Time, direction: Direction, count: u32) {
+        if count > 0 {
+            let remark = self.meter.arrived_plain(now, direction, count);
+            self.remark(direction, remark);
+            self.books.write(Entry::ArrivedPlain { direction, messages: count });
+            self.pumps.get_mut(direction).frame += u64::from(count);
+        }
     }
 
     /// Finds the packets in WebSocket frames. True if there are none to be found any more.
@@ -161,8 +188,13 @@ impl Link {
     fn mark(&mut self, direction: Direction, end: usize, note: Note, marking: &mut Marking<'_>) {
         marking.ended = end;
         let pump = self.pumps.get_mut(direction);
-        if marking.all || note != Note::default() {
-            marking.marks.push(Mark { end, frame: pump.frame, note, late: Duration::ZERO });
+        if !marking.all
+            && note.is_plain()
+            && let Ok(end) = u32::try_from(end)
+        {
+            marking.marks.plain.push(end);
+        } else if marking.all || note != Note::default() {
+            marking.marks.noted.push(Mark { end, frame: pump.frame, note, late: Duration::ZERO });
         }
         pump.frame += 1;
     }
@@ -209,7 +241,12 @@ impl Link {
     }
 
     pub(super) fn arrived(&mut self, now: Time, direction: Direction, publish: Option<Publish>) {
-        match self.meter.arrived(now, direction, publish) {
+        let remark = self.meter.arrived(now, direction, publish);
+        self.remark(direction, remark);
+    }
+
+    fn remark(&self, direction: Direction, remark: Option<Remark>) {
+        match remark {
             None => {}
             Some(Remark::FirstPublish) => self.core.tell(Input::FirstPublish { link: self.id, direction }),
             Some(Remark::KeepaliveExceeded(gap)) => {

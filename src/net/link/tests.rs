@@ -1,5 +1,6 @@
 mod attention;
 mod orders;
+mod plain;
 
 use super::*;
 use crate::base::{ListenerId, Span};
