@@ -3,6 +3,8 @@
 mod ingress;
 mod outlet;
 mod secure;
+mod shaking;
+mod traffic;
 mod wire;
 
 pub use ingress::{Answer, Ingress};

@@ -3,7 +3,16 @@
 use crate::tls::Damage;
 use crate::tls::harm::Harmer;
 use crate::tls::record::Records;
+use std::cell::Cell;
 use std::io;
+
+/// The largest buffer that a worker keeps for the next leg that sends, in bytes: what TLS seals at once, and more.
+const SPARE_MOST: usize = 256 * 1024;
+
+thread_local! {
+    /// What a leg writes into goes back here once it is sent: most is taken at once, and needs no buffer of its own.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// The records that a leg sends.
 #[derive(Debug, Default)]
@@ -65,18 +74,14 @@ impl Outlet {
 
     /// Takes bytes in.
     pub fn push(&mut self, bytes: &[u8]) {
-        // A Vec takes everything.
-        let _ = self.take(|into| {
-            into.extend_from_slice(bytes);
-            Ok(bytes.len())
-        });
+        self.take(|into| into.extend_from_slice(bytes));
     }
 
-    /// Takes in what is written.
-    ///
-    /// # Errors
-    /// The writer's own.
-    pub fn take(&mut self, write: impl FnOnce(&mut Vec<u8>) -> io::Result<usize>) -> io::Result<usize> {
+    /// Takes in what is appended.
+    pub fn take<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        if self.bytes.capacity() == 0 {
+            self.bytes = SPARE.take();
+        }
         let before = self.bytes.len();
         let result = write(&mut self.bytes);
         let came = &mut self.bytes[before..];
@@ -88,6 +93,9 @@ impl Outlet {
             self.harmer = None;
             self.harmed = Harmed::Waits;
         }
+        if self.bytes.is_empty() {
+            give_back(std::mem::take(&mut self.bytes));
+        }
         result
     }
 
@@ -98,17 +106,23 @@ impl Outlet {
     pub fn flush(&mut self, mut send: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
         while self.gone < self.bytes.len() {
             match send(&self.bytes[self.gone..])? {
-                0 => return Ok(()),
+                0 => return self.settle(),
                 count => self.gone += count,
             }
         }
-        if !self.bytes.is_empty() {
-            // An idle leg keeps no buffer.
-            self.bytes = Vec::new();
+        if self.gone > 0 && self.harmed == Harmed::Waits {
+            self.harmed = Harmed::Sent;
+        }
+        self.settle()
+    }
+
+    /// What waits long gets a buffer of about its size, and an idle leg none.
+    fn settle(&mut self) -> io::Result<()> {
+        let rest = &self.bytes[self.gone..];
+        if self.bytes.capacity() > 2 * rest.len() {
+            let rest = rest.to_vec();
             self.gone = 0;
-            if self.harmed == Harmed::Waits {
-                self.harmed = Harmed::Sent;
-            }
+            give_back(std::mem::replace(&mut self.bytes, rest));
         }
         Ok(())
     }
@@ -137,6 +151,14 @@ impl Outlet {
         self.harmer = Some(harmer).filter(|_| !done);
         walk(&mut self.records, &bytes[..count]);
         sent
+    }
+}
+
+/// Keeps a buffer for the next leg that sends.
+fn give_back(mut buffer: Vec<u8>) {
+    buffer.clear();
+    if buffer.capacity() <= SPARE_MOST {
+        SPARE.set(buffer);
     }
 }
 

@@ -8,25 +8,29 @@
 //! What TLS has to send goes through one outlet, where it waits for the peer; a fault damages it there.
 
 use super::outlet::Outlet;
+use super::shaking::Shaking;
+use super::traffic::{End, Traffic};
 use super::wire::Wire;
 use crate::fault::Ending;
-use crate::net::tls::{refused, seal};
+use crate::net::tls::refused;
 use crate::tls::Alert;
 use crate::tls::hello::{ClientHello, HelloPeek, Seen};
 use crate::tls::record::{Piece, Records};
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, Connection, HandshakeKind, ProtocolVersion};
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{ClientConfig, CommonState, HandshakeKind, ProtocolVersion, ServerConfig};
 use std::cell::Cell;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-/// Read from the wire at once, in bytes, in a buffer that a worker's legs share: four full records.
+/// Read from the wire at once while a handshake is under way, in bytes, in a buffer that a worker's legs share.
 const READ_BUFFER: usize = 64 * 1024;
 
-/// Encrypted at once, in bytes, before the peer has taken the last: one full record.
-const SEAL_AT_ONCE: usize = 16 * 1024;
+/// Sealed at once, in bytes, before the peer has taken the last: four full records.
+const SEAL_AT_ONCE: usize = 64 * 1024;
+
+/// The same where what is written is a record of its own.
+const SEAL_ALONE: usize = 16 * 1024;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
@@ -39,8 +43,6 @@ pub struct Secure {
     outlet: Outlet,
     /// What of the server's first flight is still to be told.
     flight: Flight,
-    /// Application data that came with the last of the handshake, at most what is read at once.
-    early: Vec<u8>,
     /// How the stream ends, once what came before has been read.
     end: Option<Got>,
 }
@@ -69,9 +71,9 @@ enum Stage {
     /// A server that has not been told yet how to answer this.
     Asked { bytes: Vec<u8> },
     /// The handshake is under way.
-    Shaking(Box<Connection>),
+    Shaking(Box<Shaking>),
     /// Bytes flow.
-    Up(Box<Connection>),
+    Up(Box<Traffic>),
     /// No more.
     Over,
 }
@@ -94,7 +96,7 @@ pub enum Step {
 }
 
 /// Why TLS failed on this side.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Failure {
     /// What came is not TLS.
     NotTls(String),
@@ -118,7 +120,7 @@ pub struct Terms {
 }
 
 /// What a read gave.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Got {
     /// So many bytes.
     Bytes(usize),
@@ -140,7 +142,7 @@ impl Secure {
     }
 
     fn new(stage: Stage) -> Secure {
-        Secure { stage, outlet: Outlet::default(), flight: Flight::Told, early: Vec::new(), end: None }
+        Secure { stage, outlet: Outlet::default(), flight: Flight::Told, end: None }
     }
 
     /// Whether bytes flow.
@@ -167,15 +169,14 @@ impl Secure {
     /// The configuration cannot be used.
     pub fn answer(&mut self, config: Arc<ServerConfig>, greeting_alone: bool) -> Result<(), rustls::Error> {
         let Stage::Asked { bytes } = std::mem::replace(&mut self.stage, Stage::Over) else { return Ok(()) };
-        let mut connection = Connection::Server(ServerConnection::new(config)?);
-        let refused = feed(&mut connection, &bytes, &mut self.early);
+        let mut shaking = Shaking::server(config)?;
         let mut flight = Vec::new();
-        while connection.wants_write() && connection.write_tls(&mut flight).is_ok() {}
-        let asks_again = connection.handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest);
+        let refused = shaking.feed(&bytes, &mut flight);
+        let asks_again = shaking.state().handshake_kind() == Some(HandshakeKind::FullWithHelloRetryRequest);
         self.flight = match refused {
             // An alert is no flight.
             Err(error) => {
-                self.end = Some(Got::Failed(refusal(error, &connection)));
+                self.end = Some(end_of(error, shaking.state()));
                 Flight::Told
             }
             Ok(()) if greeting_alone => Flight::Greeting(flight.split_off(first_record(&flight))),
@@ -183,7 +184,7 @@ impl Secure {
             Ok(()) => Flight::Whole,
         };
         self.outlet.push(&flight);
-        self.stage = Stage::Shaking(Box::new(connection));
+        self.stage = Stage::Shaking(Box::new(shaking));
         Ok(())
     }
 
@@ -206,9 +207,9 @@ impl Secure {
         name: ServerName<'static>,
     ) -> Result<(), rustls::Error> {
         if matches!(self.stage, Stage::Waiting) {
-            let mut connection = Connection::Client(ClientConnection::new(config, name)?);
-            self.drain(&mut connection);
-            self.stage = Stage::Shaking(Box::new(connection));
+            let mut shaking = Shaking::client(config, name)?;
+            self.outlet.take(|says| shaking.feed(&[], says))?;
+            self.stage = Stage::Shaking(Box::new(shaking));
         }
         Ok(())
     }
@@ -245,7 +246,7 @@ impl Secure {
                         }
                     }
                 }
-                Stage::Shaking(connection) => {
+                Stage::Shaking(shaking) => {
                     if flushing {
                         return Poll::Pending;
                     }
@@ -266,16 +267,17 @@ impl Secure {
                         self.stage = Stage::Over;
                         return Poll::Ready(step(got));
                     }
-                    if !connection.is_handshaking() {
-                        let terms = terms(connection);
-                        if let Stage::Shaking(connection) = std::mem::replace(&mut self.stage, Stage::Over) {
-                            self.stage = Stage::Up(connection);
-                        }
-                        return Poll::Ready(Step::Up(terms));
+                    if !shaking.state().is_handshaking() {
+                        let terms = terms(shaking.state());
+                        return Poll::Ready(match self.come_up() {
+                            Ok(()) => Step::Up(terms),
+                            Err(error) => Step::Failed(Failure::Refused(error, None)),
+                        });
                     }
-                    let early = &mut self.early;
+                    let outlet = &mut self.outlet;
                     let fed = read(cx, wire, |came| {
-                        feed(connection, came, early).map_err(|error| end_of(error, connection))
+                        let fed = outlet.take(|says| shaking.feed(came, says));
+                        fed.map_err(|error| end_of(error, shaking.state()))
                     });
                     match fed {
                         Poll::Pending => return Poll::Pending,
@@ -284,7 +286,6 @@ impl Secure {
                             return Poll::Ready(step(got));
                         }
                         Poll::Ready(Ok(result)) => {
-                            collect(connection, &mut self.outlet);
                             self.end = result.err();
                             if matches!(self.flight, Flight::Retried)
                                 && self.is_flushing()
@@ -299,56 +300,46 @@ impl Secure {
         }
     }
 
-    /// Reads what there is of application data.
+    /// The handshake is done.
+    fn come_up(&mut self) -> Result<(), rustls::Error> {
+        if let Stage::Shaking(shaking) = std::mem::replace(&mut self.stage, Stage::Over) {
+            self.stage = Stage::Up(Box::new(shaking.into_traffic()?));
+        }
+        Ok(())
+    }
+
+    /// Reads what there is of application data. The buffer holds what is read as well as what that comes to, so it has to
+    /// be larger than what is read at once in a handshake and a record together: 128 KiB will do.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, wire: &mut Wire, buffer: &mut [u8]) -> Poll<Got> {
         loop {
-            let Stage::Up(connection) = &mut self.stage else { return Poll::Pending };
-            if !self.early.is_empty() {
-                let count = self.early.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&self.early[..count]);
-                self.early.drain(..count);
-                self.early.shrink_to_fit();
-                return Poll::Ready(Got::Bytes(count));
+            let Stage::Up(traffic) = &mut self.stage else { return Poll::Pending };
+            if let Some(got) = &self.end {
+                return Poll::Ready(got.clone());
             }
-            match connection.reader().read(buffer) {
-                Ok(count) if count > 0 => return Poll::Ready(Got::Bytes(count)),
-                // close_notify: in order.
-                Ok(_) => return Poll::Ready(Got::Ended(Ending::Fin, None)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Poll::Ready(Got::Ended(Ending::Unnotified, None)),
-            }
-            if let Some(got) = self.end.take() {
-                return Poll::Ready(got);
-            }
-            let mut had = 0;
-            let fed = read(cx, wire, |mut came| {
-                while !came.is_empty() {
-                    if let Err(error) = feed_once(connection, &mut came) {
-                        return Err(end_of(error, connection));
-                    }
-                    had += take(connection, &mut buffer[had..]);
-                    if had == buffer.len() {
-                        // Never with a buffer as large as what is read at once; kept whole all the same.
-                        let early = &mut self.early;
-                        return feed(connection, came, early).map_err(|error| end_of(error, connection));
-                    }
+            let mut filled = traffic.waiting();
+            if !traffic.is_fresh() {
+                match ready!(wire.poll_read(cx, &mut buffer[filled..])) {
+                    // FIN, and no close_notify before it.
+                    Ok(0) => return Poll::Ready(Got::Ended(Ending::Unnotified, None)),
+                    Ok(count) => filled += count,
+                    Err(error) => return Poll::Ready(Got::Ended(Ending::Reset, word_of(&error))),
                 }
-                Ok(())
+            }
+            let opened = self.outlet.take(|says| traffic.open(buffer, filled, says));
+            if self.outlet.is_empty() {
+                self.outlet.take(|says| traffic.answer(says));
+            }
+            self.end = opened.end.map(|end| match end {
+                End::Closed => Got::Ended(Ending::Fin, None),
+                End::Refused(error) => ended_by(error),
             });
-            match fed {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(Got::Ended(Ending::Fin, word))) => {
-                    // FIN: whether close_notify came before has just been asked.
-                    return Poll::Ready(Got::Ended(Ending::Unnotified, word));
-                }
-                Poll::Ready(Err(got)) => return Poll::Ready(got),
-                Poll::Ready(Ok(result)) => {
-                    collect(connection, &mut self.outlet);
-                    self.end = result.err();
-                }
+            if opened.content > 0 {
+                return Poll::Ready(Got::Bytes(opened.content));
             }
-            if had > 0 {
-                return Poll::Ready(Got::Bytes(had));
+            if self.is_flushing() {
+                // What was answered goes now, unless a closed gate keeps it: the link knows.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
         }
     }
@@ -363,12 +354,15 @@ impl Secure {
         if let Err(error) = self.flush(cx, wire) {
             return Poll::Ready(Err(error));
         }
-        let Stage::Up(connection) = &mut self.stage else { return Poll::Pending };
+        let Stage::Up(traffic) = &mut self.stage else { return Poll::Pending };
         if !self.outlet.is_empty() {
             return Poll::Pending;
         }
-        let count = connection.writer().write(&bytes[..bytes.len().min(SEAL_AT_ONCE)])?;
-        collect(connection, &mut self.outlet);
+        let most = if wire.is_alone() { SEAL_ALONE } else { SEAL_AT_ONCE };
+        let count = bytes.len().min(most);
+        if !self.outlet.take(|says| traffic.seal(&bytes[..count], says)) {
+            return Poll::Ready(Err(io::Error::other("TLS cannot seal it")));
+        }
         self.flush(cx, wire).map(|()| count).into()
     }
 
@@ -391,18 +385,17 @@ impl Secure {
 
     /// Takes these bytes behind all that waits; sent when the outlet is flushed. False where it is not up.
     pub fn say(&mut self, bytes: &[u8]) -> bool {
-        let Stage::Up(connection) = &mut self.stage else { return false };
-        let said = connection.writer().write(bytes).is_ok_and(|taken| taken == bytes.len());
-        collect(connection, &mut self.outlet);
-        said
+        let Stage::Up(traffic) = &mut self.stage else { return false };
+        self.outlet.take(|says| traffic.seal(bytes, says))
     }
 
     /// Says that nothing more comes (RFC 8446 section 6.1).
     pub fn close_notify(&mut self) {
         self.outlet.disarm();
-        if let Stage::Up(connection) | Stage::Shaking(connection) = &mut self.stage {
-            connection.send_close_notify();
-            collect(connection, &mut self.outlet);
+        match &mut self.stage {
+            Stage::Up(traffic) => self.outlet.take(|says| traffic.close_notify(says)),
+            Stage::Shaking(shaking) => self.outlet.take(|says| shaking.close_notify(says)),
+            Stage::Waiting | Stage::Hello { .. } | Stage::Asked { .. } | Stage::Over => {}
         }
     }
 
@@ -415,16 +408,7 @@ impl Secure {
                 self.outlet.push(&[21, 3, 3, 0, 2, alert.level(), alert.0]);
                 true
             }
-            Stage::Up(connection) => match seal::alert(*connection, alert) {
-                Ok(record) => {
-                    self.outlet.push(&record);
-                    true
-                }
-                Err(error) => {
-                    tracing::warn!("the alert {alert} cannot be sealed: {error}");
-                    false
-                }
-            },
+            Stage::Up(mut traffic) => self.outlet.take(|says| traffic.alert(alert, says)),
             Stage::Waiting | Stage::Shaking(_) | Stage::Over => false,
         }
     }
@@ -433,10 +417,6 @@ impl Secure {
     pub fn outlet(&mut self) -> &mut Outlet {
         &mut self.outlet
     }
-
-    fn drain(&mut self, connection: &mut Connection) {
-        collect(connection, &mut self.outlet);
-    }
 }
 
 /// Just past the first record: ServerHello, with what TLS 1.2 puts into the same record.
@@ -444,16 +424,6 @@ fn first_record(flight: &[u8]) -> usize {
     let mut records = Records::default();
     let mut scan = records.scan(flight);
     scan.next_piece().and_then(Piece::whole).map_or(flight.len(), |(_, end)| end)
-}
-
-/// Takes what TLS has to send.
-fn collect(connection: &mut Connection, outlet: &mut Outlet) {
-    while connection.wants_write() {
-        // A Vec takes everything.
-        if outlet.take(|into| connection.write_tls(into)).is_err() {
-            return;
-        }
-    }
 }
 
 /// Reads from the wire, for TLS; `Err` where nothing more comes.
@@ -469,55 +439,28 @@ fn read<T>(cx: &mut Context<'_>, wire: &mut Wire, take: impl FnOnce(&[u8]) -> T)
     result
 }
 
-/// Gives TLS all of these bytes; what it opens goes to `early`, since it takes no more than it has room for.
-fn feed(connection: &mut Connection, mut bytes: &[u8], early: &mut Vec<u8>) -> Result<(), rustls::Error> {
-    while !bytes.is_empty() {
-        feed_once(connection, &mut bytes)?;
-        // An error says that there is no more for now; what there was is in `early`.
-        let _ = connection.reader().read_to_end(early);
-    }
-    Ok(())
-}
-
-fn feed_once(connection: &mut Connection, bytes: &mut &[u8]) -> Result<(), rustls::Error> {
-    match connection.read_tls(bytes) {
-        // close_notify came: what follows it is to be ignored (RFC 8446 section 6.1).
-        Ok(0) => *bytes = &[],
-        Ok(_) => {}
-        Err(error) => return Err(rustls::Error::General(error.to_string())),
-    }
-    connection.process_new_packets().map(|_| ())
-}
-
-/// Moves what TLS has opened into the buffer.
-fn take(connection: &mut Connection, buffer: &mut [u8]) -> usize {
-    let mut had = 0;
-    while had < buffer.len() {
-        match connection.reader().read(&mut buffer[had..]) {
-            Ok(0) | Err(_) => break,
-            Ok(count) => had += count,
-        }
-    }
-    had
-}
-
 /// The peer's alert is the peer's end; all else failed here.
-fn end_of(error: rustls::Error, connection: &Connection) -> Got {
+fn end_of(error: rustls::Error, state: &CommonState) -> Got {
+    match ended_by(error) {
+        // A certificate that was refused is not the connection's yet.
+        Got::Failed(Failure::Refused(error, None)) => {
+            Got::Failed(Failure::Refused(error, own(state).or_else(refused)))
+        }
+        got => got,
+    }
+}
+
+fn ended_by(error: rustls::Error) -> Got {
     match error {
         rustls::Error::AlertReceived(alert) => {
             Got::Ended(Ending::Alert, Some(Alert(u8::from(alert)).to_string()))
         }
-        error => Got::Failed(refusal(error, connection)),
+        error => Got::Failed(Failure::Refused(error, None)),
     }
 }
 
-fn refusal(error: rustls::Error, connection: &Connection) -> Failure {
-    // A certificate that was refused is not the connection's yet.
-    Failure::Refused(error, own(connection).or_else(refused))
-}
-
-fn own(connection: &Connection) -> Option<CertificateDer<'static>> {
-    connection.peer_certificates()?.first().map(|certificate| certificate.clone().into_owned())
+fn own(state: &CommonState) -> Option<CertificateDer<'static>> {
+    state.peer_certificates()?.first().map(|certificate| certificate.clone().into_owned())
 }
 
 fn step(got: Got) -> Step {
@@ -529,22 +472,22 @@ fn step(got: Got) -> Step {
     }
 }
 
-fn terms(connection: &Connection) -> Terms {
-    let version = match connection.protocol_version() {
+fn terms(state: &CommonState) -> Terms {
+    let version = match state.protocol_version() {
         Some(ProtocolVersion::TLSv1_2) => "TLS 1.2".to_owned(),
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3".to_owned(),
         other => format!("{other:?}"),
     };
-    let cipher = connection
+    let cipher = state
         .negotiated_cipher_suite()
         .and_then(|suite| suite.suite().as_str().map(str::to_owned))
         .unwrap_or_default();
     Terms {
         version,
         cipher,
-        resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
-        alpn: connection.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
-        peer: own(connection),
+        resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
+        alpn: state.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+        peer: own(state),
     }
 }
 

@@ -74,6 +74,11 @@ impl Wire {
         self.alone = alone;
     }
 
+    /// Whether it is.
+    pub fn is_alone(&self) -> bool {
+        self.alone
+    }
+
     /// Writes what the peer takes at once.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Some(stream) = &mut self.stream else { return Poll::Pending };

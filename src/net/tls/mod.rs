@@ -10,15 +10,15 @@
 //!   client     how the hub is verified, and what it is shown
 //!   names      whom a certificate is for; why a handshake failed, in words
 //!   keylog     SSLKEYLOGFILE
-//!   seal       one alert as the next record of a connection
+//!   keys       records sealed and opened with the keys of an established connection
 //! ```
 
 pub mod authority;
 pub mod client;
 pub mod error;
 pub mod keylog;
+pub mod keys;
 pub mod names;
-pub mod seal;
 pub mod server;
 
 mod cache;

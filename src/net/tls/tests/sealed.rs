@@ -1,10 +1,11 @@
-//! The alert that is sealed here is the one that a peer of rustls reads.
+//! What is sealed here is what a peer of rustls reads, and what it sealed is opened here.
 
 use super::*;
+use crate::net::tls::keys::{HEADER, Keys, Unopened};
 use crate::tls::Alert;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring::ALL_CIPHER_SUITES;
-use rustls::{AlertDescription, CipherSuite, Connection, Error, SupportedCipherSuite};
+use rustls::{AlertDescription, CipherSuite, Connection, Error, ProtocolVersion, SupportedCipherSuite};
 use std::io::{Read, Write};
 
 /// A device and brownout with this suite, after some traffic both ways.
@@ -50,6 +51,24 @@ fn up(suite: SupportedCipherSuite) -> Ends {
     ends
 }
 
+/// What is left to send of a connection, and its keys.
+fn keys(mut connection: Connection) -> (Vec<u8>, Keys, Keys) {
+    let mut bytes = Vec::new();
+    while connection.wants_write() {
+        connection.write_tls(&mut bytes).unwrap();
+    }
+    let is_13 = connection.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    let secrets = connection.dangerous_extract_secrets().unwrap();
+    (bytes, Keys::new(secrets.tx, is_13).unwrap(), Keys::new(secrets.rx, is_13).unwrap())
+}
+
+/// What is left to send of a connection, and then this alert.
+fn alerted(connection: Connection, alert: Alert) -> Vec<u8> {
+    let (mut bytes, mut seals, _) = keys(connection);
+    assert!(seals.seal(21, &[alert.level(), alert.0], &mut bytes));
+    bytes
+}
+
 #[test]
 fn a_device_reads_the_alert_with_every_suite() {
     for &suite in ALL_CIPHER_SUITES {
@@ -61,7 +80,7 @@ fn a_device_reads_the_alert_with_every_suite() {
             let Ends { mut client, mut server } = up(suite);
             // What is not sent yet goes first.
             server.writer().write_all(b"last words").unwrap();
-            let bytes = seal::alert(Connection::Server(server), alert).unwrap();
+            let bytes = alerted(Connection::Server(server), alert);
             let mut bytes = &bytes[..];
             let mut error = None;
             while !bytes.is_empty() && error.is_none() {
@@ -80,7 +99,7 @@ fn a_device_reads_the_alert_with_every_suite() {
 fn a_hub_reads_it_too() {
     for &suite in ALL_CIPHER_SUITES {
         let Ends { client, mut server } = up(suite);
-        let bytes = seal::alert(Connection::Client(client), Alert::ACCESS_DENIED).unwrap();
+        let bytes = alerted(Connection::Client(client), Alert::ACCESS_DENIED);
         server.read_tls(&mut &bytes[..]).unwrap();
         let error = server.process_new_packets().unwrap_err();
         assert_eq!(error, Error::AlertReceived(AlertDescription::AccessDenied), "{suite:?}");
@@ -91,7 +110,7 @@ fn a_hub_reads_it_too() {
 fn close_notify_is_one_of_them() {
     for &suite in ALL_CIPHER_SUITES {
         let Ends { mut client, server } = up(suite);
-        let bytes = seal::alert(Connection::Server(server), Alert::CLOSE_NOTIFY).unwrap();
+        let bytes = alerted(Connection::Server(server), Alert::CLOSE_NOTIFY);
         client.read_tls(&mut &bytes[..]).unwrap();
         let state = client.process_new_packets().unwrap();
         assert!(state.peer_has_closed(), "{suite:?}");
@@ -99,9 +118,53 @@ fn close_notify_is_one_of_them() {
 }
 
 #[test]
-fn before_the_handshake_is_done_there_is_nothing_to_seal_with() {
-    let bench = Bench::new();
-    let server = ServerConnection::new(bench.server("hub.example")).unwrap();
-    let error = seal::alert(Connection::Server(server), Alert::INTERNAL_ERROR).unwrap_err().to_string();
-    assert!(error.contains("cannot seal the alert"), "{error}");
+fn data_passes_both_ways_with_every_suite() {
+    for &suite in ALL_CIPHER_SUITES {
+        let Ends { mut client, server } = up(suite);
+        let (_, mut seals, mut opens) = keys(Connection::Server(server));
+        for content in [&b"x"[..], &[7; 1 << 14], b""] {
+            let mut bytes = Vec::new();
+            assert!(seals.seal(23, content, &mut bytes));
+            let mut bytes = &bytes[..];
+            while !bytes.is_empty() {
+                client.read_tls(&mut bytes).unwrap();
+                client.process_new_packets().unwrap();
+            }
+            let mut told = vec![0; content.len()];
+            client.reader().read_exact(&mut told).unwrap();
+            assert_eq!(told, content, "{suite:?}");
+        }
+        // Each is opened to the front of the buffer, behind what was opened before.
+        client.writer().write_all(b"one").unwrap();
+        client.writer().write_all(b"three").unwrap();
+        let mut buffer = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut buffer).unwrap();
+        }
+        let first = HEADER + usize::from(u16::from_be_bytes([buffer[3], buffer[4]]));
+        let end = buffer.len();
+        assert_eq!(opens.open(&mut buffer, 0, 0..first), Ok((23, 3)), "{suite:?}");
+        assert_eq!(opens.open(&mut buffer, 3, first..end), Ok((23, 5)), "{suite:?}");
+        assert_eq!(&buffer[..8], b"onethree");
+    }
+}
+
+#[test]
+fn a_damaged_record_and_one_out_of_turn_are_not_opened() {
+    for &suite in ALL_CIPHER_SUITES {
+        let Ends { mut client, server } = up(suite);
+        let (_, _, mut opens) = keys(Connection::Server(server));
+        client.writer().write_all(b"content").unwrap();
+        let mut record = Vec::new();
+        client.write_tls(&mut record).unwrap();
+        let all = 0..record.len();
+        for at in 5..record.len() {
+            let mut damaged = record.clone();
+            damaged[at] ^= 1;
+            assert_eq!(opens.open(&mut damaged, 0, all.clone()), Err(Unopened::Damaged), "{suite:?} at {at}");
+        }
+        assert_eq!(opens.open(&mut record.clone(), 0, 0..HEADER + 1), Err(Unopened::Damaged), "{suite:?}");
+        assert_eq!(opens.open(&mut record.clone(), 0, all.clone()), Ok((23, 7)), "{suite:?}");
+        assert_eq!(opens.open(&mut record, 0, all), Err(Unopened::Damaged), "{suite:?}: again");
+    }
 }
