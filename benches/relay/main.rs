@@ -1,0 +1,36 @@
+//! What brownout costs, end to end and beside others: each way between a device and its hub is a process of its own on
+//! one core, the load is this process on another, and every round measures every way. `cargo bench --bench relay`;
+//! `-- --help` tells its options, `docs/PERFORMANCE.md` the method.
+
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod args;
+mod copy;
+mod link;
+mod paced;
+mod print;
+mod process;
+mod profiles;
+mod rows;
+mod round_trips;
+mod route;
+mod run;
+mod stats;
+mod stream;
+mod sys;
+mod trace;
+mod ways;
+mod wire;
+
+use args::Args;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(copy) = args.copy {
+        copy::serve(&copy[0], &copy[1]);
+        return ExitCode::SUCCESS;
+    }
+    run::run(&args)
+}
