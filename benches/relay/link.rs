@@ -32,7 +32,7 @@ impl Route {
     }
 
     /// The connection that begins with this CONNECT; what only probed the hub before it is passed over.
-    fn accept(&self, connect: &[u8]) -> io::Result<TcpStream> {
+    pub fn accept(&self, connect: &[u8]) -> io::Result<TcpStream> {
         let mut came = vec![0; connect.len()];
         loop {
             let mut hub = self.hub.accept()?.0;
@@ -47,7 +47,7 @@ impl Route {
     }
 }
 
-fn prepare(socket: &TcpStream) -> io::Result<()> {
+pub fn prepare(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(LIMIT))?;
     socket.set_write_timeout(Some(LIMIT))

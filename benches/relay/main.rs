@@ -5,19 +5,26 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod args;
+mod connects;
 mod copy;
+mod delay;
+mod idle;
 mod link;
+mod measures;
 mod paced;
 mod print;
 mod process;
 mod profiles;
-mod rows;
 mod round_trips;
 mod route;
+mod row;
+mod rows;
 mod run;
 mod stats;
 mod stream;
 mod sys;
+mod tls;
+mod tls_stream;
 mod trace;
 mod ways;
 mod wire;

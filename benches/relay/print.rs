@@ -1,7 +1,7 @@
 //! Tables, for a terminal or as Markdown.
 
 use crate::args::Args;
-use crate::rows::{Against, Bar, Limit, Metric, Row};
+use crate::row::{Against, Bar, Limit, Metric, Row};
 use crate::run::{Measured, Verdict, reference};
 use crate::ways::{Kind, find};
 use std::fs;
@@ -69,7 +69,8 @@ impl Printer {
         let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<_> = (0..lines[0].len()).map(width).collect();
         for (nth, line) in lines.iter().enumerate() {
-            let cells: Vec<_> = line.iter().zip(&widths).enumerate().map(|(n, (cell, width))| pad(cell, *width, n)).collect();
+            let cells: Vec<_> =
+                line.iter().zip(&widths).enumerate().map(|(n, (cell, width))| pad(cell, *width, n)).collect();
             if self.is_markdown {
                 println!("| {} |", cells.join(" | "));
             } else {
@@ -107,7 +108,12 @@ fn line(row: &Row, way: &Measured, all: &[Measured]) -> Vec<String> {
         cells.push(way.spread(nth).map_or_else(|| "-".to_owned(), |figure| shown(metric, figure.median)));
         if metric.has_ratio {
             let ratio = reference(all).and_then(|to| way.ratio(to, nth));
-            cells.push(ratio.map_or_else(|| "-".to_owned(), |r| format!("{:.2} ({:.2}..{:.2})", r.median, r.min, r.max)));
+            cells.push(
+                ratio.map_or_else(
+                    || "-".to_owned(),
+                    |r| format!("{:.2} ({:.2}..{:.2})", r.median, r.min, r.max),
+                ),
+            );
         }
     }
     cells
@@ -129,7 +135,8 @@ fn bound(row: &Row, measured: &[Measured]) -> Option<String> {
         .map(|way| (&way.name, of(way)))
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
     let factor = direct / fastest;
-    (factor < HEADROOM).then(|| format!("generator-bound: direct is {factor:.2} times {name}; processor time tells more"))
+    (factor < HEADROOM)
+        .then(|| format!("generator-bound: direct is {factor:.2} times {name}; processor time tells more"))
 }
 
 fn told(row: &Row, bar: &Bar, verdict: &Verdict, state: &str, to: Option<&Measured>) -> String {
@@ -143,8 +150,7 @@ fn told(row: &Row, bar: &Bar, verdict: &Verdict, state: &str, to: Option<&Measur
         Against::Reference => format!(" {}", to.map_or("?", |to| short(to))),
         Against::NoRules => " of without rules".to_owned(),
     };
-    let scale = if matches!(bar.against, Against::Absolute) { metric.scale } else { 1.0 };
-    let reached = verdict.reached.map_or_else(String::new, |r| format!(": {:.2}", r.median / scale));
+    let reached = verdict.reached.map_or_else(String::new, |reached| format!(": {reached:.2}"));
     format!("{} {} {sign} {limit}{unit}{reached} {state}", verdict.who, metric.name)
 }
 
@@ -156,7 +162,12 @@ fn machine(cores: usize) -> String {
     let kernel = read("/proc/sys/kernel/osrelease");
     let load = read("/proc/loadavg");
     let load = load.split(' ').next().unwrap_or_default();
-    format!("{}, {cores} cores, Linux {}, {}; load {load}.", model.trim_start_matches([' ', '\t', ':']), kernel.trim(), haproxy())
+    format!(
+        "{}, {cores} cores, Linux {}, {}; load {load}.",
+        model.trim_start_matches([' ', '\t', ':']),
+        kernel.trim(),
+        haproxy()
+    )
 }
 
 fn haproxy() -> String {

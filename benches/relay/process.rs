@@ -1,25 +1,32 @@
 //! A process that is measured: started on its core, stopped whatever happens.
 
 use crate::sys;
-use std::fs;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A child, killed and waited for when it is dropped; the kernel kills it if we are killed.
 pub struct Process {
     child: Child,
+    stderr: PathBuf,
 }
 
 impl Process {
-    pub fn start(mut command: Command, core: Option<usize>) -> Process {
-        command.stdin(Stdio::null()).stdout(Stdio::null());
+    pub fn start(mut command: Command, core: Option<usize>, stderr: &Path) -> Process {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(stderr).unwrap());
         sys::pin(&mut command, core);
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Process { child }
+        Process { child, stderr: stderr.to_owned() }
     }
 
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it wrote to standard error.
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.stderr).unwrap_or_default()
     }
 
     pub fn has_ended(&mut self) -> bool {

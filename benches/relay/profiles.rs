@@ -14,6 +14,8 @@ pub enum Rules {
     Zero,
     /// A hundred whose devices and topics do not occur.
     Hundred,
+    /// A latency of 50 ms towards the hub on every link.
+    Late,
 }
 
 impl Rules {
@@ -24,6 +26,7 @@ impl Rules {
             Rules::Idle => "+idle",
             Rules::Zero => "+0ms",
             Rules::Hundred => "+100",
+            Rules::Late => "+50ms",
         }
     }
 
@@ -39,10 +42,17 @@ impl Rules {
         match self {
             Rules::None => " []\n".to_owned(),
             Rules::Idle => {
-                "\n  - { id: idle, when: { at: 1h }, fault: { latency: { fixed: 1s, direction: both } } }\n".to_owned()
+                "\n  - { id: idle, when: { at: 1h }, fault: { latency: { fixed: 1s, direction: both } } }\n"
+                    .to_owned()
             }
-            Rules::Zero => "\n  - { id: zero, when: { at: 0s }, fault: { latency: { fixed: 1ns, direction: both } } }\n"
-                .to_owned(),
+            Rules::Zero => {
+                "\n  - { id: zero, when: { at: 0s }, fault: { latency: { fixed: 1ns, direction: both } } }\n"
+                    .to_owned()
+            }
+            Rules::Late => {
+                "\n  - { id: late, when: { at: 0s }, fault: { latency: { fixed: 50ms, direction: up } } }\n"
+                    .to_owned()
+            }
             Rules::Hundred => (0..100).fold("\n".to_owned(), |text, n| text + &no_match(n)),
         }
     }

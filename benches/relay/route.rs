@@ -1,9 +1,11 @@
 //! A way that is open: its process, and the listener that is the hub.
 
 use crate::process::Process;
+use crate::tls::Pki;
 use crate::ways::{Place, Way};
 use socket2::SockRef;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -22,18 +24,27 @@ pub struct Route {
     pub process: Option<Process>,
     /// System calls are counted, and times worthless.
     pub is_traced: bool,
+    /// Of rows with TLS.
+    pub pki: Option<Arc<Pki>>,
     _directory: TempDir,
 }
 
 impl Route {
-    pub fn open(way: &Way, core: Option<usize>) -> Route {
+    pub fn open(way: &Way, core: Option<usize>, pki: Option<Arc<Pki>>) -> Route {
         let hub = TcpListener::bind("127.0.0.1:0").unwrap();
         SockRef::from(&hub).listen(4096).unwrap();
         SockRef::from(&hub).set_read_timeout(Some(LIMIT)).unwrap();
         let hub_address = hub.local_addr().unwrap();
         let directory = TempDir::new().unwrap();
-        let place = Place { listen: free_port(), hub: hub_address.port(), directory: directory.path() };
-        let mut process = way.command(&place).map(|command| Process::start(command, core));
+        let place = Place {
+            listen: free_port(),
+            hub: hub_address.port(),
+            directory: directory.path(),
+            pki: pki.as_deref(),
+        };
+        let mut process = way
+            .command(&place)
+            .map(|command| Process::start(command, core, &directory.path().join("stderr")));
         let address = match &mut process {
             None => hub_address,
             Some(process) => {
@@ -42,7 +53,7 @@ impl Route {
                 address
             }
         };
-        Route { name: way.name.clone(), hub, address, process, is_traced: false, _directory: directory }
+        Route { name: way.name.clone(), hub, address, process, is_traced: false, pki, _directory: directory }
     }
 
     /// Processor time of what is in between, so far.
@@ -59,7 +70,7 @@ pub fn free_port() -> u16 {
 fn wait_for(name: &str, address: SocketAddr, process: &mut Process) {
     let began = Instant::now();
     while TcpStream::connect(address).is_err() {
-        assert!(!process.has_ended(), "{name} has ended");
+        assert!(!process.has_ended(), "{name} has ended: {}", process.said());
         assert!(began.elapsed() < START, "{name} does not listen at {address}");
         thread::sleep(Duration::from_millis(10));
     }

@@ -2,12 +2,16 @@
 
 use crate::args::Args;
 use crate::print::Printer;
+use crate::profiles::Rules;
 use crate::route::Route;
-use crate::rows::{Against, Bar, Figures, Limit, Others, ROWS, Row};
+use crate::row::{Against, Bar, Figures, Others, Row};
+use crate::rows::ROWS;
 use crate::stats::{Spread, spread};
+use crate::tls::Pki;
 use crate::ways::{self, Kind, Way};
 use crate::{sys, trace};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -27,7 +31,8 @@ pub struct Measured {
 /// A bar, and what was reached.
 pub struct Verdict {
     pub who: String,
-    pub reached: Option<Spread>,
+    /// In the unit that is shown.
+    pub reached: Option<f64>,
     pub is_met: bool,
 }
 
@@ -45,7 +50,7 @@ pub fn run(args: &Args) -> ExitCode {
     let mut is_all_met = true;
     for row in chosen(args) {
         let measured = measure(row, args, &ways, is_pinned.then_some(args.proxy_core));
-        let verdicts: Vec<_> = row.bars.iter().flat_map(|bar| verdicts(bar, &measured)).collect();
+        let verdicts: Vec<_> = row.bars.iter().flat_map(|bar| verdicts(row, bar, &measured)).collect();
         is_all_met &= verdicts.iter().all(|verdict| verdict.1.is_met);
         printer.row(row, &measured, &verdicts);
     }
@@ -67,22 +72,27 @@ fn chosen(args: &Args) -> impl Iterator<Item = &'static Row> {
 
 /// The ways of a row: of each build of brownout one with each of its rules.
 fn ways_of(row: &Row, args: &Args, ways: &[Way]) -> Vec<Way> {
-    let each = |way: &Way| match way.kind {
-        Kind::Brownout { .. } => row.rules.iter().filter_map(|rules| way.with(*rules)).collect(),
-        Kind::Direct => vec![way.clone()],
-        _ if row.ways == Others::All => vec![way.clone()],
-        _ => vec![],
-    };
+    let each =
+        |way: &Way| match way.kind {
+            Kind::Brownout { .. } => row.rules.iter().filter_map(|rules| way.with(*rules)).collect(),
+            Kind::Direct => vec![way.clone()],
+            Kind::HaProxy if row.others != Others::Direct => vec![way.clone()],
+            Kind::Copy | Kind::HaProxy | Kind::Toxiproxy | Kind::Template { .. } => {
+                if row.others == Others::All { vec![way.clone()] } else { vec![] }
+            }
+        };
     let is_wanted = |way: &Way| args.ways.is_empty() || args.ways.contains(&way.name);
     ways.iter().flat_map(each).filter(is_wanted).collect()
 }
 
 fn measure(row: &Row, args: &Args, ways: &[Way], core: Option<usize>) -> Vec<Measured> {
     let ways = ways_of(row, args, ways);
-    let mut routes: Vec<_> = ways.iter().map(|way| Route::open(way, core)).collect();
+    let pki = (row.others == Others::Tls).then(|| Arc::new(Pki::new()));
+    let mut routes: Vec<_> = ways.iter().map(|way| Route::open(way, core, pki.clone())).collect();
     let mut measured: Vec<_> = ways.into_iter().map(Measured::new).collect();
     thread::sleep(SETTLE);
-    let (rounds, span) = if args.quick { (args.rounds.min(2), row.span / 3) } else { (args.rounds, row.span) };
+    let rounds = args.rounds.min(row.most_rounds);
+    let (rounds, span) = if args.quick { (rounds.min(2), row.span / 3) } else { (rounds, row.span) };
     for round in 0..usize::try_from(rounds).unwrap() {
         // No way is always the one after the same other.
         for turn in 0..routes.len() {
@@ -100,7 +110,7 @@ fn measure(row: &Row, args: &Args, ways: &[Way], core: Option<usize>) -> Vec<Mea
 }
 
 /// What the builds of brownout reached.
-fn verdicts<'a>(bar: &'a Bar, measured: &[Measured]) -> Vec<(&'a Bar, Verdict)> {
+fn verdicts<'a>(row: &Row, bar: &'a Bar, measured: &[Measured]) -> Vec<(&'a Bar, Verdict)> {
     let of = |way: &&Measured| matches!(&way.kind, Kind::Brownout { rules, .. } if *rules == bar.of);
     let verdict = |way: &Measured| {
         let against = match bar.against {
@@ -109,7 +119,9 @@ fn verdicts<'a>(bar: &'a Bar, measured: &[Measured]) -> Vec<(&'a Bar, Verdict)> 
             Against::NoRules => Some(measured.iter().find(|base| base.is_base_of(way))?),
         };
         let reached = against.map_or_else(|| way.spread(bar.metric), |base| way.ratio(base, bar.metric));
-        let is_met = reached.is_none_or(|reached| bar.limit.is_met(reached.median));
+        let scale = if against.is_none() { row.metrics[bar.metric].scale } else { 1.0 };
+        let reached = reached.map(|reached| reached.median / scale);
+        let is_met = reached.is_none_or(|reached| bar.limit.is_met(reached));
         Some((bar, Verdict { who: way.name.clone(), reached, is_met }))
     };
     measured.iter().filter(of).filter_map(verdict).collect()
@@ -119,15 +131,6 @@ fn verdicts<'a>(bar: &'a Bar, measured: &[Measured]) -> Vec<(&'a Bar, Verdict)> 
 pub fn reference(measured: &[Measured]) -> Option<&Measured> {
     let of = |is: fn(&Kind) -> bool| measured.iter().find(|way| is(&way.kind));
     of(|kind| matches!(kind, Kind::HaProxy)).or_else(|| of(|kind| matches!(kind, Kind::Copy)))
-}
-
-impl Limit {
-    fn is_met(self, reached: f64) -> bool {
-        match self {
-            Limit::AtLeast(least) => reached >= least,
-            Limit::AtMost(most) => reached <= most,
-        }
-    }
 }
 
 impl Measured {
@@ -152,9 +155,10 @@ impl Measured {
     }
 
     fn is_base_of(&self, other: &Measured) -> bool {
-        use crate::profiles::Rules;
         match (&self.kind, &other.kind) {
-            (Kind::Brownout { binary, rules: Rules::None }, Kind::Brownout { binary: of, .. }) => binary == of,
+            (Kind::Brownout { binary, rules: Rules::None }, Kind::Brownout { binary: of, .. }) => {
+                binary == of
+            }
             _ => false,
         }
     }

@@ -10,6 +10,7 @@ use crate::trace::{Meter, Taken};
 use socket2::SockRef;
 use std::io::Write;
 use std::mem::MaybeUninit;
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,9 +35,12 @@ impl Stream {
         let bytes: usize = thread::scope(|scope| {
             let links: Vec<_> = links
                 .iter()
-                .map(|link| (scope.spawn(|| send(link, &chunk, until)), scope.spawn(|| drain(link))))
+                .map(|link| (scope.spawn(|| send(link, &chunk, until)), scope.spawn(|| drain(&link.hub))))
                 .collect();
-            links.into_iter().map(|(sent, came)| agreed(route, sent.join().unwrap(), came.join().unwrap())).sum()
+            links
+                .into_iter()
+                .map(|(sent, came)| agreed(route, sent.join().unwrap(), came.join().unwrap()))
+                .sum()
         });
         (float(bytes / self.message.len()), meter.end())
     }
@@ -55,13 +59,13 @@ fn send(link: &Link, chunk: &[u8], until: Instant) -> usize {
         (&link.device).write_all(chunk).unwrap();
         sent += chunk.len();
     }
-    link.device.shutdown(std::net::Shutdown::Write).unwrap();
+    link.device.shutdown(Shutdown::Write).unwrap();
     sent
 }
 
 /// Discards until the end; how many bytes.
-fn drain(link: &Link) -> usize {
-    let socket = SockRef::from(&link.hub);
+pub fn drain(hub: &TcpStream) -> usize {
+    let socket = SockRef::from(hub);
     let mut nowhere = vec![MaybeUninit::uninit(); DISCARD];
     let mut came = 0;
     loop {

@@ -2,6 +2,7 @@
 
 use crate::args::{self, Args};
 use crate::profiles::Rules;
+use crate::tls::Pki;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
@@ -37,6 +38,8 @@ pub struct Place<'a> {
     pub listen: u16,
     pub hub: u16,
     pub directory: &'a Path,
+    /// Of rows with TLS: both legs have it.
+    pub pki: Option<&'a Pki>,
 }
 
 /// All ways of this run, but brownout's with no other rules than none.
@@ -62,7 +65,8 @@ pub fn all(args: &Args) -> Vec<Way> {
 }
 
 fn template(text: &str, configs: &[String]) -> Way {
-    let (name, command) = args::named(text).unwrap_or_else(|| panic!("--proxy {text}: NAME=COMMAND is wanted"));
+    let (name, command) =
+        args::named(text).unwrap_or_else(|| panic!("--proxy {text}: NAME=COMMAND is wanted"));
     let config = configs.iter().filter_map(|text| args::named(text)).find(|(of, _)| *of == name);
     Way { name, kind: Kind::Template { command, config: config.map(|(_, path)| path.into()) } }
 }
@@ -130,14 +134,21 @@ fn brownout(binary: &Path, rules: Rules, place: &Place) -> Command {
     command.args(["--listen", &format!("127.0.0.1:{}", place.listen)]);
     command.args(["--upstream", &format!("127.0.0.1:{}", place.hub)]);
     command.arg("--report").arg(place.directory.join("report"));
+    if let Some(pki) = place.pki {
+        command.args(["--tls", "reoriginate", "--hub-insecure", "--cert"]).arg(pki.file("cert.pem"));
+        command.arg("--key").arg(pki.file("key.pem"));
+    }
     command
 }
 
 /// HAProxy in TCP mode, with one thread.
 fn haproxy(place: &Place) -> Command {
+    let bind =
+        place.pki.map(|pki| format!(" ssl crt {}", pki.file("both.pem").display())).unwrap_or_default();
+    let server = place.pki.map_or("", |_| " ssl verify none no-ssl-reuse");
     let config = format!(
         "global\n nbthread 1\ndefaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\n\
-         frontend f\n bind 127.0.0.1:{}\n default_backend b\nbackend b\n server s 127.0.0.1:{}\n",
+         frontend f\n bind 127.0.0.1:{}{bind}\n default_backend b\nbackend b\n server s 127.0.0.1:{}{server}\n",
         place.listen, place.hub
     );
     let path = place.directory.join("haproxy.cfg");
