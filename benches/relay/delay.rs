@@ -57,9 +57,9 @@ fn came(link: &mut Link, began: Instant, delay: Duration) -> Vec<f64> {
         Err(error) => panic!("{error}"),
     };
     let now = began.elapsed();
-    assert!(read > 0 && read % MESSAGE == 0, "a message came in parts");
+    assert!(read > 0 && read.is_multiple_of(MESSAGE), "a message came in parts");
     let stamp = |message: &[u8]| u64::from_be_bytes(message[MESSAGE - STAMP..].try_into().unwrap());
-    let due = |message| Duration::from_nanos(stamp(message)) + delay;
+    let due = |message: &[u8]| Duration::from_nanos(stamp(message)) + delay;
     bytes[..read]
         .chunks(MESSAGE)
         .map(|message| (now.as_secs_f64() - due(message).as_secs_f64()) * 1e6)

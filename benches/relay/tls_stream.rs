@@ -11,6 +11,7 @@ use crate::tls::TlsLink;
 use crate::trace::{Meter, Taken};
 use rustls::ClientConnection;
 use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 
 /// The hub decrypts and compares so many on each link.
@@ -37,7 +38,7 @@ impl TlsStream {
         let meter = Meter::begin(route);
         thread::scope(|scope| {
             for (link, bytes) in links.iter().zip(&ready) {
-                scope.spawn(|| send(link, bytes));
+                scope.spawn(|| send(&link.device.sock, bytes));
                 scope.spawn(|| self.all_came(drain(&link.hub.sock)));
             }
         });
@@ -78,7 +79,7 @@ impl TlsStream {
     }
 }
 
-fn send(link: &TlsLink, bytes: &[u8]) {
-    (&link.device.sock).write_all(bytes).unwrap();
-    link.device.sock.shutdown(std::net::Shutdown::Write).unwrap();
+fn send(mut device: &TcpStream, bytes: &[u8]) {
+    device.write_all(bytes).unwrap();
+    device.shutdown(Shutdown::Write).unwrap();
 }
