@@ -27,6 +27,7 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
 
