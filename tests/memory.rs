@@ -8,12 +8,15 @@ mod tls;
 
 use brownout::base::{Chance, Rate, Span};
 use brownout::event::{Packet, TlsMode, What};
+use brownout::fault::lane::LANE_LIMIT;
 use brownout::fault::{
-    Bandwidth, Fault, Forgotten, IdleTimeout, PacketAction, PacketFault, PacketMatch, WaysWanted,
+    Bandwidth, Delay, Fault, Forgotten, IdleTimeout, Latency, PacketAction, PacketFault, PacketMatch,
+    WaysWanted,
 };
 use brownout::mqtt::PacketKind;
 use brownout::profile::{Rule, TlsPlan};
 use common::{at, bench, connected, expect, wire};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -88,6 +91,59 @@ async fn passes_in_constant_memory(rules: Vec<Rule>) {
             matches!(e.what, What::Packet { packet: Packet::Pingreq, .. }).then_some(())
         })
         .await;
+    bench.stop().await;
+}
+
+/// A PUBLISH of QoS 0, with a payload of less than 64 KiB.
+fn publish(payload: u16) -> Vec<u8> {
+    let length = 3 + usize::from(payload);
+    let digit = |shift: u32, more: u8| u8::try_from(length >> shift & 0x7f).unwrap() | more;
+    [&[0x30, digit(0, 0x80), digit(7, 0x80), digit(14, 0)], &b"\x00\x01t"[..], &vec![b'p'; payload.into()]]
+        .concat()
+}
+
+/// Devices that send as fast as they can through a latency of minutes: each link holds [`LANE_LIMIT`], and the sender waits.
+#[tokio::test]
+async fn what_a_latency_holds_is_bounded_for_each_link_and_the_sender_waits() {
+    const LINKS: usize = 8;
+    let _alone = ALONE.lock().await;
+    let delay = Delay::fixed(Duration::from_secs(600));
+    let latency = Latency { direction: WaysWanted::Both, delay, hold: None };
+    // Once all have connected.
+    let (bench, hub) = bench(vec![at("slow", Duration::from_secs(3), Fault::Latency(latency))]).await;
+    let mut links = Vec::new();
+    for _ in 0..LINKS {
+        links.push(connected(&bench, &hub).await);
+    }
+    let mut slow = BTreeSet::new();
+    bench
+        .until("the latency on every link", |event| {
+            if let What::FaultApplied { link, .. } = &event.what {
+                slow.insert(*link);
+            }
+            (slow.len() == LINKS).then_some(())
+        })
+        .await;
+    let before = resident();
+    let (small, large) = (publish(60), publish(60_000));
+    for (nth, (device, served)) in links.iter_mut().enumerate() {
+        let packet = if nth % 2 == 0 { &small } else { &large };
+        let packets = packet.repeat(100_000 / packet.len() + 1);
+        let mut sent = 0;
+        for end in [device, served] {
+            // What the system's own buffers take is not ours.
+            while let Ok(written) =
+                tokio::time::timeout(Duration::from_millis(500), end.write(&packets)).await
+            {
+                sent += written.unwrap();
+                assert!(sent < 256 << 20, "nobody waits");
+            }
+        }
+        assert!(sent > LANE_LIMIT);
+    }
+    let grown = resident().saturating_sub(before) / LINKS;
+    assert!(grown < LANE_LIMIT / 2 * 3, "{grown} bytes a link");
+    drop(links);
     bench.stop().await;
 }
 

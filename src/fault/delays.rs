@@ -27,14 +27,19 @@ impl From<Vec<RuleDelay>> for Delays {
 }
 
 impl Delays {
-    /// Whether nothing waits: there are none, or of zero alone.
-    pub fn is_none(&self) -> bool {
-        self.same.is_zero() && self.drawn.is_empty()
+    /// Whether anything waits: not where there are none, or of zero alone.
+    pub fn is_some(&self) -> bool {
+        !self.same.is_zero() || !self.drawn.is_empty()
     }
 
     /// Whether each frame has a delay of its own.
     pub fn is_drawn(&self) -> bool {
         !self.drawn.is_empty()
+    }
+
+    /// The delay, where it is the same for every frame.
+    pub fn same(&self) -> Option<Duration> {
+        (!self.is_drawn()).then_some(self.same)
     }
 
     /// How late the `frame`th frame of the direction is.
@@ -64,7 +69,7 @@ mod tests {
         let even = DelayModel::Uniform { min: ms(3), max: ms(3) };
         let even = rule(Delay { model: even, jitter: Duration::ZERO });
         let all = Delays::from(vec![rule(Delay::fixed(ms(50))), drawn.clone(), even.clone()]);
-        assert!(all.is_drawn() && !all.is_none());
+        assert!(all.is_drawn() && all.is_some());
         for (direction, frame) in [(Direction::Up, 0), (Direction::Up, 1), (Direction::Down, 1)] {
             assert_eq!(all.of(direction, frame), ms(53) + drawn.of(direction, frame));
         }
@@ -74,9 +79,9 @@ mod tests {
 
     #[test]
     fn a_delay_of_zero_keeps_nothing_waiting() {
-        assert!(Delays::default().is_none());
-        assert!(Delays::from(vec![rule(Delay::fixed(Duration::ZERO)); 3]).is_none());
-        assert!(!Delays::from(vec![rule(Delay::fixed(Duration::from_nanos(1)))]).is_none());
-        assert!(!Delays::from(vec![rule(Delay { jitter: ms(1), ..Delay::fixed(Duration::ZERO) })]).is_none());
+        assert!(!Delays::default().is_some());
+        assert!(!Delays::from(vec![rule(Delay::fixed(Duration::ZERO)); 3]).is_some());
+        assert!(Delays::from(vec![rule(Delay::fixed(Duration::from_nanos(1)))]).is_some());
+        assert!(Delays::from(vec![rule(Delay { jitter: ms(1), ..Delay::fixed(Duration::ZERO) })]).is_some());
     }
 }

@@ -20,6 +20,7 @@ use crate::tls::harm::truncated;
 use std::io;
 use std::net::IpAddr;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// One leg of a link.
@@ -119,6 +120,16 @@ impl Leg {
             tap.peer_ended(*how);
         }
         Poll::Ready(step)
+    }
+
+    /// Whether the kernel is to note when what is read came, and how long ago it was for what was read last.
+    pub fn stamp(&mut self, wanted: bool) {
+        self.wire.stamp(wanted);
+    }
+
+    /// How long before it was read the last of what was read last had come, where the kernel has noted that.
+    pub fn ago(&self) -> Option<Duration> {
+        self.wire.ago()
     }
 
     /// Reads what is there.

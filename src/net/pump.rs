@@ -26,6 +26,8 @@ pub struct Pump {
     pub lane: Lane<Note>,
     /// The delays in force.
     pub delays: Delays,
+    /// When the last of what was read last came, where that was noted.
+    pub came: Option<Time>,
     /// Whether a fault lets nothing pass.
     pub closed: bool,
     /// Whether a fault has told the receiver FIN: what comes for it is thrown away.
@@ -189,6 +191,7 @@ impl Pump {
             inlet: Inlet::Mqtt(Framer::new(direction)),
             lane: Lane::new(),
             delays: Delays::default(),
+            came: None,
             closed: false,
             deaf: false,
             shaper: Shaper::default(),
@@ -214,9 +217,23 @@ impl Pump {
         self.lane.is_empty() && self.shaper.is_clear()
     }
 
+    /// Whether bytes that came last wait at `now`, having arrived at `arrived`: a short delay may be over by then.
+    pub fn holds_back(&self, arrived: Time, now: Time) -> bool {
+        let is_late = || self.delays.same().is_none_or(|same| self.came.unwrap_or(arrived) + same > now);
+        self.is_narrowed()
+            || !self.lane.is_empty()
+            || self.allowance.spent().is_some()
+            || (self.delays.is_some() && is_late())
+    }
+
     /// Whether a fault makes what passes wait.
     fn is_worked_on(&self) -> bool {
-        self.closed || !self.delays.is_none() || !self.shaper.is_clear()
+        self.is_narrowed() || self.delays.is_some()
+    }
+
+    /// Whether a fault lets nothing pass, or only so much.
+    fn is_narrowed(&self) -> bool {
+        self.closed || !self.shaper.is_clear()
     }
 
     /// How many of the bytes that the lane shows may go now.
@@ -271,16 +288,17 @@ impl Pump {
         if self.lane.is_finished() {
             return;
         }
+        let came = self.came.unwrap_or(now);
         let (mut start, waited) = (from, self.lane.len());
         let late = !self.tail_late.is_zero() || marks.iter().any(|mark| !mark.late.is_zero());
         self.late = late || (self.late && !self.lane.is_empty());
         for mark in marks.iter().filter(|mark| mark.end > from) {
-            let release = now + self.delay(mark.frame) + mark.late;
+            let release = came + self.delay(mark.frame) + mark.late;
             self.lane.push(release, &bytes[start..mark.end], Some(mark.note));
             start = mark.end;
         }
         if start < bytes.len() {
-            self.lane.push(now + self.delay(self.frame) + self.tail_late, &bytes[start..], None);
+            self.lane.push(came + self.delay(self.frame) + self.tail_late, &bytes[start..], None);
         }
         let held = &plain[plain_until(plain, from)..];
         self.lane.tally(waited, held.iter().map(|end| place(*end) - from));

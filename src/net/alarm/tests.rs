@@ -1,5 +1,5 @@
 use super::*;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const MILLI: Duration = Duration::from_millis(1);
 

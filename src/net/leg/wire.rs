@@ -4,11 +4,13 @@ use crate::fault::Ending;
 use crate::net::sys::hangup::{hang_up, is_gone};
 use crate::net::sys::reset;
 use crate::net::sys::segment::send_alone;
+use crate::net::sys::stamp;
 use socket2::SockRef;
 use std::io;
 use std::net::{IpAddr, Shutdown};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop;
@@ -25,6 +27,10 @@ pub struct Wire {
     shut: bool,
     /// What is written is a segment of its own.
     alone: bool,
+    /// The kernel notes when what is read came.
+    stamped: bool,
+    /// How long before it was read the last of what was read last had come, where that was noted.
+    ago: Option<Duration>,
 }
 
 impl Wire {
@@ -59,14 +65,36 @@ impl Wire {
         if self.unread {
             // Not through tokio, so its share of the worker is to be asked for.
             ready!(coop::poll_proceed(cx)).made_progress();
+            self.ago = None;
             match io::Read::read(&mut &*SockRef::from(&*stream), buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unread = false,
                 result => return Poll::Ready(result),
             }
         }
+        if self.stamped {
+            return poll_receive(stream, cx, buffer).map_ok(|(count, ago)| {
+                self.ago = ago;
+                count
+            });
+        }
         let mut buffer = ReadBuf::new(buffer);
         ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
         Poll::Ready(Ok(buffer.filled().len()))
+    }
+
+    /// Whether the kernel is to note when what is read came.
+    pub fn stamp(&mut self, wanted: bool) {
+        let Some(stream) = self.stream.as_ref().filter(|_| self.stamped != wanted) else { return };
+        self.stamped = wanted && stamp::stamp(stream, true).is_ok();
+        if !self.stamped {
+            let _ = stamp::stamp(stream, false);
+            self.ago = None;
+        }
+    }
+
+    /// How long before it was read the last of what was read last had come, where the kernel has noted that.
+    pub fn ago(&self) -> Option<Duration> {
+        self.ago
     }
 
     /// What is written from now on is a segment of its own each time, or not.
@@ -158,6 +186,20 @@ impl Wire {
     /// Lets the socket go without ceremony.
     pub fn drop_socket(&mut self) {
         self.stream = None;
+    }
+}
+
+fn poll_receive(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    buffer: &mut [u8],
+) -> Poll<io::Result<(usize, Option<Duration>)>> {
+    loop {
+        ready!(stream.poll_read_ready(cx))?;
+        match stream.try_io(Interest::READABLE, || stamp::receive(stream, buffer)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
+        }
     }
 }
 

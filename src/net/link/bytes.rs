@@ -156,6 +156,7 @@ impl Link {
         buffer.resize(READ_BUFFER, 0);
         // TLS opens whole records, and keeps itself what finds no room.
         let size = if leg.is_secure() { READ_BUFFER } else { self.pumps.get(direction).read_size(beside) };
+        leg.stamp(self.pumps.get(direction).delays.is_some());
         let result = leg.poll_read(cx, &mut buffer[..size.min(READ_BUFFER)]);
         let moved = result.is_ready();
         match result {
@@ -216,6 +217,8 @@ impl Link {
 
     pub(super) fn received(&mut self, cx: &mut Context<'_>, direction: Direction, bytes: &[u8]) {
         let now = self.now();
+        // A delay counts from when the bytes came, not from when this task got to run.
+        self.pumps.get_mut(direction).came = self.legs.get(direction.from()).ago().map(|ago| now - ago);
         self.meter.bytes(direction, bytes.len());
         self.tcp.came(now, direction, bytes);
         self.look_at_first(now, direction, bytes);
@@ -278,7 +281,9 @@ impl Link {
             }
             return pump.lose(bytes.len());
         }
-        while written < prompt && !self.pumps.get(direction).holds() {
+        let is_late = self.pumps.get(direction).delays.is_some();
+        let at = if is_late { self.now() } else { now };
+        while written < prompt && !self.pumps.get(direction).holds_back(now, at) {
             let leg = self.legs.get_mut(direction.to());
             if !leg.writing {
                 break;

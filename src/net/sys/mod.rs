@@ -23,6 +23,7 @@ pub mod mute;
 pub mod process;
 pub mod reset;
 pub mod segment;
+pub mod stamp;
 pub mod timer;
 
 mod option;
