@@ -157,12 +157,13 @@ impl Engine {
 
     /// Whether a rule may send another client to the hub. Constant over the run.
     pub fn has_takeovers(&self) -> bool {
-        self.plan.rules.iter().any(|rule| matches!(rule.fault, crate::fault::Fault::Takeover(_)))
+        self.plan.rules.iter().any(|rule| matches!(rule.fault, Fault::Takeover(_)))
     }
 
     /// Whether a rule may ask for a fault of packet fidelity. Constant over the run.
     pub fn may_mute(&self) -> bool {
-        let mutes = |fault: &Fault| matches!(fault, Fault::Blackhole(of) if of.fidelity == FidelityWanted::Packet);
+        let mutes =
+            |fault: &Fault| matches!(fault, Fault::Blackhole(of) if of.fidelity == FidelityWanted::Packet);
         self.plan.rules.iter().any(|rule| mutes(&rule.fault))
     }
 
