@@ -120,7 +120,10 @@ mod tests {
         }
         *shelf.get_or_default(4) += 1;
         shelf.retain(|key, _| *key != 2);
-        assert_eq!(shelf.iter().map(|(key, value)| (*key, *value)).collect::<Vec<_>>(), [(1, 10), (3, 30), (4, 1)]);
+        assert_eq!(
+            shelf.iter().map(|(key, value)| (*key, *value)).collect::<Vec<_>>(),
+            [(1, 10), (3, 30), (4, 1)]
+        );
         assert_eq!((shelf.remove(&3), shelf.remove(&3), shelf.len()), (Some(30), None, 2));
     }
 }

@@ -162,7 +162,8 @@ impl Engine {
 
     /// Whether a rule may ask for a fault of packet fidelity. Constant over the run.
     pub fn may_mute(&self) -> bool {
-        let mutes = |fault: &Fault| matches!(fault, Fault::Blackhole(of) if of.fidelity == FidelityWanted::Packet);
+        let mutes =
+            |fault: &Fault| matches!(fault, Fault::Blackhole(of) if of.fidelity == FidelityWanted::Packet);
         self.plan.rules.iter().any(|rule| mutes(&rule.fault))
     }
 

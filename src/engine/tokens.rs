@@ -116,13 +116,13 @@ mod tests {
 
     #[test]
     fn a_token_is_over_at_a_moment_of_the_run_or_never() {
-        let last = u128::from(u64::MAX);
+        let last = u128::from(Time::MAX.as_nanos());
         for (began, seconds, grace, expected) in [
             (5_000_000_000, 7, 0, Some(Time::from_secs(2))),
             (5_000_000_000, 7, 500_000_000, Some(Time::from_millis(2500))),
             (5_000_000_000, 5, 0, Some(Time::ZERO)),
             (5_000_000_000, 0, 1, Some(Time::ZERO)),
-            (0, 0, last - 1, Some(Time::from_nanos(u64::MAX - 1))),
+            (0, 0, last - 1, Some(Time::from_nanos(Time::MAX.as_nanos() - 1))),
             (0, 0, last, None),
             (0, u64::MAX, 0, None),
             (0, u64::MAX, u128::MAX, None),

@@ -123,3 +123,44 @@ impl EventQueue {
         self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Time;
+    use crate::event::{EndReason, What};
+
+    fn event(seq: u64) -> Event {
+        Event { seq, at: Time::ZERO, what: What::RunEnded { reason: EndReason::Complete } }
+    }
+
+    #[test]
+    fn a_full_load_is_taken_without_waiting_for_more_and_in_order() {
+        let queue = EventQueue::default();
+        let events = u64::try_from(GATHERED).unwrap();
+        let producer = queue.clone();
+        // The consumer may wait already, or not yet.
+        let pushing = std::thread::spawn(move || (0..events).for_each(|seq| producer.push(event(seq))));
+        let mut taken = Vec::new();
+        while taken.len() < GATHERED {
+            taken.extend(queue.take().unwrap().into_iter().map(|event| event.seq));
+        }
+        pushing.join().unwrap();
+        assert_eq!(taken, (0..events).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_closed_queue_gives_what_it_has_and_then_ends() {
+        let queue = EventQueue::default();
+        queue.push(event(1));
+        queue.close();
+        assert_eq!(queue.take().map(|events| events.len()), Some(1));
+        assert!(queue.take().is_none());
+        assert!(matches!(queue.take_within(Duration::from_secs(60)), Taken::Closed));
+    }
+
+    #[test]
+    fn who_waits_for_no_event_is_let_go_in_time() {
+        assert!(matches!(EventQueue::default().take_within(Duration::ZERO), Taken::Nothing));
+    }
+}

@@ -4,8 +4,8 @@
 //! and the measures hold one each and feed it the same events. Invariant: a link that closed leaves nothing behind
 //! but its device. Deliberately absent: any judgement (measure/), any decision (engine/).
 
-pub mod ledger;
 mod filters;
+pub mod ledger;
 mod link;
 pub mod meter;
 mod packets;

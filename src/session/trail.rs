@@ -67,9 +67,7 @@ impl Trail {
             What::LegEnded { .. }
             | What::EndCarried { .. }
             | What::LegCut { .. }
-            | What::LinkClosed { .. } => {
-                self.life.push(event.clone());
-            }
+            | What::LinkClosed { .. } => self.add(event),
             What::RunStarted(_)
             | What::RunEnded { .. }
             | What::CommandEnded { .. }
@@ -129,8 +127,14 @@ impl Trail {
 
     fn keep(&mut self, event: &Event) {
         if self.life.len() < MOST_EVENTS {
-            self.life.push(event.clone());
+            self.add(event);
         }
+    }
+
+    /// Of a link, half a dozen events are kept at once and then hardly any: there is no room kept for more.
+    fn add(&mut self, event: &Event) {
+        self.life.reserve_exact(1);
+        self.life.push(event.clone());
     }
 
     fn packet(&mut self, event: &Event, direction: Direction, packet: &Packet, arrives: Option<&Packet>) {
@@ -168,6 +172,7 @@ impl Trail {
             self.subscriptions.remove(0);
         }
         let filters = filters.to_vec();
+        self.subscriptions.reserve_exact(1);
         self.subscriptions.push(Subscription { asked: event.clone(), granted: None, filters });
     }
 

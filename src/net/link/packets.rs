@@ -94,7 +94,12 @@ impl Link {
                     None => continue,
                 },
                 Piece::FrameEnd { end_in_input, .. } => {
-                    let begun = self.pumps.get_mut(direction).begun.take().map_or_else(Begun::default, |begun| *begun);
+                    let begun = self
+                        .pumps
+                        .get_mut(direction)
+                        .begun
+                        .take()
+                        .map_or_else(Begun::default, |begun| *begun);
                     (end_in_input, self.packet(now, direction, begun))
                 }
                 Piece::NotMqtt { offset, reason } => {

@@ -39,14 +39,16 @@ impl Link {
         let legs = cut.legs();
         let after_bytes = u32::try_from(after).unwrap_or(u32::MAX);
         // Where packets are cut in both directions at once, the first one ends the link.
-        self.severing.get_or_insert_with(|| Box::new(Severing {
-            direction,
-            at,
-            cut: Cut { window, legs },
-            seq: ticket.seq,
-            after_bytes,
-            done,
-        }));
+        self.severing.get_or_insert_with(|| {
+            Box::new(Severing {
+                direction,
+                at,
+                cut: Cut { window, legs },
+                seq: ticket.seq,
+                after_bytes,
+                done,
+            })
+        });
     }
 
     /// Ends the link where a packet was cut short, once the bytes before have been written.

@@ -71,7 +71,10 @@ impl Teller {
     /// The counts since they were last taken; `None` where there are none.
     pub fn take_counts(&mut self) -> Option<Ways<Delivery>> {
         let Ways { up, down } = std::mem::take(&mut self.counts);
-        let counts = Ways { up: up.map(|up| *up).unwrap_or_default(), down: down.map(|down| *down).unwrap_or_default() };
+        let counts = Ways {
+            up: up.map(|up| *up).unwrap_or_default(),
+            down: down.map(|down| *down).unwrap_or_default(),
+        };
         (!counts.up.is_empty() || !counts.down.is_empty()).then_some(counts)
     }
 }
