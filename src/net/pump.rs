@@ -148,6 +148,14 @@ impl Pump {
         self.is_worked_on() || !self.lane.is_empty() || self.allowance.spent().is_some()
     }
 
+    /// Whether nothing waits, and nothing is to be done when the time comes.
+    pub fn is_out_of_the_way(&self) -> bool {
+        self.lane.is_empty()
+            && !self.lane.is_finished()
+            && self.allowance.is_clear()
+            && self.theatre.is_none()
+    }
+
     /// Whether a fault makes what passes wait.
     fn is_worked_on(&self) -> bool {
         self.closed || !self.delays.is_empty() || !self.shaper.is_clear()

@@ -2,10 +2,10 @@
 //!
 //! net/ holds one for each link, tells it of every packet, and passes on what it [flushes](Meter::flush).
 
+use super::numbered::Numbered;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::event::{Count, LastPackets, Samples, Traffic};
 use crate::mqtt::{PacketKind, QoS};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A gap counts as longer than the keep-alive from a tenth over it, at least 100 ms: timers and networks are no
@@ -25,7 +25,7 @@ pub struct Meter {
     first_publish: Ways<bool>,
     keep_alive: Option<Duration>,
     /// QoS 1 and 2 publishes of the device that wait for PUBACK or PUBCOMP, by packet identifier.
-    in_flight: BTreeMap<u16, Time>,
+    in_flight: Numbered<Time>,
     publish_rtt: Samples,
     control_gap: Samples,
     /// Whether a fault may be hiding packets of the device, or have hidden some since the last one.
@@ -67,7 +67,7 @@ impl Meter {
             last: Ends::default(),
             first_publish: Ways::default(),
             keep_alive: None,
-            in_flight: BTreeMap::new(),
+            in_flight: Numbered::default(),
             publish_rtt: Samples::default(),
             control_gap: Samples::default(),
             disturbed: Disturbed::Sound,
@@ -102,7 +102,7 @@ impl Meter {
     pub fn passed(&mut self, now: Time, direction: Direction, acknowledges: Option<u16>) {
         self.last.get_mut(direction.to()).to = Some(now);
         if direction == Direction::Down
-            && let Some(sent) = acknowledges.and_then(|id| self.in_flight.remove(&id))
+            && let Some(sent) = acknowledges.and_then(|id| self.in_flight.remove(id))
         {
             self.publish_rtt.add(now.since(sent));
         }
@@ -110,7 +110,7 @@ impl Meter {
 
     /// A PUBLISH of the device will never be acknowledged by the hub: what acknowledges it came from elsewhere.
     pub fn forget(&mut self, id: u16) {
-        self.in_flight.remove(&id);
+        self.in_flight.remove(id);
     }
 
     /// Whether an acknowledgement of this kind ends the flight of a PUBLISH.
@@ -188,7 +188,7 @@ impl Meter {
             && let Some(id) = publish.id
         {
             // A repeat on the same link does not restart the flight.
-            self.in_flight.entry(id).or_insert(now);
+            self.in_flight.insert_new(id, now);
         }
         !std::mem::replace(self.first_publish.get_mut(direction), true)
     }

@@ -7,6 +7,7 @@
 pub mod ledger;
 mod link;
 pub mod meter;
+mod numbered;
 mod packets;
 mod snapshot;
 mod trail;

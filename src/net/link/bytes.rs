@@ -117,8 +117,15 @@ impl Link {
         true
     }
 
-    /// Reads what there is, unless it has to wait.
+    /// Reads what there is, unless it has to wait. True if that may have left something to do.
     pub(super) fn read_on(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
+        let moved = self.read_once(cx, direction);
+        // What came alone and went at once has changed nothing. That no more is there, tokio knows from the short read.
+        let is_settled = moved && self.is_at_rest() && self.mailbox.is_empty();
+        if is_settled { self.read_once(cx, direction) } else { moved }
+    }
+
+    fn read_once(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
         let from = direction.from();
         let leg = self.legs.get_mut(from);
         if !leg.reading || leg.is_shaking() {
