@@ -196,18 +196,20 @@ impl Link {
         loop {
             self.obey();
             self.see_idle();
-            let mut moved = !self.is_at_rest() && self.go_on(cx);
+            let mut at_rest = self.is_at_rest();
+            let mut moved = !at_rest && self.go_on(cx);
             for direction in Direction::BOTH {
-                let has_work = !self.is_at_rest();
-                moved |= has_work && self.work_off(cx, direction);
-                moved |= self.read_on(cx, direction);
-                moved |= has_work && self.watch_half(cx, direction.from());
+                moved |= !at_rest && self.work_off(cx, direction);
+                let has_read = self.read_on(cx, direction);
+                moved |= has_read;
+                moved |= !at_rest && self.watch_half(cx, direction.from());
+                at_rest = at_rest && (!has_read || self.is_at_rest());
             }
-            if self.is_over() {
+            if !at_rest && self.is_over() {
                 self.close();
                 return Poll::Ready(());
             }
-            if !moved && self.sleep(cx).is_pending() {
+            if !moved && self.sleep(cx, at_rest).is_pending() {
                 return Poll::Pending;
             }
         }
@@ -249,6 +251,9 @@ impl Link {
     // Orders.
 
     fn obey(&mut self) {
+        if self.mailbox.is_empty() {
+            return;
+        }
         for letter in self.mailbox.take() {
             self.follow(letter);
         }
@@ -421,8 +426,8 @@ impl Link {
     }
 
     /// Sleeps until the next byte, end or socket is due; ready if that is now.
-    fn sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let due = if self.is_at_rest() { self.tcp.deadline() } else { self.deadline() };
+    fn sleep(&mut self, cx: &mut Context<'_>, at_rest: bool) -> Poll<()> {
+        let due = if at_rest { self.tcp.deadline() } else { self.deadline() };
         match due {
             Some(at) => self.slot.poll_until(cx, at),
             None => {

@@ -3,6 +3,7 @@
 //! net/ holds one for each link, tells it of every packet, and passes on what it [flushes](Meter::flush).
 
 use super::numbered::Numbered;
+use crate::base::time::nanos;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::event::{Count, LastPackets, Samples, Traffic};
 use crate::mqtt::{PacketKind, QoS};
@@ -16,6 +17,9 @@ const TOLERANCE_LEAST: Duration = Duration::from_millis(100);
 /// How long counts are gathered before they are due as an event.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
+/// How many durations wait, of 8 bytes each, before they become samples.
+const GATHERED_AT_ONCE: usize = 512;
+
 /// Counts and timings of one link.
 #[derive(Debug)]
 pub struct Meter {
@@ -26,11 +30,38 @@ pub struct Meter {
     keep_alive: Option<Duration>,
     /// QoS 1 and 2 publishes of the device that wait for PUBACK or PUBCOMP, by packet identifier.
     in_flight: Numbered<Time>,
-    publish_rtt: Samples,
-    control_gap: Samples,
+    publish_rtt: Gathered,
+    control_gap: Gathered,
     /// Whether a fault may be hiding packets of the device, or have hidden some since the last one.
     disturbed: Disturbed,
     flushed: Time,
+}
+
+/// Durations as they come. Every so many become samples, which have no more memory than there are values.
+#[derive(Debug, Default)]
+struct Gathered {
+    samples: Samples,
+    /// In nanoseconds; at most [`GATHERED_AT_ONCE`].
+    fresh: Vec<u64>,
+}
+
+impl Gathered {
+    fn add(&mut self, value: Duration) {
+        if self.fresh.len() >= GATHERED_AT_ONCE {
+            self.samples.add_all(&mut self.fresh);
+            self.fresh.clear();
+        }
+        self.fresh.push(nanos(value));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.fresh.is_empty() && self.samples.is_empty()
+    }
+
+    fn take(&mut self) -> Samples {
+        self.samples.add_all(&mut std::mem::take(&mut self.fresh));
+        std::mem::take(&mut self.samples)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -68,8 +99,8 @@ impl Meter {
             first_publish: Ways::default(),
             keep_alive: None,
             in_flight: Numbered::default(),
-            publish_rtt: Samples::default(),
-            control_gap: Samples::default(),
+            publish_rtt: Gathered::default(),
+            control_gap: Gathered::default(),
             disturbed: Disturbed::Sound,
             flushed: now,
         }
@@ -177,8 +208,8 @@ impl Meter {
             up: counts.up,
             down: counts.down,
             last: self.last,
-            publish_rtt: std::mem::take(&mut self.publish_rtt),
-            control_gap: std::mem::take(&mut self.control_gap),
+            publish_rtt: self.publish_rtt.take(),
+            control_gap: self.control_gap.take(),
         })
     }
 

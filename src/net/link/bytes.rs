@@ -138,7 +138,9 @@ impl Link {
             return self.watch(cx, from);
         }
         let mut buffer = BUFFER.take();
-        buffer.resize(READ_BUFFER, 0);
+        if buffer.len() != READ_BUFFER {
+            buffer.resize(READ_BUFFER, 0);
+        }
         let result = leg.poll_read(cx, &mut buffer);
         let moved = result.is_ready();
         match result {
@@ -225,6 +227,9 @@ impl Link {
     }
 
     fn follow_due(&mut self) {
+        if self.mailbox.is_empty() {
+            return;
+        }
         for letter in self.mailbox.take_due() {
             self.follow(letter);
         }
