@@ -36,6 +36,21 @@ impl Samples {
         }
     }
 
+    /// Adds all of these, in nanoseconds; they are sorted for that, which costs less than to find the place of each.
+    pub fn add_all(&mut self, nanos: &mut [u64]) {
+        nanos.iter_mut().for_each(|value| *value = round(*value));
+        nanos.sort_unstable();
+        let runs = nanos.chunk_by(|one, next| one == next).filter_map(|run| {
+            let count = u64::try_from(run.len()).unwrap_or(u64::MAX);
+            run.first().map(|value| (*value, count))
+        });
+        if self.is_empty() {
+            *self = Samples::from(runs.collect::<Vec<_>>());
+        } else {
+            runs.for_each(|(value, count)| self.0.add(value, count));
+        }
+    }
+
     /// Adds all values of another.
     pub fn merge(&mut self, other: &Samples) {
         other.0.iter().for_each(|(value, count)| self.0.add(value, count));
@@ -144,6 +159,17 @@ mod tests {
             assert_eq!(samples.iter().collect::<Vec<_>>(), told);
             assert_eq!(Samples::from(samples.0.iter().collect::<Vec<_>>()), samples);
         }
+    }
+
+    #[test]
+    fn many_at_once_are_the_same_as_one_by_one() {
+        let (mut one, mut all) = (Samples::default(), Samples::default());
+        for mut nanos in [vec![7, 5_000_001, 7, 0, 5_000_000], vec![], vec![5_000_002, 1, 7]] {
+            nanos.iter().for_each(|value| one.add(Duration::from_nanos(*value)));
+            all.add_all(&mut nanos);
+        }
+        assert_eq!(all, one);
+        assert_eq!((all.count(), all.iter().count()), (8, 4));
     }
 
     #[test]

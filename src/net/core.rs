@@ -386,6 +386,11 @@ impl Mailbox {
         }
     }
 
+    /// Whether no letter waits.
+    pub fn is_empty(&self) -> bool {
+        !self.full.load(Ordering::Acquire)
+    }
+
     /// The letters that came. Costs one atomic load where there are none.
     pub fn take(&self) -> Vec<Letter> {
         if !self.full.load(Ordering::Acquire) {

@@ -74,6 +74,15 @@ impl Leg {
         self.wire.is_open()
     }
 
+    /// Whether bytes come and go as they are, with nothing to be said or heard but them.
+    pub fn is_open_plainly(&self) -> bool {
+        self.wire.is_open()
+            && self.reading
+            && self.writing
+            && self.secure.is_none()
+            && !(self.severed || self.broken || self.shutting || self.lingering)
+    }
+
     /// Whether nothing can come or go any more.
     pub fn is_over(&self) -> bool {
         !self.wire.is_open() || (!self.reading && !self.writing && !self.shutting)

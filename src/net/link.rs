@@ -196,25 +196,52 @@ impl Link {
         loop {
             self.obey();
             self.see_idle();
-            self.looked = self.now();
-            let mut moved = self.poll_dial(cx) | self.poll_tls(cx);
+            let mut at_rest = self.is_at_rest();
+            let mut moved = !at_rest && self.go_on(cx);
             for direction in Direction::BOTH {
-                moved |= self.put_in(direction);
-                moved |= self.pass_on(cx, direction);
-                moved |= self.spend(direction);
-                moved |= self.sever_due();
-                moved |= self.carry_end(direction);
-                moved |= self.read_on(cx, direction);
-                moved |= self.watch_half(cx, direction.from());
+                moved |= !at_rest && self.work_off(cx, direction);
+                let has_read = self.read_on(cx, direction);
+                moved |= has_read;
+                moved |= !at_rest && self.watch_half(cx, direction.from());
+                at_rest = at_rest && (!has_read || self.is_at_rest());
             }
-            if self.is_over() {
+            if !at_rest && self.is_over() {
                 self.close();
                 return Poll::Ready(());
             }
-            if !moved && self.sleep(cx).is_pending() {
+            if !moved && self.sleep(cx, at_rest).is_pending() {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Whether there is nothing to do but read: both legs are up, as plain TCP, nothing waits and nothing ends. A message
+    /// that comes alone then costs one look at everything, and no more looks at the clock than its own stamps.
+    fn is_at_rest(&self) -> bool {
+        matches!(self.dial, Dial::Done)
+            && self.greeting.is_none()
+            && self.severing.is_none()
+            && self.drop_at.is_none()
+            && !self.stopped
+            && self.legs.device.is_open_plainly()
+            && self.legs.hub.is_open_plainly()
+            && self.pumps.up.is_out_of_the_way()
+            && self.pumps.down.is_out_of_the_way()
+    }
+
+    /// Goes on with the dial and with TLS.
+    fn go_on(&mut self, cx: &mut Context<'_>) -> bool {
+        self.looked = self.now();
+        self.poll_dial(cx) | self.poll_tls(cx)
+    }
+
+    /// Does what is due in a direction.
+    fn work_off(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
+        let mut moved = self.put_in(direction);
+        moved |= self.pass_on(cx, direction);
+        moved |= self.spend(direction);
+        moved |= self.sever_due();
+        moved | self.carry_end(direction)
     }
 
     fn now(&self) -> Time {
@@ -224,6 +251,9 @@ impl Link {
     // Orders.
 
     fn obey(&mut self) {
+        if self.mailbox.is_empty() {
+            return;
+        }
         for letter in self.mailbox.take() {
             self.follow(letter);
         }
@@ -396,20 +426,25 @@ impl Link {
     }
 
     /// Sleeps until the next byte, end or socket is due; ready if that is now.
-    fn sleep(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let lanes = Direction::BOTH.into_iter().filter_map(|direction| {
-            let has_peer = self.legs.get(direction.to()).is_open();
-            self.pumps.get(direction).deadline().filter(|at| has_peer && *at > self.looked)
-        });
-        let severing = self.severing.as_ref().map(|severing| severing.at).filter(|at| *at > self.looked);
-        let own = severing.into_iter().chain(self.tcp.deadline()).chain(self.drop_at);
-        match lanes.chain(own).chain(self.handshake_deadline()).min() {
+    fn sleep(&mut self, cx: &mut Context<'_>, at_rest: bool) -> Poll<()> {
+        let due = if at_rest { self.tcp.deadline() } else { self.deadline() };
+        match due {
             Some(at) => self.slot.poll_until(cx, at),
             None => {
                 self.slot.cancel();
                 Poll::Pending
             }
         }
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        let lanes = Direction::BOTH.into_iter().filter_map(|direction| {
+            let has_peer = self.legs.get(direction.to()).is_open();
+            self.pumps.get(direction).deadline().filter(|at| has_peer && *at > self.looked)
+        });
+        let severing = self.severing.as_ref().map(|severing| severing.at).filter(|at| *at > self.looked);
+        let own = severing.into_iter().chain(self.tcp.deadline()).chain(self.drop_at);
+        lanes.chain(own).chain(self.handshake_deadline()).min()
     }
 }
 

@@ -226,6 +226,14 @@ impl Pump {
             || (self.delays.is_some() && is_late())
     }
 
+    /// Whether nothing waits, and nothing is to be done when the time comes.
+    pub fn is_out_of_the_way(&self) -> bool {
+        self.lane.is_empty()
+            && !self.lane.is_finished()
+            && self.allowance.is_clear()
+            && self.theatre.is_none()
+    }
+
     /// Whether a fault makes what passes wait.
     fn is_worked_on(&self) -> bool {
         self.is_narrowed() || self.delays.is_some()

@@ -2,10 +2,11 @@
 //!
 //! net/ holds one for each link, tells it of every packet, and passes on what it [flushes](Meter::flush).
 
+use super::numbered::Numbered;
+use crate::base::time::nanos;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::event::{Count, LastPackets, Samples, Traffic};
 use crate::mqtt::{PacketKind, QoS};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A gap counts as longer than the keep-alive from a tenth over it, at least 100 ms: timers and networks are no
@@ -16,6 +17,9 @@ const TOLERANCE_LEAST: Duration = Duration::from_millis(100);
 /// How long counts are gathered before they are due as an event.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
+/// How many durations wait, of 8 bytes each, before they become samples.
+const GATHERED_AT_ONCE: usize = 512;
+
 /// Counts and timings of one link.
 #[derive(Debug)]
 pub struct Meter {
@@ -25,12 +29,43 @@ pub struct Meter {
     first_publish: Ways<bool>,
     keep_alive: Option<Duration>,
     /// QoS 1 and 2 publishes of the device that wait for PUBACK or PUBCOMP, by packet identifier.
-    in_flight: BTreeMap<u16, Time>,
-    publish_rtt: Samples,
-    control_gap: Samples,
+    in_flight: Numbered<Time>,
+    publish_rtt: Gathered,
+    control_gap: Gathered,
     /// Whether a fault may be hiding packets of the device, or have hidden some since the last one.
     disturbed: Disturbed,
     flushed: Time,
+}
+
+/// Durations as they come. Every so many become samples, which have no more memory than there are values.
+#[derive(Debug, Default)]
+struct Gathered {
+    samples: Samples,
+    /// In nanoseconds; at most [`GATHERED_AT_ONCE`].
+    fresh: Vec<u64>,
+}
+
+impl Gathered {
+    fn add(&mut self, value: Duration) {
+        if self.fresh.len() >= GATHERED_AT_ONCE {
+            self.samples.add_all(&mut self.fresh);
+            self.fresh.clear();
+        }
+        self.fresh.push(nanos(value));
+    }
+
+    fn add_many(&mut self, value: Duration, times: u64) {
+        self.samples.add_many(value, times);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.fresh.is_empty() && self.samples.is_empty()
+    }
+
+    fn take(&mut self) -> Samples {
+        self.samples.add_all(&mut std::mem::take(&mut self.fresh));
+        std::mem::take(&mut self.samples)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,9 +102,9 @@ impl Meter {
             last: Ends::default(),
             first_publish: Ways::default(),
             keep_alive: None,
-            in_flight: BTreeMap::new(),
-            publish_rtt: Samples::default(),
-            control_gap: Samples::default(),
+            in_flight: Numbered::default(),
+            publish_rtt: Gathered::default(),
+            control_gap: Gathered::default(),
             disturbed: Disturbed::Sound,
             flushed: now,
         }
@@ -121,7 +156,7 @@ impl Meter {
     pub fn passed(&mut self, now: Time, direction: Direction, acknowledges: Option<u16>) {
         self.last.get_mut(direction.to()).to = Some(now);
         if direction == Direction::Down
-            && let Some(sent) = acknowledges.and_then(|id| self.in_flight.remove(&id))
+            && let Some(sent) = acknowledges.and_then(|id| self.in_flight.remove(id))
         {
             self.publish_rtt.add(now.since(sent));
         }
@@ -129,7 +164,7 @@ impl Meter {
 
     /// A PUBLISH of the device will never be acknowledged by the hub: what acknowledges it came from elsewhere.
     pub fn forget(&mut self, id: u16) {
-        self.in_flight.remove(&id);
+        self.in_flight.remove(id);
     }
 
     /// Whether an acknowledgement of this kind ends the flight of a PUBLISH.
@@ -196,8 +231,8 @@ impl Meter {
             up: counts.up,
             down: counts.down,
             last: self.last,
-            publish_rtt: std::mem::take(&mut self.publish_rtt),
-            control_gap: std::mem::take(&mut self.control_gap),
+            publish_rtt: self.publish_rtt.take(),
+            control_gap: self.control_gap.take(),
         })
     }
 
@@ -207,7 +242,7 @@ impl Meter {
             && let Some(id) = publish.id
         {
             // A repeat on the same link does not restart the flight.
-            self.in_flight.entry(id).or_insert(now);
+            self.in_flight.insert_new(id, now);
         }
         !std::mem::replace(self.first_publish.get_mut(direction), true)
     }

@@ -8,6 +8,7 @@ mod filters;
 pub mod ledger;
 mod link;
 pub mod meter;
+mod numbered;
 mod packets;
 mod snapshot;
 mod trail;

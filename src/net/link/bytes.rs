@@ -138,8 +138,15 @@ impl Link {
         true
     }
 
-    /// Reads what there is, unless it has to wait.
+    /// Reads what there is, unless it has to wait. True if that may have left something to do.
     pub(super) fn read_on(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
+        let moved = self.read_once(cx, direction);
+        // What came alone and went at once has changed nothing. That no more is there, tokio knows from the short read.
+        let is_settled = moved && self.is_at_rest() && self.mailbox.is_empty();
+        if is_settled { self.read_once(cx, direction) } else { moved }
+    }
+
+    fn read_once(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
         let from = direction.from();
         let leg = self.legs.get_mut(from);
         if !leg.reading || leg.is_shaking() {
@@ -153,7 +160,9 @@ impl Link {
             return self.watch(cx, from);
         }
         let mut buffer = BUFFER.take();
-        buffer.resize(READ_BUFFER, 0);
+        if buffer.len() != READ_BUFFER {
+            buffer.resize(READ_BUFFER, 0);
+        }
         // TLS opens whole records, and keeps itself what finds no room.
         let size = if leg.is_secure() { READ_BUFFER } else { self.pumps.get(direction).read_size(beside) };
         leg.stamp(self.pumps.get(direction).delays.is_some());
@@ -250,6 +259,9 @@ impl Link {
     }
 
     fn follow_due(&mut self) {
+        if self.mailbox.is_empty() {
+            return;
+        }
         for letter in self.mailbox.take_due() {
             self.follow(letter);
         }

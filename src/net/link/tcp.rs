@@ -84,6 +84,9 @@ impl Link {
 
     /// Looks at what the time has brought: tells the engine of a link that is idle.
     pub(super) fn see_idle(&mut self) {
+        if self.tcp.deadline().is_none() {
+            return;
+        }
         let now = self.now();
         self.tcp.look = self.tcp.look.filter(|at| *at > now);
         // A link that a fault has cut passes nothing for good.

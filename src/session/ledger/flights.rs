@@ -10,6 +10,7 @@
 
 use crate::base::{LinkId, Time};
 use crate::mqtt::QoS;
+use crate::session::numbered::Numbered;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many messages of ended links are followed, a direction. Clients keep a few dozen in flight, hubs up to some
@@ -45,7 +46,7 @@ pub(super) struct Flight {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flights {
-    by_id: BTreeMap<u16, Flight>,
+    by_id: Numbered<Flight>,
     /// Of those, the ones that were last sent on an earlier link than the latest: hash, serial, identifier.
     earlier: BTreeSet<(u64, u64, u16)>,
     /// Of an earlier link, whose identifier a new message has: by hash and serial.
@@ -58,11 +59,11 @@ pub(super) struct Flights {
 
 impl Flights {
     pub fn get(&self, id: u16) -> Option<&Flight> {
-        self.by_id.get(&id)
+        self.by_id.get(id)
     }
 
     pub fn get_mut(&mut self, id: u16) -> Option<&mut Flight> {
-        self.by_id.get_mut(&id)
+        self.by_id.get_mut(id)
     }
 
     /// A new message.
@@ -86,7 +87,7 @@ impl Flights {
 
     /// A message of that identifier is sent again on this link.
     pub fn sent_again(&mut self, id: u16, link: LinkId) {
-        if let Some(flight) = self.by_id.get_mut(&id) {
+        if let Some(flight) = self.by_id.get_mut(id) {
             flight.link = link;
             self.earlier.remove(&(flight.hash, flight.serial, id));
         }
@@ -112,6 +113,9 @@ impl Flights {
 
     /// Finds a message of an earlier link that says the same, and gives it this identifier.
     pub fn renumber(&mut self, id: u16, hash: u64, qos: QoS, link: LinkId) -> Option<&Flight> {
+        if self.earlier.is_empty() && self.displaced.is_empty() {
+            return None;
+        }
         let every = (hash, 0, 0)..=(hash, u64::MAX, u16::MAX);
         let known = self.earlier.range(every).map(|(_, _, id)| *id).find(|id| self.is(*id, qos));
         let mut flight = match known {
@@ -124,13 +128,14 @@ impl Flights {
             }
         };
         (flight.id, flight.link, flight.anew) = (id, link, true);
-        Some(self.by_id.entry(id).or_insert(flight))
+        self.by_id.insert_new(id, flight);
+        self.by_id.get(id)
     }
 
     /// Whether a message of that identifier says that, in flight or completed.
     pub fn is_known(&self, id: u16, hash: u64, qos: QoS) -> bool {
         let is_it = |known: &Flight| known.id == id && known.hash == hash && known.qos == qos;
-        self.by_id.get(&id).is_some_and(is_it) || self.settled.iter().any(is_it)
+        self.by_id.get(id).is_some_and(is_it) || self.settled.iter().any(is_it)
     }
 
     /// A completed message is sent again: it is in flight once more.
@@ -139,7 +144,8 @@ impl Flights {
         let at = self.settled.iter().rposition(is_it)?;
         let mut flight = self.settled.remove(at)?;
         (flight.link, flight.anew) = (link, true);
-        Some(self.by_id.entry(id).or_insert(flight))
+        self.by_id.insert_new(id, flight);
+        self.by_id.get(id)
     }
 
     /// A message is through. Answers the link that it was last sent on, and whether that was known of it already.
@@ -173,7 +179,7 @@ impl Flights {
     /// settled. What was sent on that link, or later, may still be sent again on the next.
     pub fn give_up(&mut self, before: LinkId) -> Vec<Flight> {
         let is_past = |flight: &Flight| flight.link < before;
-        let past = self.earlier.iter().filter(|(_, _, id)| self.by_id.get(id).is_some_and(is_past));
+        let past = self.earlier.iter().filter(|(_, _, id)| self.by_id.get(*id).is_some_and(is_past));
         let ids: Vec<u16> = past.map(|(_, _, id)| *id).collect();
         let mut given_up: Vec<Flight> = ids.into_iter().filter_map(|id| self.remove(id)).collect();
         let (past, since): (BTreeMap<_, _>, BTreeMap<_, _>) =
@@ -217,11 +223,11 @@ impl Flights {
     }
 
     fn is(&self, id: u16, qos: QoS) -> bool {
-        self.by_id.get(&id).is_some_and(|flight| flight.qos == qos)
+        self.by_id.get(id).is_some_and(|flight| flight.qos == qos)
     }
 
     fn remove(&mut self, id: u16) -> Option<Flight> {
-        let flight = self.by_id.remove(&id)?;
+        let flight = self.by_id.remove(id)?;
         self.earlier.remove(&(flight.hash, flight.serial, id));
         Some(flight)
     }
