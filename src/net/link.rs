@@ -15,6 +15,7 @@ mod ends;
 mod greeting;
 mod own;
 mod packets;
+mod plain;
 mod sever;
 mod sniff;
 mod surgery;

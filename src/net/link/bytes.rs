@@ -7,7 +7,6 @@ use crate::fault::{Ending, Left};
 use crate::net::leg::Got;
 use crate::net::pump::{Mark, Marks, Note, plain_until};
 use crate::net::surgery::Output;
-use crate::session::ledger::Entry;
 use std::task::{Context, Poll};
 
 impl Link {
@@ -62,14 +61,6 @@ impl Link {
                 Left::Note(note, _) => self.passed(now, direction, note, true),
                 Left::Tallied(count) => self.plain_passed(now, direction, count),
             }
-        }
-    }
-
-    /// So many PUBLISH packets of QoS 0 were passed on, of which nothing else is to be said.
-    fn plain_passed(&mut self, now: Time, direction: Direction, messages: u32) {
-        if messages > 0 {
-            self.meter.passed(now, direction, None);
-            self.books.write(Entry::PassedPlain { direction, messages });
         }
     }
 

@@ -9,7 +9,6 @@ use crate::mqtt::{PacketKind, QoS, Version, peek};
 use crate::net::link::Passing;
 use crate::net::pump::{Begun, Inlet, Mark, Marks, Note, WebSocket};
 use crate::session::Meter;
-use crate::session::ledger::Entry;
 use crate::session::meter::{Publish, Remark};
 use crate::tls::record::{self, Records};
 use crate::ws;
@@ -77,10 +76,8 @@ impl Link {
         let attended = self.attended(direction);
         let mut scan = framer.scan(bytes);
         loop {
-            if !marking.all && !attended.has(PacketKind::Publish) && self.takes_plain(direction) {
-                let own = self.wills.own.as_deref().map(str::as_bytes);
-                let count = scan.take_plain(own, base, &mut marking.marks.plain);
-                self.plain_arrived(now, direction, count);
+            if !marking.all && !attended.has(PacketKind::Publish) {
+                self.take_plain(now, direction, &mut scan, base, &mut marking.marks.plain);
             }
             let Some(piece) = scan.next_piece() else { break };
             let (end, note) = match piece {
@@ -111,26 +108,6 @@ impl Link {
             self.mark(direction, base + end, note, marking);
         }
         self.leave_head(direction, framer, bytes, attended)
-    }
-
-    /// Whether plain PUBLISH packets may be taken many at a time, since nobody asks for any of them.
-    pub(super) fn takes_plain(&self, direction: Direction) -> bool {
-        self.books.are_open()
-            && self.meter.has_published(direction)
-            && !self.asked(direction, PacketKind::Publish)
-            && self.core.sequence().is_none()
-            // A will may come down from any device; up, only the device's own is looked for.
-            && (direction == Direction::Up || !self.core.wills().any())
-    }
-
-    /// So many plain PUBLISH packets are there whole.
-    fn plain_arrived(&mut self, now: Time, direction: Direction, count: u32) {
-        if count > 0 {
-            let remark = self.meter.arrived_plain(now, direction, count);
-            self.remark(direction, remark);
-            self.books.write(Entry::ArrivedPlain { direction, messages: count });
-            self.pumps.get_mut(direction).frame += u64::from(count);
-        }
     }
 
     /// Finds the packets in WebSocket frames. True if there are none to be found any more.
@@ -250,7 +227,7 @@ impl Link {
         self.remark(direction, remark);
     }
 
-    fn remark(&self, direction: Direction, remark: Option<Remark>) {
+    pub(super) fn remark(&self, direction: Direction, remark: Option<Remark>) {
         match remark {
             None => {}
             Some(Remark::FirstPublish) => self.core.tell(Input::FirstPublish { link: self.id, direction }),

@@ -46,7 +46,7 @@ fn what_is_plain_and_what_is_not() {
         assert_eq!(plain(Version::V311, packet), expected, "{packet:x?}");
         if is_plain {
             let cut = &packet[..packet.len() - 1];
-            assert_eq!(plain(Version::V311, cut), [], "{cut:x?}");
+            assert!(plain(Version::V311, cut).is_empty(), "{cut:x?}");
         }
     }
 }

@@ -26,7 +26,7 @@ fn publish(version: Version) -> impl Strategy<Value = Sent> {
         4 => Just(Properties::NONE),
         1 => Just(Properties::NONE.with(Property::TopicAlias(7))),
         1 => Just(Properties::NONE.with(Property::ContentType("a#b".into()))),
-        1 => Just(Properties::NONE.with(Property::MessageExpiryInterval(9))),
+        1 => Just(Properties::NONE.with(Property::MessageExpiry(9))),
     ];
     let payload = prop_oneof![6 => 0..80usize, 1 => 100..300usize, 1 => 16_300..16_500usize];
     (0..8u8, any::<bool>(), topic, properties, payload).prop_map(
