@@ -15,9 +15,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// Descriptors for two ends of 10,000 links each, and the rest.
-const FILES: u64 = 50_000;
-
 /// Before a row's first round: what starting left to be done.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -43,7 +40,7 @@ pub fn run(args: &Args) -> ExitCode {
         list(&ways);
         return ExitCode::SUCCESS;
     }
-    sys::raise_files(FILES);
+    sys::raise_files(sys::FILES);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let is_pinned = cores > 1 && sys::pin_self(args.load_core).is_ok();
     let mut printer = Printer::new(args, is_pinned, cores);
