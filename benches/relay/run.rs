@@ -2,6 +2,7 @@
 
 use crate::args::Args;
 use crate::print::Printer;
+use crate::process::Process;
 use crate::profiles::Rules;
 use crate::route::Route;
 use crate::row::{Against, Bar, Figures, Others, Row};
@@ -23,6 +24,8 @@ pub struct Measured {
     pub name: String,
     pub kind: Kind,
     pub rounds: Vec<Figures>,
+    /// Which share of the time that it could have run in its core was another's.
+    pub waited: f64,
 }
 
 /// A bar, and what was reached.
@@ -97,6 +100,9 @@ fn measure(row: &Row, args: &Args, ways: &[Way], core: Option<usize>) -> Vec<Mea
             measured[nth].rounds.push((row.measure)(&routes[nth], span));
         }
     }
+    for (route, measured) in routes.iter().zip(&mut measured) {
+        measured.waited = route.process.as_ref().map_or(0.0, waited);
+    }
     if row.counts_calls && trace::tracer().is_some() {
         for (route, measured) in routes.iter_mut().zip(&mut measured) {
             route.is_traced = true;
@@ -104,6 +110,11 @@ fn measure(row: &Row, args: &Args, ways: &[Way], core: Option<usize>) -> Vec<Mea
         }
     }
     measured
+}
+
+fn waited(process: &Process) -> f64 {
+    let (waited, ran) = (process.waited().as_secs_f64(), process.cpu().as_secs_f64());
+    waited / (waited + ran)
 }
 
 /// What the builds of brownout reached.
@@ -132,7 +143,7 @@ pub fn reference(measured: &[Measured]) -> Option<&Measured> {
 
 impl Measured {
     fn new(way: Way) -> Measured {
-        Measured { name: way.name, kind: way.kind, rounds: Vec::new() }
+        Measured { name: way.name, kind: way.kind, rounds: Vec::new(), waited: 0.0 }
     }
 
     /// The round that counted system calls has that figure alone; it is every round's, so that it shows as it is.
