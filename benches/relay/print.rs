@@ -10,6 +10,9 @@ use std::process::Command;
 /// The direct way is to be so much faster than the fastest way in between, or the load is what is measured.
 const HEADROOM: f64 = 1.5;
 
+/// A way that waits for its core for more of its time than this has been disturbed.
+const SHARED: f64 = 0.05;
+
 pub struct Printer {
     is_markdown: bool,
     met: usize,
@@ -34,6 +37,9 @@ impl Printer {
         lines.extend(measured.iter().map(|way| line(row, way, measured)));
         self.table(&lines);
         if let Some(note) = bound(row, measured) {
+            self.line(&note);
+        }
+        if let Some(note) = shared(measured) {
             self.line(&note);
         }
         for (bar, verdict) in verdicts {
@@ -121,6 +127,14 @@ fn line(row: &Row, way: &Measured, all: &[Measured]) -> Vec<String> {
 
 fn shown(metric: &Metric, figure: f64) -> String {
     format!("{:.*}", metric.decimals, figure / metric.scale)
+}
+
+/// Whether something else ran on the core meanwhile.
+fn shared(measured: &[Measured]) -> Option<String> {
+    let most = measured.iter().max_by(|a, b| a.waited.total_cmp(&b.waited))?;
+    let percent = most.waited * 100.0;
+    (most.waited > SHARED)
+        .then(|| format!("busy machine: {} had to wait for its core {percent:.0} % of its time", most.name))
 }
 
 /// Whether the load could have been faster than the fastest.

@@ -37,6 +37,16 @@ impl Process {
         sys::cpu_time(self.id())
     }
 
+    /// For how long its threads could have run and did not, since the core was another's (proc(5), schedstat).
+    pub fn waited(&self) -> Duration {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
+        let waited = tasks.filter_map(|task| {
+            let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            text.split_whitespace().nth(1)?.parse().ok()
+        });
+        Duration::from_nanos(waited.sum())
+    }
+
     /// Its share of memory in bytes (Pss of proc(5), smaps_rollup): pages of files count once for all who map them.
     pub fn memory(&self) -> u64 {
         let text = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.id())).unwrap();

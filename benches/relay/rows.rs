@@ -166,12 +166,12 @@ pub const ROWS: &[Row] = &[
     },
     Row {
         id: "links",
-        title: "64 B, QoS 0, 50,000 messages/s over 10, 1,000 and 10,000 links; 100 rules that do not match",
+        title: "64 B, QoS 0, 50,000 messages/s over 10, 1,000 and 10,000 links (8,000 where 20,000 descriptors are all)",
         metrics: &[
             cost("ns/msg of 10", 1.0, 0),
             cost("of 1,000", 1.0, 0),
-            cost("of 10,000", 1.0, 0),
-            cost("10,000 / 10", 1.0, 2),
+            cost("of most", 1.0, 0),
+            cost("most / 10", 1.0, 2),
         ],
         rules: &[Rules::None, Rules::Hundred],
         bars: &[

@@ -2,6 +2,7 @@
 
 use crate::args::Args;
 use crate::print::Printer;
+use crate::process::Process;
 use crate::profiles::Rules;
 use crate::route::Route;
 use crate::row::{Against, Bar, Figures, Others, Row};
@@ -15,9 +16,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-/// Descriptors for two ends of 10,000 links each, and the rest.
-const FILES: u64 = 50_000;
-
 /// Before a row's first round: what starting left to be done.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -26,6 +24,8 @@ pub struct Measured {
     pub name: String,
     pub kind: Kind,
     pub rounds: Vec<Figures>,
+    /// Which share of the time that it could have run in its core was another's.
+    pub waited: f64,
 }
 
 /// A bar, and what was reached.
@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> ExitCode {
         list(&ways);
         return ExitCode::SUCCESS;
     }
-    sys::raise_files(FILES);
+    sys::raise_files(sys::FILES);
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let is_pinned = cores > 1 && sys::pin_self(args.load_core).is_ok();
     let mut printer = Printer::new(args, is_pinned, cores);
@@ -100,6 +100,9 @@ fn measure(row: &Row, args: &Args, ways: &[Way], core: Option<usize>) -> Vec<Mea
             measured[nth].rounds.push((row.measure)(&routes[nth], span));
         }
     }
+    for (route, measured) in routes.iter().zip(&mut measured) {
+        measured.waited = route.process.as_ref().map_or(0.0, waited);
+    }
     if row.counts_calls && trace::tracer().is_some() {
         for (route, measured) in routes.iter_mut().zip(&mut measured) {
             route.is_traced = true;
@@ -107,6 +110,11 @@ fn measure(row: &Row, args: &Args, ways: &[Way], core: Option<usize>) -> Vec<Mea
         }
     }
     measured
+}
+
+fn waited(process: &Process) -> f64 {
+    let (waited, ran) = (process.waited().as_secs_f64(), process.cpu().as_secs_f64());
+    waited / (waited + ran)
 }
 
 /// What the builds of brownout reached.
@@ -135,7 +143,7 @@ pub fn reference(measured: &[Measured]) -> Option<&Measured> {
 
 impl Measured {
     fn new(way: Way) -> Measured {
-        Measured { name: way.name, kind: way.kind, rounds: Vec::new() }
+        Measured { name: way.name, kind: way.kind, rounds: Vec::new(), waited: 0.0 }
     }
 
     /// The round that counted system calls has that figure alone; it is every round's, so that it shows as it is.

@@ -52,6 +52,9 @@ pub fn interrupt(process: u32) {
     unsafe { libc::kill(libc::pid_t::try_from(process).unwrap(), libc::SIGINT) };
 }
 
+/// Descriptors for two ends of 10,000 links each, and the rest.
+pub const FILES: u64 = 20_500;
+
 /// Raises the limit of open files to this, the hard one too where we may; what it is then.
 pub fn raise_files(wanted: u64) -> u64 {
     let limit = libc::rlimit { rlim_cur: wanted, rlim_max: wanted };
