@@ -25,6 +25,9 @@ pub const LANE_LIMIT: usize = 1024 * 1024;
 /// that read on only once they have written would wait for each other for ever.
 const SHARES: usize = 8;
 
+/// Up to how many bytes a lane's memory is doubled as it fills.
+const DOUBLED_UP_TO: usize = 64 * 1024;
+
 /// How many segments a lane keeps books for at first.
 const SEGMENTS_AT_FIRST: usize = 8;
 
@@ -128,12 +131,13 @@ impl<N> Lane<N> {
         true
     }
 
-    /// Makes room for more bytes: twice what there was, but for the limit, past which nothing is taken in advance.
+    /// Makes room for more bytes: twice what there was while that is little, then a quarter more, for what is not used is
+    /// not counted.
     fn make_room(&mut self, more: usize) {
         let (needed, had) = (self.bytes.len() + more, self.bytes.capacity());
         if needed > had {
-            let wanted = needed.max((2 * had).min(self.limit));
-            self.bytes.reserve_exact(wanted - self.bytes.len());
+            let step = had.min(DOUBLED_UP_TO).max(had / 4);
+            self.bytes.reserve_exact(needed.max(had + step) - self.bytes.len());
         }
     }
 
