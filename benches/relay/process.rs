@@ -42,7 +42,7 @@ impl Process {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.id())).unwrap();
         let waited = tasks.filter_map(|task| {
             let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-            text.split_whitespace().nth(1)?.parse().ok()
+            text.split_whitespace().nth(1)?.parse::<u64>().ok()
         });
         Duration::from_nanos(waited.sum())
     }
