@@ -9,6 +9,24 @@ use crate::net::pump::{Mark, Marks, Note, plain_until};
 use crate::net::surgery::Output;
 use std::task::{Context, Poll};
 
+/// Bytes on their way to the other end.
+struct Came<'b> {
+    bytes: &'b [u8],
+    /// As in [`Marks`](crate::net::pump::Marks), for these bytes.
+    noted: &'b [Mark],
+    plain: &'b [u32],
+    /// Those from here on are held in any case.
+    prompt: usize,
+}
+
+impl Came<'_> {
+    /// Whether a packet goes on behind this place.
+    fn is_amid(&self, place: usize) -> bool {
+        let ends_plainly = u32::try_from(place).is_ok_and(|place| self.plain.binary_search(&place).is_ok());
+        !ends_plainly && self.noted.binary_search_by_key(&place, |mark| mark.end).is_err()
+    }
+}
+
 impl Link {
     /// Passes on what is due.
     pub(super) fn pass_on(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
@@ -237,10 +255,12 @@ impl Link {
         // said of each whether it is held.
         self.follow_due();
         if !passing.is_empty() {
-            self.route(cx, now, direction, passing, &marks.noted, &marks.plain, passing.len());
+            let (noted, plain) = (&marks.noted[..], &marks.plain[..]);
+            self.route(cx, now, direction, &Came { bytes: passing, noted, plain, prompt: passing.len() });
         }
         if !attended.is_empty() {
-            self.route(cx, now, direction, &out.bytes, &out.marks, &[], out.prompt());
+            let (bytes, prompt) = (&out.bytes[..], out.prompt());
+            self.route(cx, now, direction, &Came { bytes, noted: &out.marks, plain: &[], prompt });
             out.clear();
         }
         OUTPUT.set(out);
@@ -265,17 +285,9 @@ impl Link {
         }
     }
 
-    /// Passes bytes on at once where nothing is in the way, and holds the rest; those from `prompt` on in any case.
-    pub(super) fn route(
-        &mut self,
-        cx: &mut Context<'_>,
-        now: Time,
-        direction: Direction,
-        bytes: &[u8],
-        marks: &[Mark],
-        plain: &[u32],
-        prompt: usize,
-    ) {
+    /// Passes bytes on at once where nothing is in the way, and holds the rest.
+    fn route(&mut self, cx: &mut Context<'_>, now: Time, direction: Direction, came: &Came<'_>) {
+        let Came { bytes, noted, plain, prompt } = *came;
         let mut written = 0;
         if self.legs.get(direction.from()).severed || self.pumps.get(direction).deaf {
             let pump = self.pumps.get_mut(direction);
@@ -307,14 +319,13 @@ impl Link {
             }
         }
         if written > 0 && self.core.works_on_packets() {
-            let amid = marks.binary_search_by_key(&written, |mark| mark.end).is_err();
-            self.pumps.get_mut(direction).amid = amid;
+            self.pumps.get_mut(direction).amid = came.is_amid(written);
         }
         // One look at the clock for all that one write passed on.
         let now = if written > 0 { self.now() } else { now };
-        self.went(now, direction, written, marks, plain);
+        self.went(now, direction, written, noted, plain);
         if written < bytes.len() {
-            self.pumps.get_mut(direction).hold(now, bytes, written, marks, plain);
+            self.pumps.get_mut(direction).hold(now, bytes, written, noted, plain);
         }
     }
 

@@ -26,13 +26,7 @@ struct Marking<'m> {
 impl Link {
     /// Finds the packets in what came, tells of them, and marks where they end. How many bytes that took: all, or those
     /// before the first packet that the surgeon is to have.
-    pub(super) fn scan(
-        &mut self,
-        now: Time,
-        direction: Direction,
-        bytes: &[u8],
-        marks: &mut Marks,
-    ) -> usize {
+    pub(super) fn scan(&mut self, now: Time, direction: Direction, bytes: &[u8], marks: &mut Marks) -> usize {
         let mut taken = bytes.len();
         let pump = self.pumps.get_mut(direction);
         let mut inlet = std::mem::replace(&mut pump.inlet, Inlet::Records(Records::default()));

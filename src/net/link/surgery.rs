@@ -90,7 +90,8 @@ impl Link {
             return;
         };
         if !theatre.attends && pump.inlet.is_amid_packet() {
-            theatre.under = taken_over(direction, pump.begun.take().map_or_else(Begun::default, |begun| *begun));
+            theatre.under =
+                taken_over(direction, pump.begun.take().map_or_else(Begun::default, |begun| *begun));
         }
         theatre.copied = u64::try_from(pump.lane.len()).unwrap_or(u64::MAX);
         let mut surgeon = std::mem::take(&mut theatre.surgeon);
