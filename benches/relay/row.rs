@@ -46,6 +46,8 @@ pub enum Others {
     All,
     /// Those that end TLS on both legs.
     Tls,
+    /// HAProxy: the row takes long.
+    HaProxy,
     /// The direct one.
     Direct,
 }

@@ -179,8 +179,9 @@ pub const ROWS: &[Row] = &[
             bar(0, Rules::Hundred, NoRules, AtMost(1.1)),
             bar(1, Rules::Hundred, NoRules, AtMost(1.1)),
         ],
+        others: Others::HaProxy,
         measure: measures::links,
-        most_rounds: 3,
+        most_rounds: 2,
         ..USUAL
     },
     Row {

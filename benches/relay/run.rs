@@ -72,15 +72,15 @@ fn chosen(args: &Args) -> impl Iterator<Item = &'static Row> {
 
 /// The ways of a row: of each build of brownout one with each of its rules.
 fn ways_of(row: &Row, args: &Args, ways: &[Way]) -> Vec<Way> {
-    let each =
-        |way: &Way| match way.kind {
-            Kind::Brownout { .. } => row.rules.iter().filter_map(|rules| way.with(*rules)).collect(),
-            Kind::Direct => vec![way.clone()],
-            Kind::HaProxy if row.others != Others::Direct => vec![way.clone()],
-            Kind::Copy | Kind::HaProxy | Kind::Toxiproxy | Kind::Template { .. } => {
-                if row.others == Others::All { vec![way.clone()] } else { vec![] }
-            }
-        };
+    let each = |way: &Way| match way.kind {
+        Kind::Brownout { .. } => row.rules.iter().filter_map(|rules| way.with(*rules)).collect(),
+        Kind::Direct if row.others != Others::HaProxy => vec![way.clone()],
+        Kind::HaProxy if row.others != Others::Direct => vec![way.clone()],
+        Kind::Copy | Kind::Toxiproxy | Kind::Template { .. } if row.others == Others::All => {
+            vec![way.clone()]
+        }
+        Kind::Direct | Kind::Copy | Kind::HaProxy | Kind::Toxiproxy | Kind::Template { .. } => vec![],
+    };
     let is_wanted = |way: &Way| args.ways.is_empty() || args.ways.contains(&way.name);
     ways.iter().flat_map(each).filter(is_wanted).collect()
 }
