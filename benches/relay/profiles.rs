@@ -10,7 +10,7 @@ pub enum Rules {
     None,
     /// One that never fires.
     Idle,
-    /// A latency of 1 ns on every link and both ways: the profile language refuses 0 ms. All bytes go through lanes.
+    /// A latency of nothing on every link and both ways.
     Zero,
     /// A hundred whose devices and topics do not occur.
     Hundred,
@@ -46,7 +46,7 @@ impl Rules {
                     .to_owned()
             }
             Rules::Zero => {
-                "\n  - { id: zero, when: { at: 0s }, fault: { latency: { fixed: 1ns, direction: both } } }\n"
+                "\n  - { id: zero, when: { at: 0s }, fault: { latency: { fixed: 0s, direction: both } } }\n"
                     .to_owned()
             }
             Rules::Late => {
