@@ -294,10 +294,10 @@ impl Measures {
         if let Some(before) = before {
             before.links.retain(|held| *held != link_id);
         }
-        let facts = self.devices.get_or_default(device);
-        facts.links.push(link_id);
-        // Numbers are in the order of opening; links may be identified in another.
-        facts.links.sort_unstable();
+        let links = &mut self.devices.get_or_default(device).links;
+        // Numbers are in the order of opening; links may be identified in another, though seldom far from it.
+        let later = links.iter().rev().take_while(|held| **held > link_id).count();
+        links.insert(links.len() - later, link_id);
     }
 
     fn packet(&mut self, seq: u64, at: Time, id: LinkId, direction: Direction, fared: Fared<'_>) {

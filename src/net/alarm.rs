@@ -11,7 +11,7 @@
 //! is dropped. An early or needless wake-up is harmless: a slot is ready by the clock alone.
 //!
 //! From the timer's interrupt to this task it takes the machine some 50 us when it sleeps, and a few when it is busy. So the
-//! timerfd is armed by as much earlier as that last took, [`LEAD_LIMIT`] at most, and what is left is spun away:
+//! timerfd is armed by as much earlier as that last took, 60 us at most, and what is left is spun away:
 //!
 //! ```text
 //!   armed for          task runs     due: those are woken

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 /// Bytes on their way to the other end.
 struct Came<'b> {
     bytes: &'b [u8],
-    /// As in [`Marks`](crate::net::pump::Marks), for these bytes.
+    /// As in `Marks`, for these bytes.
     noted: &'b [Mark],
     plain: &'b [u32],
     /// Those from here on are held in any case.
