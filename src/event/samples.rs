@@ -120,7 +120,7 @@ impl Serialize for Samples {
 }
 
 impl From<Vec<(u64, u64)>> for Samples {
-    /// As a log gives them: the last count of a value counts, none is more than a sane one can be.
+    /// As a log gives them: the last count of a value counts, none is more than a second can have.
     fn from(pairs: Vec<(u64, u64)>) -> Samples {
         let all: BTreeMap<u64, u64> =
             pairs.into_iter().map(|(value, count)| (value, count.min(MOST))).collect();
