@@ -142,7 +142,9 @@ class Brownout:
         return code
 
     def events(self):
-        """The events so far."""
+        """The events so far. While it runs, they come to the log a little later than they happen."""
+        if self.process.poll() is None:
+            time.sleep(0.2)
         with open(os.path.join(self.folder, "events.jsonl")) as file:
             return [json.loads(line) for line in file if line.endswith("\n")]
 
