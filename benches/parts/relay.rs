@@ -31,6 +31,13 @@ pub const PARTS: &[Part] = &[
         floor: (DIRECT, |count| round_trips(false, count)),
         round: 20_000,
     },
+    Part {
+        name: "relay-link",
+        unit: "link: TCP, CONNECT, CONNACK, DISCONNECT",
+        work: |count| links(true, count),
+        floor: (DIRECT, |count| links(false, count)),
+        round: 2_000,
+    },
 ];
 
 /// What of a stream is written at once.
@@ -46,17 +53,20 @@ fn on_one_thread<F: Future>(work: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-async fn connected(through: bool) -> Ends {
+/// A hub, where its devices connect, and what is in between.
+async fn way(through: bool) -> (TcpListener, SocketAddr, Option<Bench>) {
     let hub = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut address: SocketAddr = hub.local_addr().unwrap();
-    let bench = if through {
-        let bench = Bench::start(plan(vec![]), address).await;
-        drop(hub.accept().await.unwrap()); // The probe that every start makes.
-        address = bench.address;
-        Some(bench)
-    } else {
-        None
-    };
+    let address = hub.local_addr().unwrap();
+    if !through {
+        return (hub, address, None);
+    }
+    let bench = Bench::start(plan(vec![]), address).await;
+    drop(hub.accept().await.unwrap()); // The probe that every start makes.
+    (hub, bench.address, Some(bench))
+}
+
+async fn connected(through: bool) -> Ends {
+    let (hub, address, bench) = way(through).await;
     let mut device = TcpStream::connect(address).await.unwrap();
     let mut hub = hub.accept().await.unwrap().0;
     let connect = wire::connect("device", 60);
@@ -109,5 +119,31 @@ fn round_trips(through: bool, count: u32) {
         }
         assert_eq!(heard, message);
         ends.close().await;
+    });
+}
+
+/// So many links of one device, each after the last; the hub says FIN when it has read the device's.
+fn links(through: bool, count: u32) {
+    on_one_thread(async {
+        let (listener, address, bench) = way(through).await;
+        let connect = wire::connect("device", 60);
+        let mut heard = Vec::new();
+        for _ in 0..count {
+            let mut device = TcpStream::connect(address).await.unwrap();
+            device.write_all(&connect).await.unwrap();
+            let mut hub = listener.accept().await.unwrap().0;
+            heard.resize(connect.len(), 0);
+            hub.read_exact(&mut heard).await.unwrap();
+            hub.write_all(&wire::CONNACK).await.unwrap();
+            device.read_exact(&mut [0; wire::CONNACK.len()]).await.unwrap();
+            device.write_all(&wire::DISCONNECT).await.unwrap();
+            drop(device);
+            heard.clear();
+            hub.read_to_end(&mut heard).await.unwrap();
+            assert_eq!(heard, wire::DISCONNECT);
+        }
+        if let Some(bench) = bench {
+            bench.stop().await;
+        }
     });
 }
