@@ -14,6 +14,7 @@ pub use wire::Wire;
 
 use super::capture::Tap;
 use super::sys::info::tcp_info;
+use super::sys::segment::Segment;
 use crate::base::Chance;
 use crate::fault::{Ending, Harm, LegFate};
 use crate::tls::harm::truncated;
@@ -144,30 +145,35 @@ impl Leg {
     /// Reads what is there.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Got> {
         let got = self.poll_got(cx, buffer);
-        if let (Some(tap), Poll::Ready(got)) = (&mut self.tap, &got) {
-            match got {
-                // Of sealed bytes that nobody opens any more, there is nothing to tell.
-                Got::Bytes(_) if self.severed && self.secure.is_some() => {}
-                Got::Bytes(count) => tap.heard(&buffer[..*count], self.secure.is_some()),
-                Got::Ended(how, _) => tap.peer_ended(*how),
-                Got::Failed(_) => {}
-            }
+        if let Poll::Ready(got) = &got {
+            self.tap_read(got, buffer);
         }
         got
+    }
+
+    /// Reads what is known to follow what was read last; without TLS of brownout's own.
+    pub fn read_known(&mut self, buffer: &mut [u8]) -> Option<Got> {
+        let got = got(self.wire.read_known(buffer)?);
+        self.tap_read(&got, buffer);
+        Some(got)
+    }
+
+    fn tap_read(&mut self, got: &Got, buffer: &[u8]) {
+        let Some(tap) = &mut self.tap else { return };
+        match got {
+            // Of sealed bytes that nobody opens any more, there is nothing to tell.
+            Got::Bytes(_) if self.severed && self.secure.is_some() => {}
+            Got::Bytes(count) => tap.heard(&buffer[..*count], self.secure.is_some()),
+            Got::Ended(how, _) => tap.peer_ended(*how),
+            Got::Failed(_) => {}
+        }
     }
 
     fn poll_got(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Got> {
         if let Some(secure) = self.secure.as_mut().filter(|_| !self.severed) {
             return secure.poll_read(cx, &mut self.wire, buffer);
         }
-        self.wire.poll_read(cx, buffer).map(|result| match result {
-            Ok(0) => Got::Ended(Ending::Fin, None),
-            Ok(count) => Got::Bytes(count),
-            Err(error) => {
-                let (how, word) = ending_of(&error);
-                Got::Ended(how, word)
-            }
-        })
+        self.wire.poll_read(cx, buffer).map(got)
     }
 
     /// Writes what the peer takes at once.
@@ -196,10 +202,19 @@ impl Leg {
 
     /// As [`Leg::poll_write`], and what goes is a segment of its own, or with TLS a record.
     pub fn poll_write_alone(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.wire.segment(true);
+        self.wire.segment(Segment::Alone);
         let written = self.poll_write(cx, bytes);
-        self.wire.segment(false);
+        self.wire.segment(Segment::Any);
         written
+    }
+
+    /// What is written from now on is the last before FIN, and goes in its segment; or no more, and what FIN did not follow
+    /// goes now. Without TLS of brownout's own.
+    pub fn write_last(&mut self, is_last: bool) {
+        self.wire.segment(if is_last { Segment::WithNext } else { Segment::Any });
+        if !is_last {
+            self.wire.push();
+        }
     }
 
     /// Sends what TLS has said and the peer has not taken, and the FIN that waits behind it. True if something moved.
@@ -453,6 +468,18 @@ impl Leg {
     /// Whether the peer is to be reset now that it has sent something.
     pub fn is_trap(&self) -> bool {
         self.trap
+    }
+}
+
+/// What a read of a leg without TLS has brought.
+fn got(result: io::Result<usize>) -> Got {
+    match result {
+        Ok(0) => Got::Ended(Ending::Fin, None),
+        Ok(count) => Got::Bytes(count),
+        Err(error) => {
+            let (how, word) = ending_of(&error);
+            Got::Ended(how, word)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::fault::Ending;
 use crate::net::sys::hangup::{hang_up, is_gone};
 use crate::net::sys::reset;
-use crate::net::sys::segment::send_alone;
+use crate::net::sys::segment::{self, Segment};
 use crate::net::sys::stamp;
 use socket2::SockRef;
 use std::io;
@@ -25,8 +25,10 @@ pub struct Wire {
     unwritten: bool,
     /// FIN has been said.
     shut: bool,
-    /// What is written is a segment of its own.
-    alone: bool,
+    /// What shares a segment with what is written.
+    segment: Segment,
+    /// The kernel keeps what was written for what follows.
+    kept: bool,
     /// The kernel notes when what is read came.
     stamped: bool,
     /// How long before it was read the last of what was read last had come, where that was noted.
@@ -82,6 +84,16 @@ impl Wire {
         Poll::Ready(Ok(buffer.filled().len()))
     }
 
+    /// Reads what is known to be there, be it that the peer has no more to say; `None` where nothing is. That costs no system
+    /// call, and wakes nobody later.
+    pub fn read_known(&mut self, buffer: &mut [u8]) -> Option<io::Result<usize>> {
+        let stream = self.stream.as_ref().filter(|_| !self.unread && !self.stamped)?;
+        match stream.try_read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            result => Some(result),
+        }
+    }
+
     /// Whether the kernel is to note when what is read came.
     pub fn stamp(&mut self, wanted: bool) {
         let Some(stream) = self.stream.as_ref().filter(|_| self.stamped != wanted) else { return };
@@ -97,32 +109,40 @@ impl Wire {
         self.ago
     }
 
-    /// What is written from now on is a segment of its own each time, or not.
-    pub fn segment(&mut self, alone: bool) {
-        self.alone = alone;
+    /// What is written from now on shares its segment with this, each time.
+    pub fn segment(&mut self, segment: Segment) {
+        self.segment = segment;
     }
 
-    /// Whether it is.
+    /// Whether that is nothing.
     pub fn is_alone(&self) -> bool {
-        self.alone
+        self.segment == Segment::Alone
+    }
+
+    /// Nothing follows what was [written for that](Segment::WithNext): it goes now.
+    pub fn push(&mut self) {
+        if let Some(stream) = self.stream.as_ref().filter(|_| self.kept) {
+            // Fails only where the connection is gone already, which reading will tell.
+            let _ = segment::push(stream);
+        }
+        self.kept = false;
     }
 
     /// Writes what the peer takes at once.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Some(stream) = &mut self.stream else { return Poll::Pending };
+        self.kept = self.segment == Segment::WithNext;
         if self.unwritten {
             ready!(coop::poll_proceed(cx)).made_progress();
-            let sent =
-                if self.alone { send_alone(&*stream, bytes) } else { SockRef::from(&*stream).send(bytes) };
-            match sent {
+            match segment::send(&*stream, bytes, self.segment) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.unwritten = false,
                 result => return Poll::Ready(result),
             }
         }
-        if self.alone {
-            return poll_send_alone(stream, cx, bytes);
+        match self.segment {
+            Segment::Any => Pin::new(stream).poll_write(cx, bytes),
+            segment => poll_send(stream, cx, bytes, segment),
         }
-        Pin::new(stream).poll_write(cx, bytes)
     }
 
     /// Writes what the kernel takes now, asking nobody: how much that was.
@@ -173,7 +193,7 @@ impl Wire {
             // Fails only where the connection is gone already, which reading will tell.
             let _ = SockRef::from(stream).shutdown(Shutdown::Write);
         }
-        self.shut = true;
+        (self.shut, self.kept) = (true, false);
     }
 
     /// Says RST, at once. The socket is gone then.
@@ -203,10 +223,15 @@ fn poll_receive(
     }
 }
 
-fn poll_send_alone(stream: &TcpStream, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+fn poll_send(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    bytes: &[u8],
+    segment: Segment,
+) -> Poll<io::Result<usize>> {
     loop {
         ready!(stream.poll_write_ready(cx))?;
-        match stream.try_io(Interest::WRITABLE, || send_alone(stream, bytes)) {
+        match stream.try_io(Interest::WRITABLE, || segment::send(stream, bytes, segment)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             result => return Poll::Ready(result),
         }
