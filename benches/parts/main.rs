@@ -40,16 +40,9 @@ pub struct Part {
 const ROUNDS: usize = 5;
 
 fn main() {
-    let parts = [
-        framer::PARTS,
-        engine::PARTS,
-        short::PARTS,
-        lane::PARTS,
-        ledger::PARTS,
-        tls::PARTS,
-        relay::PARTS,
-    ]
-    .concat();
+    let parts =
+        [framer::PARTS, engine::PARTS, short::PARTS, lane::PARTS, ledger::PARTS, tls::PARTS, relay::PARTS]
+            .concat();
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => show(&parts),

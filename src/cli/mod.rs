@@ -34,6 +34,8 @@ use args::Command;
 use clap::Parser;
 use std::future::Future;
 use std::io::IsTerminal;
+use std::thread;
+use tokio::runtime::{Builder, Runtime};
 
 /// Reads the command line and does what it says.
 pub fn main() -> Exit {
@@ -87,7 +89,7 @@ fn colour_on_stdout() -> bool {
 
 /// Runs to the end on a runtime of its own.
 fn in_runtime(work: impl Future<Output = Exit>) -> Exit {
-    match tokio::runtime::Runtime::new() {
+    match runtime() {
         Ok(runtime) => {
             let exit = runtime.block_on(work);
             // A name that is still being looked up must not hold up the end.
@@ -96,4 +98,12 @@ fn in_runtime(work: impl Future<Output = Exit>) -> Exit {
         }
         Err(error) => exit::Refusal::environment(format!("cannot start: {error}")).tell(),
     }
+}
+
+/// A worker for each processor. Of a single one, this thread is the worker: a second would have nobody to share work with, and
+/// its readiness to share costs a tenth of a short link (docs/PERFORMANCE.md).
+fn runtime() -> std::io::Result<Runtime> {
+    let is_alone = thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
+    let mut builder = if is_alone { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    builder.enable_all().build()
 }

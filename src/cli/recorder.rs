@@ -12,6 +12,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::thread::{self, JoinHandle};
 
+/// How much of a log is written at once: a page or two at a time cost some system calls more for each link.
+const BUFFER: usize = 32 * 1024;
+
 /// The files that are written as the run goes, where they are wanted.
 #[derive(Debug, Default)]
 pub struct Logs {
@@ -109,7 +112,7 @@ pub(super) struct Log {
 
 impl Log {
     pub fn new(name: &'static str, file: Option<File>) -> Log {
-        Log { name, file: file.map(BufWriter::new), trouble: None }
+        Log { name, file: file.map(|file| BufWriter::with_capacity(BUFFER, file)), trouble: None }
     }
 
     pub fn is_open(&self) -> bool {

@@ -45,7 +45,7 @@ pub(super) struct Connects {
     attempts: usize,
     /// Whether this series was told of.
     told: bool,
-    /// The wait of the latest series that was fixed and without jitter.
+    /// The wait of the series before this one, if it was fixed and without jitter.
     fixed: Option<Duration>,
 }
 
@@ -56,6 +56,7 @@ impl Connects {
         let (over, accepted) = (self.over.take(), self.accepted.take());
         let has_lived = accepted.is_some_and(|accepted| over.unwrap_or(opened).since(accepted) >= LIVED);
         if has_lived || before.is_none() {
+            self.fixed = self.fixed();
             self.gaps.clear();
             self.waits.clear();
             (self.attempts, self.told) = (1, false);
@@ -65,7 +66,6 @@ impl Connects {
         let since = |from: Option<Time>| from.map_or(Duration::ZERO, |from| opened.since(from));
         keep(&mut self.gaps, since(before));
         keep(&mut self.waits, since(over.filter(|over| *over <= opened).or(before)));
-        self.note_fixed();
         self.judge(device, opened, seq, cases);
     }
 
@@ -81,9 +81,14 @@ impl Connects {
         }
     }
 
-    fn note_fixed(&mut self) {
+    /// The wait of the latest series with waits, if it was fixed and without jitter. It is looked for when somebody asks: a
+    /// device in a tight loop brings waits by the thousand.
+    fn fixed(&self) -> Option<Duration> {
+        if self.waits.is_empty() {
+            return self.fixed;
+        }
         let shape = backoff::classify(&without_gaps(&self.waits));
-        self.fixed = (shape.shape == Shape::Fixed && !shape.jittered).then(|| median(&self.waits));
+        (shape.shape == Shape::Fixed && !shape.jittered).then(|| median(&self.waits))
     }
 
     fn judge(&mut self, device: DeviceId, at: Time, seq: u64, cases: &mut Cases) {
@@ -93,7 +98,7 @@ impl Connects {
         let gap = median(&self.gaps);
         let (kind, grade) = if gap < TIGHT {
             (Kind::TightLoop, Grade::Fail)
-        } else if gap < QUICK && self.fixed.is_some() {
+        } else if gap < QUICK && self.fixed().is_some() {
             (Kind::NoBackOff, Grade::Warn)
         } else {
             return;
@@ -107,7 +112,7 @@ impl Connects {
 
 /// Whether many devices wait alike, each always the same.
 pub(super) fn fleet<'a>(devices: impl Iterator<Item = &'a Connects>) -> Option<Finding> {
-    let mut fixed: Vec<Duration> = devices.filter_map(|connects| connects.fixed).collect();
+    let mut fixed: Vec<Duration> = devices.filter_map(Connects::fixed).collect();
     fixed.sort_unstable();
     let wait = *fixed.get(fixed.len() / 2)?;
     let alike = fixed.iter().filter(|other| other.abs_diff(wait) <= wait / 10).count();

@@ -55,8 +55,9 @@ impl State {
 
     /// Of several links of one device: the one that works best is what the device has.
     pub(super) fn together(links: impl Iterator<Item = State>) -> State {
-        let links: Vec<State> = links.collect();
-        let has = |state| links.contains(&state);
+        let mut seen = [false; State::ALL.len()];
+        links.for_each(|state| seen[state as usize] = true);
+        let has = |state: State| seen[state as usize];
         let best = [State::Connected, State::Silent, State::DeviceBelieves];
         if let Some(best) = best.into_iter().find(|state| has(*state)) {
             return best;

@@ -167,20 +167,29 @@ impl Marks {
         }
     }
 
-    /// Doubles the grain: of each kind, one is left in a bin, with the count of all.
+    /// Doubles the grain: of each kind, one is left in a bin, with the count of all. One pass: a full lane of a device in a
+    /// tight loop does this all the time.
     fn coarsen(&mut self) {
         self.grain = (self.grain * 2).max(Duration::from_millis(1));
         let grain = nanos(self.grain).max(1);
         let bin = |mark: &Mark| mark.at.as_nanos() / grain;
-        self.marks.sort_by_key(|mark| (bin(mark), mark.kind, mark.at));
-        let same = |later: &mut Mark, first: &mut Mark| {
-            let is_same = bin(later) == bin(first) && later.kind == first.kind;
-            if is_same {
-                first.count = first.count.saturating_add(later.count);
+        // Those before `kept` stay; of them, those from `begun` on are of the bin under way.
+        let (mut kept, mut begun) = (0, 0);
+        for nth in 0..self.marks.len() {
+            let mark = self.marks[nth];
+            if kept > begun && bin(&self.marks[begun]) != bin(&mark) {
+                self.marks[begun..kept].sort_by_key(|mark| (mark.at, mark.kind));
+                begun = kept;
             }
-            is_same
-        };
-        self.marks.dedup_by(same);
-        self.marks.sort_by_key(|mark| mark.at);
+            match self.marks[begun..kept].iter_mut().find(|first| first.kind == mark.kind) {
+                Some(first) => first.count = first.count.saturating_add(mark.count),
+                None => {
+                    self.marks[kept] = mark;
+                    kept += 1;
+                }
+            }
+        }
+        self.marks[begun..kept].sort_by_key(|mark| (mark.at, mark.kind));
+        self.marks.truncate(kept);
     }
 }
