@@ -293,7 +293,13 @@ impl Leg {
     }
 
     fn say_fin(&mut self) {
-        self.wire.shut();
+        // To close says FIN as well, where nothing is left to be read: only then, or it would say RST.
+        let is_all = !self.reading && self.secure.is_none() && self.tap.is_none();
+        if is_all {
+            self.wire.close()
+        } else {
+            self.wire.shut()
+        }
         if let Some(tap) = &mut self.tap {
             tap.shut();
         }

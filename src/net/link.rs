@@ -232,8 +232,15 @@ impl Link {
 
     /// Goes on with the dial and with TLS.
     fn go_on(&mut self, cx: &mut Context<'_>) -> bool {
-        self.looked = self.now();
+        if self.waits() {
+            self.looked = self.now();
+        }
         self.poll_dial(cx) | self.poll_tls(cx)
+    }
+
+    /// Whether something is due at some time that may have come, while its peer is still to take it.
+    fn waits(&self) -> bool {
+        self.severing.is_some() || self.pumps.up.deadline().is_some() || self.pumps.down.deadline().is_some()
     }
 
     /// Does what is due in a direction.

@@ -196,6 +196,12 @@ impl Wire {
         (self.shut, self.kept) = (true, false);
     }
 
+    /// Says FIN to a peer that has said it, and lets the socket go.
+    pub fn close(&mut self) {
+        self.stream = None;
+        (self.shut, self.kept) = (true, false);
+    }
+
     /// Says RST, at once. The socket is gone then.
     pub fn reset(&mut self) {
         if let Some(Ok(socket)) = self.stream.take().map(TcpStream::into_std) {

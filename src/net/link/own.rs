@@ -69,6 +69,9 @@ impl Link {
     /// Puts the packets that wait into the lane, if it ends between two packets; and tells of those that never will be
     /// passed on.
     pub(super) fn put_in(&mut self, direction: Direction) -> bool {
+        if self.pumps.get(direction).theatre.is_none() {
+            return false;
+        }
         let now = self.now();
         let beside = self.pumps.get(direction.to().sends()).lane.used();
         let pump = self.pumps.get_mut(direction);
