@@ -2,40 +2,61 @@
 //! sockets, and count the same without brownout between them, which is the floor.
 
 use crate::Part;
-use crate::common::{Bench, plan, publish, wire};
+use crate::common::{Bench, at, plan, publish, wire};
+use brownout::base::Chance;
+use brownout::fault::{Fault, PacketAction, PacketFault, PacketMatch, WaysWanted};
+use brownout::mqtt::PacketKind;
+use brownout::profile::Rule;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 const DIRECT: &str = "the same sockets without brownout";
 
+const RULELESS: &str = "without rules";
+
 pub const PARTS: &[Part] = &[
     Part {
         name: "relay-64",
         unit: "PUBLISH of 64 B, QoS 0, 256 in a write",
-        work: |count| run(true, 64, count),
-        floor: (DIRECT, |count| run(false, 64, count)),
+        work: |count| run(Some(vec![]), 64, count),
+        floor: (DIRECT, |count| run(None, 64, count)),
+        round: 400_000,
+    },
+    Part {
+        name: "relay-topics",
+        unit: "the same, 100 rules by topics that do not match",
+        work: |count| run(Some(by_topic()), 64, count),
+        floor: (RULELESS, |count| run(Some(vec![]), 64, count)),
         round: 400_000,
     },
     Part {
         name: "relay-16k",
         unit: "PUBLISH of 16 KiB, QoS 0, alone",
-        work: |count| run(true, 16 * 1024, count),
-        floor: (DIRECT, |count| run(false, 16 * 1024, count)),
+        work: |count| run(Some(vec![]), 16 * 1024, count),
+        floor: (DIRECT, |count| run(None, 16 * 1024, count)),
         round: 20_000,
     },
     Part {
         name: "relay-qos1",
         unit: "PUBLISH of 64 B, QoS 1, and its PUBACK",
-        work: |count| round_trips(true, count),
-        floor: (DIRECT, |count| round_trips(false, count)),
+        work: |count| round_trips(Some(vec![]), count),
+        floor: (DIRECT, |count| round_trips(None, count)),
+        round: 20_000,
+    },
+    Part {
+        name: "qos1-topics",
+        unit: "the same, 100 rules by topics that do not match",
+        work: |count| round_trips(Some(by_topic()), count),
+        floor: (RULELESS, |count| round_trips(Some(vec![]), count)),
         round: 20_000,
     },
     Part {
         name: "relay-link",
         unit: "link: TCP, CONNECT, CONNACK, DISCONNECT",
-        work: |count| links(true, count),
-        floor: (DIRECT, |count| links(false, count)),
+        work: |count| links(Some(vec![]), count),
+        floor: (DIRECT, |count| links(None, count)),
         round: 2_000,
     },
 ];
@@ -53,19 +74,17 @@ fn on_one_thread<F: Future>(work: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-/// A hub, where its devices connect, and what is in between.
-async fn way(through: bool) -> (TcpListener, SocketAddr, Option<Bench>) {
+/// A hub, where its devices connect, and what is in between, with its rules.
+async fn way(through: Option<Vec<Rule>>) -> (TcpListener, SocketAddr, Option<Bench>) {
     let hub = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = hub.local_addr().unwrap();
-    if !through {
-        return (hub, address, None);
-    }
-    let bench = Bench::start(plan(vec![]), address).await;
+    let Some(rules) = through else { return (hub, address, None) };
+    let bench = Bench::start(plan(rules), address).await;
     drop(hub.accept().await.unwrap()); // The probe that every start makes.
     (hub, bench.address, Some(bench))
 }
 
-async fn connected(through: bool) -> Ends {
+async fn connected(through: Option<Vec<Rule>>) -> Ends {
     let (hub, address, bench) = way(through).await;
     let mut device = TcpStream::connect(address).await.unwrap();
     let mut hub = hub.accept().await.unwrap().0;
@@ -86,8 +105,28 @@ impl Ends {
     }
 }
 
-/// So many messages of this size, QoS 0, each write read before the next.
-fn run(through: bool, size: usize, count: u32) {
+/// A hundred rules of packets, none of whose topics occurs.
+fn by_topic() -> Vec<Rule> {
+    let rule = |n| {
+        let what = PacketMatch {
+            packet: Some(PacketKind::Publish),
+            direction: WaysWanted::Both,
+            topic: Some(format!("other/{n}/#")),
+            qos: None,
+            dup: None,
+            retain: None,
+            nth: None,
+            times: None,
+            chance: Chance::ALWAYS,
+        };
+        let action = PacketAction::Drop { acknowledge: false };
+        at(&format!("other-{n}"), Duration::ZERO, Fault::Packets(PacketFault { what, action, hold: None }))
+    };
+    (0..100).map(rule).collect()
+}
+
+/// So many messages of this size, QoS 0, each write read before the next; through brownout with these rules, or directly.
+fn run(through: Option<Vec<Rule>>, size: usize, count: u32) {
     on_one_thread(async {
         let mut ends = connected(through).await;
         let message = publish(&vec![7; size - 5]);
@@ -102,7 +141,7 @@ fn run(through: bool, size: usize, count: u32) {
     });
 }
 
-fn round_trips(through: bool, count: u32) {
+fn round_trips(through: Option<Vec<Rule>>, count: u32) {
     on_one_thread(async {
         let mut ends = connected(through).await;
         let mut message = vec![0x32, 62, 0, 1, b't', 0, 0];
@@ -123,7 +162,7 @@ fn round_trips(through: bool, count: u32) {
 }
 
 /// So many links of one device, each after the last; the hub says FIN when it has read the device's.
-fn links(through: bool, count: u32) {
+fn links(through: Option<Vec<Rule>>, count: u32) {
     on_one_thread(async {
         let (listener, address, bench) = way(through).await;
         let connect = wire::connect("device", 60);

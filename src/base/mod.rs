@@ -7,6 +7,7 @@
 pub mod ends;
 pub mod id;
 pub mod rand;
+pub mod rules;
 pub mod secret;
 pub mod shelf;
 pub mod span;
@@ -16,6 +17,7 @@ pub mod units;
 
 pub use ends::{Direction, Ends, Side, Ways};
 pub use id::{DeviceId, FiringId, LinkId, ListenerId, RuleId, WindowId};
+pub use rules::RuleSet;
 pub use secret::Secret;
 pub use shelf::Shelf;
 pub use span::Span;

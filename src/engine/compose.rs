@@ -10,7 +10,6 @@ use crate::base::{Direction, LinkId, Side, WindowId, rand};
 use crate::fault::{
     Blackhole, Budget, Connects, Effects, Fault, FidelityWanted, RuleDelay, Shape, WaysWanted,
 };
-use crate::mqtt::KindSet;
 use crate::session::Device;
 
 /// Adds one window's share to the effects on a link of its device.
@@ -68,8 +67,7 @@ pub fn add(
         }
         Fault::Packets(packets) => {
             for direction in Direction::BOTH.into_iter().filter(|d| packets.what.direction.hits(*d)) {
-                let asks = effects.asks.get_mut(direction);
-                asks.extend(packets.what.packet.map_or(KindSet::ALL, KindSet::from));
+                effects.asks.get_mut(direction).add(window.rule, &packets.what);
             }
         }
         Fault::IdleTimeout(idle) => {

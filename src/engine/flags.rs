@@ -2,6 +2,7 @@
 
 use super::Engine;
 use crate::fault::Fault;
+use crate::mqtt::FilterTree;
 
 impl Engine {
     /// Whether packets may be worked on, put between others, or said as last words: then net/ has to know where each ends,
@@ -28,6 +29,17 @@ impl Engine {
         let plan = &self.plan;
         let by_topic = |fault: &Fault| fault.packets().is_some_and(|packets| packets.what.topic.is_some());
         plan.fault_messages.is_some() || plan.rules.iter().any(|rule| by_topic(&rule.fault))
+    }
+
+    /// The topic filters of all rules, to tell which PUBLISH may be one that [`Asks`](crate::fault::Asks) are for. Constant
+    /// over the run.
+    pub fn filters(&self) -> FilterTree {
+        let mut filters = FilterTree::default();
+        for (id, rule) in self.plan.rules() {
+            let topic = rule.fault.packets().and_then(|packets| packets.what.topic.as_ref());
+            topic.into_iter().for_each(|filter| filters.insert(filter, id));
+        }
+        filters
     }
 
     /// Whether fault-injection messages are looked for. Constant over the run.

@@ -7,8 +7,9 @@
 use super::delay::Delay;
 use super::kinds::ConnackCode;
 use super::kinds::HandshakeFault;
-use crate::base::{Chance, Direction, Ends, Rate, RuleId, Side, Ways, WindowId, rand};
-use crate::mqtt::KindSet;
+use super::packet::PacketMatch;
+use crate::base::{Chance, Direction, Ends, Rate, RuleId, RuleSet, Side, Ways, WindowId, rand};
+use crate::mqtt::{KindSet, PacketKind};
 use crate::tls::{Alert, Damage};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -37,8 +38,27 @@ pub struct Effects {
     /// The middlebox that has forgotten this link answers the next bytes, from whichever end, with RST to that end alone:
     /// a cut of this window with `Reset` on the sender's leg and [`LegFate::ResetWhenSends`] on the other.
     pub reset_senders: Option<WindowId>,
-    /// Kinds of packets that the engine is to be told of, and asked about, on this link.
-    pub asks: Ways<KindSet>,
+    /// Packets that the engine is to be told of, and asked about, on this link.
+    pub asks: Ways<Asks>,
+}
+
+/// Packets that the engine is to be told of, and asked about, in one direction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// All of these kinds.
+    pub kinds: KindSet,
+    /// Of PUBLISH at least those whose topic name the filter of one of these rules matches.
+    pub by_topic: RuleSet,
+}
+
+impl Asks {
+    /// Asks for what may fit a rule. Only a PUBLISH has a topic.
+    pub fn add(&mut self, rule: RuleId, what: &PacketMatch) {
+        match what.packet {
+            None | Some(PacketKind::Publish) if what.topic.is_some() => self.by_topic.insert(rule),
+            kind => self.kinds.extend(kind.map_or(KindSet::ALL, KindSet::from)),
+        }
+    }
 }
 
 /// How bytes are let through.

@@ -19,7 +19,7 @@ pub mod shaper;
 pub use allowance::Allowance;
 pub use delay::{Delay, DelayModel};
 pub use delays::Delays;
-pub use effects::{Budget, Cut, Effects, Ending, Fidelity, Harm, LegFate, Mechanism, RuleDelay, Shape};
+pub use effects::{Asks, Budget, Cut, Effects, Ending, Fidelity, Harm, LegFate, Mechanism, RuleDelay, Shape};
 pub use idle::IdleWatch;
 pub use kinds::{
     BadCertificate, Bandwidth, Blackhole, Close, ConnackCode, Connects, CutAfter, Disconnect, Fault,

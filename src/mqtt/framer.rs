@@ -20,6 +20,7 @@ mod plain;
 mod tests;
 
 pub use head::HEAD_LIMIT;
+pub use plain::may_have_alias;
 
 use head::Header;
 
@@ -208,6 +209,18 @@ impl Framer {
         }
     }
 
+    /// How many of the bytes that come next belong to the frame under way; all of them where that is not told yet.
+    pub fn still_under_way(&self, next: &[u8]) -> usize {
+        let left = match &self.state {
+            State::Header { first_byte: None, .. } => 0,
+            State::Header { first_byte: Some(_), length } => return body_end(*length, next),
+            State::Head { header, kept } => header.remaining() - kept.len(),
+            State::Body { left, .. } => usize::try_from(*left).unwrap_or(usize::MAX),
+            State::Opaque => next.len(),
+        };
+        left.min(next.len())
+    }
+
     /// Whether the last byte taken ended a frame, so that a packet of ours could go between.
     pub fn is_between_frames(&self) -> bool {
         match &self.state {
@@ -232,6 +245,21 @@ impl Framer {
     pub fn scan<'a>(&'a mut self, input: &'a [u8]) -> Scan<'a> {
         Scan { framer: self, input, at: 0, began: 0, gathered: Vec::new() }
     }
+}
+
+/// Where the body ends in these bytes, whose length goes on in them.
+fn body_end(mut length: VarInt, next: &[u8]) -> usize {
+    for (begin, byte) in (1..).zip(next) {
+        match length.push(*byte) {
+            Step::More => {}
+            Step::Done(body) => {
+                let body = usize::try_from(body).unwrap_or(usize::MAX);
+                return next.len().min(body.saturating_add(begin));
+            }
+            Step::TooLong => break,
+        }
+    }
+    next.len()
 }
 
 /// The pieces of one input, one after another.

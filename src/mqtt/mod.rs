@@ -8,7 +8,7 @@
 //! | the embedded hub and the simulated devices | [`packet`], [`inlet`], `outbox` | owned, strict, complete |
 //!
 //! Both stand on [`wire`] (the primitive fields), [`property`] (the one table of MQTT 5 properties) and [`kind`];
-//! [`topic`] matches names against filters.
+//! [`topic`] matches names against filters, [`filters`] against many at once.
 //!
 //! Invariant: no byte of a peer's can panic or allocate without bound. Versions differ by a branch or a table
 //! row, never by a second decoder.
@@ -17,6 +17,7 @@
 //! anything that changes traffic on its own.
 
 pub mod error;
+pub mod filters;
 pub mod framer;
 pub mod inlet;
 pub mod kind;
@@ -28,6 +29,7 @@ pub mod topic;
 pub mod wire;
 
 pub use error::{DecodeError, EncodeError};
+pub use filters::FilterTree;
 pub use framer::{Framer, Piece};
 pub use kind::{KindSet, PacketKind, QoS, Version};
 pub use packet::{Packet, decode, encode};

@@ -12,8 +12,8 @@ use super::{Clock, EventQueue};
 use crate::base::{DeviceId, Direction, LinkId, ListenerId, Side, Time, Ways};
 use crate::engine::{Beside, Engine, Input, Order, Output, PacketTicket};
 use crate::event::{EndReason, Packet, TlsTerms};
-use crate::fault::Verdict;
-use crate::mqtt::{KindSet, PacketKind};
+use crate::fault::{Asks, Verdict};
+use crate::mqtt::{FilterTree, KindSet, PacketKind};
 use crate::profile::Sequence;
 use crate::session::Ledger;
 use crate::session::ledger::{Account, Books};
@@ -35,6 +35,7 @@ pub struct Core {
     wanted: KindSet,
     works_on_packets: bool,
     follows_topics: bool,
+    filters: FilterTree,
     honours_messages: bool,
     may_mute: bool,
     /// The engine's deadline came nearer.
@@ -97,6 +98,7 @@ impl Core {
             wanted,
             works_on_packets: engine.works_on_packets(),
             follows_topics: engine.follows_topics(),
+            filters: engine.filters(),
             honours_messages: engine.honours_messages(),
             may_mute: engine.may_mute(),
             sequence: engine.sequence().cloned(),
@@ -166,6 +168,11 @@ impl Core {
     /// Whether topic aliases are to be followed.
     pub fn follows_topics(&self) -> bool {
         self.follows_topics
+    }
+
+    /// The topic filters of rules.
+    pub fn filters(&self) -> &FilterTree {
+        &self.filters
     }
 
     /// The topics of wills.
@@ -416,12 +423,12 @@ impl Mailbox {
 
     /// Of the effects ordered last, and not taken yet, which packets are asked about. Costs one atomic load where there are
     /// none.
-    pub fn asks(&self) -> Option<Ways<KindSet>> {
+    pub fn asks(&self) -> Option<Ways<Asks>> {
         if !self.full.load(Ordering::Acquire) {
             return None;
         }
         self.lock().letters.iter().rev().find_map(|letter| match letter {
-            Letter::Order(Order::Apply { effects, .. }) => Some(effects.asks),
+            Letter::Order(Order::Apply { effects, .. }) => Some(effects.asks.clone()),
             Letter::Order(
                 Order::Cut(_)
                 | Order::Harm(_)

@@ -35,8 +35,8 @@ use super::terms::Terms;
 use super::wills::OfLink;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::engine::{Input, Order};
-use crate::fault::{Cut, Effects, Ending, Harm};
-use crate::mqtt::{KindSet, Version};
+use crate::fault::{Asks, Cut, Effects, Ending, Harm};
+use crate::mqtt::Version;
 use crate::session::Meter;
 use crate::tls::hello::ClientHello;
 use books::Books;
@@ -100,7 +100,7 @@ pub struct Link {
     /// What faults of TCP keep.
     tcp: Tcp,
     /// The packets that the engine is asked about.
-    asks: Ways<KindSet>,
+    asks: Ways<Asks>,
     /// A cut amid a packet that waits for the bytes before it.
     severing: Option<Box<Severing>>,
     meter: Meter,

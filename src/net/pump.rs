@@ -231,7 +231,7 @@ impl Pump {
         self.lane.is_empty()
             && !self.lane.is_finished()
             && self.allowance.is_clear()
-            && self.theatre.is_none()
+            && self.theatre.as_ref().is_none_or(|theatre| theatre.is_at_rest() && theatre.failed.is_empty())
     }
 
     /// Whether a fault makes what passes wait.

@@ -17,19 +17,24 @@ const FIRST_BYTE: u8 = 0x30;
 /// The identifier of Topic Alias among the properties (MQTT 5, section 3.3.2.3.4).
 const TOPIC_ALIAS: u8 = 0x23;
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
     /// Takes the plain packets that come next in the input and lie in it whole, up to the first that is something
     /// else: a PUBLISH of QoS 0 is plain if it has no DUP, its topic name ends within it, it uses no topic alias,
-    /// and its topic is not `except`. Appends just past the last byte of each to `ends`, counted from `base` bytes
-    /// before the input. How many there are.
-    pub fn take_plain(&mut self, except: Option<&[u8]>, base: usize, ends: &mut Vec<u32>) -> u32 {
+    /// and its topic is none that `except` is true of. Appends just past the last byte of each to `ends`, counted from
+    /// `base` bytes before the input. How many there are.
+    pub fn take_plain(
+        &mut self,
+        mut except: impl FnMut(&'a [u8]) -> bool,
+        base: usize,
+        ends: &mut Vec<u32>,
+    ) -> u32 {
         if !self.framer.greeted || !self.framer.is_between_frames() {
             return 0;
         }
         let is_v5 = self.framer.version == Some(Version::V5);
         let rest = &self.input[self.at..];
         let (mut taken, mut count) = (0, 0);
-        while let Some(len) = plain_len(&rest[taken..], is_v5, except)
+        while let Some(len) = plain_len(&rest[taken..], is_v5, &mut except)
             && let Ok(end) = u32::try_from(base + self.at + taken + len)
         {
             ends.push(end);
@@ -42,7 +47,8 @@ impl Scan<'_> {
 }
 
 /// The length of the packet that these bytes begin with, if it is plain and ends in them.
-fn plain_len(bytes: &[u8], is_v5: bool, except: Option<&[u8]>) -> Option<usize> {
+#[inline]
+fn plain_len<'a>(bytes: &'a [u8], is_v5: bool, except: &mut impl FnMut(&'a [u8]) -> bool) -> Option<usize> {
     let (first, rest) = bytes.split_first()?;
     if first & !publish::RETAIN != FIRST_BYTE {
         return None;
@@ -52,7 +58,7 @@ fn plain_len(bytes: &[u8], is_v5: bool, except: Option<&[u8]>) -> Option<usize> 
     let body = rest.get(usize::from(length_len)..)?.get(..remaining)?;
     let (topic_len, after) = body.split_first_chunk::<2>()?;
     let (topic, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*topic_len)))?;
-    if except == Some(topic) || (is_v5 && may_have_alias(after)) {
+    if (is_v5 && may_have_alias(after)) || except(topic) {
         return None;
     }
     Some(1 + usize::from(length_len) + remaining)
@@ -77,9 +83,9 @@ pub(super) fn remaining_length(bytes: &[u8]) -> Option<(u32, u8)> {
     None
 }
 
-/// Whether the properties at the beginning of these bytes may have a topic alias among them, or cannot be told from
-/// the payload at a glance: those of 128 bytes and more.
-fn may_have_alias(bytes: &[u8]) -> bool {
+/// Whether the properties of a PUBLISH of MQTT 5, with which these bytes begin, may have a topic alias among them, or cannot
+/// be told from the payload at a glance: those of 128 bytes and more.
+pub fn may_have_alias(bytes: &[u8]) -> bool {
     match bytes.split_first() {
         Some((0, _)) => false,
         Some((length, rest)) if length & 0x80 == 0 => {

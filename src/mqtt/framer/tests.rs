@@ -272,6 +272,20 @@ proptest! {
     }
 
     #[test]
+    fn the_rest_of_a_frame_ends_where_the_frame_does(
+        version in prop::sample::select(Version::ALL.to_vec()), at in any::<prop::sample::Index>(),
+    ) {
+        let bytes = stream(version);
+        let (before, next) = bytes.split_at(at.index(bytes.len()));
+        let mut framer = Framer::new(Direction::Up);
+        seen(&mut framer, [before]);
+        let rest = framer.still_under_way(next);
+        prop_assert_eq!(rest == 0, framer.is_between_frames());
+        seen(&mut framer, [&next[..rest]]);
+        prop_assert!(framer.is_between_frames());
+    }
+
+    #[test]
     fn arbitrary_bytes_are_taken_whole_the_same_in_every_split(
         tail in prop::collection::vec(any::<u8>(), 0..200),
         greeting in prop::sample::select(vec![&b""[..], CONNECT, CONNECT5, b"\x20\x02\0\0"]),

@@ -266,11 +266,18 @@ impl Link {
         if self.is_severed_amid(direction) {
             return self.pumps.get_mut(direction).lose(bytes.len());
         }
-        let mut marks = MARKS.replace(Marks::NONE);
-        let passing =
-            if self.is_attended(direction) { 0 } else { self.scan(now, direction, bytes, &mut marks) };
+        let (mut marks, mut out) = (MARKS.replace(Marks::NONE), OUTPUT.replace(Output::NONE));
+        let (first, bytes) = bytes.split_at(self.attended_first(direction, bytes));
+        if !first.is_empty() {
+            self.operate(now, direction, first, &mut out);
+        }
+        let is_passing = !bytes.is_empty() && !self.is_attended(direction);
+        let passing = if is_passing { self.scan(now, direction, bytes, &mut marks) } else { 0 };
         let (passing, attended) = bytes.split_at(passing);
-        let mut out = OUTPUT.replace(Output::NONE);
+        if !first.is_empty() && !passing.is_empty() {
+            self.follow_due();
+            self.route_worked_on(cx, now, direction, &mut out);
+        }
         if !attended.is_empty() {
             self.operate(now, direction, attended, &mut out);
         }
@@ -281,15 +288,20 @@ impl Link {
             let (noted, plain) = (&marks.noted[..], &marks.plain[..]);
             self.route(cx, now, direction, &Came { bytes: passing, noted, plain, prompt: passing.len() });
         }
-        if !attended.is_empty() {
-            let (bytes, prompt) = (&out.bytes[..], out.prompt());
-            self.route(cx, now, direction, &Came { bytes, noted: &out.marks, plain: &[], prompt });
-            out.clear();
+        if !first.is_empty() || !attended.is_empty() {
+            self.route_worked_on(cx, now, direction, &mut out);
         }
         OUTPUT.set(out);
         marks.clear();
         MARKS.set(marks);
         self.flush_due(now);
+    }
+
+    /// Passes on what the surgeon has put out, and empties it.
+    fn route_worked_on(&mut self, cx: &mut Context<'_>, now: Time, direction: Direction, out: &mut Output) {
+        let (bytes, prompt) = (&out.bytes[..], out.prompt());
+        self.route(cx, now, direction, &Came { bytes, noted: &out.marks, plain: &[], prompt });
+        out.clear();
     }
 
     fn follow_due(&mut self) {

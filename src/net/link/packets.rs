@@ -68,14 +68,19 @@ impl Link {
     ) -> usize {
         self.feed(direction, framer, bytes);
         let attended = self.attended(direction);
+        let sifts = self.sifts(direction);
         let mut scan = framer.scan(bytes);
         loop {
-            if !marking.all && !attended.has(PacketKind::Publish) {
+            if !marking.all && (sifts || !attended.has(PacketKind::Publish)) {
                 self.take_plain(now, direction, &mut scan, base, &mut marking.marks.plain);
             }
             let Some(piece) = scan.next_piece() else { break };
             let (end, note) = match piece {
-                Piece::Frame(frame) if attended.has(frame.kind) && !self.is_let_go(direction) => {
+                Piece::Frame(frame)
+                    if attended.has(frame.kind)
+                        && !self.is_let_go(direction)
+                        && !(sifts && self.passes_by(direction, &frame)) =>
+                {
                     let begin = frame.begin_in_input;
                     framer.put_back();
                     return begin;
@@ -251,9 +256,15 @@ impl Link {
         ticket
     }
 
-    /// Whether the engine is to be told of packets of this kind.
+    /// Whether the engine is to be told of all packets of this kind.
     pub(super) fn asked(&self, direction: Direction, kind: PacketKind) -> bool {
-        self.core.wants(kind) || self.asks.get(direction).has(kind)
+        self.core.wants(kind) || self.asks.get(direction).kinds.has(kind)
+    }
+
+    /// Whether it is to be told of a PUBLISH with this topic name, an alias resolved.
+    pub(super) fn asked_by_topic(&self, direction: Direction, topic: &[u8]) -> bool {
+        let by_topic = &self.asks.get(direction).by_topic;
+        !by_topic.is_empty() && self.core.filters().may_match(topic, by_topic)
     }
 
     /// Whether bytes of this direction would wait now.

@@ -23,7 +23,22 @@ impl Link {
             return;
         }
         let own = self.wills.own.as_deref().map(str::as_bytes);
-        let messages = scan.take_plain(own, base, ends);
+        let by_topic = &self.asks.get(direction).by_topic;
+        let messages = if by_topic.is_empty() {
+            scan.take_plain(|topic| own == Some(topic), base, ends)
+        } else {
+            let filters = self.core.filters();
+            // A device says most of what it says on the topic that it spoke of last.
+            let mut last = None;
+            let mut is_asked = |topic| {
+                if last == Some(topic) {
+                    return false;
+                }
+                last = Some(topic);
+                filters.may_match(topic, by_topic)
+            };
+            scan.take_plain(|topic| own == Some(topic) || is_asked(topic), base, ends)
+        };
         if messages > 0 {
             let remark = self.meter.arrived_plain(now, direction, messages);
             self.remark(direction, remark);
@@ -32,8 +47,8 @@ impl Link {
         }
     }
 
-    /// Whether nobody asks for single ones of them: not the engine, no number is looked for in payloads, no will, and the
-    /// first of the direction has been told of.
+    /// Whether nobody asks for single ones of them, but by their topic: not the engine, no number is looked for in payloads,
+    /// no will, and the first of the direction has been told of.
     pub(super) fn takes_plain(&self, direction: Direction) -> bool {
         self.books.are_open()
             && self.meter.has_published(direction)

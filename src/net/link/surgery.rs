@@ -6,7 +6,7 @@ use crate::azure::{FaultRequest, message};
 use crate::base::{Direction, Time, WindowId};
 use crate::engine::{Beside, Input, PacketTicket};
 use crate::fault::{Alteration, PacketEnd, Verdict};
-use crate::mqtt::framer::{Frame, Framer};
+use crate::mqtt::framer::{Frame, Framer, may_have_alias};
 use crate::mqtt::property::{Properties, Property};
 use crate::mqtt::wire::Reader;
 use crate::mqtt::{KindSet, PacketKind, QoS, Version, peek};
@@ -31,19 +31,55 @@ impl Link {
         }
     }
 
+    /// How much of what comes next that is: only what is left of the packet under way, where nothing else is.
+    pub(super) fn attended_first(&self, direction: Direction, bytes: &[u8]) -> usize {
+        if !self.is_attended(direction) {
+            return 0;
+        }
+        let pump = self.pumps.get(direction);
+        match (&pump.inlet, &pump.theatre) {
+            (Inlet::Mqtt(framer), Some(theatre)) if theatre.has_one_packet() => framer.still_under_way(bytes),
+            (Inlet::Mqtt(_) | Inlet::WebSocket(_) | Inlet::Records(_), _) => bytes.len(),
+        }
+    }
+
     /// The packets that the surgeon is to have; none where there is no surgeon.
     pub(super) fn attended(&self, direction: Direction) -> KindSet {
         if self.pumps.get(direction).theatre.is_none() {
             return KindSet::default();
         }
         let mut attended = self.core.wanted();
-        attended.extend(*self.asks.get(direction));
+        let asks = self.asks.get(direction);
+        attended.extend(asks.kinds);
         // A topic alias is to be learned though nobody asks about its packet, and a command is one of any kind of plan.
-        let has_aliases = self.core.follows_topics() && self.version == Some(Version::V5);
-        if has_aliases || (direction == Direction::Up && self.core.honours_messages()) {
+        if self.has_aliases() || !asks.by_topic.is_empty() || self.is_honoured(direction) {
             attended.insert(PacketKind::Publish);
         }
         attended
+    }
+
+    /// Whether the surgeon is to have a PUBLISH only for its topic, or for a topic alias: then what [`Link::passes_by`] passes
+    /// it by.
+    pub(super) fn sifts(&self, direction: Direction) -> bool {
+        self.pumps.get(direction).theatre.is_some()
+            && !self.asked(direction, PacketKind::Publish)
+            && !self.is_honoured(direction)
+    }
+
+    /// Whether a PUBLISH is seen to be none that the engine is to be told of, from its bytes as they lie there, and has no
+    /// topic alias to be learned.
+    pub(super) fn passes_by(&self, direction: Direction, frame: &Frame<'_>) -> bool {
+        let Some((topic, after)) = publish_topic(frame) else { return false };
+        !(self.has_aliases() && may_have_alias(after)) && !self.asked_by_topic(direction, topic)
+    }
+
+    fn has_aliases(&self) -> bool {
+        self.core.follows_topics() && self.version == Some(Version::V5)
+    }
+
+    /// Whether a PUBLISH may be a command to brownout.
+    fn is_honoured(&self, direction: Direction) -> bool {
+        direction == Direction::Up && self.core.honours_messages()
     }
 
     /// Of what was scanned up to its end: what of a packet that the surgeon is to have, and whose head is not there yet, is
@@ -262,7 +298,9 @@ impl Link {
         let topic = self.topic(direction, frame);
         // A command is told of whoever else asks for a PUBLISH: most runs tell of none.
         let request = topic.as_deref().and_then(|topic| self.request(direction, topic, frame));
-        if request.is_none() && !self.asked(direction, frame.kind) {
+        let is_asked =
+            || topic.as_deref().is_some_and(|topic| self.asked_by_topic(direction, topic.as_bytes()));
+        if request.is_none() && !self.asked(direction, frame.kind) && !is_asked() {
             return (None, None);
         }
         let packet = self.read(direction, frame);
@@ -293,7 +331,7 @@ impl Link {
 
     /// The command to brownout that a PUBLISH of the device is, where these are honoured.
     fn request(&self, direction: Direction, topic: &str, frame: &Frame<'_>) -> Option<FaultRequest> {
-        if direction == Direction::Down || !self.core.honours_messages() {
+        if !self.is_honoured(direction) {
             return None;
         }
         let properties = match self.version {
@@ -502,11 +540,27 @@ fn taken_over(direction: Direction, begun: Begun) -> Under {
     }
 }
 
+/// The topic name of a PUBLISH, and what of its head stands behind its packet identifier; `None` for another packet, and
+/// where that is not there.
+fn publish_topic<'a>(frame: &Frame<'a>) -> Option<(&'a [u8], &'a [u8])> {
+    if frame.kind != PacketKind::Publish {
+        return None;
+    }
+    let (length, rest) = frame.head.split_first_chunk::<2>()?;
+    let (topic, after) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    let id_len = if has_id(frame) { 2 } else { 0 };
+    Some((topic, after.get(id_len..)?))
+}
+
+/// Whether the quality of service of a PUBLISH asks for a packet identifier; 3, which no peer may say, does as well.
+fn has_id(frame: &Frame<'_>) -> bool {
+    frame.first_byte & 0x06 != 0
+}
+
 /// The user properties of a PUBLISH of MQTT 5, as far as they can be read.
 fn user_properties(frame: &Frame<'_>) -> Vec<(String, String)> {
     let mut reader = Reader::new(frame.head);
-    let has_id = frame.first_byte & 0x06 != 0;
-    if reader.binary("topic name").is_err() || (has_id && reader.u16("packet identifier").is_err()) {
+    if reader.binary("topic name").is_err() || (has_id(frame) && reader.u16("packet identifier").is_err()) {
         return Vec::new();
     }
     let pair = |property| if let Property::UserProperty(pair) = property { Some(pair) } else { None };

@@ -150,6 +150,11 @@ impl Theatre {
         !self.attends && self.surgeon.is_at_rest() && self.waiting.is_empty() && self.owed.is_empty()
     }
 
+    /// Whether it would be at rest, were the packet under way through.
+    pub fn has_one_packet(&self) -> bool {
+        !self.surgeon.is_over() && self.waiting.is_empty() && self.owed.is_empty()
+    }
+
     /// Puts the packets that wait into the output, which ends between two packets.
     pub fn put_in(&mut self, frame: u64, out: &mut Output) {
         while let Some(own) = self.waiting.pop_front() {

@@ -27,6 +27,10 @@ pub(super) struct Ring {
 
 impl Ring {
     async fn start() -> Ring {
+        Ring::under(plan_of_packets()).await
+    }
+
+    async fn under(plan: Arc<Plan>) -> Ring {
         let hub = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listener = ListenerPlan {
@@ -38,7 +42,7 @@ impl Ring {
         let (terms, _) = Terms::load(&listener, &Arc::new(KeyLog::from_environment().unwrap())).unwrap();
         let (clock, queue) = (Clock::start(), EventQueue::default());
         let alarm = Alarm::start(clock).unwrap();
-        let core = Arc::new(Core::new(Engine::new(plan_of_packets(), 1, false), clock, queue.clone()));
+        let core = Arc::new(Core::new(Engine::new(plan, 1, false), clock, queue.clone()));
         let device = TcpStream::connect(door.local_addr().unwrap()).await.unwrap();
         let (accepted, peer) = door.accept().await.unwrap();
         let (id, mailbox) = core.open_link(ListenerId(0), peer);
@@ -54,7 +58,11 @@ impl Ring {
 
     /// One that is connected, in MQTT 3.1.1 (0) or 5 (1).
     pub(super) async fn connected(version: usize) -> Ring {
-        let mut ring = Ring::start().await;
+        Ring::connected_under(plan_of_packets(), version).await
+    }
+
+    pub(super) async fn connected_under(plan: Arc<Plan>, version: usize) -> Ring {
+        let mut ring = Ring::under(plan).await;
         ring.device.write_all(CONNECT[version]).await.unwrap();
         expect(&mut ring.served, CONNECT[version]).await;
         ring.served.write_all(CONNACK[version]).await.unwrap();
