@@ -18,7 +18,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import bench
 from bench import Brownout, Lines, wait_for
@@ -164,14 +163,14 @@ class Lab:
 
 
 class Mosquitto:
-    """mosquitto in the hub's namespace, on all its addresses; `ports` maps a port to extra lines of its listener."""
+    """mosquitto in the hub's namespace, on all its addresses or one; `ports` may map a port to lines of its listener."""
 
-    def __init__(self, lab, folder, ports=(1883,), extra="", place=HUB):
+    def __init__(self, lab, folder, ports=(1883,), extra="", place=HUB, address=""):
         self.lab, self.place = lab, place
         self.config = os.path.join(folder, f"mosquitto-{next(COUNT)}.conf")
         ports = ports if isinstance(ports, dict) else {port: "" for port in ports}
         self.ports = list(ports)
-        listeners = "".join(f"listener {port}\n{lines}\n" for port, lines in ports.items())
+        listeners = "".join(f"listener {port} {address}\n{lines}\n" for port, lines in ports.items())
         with open(self.config, "w") as file:
             file.write(f"allow_anonymous true\nlog_dest stderr\nlog_type all\n{extra}\n{listeners}")
         self.start()
@@ -250,10 +249,6 @@ class Case(bench.Case):
         self.addCleanup(lab.close)
         return lab
 
-    def hub(self, lab, ports=(1883,), extra="", place=HUB):
-        return Mosquitto(lab, self.folder, ports, extra, place)
+    def hub(self, lab, **options):
+        return Mosquitto(lab, self.folder, **options)
 
-
-def settle(seconds):
-    """A wait in which nothing is to happen."""
-    time.sleep(seconds)
