@@ -90,7 +90,7 @@ impl Watch {
         let client_id = format!("a-device-that-comes-only-once-{nth}");
         let host = u8::try_from(nth % 250).unwrap();
         let peer = format!("[2001:db8::{:x}:{host}]:1", nth / 250).parse().unwrap();
-        self.tell(Input::LinkOpened { link, listener: ListenerId(0), peer });
+        self.tell(Input::LinkOpened { link, listener: ListenerId(0), peer, to: None });
         let terms = SessionTerms::default();
         let connect = Packet::Connect {
             version: Version::V311,

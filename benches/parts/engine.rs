@@ -63,7 +63,7 @@ fn engine_of(links: u64, rules: usize) -> Engine {
         .handle(Time::ZERO, Input::ListenerOpened { listener, address, upstream, tls: TlsTerms::default() });
     for n in 0..links {
         let peer = format!("127.0.0.1:{}", 10_000 + n).parse().unwrap();
-        engine.handle(Time::ZERO, Input::LinkOpened { link: LinkId(n), listener, peer });
+        engine.handle(Time::ZERO, Input::LinkOpened { link: LinkId(n), listener, peer, to: None });
         tell(
             &mut engine,
             Time::ZERO,

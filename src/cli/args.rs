@@ -1,6 +1,7 @@
 //! The arguments: their syntax. What they mean together is checked where they are used.
 
 use super::compare::CompareArgs;
+use super::lab::LabArgs;
 use super::observe::ObserveArgs;
 use super::suite::SuiteArgs;
 use crate::base::span::parse_fixed;
@@ -47,6 +48,8 @@ pub(super) enum Command {
     Hub(HubArgs),
     /// Connect as simulated devices with stated habits
     Device(Box<DeviceArgs>),
+    /// Lead the connects of devices behind an interface to brownout, and undo that
+    Lab(LabArgs),
     /// Make a local CA for TLS with devices, and tell how they come to trust it
     Ca(CaArgs),
 }
@@ -83,12 +86,17 @@ pub(super) struct DemoArgs {
 pub(super) struct RunArgs {
     /// A profile's file, or the name of a shipped one (see `brownout profiles`)
     pub profile: String,
-    /// Where devices connect; port 0 takes a free one [default: 127.0.0.1:1884, with a COMMAND 127.0.0.1:0]
+    /// Where devices connect; port 0 takes a free one [default: 127.0.0.1:1884, with a COMMAND 127.0.0.1:0, with
+    /// --transparent [::]:18830, which takes IPv4, too]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
     /// The hub [default: what the profile's listeners say]
     #[arg(long, value_name = "HOST:PORT")]
     pub upstream: Option<String>,
+    /// Take connects that were going elsewhere (`brownout lab up` leads them here), and go on to where they were going, as
+    /// the device; it takes CAP_NET_ADMIN
+    #[arg(long, conflicts_with_all = ["upstream", "command"])]
+    pub transparent: bool,
     /// Write the report in all its forms (report.html, report.json, junit.xml, summary.md) and the log, events.jsonl, into
     /// this directory; it is made if need be
     #[arg(long, value_name = "DIR")]

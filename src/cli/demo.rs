@@ -59,6 +59,7 @@ async fn conduct(args: DemoArgs) -> Result<Exit, Refusal> {
             listen: FREE_PORT.into(),
             upstream: hub.address().to_string(),
         }],
+        transparent: false,
         files,
         resource_log,
         pcap,

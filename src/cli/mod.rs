@@ -12,6 +12,7 @@ mod compare;
 mod demo;
 mod exit;
 mod files;
+mod lab;
 mod load;
 mod logs;
 mod observe;
@@ -26,6 +27,7 @@ mod runner;
 mod signals;
 mod suite;
 mod tls;
+mod transparent;
 
 pub use args::Args;
 pub use exit::Exit;
@@ -50,6 +52,7 @@ pub fn main() -> Exit {
         Command::Observe(args) => observe::observe(*args),
         Command::Suite(args) => suite::suite(*args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Lab(args) => lab::lab(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report::report(&args),
         Command::Profiles(args) => check::profiles(args.command.as_ref()),

@@ -13,7 +13,7 @@ use super::out;
 use super::run::{LISTEN, draw_seed};
 use super::runner::{Launch, Launched};
 use super::signals::Signals;
-use super::tls;
+use super::{tls, transparent};
 use crate::base::span::{parse_fixed, show_fixed};
 use crate::event::EndReason;
 use crate::net::Clock;
@@ -39,11 +39,16 @@ const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 #[derive(Debug, clap::Args)]
 pub(super) struct ObserveArgs {
     /// The hub
-    #[arg(long, value_name = "HOST:PORT")]
-    pub upstream: String,
-    /// Where devices connect; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = LISTEN)]
-    pub listen: String,
+    #[arg(long, value_name = "HOST:PORT", required_unless_present = "transparent")]
+    pub upstream: Option<String>,
+    /// Where devices connect; port 0 takes a free one [default: 127.0.0.1:1884, with --transparent [::]:18830, which takes
+    /// IPv4, too]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// Take connects that were going elsewhere (`brownout lab up` leads them here), and go on to where they were going, as
+    /// the device; it takes CAP_NET_ADMIN
+    #[arg(long, conflicts_with = "upstream")]
+    pub transparent: bool,
     /// From one summary to the next, at least 1s
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = interval)]
     pub interval: Duration,
@@ -105,6 +110,7 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
         plan,
         seed: draw_seed(),
         listeners: vec![listener.clone()],
+        transparent: args.transparent,
         with_command: false,
         observer: true,
         // It would grow without bound.
@@ -127,7 +133,11 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
     }
     for address in proxy.addresses() {
         let (upstream, tls) = (&listener.upstream, tls::greeting(&listener.tls));
-        out::tell(format_args!("observe: devices connect to {address}, the hub is {upstream}{tls}"));
+        let way = match args.transparent {
+            true => transparent::greeting(address),
+            false => format!("devices connect to {address}, the hub is {upstream}"),
+        };
+        out::tell(format_args!("observe: {way}{tls}"));
     }
     if let Some(directory) = &args.report {
         out::tell(format_args!("observe: {} in {}", bounds, directory.display()));
@@ -169,13 +179,16 @@ fn overrides(args: &ObserveArgs) -> Result<Vec<Override>, Refusal> {
 }
 
 fn listener(args: &ObserveArgs) -> Result<ListenerPlan, Refusal> {
-    profile::check_listen(&args.listen).map_err(|error| Refusal::usage(format!("--listen: {error}")))?;
-    profile::check_upstream(&args.upstream)
-        .map_err(|error| Refusal::usage(format!("--upstream: {error}")))?;
+    let Some(upstream) = &args.upstream else {
+        return transparent::listener(args.listen.as_deref(), &args.tls, &[]);
+    };
+    let listen = args.listen.as_deref().unwrap_or(LISTEN);
+    profile::check_listen(listen).map_err(|error| Refusal::usage(format!("--listen: {error}")))?;
+    profile::check_upstream(upstream).map_err(|error| Refusal::usage(format!("--upstream: {error}")))?;
     Ok(ListenerPlan {
         name: "main".into(),
-        listen: args.listen.clone(),
-        upstream: args.upstream.clone(),
+        listen: listen.to_owned(),
+        upstream: upstream.clone(),
         tls: tls::of_listener(&args.tls, None)?,
     })
 }

@@ -9,7 +9,7 @@ use super::out;
 use super::progress::Progress;
 use super::runner::{Runner, Setup};
 use super::signals::Signals;
-use super::tls;
+use super::{tls, transparent};
 use crate::base::span::show_fixed;
 use crate::base::text::printable;
 use crate::event::{EndReason, TlsMode};
@@ -60,6 +60,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
         plan,
         seed: args.seed.unwrap_or_else(draw_seed),
         listeners,
+        transparent: args.transparent,
         files,
         resource_log,
         pcap,
@@ -68,7 +69,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     };
     let (seed, listeners) = (setup.seed, setup.listeners.clone());
     let runner = Runner::start(setup, clock, signals.next()).await?;
-    greet(&runner, &listeners, seed);
+    greet(&runner, &listeners, args.transparent, seed);
     let (reason, failure) = attend(&runner, &args.command, &listeners, &mut signals).await?;
     let exit = runner.end(reason).await;
     Ok(match failure {
@@ -144,6 +145,9 @@ async fn attend(
 }
 
 fn listeners(args: &RunArgs, plan: &Plan) -> Result<Vec<ListenerPlan>, Refusal> {
+    if args.transparent {
+        return Ok(vec![transparent::listener(args.listen.as_deref(), &args.tls, &plan.listeners)?]);
+    }
     if let Some(listen) = &args.listen {
         profile::check_listen(listen).map_err(|error| Refusal::usage(format!("--listen: {error}")))?;
     }
@@ -157,7 +161,8 @@ fn listeners(args: &RunArgs, plan: &Plan) -> Result<Vec<ListenerPlan>, Refusal> 
     };
     match (plan.listeners.as_slice(), &args.upstream) {
         ([], None) => Err(Refusal::usage(
-            "there is no hub to lead to: give --upstream HOST:PORT, or `listeners` in the profile",
+            "there is no hub to lead to: give --upstream HOST:PORT, or `listeners` in the profile, or, where devices are \
+             led here by `brownout lab up`, --transparent",
         )),
         ([], Some(upstream)) => Ok(vec![ListenerPlan {
             name: "main".into(),
@@ -179,14 +184,14 @@ fn listeners(args: &RunArgs, plan: &Plan) -> Result<Vec<ListenerPlan>, Refusal> 
 }
 
 /// Tells where devices are to connect.
-fn greet(runner: &Runner, listeners: &[ListenerPlan], seed: u64) {
+fn greet(runner: &Runner, listeners: &[ListenerPlan], is_transparent: bool, seed: u64) {
     for (address, listener) in runner.proxy.addresses().iter().zip(listeners) {
-        out::tell(format_args!(
-            "{}: devices connect to {address}, the hub is {}{} (seed {seed})",
-            runner.plan.name,
-            listener.upstream,
-            tls::greeting(&listener.tls)
-        ));
+        let way = match is_transparent {
+            true => transparent::greeting(address),
+            false => format!("devices connect to {address}, the hub is {}", listener.upstream),
+        };
+        let tls = tls::greeting(&listener.tls);
+        out::tell(format_args!("{}: {way}{tls} (seed {seed})", runner.plan.name));
     }
     if let Some(clients) = &runner.plan.fault_messages {
         out::tell(format_args!(

@@ -29,6 +29,8 @@ pub struct Setup {
     pub seed: u64,
     /// Where to listen.
     pub listeners: Vec<ListenerPlan>,
+    /// Whether connects come there that were going elsewhere.
+    pub transparent: bool,
     /// Where the report goes.
     pub files: Option<ReportFiles>,
     /// Where the resource log goes.
@@ -71,6 +73,7 @@ impl Runner {
             plan: setup.plan,
             seed: setup.seed,
             listeners: setup.listeners,
+            transparent: setup.transparent,
             with_command: setup.with_command,
             observer: false,
             capture,
@@ -154,6 +157,8 @@ pub struct Launch {
     pub seed: u64,
     /// Where to listen.
     pub listeners: Vec<ListenerPlan>,
+    /// Whether connects come there that were going elsewhere.
+    pub transparent: bool,
     /// Whether a command runs beside it.
     pub with_command: bool,
     /// Whether this is `brownout observe`.
@@ -200,6 +205,7 @@ impl Launch {
         let config = Config {
             plan: Arc::clone(&plan),
             listeners: self.listeners,
+            transparent: self.transparent,
             with_command: self.with_command,
             start,
             capture: self.capture,

@@ -49,6 +49,8 @@ pub enum Input {
         listener: ListenerId,
         /// From where.
         peer: SocketAddr,
+        /// The hub that its device dialled, where the kernel led it here.
+        to: Option<SocketAddr>,
     },
     /// The hub's leg is up.
     HubConnected {

@@ -198,10 +198,15 @@ impl Engine {
             }
             Input::ListenerDone { listener, outcome } => self.listener_done(listener, outcome),
             Input::AcceptFailed { listener, error } => self.emit(What::AcceptFailed { listener, error }),
-            Input::LinkOpened { link, listener, peer } => {
+            Input::LinkOpened { link, listener, peer, to } => {
                 self.first_new = self.first_new.max(LinkId(link.0 + 1));
                 self.links.insert(link, Control::new());
-                self.emit(What::LinkOpened { link, listener, peer: peer.to_string() });
+                self.emit(What::LinkOpened {
+                    link,
+                    listener,
+                    peer: peer.to_string(),
+                    to: to.map(|to| to.to_string()),
+                });
                 self.refuse_link(link);
                 self.settle_link(link);
             }

@@ -97,6 +97,9 @@ pub enum What {
         listener: ListenerId,
         /// The device's address and port.
         peer: String,
+        /// The address and port of the hub that the device dialled, where the kernel led it here (`--transparent`).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<String>,
     },
     /// The hub's leg is up.
     HubConnected {

@@ -44,7 +44,10 @@ impl Display for What {
             What::AcceptFailed { listener, error } => {
                 write!(f, "{listener} accept failed: {}", printable(error))
             }
-            What::LinkOpened { link, listener, peer } => write!(f, "{link} opened at {listener} from {peer}"),
+            What::LinkOpened { link, listener, peer, to } => {
+                write!(f, "{link} opened at {listener} from {peer}")?;
+                to.as_ref().map_or(Ok(()), |to| write!(f, " on its way to {to}"))
+            }
             What::HubConnected { link, took_ns } => {
                 write!(f, "{link} hub connected in {:?}", Duration::from_nanos(*took_ns))
             }

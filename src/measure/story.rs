@@ -140,7 +140,12 @@ impl Story {
         held: bool,
     ) -> &mut Story {
         let id = LinkId(link);
-        self.tell(What::LinkOpened { link: id, listener: ListenerId(0), peer: format!("127.0.0.1:{link}") });
+        self.tell(What::LinkOpened {
+            link: id,
+            listener: ListenerId(0),
+            peer: format!("127.0.0.1:{link}"),
+            to: None,
+        });
         if self.named.insert(device, name).is_none() {
             self.tell(What::DeviceNamed { device: DeviceId(device), name: name.into() });
         }
@@ -215,7 +220,7 @@ impl Story {
     /// The device opens the link; its CONNECT is yet to be told.
     pub fn opens_link(&mut self, link: u64, device: u32, name: &'static str) -> &mut Story {
         let (id, listener) = (LinkId(link), ListenerId(0));
-        self.tell(What::LinkOpened { link: id, listener, peer: format!("127.0.0.1:{link}") });
+        self.tell(What::LinkOpened { link: id, listener, peer: format!("127.0.0.1:{link}"), to: None });
         self.is_of(link, device, name)
     }
 
@@ -253,7 +258,7 @@ impl Story {
     /// The device opens the link, and its ClientHello comes.
     pub fn greets(&mut self, link: u64) -> &mut Story {
         let (id, listener) = (LinkId(link), ListenerId(0));
-        self.tell(What::LinkOpened { link: id, listener, peer: format!("10.0.0.1:{link}") });
+        self.tell(What::LinkOpened { link: id, listener, peer: format!("10.0.0.1:{link}"), to: None });
         self.hello(link, false)
     }
 

@@ -233,14 +233,20 @@ impl Core {
         told
     }
 
-    /// Opens a link for an accepted connection: its number, and where its orders arrive.
-    pub fn open_link(&self, listener: ListenerId, peer: SocketAddr) -> (LinkId, Arc<Mailbox>) {
+    /// Opens a link for an accepted connection: its number, and where its orders arrive. `to` is the hub that its device
+    /// dialled, where the kernel led it here.
+    pub fn open_link(
+        &self,
+        listener: ListenerId,
+        peer: SocketAddr,
+        to: Option<SocketAddr>,
+    ) -> (LinkId, Arc<Mailbox>) {
         let mut inner = self.lock();
         let link = LinkId(inner.next_link);
         inner.next_link += 1;
         let mailbox = Arc::new(Mailbox::default());
         inner.links.insert(link, Arc::clone(&mailbox));
-        inner.engine.handle(self.clock.now(), Input::LinkOpened { link, listener, peer });
+        inner.engine.handle(self.clock.now(), Input::LinkOpened { link, listener, peer, to });
         self.deliver(&mut inner);
         (link, mailbox)
     }
@@ -283,6 +289,11 @@ impl Core {
         inner.listeners.insert(listener, keeper);
         inner.engine.handle(self.clock.now(), Input::ListenerOpened { listener, address, upstream, tls });
         self.deliver(&mut inner);
+    }
+
+    /// Lets go of all listeners: who connects now is refused, or, where the kernel led connects here, led elsewhere.
+    pub fn close_listeners(&self) {
+        self.lock().listeners.clear();
     }
 
     /// Ends the run for this reason, unless it has ended.

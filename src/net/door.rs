@@ -7,6 +7,7 @@
 //! would be given back, so [`bind`] asks again for what it was given.
 
 use super::sys::mute;
+use super::sys::transparent::make_transparent;
 use crate::engine::Door;
 use crate::fault::Mechanism;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -26,6 +27,26 @@ const BACKLOG: i32 = 4096;
 /// # Errors
 /// The system's.
 pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
+    bind_by(address, bound)
+}
+
+/// The same, for connects that were going elsewhere (IP_TRANSPARENT); `[::]` takes those of IPv4, too.
+///
+/// # Errors
+/// The system's: without CAP_NET_ADMIN, that it is not permitted.
+pub fn bind_transparent(address: SocketAddr) -> io::Result<StdListener> {
+    bind_by(address, |address| {
+        let socket = unbound(address)?;
+        make_transparent(&socket, address)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(false)?;
+        }
+        socket.bind(&address.into())?;
+        Ok(socket)
+    })
+}
+
+fn bind_by(address: SocketAddr, bound: fn(SocketAddr) -> io::Result<Socket>) -> io::Result<StdListener> {
     let placed = bound(address)?;
     let socket = match (address.port(), placed.local_addr()?.as_socket()) {
         // Both are bound for as long as the port changes hands, so nobody else gets it.
@@ -41,10 +62,15 @@ pub fn bind(address: SocketAddr) -> io::Result<StdListener> {
 }
 
 fn bound(address: SocketAddr) -> io::Result<Socket> {
+    let socket = unbound(address)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn unbound(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
     Ok(socket)
 }
 

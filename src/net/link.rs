@@ -32,6 +32,7 @@ use super::pump::{Marks, Pump};
 use super::surgery::{Output, Theatre};
 use super::sys::limit::explain;
 use super::terms::Terms;
+use super::transparent::Course;
 use super::wills::OfLink;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::engine::{Input, Order};
@@ -81,6 +82,8 @@ pub struct Link {
     /// A fault lets no dial begin yet.
     hold_dial: bool,
     terms: Arc<Terms>,
+    /// Where the device was going, if not to brownout.
+    course: Option<Box<Course>>,
     /// What the first bytes show the stream to be.
     sniff: Sniff,
     /// The TLS handshake with the device, until it is done.
@@ -121,10 +124,13 @@ enum Dial {
     Waiting,
     Trying {
         since: Time,
-        connect: Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>,
+        connect: Connect,
     },
     Done,
 }
+
+/// A connect to the hub.
+type Connect = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
 /// However the task ends, the link is told to be gone, so that nobody waits for it.
 impl Drop for Link {
@@ -164,6 +170,7 @@ impl Link {
             hold_dial: false,
             looked: Time::ZERO,
             terms,
+            course: None,
             sniff: Sniff::default(),
             greeting: serves.then(|| Box::new(Greeting::new(now))),
             hello: None,
@@ -185,6 +192,12 @@ impl Link {
             closed: false,
             core,
         }
+    }
+
+    /// The same, for a device that was going somewhere of its own.
+    pub fn bound_for(mut self, course: Option<Course>) -> Link {
+        self.course = course.map(Box::new);
+        self
     }
 
     /// Does what can be done; ready when the link is gone.
@@ -349,8 +362,11 @@ impl Link {
 
     fn start_dial(&mut self) {
         if matches!(self.dial, Dial::Waiting) && !self.is_dial_held() && !self.is_unrouted() {
-            let upstream = self.upstream();
-            self.dial = Dial::Trying { since: self.now(), connect: Box::pin(dial(upstream)) };
+            let connect: Connect = match self.course.as_deref() {
+                Some(course) => Box::pin(course.dial()),
+                None => Box::pin(dial(self.upstream())),
+            };
+            self.dial = Dial::Trying { since: self.now(), connect };
         }
     }
 
@@ -400,6 +416,9 @@ impl Link {
     }
 
     fn upstream(&self) -> Arc<str> {
+        if let Some(course) = &self.course {
+            return course.to.to_string().into();
+        }
         self.terms.upstream(self.hello.as_ref().and_then(|hello| hello.sni.as_deref()))
     }
 

@@ -12,6 +12,7 @@
 //!   door    the listening socket: open, mute or closed
 //!   surgery  packets worked on as they pass
 //!   dial    the connect to the hub
+//!   transparent  where a device was going that did not know of brownout, and the connect on to there
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
 //!   capture  what passes, into a file for Wireshark
 //!   rival   the other client of a takeover
@@ -35,6 +36,7 @@ pub mod surgery;
 pub mod sys;
 pub mod terms;
 pub mod tls;
+pub mod transparent;
 pub mod wills;
 
 pub use clock::Clock;

@@ -7,9 +7,11 @@ use super::door::{self, Keeper};
 use super::leg::Leg;
 use super::link::Link;
 use super::sys::limit::explain;
-use super::sys::mute;
+use super::sys::transparent::is_unpermitted;
+use super::sys::{mute, reset};
 use super::terms::Terms;
 use super::tls::{KeyLog, TlsError};
+use super::transparent::{self, Course};
 use super::{Clock, EventQueue};
 use crate::base::{Ends, ListenerId, Side, Time};
 use crate::engine::{Engine, Input};
@@ -47,6 +49,8 @@ pub struct Proxy {
     tasks: Vec<JoinHandle<()>>,
     warnings: Vec<String>,
     recording: Option<Recording>,
+    /// Of the listeners of transparent mode.
+    guards: Vec<StdListener>,
 }
 
 /// What a run is made of.
@@ -56,6 +60,8 @@ pub struct Config {
     pub plan: Arc<Plan>,
     /// Where to listen and where that leads; at least one.
     pub listeners: Vec<ListenerPlan>,
+    /// Whether connects come to the listeners that were going elsewhere: their links lead there, whatever `upstream` says.
+    pub transparent: bool,
     /// Whether the run also waits for a command to end.
     pub with_command: bool,
     /// The first event; its seed is the run's.
@@ -77,6 +83,9 @@ pub enum StartError {
         /// The system's answer.
         source: io::Error,
     },
+    /// The kernel does not permit transparent mode.
+    #[error("{}", transparent::unpermitted())]
+    Unpermitted,
     /// The hub does not answer.
     #[error(
         "the hub at {upstream} cannot be reached: {source}; start it first, or correct the upstream address \
@@ -120,13 +129,18 @@ impl Proxy {
                 path.display()
             ));
         }
-        for listener in &config.listeners {
+        for listener in config.listeners.iter().filter(|_| !config.transparent) {
             probe(&listener.upstream).await?;
         }
         let alarm = Alarm::start(clock).map_err(StartError::Timer)?;
         let mut bound = Vec::new();
+        let mut guards = Vec::new();
         for listener in &config.listeners {
-            bound.push((listener.clone(), bind(&listener.listen).await?));
+            let socket = bind(&listener.listen, config.transparent).await?;
+            if config.transparent {
+                guards.push(guard(&listener.listen, &socket)?);
+            }
+            bound.push((listener.clone(), socket));
         }
         let recording = match config.capture {
             None => None,
@@ -141,10 +155,10 @@ impl Proxy {
         let core = Core::new(engine, clock, events);
         let core = Arc::new(core.captured(recording.as_ref().map(Recording::capture)));
         core.tell(Input::Started(Box::new(config.start)));
-        let mut proxy = Proxy { core, addresses: Vec::new(), tasks: Vec::new(), warnings, recording };
+        let mut proxy = Proxy { core, addresses: Vec::new(), tasks: Vec::new(), warnings, recording, guards };
         for (id, ((plan, socket), terms)) in (0..).map(ListenerId).zip(bound.into_iter().zip(terms)) {
             proxy
-                .open(id, &plan, terms, socket, &alarm)
+                .open(id, &plan, terms, socket, &alarm, config.transparent)
                 .map_err(|source| listen_error(&plan.listen, source))?;
         }
         let core = Arc::clone(&proxy.core);
@@ -184,6 +198,9 @@ impl Proxy {
             // Until it is gone it may still accept.
             let _ = task.await;
         }
+        // Before links end: who comes back then is not to be accepted and left alone.
+        self.core.close_listeners();
+        drop(self.guards);
         self.core.stop();
         let emptied = async {
             while self.core.links() > 0 {
@@ -208,6 +225,7 @@ impl Proxy {
         terms: Arc<Terms>,
         socket: StdListener,
         alarm: &Alarm,
+        is_transparent: bool,
     ) -> io::Result<()> {
         let address = socket.local_addr()?;
         let ever_muted = Arc::new(AtomicBool::new(false));
@@ -217,7 +235,16 @@ impl Proxy {
         self.addresses.push(address);
         let upstream = plan.upstream.clone();
         self.core.open_listener(id, keeper, address.to_string(), upstream, terms.told());
-        let door = Door { id, core: Arc::clone(&self.core), alarm: alarm.clone(), terms, ever_muted, socket };
+        let door = Door {
+            id,
+            core: Arc::clone(&self.core),
+            alarm: alarm.clone(),
+            terms,
+            ever_muted,
+            socket,
+            transparent: is_transparent.then(|| address.port()),
+            stray_told: None,
+        };
         self.tasks.push(tokio::spawn(door.accept(listener, closed)));
         Ok(())
     }
@@ -231,11 +258,15 @@ struct Door {
     terms: Arc<Terms>,
     ever_muted: Arc<AtomicBool>,
     socket: StdListener,
+    /// Its port, where connects come that were going elsewhere.
+    transparent: Option<u16>,
+    /// When a connect was last told of that was going nowhere else.
+    stray_told: Option<Time>,
 }
 
 impl Door {
     /// Accepts for ever: no error ends a listener.
-    async fn accept(self, mut listener: TcpListener, mut closed: watch::Receiver<bool>) {
+    async fn accept(mut self, mut listener: TcpListener, mut closed: watch::Receiver<bool>) {
         let mut told = None;
         loop {
             let accepted = tokio::select! {
@@ -276,13 +307,18 @@ impl Door {
         tokio::time::sleep(ACCEPT_REST).await;
     }
 
-    fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
+    fn welcome(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let (peer, course) = match self.transparent.map(|own| Course::of(&stream, own, peer)) {
+            None => (peer, None),
+            Some(Some(course)) => (transparent::plain(peer), Some(course)),
+            Some(None) => return self.turn_away(stream, transparent::plain(peer)),
+        };
         if self.ever_muted.load(Ordering::Acquire) {
             // A handshake that was under way when the listener was muted hands the mute on.
             let _ = mute::unmute(&stream, mute::Mechanism::MinTtl);
         }
         let ttl = self.core.may_mute().then(|| mute::syn_ttl(&stream)).flatten();
-        let (id, mailbox) = self.core.open_link(self.id, peer);
+        let (id, mailbox) = self.core.open_link(self.id, peer, course.map(|course| course.to));
         let tap = self.core.tap(id, Side::Device, &stream);
         let device = Leg::connected(stream, ttl).tapped(tap);
         let mut link = Link::new(
@@ -292,8 +328,25 @@ impl Door {
             device,
             Arc::clone(&self.terms),
             self.alarm.slot(),
-        );
+        )
+        .bound_for(course);
         tokio::spawn(poll_fn(move |cx| link.poll(cx)));
+    }
+
+    /// Who connects to a transparent listener itself has nowhere to be led.
+    fn turn_away(&mut self, stream: TcpStream, peer: SocketAddr) {
+        let _ = reset::arm(&stream);
+        drop(stream);
+        let now = self.core.clock().now();
+        if self.stray_told.is_none_or(|told| now.since(told) >= ACCEPT_TELL_EVERY) {
+            self.stray_told = Some(now);
+            let error = format!(
+                "{peer} connected to brownout itself, and there is no hub to lead it to: with --transparent, devices \
+                 connect to their hub; it was reset"
+            );
+            tracing::warn!("{error}");
+            self.core.tell(Input::AcceptFailed { listener: self.id, error });
+        }
     }
 }
 
@@ -340,11 +393,21 @@ async fn probe(upstream: &str) -> Result<(), StartError> {
         .map_err(|source| StartError::Hub { upstream: upstream.to_owned(), source })
 }
 
-async fn bind(address: &str) -> Result<StdListener, StartError> {
+async fn bind(address: &str, is_transparent: bool) -> Result<StdListener, StartError> {
     let error = |source| listen_error(address, source);
     let resolved = lookup_host(address).await.map_err(error)?.next();
     let resolved = resolved.ok_or_else(|| error(io::Error::other("the name has no address")))?;
-    door::bind(resolved).map_err(error)
+    if !is_transparent {
+        return door::bind(resolved).map_err(error);
+    }
+    transparent::bind(resolved)
+        .map_err(|source| if is_unpermitted(&source) { StartError::Unpermitted } else { error(source) })
+}
+
+/// The guard of a transparent listener.
+fn guard(listen: &str, socket: &StdListener) -> Result<StdListener, StartError> {
+    let address = || format!("the port after {listen}, which transparent mode takes, too");
+    transparent::bind_guard(socket).map_err(|source| listen_error(&address(), source))
 }
 
 fn listen_error(address: &str, source: io::Error) -> StartError {

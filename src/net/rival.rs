@@ -11,6 +11,7 @@ pub use connect::{Kept, keep_alive_of};
 use super::core::Core;
 use super::dial::dial;
 use super::sys::limit::explain;
+use super::transparent::Course;
 use crate::base::{LinkId, Time, WindowId};
 use crate::engine::Input;
 use crate::event::RivalNews;
@@ -62,6 +63,8 @@ pub struct Rival {
 pub struct Way {
     /// The hub's address.
     pub upstream: Arc<str>,
+    /// The device's way there, where the kernel led it to brownout: the rival is seen as the device is.
+    pub course: Option<Course>,
     /// TLS with it, and the name that it is asked for.
     pub tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
     /// The device's CONNECT.
@@ -165,7 +168,10 @@ impl Rival {
 impl Way {
     /// Connects to the hub.
     async fn arrive(&self) -> io::Result<Stream> {
-        let stream = dial(Arc::clone(&self.upstream)).await?;
+        let stream = match self.course {
+            Some(course) => course.dial().await?,
+            None => dial(Arc::clone(&self.upstream)).await?,
+        };
         Ok(match &self.tls {
             None => Box::new(stream),
             Some((config, name)) => {

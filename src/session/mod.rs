@@ -104,7 +104,7 @@ impl Sessions {
     /// Takes in one event. Events come in order.
     pub fn apply(&mut self, event: &Event) {
         match &event.what {
-            What::LinkOpened { link, listener, peer } => {
+            What::LinkOpened { link, listener, peer, to: _ } => {
                 self.links.insert(*link, Link::new(*listener, peer, event.at));
             }
             What::DeviceNamed { device, name } => self.name((event.seq, event.at), *device, name),

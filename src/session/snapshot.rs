@@ -163,7 +163,7 @@ mod tests {
             terms: SessionTerms::default(),
         };
         let whats = [
-            What::LinkOpened { link, listener: ListenerId(0), peer: format!("10.0.0.{nth}:1") },
+            What::LinkOpened { link, listener: ListenerId(0), peer: format!("10.0.0.{nth}:1"), to: None },
             What::DeviceNamed { device, name: format!("d{nth}") },
             What::LinkIdentified { link, device },
             What::Packet {
@@ -205,7 +205,7 @@ mod tests {
         // that went first.
         let link = LinkId(9);
         let back = [
-            What::LinkOpened { link, listener: ListenerId(0), peer: "10.0.0.9:1".into() },
+            What::LinkOpened { link, listener: ListenerId(0), peer: "10.0.0.9:1".into(), to: None },
             What::DeviceNamed { device: DeviceId(6), name: "10.0.0.9".into() },
             What::LinkIdentified { link, device: DeviceId(6) },
             What::LinkIdentified { link, device: DeviceId(3) },
@@ -238,7 +238,7 @@ mod tests {
         // Who is back is known by the number that it had.
         let link = LinkId(20);
         let back = [
-            What::LinkOpened { link, listener: ListenerId(0), peer: "10.0.0.7:2".into() },
+            What::LinkOpened { link, listener: ListenerId(0), peer: "10.0.0.7:2".into(), to: None },
             What::LinkIdentified { link, device: DeviceId(7) },
         ];
         for what in back {

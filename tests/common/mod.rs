@@ -75,6 +75,7 @@ impl Bench {
         let config = Config {
             plan: Arc::new(plan),
             listeners: vec![listener],
+            transparent: false,
             with_command: false,
             capture: None,
             start: RunStarted {

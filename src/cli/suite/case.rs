@@ -146,6 +146,7 @@ async fn start(
         plan: case.plan.clone(),
         seed: bench.seed,
         listeners: vec![listener(upstream)],
+        transparent: false,
         files,
         resource_log: None,
         pcap: None,

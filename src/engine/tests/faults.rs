@@ -422,7 +422,12 @@ fn time_that_runs_backwards_between_threads_does_no_harm() {
     run.to(1000);
     run.engine.handle(
         ms(900),
-        Input::LinkOpened { link: LinkId(1), listener: ListenerId(0), peer: "127.0.0.1:5".parse().unwrap() },
+        Input::LinkOpened {
+            link: LinkId(1),
+            listener: ListenerId(0),
+            peer: "127.0.0.1:5".parse().unwrap(),
+            to: None,
+        },
     );
     run.drain();
     assert_eq!(run.events.last().unwrap().at, ms(1000));

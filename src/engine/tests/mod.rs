@@ -235,7 +235,7 @@ impl Run {
     fn open_at(&mut self, link: u64, listener: ListenerId) -> LinkId {
         let link = LinkId(link);
         let peer = format!("127.0.0.1:{}", 50_000 + link.0).parse().unwrap();
-        self.tell(Input::LinkOpened { link, listener, peer });
+        self.tell(Input::LinkOpened { link, listener, peer, to: None });
         link
     }
 

@@ -32,7 +32,7 @@ impl Run {
     fn open_from(&mut self, link: u64, address: &str) -> LinkId {
         let peer = format!("{address}:{}", 50_000 + link).parse().unwrap();
         let link = LinkId(link);
-        self.tell(Input::LinkOpened { link, listener: ListenerId(0), peer });
+        self.tell(Input::LinkOpened { link, listener: ListenerId(0), peer, to: None });
         link
     }
 

@@ -243,7 +243,7 @@ fn of_tls_passed_through_the_first_data_from_the_hub_is_the_acceptance() {
     let passes = |story: &mut Story, link: u64, at: u64| {
         story.at(at);
         let listener = crate::base::ListenerId(0);
-        story.tell(What::LinkOpened { link: LinkId(link), listener, peer: "10.0.0.1:1".into() });
+        story.tell(What::LinkOpened { link: LinkId(link), listener, peer: "10.0.0.1:1".into(), to: None });
         story.hello(link, true).is_of(link, 0, "10.0.0.1");
         for direction in Direction::BOTH {
             story.at(at + 20).tell(What::FirstData { link: LinkId(link), direction });

@@ -8,9 +8,10 @@ use crate::event::TlsUp;
 use crate::fault::{BadCertificate, Ending, HandshakeFault, HandshakeStage};
 use crate::net::leg::{Failure, Secure, Step, Terms as Agreed};
 use crate::net::tls::names::{Certificate, explain};
-use crate::net::tls::{Ask, TlsError};
+use crate::net::tls::{Ask, HubTls, TlsError};
 use crate::tls::Alert;
 use crate::tls::hello::ClientHello;
+use rustls::pki_types::ServerName;
 use std::net::{IpAddr, Ipv4Addr};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -299,7 +300,9 @@ impl Link {
             (Some(_), false) => self.hub_alpn.iter().cloned().map(String::into_bytes).collect(),
             (Some(_), true) | (None, _) => first_offered(hello),
         };
-        let local = self.legs.device.local_ip().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let dialled = self.course.as_ref().map(|course| course.to.ip());
+        let local =
+            dialled.or_else(|| self.legs.device.local_ip()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let ask = Ask { sni: hello.sni.as_deref(), local, alpn: &offered, flaw };
         let config = tls.config(&ask).map_err(|error| error.to_string())?;
         let secure = self.legs.device.secure();
@@ -389,8 +392,7 @@ impl Link {
         let terms = self.terms.clone();
         let Some(tls) = &terms.hub else { return Ok(()) };
         let words = |error: TlsError| error.to_string();
-        let sni = self.hello.as_ref().and_then(|hello| hello.sni.as_deref());
-        let name = tls.name(sni).map_err(words)?;
+        let name = self.name_for(tls).map_err(words)?;
         let alpn: Vec<Vec<u8>> = match &self.hello {
             // Where the device was answered first, the hub has to agree to the same.
             Some(hello) if self.ahead => first_offered(hello),
@@ -448,9 +450,17 @@ impl Link {
         self.ended(side, gone, None);
     }
 
-    fn hub_name(&self) -> String {
+    /// The name that the hub is asked for on this link.
+    pub(super) fn name_for(&self, tls: &HubTls) -> Result<ServerName<'static>, TlsError> {
         let sni = self.hello.as_ref().and_then(|hello| hello.sni.as_deref());
-        let name = self.terms.hub.as_ref().and_then(|tls| tls.name(sni).ok());
+        match &self.course {
+            Some(course) => tls.name_at(sni, course.to.ip()),
+            None => tls.name(sni),
+        }
+    }
+
+    fn hub_name(&self) -> String {
+        let name = self.terms.hub.as_ref().and_then(|tls| self.name_for(tls).ok());
         name.map(|name| name.to_str().into_owned()).unwrap_or_default()
     }
 

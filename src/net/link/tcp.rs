@@ -134,14 +134,15 @@ impl Link {
             Kept::Never(why) => return Err((*why).to_owned()),
             Kept::No | Kept::Begun(_) => return Err("the link's CONNECT has not come".to_owned()),
         };
-        let sni = self.hello.as_ref().and_then(|hello| hello.sni.as_deref());
         let terms = |tls: &HubTls| {
             let alpn: Vec<Vec<u8>> = self.hub_alpn.iter().cloned().map(String::into_bytes).collect();
             let device = self.device_name.as_deref().filter(|_| self.terms.by_device);
-            Ok((tls.config(&alpn, device)?, tls.name(sni)?))
+            Ok((tls.config(&alpn, device)?, self.name_for(tls)?))
         };
         let tls = self.terms.hub.as_ref().map(terms).transpose();
-        Ok(Way { upstream: self.upstream(), tls: tls.map_err(|error: TlsError| error.to_string())?, connect })
+        let course = self.course.as_deref().copied();
+        let tls = tls.map_err(|error: TlsError| error.to_string())?;
+        Ok(Way { upstream: self.upstream(), course, tls, connect })
     }
 }
 

@@ -61,7 +61,7 @@ async fn told_of(hello: &'static [u8]) -> Vec<Event> {
     let core = Arc::new(Core::new(Engine::new(plan(), 1, false), clock, queue.clone()));
     let mut device = TcpStream::connect(door.local_addr().unwrap()).await.unwrap();
     let (accepted, peer) = door.accept().await.unwrap();
-    let (id, mailbox) = core.open_link(ListenerId(0), peer);
+    let (id, mailbox) = core.open_link(ListenerId(0), peer, None);
     let leg = Leg::connected(accepted, None);
     let mut link = Link::new(id, core, mailbox, leg, Arc::new(terms), alarm.slot());
     device.write_all(hello).await.unwrap();

@@ -25,6 +25,7 @@ pub mod reset;
 pub mod segment;
 pub mod stamp;
 pub mod timer;
+pub mod transparent;
 
 mod option;
 

@@ -18,6 +18,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, SignatureScheme};
 use rustls_native_certs::CertificateResult;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -143,6 +144,19 @@ impl HubTls {
         }
         let routed = sni.filter(|sni| self.routes.iter().any(|route| glob(route, sni)));
         server_name(routed.unwrap_or(&self.host))
+    }
+
+    /// The same where the device was on its way to a hub of its own (`--transparent`): what `hub_name` says; else the name
+    /// that the device asks for, which is the hub's; else the address that it dialled.
+    ///
+    /// # Errors
+    /// A server name that is none.
+    pub fn name_at(&self, sni: Option<&str>, dialled: IpAddr) -> Result<ServerName<'static>, TlsError> {
+        match (&self.name, sni) {
+            (Some(name), _) => Ok(name.clone()),
+            (None, Some(sni)) => server_name(sni),
+            (None, None) => Ok(ServerName::from(dialled)),
+        }
     }
 
     fn make(&self, alpn: &[Vec<u8>], identity: Identity) -> Result<Arc<ClientConfig>, TlsError> {

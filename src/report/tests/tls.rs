@@ -126,6 +126,7 @@ fn other_ends(story: &mut Story) {
         link: LinkId(80),
         listener: ListenerId(1),
         peer: "10.0.0.9:5000".into(),
+        to: None,
     });
     story.hello(80, true).is_of(80, 5, "10.0.0.9");
     story.at(63_020).tell(What::FirstData { link: LinkId(80), direction });

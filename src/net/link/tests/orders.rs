@@ -45,7 +45,7 @@ impl Ring {
         let core = Arc::new(Core::new(Engine::new(plan, 1, false), clock, queue.clone()));
         let device = TcpStream::connect(door.local_addr().unwrap()).await.unwrap();
         let (accepted, peer) = door.accept().await.unwrap();
-        let (id, mailbox) = core.open_link(ListenerId(0), peer);
+        let (id, mailbox) = core.open_link(ListenerId(0), peer, None);
         let leg = Leg::connected(accepted, None);
         let mut link = Link::new(id, core, Arc::clone(&mailbox), leg, Arc::new(terms), alarm.slot());
         let task = tokio::spawn(async move {

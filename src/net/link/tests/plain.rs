@@ -110,7 +110,7 @@ impl Told {
             tls: TlsPlan::default(),
         };
         let (terms, _) = Terms::load(&listener, &Arc::new(KeyLog::from_environment().unwrap())).unwrap();
-        let (id, mailbox) = core.open_link(ListenerId(0), "127.0.0.1:2".parse().unwrap());
+        let (id, mailbox) = core.open_link(ListenerId(0), "127.0.0.1:2".parse().unwrap(), None);
         let link = Link::new(id, core, mailbox, Leg::default(), Arc::new(terms), alarm.slot());
         Told { link, queue, entries: Vec::new(), passed: Ways::default() }
     }

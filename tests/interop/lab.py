@@ -1,0 +1,348 @@
+"""Transparent mode in a lab of network namespaces: mosquitto as the hub, paho and mosquitto_sub as devices that know of
+nothing, brownout in the router between them.
+
+Usage: lab.py PATH-TO-BROWNOUT [TEST ...]
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from bench import BROWNOUT, main, wait_for, wall_clock
+from netns import DEVICE, ROUTER, Case, Device
+from openssl import Pki
+
+# Long enough for nobody to say anything by himself.
+KEEP_ALIVE = 60
+
+FAMILIES = (4, 6)
+
+
+class Way(Case):
+    def up(self, lab, *arguments):
+        return lab.run(ROUTER, BROWNOUT, "lab", "up", "--inside", "inside", *arguments)
+
+    def down(self, lab):
+        return lab.run(ROUTER, BROWNOUT, "lab", "down")
+
+    def rules(self, lab):
+        """All that `lab` may have changed."""
+        return [lab.shell(ROUTER, command).stdout for command in (
+            "nft list ruleset", "ip rule", "ip -6 rule", "ip route show table all", "ip -6 route show table all")]
+
+    def transparent(self, lab, rules=(), *arguments):
+        """A run in the router that is ready for those who are led to it."""
+        profile = os.path.join(self.folder, "profile.json")
+        with open(profile, "w") as file:
+            json.dump({"brownout": 1, "name": "lab", "summary": "In the lab.", "rules": list(rules)}, file)
+        run = lab.brownout("run", profile, "--transparent", "--duration", "100s", *arguments,
+                           folder=os.path.join(self.folder, f"report-{len(lab.running)}"))
+        self.ready(run)
+        return run
+
+    def ready(self, run):
+        def listens():
+            if run.process.poll() is not None:
+                raise AssertionError(f"ended with {run.process.returncode}: {run.err.text()}")
+            return run.err.find(r"connects that are led to ")
+
+        wait_for("listening brownout", listens)
+
+    def end(self, run, how=signal.SIGTERM):
+        run.process.send_signal(how)
+        return run.wait()
+
+    def links(self, run):
+        return [event for event in run.events() if event["event"] == "link_opened"]
+
+    def seen(self, hub, name, count=1):
+        """The address that a hub has of a client, the latest time."""
+        return hub.log.told(rf"New client connected from (.*):\d+ as {name} ", count)[-1][1].group(1)
+
+    def device(self, lab, family, name, hub=0, number=0, port=1883, **options):
+        return Device(lab, lab.hub_address(family, hub), port, name, options.pop("keep_alive", KEEP_ALIVE),
+                      bind=lab.device_address(family, number), **options)
+
+
+class Led(Way):
+    """Source addresses and destinations, in each mode and family."""
+
+    def through(self, mode, family):
+        lab = self.lab()
+        hubs = [self.hub(lab, address=lab.hub_address(family, number)) for number in (0, 1)]
+        self.up(lab, "--mode", mode)
+        run = self.transparent(lab)
+        devices = [self.device(lab, family, f"paho-{number}", hub=number, number=number).up() for number in (0, 1)]
+        for number, (hub, device) in enumerate(zip(hubs, devices)):
+            own = lab.device_address(family, number)
+            router = {4: "10.77.2.1", 6: "fd77:2::1"}[family]
+            self.assertEqual(self.seen(hub, f"paho-{number}"), own if mode == "tproxy" else router)
+            self.assertFalse(hub.log.find(f"as paho-{1 - number} "), "the other device is at the other hub")
+            [(_, seen, peer)] = device.seen["from"]
+            self.assertEqual((seen[0], peer), (own, [lab.hub_address(family, number), 1883]))
+        told = {(link["peer"].rsplit(":", 1)[0].strip("[]"), link["to"]) for link in self.links(run)}
+        hosts = [lab.hub_address(family, number) for number in (0, 1)]
+        self.assertEqual(told, {
+            (lab.device_address(family, number), f"[{host}]:1883" if family == 6 else f"{host}:1883")
+            for number, host in enumerate(hosts)})
+        self.end(run)
+
+    def test_tproxy_ipv4(self):
+        self.through("tproxy", 4)
+
+    def test_tproxy_ipv6(self):
+        self.through("tproxy", 6)
+
+    def test_redirect_ipv4(self):
+        self.through("redirect", 4)
+
+    def test_redirect_ipv6(self):
+        self.through("redirect", 6)
+
+    def test_a_rule_for_one_address(self):
+        """`who: {address}` is the device's own, and a reset falls on that one alone; it is back through brownout."""
+        for family in FAMILIES:
+            lab = self.lab()
+            hub = self.hub(lab)
+            self.up(lab)
+            own = lab.device_address(family, 1)
+            run = self.transparent(lab, [{"id": "cut", "who": {"address": own}, "fault": {"rst": {}},
+                                          "when": {"after": "connack", "delay": "500ms", "times": 1}}])
+            spared, struck = (self.device(lab, family, f"paho-{number}", number=number).up() for number in (0, 1))
+            struck.up(2)
+            hub.log.told(r"Client paho-1 .*(closed|disconnected)")
+            self.assertEqual(spared.seen["down"], [])
+            self.assertEqual(len(self.links(run)), 3)
+            self.assertEqual(self.seen(hub, "paho-1", 2), own)
+            self.assertEqual(self.end(run), 1, "cut off by a signal before it was through")
+            [cut] = [event for event in run.events() if event["event"] == "leg_cut" and event["side"] == "device"]
+            self.assertAlmostEqual(struck.seen["down"][0], self.at(run, cut), delta=0.25)
+
+    def at(self, run, event):
+        return wall_clock(run.events()) + event["at_ns"] / 1e9
+
+    def test_who_connects_to_brownout_itself(self):
+        lab = self.lab()
+        self.hub(lab)
+        for mode in ("tproxy", "redirect"):
+            self.up(lab, "--mode", mode)
+            run = self.transparent(lab)
+            for host in ("10.77.1.1", "fd77:1::1"):
+                done = lab.run(DEVICE, "mosquitto_sub", "-h", host, "-p", "18830", "-t", "a", "-W", "5", check=False)
+                self.assertNotEqual(done.returncode, 0)
+                time.sleep(1.1)
+            run.err.told(r"10\.77\.1\.10:\d+ connected to brownout itself")
+            run.err.told(r"\[fd77:1::1\d\]:\d+ connected to brownout itself")
+            self.assertEqual(self.links(run), [])
+            self.end(run)
+
+
+class Secured(Way):
+    def pki(self):
+        pki = Pki(self.folder, "Lab CA")
+        addresses = ["IP:10.77.2.10", "IP:fd77:2::10"]
+        _certificate, key = pki.issue("hub", names=("DNS:hub.example", *addresses))
+        os.chmod(key, 0o644)
+        for folder in (self.folder, pki.folder):
+            os.chmod(folder, 0o755)
+        return pki
+
+    def tls_hub(self, lab, pki):
+        return self.hub(lab, ports={8883: f"certfile {pki.path('hub.pem')}\nkeyfile {pki.path('hub.key')}"})
+
+    def test_passed_through(self):
+        pki = self.pki()
+        for family in FAMILIES:
+            lab = self.lab()
+            hub = self.tls_hub(lab, pki)
+            self.up(lab)
+            run = self.transparent(lab)
+            sub = lab.start(DEVICE, "stdbuf", "-oL", "mosquitto_sub", "-d", "-h", lab.hub_address(family), "-p", "8883",
+                            "--cafile", pki.ca, "-i", "sub", "-t", "a")
+            sub.out.told(r"received SUBACK")
+            self.assertEqual(self.seen(hub, "sub"), self.links(run)[0]["peer"].rsplit(":", 1)[0].strip("[]"))
+            self.assertTrue([event for event in run.events() if event["event"] == "tls_hello" and event["passthrough"]])
+            self.end(run)
+
+    def test_begun_again_for_the_name_that_the_device_asks_for(self):
+        lab = self.lab()
+        pki = self.pki()
+        self.tls_hub(lab, pki)
+        ca = os.path.join(self.folder, "ca")
+        subprocess.run([BROWNOUT, "ca", ca], check=True, capture_output=True)
+        self.up(lab)
+        run = self.transparent(lab, (), "--tls", "reoriginate", "--ca", ca, "--hub-ca", pki.ca)
+        for family in FAMILIES:
+            host = lab.hub_address(family)
+            at = f"[{host}]:8883" if family == 6 else f"{host}:8883"
+            for name in (["-servername", "hub.example", "-verify_hostname", "hub.example"], ["-noservername", "-verify_ip", host]):
+                done = lab.run(DEVICE, "openssl", "s_client", "-connect", at, *name, "-CAfile", os.path.join(ca, "ca.pem"),
+                               "-verify_return_error", "-brief", input="")
+                self.assertIn("Verification: OK", done.stderr)
+            # The hub has no certificate for that, and brownout sees to it in the device's place.
+            lab.run(DEVICE, "openssl", "s_client", "-connect", at, "-servername", "other.example", "-brief", input="",
+                    check=False)
+        failed = [event for event in run.events() if event["event"] == "tls_failed"]
+        self.assertTrue(failed and all("other.example" in event["error"] for event in failed), failed)
+        self.end(run)
+
+
+class WithoutBrownout(Way):
+    """What becomes of devices before, between and after runs."""
+
+    def connects(self, lab, family):
+        """Whether a connect to the hub comes about, by the device's own kernel."""
+        host = lab.hub_address(family)
+        script = f"import socket; socket.create_connection(({host!r}, 1883), 3)"
+        done = lab.run(DEVICE, sys.executable, "-c", script, check=False)
+        if done.returncode:
+            self.assertIn("ConnectionRefusedError", done.stderr)
+        return done.returncode == 0
+
+    def test_connects_are_refused_unless_told(self):
+        lab = self.lab()
+        self.hub(lab)
+        for mode in ("tproxy", "redirect"):
+            self.up(lab, "--mode", mode)
+            self.assertEqual([self.connects(lab, family) for family in FAMILIES], [False, False], mode)
+        self.down(lab)
+        self.assertEqual([self.connects(lab, family) for family in FAMILIES], [True, True])
+
+    def test_fail_open(self):
+        """Straight to the hub before, through brownout with it, straight again after: each time by themselves."""
+        for family, how in ((4, signal.SIGTERM), (6, signal.SIGKILL)):
+            lab = self.lab()
+            hub = self.hub(lab)
+            self.up(lab, "--fail-open")
+            device = self.device(lab, family, "paho-1", keep_alive=2).up()
+            run = self.transparent(lab)
+            # Its link is reset by its next packet.
+            device.up(2)
+            self.assertEqual(len(self.links(run)), 1)
+            stopped = time.time()
+            self.end(run, how)
+            device.up(3)
+            self.assertLess(device.seen["up"][2] - stopped, 4)
+            self.assertEqual(self.seen(hub, "paho-1", 3), lab.device_address(family))
+            self.assertEqual(device.seen["failed"], [])
+            time.sleep(3)
+            self.assertEqual(len(device.seen["up"]), 3, "and it stays")
+
+    def test_a_closed_listener_is_not_open(self):
+        """A fault that refuses connects, with --fail-open: nobody goes past it."""
+        lab = self.lab()
+        hub = self.hub(lab)
+        self.up(lab, "--fail-open")
+        run = self.transparent(lab, [{"id": "no", "when": {"at": "0s"},
+                                      "fault": {"refuse": {"how": "closed", "for": "100s"}}}])
+        wait_for("the fault", lambda: [event for event in run.events() if event["event"] == "listener_muted"])
+        self.assertEqual([self.connects(lab, family) for family in FAMILIES], [False, False])
+        self.assertFalse(hub.log.find("New connection"))
+        self.end(run)
+        self.assertEqual([self.connects(lab, family) for family in FAMILIES], [True, True])
+
+
+class Undone(Way):
+    FOREIGN = """
+table ip filter {
+  chain INPUT { type filter hook input priority filter; policy drop; tcp dport { 1883, 18830 } accept; ct state established accept; }
+}
+table inet brownout_other { chain c { tcp dport 1883 accept; } }
+"""
+
+    def foreign(self, lab):
+        lab.run(ROUTER, "nft", "-f", "-", input=self.FOREIGN)
+        lab.shell(ROUTER, "ip rule add pref 500 fwmark 0x5 lookup 77; ip route add default dev lo table 77 proto 150;"
+                          "ip -6 rule add pref 500 from fd99::/64 lookup 78 protocol 150")
+
+    def test_down_leaves_everything_as_it_was(self):
+        lab = self.lab()
+        self.foreign(lab)
+        before = self.rules(lab)
+        self.assertIn("nothing was up", self.down(lab).stderr)
+        for arguments in ([], ["--mode", "redirect"], ["--fail-open", "--mark", "0x77", "--table", "900"],
+                          ["--ports", "1,2,3", "--to", "5"]):
+            told = self.up(lab, *arguments).stderr
+            self.assertIn("the chain `INPUT` of the table `ip filter` drops", told)
+            self.assertNotIn("up already", told)
+            self.assertNotEqual(self.rules(lab), before)
+            self.assertIn("up already", self.up(lab, *arguments).stderr)
+            self.assertEqual(lab.run(ROUTER, BROWNOUT, "lab", "status").stdout.splitlines()[0], "lab: up")
+            self.assertIn("is gone", self.down(lab).stderr)
+            self.assertEqual(self.rules(lab), before)
+            self.assertEqual(lab.run(ROUTER, BROWNOUT, "lab", "status", check=False).returncode, 1)
+        # From any to any other.
+        for arguments in (["--table", "900"], ["--mode", "redirect"], ["--mark", "9"]):
+            self.up(lab, *arguments)
+        self.down(lab)
+        self.assertEqual(self.rules(lab), before)
+
+    def test_the_scripts_do_the_same(self):
+        lab = self.lab()
+        before = self.rules(lab)
+        script = self.up(lab, "--dry-run").stdout
+        self.assertEqual(self.rules(lab), before)
+        lab.run(ROUTER, "sh", input=script)
+        by_script = self.rules(lab)
+        undo = lab.run(ROUTER, BROWNOUT, "lab", "down", "--dry-run").stdout
+        self.assertEqual(self.rules(lab), by_script)
+        self.down(lab)
+        self.up(lab)
+        self.assertEqual(self.rules(lab), by_script)
+        lab.run(ROUTER, "sh", input=undo)
+        self.assertEqual(self.rules(lab), before)
+
+    def test_killed_in_mid_run(self):
+        for mode in ("tproxy", "redirect"):
+            lab = self.lab()
+            before = self.rules(lab)
+            hub = self.hub(lab)
+            self.up(lab, "--mode", mode)
+            run = self.transparent(lab)
+            device = self.device(lab, 4, "paho-1").up()
+            self.end(run, signal.SIGKILL)
+            device.down()
+            # Half of it gone as well.
+            if mode == "tproxy":
+                lab.shell(ROUTER, "nft delete table inet brownout_lab; ip -6 rule del pref 1883")
+                status = lab.run(ROUTER, BROWNOUT, "lab", "status", check=False)
+                self.assertEqual((status.returncode, status.stdout.split(";")[0]), (1, "lab: a part of it is gone"))
+            self.down(lab)
+            self.assertEqual(self.rules(lab), before)
+            device.up(2)
+            self.assertEqual(self.seen(hub, "paho-1", 2), lab.device_address())
+
+    def test_what_is_refused(self):
+        lab = self.lab()
+        before = self.rules(lab)
+
+        def refused(code, words, *arguments, prefix=()):
+            done = lab.run(ROUTER, *prefix, BROWNOUT, *arguments, check=False)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(words, done.stderr)
+
+        powerless = ["setpriv", "--bounding-set=-net_admin,-net_raw"]
+        refused(3, "there is no interface `nowhere` here; there are inside, lo, outside", "lab", "up", "--inside", "nowhere")
+        refused(3, "run it as root", "lab", "up", "--inside", "inside", prefix=powerless)
+        refused(3, "sudo setcap cap_net_admin+ep ", "observe", "--transparent", prefix=powerless)
+        refused(3, "no program `nft`", "lab", "up", "--inside", "inside", prefix=self.without("nft"))
+        refused(2, "--upstream", "run", "control", "--transparent", "--upstream", "h:1")
+        lab.shell(ROUTER, "ip rule add pref 500 fwmark 0x1883 lookup 77")
+        refused(3, "give another with --mark", "lab", "up", "--inside", "inside")
+        lab.shell(ROUTER, "ip rule del pref 500")
+        lab.shell(ROUTER, "ip route add default dev lo table 18830")
+        refused(3, "give another with --table", "lab", "up", "--inside", "inside")
+        lab.shell(ROUTER, "ip route del default dev lo table 18830")
+        self.assertEqual(self.rules(lab), before)
+
+    def without(self, program):
+        """A prefix in whose mount namespace a program is not to be found."""
+        hidden = "for at in /usr/sbin /sbin /usr/bin /bin; do [ -e $at/$0 ] && mount --bind /dev/null $at/$0; done; exec \"$@\""
+        return ["unshare", "-m", "sh", "-c", hidden, program]
+
+
+if __name__ == "__main__":
+    sys.exit(main([Led, Secured, WithoutBrownout, Undone], workers=2))
