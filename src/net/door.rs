@@ -6,13 +6,13 @@
 //! tcp_disconnect; held in place by tests). That is for a port that was asked for by its number: one that the kernel chose
 //! would be given back, so [`bind`] asks again for what it was given.
 
-use super::sys::mute;
+use super::sys::{drops, mute};
 use crate::engine::Door;
 use crate::fault::Mechanism;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpListener as StdListener};
-use std::os::fd::OwnedFd;
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener as StdListener};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::net::TcpListener;
@@ -53,6 +53,8 @@ fn bound(address: SocketAddr) -> io::Result<Socket> {
 pub struct Keeper {
     socket: OwnedFd,
     muted: Option<mute::Mechanism>,
+    /// What the kernel had dropped there when that was last told, while it is mute.
+    dropped: Option<u32>,
     ever_muted: Arc<AtomicBool>,
     closed: watch::Sender<bool>,
 }
@@ -60,7 +62,7 @@ pub struct Keeper {
 impl Keeper {
     /// The keeper of an open listener; `ever_muted` is set when it is first mute.
     pub fn new(socket: OwnedFd, ever_muted: Arc<AtomicBool>) -> Keeper {
-        Keeper { socket, muted: None, ever_muted, closed: watch::Sender::new(false) }
+        Keeper { socket, muted: None, dropped: None, ever_muted, closed: watch::Sender::new(false) }
     }
 
     /// Tells whoever accepts whether it is closed.
@@ -68,11 +70,20 @@ impl Keeper {
         self.closed.subscribe()
     }
 
-    /// Makes connects meet this; by which means, where they do not arrive.
+    /// Makes connects meet this; by which means, where some or all do not arrive. And what the kernel dropped of what came
+    /// since the listener was mute, or since that was last told.
     ///
     /// # Errors
     /// The kernel's, in words; then connects go on to meet what they did.
-    pub fn set(&mut self, door: Door) -> Result<Option<Mechanism>, String> {
+    pub fn set(&mut self, door: &Door) -> (Result<Option<Mechanism>, String>, Option<u64>) {
+        let before = self.dropped;
+        let outcome = self.change(door);
+        let now = drops::of(&self.socket);
+        self.dropped = now.filter(|_| self.muted.is_some());
+        (outcome, before.zip(now).map(|(before, now)| drops::between(before, now)))
+    }
+
+    fn change(&mut self, door: &Door) -> Result<Option<Mechanism>, String> {
         // In such an order that nobody gets in between.
         match door {
             Door::Open => {
@@ -85,6 +96,11 @@ impl Keeper {
                 self.listen()?;
                 Ok(Some(mechanism.into()))
             }
+            Door::MuteTo(sources) => {
+                self.mute_to(sources)?;
+                self.listen()?;
+                Ok(Some(Mechanism::Filter))
+            }
             Door::Closed => {
                 self.close()?;
                 self.unmute()?;
@@ -94,14 +110,23 @@ impl Keeper {
     }
 
     fn mute(&mut self) -> Result<mute::Mechanism, String> {
-        if let Some(mechanism) = self.muted {
-            return Ok(mechanism);
-        }
         self.ever_muted.store(true, Ordering::Release);
         let mechanism = mute::mute(&self.socket, mute::Mechanism::Filter, None)
             .map_err(|error| format!("connects cannot be made to vanish: {error}"))?;
         self.muted = Some(mechanism);
         Ok(mechanism)
+    }
+
+    /// A filter takes the place of one that was there. What a minimum TTL dropped is let through after that.
+    fn mute_to(&mut self, sources: &[IpAddr]) -> Result<(), String> {
+        self.ever_muted.store(true, Ordering::Release);
+        mute::mute_to(&self.socket, sources)
+            .map_err(|error| format!("connects of single devices cannot be made to vanish: {error}"))?;
+        if self.muted == Some(mute::Mechanism::MinTtl) {
+            self.unmute()?;
+        }
+        self.muted = Some(mute::Mechanism::Filter);
+        Ok(())
     }
 
     fn unmute(&mut self) -> Result<(), String> {
@@ -135,6 +160,15 @@ impl Keeper {
     }
 }
 
+/// Takes off what an accepted socket has from a listener that was mute: the least TTL, where a handshake was under way
+/// when it came; the filter, with any handshake, that let it pass and would be run for each of its packets.
+pub fn unmute_accepted(accepted: impl AsFd) {
+    for mechanism in [mute::Mechanism::MinTtl, mute::Mechanism::Filter] {
+        // Harmless where there is none; nothing else can fail on an open socket.
+        let _ = mute::unmute(&accepted, mechanism);
+    }
+}
+
 /// The listener, watched anew: what a closed one has told its watch does not go away otherwise.
 ///
 /// # Errors
@@ -157,7 +191,6 @@ mod tests {
     use super::*;
     use std::io::ErrorKind;
     use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
-    use std::os::fd::AsFd;
     use std::time::Duration;
 
     /// What somebody who connects meets; `None`: nothing within a while.
@@ -171,23 +204,29 @@ mod tests {
 
     #[test]
     fn every_door_opens_into_every_other() {
-        const DOORS: [Door; 3] = [Door::Open, Door::Mute, Door::Closed];
         for ip in [Ipv4Addr::new(127, 77, 0, 1).into(), Ipv6Addr::LOCALHOST.into()] {
             let listener = bind(SocketAddr::new(ip, 0)).unwrap();
             let address = listener.local_addr().unwrap();
             let second = listener.as_fd().try_clone_to_owned().unwrap();
             let mut keeper = Keeper::new(second, Arc::default());
-            for (from, to) in DOORS.into_iter().flat_map(|from| DOORS.map(|to| (from, to))) {
-                keeper.set(from).unwrap();
-                let means = keeper.set(to).unwrap();
+            let mut doors = vec![Door::Open, Door::Mute, Door::Closed];
+            // The tests' own address, on loopback.
+            let selective = Door::MuteTo([ip].into());
+            match keeper.set(&selective).0 {
+                Ok(_) => doors.push(selective),
+                Err(error) => println!("SKIPPED for one address: {error}"),
+            }
+            for (from, to) in doors.iter().flat_map(|from| doors.iter().map(move |to| (from, to))) {
+                keeper.set(from).0.unwrap();
+                let means = keeper.set(to).0.unwrap();
                 let expected = match to {
                     Door::Open => Some(Ok(())),
-                    Door::Mute => None,
+                    Door::Mute | Door::MuteTo(_) => None,
                     Door::Closed => Some(Err(ErrorKind::ConnectionRefused)),
                 };
                 assert_eq!(meets(address), expected, "{from:?} to {to:?}");
-                assert_eq!(means.is_none(), to == Door::Open);
-                assert_eq!(means == Some(Mechanism::Closed), to == Door::Closed);
+                assert_eq!(means.is_none(), *to == Door::Open);
+                assert_eq!(means == Some(Mechanism::Closed), *to == Door::Closed);
             }
         }
     }
@@ -197,7 +236,7 @@ mod tests {
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let mut keeper = Keeper::new(listener.as_fd().try_clone_to_owned().unwrap(), Arc::default());
-        keeper.set(Door::Closed).unwrap();
+        keeper.set(&Door::Closed).0.unwrap();
         let taken = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         let error = taken.bind(&address.into()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);

@@ -172,17 +172,18 @@ impl Run {
                     }
                 }
                 Output::Listener(listener, door) => {
-                    self.doors.push((self.now, door));
+                    self.doors.push((self.now, door.clone()));
                     let outcome = if self.refuse_mute && door != Door::Open {
                         Err("not permitted".to_owned())
                     } else {
                         Ok(match door {
                             Door::Open => None,
                             Door::Mute => Some(Mechanism::MinTtl),
+                            Door::MuteTo(_) => Some(Mechanism::Filter),
                             Door::Closed => Some(Mechanism::Closed),
                         })
                     };
-                    self.engine.handle(self.now, Input::ListenerDone { listener, outcome });
+                    self.engine.handle(self.now, Input::ListenerDone { listener, outcome, dropped: None });
                 }
                 Output::Finish(reason) => self.finished = self.finished.or(Some((self.now, reason))),
             }
