@@ -156,7 +156,11 @@ impl Display for What {
             }
             What::Dropped { link, side, what: Dropped { segments, passed } } => {
                 let from = side.word();
-                write!(f, "{link} kernel dropped {segments} of {} segments from the {from}", segments + passed)
+                write!(
+                    f,
+                    "{link} kernel dropped {segments} of {} segments from the {from}",
+                    segments + passed
+                )
             }
             What::FaultLifted { window, link } => write!(f, "{window} lifted from {link}"),
             What::WindowClosed { window } => write!(f, "{window} closed"),

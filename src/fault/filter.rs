@@ -51,12 +51,7 @@ const PER_V6: usize = 9;
 
 /// A program that drops each packet with this chance, by the kernel's own random numbers, to within 2^-32.
 pub fn random_drop(chance: Chance) -> [Instruction; 4] {
-    [
-        plain(LOAD, RANDOM),
-        test(AT_LEAST, threshold(chance), 0, 1),
-        plain(KEEP, u32::MAX),
-        plain(KEEP, 0),
-    ]
+    [plain(LOAD, RANDOM), test(AT_LEAST, threshold(chance), 0, 1), plain(KEEP, u32::MAX), plain(KEEP, 0)]
 }
 
 /// How many of these addresses, from the first on, [`drop_from`] can take: at most 2043 of IPv4 alone, or 454 of IPv6.
@@ -92,12 +87,7 @@ pub fn drop_from(sources: &[IpAddr]) -> Vec<Instruction> {
     v6.push(plain(KEEP, u32::MAX));
     // Never more than MOST_INSTRUCTIONS.
     let over_v4 = u32::try_from(v4.len()).unwrap_or(u32::MAX);
-    let version = [
-        plain(LOAD_BYTE, NETWORK),
-        plain(SHIFT, 4),
-        test(EQUAL, 4, 1, 0),
-        plain(LEAP, over_v4),
-    ];
+    let version = [plain(LOAD_BYTE, NETWORK), plain(SHIFT, 4), test(EQUAL, 4, 1, 0), plain(LEAP, over_v4)];
     version.into_iter().chain(v4).chain([test(EQUAL, 6, 1, 0), plain(KEEP, u32::MAX)]).chain(v6).collect()
 }
 
@@ -212,7 +202,8 @@ mod tests {
     fn packets_of_those_addresses_alone_are_dropped() {
         let dark = ["10.0.0.7", "10.0.1.7", "fd77::1:2", "fd77::2:2", "fd78::1:2", "fd77:0:9::1:2"];
         // Each differs in one word, or in the version alone.
-        let others = ["10.0.0.8", "11.0.0.7", "fd77::1:3", "fd77:8::1:2", "fd77::8:0:1:2", "::10.0.0.7", "::a00:107"];
+        let others =
+            ["10.0.0.8", "11.0.0.7", "fd77::1:3", "fd77:8::1:2", "fd77::8:0:1:2", "::10.0.0.7", "::a00:107"];
         let program = drop_from(&addresses(&dark));
         assert!(dark.iter().all(|source| !keeps(&program, &Packet::from(source))));
         assert!(others.iter().all(|source| keeps(&program, &Packet::from(source))));

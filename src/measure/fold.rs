@@ -365,7 +365,8 @@ impl Measures {
         let by = |windows: &BTreeMap<WindowId, Window>, id: &WindowId| {
             windows.get(id).and_then(|window| window.means_on(link, side))
         };
-        let is_mute = |id: &WindowId| matches!(by(&self.windows, id), Some(Mechanism::Filter | Mechanism::MinTtl));
+        let is_mute =
+            |id: &WindowId| matches!(by(&self.windows, id), Some(Mechanism::Filter | Mechanism::MinTtl));
         let is_loss = |id: &WindowId| by(&self.windows, id) == Some(Mechanism::RandomFilter);
         let mutes: Vec<WindowId> = held.iter().copied().filter(is_mute).collect();
         let losses = || held.iter().copied().filter(is_loss).collect();

@@ -204,14 +204,15 @@ mod tests {
 
     #[test]
     fn every_door_opens_into_every_other() {
-        for ip in [Ipv4Addr::new(127, 77, 0, 1).into(), Ipv6Addr::LOCALHOST.into()] {
+        for ip in [IpAddr::from(Ipv4Addr::new(127, 77, 0, 1)), Ipv6Addr::LOCALHOST.into()] {
             let listener = bind(SocketAddr::new(ip, 0)).unwrap();
             let address = listener.local_addr().unwrap();
             let second = listener.as_fd().try_clone_to_owned().unwrap();
             let mut keeper = Keeper::new(second, Arc::default());
             let mut doors = vec![Door::Open, Door::Mute, Door::Closed];
-            // The tests' own address, on loopback.
-            let selective = Door::MuteTo([ip].into());
+            // What connects from this machine to any of its loopback addresses has.
+            let own: IpAddr = if ip.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { ip };
+            let selective = Door::MuteTo([own].into());
             match keeper.set(&selective).0 {
                 Ok(_) => doors.push(selective),
                 Err(error) => println!("SKIPPED for one address: {error}"),
@@ -229,6 +230,53 @@ mod tests {
                 assert_eq!(means == Some(Mechanism::Closed), *to == Door::Closed);
             }
         }
+    }
+
+    /// A connect from this address; whether it comes about within a while.
+    fn comes_from(source: Ipv4Addr, address: SocketAddr) -> bool {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::new(source.into(), 0).into()).unwrap();
+        socket.connect_timeout(&address.into(), Duration::from_millis(300)).is_ok()
+    }
+
+    /// Also where the listener takes both families; and what the kernel drops there is counted.
+    #[test]
+    fn one_address_finds_a_listener_mute_and_its_neighbour_does_not() {
+        let (dark, neighbour) = (Ipv4Addr::new(127, 77, 3, 1), Ipv4Addr::new(127, 77, 3, 2));
+        for on in ["127.0.0.1:0", "[::]:0"] {
+            let listener = bind(on.parse().unwrap()).unwrap();
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listener.local_addr().unwrap().port()));
+            let mut keeper = Keeper::new(listener.as_fd().try_clone_to_owned().unwrap(), Arc::default());
+            if let (Err(error), _) = keeper.set(&Door::MuteTo([dark.into()].into())) {
+                assert!(error.contains("CAP_NET_ADMIN"), "{error}");
+                return println!("SKIPPED: {error}");
+            }
+            assert!(!comes_from(dark, address) && comes_from(neighbour, address), "{on}");
+            let (outcome, dropped) = keeper.set(&Door::MuteTo([neighbour.into()].into()));
+            assert_eq!((outcome, dropped), (Ok(Some(Mechanism::Filter)), Some(1)), "{on}: one SYN");
+            assert!(comes_from(dark, address) && !comes_from(neighbour, address), "{on}");
+            assert_eq!(keeper.set(&Door::Open), (Ok(None), Some(1)));
+            assert!(comes_from(neighbour, address), "{on}");
+        }
+    }
+
+    /// Guards the warning in `sys/mute.rs`: a filter of the listener's is the accepted socket's too.
+    #[tokio::test]
+    async fn what_is_accepted_past_a_filter_is_rid_of_it() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut keeper = Keeper::new(listener.as_fd().try_clone_to_owned().unwrap(), Arc::default());
+        let somebody = Ipv4Addr::new(127, 77, 4, 1);
+        if let (Err(error), _) = keeper.set(&Door::MuteTo([somebody.into()].into())) {
+            return println!("SKIPPED: {error}");
+        }
+        let _peer = TcpStream::connect(address).unwrap();
+        let accepted = watch_again(&listener).unwrap().accept().await.unwrap().0;
+        let detach = || SockRef::from(&accepted).detach_filter().map_err(|error| error.raw_os_error());
+        assert!(detach().is_ok(), "it was there");
+        mute::mute_to(&accepted, &[somebody.into()]).unwrap();
+        unmute_accepted(&accepted);
+        assert_eq!(detach(), Err(Some(libc::ENOENT)), "there is none");
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //! refused, what could not be seen.
 
 use super::build::told_of;
-use super::{dropped, ending};
 use super::together;
 use super::words::{self, count};
+use super::{dropped, ending};
 use crate::base::text::printable;
 use crate::base::{Chance, Ends, RuleId, Side};
 use crate::event::TlsTerms;

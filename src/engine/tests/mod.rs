@@ -2,6 +2,7 @@
 
 mod asked;
 mod connects;
+mod doors;
 mod draws;
 mod faults;
 mod keep_alives;
@@ -63,22 +64,23 @@ fn after(packet: PacketKind, delay: &str, times: u32) -> When {
     When::After { packet, nth: 1, delay: span(delay), times }
 }
 
-fn dark(hold: &str, connects: Connects) -> Fault {
-    Fault::Blackhole(Blackhole {
+fn blackhole(hold: &str, connects: Connects) -> Blackhole {
+    Blackhole {
         toward: Toward::Both,
+        direction: WaysWanted::Both,
         hold: span(hold),
         fidelity: FidelityWanted::Auto,
         connects,
-    })
+    }
+}
+
+fn dark(hold: &str, connects: Connects) -> Fault {
+    Fault::Blackhole(blackhole(hold, connects))
 }
 
 fn packet_dark(hold: &str) -> Fault {
-    Fault::Blackhole(Blackhole {
-        toward: Toward::Both,
-        hold: span(hold),
-        fidelity: FidelityWanted::Packet,
-        connects: Connects::Silence,
-    })
+    let fidelity = FidelityWanted::Packet;
+    Fault::Blackhole(Blackhole { fidelity, ..blackhole(hold, Connects::Silence) })
 }
 
 fn rst() -> Fault {
