@@ -137,6 +137,7 @@ async fn a_fin_that_went_before_the_fault_is_not_the_faults() {
 async fn a_dial_that_fails_in_the_dark_is_told_to_the_device_when_the_path_heals() {
     const HOLD: Duration = Duration::from_millis(2500);
     let dark = Fault::Blackhole(Blackhole {
+        direction: WaysWanted::Both,
         toward: Toward::Both,
         hold: Span::fixed(HOLD),
         fidelity: FidelityWanted::Stall,

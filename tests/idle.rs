@@ -28,7 +28,13 @@ const MOST: Duration = Duration::from_millis(100);
 
 fn blackhole(fidelity: FidelityWanted, connects: Connects) -> Fault {
     let hold = Span::fixed(Duration::from_secs(60));
-    Fault::Blackhole(Blackhole { toward: Toward::Both, hold, fidelity, connects })
+    Fault::Blackhole(Blackhole {
+        direction: WaysWanted::Both,
+        toward: Toward::Both,
+        hold,
+        fidelity,
+        connects,
+    })
 }
 
 /// Writes until nothing is taken any more.

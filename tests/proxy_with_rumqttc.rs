@@ -10,6 +10,7 @@ use brownout::base::{Chance, Side, Span};
 use brownout::event::{Event, Packet, What};
 use brownout::fault::{
     Blackhole, Close, Connects, Ending, Fault, Fidelity, FidelityWanted, LegFate, Mechanism, Toward,
+    WaysWanted,
 };
 use brownout::hub::{HubConfig, serve};
 use brownout::measure::{Measures, Value};
@@ -86,7 +87,13 @@ fn after_connack(fault: Fault, delay: &str) -> Plan {
 
 fn dark(fidelity: FidelityWanted, hold: &str) -> Fault {
     let hold = hold.parse().unwrap();
-    Fault::Blackhole(Blackhole { toward: Toward::Both, hold, fidelity, connects: Connects::Silence })
+    Fault::Blackhole(Blackhole {
+        direction: WaysWanted::Both,
+        toward: Toward::Both,
+        hold,
+        fidelity,
+        connects: Connects::Silence,
+    })
 }
 
 /// The client's own socket: the one of this process that leads to the proxy.

@@ -134,7 +134,13 @@ async fn fin_ends_in_order_and_the_end_of_a_half_open_leg_is_seen() {
 }
 
 fn dark(fidelity: FidelityWanted, connects: Connects, hold: Duration) -> Fault {
-    Fault::Blackhole(Blackhole { toward: Toward::Both, hold: Span::fixed(hold), fidelity, connects })
+    Fault::Blackhole(Blackhole {
+        direction: WaysWanted::Both,
+        toward: Toward::Both,
+        hold: Span::fixed(hold),
+        fidelity,
+        connects,
+    })
 }
 
 #[tokio::test]

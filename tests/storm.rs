@@ -344,7 +344,13 @@ fn every(id: &str, first: u64, every: u64, chance: f64, fault: Fault) -> Rule {
 
 fn faults() -> Vec<Rule> {
     let dark = |toward, fidelity, connects| {
-        Fault::Blackhole(Blackhole { toward, hold: Span::fixed(ms(150)), fidelity, connects })
+        Fault::Blackhole(Blackhole {
+            direction: WaysWanted::Both,
+            toward,
+            hold: Span::fixed(ms(150)),
+            fidelity,
+            connects,
+        })
     };
     let stall = |direction| Fault::Stall(Stall { direction, hold: Span::fixed(ms(120)) });
     let model = DelayModel::Uniform { min: ms(0), max: ms(40) };

@@ -297,7 +297,13 @@ async fn a_fault_of_one_client_keeps_no_other_from_its_handshake() {
     let pki = Pki::new();
     let hold = Span::fixed(Duration::from_secs(60));
     let (fidelity, connects) = (FidelityWanted::Stall, Connects::Silence);
-    let dark = Fault::Blackhole(Blackhole { toward: Toward::Both, hold, fidelity, connects });
+    let dark = Fault::Blackhole(Blackhole {
+        direction: WaysWanted::Both,
+        toward: Toward::Both,
+        hold,
+        fidelity,
+        connects,
+    });
     let who = Who { client: Some("other".into()), ..Who::EVERYONE };
     let rule = Rule { who, ..at("dark", Duration::ZERO, dark) };
     let (bench, hub) = bench(plan(vec![rule]), both(&pki)).await;

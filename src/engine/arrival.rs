@@ -92,6 +92,7 @@ impl Engine {
         }
         let pulled = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
         let wanted = pulled || !verdict::windows(&verdict).is_empty();
+        self.settle_sources();
         (PacketTicket { seq, wanted, held }, (!verdict.is_clear()).then(|| Box::new(verdict)))
     }
 

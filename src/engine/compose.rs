@@ -105,11 +105,12 @@ pub struct LinkKey {
     pub window: WindowId,
 }
 
-/// A blackhole closes both directions whichever leg it falls on: what one end sends cannot reach the other. Only a
-/// link that was up when it began is muted in the kernel; one that came later was accepted, and meets silence.
+/// A blackhole closes both directions whichever leg it falls on, unless it is of one way: what one end sends cannot reach
+/// the other. Only a link that was up when it began is muted in the kernel; one that came later was accepted, and meets
+/// silence, both ways in any case: no handshake would have come about.
 fn darken(effects: &mut Effects, blackhole: &Blackhole, was_up: bool) {
     for direction in Direction::BOTH {
-        *effects.closed.get_mut(direction) = true;
+        *effects.closed.get_mut(direction) |= !was_up || blackhole.direction.hits(direction);
     }
     effects.hold_dial = true;
     match blackhole.fidelity {

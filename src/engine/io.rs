@@ -3,11 +3,11 @@
 use crate::azure::FaultRequest;
 use crate::base::{DeviceId, Direction, Ends, LinkId, ListenerId, Side, Time, Ways, WindowId};
 use crate::event::{
-    Delivery, EndReason, Event, LastPackets, RivalNews, RunStarted, TlsTerms, TlsUp, Traffic,
+    Delivery, Dropped, EndReason, Event, LastPackets, RivalNews, RunStarted, TlsTerms, TlsUp, Traffic,
 };
 use crate::fault::{Alteration, Cut, Effects, Ending, Harm, Inject, LegFate, Mechanism};
 use crate::session::ledger::News;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,8 +31,11 @@ pub enum Input {
     ListenerDone {
         /// Which.
         listener: ListenerId,
-        /// `Ok(None)`: it listens; `Ok(Some)`: it is mute, or closed.
+        /// `Ok(None)`: it listens to all; `Ok(Some)`: it is mute, or closed.
         outcome: Result<Option<Mechanism>, String>,
+        /// What the kernel dropped of what came to it since it was mute, or since that was last told; `None` where it was not
+        /// mute, or the kernel does not say.
+        dropped: Option<u64>,
     },
     /// A connect could not be accepted.
     AcceptFailed {
@@ -278,6 +281,15 @@ pub enum Input {
         /// What the kernel granted.
         granted: Granted,
     },
+    /// What the kernel dropped of what came on a leg, for the effects in force so far.
+    Dropped {
+        /// The link.
+        link: LinkId,
+        /// Whose segments.
+        side: Side,
+        /// How many.
+        what: Dropped,
+    },
     /// A cut was made.
     CutDone {
         /// The link.
@@ -340,13 +352,15 @@ pub struct Granted {
 }
 
 /// What connects to a listener meet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Door {
     /// They arrive.
     #[default]
     Open,
     /// They vanish.
     Mute,
+    /// Those from these addresses vanish, and all others arrive.
+    MuteTo(Arc<[IpAddr]>),
     /// They are refused.
     Closed,
 }

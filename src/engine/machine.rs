@@ -45,6 +45,8 @@ pub struct Engine {
     pub(super) wills: Wills,
     pub(super) timers: BTreeMap<(Time, u64), Timer>,
     pub(super) progress: Progress,
+    /// Whom connects may have to vanish for, by address, has changed.
+    pub(super) sources_changed: bool,
     pub(super) outputs: VecDeque<Output>,
     pub(super) next_seq: u64,
     pub(super) next_timer: u64,
@@ -142,6 +144,7 @@ impl Engine {
             refusals: Refusals::new(),
             wills: Wills::default(),
             timers: BTreeMap::new(),
+            sources_changed: false,
             outputs: VecDeque::new(),
             next_seq: 0,
             next_timer: 0,
@@ -196,7 +199,9 @@ impl Engine {
                 self.listeners.insert(listener, ListenerControl::default());
                 self.emit(What::ListenerOpened { listener, address, upstream, tls });
             }
-            Input::ListenerDone { listener, outcome } => self.listener_done(listener, outcome),
+            Input::ListenerDone { listener, outcome, dropped } => {
+                self.listener_done(listener, outcome, dropped);
+            }
             Input::AcceptFailed { listener, error } => self.emit(What::AcceptFailed { listener, error }),
             Input::LinkOpened { link, listener, peer, to } => {
                 self.first_new = self.first_new.max(LinkId(link.0 + 1));
@@ -283,14 +288,17 @@ impl Engine {
             Input::CaptureClosed { written, dropped, error } => {
                 self.emit(What::CaptureClosed { written, dropped, error });
             }
+            Input::Dropped { link, side, what } => self.emit(What::Dropped { link, side, what }),
             Input::Ended(reason) => self.emit(What::RunEnded { reason }),
         }
+        self.settle_sources();
     }
 
     /// Does what is due by `now`. Harmless at any time.
     pub fn tick(&mut self, now: Time) {
         self.advance(now);
         self.do_what_is_due();
+        self.settle_sources();
         self.look();
     }
 
@@ -329,6 +337,7 @@ impl Engine {
         let event = Event { seq: self.next_seq, at: self.now, what };
         self.next_seq += 1;
         self.sessions.apply(&event);
+        self.sources_changed |= matches!(event.what, What::WindowOpened { .. } | What::LinkIdentified { .. });
         let follows = self.follow_will(event.seq, &event.what);
         self.outputs.push_back(Output::Event(Box::new(event)));
         if let Some(what) = follows {

@@ -7,11 +7,13 @@
 //! In JSON, fields that end in `_ns` and the field `t` are nanoseconds; `t` counts from the beginning of the run.
 
 mod bounded;
+mod kernel;
 pub mod message;
 mod packet;
 mod samples;
 mod text;
 
+pub use kernel::{Dropped, Sources};
 pub use message::{Delivery, Loss, MessageNews};
 pub use packet::{Packet, SessionTerms, Will, shown};
 pub use samples::Samples;
@@ -69,6 +71,12 @@ pub enum What {
         listener: ListenerId,
         /// By what means.
         mechanism: Mechanism,
+        /// Those from some addresses alone; `None`: all of them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Sources>,
+        /// Packets that the kernel dropped there since it was last told, where it was mute before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dropped: Option<u64>,
     },
     /// The kernel refused to mute the listener; connects are met with silence instead.
     ListenerMuteRefused {
@@ -81,6 +89,10 @@ pub enum What {
     ListenerUnmuted {
         /// Which.
         listener: ListenerId,
+        /// Packets that the kernel dropped there since it was mute, or since that was last told: SYNs, and what belonged to
+        /// handshakes under way. Missing where it was not mute, or the kernel does not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dropped: Option<u64>,
     },
     /// A connect could not be accepted (the listener lives on).
     AcceptFailed {
@@ -421,6 +433,17 @@ pub enum What {
         /// The link.
         link: LinkId,
     },
+    /// What the kernel dropped of what came on a leg, for the faults that held there; told when what it is to drop changes,
+    /// before that is confirmed, and at the end of the link. Missing where the kernel does not count it.
+    Dropped {
+        /// The link.
+        link: LinkId,
+        /// Whose segments.
+        side: Side,
+        /// How many.
+        #[serde(flatten)]
+        what: Dropped,
+    },
     /// The window is over: for this device the path is restored.
     WindowClosed {
         /// The window.
@@ -467,7 +490,8 @@ impl What {
             | What::LinkClosed { link, .. }
             | What::FaultApplied { link, .. }
             | What::FaultRefused { link, .. }
-            | What::FaultLifted { link, .. } => Some(*link),
+            | What::FaultLifted { link, .. }
+            | What::Dropped { link, .. } => Some(*link),
             What::Message { link, .. } => *link,
             What::Traffic(traffic) => Some(traffic.link),
             What::RunStarted(_)

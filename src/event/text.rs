@@ -1,6 +1,6 @@
 //! Events as text: one line each, for debug logs. Secrets are gone before; names of peers are made printable here.
 
-use super::{Count, EndReason, Event, Packet, RivalNews, What};
+use super::{Count, Dropped, EndReason, Event, Packet, RivalNews, What};
 use crate::base::span::show_fixed;
 use crate::base::text::printable;
 use std::fmt::{self, Display, Formatter};
@@ -30,13 +30,19 @@ impl Display for What {
                 write!(f, "{listener} listens on {address}, leads to {upstream}")?;
                 if tls.is_plain() { Ok(()) } else { write!(f, ", {}", tls.mode.words()) }
             }
-            What::ListenerMuted { listener, mechanism } => {
-                write!(f, "{listener} muted ({})", mechanism.words())
+            What::ListenerMuted { listener, mechanism, from, dropped } => {
+                write!(f, "{listener} muted")?;
+                from.as_ref().map_or(Ok(()), |from| write!(f, " to {from}"))?;
+                write!(f, " ({})", mechanism.words())?;
+                dropped_there(f, *dropped)
             }
             What::ListenerMuteRefused { listener, error } => {
                 write!(f, "{listener} mute refused: {}", printable(error))
             }
-            What::ListenerUnmuted { listener } => write!(f, "{listener} unmuted"),
+            What::ListenerUnmuted { listener, dropped } => {
+                write!(f, "{listener} unmuted")?;
+                dropped_there(f, *dropped)
+            }
             What::CaptureClosed { written, dropped, error } => {
                 write!(f, "capture: {written} packets, {dropped} dropped")?;
                 error.as_ref().map_or(Ok(()), |error| write!(f, ", not complete: {}", printable(error)))
@@ -151,6 +157,14 @@ impl Display for What {
             What::FaultRefused { window, link, error } => {
                 write!(f, "{window} refused on {link}: {}", printable(error))
             }
+            What::Dropped { link, side, what: Dropped { segments, passed } } => {
+                let from = side.word();
+                write!(
+                    f,
+                    "{link} kernel dropped {segments} of {} segments from the {from}",
+                    segments + passed
+                )
+            }
             What::FaultLifted { window, link } => write!(f, "{window} lifted from {link}"),
             What::WindowClosed { window } => write!(f, "{window} closed"),
         }
@@ -207,6 +221,10 @@ impl EndReason {
             EndReason::CommandEnded => "the command ended",
         }
     }
+}
+
+fn dropped_there(f: &mut Formatter<'_>, dropped: Option<u64>) -> fmt::Result {
+    dropped.map_or(Ok(()), |dropped| write!(f, ", {dropped} packets dropped"))
 }
 
 #[cfg(test)]

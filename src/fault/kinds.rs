@@ -290,8 +290,8 @@ pub enum FidelityWanted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Connects {
-    /// Their SYNs vanish, where the fault falls on every device of a listener (the listening socket is muted);
-    /// else as `Silence`, since a SYN does not say whose it is.
+    /// Their SYNs vanish: all of a listener, where the fault falls on each of its devices; else those from addresses at which
+    /// every known device is in the dark, where the machine permits that. The rest as `Silence`.
     Vanish,
     /// TCP is accepted, and CONNECT is met with silence until the blackhole ends.
     Silence,
@@ -300,10 +300,19 @@ pub enum Connects {
 }
 
 /// The path goes dark.
+///
+/// One way only, what one end sends is lost, its acknowledgements among it, and what the other sends arrives. At packet
+/// fidelity the sender's end of that is as on such a path: its leg's ingress is dropped, so that it goes unacknowledged, and
+/// what the other says still reaches it, a FIN too, as far as its window goes without its acknowledgements. The other end hears
+/// nothing of it, but its own TCP is acknowledged by brownout's kernel, which no filter on what arrives can keep from that; on
+/// such a path it would go unacknowledged too. So the lost way has to be lost on its sender's leg: lost on the other leg, it
+/// would be brownout's own segments that have to vanish.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Blackhole {
-    /// The legs that go dark.
+    /// The legs that go dark. Of one that is lost one way: the sender's.
     pub toward: Toward,
+    /// Which way nothing passes. Links that come while it holds meet silence both ways: a handshake takes both.
+    pub direction: WaysWanted,
     /// For how long.
     pub hold: Span,
     /// How true it is to be.

@@ -13,7 +13,7 @@ use super::fold::Measures;
 use super::value::Value;
 use crate::base::{Ends, LinkId, Side, Time, WindowId};
 use crate::event::LastPackets;
-use crate::fault::{Fault, LegFate, Mechanism, PacketFault, WaysWanted};
+use crate::fault::{Blackhole, Fault, LegFate, Mechanism, PacketFault, Stall, WaysWanted};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -237,7 +237,10 @@ impl<'a> Struck<'a> {
     fn has_reason(&self, side: Side) -> bool {
         match (self.fault, side) {
             // The hub hears all that the device sends.
-            (Fault::Stall(stall), Side::Hub) => stall.direction != WaysWanted::Down,
+            (
+                Fault::Stall(Stall { direction, .. }) | Fault::Blackhole(Blackhole { direction, .. }),
+                Side::Hub,
+            ) => *direction != WaysWanted::Down,
             (fault, Side::Device | Side::Hub) => fault.breaks_link(),
         }
     }

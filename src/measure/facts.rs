@@ -3,7 +3,7 @@
 use super::packets::{Alterations, Greeting, KeepAlive};
 use super::tls::Wrapped;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
-use crate::event::{Count, LastPackets, Samples};
+use crate::event::{Count, Dropped, LastPackets, Samples};
 use crate::fault::{Ending, Fidelity, LegFate, Mechanism};
 use crate::session::Filters;
 use std::collections::{BTreeMap, VecDeque};
@@ -456,6 +456,8 @@ pub struct Window {
     pub round_trips: RoundTrips,
     /// What it did to packets, where it did anything.
     pub altered: Option<Box<Alterations>>,
+    /// What the kernel dropped for it of what each end sent, where it counts that.
+    pub dropped: Ends<Option<Dropped>>,
 }
 
 impl Window {
@@ -483,7 +485,20 @@ impl Window {
             refused: Vec::new(),
             round_trips: RoundTrips::default(),
             altered: None,
+            dropped: Ends::default(),
         }
+    }
+
+    /// By what means it was last made on a leg of this link.
+    pub(super) fn means_on(&self, link: LinkId, side: Side) -> Option<Mechanism> {
+        *self.applied.iter().rev().find(|applied| applied.link == link)?.means.get(side)
+    }
+
+    /// The kernel dropped this for it.
+    pub(super) fn dropped(&mut self, side: Side, what: Dropped) {
+        let so_far = self.dropped.get_mut(side).get_or_insert_default();
+        so_far.segments += what.segments;
+        so_far.passed += what.passed;
     }
 
     /// It was lifted from a link.

@@ -3,6 +3,7 @@
 use super::facts::Window;
 use crate::base::text::glob;
 use crate::base::{Chance, DeviceId, ListenerId, RuleId, WindowId};
+use crate::event::Sources;
 use crate::fault::{Connects, Fault, Mechanism, Refusal};
 use crate::profile::{Plan, Rule, When, Who};
 use crate::session::{Device, Sessions};
@@ -19,7 +20,11 @@ pub(super) struct Firings {
     pub vanished: BTreeMap<RuleId, Vec<Mechanism>>,
     /// Why they did not.
     pub refused: BTreeMap<RuleId, Vec<String>>,
+    /// Packets of connects that the kernel dropped at listeners muted for a rule, where it counts them.
+    pub dropped: BTreeMap<RuleId, u64>,
     muted: BTreeMap<ListenerId, Mechanism>,
+    /// The rules that a listener is muted for.
+    muted_for: BTreeMap<ListenerId, BTreeSet<RuleId>>,
     latest: Option<RuleId>,
     /// Whom the last firing of each rule has missed so far.
     missing: BTreeMap<RuleId, BTreeSet<DeviceId>>,
@@ -43,6 +48,9 @@ impl Firings {
         for (_, by) in muted.into_iter().filter(|(listener, by)| asks_for(rule, *listener, Some(*by))) {
             self.note_vanished(id, by);
         }
+        for listener in self.muted.keys().filter(|listener| asks_for(rule, **listener, None)) {
+            self.muted_for.entry(*listener).or_default().insert(id);
+        }
     }
 
     /// A firing fell on the device; where it had no link at first, on a later one.
@@ -63,13 +71,32 @@ impl Firings {
         windows: &BTreeMap<WindowId, Window>,
     ) {
         self.muted.insert(listener, by);
-        for rule in self.asking(listener, Some(by), plan, windows) {
-            self.note_vanished(rule, by);
+        let asking = self.asking(listener, Some(by), plan, windows);
+        for rule in &asking {
+            self.note_vanished(*rule, by);
         }
+        self.muted_for.insert(listener, asking.into_iter().collect());
+    }
+
+    /// Connects from some addresses vanish.
+    pub fn muted_to(&mut self, listener: ListenerId, by: Mechanism, sources: &Sources) {
+        for rule in &sources.rules {
+            self.note_vanished(*rule, by);
+        }
+        self.muted_for.insert(listener, sources.rules.iter().copied().collect());
     }
 
     pub fn unmuted(&mut self, listener: ListenerId) {
         self.muted.remove(&listener);
+        self.muted_for.remove(&listener);
+    }
+
+    /// The kernel has dropped so much at a listener that is mute, or was until now.
+    pub fn dropped(&mut self, listener: ListenerId, dropped: Option<u64>) {
+        let Some(dropped) = dropped else { return };
+        for rule in self.muted_for.get(&listener).into_iter().flatten() {
+            *self.dropped.entry(*rule).or_default() += dropped;
+        }
     }
 
     /// Answers whether a rule is known that asked for it.

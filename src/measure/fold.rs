@@ -12,7 +12,7 @@ use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
 use super::tls::{Listener, Tally, TlsResults};
 use crate::base::{DeviceId, Direction, Ends, LinkId, RuleId, Shelf, Side, Time, WindowId};
-use crate::event::{EndReason, Event, Packet, RivalNews, RunStarted, Traffic, What};
+use crate::event::{Dropped, EndReason, Event, Packet, RivalNews, RunStarted, Traffic, What};
 use crate::fault::{Ending, Fault, Fidelity, LegFate, Mechanism};
 use crate::profile::Plan;
 use crate::session::Sessions;
@@ -242,10 +242,18 @@ impl Measures {
                 self.at_window(*window, |window| window.refused.push(error.clone()));
             }
             What::WindowClosed { window } => self.closed(at, *window),
-            What::ListenerMuted { listener, mechanism } => {
-                self.firings.muted(*listener, *mechanism, &self.plan, &self.windows);
+            What::ListenerMuted { listener, mechanism, from, dropped } => {
+                self.firings.dropped(*listener, *dropped);
+                match from {
+                    None => self.firings.muted(*listener, *mechanism, &self.plan, &self.windows),
+                    Some(sources) => self.firings.muted_to(*listener, *mechanism, sources),
+                }
             }
-            What::ListenerUnmuted { listener } => self.firings.unmuted(*listener),
+            What::ListenerUnmuted { listener, dropped } => {
+                self.firings.dropped(*listener, *dropped);
+                self.firings.unmuted(*listener);
+            }
+            What::Dropped { link, side, what } => self.kernel_dropped(*link, *side, *what),
             What::CommandEnded { .. } | What::DeviceNamed { .. } => {}
         }
         if !is_new && let Some(link) = event.what.link() {
@@ -348,6 +356,22 @@ impl Measures {
         }
         if !rule.fault.is_one_shot() {
             link.falls(id);
+        }
+    }
+
+    /// What the kernel dropped on a leg belongs to the faults that hold there: a blackhole takes the place of a loss.
+    fn kernel_dropped(&mut self, link: LinkId, side: Side, what: Dropped) {
+        let held = self.links.get(&link).map(|link| link.in_force.clone()).unwrap_or_default();
+        let by = |windows: &BTreeMap<WindowId, Window>, id: &WindowId| {
+            windows.get(id).and_then(|window| window.means_on(link, side))
+        };
+        let is_mute =
+            |id: &WindowId| matches!(by(&self.windows, id), Some(Mechanism::Filter | Mechanism::MinTtl));
+        let is_loss = |id: &WindowId| by(&self.windows, id) == Some(Mechanism::RandomFilter);
+        let mutes: Vec<WindowId> = held.iter().copied().filter(is_mute).collect();
+        let losses = || held.iter().copied().filter(is_loss).collect();
+        for id in if mutes.is_empty() { losses() } else { mutes } {
+            self.at_window(id, |window| window.dropped(side, what));
         }
     }
 

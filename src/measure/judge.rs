@@ -290,6 +290,7 @@ impl WindowResults {
             back_off: BackOff::UNCLEAR,
             end: None,
             round_trips: window.round_trips.clone(),
+            dropped: window.dropped,
             handshakes: None,
             altered: None,
             refused_connects: None,
@@ -421,6 +422,7 @@ fn rule(measures: &Measures, id: RuleId) -> RuleResults {
         fell: self::fell(measures, id),
         missed: missed.map(|((_, device), times)| (*device, *times)).collect(),
         vanished: firings.vanished.get(&id).cloned().unwrap_or_default(),
+        vanished_packets: firings.dropped.get(&id).copied(),
         mute_refused: firings.refused.get(&id).cloned().unwrap_or_default(),
     }
 }

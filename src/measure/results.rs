@@ -14,7 +14,7 @@ use super::packets::{Alterations, KeepAlive};
 use super::tls::{Timings, TlsResults, TlsTimes};
 use super::value::{Value, distance};
 use crate::base::{DeviceId, Ends, LinkId, RuleId, Side, Time, Ways, WindowId};
-use crate::event::{Count, EndReason, RunStarted, Samples};
+use crate::event::{Count, Dropped, EndReason, RunStarted, Samples};
 use crate::fault::{Fidelity, Mechanism};
 use crate::mqtt::Version;
 use crate::profile::Metric;
@@ -95,6 +95,8 @@ pub struct RuleResults {
     pub missed: BTreeMap<DeviceId, u64>,
     /// By what means connects vanished for it.
     pub vanished: Vec<Mechanism>,
+    /// How many of their packets the kernel dropped, SYNs above all, where it counts that.
+    pub vanished_packets: Option<u64>,
     /// Why they were met with silence instead.
     pub mute_refused: Vec<String>,
 }
@@ -245,6 +247,8 @@ pub struct WindowResults {
     pub end: Option<Cause>,
     /// Round trips while the fault held.
     pub round_trips: RoundTrips,
+    /// What the kernel dropped for it of what each end sent, where it counts that.
+    pub dropped: Ends<Option<Dropped>>,
     /// What the device did in a fault of handshakes.
     pub handshakes: Option<Handshakes>,
     /// What it did to packets, where its fault is one of packets.

@@ -48,6 +48,7 @@ pub(crate) fn plan(rules: Vec<(&str, Fault)>) -> Plan {
 
 pub(crate) fn blackhole(hold: &str) -> Fault {
     Fault::Blackhole(Blackhole {
+        direction: WaysWanted::Both,
         toward: Toward::Both,
         hold: hold.parse().unwrap(),
         fidelity: FidelityWanted::Auto,

@@ -378,10 +378,10 @@ impl Core {
                     }
                 }
                 Output::Listener(listener, door) => {
-                    let outcome = inner.listeners.get_mut(&listener).map(|known| known.set(door));
-                    if let Some(outcome) = outcome {
+                    let done = inner.listeners.get_mut(&listener).map(|known| known.set(&door));
+                    if let Some((outcome, dropped)) = done {
                         let now = self.clock.now();
-                        inner.engine.handle(now, Input::ListenerDone { listener, outcome });
+                        inner.engine.handle(now, Input::ListenerDone { listener, outcome, dropped });
                     }
                 }
                 Output::Finish(reason) => self.finish(reason),

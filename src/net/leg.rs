@@ -16,6 +16,7 @@ use super::capture::Tap;
 use super::sys::info::tcp_info;
 use super::sys::segment::Segment;
 use crate::base::Chance;
+use crate::event::Dropped;
 use crate::fault::{Ending, Harm, LegFate};
 use crate::tls::harm::truncated;
 use std::io;
@@ -310,6 +311,9 @@ impl Leg {
         if let Some(tap) = self.tap.as_mut().filter(|_| self.wire.is_open()) {
             tap.reset();
         }
+        if let Some(stream) = self.wire.stream() {
+            self.ingress.count(stream);
+        }
         self.wire.reset();
         self.reading = false;
         self.writing = false;
@@ -319,6 +323,9 @@ impl Leg {
     pub fn drop_socket(&mut self) {
         // With it the tap goes, and says so.
         self.tap = None;
+        if let Some(stream) = self.wire.stream() {
+            self.ingress.count(stream);
+        }
         self.wire.drop_socket();
         self.reading = false;
         self.writing = false;
@@ -457,6 +464,11 @@ impl Leg {
     /// `None` as there.
     pub fn lose(&mut self, wanted: Option<Chance>) -> Answer {
         self.ingress.lose(self.wire.stream()?, wanted)
+    }
+
+    /// What the kernel has dropped of what the peer sent, as far as it has not been told, and if it was asked to.
+    pub fn take_dropped(&mut self) -> Option<Dropped> {
+        self.ingress.take_dropped(self.wire.stream())
     }
 
     /// Bytes that were written here and have not been sent yet, in TLS or in the kernel.

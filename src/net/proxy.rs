@@ -314,8 +314,7 @@ impl Door {
             Some(None) => return self.turn_away(stream, transparent::plain(peer)),
         };
         if self.ever_muted.load(Ordering::Acquire) {
-            // A handshake that was under way when the listener was muted hands the mute on.
-            let _ = mute::unmute(&stream, mute::Mechanism::MinTtl);
+            door::unmute_accepted(&stream);
         }
         let ttl = self.core.may_mute().then(|| mute::syn_ttl(&stream)).flatten();
         let (id, mailbox) = self.core.open_link(self.id, peer, course.map(|course| course.to));

@@ -22,7 +22,7 @@ mod tls;
 pub use sets::{BadOverride, Override};
 pub use suite::suite;
 
-pub(super) use rule::can_vanish;
+pub(super) use rule::{can_select, can_vanish};
 
 use super::node::{Kind, Node, Origin};
 use super::plan::Plan;

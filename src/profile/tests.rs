@@ -11,7 +11,7 @@ use super::{
     Severity, Statistic, When, Who, plan, read, render, shipped, timeline,
 };
 use crate::base::{Chance, RuleId, Span};
-use crate::fault::{Blackhole, Close, Connects, Fault, FidelityWanted, LegFate, Toward};
+use crate::fault::{Blackhole, Close, Connects, Fault, FidelityWanted, LegFate, Toward, WaysWanted};
 use crate::mqtt::{PacketKind, Version};
 use std::fs;
 use std::net::IpAddr;
@@ -90,6 +90,7 @@ expect:
         },
         chance: Chance::new(0.5).unwrap(),
         fault: Fault::Blackhole(Blackhole {
+            direction: WaysWanted::Both,
             toward: Toward::Both,
             hold,
             fidelity: FidelityWanted::Auto,

@@ -7,6 +7,7 @@
 mod azure;
 mod build;
 pub mod compare;
+mod dropped;
 mod ending;
 pub mod html;
 pub mod junit;

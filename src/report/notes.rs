@@ -2,9 +2,9 @@
 //! refused, what could not be seen.
 
 use super::build::told_of;
-use super::ending;
 use super::together;
 use super::words::{self, count};
+use super::{dropped, ending};
 use crate::base::text::printable;
 use crate::base::{Chance, Ends, RuleId, Side};
 use crate::event::TlsTerms;
@@ -42,6 +42,9 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
         notes.extend(fell_on_nobody(rule, id, results, &windows));
         notes.extend(still_open(rule, &windows));
         notes.extend(made_by(name, &windows));
+        let of_rule = results.runs.iter().filter_map(|run| run.rules.get(&id)?.vanished_packets);
+        let vanished = of_rule.reduce(|sum, more| sum + more);
+        notes.extend(dropped::notes(rule, windows.iter().map(|(_, window)| *window), vanished));
         notes.extend(connects_waited(name, &windows));
         notes.extend(held_back(plan, name, &windows));
         notes.extend(way_back_unknown(name, &windows));
@@ -242,8 +245,8 @@ fn connects_met_silence(rule: &Rule, id: RuleId, results: &Results, windows: &Wi
     reasons.dedup();
     if of_rule().all(|rule| rule.vanished.is_empty()) && reasons.is_empty() && was_made(windows) {
         return vec![format!(
-            "{name} made no connects vanish, as it does not fall on every device of a listener and a SYN does not say \
-             whose it is: they were met with silence"
+            "{name} made no connects vanish: it does not fall on every device of a listener, a SYN says no more than its \
+             address, and other devices are there too: they were met with silence"
         )];
     }
     let told = |reason| format!("{name} could make no connects vanish, they were met with silence: {reason}");

@@ -148,6 +148,7 @@ impl Sessions {
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
+            | What::Dropped { .. }
             | What::AcceptFailed { .. }
             | What::CaptureClosed { .. }
             | What::HubConnected { .. }

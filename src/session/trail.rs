@@ -75,6 +75,7 @@ impl Trail {
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
+            | What::Dropped { .. }
             | What::AcceptFailed { .. }
             | What::DeviceNamed { .. }
             | What::Altered { .. }

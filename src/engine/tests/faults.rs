@@ -139,18 +139,17 @@ fn connects_in_the_dark_are_met_as_asked() {
 }
 
 #[test]
-fn the_listener_is_mute_only_where_the_fault_falls_on_everyone() {
+fn the_listener_is_mute_to_all_only_where_the_fault_falls_on_everyone() {
     let everyone = plan(vec![rule(at(1000), dark("2s", Connects::Vanish))]);
     let mut some = everyone.clone();
     some.rules[0].who.client = Some("d*".into());
-    let mut run = Run::new(everyone);
-    run.device(1, "d", 2);
-    run.to(5000);
-    assert_eq!(run.doors, [(ms(1000), Door::Mute), (ms(3000), Door::Open)]);
-    let mut run = Run::new(some);
-    run.device(1, "d", 2);
-    run.to(5000);
-    assert_eq!(run.doors, []);
+    let one = Door::MuteTo([std::net::Ipv4Addr::LOCALHOST.into()].into());
+    for (plan, door) in [(everyone, Door::Mute), (some, one)] {
+        let mut run = Run::new(plan);
+        run.device(1, "d", 2);
+        run.to(5000);
+        assert_eq!(run.doors, [(ms(1000), door), (ms(3000), Door::Open)]);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod asked;
 mod connects;
+mod doors;
 mod draws;
 mod faults;
 mod keep_alives;
@@ -63,22 +64,23 @@ fn after(packet: PacketKind, delay: &str, times: u32) -> When {
     When::After { packet, nth: 1, delay: span(delay), times }
 }
 
-fn dark(hold: &str, connects: Connects) -> Fault {
-    Fault::Blackhole(Blackhole {
+fn blackhole(hold: &str, connects: Connects) -> Blackhole {
+    Blackhole {
         toward: Toward::Both,
+        direction: WaysWanted::Both,
         hold: span(hold),
         fidelity: FidelityWanted::Auto,
         connects,
-    })
+    }
+}
+
+fn dark(hold: &str, connects: Connects) -> Fault {
+    Fault::Blackhole(blackhole(hold, connects))
 }
 
 fn packet_dark(hold: &str) -> Fault {
-    Fault::Blackhole(Blackhole {
-        toward: Toward::Both,
-        hold: span(hold),
-        fidelity: FidelityWanted::Packet,
-        connects: Connects::Silence,
-    })
+    let fidelity = FidelityWanted::Packet;
+    Fault::Blackhole(Blackhole { fidelity, ..blackhole(hold, Connects::Silence) })
 }
 
 fn rst() -> Fault {
@@ -172,17 +174,18 @@ impl Run {
                     }
                 }
                 Output::Listener(listener, door) => {
-                    self.doors.push((self.now, door));
+                    self.doors.push((self.now, door.clone()));
                     let outcome = if self.refuse_mute && door != Door::Open {
                         Err("not permitted".to_owned())
                     } else {
                         Ok(match door {
                             Door::Open => None,
                             Door::Mute => Some(Mechanism::MinTtl),
+                            Door::MuteTo(_) => Some(Mechanism::Filter),
                             Door::Closed => Some(Mechanism::Closed),
                         })
                     };
-                    self.engine.handle(self.now, Input::ListenerDone { listener, outcome });
+                    self.engine.handle(self.now, Input::ListenerDone { listener, outcome, dropped: None });
                 }
                 Output::Finish(reason) => self.finished = self.finished.or(Some((self.now, reason))),
             }

@@ -168,6 +168,7 @@ impl Conformance {
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
+            | What::Dropped { .. }
             | What::AcceptFailed { .. }
             | What::HubConnected { .. }
             | What::HubUnreachable { .. }

@@ -59,6 +59,7 @@ impl Watch {
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
+            | What::Dropped { .. }
             | What::AcceptFailed { .. }
             | What::HubConnected { .. }
             | What::DeviceNamed { .. }

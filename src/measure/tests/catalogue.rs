@@ -199,7 +199,12 @@ fn a_closed_listener_keeps_out_who_was_down() {
         let mut story = Story::new();
         story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60);
         if closes {
-            story.tell(What::ListenerMuted { listener: ListenerId(0), mechanism: Mechanism::Closed });
+            story.tell(What::ListenerMuted {
+                listener: ListenerId(0),
+                mechanism: Mechanism::Closed,
+                from: None,
+                dropped: None,
+            });
         }
         story.at(lost_at).ends(1, Side::Device, Ending::Fin).closes(1);
         story.at(11_000.max(lost_at)).heals(1).at(12_500).joins(2, 0, "a", 60);

@@ -101,9 +101,9 @@ fn connects_vanish_for_the_rules_that_ask_for_it_while_they_hold() {
     let listener = ListenerId(0);
     let mut story = three();
     fires(&mut story, 0);
-    story.tell(What::ListenerMuted { listener, mechanism: Mechanism::MinTtl });
+    story.tell(What::ListenerMuted { listener, mechanism: Mechanism::MinTtl, from: None, dropped: None });
     fires(&mut story, 1);
-    story.at(11_000).tell(What::ListenerUnmuted { listener });
+    story.at(11_000).tell(What::ListenerUnmuted { listener, dropped: None });
     let plan = by_the_clock();
     assert_eq!(of(&story, &plan, 0).vanished, [Mechanism::MinTtl]);
     assert_eq!(of(&story, &plan, 1).vanished, []);

@@ -1,8 +1,10 @@
 //! What the kernel is to drop of what a leg's peer sends: all of it, or some.
 
 use crate::base::Chance;
+use crate::event::Dropped;
 use crate::fault::Mechanism;
-use crate::net::sys::{lossy, mute};
+use crate::net::sys::info::tcp_info;
+use crate::net::sys::{drops, lossy, mute};
 use tokio::net::TcpStream;
 
 /// What the kernel answered, where something was asked of it.
@@ -16,6 +18,10 @@ pub struct Ingress {
     muted: Option<mute::Mechanism>,
     /// The chance of the filter that is attached, unless a mute has taken its place.
     lossy: Option<Chance>,
+    /// The kernel's counts when they were last looked at, while something is to be dropped: dropped, and taken in.
+    counts: Option<(u32, u32)>,
+    /// What was dropped so far and has not been told.
+    dropped: Option<Dropped>,
 }
 
 impl Ingress {
@@ -29,8 +35,40 @@ impl Ingress {
         self.muted.is_some()
     }
 
+    /// What the kernel has dropped since that was last asked, where something was to be dropped. That nothing came at all is
+    /// told once no more is to be dropped.
+    pub fn take_dropped(&mut self, stream: Option<&TcpStream>) -> Option<Dropped> {
+        if let Some(stream) = stream {
+            self.count(stream);
+        }
+        let is_news = |dropped: &mut Dropped| *dropped != Dropped::default() || self.counts.is_none();
+        self.dropped.take_if(is_news)
+    }
+
+    /// Adds what was dropped since it was last looked at. From now on no more is dropped than is now.
+    pub fn count(&mut self, stream: &TcpStream) {
+        let is_dropping = self.is_mute() || self.lossy.is_some();
+        if self.counts.is_none() && !is_dropping {
+            return;
+        }
+        let now = drops::of(stream).zip(tcp_info(stream).ok().map(|info| info.segments_in));
+        if let Some((before, now)) = self.counts.zip(now) {
+            let so_far = self.dropped.get_or_insert_default();
+            so_far.segments += drops::between(before.0, now.0);
+            so_far.passed += drops::between(before.1, now.1);
+        }
+        self.counts = now.filter(|_| is_dropping);
+    }
+
     /// Mutes the socket or lets it hear again, as wanted; the mechanism where it is mute now.
     pub fn mute(&mut self, stream: &TcpStream, wanted: bool) -> Answer {
+        self.count(stream);
+        let answer = self.change_mute(stream, wanted);
+        self.count(stream);
+        answer
+    }
+
+    fn change_mute(&mut self, stream: &TcpStream, wanted: bool) -> Answer {
         match (wanted, self.muted) {
             (true, None) => match mute::mute(stream, mute::Mechanism::Filter, self.ttl) {
                 Ok(mechanism) => {
@@ -55,6 +93,13 @@ impl Ingress {
     /// Makes the socket lose segments with this chance, or none; after [`Ingress::mute`], which drops them all. The
     /// mechanism where it loses some now, or would without the mute.
     pub fn lose(&mut self, stream: &TcpStream, wanted: Option<Chance>) -> Answer {
+        self.count(stream);
+        let answer = self.change_loss(stream, wanted);
+        self.count(stream);
+        answer
+    }
+
+    fn change_loss(&mut self, stream: &TcpStream, wanted: Option<Chance>) -> Answer {
         let overruled = self.muted == Some(mute::Mechanism::Filter);
         if !overruled && self.lossy != wanted {
             let done = match wanted {
@@ -73,7 +118,6 @@ impl Ingress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::sys::info::tcp_info;
     use std::time::{Duration, Instant};
     use tokio::net::TcpListener;
 

@@ -93,6 +93,7 @@ impl Link {
             self.put_in(direction);
         }
         self.close_books(now);
+        self.tell_dropped();
         self.legs = Ends::default();
         let undelivered = Ways { up: self.pumps.up.lost, down: self.pumps.down.lost };
         self.core.close_link(self.id, Input::LinkClosed { link: self.id, undelivered });

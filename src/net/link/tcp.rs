@@ -59,7 +59,18 @@ impl Link {
             let asked = *loss.get(side);
             *granted.loss.get_mut(side) = if leg.is_open() { leg.lose(asked) } else { for_later(asked) };
         }
+        // Before the change is confirmed: it is of the faults that held until now.
+        self.tell_dropped();
         granted
+    }
+
+    /// Tells what the kernel has dropped so far, for the faults in force.
+    pub(super) fn tell_dropped(&mut self) {
+        for side in Side::BOTH {
+            if let Some(what) = self.legs.get_mut(side).take_dropped() {
+                self.core.tell(Input::Dropped { link: self.id, side, what });
+            }
+        }
     }
 
     /// What was ordered before the hub's leg was there holds for it now.

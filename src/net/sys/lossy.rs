@@ -5,9 +5,9 @@
 //! to it arrives. A classic BPF program draws with the kernel's `rand` load. It is the socket's one filter: a
 //! [mute](super::mute) by filter takes its place.
 
+use super::mute::attach_program;
 use crate::base::Chance;
 use crate::fault::filter::random_drop;
-use socket2::{SockFilter, SockRef};
 use std::io;
 use std::os::fd::AsFd;
 
@@ -31,8 +31,7 @@ pub enum LossError {
 /// # Errors
 /// [`LossError`].
 pub fn lose(socket: impl AsFd, chance: Chance) -> Result<(), LossError> {
-    let program = random_drop(chance).map(|i| SockFilter::new(i.code, i.yes, i.no, i.operand));
-    SockRef::from(&socket).attach_filter(&program).map_err(|error| match error.kind() {
+    attach_program(socket.as_fd(), &random_drop(chance)).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => LossError::Unprivileged(error),
         _ => LossError::Refused(error),
     })

@@ -15,6 +15,7 @@ compile_error!(
      build it for Linux, or run the Linux binary in a container or virtual machine"
 );
 
+pub mod drops;
 pub mod hangup;
 pub mod info;
 pub mod limit;

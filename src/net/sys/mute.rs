@@ -24,6 +24,8 @@
 //!   last ACK is not held against the listener's option. **The accepted socket then inherits the option** and
 //!   stays muted when the listener no longer is. So [`unmute`] what is accepted, unless it is to be mute.
 //!   With [`Mechanism::Filter`] the ACK is dropped, and nothing is inherited.
+//!   A filter that a listener has when a handshake ends is the accepted socket's too: one that [`mute_to`] put there lets
+//!   its packets pass, and costs time. Take it off what is accepted as well.
 //! - Mute is for what arrives. What is in the send queue is still sent and sent again, and closing sends a
 //!   FIN: stop writing, and park the socket until [`unmute`] or [`super::reset::reset`] (which works on a
 //!   muted socket).
@@ -31,9 +33,11 @@
 //!   SO_KEEPALIVE or with TCP_USER_TIMEOUT gives up by itself with ETIMEDOUT.
 
 use super::option::{self, Name};
+use crate::fault::filter::{Instruction, drop_from};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// The TTL that no packet which crossed a router has, and the least that a muted socket takes.
@@ -82,6 +86,28 @@ pub enum MuteError {
         /// The kernel's answer.
         source: io::Error,
     },
+    /// The kernel wants a privilege, and a minimum TTL cannot tell one peer from another.
+    #[error(
+        "{operation}: {source}; a filter by source address takes CAP_NET_ADMIN here: grant it (`setcap cap_net_admin+ep` on \
+         the binary, or `--cap-add NET_ADMIN` on the container)"
+    )]
+    Selective {
+        /// The system call and option.
+        operation: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
+    /// No memory for a filter.
+    #[error(
+        "{operation}: {source}; a filter for so many addresses is larger than this system allows: raise it (`sysctl -w \
+         net.core.optmem_max=1048576`)"
+    )]
+    TooLarge {
+        /// The system call and option.
+        operation: &'static str,
+        /// The kernel's answer.
+        source: io::Error,
+    },
     /// The kernel refused.
     #[error("{operation}: {source}; is it a TCP socket that is still open? `fidelity: stall` works without")]
     Refused {
@@ -116,7 +142,28 @@ pub fn mute(socket: impl AsFd, preferred: Mechanism, peer_ttl: Option<u8>) -> Re
     }
 }
 
-/// Undoes what [`mute`] did by this mechanism. Unmuting what is not muted is harmless.
+/// Makes the kernel drop what comes to a socket from these addresses, which are canonical: to a listener, their SYNs. In the
+/// place of any filter that is there, without a moment between. Of too many the first are taken ([`drop_from`]).
+///
+/// # Errors
+/// [`MuteError`]: all is as it was.
+pub fn mute_to(socket: impl AsFd, sources: &[IpAddr]) -> Result<(), MuteError> {
+    const OPERATION: &str = "SO_ATTACH_FILTER";
+    attach_program(socket.as_fd(), &drop_from(sources)).map_err(|source| match source.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => MuteError::Selective { operation: OPERATION, source },
+        Some(libc::ENOMEM) => MuteError::TooLarge { operation: OPERATION, source },
+        _ => MuteError::Refused { operation: OPERATION, source },
+    })
+}
+
+/// Attaches a filter that is data.
+pub(super) fn attach_program(fd: BorrowedFd<'_>, program: &[Instruction]) -> io::Result<()> {
+    let instruction = |i: &Instruction| socket2::SockFilter::new(i.code, i.yes, i.no, i.operand);
+    let program: Vec<socket2::SockFilter> = program.iter().map(instruction).collect();
+    socket2::SockRef::from(&fd).attach_filter(&program)
+}
+
+/// Undoes what [`mute`] or [`mute_to`] did by this mechanism. Unmuting what is not muted is harmless.
 ///
 /// # Errors
 /// [`MuteError::Refused`], such as for a descriptor that is not a socket.

@@ -7,7 +7,7 @@ use crate::base::Span;
 use crate::fault::delay::DelayModel;
 use crate::fault::{
     Blackhole, Close, Delay, Ending, Fault, HandshakeFault, Latency, LegFate, RecordFault, Stall, TlsAlert,
-    TlsHandshake, TlsRecord, Toward,
+    TlsHandshake, TlsRecord, Toward, WaysWanted,
 };
 use crate::profile::problem::{Sink, Spot};
 use crate::profile::schema::PACKET_FAULTS;
@@ -58,12 +58,38 @@ pub(super) fn hold(rule: &Fields) -> Option<Spot> {
 
 fn blackhole(fields: &Fields, when: Option<&Fields>, sink: &mut Sink) -> Option<Blackhole> {
     let hold = required_span(fields, when, sink);
+    let direction = choice(fields, "direction")?;
     Some(Blackhole {
-        toward: choice(fields, "toward")?,
+        toward: leg_lost(fields, direction, sink)?,
+        direction,
         hold: hold?,
         fidelity: choice(fields, "fidelity")?,
         connects: choice(fields, "connects")?,
     })
+}
+
+/// The legs of a blackhole: of one that is lost one way, its sender's.
+fn leg_lost(fields: &Fields, direction: WaysWanted, sink: &mut Sink) -> Option<Toward> {
+    let toward: Toward = choice(fields, "toward")?;
+    let (sender, receiver, way) = match direction {
+        WaysWanted::Both => return Some(toward),
+        WaysWanted::Up => (Toward::Device, "hub", "up"),
+        WaysWanted::Down => (Toward::Hub, "device", "down"),
+    };
+    if fields.has("toward") && toward != sender {
+        let word = if sender == Toward::Device { "device" } else { "hub" };
+        sink.error(
+            fields.value_spot("toward"),
+            format!("what is lost one way, `{way}`, is lost on its sender's leg alone: `toward: {word}`"),
+        )
+        .label(format!("here brownout's own segments to the {receiver} would have to vanish, acknowledgements among them"))
+        .also(fields.key_spot("direction"), "one way")
+        .help(format!(
+            "a filter drops what arrives, and not what is sent: take `toward` out; or write `stall: {{ direction: {way} }}`, \
+             under which TCP is acknowledged at both ends"
+        ));
+    }
+    Some(sender)
 }
 
 fn close(fields: &Fields, name: &str, when: Option<&Fields>, sink: &mut Sink) -> Option<Close> {

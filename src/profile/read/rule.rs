@@ -214,10 +214,19 @@ fn check_handshake(rule: &Rule, fields: &Fields, sink: &mut Sink) {
     }
 }
 
+/// Whether connects made during the rule's blackhole can be made to vanish for single devices, told by their source
+/// address: not where it falls on them by what only their TLS shows.
+pub(in crate::profile) fn can_select(rule: &Rule) -> bool {
+    rule.who.sni.is_none() && rule.who.subject.is_none()
+}
+
 fn note_connects(rule: &Rule, fields: &Fields, sink: &mut Sink) {
     let Fault::Blackhole(blackhole) = &rule.fault else { return };
     if blackhole.connects != Connects::Vanish || can_vanish(rule) {
         return;
+    }
+    if can_select(rule) {
+        return note_selected(rule, fields, sink);
     }
     let place = fields.one("fault").and_then(|fault| fault.one("blackhole"));
     let spot = place.map_or_else(|| fields.spot(), |place| place.value_spot("connects"));
@@ -225,6 +234,17 @@ fn note_connects(rule: &Rule, fields: &Fields, sink: &mut Sink) {
         "a SYN does not say whose it is: to vanish, the rule has to fall on every device of a listener at a \
          time of the run (`at`, and no `who` but `listener`, no `chance`)",
     );
+}
+
+fn note_selected(rule: &Rule, fields: &Fields, sink: &mut Sink) {
+    let place = fields.one("fault").and_then(|fault| fault.one("blackhole"));
+    let spot = place.map_or_else(|| fields.spot(), |place| place.value_spot("connects"));
+    sink.note(spot, format!("connects vanish for `{}` by source address, where that can be; else they meet silence", rule.id))
+        .help(
+            "a SYN says no more than its address: it vanishes where every device seen there is in the dark, and CAP_NET_ADMIN \
+             is there; for all connects to vanish, the rule has to fall on every device of a listener at a time of the run \
+             (`at`, and no `who` but `listener`, no `chance`)",
+        );
 }
 
 /// What `connects: vanish` is to a blackhole, `how: closed` is to a refusal.

@@ -111,10 +111,18 @@ static BLACKHOLE: Place = Place {
     name: "blackhole",
     doc: "The path goes dark for a time: nothing passes, and nobody is told. Whichever leg it falls on, what one end \
           sends does not reach the other; the leg it falls on is the one whose end goes unacknowledged under \
-          `fidelity: packet`.",
+          `fidelity: packet`, the other end's TCP is acknowledged by brownout until its window is full. One way only \
+          (`direction`), what the sender sends is lost, and what the other sends reaches it: under `fidelity: packet` \
+          the sender goes unacknowledged, as on such a path; the other hears nothing, but its TCP is acknowledged by \
+          brownout, since a filter can only drop what arrives.",
     one_of: &[],
     keys: &[
         TOWARD,
+        Key {
+            doc: "The direction of travel in which it is lost. One way only, it is lost on its sender's leg, so that \
+                  `toward` is not needed. Connects do not come about in any case.",
+            ..DIRECTION
+        },
         FOR,
         Key {
             name: "fidelity",
@@ -143,8 +151,10 @@ static BLACKHOLE: Place = Place {
             ty: Type::Word(&[
                 Word {
                     word: "vanish",
-                    doc: "their SYNs vanish, where the fault falls on every device of a listener; else as \
-                          `silence`, since a SYN does not say whose it is",
+                    doc: "their SYNs vanish: all of a listener, where the fault falls on each of its devices; else \
+                          those from source addresses at which every device seen so far is in the dark (a socket filter: \
+                          takes CAP_NET_ADMIN, holds 2043 addresses of IPv4 or 454 of IPv6; not with `sni` or \
+                          `subject`, which a SYN does not show); the rest as `silence`",
                 },
                 Word {
                     word: "silence",

@@ -4,15 +4,20 @@ use super::links;
 use super::packets;
 use super::tls;
 use super::words::{self, Words, both_ways, fate, toward};
-use crate::fault::{Blackhole, Close, Connects, Delay, Fault, FidelityWanted, Latency, Stall, Toward};
+use crate::fault::{
+    Blackhole, Close, Connects, Delay, Fault, FidelityWanted, Latency, Stall, Toward, WaysWanted,
+};
 use crate::profile::plan::{Plan, Rule};
-use crate::profile::read::can_vanish;
+use crate::profile::read::{can_select, can_vanish};
 
 /// What a fault does, as a sentence without its full stop.
 pub(super) fn fault(fault: &Fault, words: Words) -> String {
     match fault {
-        Fault::Blackhole(Blackhole { toward: legs, hold, .. }) => {
+        Fault::Blackhole(Blackhole { direction: WaysWanted::Both, toward: legs, hold, .. }) => {
             format!("the path goes dark {} for {}", toward(*legs), words.span(*hold))
+        }
+        Fault::Blackhole(Blackhole { direction, hold, .. }) => {
+            format!("the path goes dark {} alone for {}", both_ways(*direction), words.span(*hold))
         }
         Fault::Rst(close) => ended("reset (RST)", *close),
         Fault::Fin(close) => ended("closed (FIN)", *close),
@@ -66,7 +71,10 @@ pub(super) fn ended(how: &str, close: Close) -> String {
 /// What becomes of connects, and how true the fault will be.
 pub(super) fn more(rule: &Rule, plan: &Plan) -> Vec<String> {
     match &rule.fault {
-        Fault::Blackhole(blackhole) => vec![connects(rule, blackhole), fidelity(blackhole.fidelity)],
+        Fault::Blackhole(blackhole) => {
+            let one_way = one_way(blackhole).map(str::to_owned);
+            [connects(rule, blackhole), fidelity(blackhole.fidelity)].into_iter().chain(one_way).collect()
+        }
         Fault::Stall(_) => {
             vec!["Made as stall: TCP acknowledges until its windows are full; no byte is lost.".into()]
         }
@@ -104,9 +112,33 @@ fn connects(rule: &Rule, blackhole: &Blackhole) -> String {
                 "Connects meanwhile vanish: their SYNs are dropped. Where the kernel refuses that, {silence}."
             )
         }
+        Connects::Vanish if can_select(rule) => format!(
+            "Connects meanwhile vanish where every device seen at their source address is in the dark: the SYNs are \
+             dropped (needs CAP_NET_ADMIN). Of the others, {silence}."
+        ),
         Connects::Vanish => {
             format!("Connects meanwhile cannot vanish, since a SYN does not say whose it is: {silence}.")
         }
+    }
+}
+
+/// What a packet blackhole of one way is made of, and what it lacks.
+fn one_way(blackhole: &Blackhole) -> Option<&'static str> {
+    if blackhole.fidelity != FidelityWanted::Packet {
+        return None;
+    }
+    match blackhole.direction {
+        WaysWanted::Both => None,
+        WaysWanted::Up => Some(
+            "One way: what the device sends is dropped on its leg; what the hub sends still reaches it, as far as TCP sends on \
+             without acknowledgements. The hub hears nothing, but its own TCP is acknowledged by brownout, which no filter can \
+             keep from that.",
+        ),
+        WaysWanted::Down => Some(
+            "One way: what the hub sends is dropped on its leg; what the device sends still reaches it, as far as TCP sends on \
+             without acknowledgements. The device hears nothing, but its own TCP is acknowledged by brownout, which no filter \
+             can keep from that: one that relies on TCP time-outs does not notice.",
+        ),
     }
 }
 

@@ -248,6 +248,7 @@ impl Live {
             | What::ListenerMuted { .. }
             | What::CaptureClosed { .. }
             | What::ListenerUnmuted { .. }
+            | What::Dropped { .. }
             | What::LinkOpened { .. }
             | What::HubConnected { .. }
             | What::DeviceNamed { .. }

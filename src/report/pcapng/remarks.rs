@@ -124,6 +124,7 @@ impl Remarks {
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
+            | What::Dropped { .. }
             | What::AcceptFailed { .. }
             | What::LinkOpened { .. }
             | What::HubConnected { .. }

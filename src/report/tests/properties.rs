@@ -33,7 +33,12 @@ fn step(story: &mut Story, (kind, device, pause): (u8, u32, u64)) {
         12 => story.connack(link, false, kind % 2),
         13 => story.applies(link, link, Mechanism::MinTtl),
         14 => story.lifts(link, link),
-        15 => story.tell(What::ListenerMuted { listener: ListenerId(0), mechanism: Mechanism::MinTtl }),
+        15 => story.tell(What::ListenerMuted {
+            listener: ListenerId(0),
+            mechanism: Mechanism::MinTtl,
+            from: None,
+            dropped: None,
+        }),
         16 => story.traffic(link, 1, rtt(pause)),
         17 => story.hello(link, pause % 2 == 0),
         18 => story.shakes_hands(link, Side::Device, pause, kind > 100),

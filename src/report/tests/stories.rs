@@ -261,8 +261,8 @@ fn vanishing(story: &mut Story) {
         story.applies(window, u64::from(device) + 1, Mechanism::Filter);
     }
     let listener = ListenerId(0);
-    story.tell(What::ListenerMuted { listener, mechanism: Mechanism::MinTtl });
-    story.at(22_000).tell(What::ListenerUnmuted { listener }).heals(4).heals(5);
+    story.tell(What::ListenerMuted { listener, mechanism: Mechanism::MinTtl, from: None, dropped: None });
+    story.at(22_000).tell(What::ListenerUnmuted { listener, dropped: None }).heals(4).heals(5);
     for (window, link, back) in [(4, 1, 22_800), (5, 2, 23_100)] {
         story.at(back - 100).ends(link, Side::Device, Ending::Fin).carried(link, Side::Hub).closes(link);
         let (device, name) = if window == 4 { (0, "pinger") } else { (1, "publisher") };

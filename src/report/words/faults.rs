@@ -13,8 +13,11 @@ use std::time::Duration;
 pub fn fault(fault: &Fault) -> String {
     let name = fault.name();
     match fault {
-        Fault::Blackhole(Blackhole { toward, hold, .. }) => {
+        Fault::Blackhole(Blackhole { direction: WaysWanted::Both, toward, hold, .. }) => {
             format!("{name} toward {} for {hold}", toward_words(*toward))
+        }
+        Fault::Blackhole(Blackhole { direction, hold, .. }) => {
+            format!("{name} {} alone for {hold}", ways(*direction))
         }
         Fault::Rst(close) => format!("{name} {}", close_words(*close, LegFate::Reset)),
         Fault::Fin(close) => format!("{name} {}", close_words(*close, LegFate::Close)),
