@@ -1,7 +1,9 @@
 //! The arguments: their syntax. What they mean together is checked where they are used.
 
 use super::compare::CompareArgs;
+use super::expected::ExpectArgs;
 use super::observe::ObserveArgs;
+use super::privileges::UserArgs;
 use super::suite::SuiteArgs;
 use crate::base::span::parse_fixed;
 use crate::device::{Backoff, Preset, Renew, Workload};
@@ -123,6 +125,10 @@ pub(super) struct RunArgs {
     /// End the COMMAND (SIGTERM) when the profile is through, for clients that run for ever
     #[arg(long, requires = "command")]
     pub stop_command: bool,
+    #[command(flatten)]
+    pub expect: ExpectArgs,
+    #[command(flatten)]
+    pub user: UserArgs,
     /// Run this beside the proxy, with its address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL, and the certificate
     /// of the CA that it has to trust, where there is one, in BROWNOUT_CA
     #[arg(last = true, value_name = "COMMAND")]

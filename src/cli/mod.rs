@@ -11,6 +11,7 @@ mod command;
 mod compare;
 mod demo;
 mod exit;
+mod expected;
 mod files;
 mod load;
 mod logs;
@@ -18,6 +19,7 @@ mod observe;
 mod out;
 mod parts;
 mod peers;
+mod privileges;
 mod progress;
 mod recorder;
 mod report;
@@ -30,10 +32,12 @@ mod tls;
 pub use args::Args;
 pub use exit::Exit;
 
+use crate::net::sys::Capabilities;
 use args::Command;
 use clap::Parser;
 use std::future::Future;
 use std::io::IsTerminal;
+use tokio::runtime::Builder;
 
 /// Reads the command line and does what it says.
 pub fn main() -> Exit {
@@ -87,7 +91,17 @@ fn colour_on_stdout() -> bool {
 
 /// Runs to the end on a runtime of its own.
 fn in_runtime(work: impl Future<Output = Exit>) -> Exit {
-    match tokio::runtime::Runtime::new() {
+    on_runtime(Builder::new_multi_thread().enable_all(), work)
+}
+
+/// The same, whose threads give up all privileges but these. The calling thread, which does what is not spawned, keeps its
+/// own.
+fn in_runtime_keeping(kept: Capabilities, work: impl Future<Output = Exit>) -> Exit {
+    on_runtime(Builder::new_multi_thread().enable_all().on_thread_start(move || privileges::keep(kept)), work)
+}
+
+fn on_runtime(builder: &mut Builder, work: impl Future<Output = Exit>) -> Exit {
+    match builder.build() {
         Ok(runtime) => {
             let exit = runtime.block_on(work);
             // A name that is still being looked up must not hold up the end.

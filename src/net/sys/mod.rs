@@ -20,17 +20,20 @@ pub mod info;
 pub mod limit;
 pub mod lossy;
 pub mod mute;
+pub mod privilege;
 pub mod process;
 pub mod reset;
 pub mod segment;
 pub mod stamp;
 pub mod timer;
+pub mod user;
 
 mod option;
 
 pub use info::{TcpInfo, TcpState};
 pub use limit::FileLimit;
 pub use mute::{Mechanism, MuteError};
+pub use privilege::Capabilities;
 pub use timer::TimerFd;
 
 use std::io;
