@@ -1,6 +1,7 @@
 //! The arguments: their syntax. What they mean together is checked where they are used.
 
 use super::compare::CompareArgs;
+use super::doctor::DoctorArgs;
 use super::expected::ExpectArgs;
 use super::observe::ObserveArgs;
 use super::privileges::UserArgs;
@@ -41,6 +42,8 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Tell every problem of a profile, or what will happen when it is run
     Check(CheckArgs),
+    /// Tell what this machine can do, how true each fault will be on it, and what improves that
+    Doctor(DoctorArgs),
     /// The profiles that come with brownout, and their language
     Profiles(ProfilesArgs),
     /// Render the report of one or several runs again, from their logs

@@ -10,6 +10,7 @@ mod check;
 mod command;
 mod compare;
 mod demo;
+mod doctor;
 mod exit;
 mod expected;
 mod files;
@@ -52,6 +53,7 @@ pub fn main() -> Exit {
         Command::Observe(args) => observe::observe(*args),
         Command::Suite(args) => suite::suite(*args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report::report(&args),
         Command::Profiles(args) => check::profiles(args.command.as_ref()),

@@ -27,6 +27,7 @@ pub mod segment;
 pub mod stamp;
 pub mod timer;
 pub mod user;
+pub mod wall;
 
 mod option;
 

@@ -143,6 +143,22 @@ pub fn become_user(user: &User, kept: Capabilities) -> io::Result<()> {
     keep_over_change(false)
 }
 
+/// Which of those that brownout has a use for a program can be given that this one executes: the bounding set.
+pub fn bounding() -> Capabilities {
+    NAMES.into_iter().fold(Capabilities::NONE, |all, (one, _)| {
+        let number = libc::c_ulong::from(one.0.trailing_zeros());
+        // SAFETY: takes no pointers; a number that the kernel does not know is answered with EINVAL.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_READ, number) } == 1 { all.with(one) } else { all }
+    })
+}
+
+/// Whether programs that this one executes get no privileges of their files (PR_GET_NO_NEW_PRIVS).
+pub fn is_barred_from_more() -> bool {
+    let unused: libc::c_ulong = 0;
+    // SAFETY: takes no pointers.
+    unsafe { libc::prctl(libc::PR_GET_NO_NEW_PRIVS, unused, unused, unused, unused) == 1 }
+}
+
 /// The effective user and group.
 pub fn ids() -> (u32, u32) {
     // SAFETY: take no pointers, and always succeed.
