@@ -1,8 +1,11 @@
 //! The arguments: their syntax. What they mean together is checked where they are used.
 
 use super::compare::CompareArgs;
+use super::doctor::DoctorArgs;
+use super::expected::ExpectArgs;
 use super::lab::LabArgs;
 use super::observe::ObserveArgs;
+use super::privileges::UserArgs;
 use super::suite::SuiteArgs;
 use crate::base::span::parse_fixed;
 use crate::device::{Backoff, Preset, Renew, Workload};
@@ -40,6 +43,8 @@ pub(super) enum Command {
     Compare(CompareArgs),
     /// Tell every problem of a profile, or what will happen when it is run
     Check(CheckArgs),
+    /// Tell what this machine can do, how true each fault will be on it, and what improves that
+    Doctor(DoctorArgs),
     /// The profiles that come with brownout, and their language
     Profiles(ProfilesArgs),
     /// Render the report of one or several runs again, from their logs
@@ -131,6 +136,10 @@ pub(super) struct RunArgs {
     /// End the COMMAND (SIGTERM) when the profile is through, for clients that run for ever
     #[arg(long, requires = "command")]
     pub stop_command: bool,
+    #[command(flatten)]
+    pub expect: ExpectArgs,
+    #[command(flatten)]
+    pub user: UserArgs,
     /// Run this beside the proxy, with its address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL, and the certificate
     /// of the CA that it has to trust, where there is one, in BROWNOUT_CA
     #[arg(last = true, value_name = "COMMAND")]

@@ -38,17 +38,9 @@ pub fn find(program: &str) -> Result<(), Refusal> {
 }
 
 impl Beside {
-    /// Starts it, with the address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL, what its TLS has to trust in
-    /// BROWNOUT_CA, and this soft limit of open files.
-    pub fn start(
-        program: &str,
-        arguments: &[String],
-        address: SocketAddr,
-        tls: &TlsPlan,
-        files: Option<u64>,
-    ) -> Result<Beside, Refusal> {
-        let child = spawn(prepared(program, arguments, address, tls, files), program)?;
-        Ok(Beside { child, group: None })
+    /// Starts a command that [`prepared`] made.
+    pub fn start(command: Command, program: &str) -> Result<Beside, Refusal> {
+        Ok(Beside { child: spawn(command, program)?, group: None })
     }
 
     /// Starts a command that [`prepared`] made in a process group of its own: what it starts is ended with it, and
@@ -107,7 +99,8 @@ impl Drop for Beside {
     }
 }
 
-/// The command, as [`Beside::start`] starts it.
+/// The command, with the address in BROWNOUT_HOST, BROWNOUT_PORT and BROWNOUT_URL, what its TLS has to trust in BROWNOUT_CA,
+/// and this soft limit of open files.
 pub fn prepared(
     program: &str,
     arguments: &[String],

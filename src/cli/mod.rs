@@ -10,7 +10,9 @@ mod check;
 mod command;
 mod compare;
 mod demo;
+mod doctor;
 mod exit;
+mod expected;
 mod files;
 mod lab;
 mod load;
@@ -19,6 +21,7 @@ mod observe;
 mod out;
 mod parts;
 mod peers;
+mod privileges;
 mod progress;
 mod recorder;
 mod report;
@@ -32,12 +35,13 @@ mod transparent;
 pub use args::Args;
 pub use exit::Exit;
 
+use crate::net::sys::Capabilities;
 use args::Command;
 use clap::Parser;
 use std::future::Future;
 use std::io::IsTerminal;
 use std::thread;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 /// Reads the command line and does what it says.
 pub fn main() -> Exit {
@@ -53,6 +57,7 @@ pub fn main() -> Exit {
         Command::Suite(args) => suite::suite(*args),
         Command::Compare(args) => compare::compare(&args),
         Command::Lab(args) => lab::lab(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report::report(&args),
         Command::Profiles(args) => check::profiles(args.command.as_ref()),
@@ -92,7 +97,17 @@ fn colour_on_stdout() -> bool {
 
 /// Runs to the end on a runtime of its own.
 fn in_runtime(work: impl Future<Output = Exit>) -> Exit {
-    match runtime() {
+    on_runtime(&mut workers(), work)
+}
+
+/// The same, whose threads give up all privileges but these. The calling thread, which does what is not spawned, keeps its
+/// own.
+fn in_runtime_keeping(kept: Capabilities, work: impl Future<Output = Exit>) -> Exit {
+    on_runtime(workers().on_thread_start(move || privileges::keep(kept)), work)
+}
+
+fn on_runtime(builder: &mut Builder, work: impl Future<Output = Exit>) -> Exit {
+    match builder.enable_all().build() {
         Ok(runtime) => {
             let exit = runtime.block_on(work);
             // A name that is still being looked up must not hold up the end.
@@ -105,8 +120,7 @@ fn in_runtime(work: impl Future<Output = Exit>) -> Exit {
 
 /// A worker for each processor. Of a single one, this thread is the worker: a second would have nobody to share work with, and
 /// its readiness to share costs a tenth of a short link (docs/PERFORMANCE.md).
-fn runtime() -> std::io::Result<Runtime> {
+fn workers() -> Builder {
     let is_alone = thread::available_parallelism().is_ok_and(|processors| processors.get() == 1);
-    let mut builder = if is_alone { Builder::new_current_thread() } else { Builder::new_multi_thread() };
-    builder.enable_all().build()
+    if is_alone { Builder::new_current_thread() } else { Builder::new_multi_thread() }
 }

@@ -7,9 +7,11 @@ mod voice;
 
 use super::args::TlsArgs;
 use super::exit::{Exit, Refusal};
+use super::expected::{self, ExpectArgs};
 use super::files::LineFile;
 use super::load::{self, Text};
 use super::out;
+use super::privileges::{self, UserArgs};
 use super::run::{LISTEN, draw_seed};
 use super::runner::{Launch, Launched};
 use super::signals::Signals;
@@ -17,6 +19,7 @@ use super::{tls, transparent};
 use crate::base::span::{parse_fixed, show_fixed};
 use crate::event::EndReason;
 use crate::net::Clock;
+use crate::net::sys::Capabilities;
 use crate::profile::{self, BadOverride, ListenerPlan, Override};
 use desk::{Desk, Outlets};
 pub(super) use rotation::rotated;
@@ -34,6 +37,9 @@ summary: Nothing is broken; what happens is told.
 
 /// The shortest interval: a summary of less than a second says little that is not chance.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The privileges that it takes while it watches: nothing is broken, so no socket is touched.
+const KEPT: Capabilities = Capabilities::NONE;
 
 /// Its arguments.
 #[derive(Debug, clap::Args)]
@@ -75,6 +81,10 @@ pub(super) struct ObserveArgs {
     /// Tell no single ends of links, only the summaries
     #[arg(short, long)]
     pub quiet: bool,
+    #[command(flatten)]
+    pub expect: ExpectArgs,
+    #[command(flatten)]
+    pub user: UserArgs,
     // Last, since what follows would come under its heading.
     #[command(flatten)]
     pub tls: TlsArgs,
@@ -90,7 +100,13 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 /// Does it.
 pub(super) fn observe(args: ObserveArgs) -> Exit {
-    super::in_runtime(async move { conduct(args).await.unwrap_or_else(Refusal::tell) })
+    if let Err(refusal) = privileges::become_user(&args.user) {
+        return refusal.tell();
+    }
+    let user = args.user.clone();
+    super::in_runtime_keeping(KEPT, async move {
+        conduct(args).await.unwrap_or_else(|refusal| user.explain(refusal).tell())
+    })
 }
 
 async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
@@ -98,9 +114,19 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
     let overrides = overrides(&args)?;
     let plan = load::checked(&text, &overrides)?.plan;
     let listener = listener(&args)?;
+    expected::check(&args.expect, 1, &plan)?;
     let bounds = Bounds { size: args.rotate_size, keep: args.rotate_keep };
     let mut rotation =
         args.report.as_deref().map(|directory| Rotation::open(directory, bounds)).transpose()?;
+    let to_write = match args.report.as_deref().map_or(Ok(Capabilities::NONE), privileges::to_write_in) {
+        Ok(to_write) => to_write,
+        Err(refusal) => {
+            if let Some(rotation) = rotation {
+                rotation.discard();
+            }
+            return Err(refusal);
+        }
+    };
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let clock = Clock::start();
@@ -142,6 +168,8 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
     if let Some(directory) = &args.report {
         out::tell(format_args!("observe: {} in {}", bounds, directory.display()));
     }
+    // All is open; the threads that begin here go on making files.
+    privileges::keep(KEPT.with(to_write));
     let outlets = Outlets {
         voice: Voice::start(args.json, args.quiet),
         log: rotation,
@@ -149,6 +177,7 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
         resource: resource_log.map(LineFile::begin).transpose()?,
     };
     let desk = Desk::start(queue.clone(), &plan, clock, args.interval, outlets);
+    privileges::keep(KEPT);
     let reason = tokio::select! {
         reason = proxy.finished() => reason,
         () = signals.next() => EndReason::Interrupted,

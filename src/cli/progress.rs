@@ -5,6 +5,7 @@ use super::out;
 use crate::event::Event;
 use crate::measure::Measures;
 use crate::net::Clock;
+use crate::net::sys::privilege;
 use crate::profile::Plan;
 use crate::report::live::Live;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -59,6 +60,7 @@ impl Progress {
         });
         let drawn = Arc::clone(&shared);
         let redraw = thread::spawn(move || {
+            privilege::renounce();
             while drawn.draw() {
                 thread::sleep(REDRAW);
             }

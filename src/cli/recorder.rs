@@ -6,6 +6,7 @@ use crate::base::Time;
 use crate::event::Event;
 use crate::measure::Measures;
 use crate::net::EventQueue;
+use crate::net::sys::privilege;
 use crate::profile::Plan;
 use crate::report::{ResourceLog, Timeline};
 use std::fs::File;
@@ -53,7 +54,10 @@ impl Recorder {
             lines: ResourceLog::new(plan),
             progress,
         };
-        Recorder(thread::spawn(move || tape.run(&queue)))
+        Recorder(thread::spawn(move || {
+            privilege::renounce();
+            tape.run(&queue)
+        }))
     }
 
     /// Waits for the queue to close, and hands out what was recorded.

@@ -3,9 +3,11 @@
 use super::args::RunArgs;
 use super::command::{self, Beside};
 use super::exit::{Exit, Refusal};
+use super::expected;
 use super::files::{CaptureFile, LineFile, ReportFiles};
-use super::load;
+use super::load::{self, Text};
 use super::out;
+use super::privileges::{self, Became};
 use super::progress::Progress;
 use super::runner::{Runner, Setup};
 use super::signals::Signals;
@@ -14,6 +16,7 @@ use crate::base::span::show_fixed;
 use crate::base::text::printable;
 use crate::event::{EndReason, TlsMode};
 use crate::net::Clock;
+use crate::net::sys::Capabilities;
 use crate::profile::{self, BadOverride, Checked, ListenerPlan, Override, Plan};
 use std::time::Duration;
 
@@ -25,12 +28,35 @@ const LISTEN_ANY: &str = "127.0.0.1:0";
 
 /// Runs a profile.
 pub(super) fn run(args: RunArgs) -> Exit {
-    super::in_runtime(async move { conduct(args).await.unwrap_or_else(Refusal::tell) })
+    started(args).unwrap_or_else(Refusal::tell)
 }
 
-async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
+/// What a run is to do, before anything is opened for it.
+#[derive(Debug)]
+struct Order {
+    text: Text,
+    sets: Vec<Override>,
+    plan: Plan,
+    listeners: Vec<ListenerPlan>,
+    /// Who brownout has become.
+    became: Option<Became>,
+    /// The privileges that it takes.
+    kept: Capabilities,
+}
+
+fn started(args: RunArgs) -> Result<Exit, Refusal> {
+    let became = privileges::become_user(&args.user)?;
+    let order = order(&args, became)?;
+    expected::check(&args.expect, order.listeners.len(), &order.plan)?;
+    let user = args.user.clone();
+    Ok(super::in_runtime_keeping(order.kept, async move {
+        conduct(args, order).await.unwrap_or_else(|refusal| user.explain(refusal).tell())
+    }))
+}
+
+fn order(args: &RunArgs, became: Option<Became>) -> Result<Order, Refusal> {
     let text = load::text(&args.profile)?;
-    let sets = sets(&args)?;
+    let sets = sets(args)?;
     let Checked { mut plan, notes } = load::checked(&text, &sets)?;
     if !notes.is_empty() && !args.quiet {
         out::tell(profile::render(&notes, &text.name, &text.text, super::colour_on_stderr()));
@@ -38,7 +64,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     if let Some(program) = args.command.first() {
         command::find(program)?;
     }
-    let listeners = listeners(&args, &plan)?;
+    let listeners = listeners(args, &plan)?;
     if let Some(clients) = &args.azure_fault_messages {
         can_be_read(&listeners)?;
         plan.honour(clients.clone());
@@ -47,6 +73,12 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     if !reach.is_empty() && !args.quiet {
         out::tell(reach);
     }
+    let kept = privileges::of_plan(&plan);
+    Ok(Order { text, sets, plan, listeners, became, kept })
+}
+
+async fn conduct(args: RunArgs, order: Order) -> Result<Exit, Refusal> {
+    let Order { text, sets, plan, listeners, became, kept } = order;
     let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, true)).transpose()?;
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
     let pcap = args.pcap.as_deref().map(CaptureFile::open).transpose()?;
@@ -70,7 +102,10 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
     let (seed, listeners) = (setup.seed, setup.listeners.clone());
     let runner = Runner::start(setup, clock, signals.next()).await?;
     greet(&runner, &listeners, args.transparent, seed);
-    let (reason, failure) = attend(&runner, &args.command, &listeners, &mut signals).await?;
+    let (reason, failure) = match begin(&runner, &args.command, &listeners, became.as_ref(), kept) {
+        Ok(beside) => attend(&runner, beside, &args.command, &mut signals).await,
+        Err(failure) => (EndReason::CommandEnded, Some(failure)),
+    };
     let exit = runner.end(reason).await;
     Ok(match failure {
         Some(failure) => failure.tell().max_with(exit),
@@ -101,26 +136,43 @@ fn can_be_read(listeners: &[ListenerPlan]) -> Result<(), Refusal> {
     }
 }
 
-/// Waits for the end: the plan through, the duration over, a signal, or the command's failure.
-async fn attend(
+/// Starts the command, if there is one, with all that the user may do; then what the run does not take is given up.
+fn begin(
     runner: &Runner,
     command: &[String],
     listeners: &[ListenerPlan],
-    signals: &mut Signals,
-) -> Result<(EndReason, Option<Refusal>), Refusal> {
+    became: Option<&Became>,
+    kept: Capabilities,
+) -> Result<Option<Beside>, Refusal> {
     let Some((program, arguments)) = command.split_first() else {
-        let reason = tokio::select! {
-            reason = runner.proxy.finished() => reason,
-            () = signals.next() => EndReason::Interrupted,
-        };
-        return Ok((reason, None));
+        privileges::keep(kept);
+        return Ok(None);
     };
     let address = runner.proxy.addresses().first().copied();
     let no_listener = || Refusal::usage("a command needs a listener to connect to");
     let (address, listener) = address.zip(listeners.first()).ok_or_else(no_listener)?;
-    let mut beside = match Beside::start(program, arguments, address, &listener.tls, runner.files_before) {
-        Ok(beside) => beside,
-        Err(refusal) => return Ok((EndReason::CommandEnded, Some(refusal))),
+    let mut prepared = command::prepared(program, arguments, address, &listener.tls, runner.files_before);
+    if let Some(became) = became {
+        prepared.env("HOME", &became.home).env("USER", &became.name).env("LOGNAME", &became.name);
+    }
+    let beside = Beside::start(prepared, program);
+    privileges::keep(kept.with(privileges::TO_END_A_COMMAND));
+    beside.map(Some)
+}
+
+/// Waits for the end: the plan through, the duration over, a signal, or the command's failure.
+async fn attend(
+    runner: &Runner,
+    beside: Option<Beside>,
+    command: &[String],
+    signals: &mut Signals,
+) -> (EndReason, Option<Refusal>) {
+    let (Some(mut beside), Some(program)) = (beside, command.first()) else {
+        let reason = tokio::select! {
+            reason = runner.proxy.finished() => reason,
+            () = signals.next() => EndReason::Interrupted,
+        };
+        return (reason, None);
     };
     let mut ended = None;
     let reason = loop {
@@ -138,10 +190,10 @@ async fn attend(
         None => {
             let status = beside.stop(signals.next()).await;
             runner.proxy.command_ended(status.code());
-            return Ok((reason, None));
+            return (reason, None);
         }
     };
-    Ok((reason, status.failure(program)))
+    (reason, status.failure(program))
 }
 
 fn listeners(args: &RunArgs, plan: &Plan) -> Result<Vec<ListenerPlan>, Refusal> {

@@ -37,6 +37,7 @@ pub use problem::{Mark, Problem, Problems, Severity, Source};
 pub use reach::{OutOfReach, out_of_reach};
 pub use read::{BadOverride, Checked, LARGEST, Override, read, suite as read_suite};
 pub use render::render;
+pub use schema::fault_examples;
 pub use sequence::{Sequence, SequencePlace};
 pub use strictness::{Strictness, Weight};
 pub use suite::{Entry, Suite, Workload};

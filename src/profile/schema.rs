@@ -12,6 +12,7 @@ mod suite;
 mod table;
 mod tls;
 
+pub use examples::fault_examples;
 pub(super) use examples::{WHOLE, whole_rule};
 pub(super) use faults::FAULT;
 pub use json::json_schema;

@@ -19,7 +19,7 @@ pub mod pcapng;
 pub mod resource_log;
 pub mod scorecard;
 pub mod summary;
-mod table;
+pub(crate) mod table;
 pub mod terminal;
 pub mod timeline;
 mod tls;

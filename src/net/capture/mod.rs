@@ -24,6 +24,7 @@ use self::writer::Writer;
 use crate::base::{Ends, LinkId, Side};
 use crate::event::{Event, RunStarted};
 use crate::net::Clock;
+use crate::net::sys::privilege;
 use crate::profile::Plan;
 use crate::report::pcapng::{Remark, Remarks};
 use std::fs::File;
@@ -95,6 +96,7 @@ impl Recording {
         let capture = Capture(Arc::clone(&shared));
         let (done, outcome) = sync_channel(1);
         let write = move || {
+            privilege::renounce();
             // Nobody waits any more if the time for it was over.
             let _ = done.send(writer.run(&shared.queue));
         };

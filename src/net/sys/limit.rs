@@ -12,6 +12,17 @@ pub struct FileLimit {
     pub now: u64,
 }
 
+/// The hard limit of open files: what [`raise_files`] can raise to; `None` if there is none (RLIM_INFINITY).
+///
+/// # Errors
+/// The kernel's; none is known.
+pub fn most_files() -> io::Result<Option<u64>> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one `rlimit` to the pointer, which is ours.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    Ok((limit.rlim_max != libc::RLIM_INFINITY).then_some(limit.rlim_max))
+}
+
 /// Raises the soft limit of open files to the hard one (RLIMIT_NOFILE, getrlimit(2)).
 ///
 /// # Errors

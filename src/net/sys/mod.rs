@@ -21,18 +21,22 @@ pub mod info;
 pub mod limit;
 pub mod lossy;
 pub mod mute;
+pub mod privilege;
 pub mod process;
 pub mod reset;
 pub mod segment;
 pub mod stamp;
 pub mod timer;
 pub mod transparent;
+pub mod user;
+pub mod wall;
 
 mod option;
 
 pub use info::{TcpInfo, TcpState};
 pub use limit::FileLimit;
 pub use mute::{Mechanism, MuteError};
+pub use privilege::Capabilities;
 pub use timer::TimerFd;
 
 use std::io;

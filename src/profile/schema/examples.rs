@@ -213,3 +213,8 @@ pub(in crate::profile) const WHOLE: [(&str, &str); 26] = [
 pub(in crate::profile) fn whole_rule(fault: &str) -> Option<&'static str> {
     WHOLE.into_iter().find(|(name, _)| *name == fault).map(|(_, rule)| rule)
 }
+
+/// Every fault of the language, with a profile's item of `rules` that has it.
+pub fn fault_examples() -> impl Iterator<Item = (&'static str, &'static str)> {
+    WHOLE.into_iter()
+}
