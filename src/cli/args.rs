@@ -3,6 +3,7 @@
 use super::compare::CompareArgs;
 use super::observe::ObserveArgs;
 use super::suite::SuiteArgs;
+use super::tap::TapArgs;
 use crate::base::span::parse_fixed;
 use crate::device::{Backoff, Preset, Renew, Workload};
 use crate::hub::MAX_PACKET;
@@ -127,6 +128,8 @@ pub(super) struct RunArgs {
     /// of the CA that it has to trust, where there is one, in BROWNOUT_CA
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+    #[command(flatten)]
+    pub tap: TapArgs,
     // Last, since what follows would come under its heading.
     #[command(flatten)]
     pub tls: TlsArgs,

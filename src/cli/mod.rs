@@ -25,6 +25,7 @@ mod run;
 mod runner;
 mod signals;
 mod suite;
+mod tap;
 mod tls;
 
 pub use args::Args;

@@ -13,6 +13,7 @@ use super::out;
 use super::run::{LISTEN, draw_seed};
 use super::runner::{Launch, Launched};
 use super::signals::Signals;
+use super::tap::{self, TapArgs};
 use super::tls;
 use crate::base::span::{parse_fixed, show_fixed};
 use crate::event::EndReason;
@@ -70,6 +71,8 @@ pub(super) struct ObserveArgs {
     /// Tell no single ends of links, only the summaries
     #[arg(short, long)]
     pub quiet: bool,
+    #[command(flatten)]
+    pub tap: TapArgs,
     // Last, since what follows would come under its heading.
     #[command(flatten)]
     pub tls: TlsArgs,
@@ -109,6 +112,7 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
         observer: true,
         // It would grow without bound.
         capture: None,
+        tap: args.tap.config(),
     };
     let Launched { proxy, plan, files_before: _, queue } = match launch.start(clock, signals.next()).await {
         Ok(launched) => launched,
@@ -129,6 +133,7 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
         let (upstream, tls) = (&listener.upstream, tls::greeting(&listener.tls));
         out::tell(format_args!("observe: devices connect to {address}, the hub is {upstream}{tls}"));
     }
+    tap::tell("observe", &proxy);
     if let Some(directory) = &args.report {
         out::tell(format_args!("observe: {} in {}", bounds, directory.display()));
     }

@@ -9,6 +9,7 @@ use super::out;
 use super::progress::Progress;
 use super::runner::{Runner, Setup};
 use super::signals::Signals;
+use super::tap;
 use super::tls;
 use crate::base::span::show_fixed;
 use crate::base::text::printable;
@@ -65,6 +66,7 @@ async fn conduct(args: RunArgs) -> Result<Exit, Refusal> {
         pcap,
         progress,
         with_command: with_command && !args.stop_command,
+        tap: args.tap.config(),
     };
     let (seed, listeners) = (setup.seed, setup.listeners.clone());
     let runner = Runner::start(setup, clock, signals.next()).await?;
@@ -188,6 +190,7 @@ fn greet(runner: &Runner, listeners: &[ListenerPlan], seed: u64) {
             tls::greeting(&listener.tls)
         ));
     }
+    tap::tell(&runner.plan.name, &runner.proxy);
     if let Some(clients) = &runner.plan.fault_messages {
         out::tell(format_args!(
             "{}: fault-injection messages of devices that match `{}` are honoured",

@@ -10,6 +10,7 @@ use crate::event::{EndReason, RunStarted};
 use crate::measure::Results;
 use crate::net::proxy::Config;
 use crate::net::sys::limit;
+use crate::net::tap;
 use crate::net::{Clock, EventQueue, Proxy};
 use crate::profile::{ListenerPlan, Plan};
 use crate::report::{Report, Styling, terminal};
@@ -39,6 +40,8 @@ pub struct Setup {
     pub progress: Progress,
     /// Whether a command runs beside it.
     pub with_command: bool,
+    /// Whether what arrives is seen below the sockets, too.
+    pub tap: tap::Config,
 }
 
 /// A run under way.
@@ -74,6 +77,7 @@ impl Runner {
             with_command: setup.with_command,
             observer: false,
             capture,
+            tap: setup.tap,
         };
         let Launched { proxy, plan, files_before, queue } = match launch.start(clock, interrupted).await {
             Ok(launched) => launched,
@@ -160,6 +164,8 @@ pub struct Launch {
     pub observer: bool,
     /// Where the MQTT goes, for Wireshark.
     pub capture: Option<File>,
+    /// Whether what arrives is seen below the sockets, too.
+    pub tap: tap::Config,
 }
 
 /// A proxy that was started, with where its events come.
@@ -203,6 +209,7 @@ impl Launch {
             with_command: self.with_command,
             start,
             capture: self.capture,
+            tap: self.tap,
         };
         let proxy = tokio::select! {
             started = Proxy::start(config, clock, queue.clone()) => started.map_err(|error| error.to_string()),

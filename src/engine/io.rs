@@ -3,7 +3,7 @@
 use crate::azure::FaultRequest;
 use crate::base::{DeviceId, Direction, Ends, LinkId, ListenerId, Side, Time, Ways, WindowId};
 use crate::event::{
-    Delivery, EndReason, Event, LastPackets, RivalNews, RunStarted, TlsTerms, TlsUp, Traffic,
+    Delivery, EndReason, Event, LastPackets, RivalNews, RunStarted, TlsTerms, TlsUp, Traffic, WireNews,
 };
 use crate::fault::{Alteration, Cut, Effects, Ending, Harm, Inject, LegFate, Mechanism};
 use crate::session::ledger::News;
@@ -315,6 +315,8 @@ pub enum Input {
         /// Its exit code.
         code: Option<i32>,
     },
+    /// The tap has seen something.
+    Wire(WireNews),
     /// The capture of the run's MQTT was closed.
     CaptureClosed {
         /// Packets in the file.

@@ -14,6 +14,7 @@
 //!   dial    the connect to the hub
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
 //!   capture  what passes, into a file for Wireshark
+//!   tap     what arrives, seen below the sockets
 //!   rival   the other client of a takeover
 //!   wills   which PUBLISH packets may be wills
 //!   tls     certificates, configurations, words for what went wrong
@@ -33,6 +34,7 @@ pub mod queue;
 pub mod rival;
 pub mod surgery;
 pub mod sys;
+pub mod tap;
 pub mod terms;
 pub mod tls;
 pub mod wills;

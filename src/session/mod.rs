@@ -12,6 +12,7 @@ mod numbered;
 mod packets;
 mod snapshot;
 mod trail;
+pub mod wire;
 
 pub use filters::Filters;
 pub use ledger::Ledger;
@@ -150,6 +151,7 @@ impl Sessions {
             | What::ListenerUnmuted { .. }
             | What::AcceptFailed { .. }
             | What::CaptureClosed { .. }
+            | What::Wire { .. }
             | What::HubConnected { .. }
             | What::HubUnreachable { .. }
             | What::Forwarded { .. }

@@ -77,6 +77,7 @@ impl Bench {
             listeners: vec![listener],
             with_command: false,
             capture: None,
+            tap: brownout::net::tap::Config::default(),
             start: RunStarted {
                 version: "test".into(),
                 wall_clock: "2026-01-01T00:00:00Z".into(),

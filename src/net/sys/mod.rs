@@ -20,6 +20,7 @@ pub mod info;
 pub mod limit;
 pub mod lossy;
 pub mod mute;
+pub mod packet;
 pub mod process;
 pub mod reset;
 pub mod segment;
