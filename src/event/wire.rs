@@ -72,6 +72,12 @@ pub enum WireNews {
         /// Keep-alive and window probes: an empty segment, one before what is next.
         #[serde(deserialize_with = "bounded::count")]
         probes: u64,
+        /// When the first of them was sent again. From then on, an end may keep back a FIN.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again: Option<Time>,
+        /// When it last sent something for the first time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fresh: Option<Time>,
         /// From when that was watched.
         since: Time,
         /// Until when.

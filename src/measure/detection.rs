@@ -6,7 +6,7 @@
 //! dropped the end's packets, its FIN or RST was not seen when it was sent: the sign is an upper bound, and one that
 //! comes soon after the mute (as long as it lasted, and a second more: the sender's retransmission has doubled its
 //! pause until then) is still the fault's. Where a tap saw all that arrived meanwhile, nothing was hidden: the sign is exact,
-//! and none that was seen is none.
+//! and none that was seen is none; but for an end whose data was sent again, which keeps its FIN back (see [`super::wire`]).
 
 use super::cause;
 use super::facts::{Applied, Link, Showed, Sign, Window};
@@ -162,9 +162,19 @@ impl<'a> Struck<'a> {
         self.measures.on_wire(self.window.device, self.id, self.start, self.watched_until())
     }
 
-    /// Whether the fault made this end's leg deaf, and no tap saw all that came to it until then.
+    /// Whether the fault made this end's leg deaf, and no tap saw all that came to it until then, or the end may have kept a
+    /// FIN back.
     fn is_hidden(&self, side: Side, until: Time) -> bool {
-        self.is_muted(side) && !self.measures.wire.is_whole(self.start, until)
+        let wire = &self.measures.wire;
+        self.is_muted(side)
+            && (!wire.is_whole(self.start, until)
+                || wire.keeps_back(self.id, side, self.start, until).is_some())
+    }
+
+    /// Whether a tap saw this sign, and all that came before.
+    fn is_seen(&self, side: Side, sign: &Sign) -> bool {
+        let wire = &self.measures.wire;
+        wire.is_sign(self.id, side, sign.at) && wire.is_whole(self.start, sign.at)
     }
 
     /// Whether the fault ended the link itself, or made an end give it up.
@@ -303,11 +313,13 @@ impl<'a> Struck<'a> {
 
     fn detection(&self, side: Side, sign: &Sign) -> Value {
         let before = sign.at.since(self.start);
-        if !self.is_hidden(side, sign.at) {
+        if !self.is_hidden(side, sign.at) || self.is_seen(side, sign) {
             return Value::Exact(before);
         }
         let until = self.watched_until();
-        let seen = sign.last.from.filter(|at| (self.start..=until).contains(at));
+        // What it sent in the dark shows that it had not given up, as what came of it does.
+        let fresh = self.measures.wire.keeps_back(self.id, side, self.start, sign.at).flatten();
+        let seen = sign.last.from.max(fresh).filter(|at| (self.start..=until).contains(at));
         Value::bracket(seen.map_or(Duration::ZERO, |at| at.since(self.start)), before)
     }
 

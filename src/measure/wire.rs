@@ -1,5 +1,9 @@
 //! What a tap has seen, kept: connects that nobody accepted, retransmissions, and when it could not see.
 //!
+//! What was sent again keeps a sign back: Linux (6.18, measured) sends no FIN while data is unacknowledged past the first
+//! retransmission timeout, its congestion window being one segment. So an end whose data was sent again, and whose FIN or RST
+//! was not seen, may have given up before it showed.
+//!
 //! Whose a connect is that was not accepted: its device's, where its port was accepted later; else the one device that is known
 //! at its address; else nobody's.
 
@@ -38,7 +42,19 @@ pub(super) struct Wire {
     by_link: BTreeMap<LinkId, usize>,
     /// Those that are a device's, or were taken to be.
     by_device: BTreeMap<DeviceId, Vec<usize>>,
-    repeated: BTreeMap<LinkId, Vec<(Side, Time, Repeats)>>,
+    repeated: BTreeMap<LinkId, Vec<Watched>>,
+    /// The signs of ends that their legs were deaf to, the first of each.
+    signs: BTreeMap<(LinkId, Side), Time>,
+}
+
+/// What an end sent again while it was watched.
+#[derive(Clone, Copy, Debug)]
+struct Watched {
+    side: Side,
+    since: Time,
+    again: Option<Time>,
+    fresh: Option<Time>,
+    repeats: Repeats,
 }
 
 /// A connect that was not accepted at once.
@@ -113,20 +129,36 @@ impl Wire {
                     self.syn(peer, *nth, gap, *seen, sessions);
                 }
             }
-            WireNews::Repeated { link, side, segments, gaps_ns, last_gap_ns, probes, since, until: _ } => {
+            WireNews::Repeated {
+                link,
+                side,
+                segments,
+                gaps_ns,
+                last_gap_ns,
+                probes,
+                again,
+                fresh,
+                since,
+                until: _,
+            } => {
                 let repeats = Repeats {
                     segments: *segments,
                     first_gap: gaps_ns.first().copied().map(Duration::from_nanos),
                     last_gap: last_gap_ns.map(Duration::from_nanos),
                     probes: *probes,
                 };
-                self.repeated.entry(*link).or_default().push((*side, *since, repeats));
+                let (side, since, again, fresh) = (*side, *since, *again, *fresh);
+                let watched = Watched { side, since, again, fresh, repeats };
+                self.repeated.entry(*link).or_default().push(watched);
             }
             WireNews::Closed { untold, .. } => {
                 self.closed = Some(at);
                 self.totals.untold = self.totals.untold.saturating_add(*untold);
             }
-            WireNews::Ended { .. } => {}
+            WireNews::Ended { link, side, how: _, seen } => {
+                let sign = self.signs.entry((*link, *side)).or_insert(*seen);
+                *sign = (*sign).min(*seen);
+            }
         }
     }
 
@@ -175,6 +207,21 @@ impl Wire {
         self.opened.is_some_and(|opened| opened <= from)
             && self.closed.is_none_or(|closed| closed >= until)
             && !self.lost.iter().any(|(lost, told)| *lost <= until && *told >= from)
+    }
+
+    /// Whether a sign of this end was seen then, though its leg was deaf to it.
+    pub fn is_sign(&self, link: LinkId, side: Side, at: Time) -> bool {
+        self.signs.get(&(link, side)) == Some(&at)
+    }
+
+    /// Whether this end had by then sent something again, of what it sent since, so that it may have kept back a FIN; and when
+    /// it had last sent something new.
+    pub fn keeps_back(&self, link: LinkId, side: Side, since: Time, until: Time) -> Option<Option<Time>> {
+        let of_link = self.repeated.get(&link).into_iter().flatten();
+        let mut own =
+            of_link.filter(|watched| watched.side == side && watched.since >= since - WATCHED_BEFORE);
+        let kept = own.find(|watched| watched.again.is_some_and(|again| again <= until))?;
+        Some(kept.fresh.filter(|fresh| *fresh <= until))
     }
 
     /// When this device tried to connect and nobody accepted it ever, from this time on.
@@ -226,8 +273,8 @@ impl Measures {
         }
         let meanwhile = from - WATCHED_BEFORE..=until;
         let of_link = self.wire.repeated.get(&link).into_iter().flatten();
-        for (side, _, repeats) in of_link.filter(|(_, since, _)| meanwhile.contains(since)) {
-            results.repeated.get_mut(*side).get_or_insert_default().add(*repeats);
+        for watched in of_link.filter(|watched| meanwhile.contains(&watched.since)) {
+            results.repeated.get_mut(watched.side).get_or_insert_default().add(watched.repeats);
         }
         Some(results)
     }

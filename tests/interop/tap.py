@@ -64,7 +64,9 @@ def tests():
         def profile(self, **fault):
             path = os.path.join(self.folder, "profile.yaml")
             fault = {"toward": "both", "for": f"{DARK}s", **fault}
-            rule = {"id": "dark", "when": {"after": "connack", "delay": "3s", "times": 1}, "fault": {"blackhole": fault}}
+            # Connects only vanish where the fault is everyone's: a SYN does not say whose it is.
+            when = {"at": "4s"} if "connects" in fault else {"after": "connack", "delay": "3s", "times": 1}
+            rule = {"id": "dark", "when": when, "fault": {"blackhole": fault}}
             with open(path, "w") as file:
                 json.dump({"brownout": 1, "name": "tap", "summary": "A dark path.", "rules": [rule], "settle": "6s"}, file)
             return path
@@ -79,7 +81,8 @@ def tests():
             rule = run.report()["rules"][0]
             windows = [window for window in rule["windows"] if window["start_s"] is not None]
             self.assertEqual(len(windows), 1, windows)
-            self.assertEqual(rule["fidelities"], ["packet"], "auto is packet beside a tap")
+            applied = self.first(run.events(), event="fault_applied")
+            self.assertEqual(applied["fidelity"], "packet", "auto is packet beside a tap")
             return windows[0]
 
         def exact(self, figure, began, stamp, allowed, what):
@@ -146,9 +149,10 @@ def tests():
             broker = self.broker()
             run = self.run_tapped(broker, connects="vanish")
             port = run.port()
-            subprocess.run(["nft", "-f", "-"], check=True, text=True, input=f"""
-                table inet count{port} {{ chain seen {{ type filter hook input priority -300;
-                tcp dport {port} tcp flags & (syn | ack) == syn counter }} }}""")
+            rules = f"tcp dport {port} tcp flags & (syn | ack) == syn counter"
+            hook = "type filter hook input priority -300;"
+            table = f"table inet count{port} {{\nchain seen {{\n{hook}\n{rules}\n}}\n}}\n"
+            subprocess.run(["nft", "-f", "-"], check=True, text=True, input=table)
             failed = []
 
             def prepare(client):

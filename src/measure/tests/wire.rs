@@ -40,6 +40,17 @@ fn syn(story: &mut Story, port: u16, nth: u32, seen: u64) -> &mut Story {
     wire(story, WireNews::Syn { peer, port: 1884, nth, gap_ns, seen })
 }
 
+/// The device sent something for the first time, and then again.
+fn repeated(story: &mut Story, fresh: u64, again: u64) -> &mut Story {
+    let (link, side, since, until) =
+        (LinkId(1), Side::Device, Time::from_millis(2_999), Time::from_millis(11_000));
+    let (again, fresh) = (Some(Time::from_millis(again)), Some(Time::from_millis(fresh)));
+    let (segments, gaps_ns, last_gap_ns, probes) = (1, vec![200_000_000], Some(200_000_000), 0);
+    let news =
+        WireNews::Repeated { link, side, segments, gaps_ns, last_gap_ns, probes, again, fresh, since, until };
+    wire(story, news)
+}
+
 fn lost(story: &mut Story, since: u64) -> &mut Story {
     wire(story, WireNews::Lost { frames: 3, since: Time::from_millis(since) })
 }
@@ -161,6 +172,58 @@ fn a_sign_on_the_wire_is_exact_as_far_as_all_was_seen_until_then() {
             device: exact(4_000),
             hub: never(8_000),
         },
+        Case {
+            name: "an end whose data is sent again may keep its FIN back: a bracket, from its last word on",
+            tapped: true,
+            tell: |s| {
+                syn(s.at(7_200), 50_001, 1, 7_000);
+                heals(s);
+                repeated(s.at(11_050), 4_000, 4_200);
+            },
+            device: between(1_000, 4_000),
+            hub: never(8_000),
+        },
+        Case {
+            name: "one that connects anew before anything is sent again does not",
+            tapped: true,
+            tell: |s| {
+                syn(s.at(7_200), 50_001, 1, 7_000);
+                heals(s);
+                repeated(s.at(11_050), 6_900, 7_001);
+            },
+            device: exact(4_000),
+            hub: never(8_000),
+        },
+        Case {
+            name: "a RST goes out at once",
+            tapped: true,
+            tell: |s| {
+                ended(s.at(6_010), Side::Device, 6_000);
+                heals(s);
+                repeated(s.at(11_050), 4_000, 4_200);
+            },
+            device: exact(3_000),
+            hub: never(8_000),
+        },
+        Case {
+            name: "a FIN that was kept back until the path was restored",
+            tapped: true,
+            tell: |s| {
+                heals(s).at(11_600).ends(1, Side::Device, Ending::Fin);
+                repeated(s, 4_000, 4_200);
+            },
+            device: between(1_000, 8_600),
+            hub: never(8_000),
+        },
+        Case {
+            name: "and one that nothing was heard of any more",
+            tapped: true,
+            tell: |s| {
+                repeated(heals(s), 4_000, 4_200);
+            },
+            device: never(0),
+            hub: never(8_000),
+        },
     ];
     for Case { name, tapped, tell, device, hub } in cases {
         let mut story = struck(tapped);
@@ -236,6 +299,8 @@ fn retransmissions_of_a_window_are_told_by_end() {
             gaps_ns: vec![ms(200), ms(400), ms(800), ms(1_600)],
             last_gap_ns: Some(ms(1_600)),
             probes: 1,
+            again: Some(Time::from_millis(4_200)),
+            fresh: Some(Time::from_millis(4_000)),
             since: Time::from_millis(2_999),
             until: Time::from_millis(11_000),
         },

@@ -28,8 +28,10 @@ pub(super) struct Leg {
     high: Option<u32>,
     /// The oldest segment that is sent again and again, and when that was last.
     head: Option<(u32, Time)>,
-    /// Whether anything was sent for the first time.
-    has_new: bool,
+    /// When something was last sent for the first time.
+    fresh: Option<Time>,
+    /// When something was first sent again.
+    again: Option<Time>,
     fin: bool,
     rst: bool,
     segments: u64,
@@ -46,7 +48,8 @@ impl Leg {
             until: None,
             high: next,
             head: None,
-            has_new: false,
+            fresh: None,
+            again: None,
             fin: false,
             rst: false,
             segments: 0,
@@ -89,7 +92,7 @@ impl Leg {
             return;
         };
         // Of one byte of an old stack (RFC 9293 section 3.8.4), unless that byte itself was sent here before.
-        let is_small = space == 0 || (segment.len == 1 && !segment.flags.fin && !self.has_new);
+        let is_small = space == 0 || (segment.len == 1 && !segment.flags.fin && self.fresh.is_none());
         if is_small && seq.wrapping_add(1) == high {
             self.probes = self.probes.saturating_add(1);
         } else if space > 0 && is_before(seq, high) {
@@ -101,12 +104,13 @@ impl Leg {
 
     /// For the first time.
     fn send(&mut self, segment: &Segment) {
-        self.has_new = true;
+        self.fresh = Some(segment.at);
         self.high = Some(segment.seq.wrapping_add(segment.space()));
         self.head.get_or_insert((segment.seq, segment.at));
     }
 
     fn repeat(&mut self, segment: &Segment) {
+        self.again.get_or_insert(segment.at);
         self.segments = self.segments.saturating_add(1);
         match &mut self.head {
             Some((seq, at)) if *seq == segment.seq => {
@@ -131,6 +135,8 @@ impl Leg {
             gaps_ns: self.gaps,
             last_gap_ns: self.last_gap,
             probes: self.probes,
+            again: self.again,
+            fresh: self.fresh,
             since: self.since,
             until: self.until.unwrap_or(now),
         })
