@@ -7,6 +7,7 @@ use super::lab::LabArgs;
 use super::observe::ObserveArgs;
 use super::privileges::UserArgs;
 use super::suite::SuiteArgs;
+use super::tap::TapArgs;
 use crate::base::span::parse_fixed;
 use crate::device::{Backoff, Preset, Renew, Workload};
 use crate::hub::MAX_PACKET;
@@ -144,6 +145,8 @@ pub(super) struct RunArgs {
     /// of the CA that it has to trust, where there is one, in BROWNOUT_CA
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
+    #[command(flatten)]
+    pub tap: TapArgs,
     // Last, since what follows would come under its heading.
     #[command(flatten)]
     pub tls: TlsArgs,

@@ -12,7 +12,7 @@ use super::signals::Signals;
 use crate::device::{self, Preset, Workload};
 use crate::event::EndReason;
 use crate::hub::{self, HubConfig};
-use crate::net::Clock;
+use crate::net::{Clock, tap};
 use crate::profile::{ListenerPlan, TlsPlan};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -64,6 +64,7 @@ async fn conduct(args: DemoArgs) -> Result<Exit, Refusal> {
         resource_log,
         pcap,
         with_command: false,
+        tap: tap::Config::default(),
     };
     let runner = Runner::start(setup, clock, signals.next()).await?;
     if !args.quiet {

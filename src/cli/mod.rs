@@ -29,6 +29,7 @@ mod run;
 mod runner;
 mod signals;
 mod suite;
+mod tap;
 mod tls;
 mod transparent;
 

@@ -15,6 +15,7 @@ use super::privileges::{self, UserArgs};
 use super::run::{LISTEN, draw_seed};
 use super::runner::{Launch, Launched};
 use super::signals::Signals;
+use super::tap::{self, TapArgs};
 use super::{tls, transparent};
 use crate::base::span::{parse_fixed, show_fixed};
 use crate::event::EndReason;
@@ -85,6 +86,8 @@ pub(super) struct ObserveArgs {
     pub expect: ExpectArgs,
     #[command(flatten)]
     pub user: UserArgs,
+    #[command(flatten)]
+    pub tap: TapArgs,
     // Last, since what follows would come under its heading.
     #[command(flatten)]
     pub tls: TlsArgs,
@@ -141,6 +144,7 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
         observer: true,
         // It would grow without bound.
         capture: None,
+        tap: args.tap.config(),
     };
     let Launched { proxy, plan, files_before: _, queue } = match launch.start(clock, signals.next()).await {
         Ok(launched) => launched,
@@ -165,6 +169,7 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
         };
         out::tell(format_args!("observe: {way}{tls}"));
     }
+    tap::tell("observe", &proxy);
     if let Some(directory) = &args.report {
         out::tell(format_args!("observe: {} in {}", bounds, directory.display()));
     }

@@ -11,7 +11,7 @@ use super::privileges::{self, Became};
 use super::progress::Progress;
 use super::runner::{Runner, Setup};
 use super::signals::Signals;
-use super::{tls, transparent};
+use super::{tap, tls, transparent};
 use crate::base::span::show_fixed;
 use crate::base::text::printable;
 use crate::event::{EndReason, TlsMode};
@@ -98,6 +98,7 @@ async fn conduct(args: RunArgs, order: Order) -> Result<Exit, Refusal> {
         pcap,
         progress,
         with_command: with_command && !args.stop_command,
+        tap: args.tap.config(),
     };
     let (seed, listeners) = (setup.seed, setup.listeners.clone());
     let runner = Runner::start(setup, clock, signals.next()).await?;
@@ -245,6 +246,7 @@ fn greet(runner: &Runner, listeners: &[ListenerPlan], is_transparent: bool, seed
         let tls = tls::greeting(&listener.tls);
         out::tell(format_args!("{}: {way}{tls} (seed {seed})", runner.plan.name));
     }
+    tap::tell(&runner.plan.name, &runner.proxy);
     if let Some(clients) = &runner.plan.fault_messages {
         out::tell(format_args!(
             "{}: fault-injection messages of devices that match `{}` are honoured",

@@ -10,6 +10,7 @@ use crate::event::{EndReason, RunStarted};
 use crate::measure::Results;
 use crate::net::proxy::Config;
 use crate::net::sys::limit;
+use crate::net::tap;
 use crate::net::{Clock, EventQueue, Proxy};
 use crate::profile::{ListenerPlan, Plan};
 use crate::report::{Report, Styling, terminal};
@@ -41,6 +42,8 @@ pub struct Setup {
     pub progress: Progress,
     /// Whether a command runs beside it.
     pub with_command: bool,
+    /// Whether what arrives is seen below the sockets, too.
+    pub tap: tap::Config,
 }
 
 /// A run under way.
@@ -77,6 +80,7 @@ impl Runner {
             with_command: setup.with_command,
             observer: false,
             capture,
+            tap: setup.tap,
         };
         let Launched { proxy, plan, files_before, queue } = match launch.start(clock, interrupted).await {
             Ok(launched) => launched,
@@ -165,6 +169,8 @@ pub struct Launch {
     pub observer: bool,
     /// Where the MQTT goes, for Wireshark.
     pub capture: Option<File>,
+    /// Whether what arrives is seen below the sockets, too.
+    pub tap: tap::Config,
 }
 
 /// A proxy that was started, with where its events come.
@@ -209,6 +215,7 @@ impl Launch {
             with_command: self.with_command,
             start,
             capture: self.capture,
+            tap: self.tap,
         };
         let proxy = tokio::select! {
             started = Proxy::start(config, clock, queue.clone()) => started.map_err(|error| error.to_string()),

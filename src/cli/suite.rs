@@ -15,6 +15,7 @@ mod plan;
 use super::exit::{Exit, Refusal};
 use super::out;
 use super::signals::Signals;
+use super::tap::TapArgs;
 use crate::base::span::parse_fixed;
 use crate::profile::{self, suite as suites};
 use crate::report::Styling;
@@ -78,6 +79,8 @@ pub(super) struct SuiteArgs {
     /// The seed of every draw [default: the same each time]
     #[arg(long)]
     pub seed: Option<u64>,
+    #[command(flatten)]
+    pub tap: TapArgs,
     /// Show no progress, only the scorecard
     #[arg(short, long)]
     pub quiet: bool,
@@ -142,6 +145,7 @@ async fn conduct(args: SuiteArgs) -> Result<Exit, Refusal> {
         directory: files.as_ref().map(|files| files.directory.clone()),
         seed: args.seed.unwrap_or(SEED),
         tag: format!("{:04x}", super::run::draw_seed() & 0xffff),
+        tap: args.tap.config(),
         lateness: Lateness::watch(),
         stop: stopped,
     });

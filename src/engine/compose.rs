@@ -7,9 +7,7 @@
 use super::firing::Window;
 use super::idle;
 use crate::base::{Direction, LinkId, Side, WindowId, rand};
-use crate::fault::{
-    Blackhole, Budget, Connects, Effects, Fault, FidelityWanted, RuleDelay, Shape, WaysWanted,
-};
+use crate::fault::{Blackhole, Budget, Connects, Effects, Fault, RuleDelay, Shape, WaysWanted};
 use crate::session::Device;
 
 /// Adds one window's share to the effects on a link of its device.
@@ -23,7 +21,7 @@ pub fn add(
 ) {
     match fault {
         Fault::Blackhole(blackhole) => {
-            darken(effects, blackhole, window.was_up(link));
+            darken(effects, blackhole, window.was_up(link), key.mutes);
         }
         Fault::Stall(stall) => {
             for direction in Direction::BOTH {
@@ -103,23 +101,20 @@ pub struct LinkKey {
     pub link_nth: u32,
     /// The window whose share it is.
     pub window: WindowId,
+    /// Whether its fault is to drop ingress in the kernel.
+    pub mutes: bool,
 }
 
 /// A blackhole closes both directions whichever leg it falls on, unless it is of one way: what one end sends cannot reach
 /// the other. Only a link that was up when it began is muted in the kernel; one that came later was accepted, and meets
 /// silence, both ways in any case: no handshake would have come about.
-fn darken(effects: &mut Effects, blackhole: &Blackhole, was_up: bool) {
+fn darken(effects: &mut Effects, blackhole: &Blackhole, was_up: bool, mutes: bool) {
     for direction in Direction::BOTH {
         *effects.closed.get_mut(direction) |= !was_up || blackhole.direction.hits(direction);
     }
     effects.hold_dial = true;
-    match blackhole.fidelity {
-        FidelityWanted::Packet if was_up => {
-            for side in Side::BOTH {
-                *effects.mute.get_mut(side) |= blackhole.toward.hits(side);
-            }
-        }
-        FidelityWanted::Packet | FidelityWanted::Stall | FidelityWanted::Auto => {}
+    for side in Side::BOTH {
+        *effects.mute.get_mut(side) |= was_up && mutes && blackhole.toward.hits(side);
     }
 }
 

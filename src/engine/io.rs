@@ -4,6 +4,7 @@ use crate::azure::FaultRequest;
 use crate::base::{DeviceId, Direction, Ends, LinkId, ListenerId, Side, Time, Ways, WindowId};
 use crate::event::{
     Delivery, Dropped, EndReason, Event, LastPackets, RivalNews, RunStarted, TlsTerms, TlsUp, Traffic,
+    WireNews,
 };
 use crate::fault::{Alteration, Cut, Effects, Ending, Harm, Inject, LegFate, Mechanism};
 use crate::session::ledger::News;
@@ -329,6 +330,8 @@ pub enum Input {
         /// Its exit code.
         code: Option<i32>,
     },
+    /// The tap has seen something.
+    Wire(WireNews),
     /// The capture of the run's MQTT was closed.
     CaptureClosed {
         /// Packets in the file.

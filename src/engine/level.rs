@@ -69,7 +69,8 @@ impl Engine {
         };
         let control = self.links.get(&link_id);
         for (id, window, rule) in self.windows_on(link_id) {
-            let key = LinkKey { seed: self.seed, link_nth: link.nth, window: id };
+            let (link_nth, mutes) = (link.nth, self.mutes(&rule.fault));
+            let key = LinkKey { seed: self.seed, link_nth, window: id, mutes };
             if rule.fault.is_of_handshakes() && !(is_shaking_hands(link) && effects.handshake.is_none()) {
                 continue;
             }
@@ -162,16 +163,21 @@ impl Engine {
         }
     }
 
-    /// Whether this window asks for packet fidelity on this link.
+    /// Whether this window is made at packet fidelity on this link, where the kernel grants that.
     pub(super) fn is_packet(&self, window: WindowId, link: LinkId) -> bool {
-        self.windows.get(&window).is_some_and(|of| {
-            of.was_up(link) && self.plan.rule(of.rule).is_some_and(|rule| rule.fault.wants_packet_fidelity())
-        })
+        self.asks(window, link, |fault| self.mutes(fault))
+    }
+
+    /// Whether this window's fault is of this kind, and found the link up.
+    fn asks(&self, window: WindowId, link: LinkId, is_so: impl FnOnce(&Fault) -> bool) -> bool {
+        let of = self.windows.get(&window).filter(|of| of.was_up(link));
+        of.and_then(|of| self.plan.rule(of.rule)).is_some_and(|rule| is_so(&rule.fault))
     }
 
     /// What the kernel said against what this window asks of it on this link.
     fn kernel_refusal(&self, window: WindowId, link: LinkId, granted: &Granted) -> Option<String> {
-        if self.is_packet(window, link) {
+        // What only takes packet fidelity where it can be had is made as a stall instead.
+        if self.asks(window, link, Fault::wants_packet_fidelity) {
             return Side::BOTH
                 .into_iter()
                 .find_map(|side| granted.mute.get(side).as_ref()?.as_ref().err().cloned());

@@ -13,7 +13,7 @@ use crate::base::{
     DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Shelf, Time, Ways, WindowId, time,
 };
 use crate::event::{EndReason, Event, RunStarted, What};
-use crate::fault::{Effects, Fault, FidelityWanted, Forgotten};
+use crate::fault::{Effects, Fault, Forgotten};
 use crate::mqtt::PacketKind;
 use crate::profile::{Plan, Sequence, When};
 use crate::session::ledger::News;
@@ -27,6 +27,8 @@ use std::time::Duration;
 pub struct Engine {
     pub(super) plan: Arc<Plan>,
     pub(super) seed: u64,
+    /// Whether `fidelity: auto` is made as packet, since a tap sees what that hides.
+    pub(super) tapped: bool,
     pub(super) now: Time,
     /// When the run began, in nanoseconds since 1970; `None` where that is not known, or before.
     pub(super) began: Option<i128>,
@@ -131,6 +133,7 @@ impl Engine {
             progress: Progress::new(with_command),
             plan,
             seed,
+            tapped: false,
             now: Time::ZERO,
             began: None,
             sessions: Sessions::default(),
@@ -165,9 +168,12 @@ impl Engine {
 
     /// Whether a rule may ask for a fault of packet fidelity. Constant over the run.
     pub fn may_mute(&self) -> bool {
-        let mutes =
-            |fault: &Fault| matches!(fault, Fault::Blackhole(of) if of.fidelity == FidelityWanted::Packet);
-        self.plan.rules.iter().any(|rule| mutes(&rule.fault))
+        self.plan.rules.iter().any(|rule| self.mutes(&rule.fault))
+    }
+
+    /// Whether it is to drop ingress in the kernel.
+    pub(super) fn mutes(&self, fault: &Fault) -> bool {
+        fault.wants_packet_fidelity() || (self.tapped && fault.takes_packet_fidelity())
     }
 
     /// Where numbers stand in payloads. Constant over the run.
@@ -183,6 +189,11 @@ impl Engine {
     /// The same, that remembers so many devices without a link where it observes, instead of [`MOST_GONE`].
     pub fn remembering(self, most_gone: usize) -> Engine {
         Engine { most_gone, ..self }
+    }
+
+    /// The same, beside a tap, which sees what a mute hides: `fidelity: auto` is then made as packet where it can be.
+    pub fn beside_tap(self, tapped: bool) -> Engine {
+        Engine { tapped, ..self }
     }
 
     /// The devices that an observer forgets once this link is closed: what there is to say of them is to be said before.
@@ -285,6 +296,7 @@ impl Engine {
                 self.emit(What::CommandEnded { code });
                 self.command_ended();
             }
+            Input::Wire(news) => self.emit(What::Wire { news }),
             Input::CaptureClosed { written, dropped, error } => {
                 self.emit(What::CaptureClosed { written, dropped, error });
             }

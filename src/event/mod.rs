@@ -12,11 +12,13 @@ pub mod message;
 mod packet;
 mod samples;
 mod text;
+mod wire;
 
 pub use kernel::{Dropped, Sources};
 pub use message::{Delivery, Loss, MessageNews};
 pub use packet::{Packet, SessionTerms, Will, shown};
 pub use samples::Samples;
+pub use wire::WireNews;
 
 use crate::base::{
     DeviceId, Direction, Ends, FiringId, LinkId, ListenerId, RuleId, Side, Time, Ways, WindowId,
@@ -449,6 +451,12 @@ pub enum What {
         /// The window.
         window: WindowId,
     },
+    /// The tap has seen something on the wire, or has begun or ended.
+    Wire {
+        /// What.
+        #[serde(flatten)]
+        news: WireNews,
+    },
     /// The capture of the run's MQTT is complete, or as complete as it becomes.
     CaptureClosed {
         /// Packets in the file.
@@ -493,6 +501,7 @@ impl What {
             | What::FaultLifted { link, .. }
             | What::Dropped { link, .. } => Some(*link),
             What::Message { link, .. } => *link,
+            What::Wire { news } => news.link(),
             What::Traffic(traffic) => Some(traffic.link),
             What::RunStarted(_)
             | What::RunEnded { .. }

@@ -47,6 +47,7 @@ impl Display for What {
                 write!(f, "capture: {written} packets, {dropped} dropped")?;
                 error.as_ref().map_or(Ok(()), |error| write!(f, ", not complete: {}", printable(error)))
             }
+            What::Wire { news } => news.fmt(f),
             What::AcceptFailed { listener, error } => {
                 write!(f, "{listener} accept failed: {}", printable(error))
             }

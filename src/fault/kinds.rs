@@ -158,6 +158,11 @@ impl Fault {
         matches!(self, Fault::Blackhole(blackhole) if blackhole.fidelity == FidelityWanted::Packet)
     }
 
+    /// Whether it takes that where what it hides is seen all the same, and does without it where that is refused.
+    pub fn takes_packet_fidelity(&self) -> bool {
+        matches!(self, Fault::Blackhole(blackhole) if blackhole.fidelity == FidelityWanted::Auto)
+    }
+
     /// Whether it falls on TLS handshakes, before any CONNECT: then only listener, address and SNI say whose it is.
     pub fn is_of_handshakes(&self) -> bool {
         matches!(self, Fault::TlsHandshake(_))

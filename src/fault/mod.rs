@@ -15,6 +15,7 @@ pub mod kinds;
 pub mod lane;
 pub mod packet;
 pub mod shaper;
+pub mod tap;
 
 pub use allowance::Allowance;
 pub use delay::{Delay, DelayModel};

@@ -5,12 +5,14 @@
 //! sent nothing), for two keep-alives and until another such fault falls on the link. Where the kernel
 //! dropped the end's packets, its FIN or RST was not seen when it was sent: the sign is an upper bound, and one that
 //! comes soon after the mute (as long as it lasted, and a second more: the sender's retransmission has doubled its
-//! pause until then) is still the fault's.
+//! pause until then) is still the fault's. Where a tap saw all that arrived meanwhile, nothing was hidden: the sign is exact,
+//! and none that was seen is none; but for an end whose data was sent again, which keeps its FIN back (see [`super::wire`]).
 
 use super::cause;
 use super::facts::{Applied, Link, Showed, Sign, Window};
 use super::fold::Measures;
 use super::value::Value;
+use super::wire::WireResults;
 use crate::base::{Ends, LinkId, Side, Time, WindowId};
 use crate::event::LastPackets;
 use crate::fault::{Blackhole, Fault, LegFate, Mechanism, PacketFault, Stall, WaysWanted};
@@ -150,6 +152,31 @@ impl<'a> Struck<'a> {
             .filter(move |(_, link)| link.opened >= since)
     }
 
+    /// When the device tried to connect since, seen by a tap alone: nobody accepted it.
+    pub fn unanswered(&self) -> impl Iterator<Item = Time> + use<'a> {
+        self.measures.wire.unanswered(self.window.device, self.since)
+    }
+
+    /// What a tap saw of it.
+    pub fn on_wire(&self) -> Option<WireResults> {
+        self.measures.on_wire(self.window.device, self.id, self.start, self.watched_until())
+    }
+
+    /// Whether the fault made this end's leg deaf, and no tap saw all that came to it until then, or the end may have kept a
+    /// FIN back.
+    fn is_hidden(&self, side: Side, until: Time) -> bool {
+        let wire = &self.measures.wire;
+        self.is_muted(side)
+            && (!wire.is_whole(self.start, until)
+                || wire.keeps_back(self.id, side, self.start, until).is_some())
+    }
+
+    /// Whether a tap saw this sign, and all that came before.
+    fn is_seen(&self, side: Side, sign: &Sign) -> bool {
+        let wire = &self.measures.wire;
+        wire.is_sign(self.id, side, sign.at) && wire.is_whole(self.start, sign.at)
+    }
+
     /// Whether the fault ended the link itself, or made an end give it up.
     pub fn is_lost(&self, noticed: &Ends<Noticed>) -> bool {
         self.is_cut || noticed.device.sign.is_some() || noticed.hub.sign.is_some()
@@ -226,7 +253,7 @@ impl<'a> Struck<'a> {
         let watched = until.since(self.start);
         let news_from = self.watched_until() + self.retransmission(side);
         let heard = self.link.last.get(side).from.is_some_and(|last| last > news_from);
-        let hidden = self.is_muted(side) && !heard;
+        let hidden = self.is_hidden(side, self.watched_until()) && !heard;
         // Less than a keep-alive of silence shows nobody anything.
         let missed = watched >= self.window.keep_alive && self.has_reason(side);
         let watched = if hidden { Duration::ZERO } else { watched };
@@ -255,8 +282,9 @@ impl<'a> Struck<'a> {
     }
 
     fn next_connect(&self) -> Option<Sign> {
-        let (_, next) = self.later_links().next()?;
-        Some(Sign { at: next.opened, showed: Showed::Connect, last: self.link.last.device })
+        let accepted = self.later_links().next().map(|(_, next)| next.began().max(self.since));
+        let at = accepted.into_iter().chain(self.unanswered()).min()?;
+        Some(Sign { at, showed: Showed::Connect, last: self.link.last.device })
     }
 
     fn is_the_faults(&self, side: Side, sign: &Sign) -> bool {
@@ -288,11 +316,13 @@ impl<'a> Struck<'a> {
 
     fn detection(&self, side: Side, sign: &Sign) -> Value {
         let before = sign.at.since(self.start);
-        if !self.is_muted(side) {
+        if !self.is_hidden(side, sign.at) || self.is_seen(side, sign) {
             return Value::Exact(before);
         }
         let until = self.watched_until();
-        let seen = sign.last.from.filter(|at| (self.start..=until).contains(at));
+        // What it sent in the dark shows that it had not given up, as what came of it does.
+        let fresh = self.measures.wire.keeps_back(self.id, side, self.start, sign.at).flatten();
+        let seen = sign.last.from.max(fresh).filter(|at| (self.start..=until).contains(at));
         Value::bracket(seen.map_or(Duration::ZERO, |at| at.since(self.start)), before)
     }
 
@@ -303,7 +333,7 @@ impl<'a> Struck<'a> {
 
     /// For how long after the path was restored what a muted end sent in the dark may still arrive.
     fn retransmission(&self, side: Side) -> Duration {
-        if self.is_muted(side) {
+        if self.is_hidden(side, self.watched_until()) {
             self.watched_until().since(self.start) + RETRANSMISSION_GRACE
         } else {
             Duration::ZERO

@@ -88,6 +88,8 @@ pub struct Link {
     pub device: Option<DeviceId>,
     /// When it was accepted.
     pub opened: Time,
+    /// When its connect began, where a tap saw that: some time before.
+    pub dialled: Option<Time>,
     /// Whether that was before what is measured began.
     pub opened_before: bool,
     /// Whether it was accepted before that.
@@ -156,6 +158,7 @@ impl Link {
         Link {
             device: None,
             opened,
+            dialled: None,
             opened_before: false,
             accepted_before: false,
             closed: None,
@@ -205,6 +208,11 @@ impl Link {
                 self.connack.get_or_insert(Connack { at, delivered: Some(at), code: 0 });
             }
         }
+    }
+
+    /// When its connect began, as far as seen.
+    pub fn began(&self) -> Time {
+        self.dialled.unwrap_or(self.opened)
     }
 
     /// When the CONNACK that accepts the device was passed on to it.
@@ -271,6 +279,15 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// A sign that the socket was deaf to, at an earlier time than its event's. One that was told before, and came later, gives
+    /// way to it.
+    pub(super) fn sign_seen(&mut self, side: Side, seen: Time, showed: Showed) {
+        if self.signs.get(side).is_some_and(|sign| sign.at > seen) {
+            *self.signs.get_mut(side) = None;
+        }
+        self.sign(side, seen, showed, None);
     }
 
     pub(super) fn told(&mut self, side: Side, at: Time) {

@@ -11,6 +11,7 @@ use super::packets::{Greeting, KeepAlive};
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
 use super::tls::{Listener, Tally, TlsResults};
+use super::wire::Wire;
 use crate::base::{DeviceId, Direction, Ends, LinkId, RuleId, Shelf, Side, Time, WindowId};
 use crate::event::{Dropped, EndReason, Event, Packet, RivalNews, RunStarted, Traffic, What};
 use crate::fault::{Ending, Fault, Fidelity, LegFate, Mechanism};
@@ -41,6 +42,7 @@ pub struct Measures {
     pub(super) conformance: Conformance,
     pub(super) deliveries: Deliveries,
     pub(super) watch: Watch,
+    pub(super) wire: Wire,
 }
 
 /// What went wrong around the measures.
@@ -92,6 +94,7 @@ impl Measures {
             conformance: Conformance::default(),
             deliveries: Deliveries::default(),
             watch: Watch::default(),
+            wire: Wire::default(),
         }
     }
 
@@ -116,12 +119,13 @@ impl Measures {
                 self.events = u64::from(started.part == 0);
             }
             What::RunEnded { reason } => self.ended = Some(*reason),
-            What::LinkOpened { link, .. } => {
+            What::LinkOpened { link, peer, .. } => {
                 if is_new {
                     self.rate.connect(at);
                 }
                 let mut opened = Link::new(at);
                 opened.opened_before = !is_new;
+                opened.dialled = self.wire.accepted(at, *link, peer);
                 self.links.insert(*link, opened);
             }
             What::LinkIdentified { link, device } => self.identified(*link, *device),
@@ -175,6 +179,10 @@ impl Measures {
             What::AcceptFailed { .. } => self.trouble.accept_failed += 1,
             What::CaptureClosed { dropped, error, .. } => {
                 self.trouble.capture = Some(Captured { dropped: *dropped, error: error.clone() });
+            }
+            What::Wire { news } => {
+                self.wire.push(at, news, &self.sessions);
+                self.ended_on_wire(news);
             }
             What::NotMqtt { reason, .. } => self.trouble.not_mqtt.add(reason.clone()),
             What::HubConnected { link, took_ns } => {
@@ -297,6 +305,7 @@ impl Measures {
     }
 
     fn identified(&mut self, link_id: LinkId, device: DeviceId) {
+        self.wire.identified(link_id, device);
         let Some(link) = self.links.get_mut(&link_id) else { return };
         let before = link.device.replace(device).and_then(|before| self.devices.get_mut(&before));
         if let Some(before) = before {
@@ -462,7 +471,7 @@ impl Measures {
     }
 
     /// An end gives its link up: if it is the device, a fault that leaves links up may hold on it.
-    fn leaves(&mut self, id: LinkId, side: Side) {
+    pub(super) fn leaves(&mut self, id: LinkId, side: Side) {
         let Some(link) = self.links.get_mut(&id) else { return };
         if side == Side::Hub || link.signs.device.is_some() {
             return;

@@ -15,6 +15,7 @@ use super::tls::Timings;
 use super::tokens;
 use super::value::Value;
 use super::whole;
+use super::wire::WireResults;
 use crate::base::{Chance, DeviceId, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::Count;
 use crate::fault::{Fault, Mechanism};
@@ -43,6 +44,7 @@ impl RunResults {
             fleet: FleetResults::default(),
             tls: measures.tls.clone(),
             trouble: measures.trouble.clone(),
+            wire: measures.wire.totals(),
             findings: Vec::new(),
         };
         let new = measures.links.values().filter(|link| !link.opened_before);
@@ -294,6 +296,7 @@ impl WindowResults {
             handshakes: None,
             altered: None,
             refused_connects: None,
+            wire: None,
             later: Vec::new(),
         }
     }
@@ -302,6 +305,7 @@ impl WindowResults {
     fn judge<'a>(&mut self, struck: &Struck<'a>) -> Option<Outage<'a>> {
         self.noticed = struck.noticed();
         self.start = Some(struck.start);
+        self.wire = struck.on_wire().filter(WireResults::is_eventful);
         // Where the link alone is broken, the path is there for the next one at once.
         if struck.for_good && !struck.fault.is_one_shot() {
             self.closed = Some(struck.start);
@@ -318,7 +322,8 @@ impl WindowResults {
             return None;
         }
         self.end = Some(cause());
-        let outage = Outage::of(struck.later_links().map(|(_, link)| link));
+        let outage =
+            Outage::of(struck.later_links().map(|(_, link)| link)).with_unanswered(struck.unanswered());
         let back = outage.back.map(|(_, at)| at);
         let until = |from: Time| match back {
             Some(at) => Value::Exact(at.since(from)),

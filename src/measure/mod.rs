@@ -42,6 +42,7 @@ mod tokens;
 pub mod told;
 pub mod value;
 mod whole;
+pub mod wire;
 
 pub use backoff::{BackOff, Shape};
 pub use cause::Cause;

@@ -11,9 +11,18 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(super) struct Outage<'a> {
     /// Its connects, the one that was accepted included.
-    attempts: Vec<&'a Link>,
+    attempts: Vec<Attempt>,
     /// The link that was accepted, and when.
     pub back: Option<(&'a Link, Time)>,
+}
+
+/// A connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Attempt {
+    /// When it began, as far as seen.
+    began: Time,
+    /// When it was over for the device, where that was seen.
+    over: Option<Time>,
 }
 
 impl<'a> Outage<'a> {
@@ -21,12 +30,21 @@ impl<'a> Outage<'a> {
     pub fn of(later_links: impl Iterator<Item = &'a Link>) -> Outage<'a> {
         let mut attempts = Vec::new();
         for link in later_links {
-            attempts.push(link);
+            attempts.push(Attempt { began: link.began(), over: link.over_for_device() });
             if let Some(at) = link.accepted() {
                 return Outage { attempts, back: Some((link, at)) };
             }
         }
         Outage { attempts, back: None }
+    }
+
+    /// The same, with connects that began at these times and that only a tap saw: nobody accepted them.
+    pub fn with_unanswered(mut self, begun: impl Iterator<Item = Time>) -> Outage<'a> {
+        let until = self.back.map_or(Time::MAX, |(link, _)| link.began());
+        let meanwhile = begun.filter(|began| *began < until);
+        self.attempts.extend(meanwhile.map(|began| Attempt { began, over: None }));
+        self.attempts.sort();
+        self
     }
 
     /// How many connects it took.
@@ -36,7 +54,7 @@ impl<'a> Outage<'a> {
 
     /// From each connect to the next; the time that an attempt took to fail is in it.
     pub fn gaps(&self) -> impl Iterator<Item = Duration> + '_ {
-        self.pairs().map(|(one, next)| next.opened.since(one.opened))
+        self.pairs().map(|(one, next)| next.began.since(one.began))
     }
 
     /// The shape of the waits: from the end of each attempt to the next connect, or from connect to connect where the
@@ -64,12 +82,12 @@ impl<'a> Outage<'a> {
         values
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (&'a Link, &'a Link)> + '_ {
+    fn pairs(&self) -> impl Iterator<Item = (Attempt, Attempt)> + '_ {
         self.attempts.iter().copied().zip(self.attempts.iter().copied().skip(1))
     }
 }
 
-fn wait(one: &Link, next: &Link) -> Duration {
-    let over = one.over_for_device().filter(|over| *over <= next.opened);
-    next.opened.since(over.unwrap_or(one.opened))
+fn wait(one: Attempt, next: Attempt) -> Duration {
+    let over = one.over.filter(|over| *over <= next.began);
+    next.began.since(over.unwrap_or(one.began))
 }

@@ -75,7 +75,8 @@ pub(super) fn judge<'a>(measures: &'a Measures, id: WindowId, window: &Window, e
     if links().any(|(_, link)| goes_on(link)) {
         return Refused { start: Some(start), ..nothing(Outcome::Survived) };
     }
-    let outage = Outage::of(links().filter(|(_, link)| link.opened >= start).map(|(_, link)| link));
+    let outage = Outage::of(links().filter(|(_, link)| link.opened >= start).map(|(_, link)| link))
+        .with_unanswered(measures.wire.unanswered(window.device, start));
     let back = outage.back.map(|(_, at)| at);
     let value = |from: Time| match back {
         Some(at) => Value::Exact(at.since(from)),

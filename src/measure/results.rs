@@ -13,6 +13,7 @@ use super::handshakes::Handshakes;
 use super::packets::{Alterations, KeepAlive};
 use super::tls::{Timings, TlsResults, TlsTimes};
 use super::value::{Value, distance};
+use super::wire::{WireResults, WireTotals};
 use crate::base::{DeviceId, Ends, LinkId, RuleId, Side, Time, Ways, WindowId};
 use crate::event::{Count, Dropped, EndReason, RunStarted, Samples};
 use crate::fault::{Fidelity, Mechanism};
@@ -78,6 +79,8 @@ pub struct RunResults {
     pub tls: TlsResults,
     /// What went wrong around the measures.
     pub trouble: Trouble,
+    /// What a tap saw in all, where there was one.
+    pub wire: Option<WireTotals>,
     /// What was found out, the gravest first.
     pub findings: Vec<Finding>,
 }
@@ -255,6 +258,8 @@ pub struct WindowResults {
     pub altered: Option<Alterations>,
     /// Connects that it refused, where its fault is one of connects and that was seen.
     pub refused_connects: Option<u64>,
+    /// What a tap saw of it, where there was one and it saw anything.
+    pub wire: Option<WireResults>,
     /// The same fault on later links of the device, each judged, where it falls on each link by itself.
     pub later: Vec<WindowResults>,
 }

@@ -7,6 +7,7 @@
 use super::alarm::Alarm;
 use super::capture::{Capture, Tap};
 use super::door::Keeper;
+use super::tap::WireTap;
 use super::wills::Known;
 use super::{Clock, EventQueue};
 use crate::base::{DeviceId, Direction, LinkId, ListenerId, Side, Time, Ways};
@@ -46,6 +47,7 @@ pub struct Core {
     /// Held by each rival that is under way.
     rivals: Arc<()>,
     capture: Option<Capture>,
+    wire: Option<WireTap>,
     /// Where numbers stand in payloads.
     sequence: Option<Sequence>,
     wills: Known,
@@ -116,6 +118,7 @@ impl Core {
             keeps_connects,
             rivals: Arc::default(),
             capture: None,
+            wire: None,
             wills: Known::default(),
         }
     }
@@ -123,6 +126,25 @@ impl Core {
     /// The same, with what passes on its links written to a capture.
     pub fn captured(self, capture: Option<Capture>) -> Core {
         Core { capture, ..self }
+    }
+
+    /// The same, beside a tap.
+    pub fn beside_tap(self, wire: Option<WireTap>) -> Core {
+        Core { wire, ..self }
+    }
+
+    /// A leg is about to be made deaf, or lossy.
+    pub fn watch(&self, link: LinkId, side: Side, stream: Option<&TcpStream>) {
+        if let Some((wire, stream)) = self.wire.as_ref().zip(stream) {
+            wire.watch(link, side, stream);
+        }
+    }
+
+    /// A leg hears all again.
+    pub fn unwatch(&self, link: LinkId, side: Side) {
+        if let Some(wire) = &self.wire {
+            wire.unwatch(link, side);
+        }
     }
 
     /// A tap for a leg, where there is a capture.
@@ -241,6 +263,9 @@ impl Core {
         peer: SocketAddr,
         to: Option<SocketAddr>,
     ) -> (LinkId, Arc<Mailbox>) {
+        if let Some(wire) = &self.wire {
+            wire.accepted(peer);
+        }
         let mut inner = self.lock();
         let link = LinkId(inner.next_link);
         inner.next_link += 1;
@@ -253,6 +278,7 @@ impl Core {
 
     /// The link's last words: what it leaves undelivered.
     pub fn close_link(&self, link: LinkId, input: Input) {
+        Side::BOTH.into_iter().for_each(|side| self.unwatch(link, side));
         let mut inner = self.lock();
         inner.links.remove(&link);
         for device in inner.engine.forgets_with(link) {

@@ -452,6 +452,11 @@ impl Leg {
         }
     }
 
+    /// The socket.
+    pub fn stream(&self) -> Option<&TcpStream> {
+        self.wire.stream()
+    }
+
     /// Mutes the leg or lets it hear again, as wanted; the mechanism where it is mute now.
     ///
     /// `None` where there is no socket, or nothing was wanted and nothing had been done.

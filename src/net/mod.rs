@@ -15,6 +15,7 @@
 //!   transparent  where a device was going that did not know of brownout, and the connect on to there
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
 //!   capture  what passes, into a file for Wireshark
+//!   tap     what arrives, seen below the sockets
 //!   rival   the other client of a takeover
 //!   wills   which PUBLISH packets may be wills
 //!   tls     certificates, configurations, words for what went wrong
@@ -34,6 +35,7 @@ pub mod queue;
 pub mod rival;
 pub mod surgery;
 pub mod sys;
+pub mod tap;
 pub mod terms;
 pub mod tls;
 pub mod transparent;

@@ -9,6 +9,7 @@ use super::link::Link;
 use super::sys::limit::explain;
 use super::sys::transparent::is_unpermitted;
 use super::sys::{mute, reset};
+use super::tap::{self, TapError, WireTap};
 use super::terms::Terms;
 use super::tls::{KeyLog, TlsError};
 use super::transparent::{self, Course};
@@ -51,6 +52,8 @@ pub struct Proxy {
     recording: Option<Recording>,
     /// Of the listeners of transparent mode.
     guards: Vec<StdListener>,
+    tap: Option<WireTap>,
+    no_tap: Option<TapError>,
 }
 
 /// What a run is made of.
@@ -68,6 +71,8 @@ pub struct Config {
     pub start: RunStarted,
     /// The file that the MQTT of every link is written to, for Wireshark. It is emptied.
     pub capture: Option<File>,
+    /// Whether what arrives is seen below the sockets, too.
+    pub tap: tap::Config,
 }
 
 /// Why a proxy could not start. Each names what the environment refused, and the way out.
@@ -103,6 +108,9 @@ pub enum StartError {
     /// The capture cannot be begun.
     #[error("cannot write the capture: {0}; give another file with --pcap")]
     Capture(io::Error),
+    /// There is no tap, and there is to be one.
+    #[error("{0}")]
+    Tap(#[from] TapError),
     /// The system gives no timer.
     #[error("cannot make a timer: {0}; raise the limit of open files (`ulimit -n`)")]
     Timer(io::Error),
@@ -142,6 +150,7 @@ impl Proxy {
             }
             bound.push((listener.clone(), socket));
         }
+        let (tap, no_tap) = open_tap(&config.tap, &bound, clock)?;
         let recording = match config.capture {
             None => None,
             Some(file) => {
@@ -152,10 +161,15 @@ impl Proxy {
             }
         };
         let engine = Engine::new(Arc::clone(&config.plan), config.start.seed, config.with_command);
-        let core = Core::new(engine, clock, events);
+        let core = Core::new(engine.beside_tap(tap.is_some()), clock, events).beside_tap(tap.clone());
         let core = Arc::new(core.captured(recording.as_ref().map(Recording::capture)));
         core.tell(Input::Started(Box::new(config.start)));
-        let mut proxy = Proxy { core, addresses: Vec::new(), tasks: Vec::new(), warnings, recording, guards };
+        let (addresses, tasks) = (Vec::new(), Vec::new());
+        let mut proxy = Proxy { core, addresses, tasks, warnings, recording, guards, tap, no_tap };
+        if let Some(tap) = proxy.tap.clone() {
+            let core = Arc::clone(&proxy.core);
+            proxy.tasks.push(tokio::spawn(tap.run(core)));
+        }
         for (id, ((plan, socket), terms)) in (0..).map(ListenerId).zip(bound.into_iter().zip(terms)) {
             proxy
                 .open(id, &plan, terms, socket, &alarm, config.transparent)
@@ -174,6 +188,16 @@ impl Proxy {
     /// What should be told before anything else: certificates about to expire, keys that others can read.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Whether there is a tap.
+    pub fn has_tap(&self) -> bool {
+        self.tap.is_some()
+    }
+
+    /// Why there is no tap, where one was wanted if it could be had.
+    pub fn no_tap(&self) -> Option<&TapError> {
+        self.no_tap.as_ref()
     }
 
     /// Waits until the run is to end: its plan is through, or [`Proxy::finish`] was called.
@@ -209,6 +233,9 @@ impl Proxy {
         };
         if tokio::time::timeout(STOP_LIMIT, emptied).await.is_err() {
             tracing::warn!("{} links did not end in {} s", self.core.links(), STOP_LIMIT.as_secs());
+        }
+        if let Some(tap) = &self.tap {
+            tap.close(&self.core);
         }
         let error = match self.recording {
             Some(recording) => close_capture(&self.core, recording).await,
@@ -346,6 +373,25 @@ impl Door {
             tracing::warn!("{error}");
             self.core.tell(Input::AcceptFailed { listener: self.id, error });
         }
+    }
+}
+
+/// A tap at the ports of the listeners and their hubs; where it is only wanted if it can be had, why it cannot.
+fn open_tap(
+    wanted: &tap::Config,
+    bound: &[(ListenerPlan, StdListener)],
+    clock: Clock,
+) -> Result<(Option<WireTap>, Option<TapError>), TapError> {
+    if wanted.wanted == tap::Wanted::Off {
+        return Ok((None, None));
+    }
+    let ports = bound.iter().filter_map(|(_, socket)| Some(socket.local_addr().ok()?.port())).collect();
+    let hub_port = |plan: &ListenerPlan| plan.upstream.rsplit_once(':')?.1.parse().ok();
+    let hub_ports = bound.iter().filter_map(|(plan, _)| hub_port(plan)).collect();
+    match (WireTap::open(clock, wanted, ports, hub_ports), wanted.wanted) {
+        (Ok(tap), _) => Ok((Some(tap), None)),
+        (Err(error), tap::Wanted::Auto) => Ok((None, Some(error))),
+        (Err(error), tap::Wanted::On | tap::Wanted::Off) => Err(error),
     }
 }
 

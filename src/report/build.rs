@@ -4,7 +4,7 @@ use super::model::{
     Altered, Delivery, DeliveryCounts, Device, Evidence, Expectation, FORMAT, Figure, Fleet, FleetFiring,
     Judgement, Missed, Outcome, Profile, Quantiles, Report, Rule, Run, Summary, Verdict, Verdicts, Window,
 };
-use super::{azure, ending, notes, tls, uncertainty, verdicts, words};
+use super::{azure, ending, notes, tls, uncertainty, verdicts, wire, words};
 use crate::base::{Direction, RuleId, Side, WindowId};
 use crate::event::{self, Count, Samples};
 use crate::fault::Fault;
@@ -38,6 +38,7 @@ impl Report {
             devices: devices(plan, results),
             fleet: fleet(plan, results),
             tls: tls::tls(results),
+            tap: wire::tap(results),
             azure: azure::azure(results),
             verdicts,
             findings: verdicts::findings(results),
@@ -312,6 +313,7 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
         handshakes: window.handshakes.as_ref().map(tls::handshakes),
         altered: altered(window.altered.iter()),
         connects_refused: window.refused_connects,
+        wire: window.wire.as_ref().map(wire::window),
     }
 }
 

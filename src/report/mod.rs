@@ -26,6 +26,7 @@ mod tls;
 mod together;
 mod uncertainty;
 mod verdicts;
+mod wire;
 mod words;
 
 pub use compare::Compared;

@@ -8,11 +8,13 @@ mod field;
 mod finding;
 mod tls;
 mod uncertainty;
+mod wire;
 
 pub use field::{Altered, Azure, AzureEntry, FleetFiring};
 pub use finding::{ClassVerdict, Delivery, DeliveryCounts, Finding, Seen, Verdicts};
 pub use tls::{HandshakeEnd, Handshakes, Suite, Tls, TlsFailure, TlsLeg, TlsListener, WebSocket};
 pub use uncertainty::{Stamps, Uncertainty};
+pub use wire::{Repeated, Tap, Wire};
 
 use crate::event::EndReason;
 use serde::Serialize;
@@ -50,6 +52,9 @@ pub struct Report {
     pub uncertainty: Uncertainty,
     /// What was seen of TLS and WebSocket; `null` where there was neither.
     pub tls: Option<Tls>,
+    /// What a tap saw in all; left out where there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tap: Option<Tap>,
     /// What the resource log of Azure IoT Hub would say; `null` where no link ended with an error.
     pub azure: Option<Azure>,
     /// What a reader should know before believing a figure: sentences.
@@ -304,6 +309,9 @@ pub struct Window {
     /// How many connects were refused, where the fault is one of connects and that was seen; else left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connects_refused: Option<u64>,
+    /// What a tap saw, where there was one and it saw anything; else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wire: Option<Wire>,
 }
 
 /// What a window did to its device's link.

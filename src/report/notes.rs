@@ -307,11 +307,17 @@ fn made_by(name: &str, windows: &Windows<'_>) -> Vec<String> {
         (false, true) => Some("the hub"),
         (true, true) => Some("an end"),
     };
-    let dropped = who.map(|who| {
-        format!(
+    let tapped = windows.iter().all(|(run, _)| run.wire.is_some());
+    let dropped = who.map(|who| match tapped {
+        true => format!(
+            "{name} dropped packets in the kernel, and the tap saw them: when {who} gave up is exact where its FIN or RST was \
+             seen, or nothing of its was unacknowledged; else its system may keep a FIN back, and it is known as a \
+             bracket, from what it sent last to its next connect"
+        ),
+        false => format!(
             "{name} dropped packets in the kernel: a FIN or RST sent in the dark was not seen, so when {who} gave up \
              is known as a bracket whose later end is an upper bound, or \"not seen\" where nothing came after"
-        )
+        ),
     });
     let held_found = windows.iter().any(|(_, window)| window.held_found);
     let held = match (is_held, dropped.is_some()) {

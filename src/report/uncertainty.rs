@@ -79,6 +79,21 @@ fn dropped(run: &RunResults, nth: usize, several: bool) -> Vec<String> {
             "of {messages} it is not known what became: beyond what is followed, or come late"
         )));
     }
+    if let Some(lost) = run.wire.as_ref().map(|wire| wire.lost).filter(|lost| *lost > 0) {
+        told.push(of(format!(
+            "the tap lost {} for which the kernel had no room: signs of ends that a blackhole hid meanwhile are brackets",
+            count(lost, "packet")
+        )));
+    }
+    if let Some(nameless) = run.wire.as_ref().map(|wire| wire.nameless).filter(|nameless| *nameless > 0) {
+        told.push(of(format!(
+            "{} that nobody accepted came from addresses of several devices, or of none: no device has them",
+            count(nameless, "connect")
+        )));
+    }
+    if let Some(untold) = run.wire.as_ref().map(|wire| wire.untold).filter(|untold| *untold > 0) {
+        told.push(of(format!("{} beyond what is told of one connect", count(untold, "SYN"))));
+    }
     if let Some(capture) = &run.trouble.capture {
         told.extend(not_captured(capture).map(of));
     }

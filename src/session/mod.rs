@@ -12,6 +12,7 @@ mod numbered;
 mod packets;
 mod snapshot;
 mod trail;
+pub mod wire;
 
 pub use filters::Filters;
 pub use ledger::Ledger;
@@ -151,6 +152,7 @@ impl Sessions {
             | What::Dropped { .. }
             | What::AcceptFailed { .. }
             | What::CaptureClosed { .. }
+            | What::Wire { .. }
             | What::HubConnected { .. }
             | What::HubUnreachable { .. }
             | What::Forwarded { .. }

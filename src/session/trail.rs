@@ -93,7 +93,8 @@ impl Trail {
             | What::FaultRefused { .. }
             | What::FaultLifted { .. }
             | What::WindowClosed { .. }
-            | What::CaptureClosed { .. } => {}
+            | What::CaptureClosed { .. }
+            | What::Wire { .. } => {}
         }
     }
 

@@ -78,6 +78,7 @@ impl Bench {
             transparent: false,
             with_command: false,
             capture: None,
+            tap: brownout::net::tap::Config::default(),
             start: RunStarted {
                 version: "test".into(),
                 wall_clock: "2026-01-01T00:00:00Z".into(),

@@ -44,6 +44,8 @@ pub struct Bench {
     pub seed: u64,
     /// Tells this suite's clients from those of another.
     pub tag: String,
+    /// Whether each run has a tap.
+    pub tap: crate::net::tap::Config,
     /// Whether the machine keeps up.
     pub lateness: Lateness,
     /// Past this a run is disturbed.
@@ -152,6 +154,7 @@ async fn start(
         pcap: None,
         progress: Progress::Silent,
         with_command: false,
+        tap: bench.tap.clone(),
     };
     let mut stop = bench.stop.clone();
     Runner::start(setup, clock, async move { drop(stop.wait_for(|&stop| stop).await) }).await

@@ -184,6 +184,7 @@ impl Conformance {
             | What::Delivery { .. }
             | What::Fired { .. }
             | What::FaultRefused { .. }
+            | What::Wire { .. }
             | What::CaptureClosed { .. } => {}
         }
     }

@@ -54,6 +54,7 @@ impl Watch {
             What::RunStarted(_)
             | What::RunEnded { .. }
             | What::CaptureClosed { .. }
+            | What::Wire { .. }
             | What::CommandEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }

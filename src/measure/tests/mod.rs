@@ -9,3 +9,4 @@ mod round_trips;
 mod tls;
 mod together;
 mod up;
+mod wire;

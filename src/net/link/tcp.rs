@@ -55,9 +55,16 @@ impl Link {
         let mut granted = Granted::default();
         for side in Side::BOTH {
             let leg = self.legs.get_mut(side);
-            *granted.mute.get_mut(side) = leg.mute(*mute.get(side));
             let asked = *loss.get(side);
+            if *mute.get(side) || asked.is_some() {
+                self.core.watch(self.id, side, leg.stream());
+            }
+            *granted.mute.get_mut(side) = leg.mute(*mute.get(side));
             *granted.loss.get_mut(side) = if leg.is_open() { leg.lose(asked) } else { for_later(asked) };
+            let is_deaf = |answer: &Answer| matches!(answer, Some(Ok(_)));
+            if !is_deaf(granted.mute.get(side)) && !is_deaf(granted.loss.get(side)) {
+                self.core.unwatch(self.id, side);
+            }
         }
         // Before the change is confirmed: it is of the faults that held until now.
         self.tell_dropped();
@@ -76,6 +83,9 @@ impl Link {
     /// What was ordered before the hub's leg was there holds for it now.
     pub(super) fn drop_of_hub(&mut self) {
         // Where it is not granted, that was told when it was ordered.
+        if self.tcp.loss.hub.is_some() {
+            self.core.watch(self.id, Side::Hub, self.legs.hub.stream());
+        }
         let _ = self.legs.hub.lose(self.tcp.loss.hub);
     }
 

@@ -21,6 +21,7 @@ pub mod info;
 pub mod limit;
 pub mod lossy;
 pub mod mute;
+pub mod packet;
 pub mod privilege;
 pub mod process;
 pub mod reset;

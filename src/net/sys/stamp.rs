@@ -30,11 +30,19 @@ pub fn stamp(socket: &impl AsFd, wanted: bool) -> io::Result<()> {
 /// # Errors
 /// The kernel's, such as that nothing is there.
 pub fn receive(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Option<Duration>)> {
-    let mut control = Control([0; 64]);
-    let (count, filled) = receive_with(socket.as_fd(), buffer, &mut control)?;
-    let came = control.0.get(..filled).and_then(came);
+    let (count, came) = receive_at(socket, buffer)?;
     let ago = came.map(|came| real_time().saturating_sub(came).min(LONGEST_AGO));
     Ok((count, ago))
+}
+
+/// Receives what is there, and the reading of CLOCK_REALTIME at which the last of it came, where the kernel has noted that.
+///
+/// # Errors
+/// The kernel's, such as that nothing is there.
+pub fn receive_at(socket: &impl AsFd, buffer: &mut [u8]) -> io::Result<(usize, Option<Duration>)> {
+    let mut control = Control([0; 64]);
+    let (count, filled) = receive_with(socket.as_fd(), buffer, &mut control)?;
+    Ok((count, control.0.get(..filled).and_then(came)))
 }
 
 fn receive_with(
@@ -69,7 +77,8 @@ fn came(control: &[u8]) -> Option<Duration> {
     Some(Duration::new(u64::try_from(seconds).ok()?, u32::try_from(nanos).ok()?))
 }
 
-fn real_time() -> Duration {
+/// CLOCK_REALTIME, since 1970.
+pub fn real_time() -> Duration {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one `timespec` to the pointer, which is ours. It fails for unknown clocks only.
     let read = check(unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut now) });

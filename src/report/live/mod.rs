@@ -247,6 +247,7 @@ impl Live {
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }
             | What::CaptureClosed { .. }
+            | What::Wire { .. }
             | What::ListenerUnmuted { .. }
             | What::Dropped { .. }
             | What::LinkOpened { .. }

@@ -148,6 +148,7 @@ impl Remarks {
             | What::LegEnded { .. }
             | What::EndCarried { .. }
             | What::CaptureClosed { .. }
+            | What::Wire { .. }
             | What::Traffic(_)
             | What::Fired { .. } => Vec::new(),
             What::LinkClosed { link, .. } => {

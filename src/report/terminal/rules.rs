@@ -3,6 +3,7 @@
 use super::{Legend, handshakes, heading, round_trips, windows};
 use crate::report::model::{Altered, Figure, Missed, Outcome, Report, Rule, Summary, Window};
 use crate::report::table::{Styling, wrap};
+use crate::report::wire;
 use crate::report::words::{self, count};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +30,7 @@ pub(super) fn section(report: &Report, rule: &Rule, legend: &mut Legend, styling
         }
         (false, _) => windows::table(report, rule, &windows, legend, styling),
     };
+    out += &wire::words(rule).map(|told| wrap("  ", &told)).unwrap_or_default();
     out + &idle + &missed(rule)
 }
 

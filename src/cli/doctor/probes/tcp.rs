@@ -60,7 +60,11 @@ fn muted(mut dialled: &TcpStream, accepted: &TcpStream, by: Mechanism) -> io::Re
         Ok(made) if made == by => {}
         Ok(_) => return Ok(Tried::Fails("the kernel refuses the option".into())),
         Err(MuteError::Unprivileged { source, .. }) => return Ok(Tried::Unprivileged(source.to_string())),
-        Err(MuteError::Refused { source, .. }) => return Ok(Tried::Fails(source.to_string())),
+        Err(
+            MuteError::Refused { source, .. }
+            | MuteError::Selective { source, .. }
+            | MuteError::TooLarge { source, .. },
+        ) => return Ok(Tried::Fails(source.to_string())),
     }
     let before = tcp_info(accepted)?.segments_in;
     dialled.write_all(b"?")?;
