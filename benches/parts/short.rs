@@ -69,7 +69,7 @@ fn links(count: u32, mut take: impl FnMut(Event)) {
 fn link(engine: &mut Engine, began: Time, link: LinkId) {
     let at = |micros| began + Duration::from_micros(micros);
     let peer = "127.0.0.1:50000".parse().unwrap();
-    engine.handle(at(0), Input::LinkOpened { link, listener: ListenerId(0), peer });
+    engine.handle(at(0), Input::LinkOpened { link, listener: ListenerId(0), peer, to: None });
     pass(engine, at(10), link, Direction::Up, &read(Direction::Up, &wire::connect("device", 60)));
     engine.handle(at(100), Input::HubConnected { link, took: Duration::from_micros(90) });
     pass(engine, at(200), link, Direction::Down, &read(Direction::Down, &wire::CONNACK));

@@ -18,7 +18,7 @@ impl Run {
     fn device_at(&mut self, address: &str, client: &str, keep_alive: u16) -> LinkId {
         let link = LinkId(self.engine.first_new.0);
         let peer = format!("{address}:4000").parse().unwrap();
-        self.tell(Input::LinkOpened { link, listener: ListenerId(0), peer });
+        self.tell(Input::LinkOpened { link, listener: ListenerId(0), peer, to: None });
         self.connect(link, client, keep_alive);
         self.connack(link, 0);
         link
@@ -106,7 +106,7 @@ fn what_falls_on_everyone_mutes_everyone_and_what_tls_shows_cannot_be_told_of_a_
     run.device_at("10.0.0.2", "a", 2);
     let link = LinkId(run.engine.first_new.0);
     let peer = "10.0.0.3:4000".parse().unwrap();
-    run.tell(Input::LinkOpened { link, listener: ListenerId(0), peer });
+    run.tell(Input::LinkOpened { link, listener: ListenerId(0), peer, to: None });
     run.tell(Input::TlsHello { link, sni: Some("hub.example".into()), alpn: Vec::new(), passthrough: false });
     run.connect(link, "b", 2);
     run.to(6000);

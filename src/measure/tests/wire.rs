@@ -251,6 +251,7 @@ fn connects_that_nobody_accepted_are_attempts_with_their_gaps() {
         link: LinkId(2),
         listener: crate::base::ListenerId(0),
         peer: "127.0.0.1:50003".into(),
+        to: None,
     });
     story.is_of(2, 0, "a").speaks(2, "a", 2).at(30_000).over();
     let results = judged(&story);
@@ -273,6 +274,7 @@ fn a_connect_from_an_address_of_two_devices_is_nobodys_until_its_port_is_accepte
                 link: LinkId(6),
                 listener: crate::base::ListenerId(0),
                 peer: "127.0.0.1:50001".into(),
+                to: None,
             });
             story.is_of(6, 0, "a").speaks(6, "a", 2);
         }
