@@ -41,6 +41,34 @@ async fn goes(stream: &TcpStream) -> bool {
     false
 }
 
+/// Both have come when they are read, so they leave as one; the other way stays open.
+#[tokio::test]
+async fn the_last_bytes_and_the_fin_behind_them_are_carried_together_and_half_close_stays_one() {
+    let (bench, hub) = bench(vec![]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    device.write_all(&wire::DISCONNECT).await.unwrap();
+    device.shutdown().await.unwrap();
+    let mut heard = Vec::new();
+    served.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(heard, wire::DISCONNECT);
+    served.write_all(&wire::PINGRESP).await.unwrap();
+    expect(&mut device, &wire::PINGRESP).await;
+    drop(served);
+    assert_eq!(device.read(&mut [0; 1]).await.unwrap(), 0);
+    bench.until("closed link", |e| matches!(e.what, What::LinkClosed { .. }).then_some(())).await;
+    let events = bench.stop().await;
+    let ends = events.iter().filter_map(|event| match &event.what {
+        What::LegEnded { side, how, .. } => Some((*side, *how, true)),
+        What::EndCarried { to, how, .. } => Some((*to, *how, false)),
+        _ => None,
+    });
+    let (device, hub, fin) = (Side::Device, Side::Hub, Ending::Fin);
+    assert_eq!(
+        ends.collect::<Vec<_>>(),
+        [(device, fin, true), (hub, fin, false), (hub, fin, true), (device, fin, false)]
+    );
+}
+
 /// The reset comes while nothing is read from the device any more.
 #[tokio::test]
 async fn a_reset_after_a_fin_is_carried_too() {

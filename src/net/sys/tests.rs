@@ -5,6 +5,7 @@
 use super::info::{TcpState, set_user_timeout, tcp_info};
 use super::mute::{mute, save_syns, syn_ttl, unmute};
 use super::reset::{arm, reset};
+use super::segment::{self, Segment};
 use super::{FileLimit, Mechanism, MuteError, TcpInfo};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
@@ -282,4 +283,21 @@ fn the_file_limit_is_raised_to_the_hard_one() {
     let FileLimit { before, now } = super::limit::raise_files().unwrap();
     assert!(now >= before);
     assert_eq!(super::limit::raise_files().unwrap(), FileLimit { before: now, now });
+}
+
+/// What is kept for FIN goes in FIN's segment, and where no FIN comes, when it is pushed.
+#[test]
+fn bytes_that_wait_for_what_follows_go_with_it_or_when_pushed() {
+    let Pair { mut dialled, accepted, .. } = pair(Family::V4);
+    let mut read = [0; 8];
+    assert_eq!(segment::send(&accepted, b"early", Segment::WithNext).unwrap(), 5);
+    assert_eq!(tcp_info(&accepted).unwrap().unsent_bytes, 5, "kept");
+    segment::push(&accepted).unwrap();
+    assert_eq!(dialled.read(&mut read).unwrap(), 5);
+    let before = tcp_info(&dialled).unwrap().segments_in;
+    assert_eq!(segment::send(&accepted, b"last", Segment::WithNext).unwrap(), 4);
+    accepted.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(dialled.read(&mut read).unwrap(), 4);
+    assert_eq!(dialled.read(&mut read).unwrap(), 0, "FIN");
+    assert_eq!(tcp_info(&dialled).unwrap().segments_in - before, 1, "in one segment");
 }
