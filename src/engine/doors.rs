@@ -89,7 +89,8 @@ impl Engine {
 
     /// The address of a window's device, if it asks that connects from there vanish at this listener.
     fn hides<'a>(&self, listener: ListenerId, window: &'a Window) -> Option<(IpAddr, &'a Window)> {
-        let rule = self.plan.rule(window.rule).filter(|_| !window.ending)?;
+        let is_over = window.ending || window.until.is_some_and(|until| until <= self.now());
+        let rule = self.plan.rule(window.rule).filter(|_| !is_over)?;
         let at_another = rule.who.listener.is_some_and(|wanted| wanted != listener);
         let address = self.sessions.device(window.device)?.address?;
         let from_another = rule.who.address.is_some_and(|network| !network.contains(address));

@@ -286,9 +286,33 @@ mod tests {
                 },
                 "#7 3.104 W4 opened: R0 on D2 until 11.000",
             ),
+            (
+                What::Dropped {
+                    link: LinkId(1),
+                    side: Side::Device,
+                    what: Dropped { segments: 37, passed: 675 },
+                },
+                "#7 3.104 L1 kernel dropped 37 of 712 segments from the device",
+            ),
+            (
+                What::ListenerMuted {
+                    listener: crate::base::ListenerId(0),
+                    mechanism: crate::fault::Mechanism::Filter,
+                    from: Some(crate::event::Sources {
+                        addresses: 2,
+                        shared: 1,
+                        beyond: 0,
+                        rules: vec![RuleId(0)],
+                    }),
+                    dropped: Some(3),
+                },
+                "#7 3.104 P0 muted to 2 addresses, not to 1 shared with others (socket filter), 3 packets dropped",
+            ),
         ] {
             let event = Event { seq: 7, at: Time::from_millis(3_104), what };
             assert_eq!(event.to_string(), line);
+            let json = serde_json::to_string(&event).unwrap();
+            assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event, "{json}");
         }
     }
 

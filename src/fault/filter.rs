@@ -23,6 +23,10 @@ pub struct Instruction {
 const LOAD: u16 = 0x20;
 /// BPF_LD | BPF_B | BPF_ABS: load a byte at this offset.
 const LOAD_BYTE: u16 = 0x30;
+/// BPF_LD | BPF_MEM: load this word of the scratch memory.
+const RECALL: u16 = 0x60;
+/// BPF_ST: store into this word of the scratch memory.
+const STORE: u16 = 0x02;
 /// BPF_ALU | BPF_RSH | BPF_K: move right by so many bits.
 const SHIFT: u16 = 0x74;
 /// BPF_JMP | BPF_JA: leap over so many instructions, which may be more than the 255 of the others.
@@ -43,8 +47,10 @@ const SOURCE_V4: u32 = NETWORK + 12;
 /// Where the source address stands in an IPv6 header (RFC 8200 section 3).
 const SOURCE_V6: u32 = NETWORK + 8;
 
-/// What the version of IP is asked with, and what stands at the end of each version's list.
-const FRAME: usize = 9;
+/// What the version of IP is asked with, what IPv6 is read with, and what stands at the end of each version's list.
+const FRAME: usize = 9 + READ_V6;
+/// What reads the four words of an IPv6 address.
+const READ_V6: usize = 8;
 /// The cost of an address of each version.
 const PER_V4: usize = 2;
 const PER_V6: usize = 9;
@@ -54,7 +60,7 @@ pub fn random_drop(chance: Chance) -> [Instruction; 4] {
     [plain(LOAD, RANDOM), test(AT_LEAST, threshold(chance), 0, 1), plain(KEEP, u32::MAX), plain(KEEP, 0)]
 }
 
-/// How many of these addresses, from the first on, [`drop_from`] can take: at most 2043 of IPv4 alone, or 454 of IPv6.
+/// How many of these addresses, from the first on, [`drop_from`] can take: at most 2039 of IPv4 alone, or 453 of IPv6.
 pub fn fitting(sources: &[IpAddr]) -> usize {
     let mut room = MOST_INSTRUCTIONS - FRAME;
     let fits = |source: &&IpAddr| {
@@ -72,11 +78,16 @@ pub fn fitting(sources: &[IpAddr]) -> usize {
 ///
 /// ```text
 ///   version of IP ──4──▶ source? is it a₁, drop; is it a₂, drop; … keep
-///                 ──6──▶ last word of a₁? then the third, second and first: drop; else on to a₂; … keep
+///                 ──6──▶ source into scratch memory; last word of a₁? then the third, second and first: drop; else on to
+///                        a₂; … keep
 /// ```
+///
+/// A word is read from the packet once: each read becomes some ten instructions when the kernel translates the program, whose
+/// size it bounds too (net.core.optmem_max).
 pub fn drop_from(sources: &[IpAddr]) -> Vec<Instruction> {
     let mut v4: Vec<Instruction> = vec![plain(LOAD, SOURCE_V4)];
-    let mut v6: Vec<Instruction> = Vec::new();
+    let read = |at| [plain(LOAD, SOURCE_V6 + 4 * at), plain(STORE, at)];
+    let mut v6: Vec<Instruction> = (0..4).flat_map(read).collect();
     for source in sources.iter().take(fitting(sources)) {
         match source {
             IpAddr::V4(source) => v4.extend(drop_v4(*source)),
@@ -98,7 +109,7 @@ fn drop_v4(source: Ipv4Addr) -> [Instruction; PER_V4] {
 /// The last word first: neighbours differ there, so the rest is seldom looked at.
 fn drop_v6(source: Ipv6Addr) -> [Instruction; PER_V6] {
     let [a, b, c, d, e, f, g, h] = source.segments().map(u32::from);
-    let word = |at: u32| plain(LOAD, SOURCE_V6 + 4 * at);
+    let word = |at: u32| plain(RECALL, at);
     [
         word(3),
         test(EQUAL, g << 16 | h, 0, 7),
@@ -167,7 +178,7 @@ mod tests {
     /// Runs the program as the kernel does, after the kernel's own check (bpf_check_classic): whether the packet is kept.
     fn keeps(program: &[Instruction], packet: &Packet) -> bool {
         assert!(program.len() <= MOST_INSTRUCTIONS && program.last().unwrap().code == KEEP);
-        let (mut at, mut accumulator) = (0, 0);
+        let (mut at, mut accumulator, mut scratch) = (0, 0, [0; 16]);
         loop {
             let Instruction { code, yes, no, operand } = program[at];
             at += 1;
@@ -175,6 +186,8 @@ mod tests {
             match code {
                 LOAD => accumulator = packet.read(operand, 4),
                 LOAD_BYTE => accumulator = packet.read(operand, 1),
+                RECALL => accumulator = scratch[usize::try_from(operand).unwrap()],
+                STORE => scratch[usize::try_from(operand).unwrap()] = accumulator,
                 SHIFT => accumulator >>= operand,
                 LEAP => at += usize::try_from(operand).unwrap(),
                 EQUAL => at += branch(accumulator == operand),
@@ -220,7 +233,7 @@ mod tests {
     fn a_program_is_as_long_as_the_kernel_takes_and_not_longer() {
         let v4 = |nth: u32| IpAddr::V4(Ipv4Addr::from_bits(0x0A00_0000 + nth));
         let v6 = |nth: u32| IpAddr::V6(Ipv6Addr::from_bits(u128::from(nth) << 64 | u128::from(nth)));
-        for (of, most) in [(&v4 as &dyn Fn(u32) -> IpAddr, 2043), (&v6, 454)] {
+        for (of, most) in [(&v4 as &dyn Fn(u32) -> IpAddr, 2039), (&v6, 453)] {
             let sources: Vec<IpAddr> = (0..5000).map(of).collect();
             assert_eq!(fitting(&sources), most);
             let program = drop_from(&sources);

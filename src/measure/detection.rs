@@ -15,7 +15,7 @@ use super::value::Value;
 use super::wire::WireResults;
 use crate::base::{Ends, LinkId, Side, Time, WindowId};
 use crate::event::LastPackets;
-use crate::fault::{Blackhole, Fault, LegFate, Mechanism, PacketFault, Stall, WaysWanted};
+use crate::fault::{Blackhole, Fault, FidelityWanted, LegFate, Mechanism, PacketFault, WaysWanted};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -263,11 +263,11 @@ impl<'a> Struck<'a> {
     /// Whether this end's side of the conversation breaks off.
     fn has_reason(&self, side: Side) -> bool {
         match (self.fault, side) {
-            // The hub hears all that the device sends.
-            (
-                Fault::Stall(Stall { direction, .. }) | Fault::Blackhole(Blackhole { direction, .. }),
-                Side::Hub,
-            ) => *direction != WaysWanted::Down,
+            // The hub hears all that the device sends; where its acknowledgements are lost, only the first of it.
+            (Fault::Stall(stall), Side::Hub) => stall.direction != WaysWanted::Down,
+            (Fault::Blackhole(Blackhole { direction, fidelity, .. }), Side::Hub) => {
+                *direction != WaysWanted::Down || *fidelity == FidelityWanted::Packet
+            }
             (fault, Side::Device | Side::Hub) => fault.breaks_link(),
         }
     }

@@ -286,6 +286,23 @@ mod tests {
         }
     }
 
+    /// The kernel has bounds of its own, beside the number of instructions.
+    #[test]
+    fn the_longest_filters_are_taken() {
+        let v4 = (0..3000u32).map(|nth| IpAddr::V4(Ipv4Addr::from_bits(0x0A00_0000 + nth)));
+        let v6 = (0..3000u128).map(|nth| IpAddr::V6(Ipv6Addr::from_bits(u128::MAX - (nth << 96) - nth)));
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        for sources in [v4.collect::<Vec<_>>(), v6.collect()] {
+            match mute::mute_to(&listener, &sources) {
+                Err(error) if error.to_string().contains("CAP_NET_ADMIN") => {
+                    return println!("SKIPPED: {error}");
+                }
+                Err(error @ mute::MuteError::TooLarge { .. }) => println!("not on this system: {error}"),
+                taken => taken.unwrap(),
+            }
+        }
+    }
+
     /// Guards the warning in `sys/mute.rs`: a filter of the listener's is the accepted socket's too.
     #[tokio::test]
     async fn what_is_accepted_past_a_filter_is_rid_of_it() {

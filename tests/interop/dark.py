@@ -88,8 +88,16 @@ class Dark(netns.Case):
         if MISSING:
             self.skipTest(f"SKIPPED: {MISSING}")
 
+    def warm(self, lab, family):
+        """Every device reaches the hub once: else a first SYN may be lost while neighbours are looked for, and TCP begins with
+        an RTO of 3 s after that (RFC 6298 section 5.7)."""
+        script = "import socket, sys\nfor own in sys.argv[3:]:\n    socket.create_connection((sys.argv[1], int(sys.argv[2])), 5, (own, 0))"
+        own = [lab.device_address(family, number) for number in range(lab.devices)]
+        lab.run(DEVICE, sys.executable, "-c", script, lab.hub_address(family), str(PORT), *own)
+
     def run_profile(self, lab, rules, family=4, prefix=(), extra=""):
         """brownout in the router with these rules, listening on the router's inner address."""
+        self.warm(lab, family)
         folder = os.path.join(self.folder, f"report-{time.time()}")
         path = os.path.join(self.folder, f"profile-{time.time()}.yaml")
         with open(path, "w") as file:
@@ -165,7 +173,7 @@ class Blackholes(Dark):
             again = steps(client, since)
             most = max(client.all("info", since), key=lambda it: it["backoff"])
             self.assertGreaterEqual(most["unacked"], 1)
-            self.assertGreaterEqual(most["backoff"], 3)
+            self.assertGreaterEqual(most["backoff"], 3, f"{name}: {client.seen}")
             # Each wait is twice the one before, as long as the RTO is not bounded by anything: no answer came to any.
             gaps = [later - earlier for earlier, later in zip(again[1:], again[2:])]
             for shorter, longer in zip(gaps, gaps[1:]):
@@ -222,7 +230,7 @@ class Blackholes(Dark):
         since = neighbour.all("connecting")[-1]["at"]
         self.assertLess(neighbour.wait("connected", since)["at"] - since, ALIKE, "the neighbour connects at once")
         wait_for("neighbour's CONNACK", lambda: neighbour.got(CONNACK, since))
-        self.event(run, "window_closed")
+        light = self.event(run, "window_closed")["at"]
         lab.light()
         for name, client in (("ours", ours), ("theirs", theirs)):
             since = client.all("connecting")[-1]["at"]
@@ -236,8 +244,10 @@ class Blackholes(Dark):
         wait_for("unmuted", lambda: [it for it in run.events() if it["event"] == "listener_unmuted"])
         events = self.stop(run)
         unmuted = next(event for event in events if event["event"] == "listener_unmuted")
-        # The first SYN and those repetitions that came while it was dark: the last came through.
-        self.alike(unmuted["dropped"], len(found["ours"][1]), f"IPv{family}: SYNs dropped, and sent", within=0)
+        # The first SYN, and those repetitions that came while it was dark. One may come in the moment of the change.
+        began = ours.all("connecting")[-1]["at"]
+        sent = 1 + len([at for at in found["ours"][1] if began + at < light])
+        self.alike(unmuted["dropped"], sent, f"IPv{family}: SYNs dropped, and sent", within=1)
 
     def test_connects_of_one_device_vanish_and_its_neighbours_do_not(self):
         self.connects(4)

@@ -97,6 +97,18 @@ fn windows_that_end_at_other_times_let_their_devices_in_one_by_one() {
     assert_eq!(run.doors, doors.map(|(at, door)| (ms(at), door)));
 }
 
+/// The firing's end and its windows' are one moment, in whatever order their timers come.
+#[test]
+fn a_listener_that_is_mute_to_all_opens_at_once() {
+    let mut run = Run::new(plan(vec![rule(at(1000), dark("2s", Connects::Vanish))]));
+    run.device_at("10.0.0.2", "a", 2);
+    let late = run.open(7);
+    run.to(1500);
+    run.connect(late, "b", 2);
+    run.to(6000);
+    assert_eq!(run.doors, [(ms(1000), Door::Mute), (ms(3000), Door::Open)]);
+}
+
 #[test]
 fn what_falls_on_everyone_mutes_everyone_and_what_tls_shows_cannot_be_told_of_a_syn() {
     let everyone = rule(at(2000), dark("500ms", Connects::Vanish));
@@ -138,7 +150,7 @@ fn what_finds_no_room_in_the_filter_is_left_out_and_told() {
         );
     }
     run.to(1000);
-    assert_eq!(run.sources(), [Sources { addresses: 2043, shared: 0, beyond: 57, rules: vec![RuleId(0)] }]);
+    assert_eq!(run.sources(), [Sources { addresses: 2039, shared: 0, beyond: 61, rules: vec![RuleId(0)] }]);
 }
 
 /// One way, the other goes on; who comes anew gets nowhere.

@@ -1,7 +1,7 @@
 //! Whom rules missed, and for whom connects vanished.
 
-use crate::base::{ListenerId, RuleId, Side, Span};
-use crate::event::What;
+use crate::base::{Ends, LinkId, ListenerId, RuleId, Side, Span, WindowId};
+use crate::event::{Dropped, Sources, What};
 use crate::fault::{Connects, Ending, Fault, LegFate, Mechanism, Toward};
 use crate::measure::RuleResults;
 use crate::measure::story::{Story, blackhole, plan, rst};
@@ -58,7 +58,7 @@ fn a_firing_that_falls_on_the_device_later_has_not_missed_it() {
     fires(&mut story, 1);
     story.at(5_000).connecting(4, 1, "b", 2, true);
     story.tell(What::WindowOpened {
-        window: crate::base::WindowId(9),
+        window: WindowId(9),
         firing: crate::base::FiringId(0),
         rule: RuleId(0),
         device: crate::base::DeviceId(1),
@@ -113,6 +113,47 @@ fn connects_vanish_for_the_rules_that_ask_for_it_while_they_hold() {
     refused.tell(What::ListenerMuteRefused { listener, error: "no".into() });
     assert_eq!(of(&refused, &plan, 0).mute_refused, ["no"]);
     assert_eq!(of(&refused, &plan, 0).vanished, []);
+}
+
+#[test]
+fn connects_vanish_by_address_for_the_rules_that_the_event_names() {
+    let listener = ListenerId(0);
+    let muted = |rules: &[u16], dropped| What::ListenerMuted {
+        listener,
+        mechanism: Mechanism::Filter,
+        from: Some(Sources {
+            addresses: 1,
+            rules: rules.iter().copied().map(RuleId).collect(),
+            ..Sources::default()
+        }),
+        dropped,
+    };
+    let mut story = three();
+    fires(&mut story, 0);
+    story.tell(muted(&[0], None)).tell(muted(&[0, 1], Some(3))).tell(muted(&[1], Some(4)));
+    story.tell(What::ListenerUnmuted { listener, dropped: Some(5) });
+    let plan = by_the_clock();
+    assert_eq!(of(&story, &plan, 0).vanished, [Mechanism::Filter]);
+    let dropped = [0, 1].map(|rule| of(&story, &plan, rule).vanished_packets);
+    assert_eq!(dropped, [Some(3 + 4), Some(4 + 5)], "for those that it was mute for until then");
+}
+
+/// A blackhole takes the place of a loss; what is lifted has no part in it.
+#[test]
+fn what_the_kernel_dropped_is_of_the_faults_that_held_on_the_leg() {
+    let dropped = |segments| What::Dropped {
+        link: LinkId(1),
+        side: Side::Device,
+        what: Dropped { segments, passed: 1 },
+    };
+    let mut story = three();
+    story.opens(1, 0, 0, 2).applies(1, 1, Mechanism::RandomFilter).tell(dropped(10));
+    story.opens(2, 0, 0, 2).applies(2, 1, Mechanism::Filter).tell(dropped(200)).lifts(2, 1);
+    story.tell(dropped(3_000)).lifts(1, 1).tell(dropped(40_000));
+    let results = story.results(&by_the_clock());
+    let of = |window| results.runs[0].windows[&WindowId(window)].dropped;
+    assert_eq!(of(1).device, Some(Dropped { segments: 3_010, passed: 2 }));
+    assert_eq!(of(2), Ends { device: Some(Dropped { segments: 200, passed: 1 }), hub: None });
 }
 
 #[test]

@@ -153,7 +153,7 @@ static BLACKHOLE: Place = Place {
                     word: "vanish",
                     doc: "their SYNs vanish: all of a listener, where the fault falls on each of its devices; else \
                           those from source addresses at which every device seen so far is in the dark (a socket filter: \
-                          takes CAP_NET_ADMIN, holds 2043 addresses of IPv4 or 454 of IPv6; not with `sni` or \
+                          takes CAP_NET_ADMIN, holds 2039 addresses of IPv4 or 453 of IPv6; not with `sni` or \
                           `subject`, which a SYN does not show); the rest as `silence`",
                 },
                 Word {
