@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -31,6 +32,14 @@ def tests():
     # Only inside: they want the packages of the virtual environment, and the path of brownout.
     from bench import Case, Device, main, wait_for, wall_clock
     from secured import Sub
+
+    def join(port, name):
+        """A socket that has said CONNECT (keep-alive 60 s) and was accepted."""
+        client = socket.create_connection(("127.0.0.1", port))
+        said = b"\x00\x04MQTT\x04\x02\x00\x3c" + struct.pack("!H", len(name)) + name.encode()
+        client.sendall(bytes([0x10, len(said)]) + said)
+        assert client.recv(4)[:1] == b"\x20"
+        return client
 
     class Kernel:
         """Retransmissions of the sockets that connect to a port, as the kernel counts them, again and again."""
@@ -77,9 +86,9 @@ def tests():
             self.assertTrue(run.err.told("the tap is open"))
             return run
 
-        def window(self, run):
+        def window(self, run, device):
             rule = run.report()["rules"][0]
-            windows = [window for window in rule["windows"] if window["start_s"] is not None]
+            windows = [window for window in rule["windows"] if window["device"] == device]
             self.assertEqual(len(windows), 1, windows)
             applied = self.first(run.events(), event="fault_applied")
             self.assertEqual(applied["fidelity"], "packet", "auto is packet beside a tap")
@@ -90,6 +99,15 @@ def tests():
             self.assertIsInstance(figure, float, f"{what}: {figure}")
             print(f"  {what}: {figure:.3f} s, by its own word {stamp - began:.3f} s", flush=True)
             self.assertAlmostEqual(figure, stamp - began, delta=allowed, msg=what)
+
+        def bracket(self, figure, began, stamp, what):
+            """Its PINGREQ is unacknowledged, so Linux keeps its FIN back: from that PINGREQ to its next connect, a second
+            after it has given up."""
+            self.assertIsInstance(figure, dict, f"{what}: {figure}")
+            after, before = figure["after_s"], figure["before_s"]
+            print(f"  {what}: {after:.3f} to {before:.3f} s, by its own word {stamp - began:.3f} s", flush=True)
+            self.assertTrue(after <= stamp - began <= before + SIGN, (figure, stamp - began))
+            self.assertTrue(after > 1.0 and before - (stamp - began) < 1.0 + 2 * SIGN, "a narrow one")
 
         def retransmitted(self, run, kernel, events, window):
             """Segments sent again in the dark, against what ss -tin showed just before and just after its end."""
@@ -115,10 +133,10 @@ def tests():
             kernel = Kernel(run.port())
             device = self.device(run.port(), "paho-1", KEEP_ALIVE).up()
             self.assertIn(run.wait(90), (0, 1), run.err.text())
-            events, window = run.events(), self.window(run)
+            events, window = run.events(), self.window(run, "paho-1")
             began = wall_clock(events) + window["start_s"]
             down = [at for at in device.seen["down"] if at > began]
-            self.exact(window["device_detection_s"], began, down[0], SIGN, "paho gave up")
+            self.bracket(window["device_detection_s"], began, down[0], "paho gave up")
             hub = [at for at, _ in broker.log.told(r"paho-1 (has )?(exceeded timeout|disconnected due to timeout|closed its)")
                    if at > began]
             self.exact(window["hub_detection_s"], began, hub[0], SIGN, "mosquitto gave up")
@@ -133,16 +151,35 @@ def tests():
             self.addCleanup(sub.stop)
             sub.up()
             self.assertIn(run.wait(90), (0, 1), run.err.text())
-            events, window = run.events(), self.window(run)
+            events, window = run.events(), self.window(run, "sub-1")
             began = wall_clock(events) + window["start_s"]
-            # Its first CONNECT after the fault: it connects at once, or a second after it has given up.
+            # It says nothing when it gives up, and connects anew a second later.
             again = [at for at in sub.connects() if at > began]
-            self.assertIsInstance(window["device_detection_s"], float)
-            gave_up = began + window["device_detection_s"]
-            print(f"  mosquitto_sub gave up {gave_up - began:.3f} s after, connected {again[0] - gave_up:.3f} s later",
-                  flush=True)
-            self.assertTrue(-SIGN <= again[0] - gave_up <= 1.5, (gave_up, again))
+            self.bracket(window["device_detection_s"], began, again[0] - 1.0, "mosquitto_sub gave up")
+            self.assertAlmostEqual(window["device_detection_s"]["before_s"], again[0] - began, delta=SIGN)
             self.retransmitted(run, kernel, events, window)
+
+        def test_ends_that_get_out(self):
+            """FIN of a client that has nothing unacknowledged, and RST of one that has: exact."""
+            broker = self.broker()
+            run = self.run_tapped(broker, "--set", "devices=2")
+            clients = {name: join(run.port(), name) for name in ("fin-1", "rst-1")}
+            wait_for("two dark links", lambda: len([e for e in run.events() if e["event"] == "fault_applied"]) == 2)
+            clients["rst-1"].send(b"\xc0\x00")
+            time.sleep(2.0)
+            clients["rst-1"].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            closed = {}
+            for name, client in clients.items():
+                closed[name] = time.time()
+                client.close()
+                time.sleep(1.0)
+            self.assertIn(run.wait(90), (0, 1), run.err.text())
+            for name in clients:
+                window = self.window(run, name)
+                began = wall_clock(run.events()) + window["start_s"]
+                self.exact(window["device_detection_s"], began, closed[name], SIGN, name)
+            ended = {(event["link"], event["how"]) for event in run.events() if event.get("wire") == "ended"}
+            self.assertEqual(len({how for _, how in ended} & {"fin", "reset"}), 2, ended)
 
         def test_connects_in_the_dark(self):
             """Listener mute: a paho client that gives each connect 2 s, and waits 1 s between."""
@@ -161,7 +198,7 @@ def tests():
 
             self.device(port, "paho-1", KEEP_ALIVE, prepare=prepare).up()
             self.assertIn(run.wait(90), (0, 1), run.err.text())
-            events, window = run.events(), self.window(run)
+            events, window = run.events(), self.window(run, "paho-1")
             counted = subprocess.run(["nft", "list", "table", "inet", f"count{port}"], capture_output=True, text=True).stdout
             counted = int(re.search(r"counter packets (\d+)", counted).group(1))
             syns = [event for event in events if event.get("wire") == "syn"]
@@ -200,7 +237,7 @@ def tests():
             for one in sockets:
                 one.close()
             self.assertIn(run.wait(90), (0, 1), run.err.text())
-            events, window = run.events(), self.window(run)
+            events, window = run.events(), self.window(run, "paho-1")
             lost = sum(event["frames"] for event in events if event.get("wire") == "lost")
             closed = self.first(events, wire="closed")
             print(f"  of 300 SYNs in one go: {closed['frames']} frames read, {lost} lost", flush=True)

@@ -267,7 +267,7 @@ fn a_connect_from_an_address_of_two_devices_is_nobodys_until_its_port_is_accepte
     for accepted in [false, true] {
         let mut story = struck(true);
         story.joins(5, 1, "b", 2);
-        syn(story.at(7_200), 50_001, 1, 7_000);
+        syn(story.at(9_200), 50_001, 1, 9_000);
         heals(&mut story);
         if accepted {
             story.tell(crate::event::What::LinkOpened {
@@ -281,7 +281,7 @@ fn a_connect_from_an_address_of_two_devices_is_nobodys_until_its_port_is_accepte
         story.at(30_000).over();
         let results = judged(&story);
         let detection = values(&results, Metric::DeviceDetection);
-        assert_eq!(detection, [if accepted { exact(4_000) } else { never(8_000) }]);
+        assert_eq!(detection, [if accepted { exact(6_000) } else { never(8_000) }]);
         let nameless = results.runs[0].wire.as_ref().unwrap().nameless;
         assert_eq!(nameless, u64::from(!accepted));
     }

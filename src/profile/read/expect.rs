@@ -102,8 +102,8 @@ fn note_bracket(fields: &Fields, metric: Metric, rule: Option<&Rule>, sink: &mut
         )
         .label("what its end sends is dropped unseen")
         .help(format!(
-            "write `fidelity: stall` in `{}`, under which each sign is seen; or a limit that the whole bracket \
-             meets: one that it reaches across counts as unmet",
+            "run it with `--tap`, which sees most signs; write `fidelity: stall` in `{}`, under which each is seen; or a \
+             limit that the whole bracket meets: one that it reaches across counts as unmet",
             rule.id
         ));
     }

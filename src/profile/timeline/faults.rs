@@ -145,12 +145,12 @@ fn one_way(blackhole: &Blackhole) -> Option<&'static str> {
 fn fidelity(wanted: FidelityWanted) -> String {
     match wanted {
         FidelityWanted::Auto => "Fidelity auto: made as stall (bytes held, TCP acknowledges until its windows are \
-                                 full), since nothing in this version sees dropped packets, and without that a \
-                                 drop in the kernel would hide when each end gives up."
+                                 full), since a drop in the kernel hides when each end gives up; with `--tap`, \
+                                 which sees what is dropped, as packet."
             .into(),
         FidelityWanted::Packet => "Fidelity packet: what arrives is dropped in the kernel, TCP goes \
                                    unacknowledged; refused, and said so, where the machine does not let it. When \
-                                   an end gives up meanwhile is not seen."
+                                   an end gives up meanwhile is not seen without `--tap`."
             .into(),
         FidelityWanted::Stall => {
             "Fidelity stall: bytes are held, TCP acknowledges until its windows are full.".into()
