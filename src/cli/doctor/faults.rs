@@ -1,7 +1,8 @@
 //! How truly each fault will be made on a machine, and by which means.
 
 use super::hints::Hint;
-use super::machine::{HubTtl, Machine, Tried};
+use super::machine::{DeviceTtl, HubTtl, Machine, Tried};
+use crate::base::Side;
 use crate::fault::{
     Blackhole, Connects, Fault, Fidelity, FidelityWanted, Forgotten, LegFate, Mechanism, PacketAction,
     Refusal, Toward,
@@ -18,8 +19,20 @@ pub struct Made {
     pub by: String,
     /// Why it is not what was asked for, if it is not.
     pub lacks: Option<String>,
+    /// What is not known, and may yet bar it.
+    pub doubt: Option<Doubt>,
     /// What improves it.
     pub hint: Option<Hint>,
+}
+
+/// What is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// Whether the hub's packets arrive with TTL 255.
+    HubTtl,
+    /// Whether devices' packets do.
+    DeviceTtl,
 }
 
 /// A line of the table.
@@ -138,20 +151,38 @@ fn muted(toward: Toward, machine: &Machine) -> Made {
     if machine.filter.works() {
         return packet(Mechanism::Filter.words());
     }
-    let hub_is_out = machine.hub == HubTtl::NotHeld && matches!(toward, Toward::Hub | Toward::Both);
+    let hint = privilege(&machine.filter);
     if !machine.min_ttl.works() {
-        let why = format!("{}: {}", Mechanism::Filter.words(), machine.filter.why());
-        return cannot(why, privilege(&machine.filter));
+        return cannot(format!("{}: {}", Mechanism::Filter.words(), machine.filter.why()), hint);
     }
-    if hub_is_out {
-        let why = "the hub's packets arrive with TTL 255, which a minimum TTL does not hold";
-        return cannot(why.into(), privilege(&machine.filter));
+    match beyond(toward, machine) {
+        Ok(doubt) => Made {
+            by: format!("{}, not for peers with TTL 255", Mechanism::MinTtl.words()),
+            doubt,
+            hint,
+            ..packet("")
+        },
+        Err(who) => {
+            cannot(format!("{who} packets arrive with TTL 255, which a minimum TTL does not hold"), hint)
+        }
     }
-    Made {
-        by: format!("{}, not for peers with TTL 255", Mechanism::MinTtl.words()),
-        hint: privilege(&machine.filter),
-        ..packet("")
-    }
+}
+
+/// Whose packets a minimum TTL is not known to hold; or is known not to.
+fn beyond(toward: Toward, machine: &Machine) -> Result<Option<Doubt>, &'static str> {
+    let hub = match &machine.hub {
+        _ if !toward.hits(Side::Hub) => None,
+        HubTtl::NotHeld => return Err("the hub's"),
+        HubTtl::Held => None,
+        HubTtl::NotAsked | HubTtl::Unreachable(_) | HubTtl::Unclear(_) => Some(Doubt::HubTtl),
+    };
+    let device = match &machine.device {
+        _ if !toward.hits(Side::Device) => None,
+        DeviceTtl::Is(u8::MAX) => return Err("a device's"),
+        DeviceTtl::Is(_) => None,
+        DeviceTtl::NotAsked | DeviceTtl::NobodyCame | DeviceTtl::Unclear(_) => Some(Doubt::DeviceTtl),
+    };
+    Ok(hub.or(device))
 }
 
 /// SYNs that vanish: the listener is muted, by the same means as a link.
@@ -178,7 +209,7 @@ fn reset(machine: &Machine) -> Made {
 }
 
 fn packet(by: &str) -> Made {
-    Made { fidelity: Some(Fidelity::Packet), by: by.into(), lacks: None, hint: None }
+    Made { fidelity: Some(Fidelity::Packet), by: by.into(), lacks: None, doubt: None, hint: None }
 }
 
 fn stall() -> Made {
@@ -190,7 +221,7 @@ fn stream(by: &str) -> Made {
 }
 
 fn cannot(why: String, hint: Option<Hint>) -> Made {
-    Made { fidelity: None, by: why.clone(), lacks: Some(why), hint }
+    Made { fidelity: None, by: why.clone(), lacks: Some(why), doubt: None, hint }
 }
 
 /// Where a privilege is what is missing.

@@ -64,9 +64,9 @@ pub fn findings(machine: &Machine) -> Vec<Finding> {
         all.push(finding(State::Missing, "loopback", machine.loopback.why(), Some(Hint::RaiseLoopback)));
     }
     all.extend([
-        tried("mute by filter", &machine.filter, "a byte was not taken in, and came when it was lifted"),
+        tried("mute by filter", &machine.filter, "a byte vanished, and came once it was lifted"),
         tried("mute by minimum TTL", &machine.min_ttl, "the same; not for peers with TTL 255"),
-        tried("loss filter", &machine.loss, "the kernel takes a filter that drops by chance"),
+        tried("loss filter", &machine.loss, "the kernel takes such a filter"),
         tried("reset", &machine.reset, "RST arrived at once, on an idle connection"),
         tried("tap", &machine.tap, "the kernel gives a packet socket"),
         program("nft", &machine.nft, Hint::InstallNft),
@@ -92,9 +92,9 @@ fn user(machine: &Machine) -> Finding {
     let names: Vec<&str> =
         machine.capabilities.names().into_iter().filter(|name| name.starts_with("CAP_NET")).collect();
     let (state, held) = match names.len() {
-        0 => (State::Limited, "none of CAP_NET_ADMIN, _RAW, _BIND_SERVICE".to_owned()),
+        0 => (State::Limited, "no capabilities of the network".to_owned()),
         1 | 2 => (State::Limited, names.join(", ")),
-        _ => (State::Ok, "CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE".to_owned()),
+        _ => (State::Ok, "CAP_NET_ADMIN, _RAW, _BIND_SERVICE".to_owned()),
     };
     finding(state, "privileges", format!("{who}: {held}"), (state != State::Ok).then_some(Hint::Grant))
 }
@@ -128,7 +128,7 @@ fn ruleset(topic: &'static str, checked: &Tried, nft: &Program) -> Finding {
             finding(State::Unknown, topic, why, Some(Hint::Grant))
         }
         (Program::InPath(_) | Program::Outside(_), checked) => {
-            tried(topic, checked, "the kernel takes such a ruleset; nothing was set")
+            tried(topic, checked, "the kernel would take such a ruleset")
         }
     }
 }
@@ -225,9 +225,9 @@ fn timers(machine: &Machine) -> Finding {
     let Some(Lateness { count, p50, p99, .. }) = machine.timers else {
         return finding(State::Missing, TOPIC, "the kernel gives none", None);
     };
-    let told = format!("of {count}, late by {} (p50), {} (p99)", span(p50), span(p99));
+    let told = format!("late by {} (p50), {} (p99) of {count}", span(p50), span(p99));
     if p99 > LATE {
-        finding(State::Limited, TOPIC, format!("{told}: this machine is busy, or slow to wake"), None)
+        finding(State::Limited, TOPIC, format!("{told}: a busy machine, or slow to wake"), None)
     } else {
         finding(State::Ok, TOPIC, told, None)
     }

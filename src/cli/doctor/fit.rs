@@ -1,6 +1,6 @@
 //! What of a profile a machine cannot make as it is asked.
 
-use super::faults::{self, Made};
+use super::faults::{self, Doubt, Made};
 use super::hints::Hint;
 use super::machine::Machine;
 use crate::net::sys::Capabilities;
@@ -28,6 +28,22 @@ pub fn misfits(plan: &Plan, machine: &Machine) -> Vec<Misfit> {
         lacking.map(|misfit| Misfit { told: format!("{}: {}", rule.fault.name(), misfit.told), ..misfit })
     });
     rules.chain(ports(plan, machine)).collect()
+}
+
+/// What is not known, and may yet bar it.
+pub fn doubts(plan: &Plan, machine: &Machine) -> Vec<Misfit> {
+    let of_rule = |fault| faults::made(fault, machine).into_iter().filter_map(|made| made.doubt);
+    let rules = plan.rules.iter().flat_map(|rule| of_rule(&rule.fault).map(|doubt| (rule.id.clone(), doubt)));
+    rules.map(|(id, doubt)| explain(format!("rule `{id}`"), doubt)).collect()
+}
+
+fn explain(of: String, doubt: Doubt) -> Misfit {
+    let (who, hint) = match doubt {
+        Doubt::HubTtl => ("the hub's", Hint::AskHub),
+        Doubt::DeviceTtl => ("devices'", Hint::AskDevice),
+    };
+    let told = format!("only if {who} packets arrive with a TTL below 255, which is not known");
+    Misfit { of, told, hint: Some(hint) }
 }
 
 /// Listeners on ports that take a capability.

@@ -1,7 +1,7 @@
 //! What was found out of the machine, as facts: how it went when it was tried.
 
 use crate::net::sys::Capabilities;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,6 +67,7 @@ pub struct Machine {
     /// What the clock of the run is read from, such as tsc.
     pub clock_source: Option<String>,
     /// What reading it takes.
+    #[serde(rename = "clock_reading_ns", serialize_with = "nanoseconds")]
     pub clock_reading: Duration,
     /// The wall clock; `None` where the kernel does not say.
     pub wall_clock: Option<WallClock>,
@@ -158,10 +159,13 @@ pub struct Lateness {
     /// Of so many.
     pub count: usize,
     /// The median.
+    #[serde(rename = "p50_ns", serialize_with = "nanoseconds")]
     pub p50: Duration,
     /// All but one in a hundred.
+    #[serde(rename = "p99_ns", serialize_with = "nanoseconds")]
     pub p99: Duration,
     /// The worst.
+    #[serde(rename = "max_ns", serialize_with = "nanoseconds")]
     pub max: Duration,
 }
 
@@ -171,7 +175,12 @@ pub struct WallClock {
     /// Whether somebody keeps it right.
     pub synchronised: bool,
     /// How far off it may be, where somebody does.
+    #[serde(rename = "error_ns", serialize_with = "nanoseconds")]
     pub error: Duration,
+}
+
+fn nanoseconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

@@ -70,6 +70,8 @@ pub struct OfProfile {
     pub name: String,
     /// What.
     pub misfits: Vec<Misfit>,
+    /// What may yet turn out so.
+    pub doubts: Vec<Misfit>,
 }
 
 /// The hints, with their commands, for JSON.
@@ -116,9 +118,13 @@ impl Diagnosis {
     /// Of these facts, and of this plan where there is one.
     pub fn of(machine: Machine, plan: Option<&Plan>) -> Diagnosis {
         let (findings, faults) = (findings::findings(&machine), faults::table(&machine));
-        let profile =
-            plan.map(|plan| OfProfile { name: plan.name.clone(), misfits: fit::misfits(plan, &machine) });
-        let of_profile = profile.iter().flat_map(|profile| &profile.misfits).filter_map(|misfit| misfit.hint);
+        let profile = plan.map(|plan| OfProfile {
+            name: plan.name.clone(),
+            misfits: fit::misfits(plan, &machine),
+            doubts: fit::doubts(plan, &machine),
+        });
+        let of_profile = profile.iter().flat_map(|profile| profile.misfits.iter().chain(&profile.doubts));
+        let of_profile = of_profile.filter_map(|misfit| misfit.hint);
         let of_faults = faults.iter().filter_map(|row| row.made.hint);
         let told = findings.iter().filter_map(|finding| finding.hint).chain(of_faults).chain(of_profile);
         let mut hints: Vec<Hint> = told.collect();

@@ -110,6 +110,9 @@ fn a_packet_blackhole_is_made_by_the_best_that_works() {
         blackhole(asked, &Machine { hub: HubTtl::NotHeld, ..Machine::sound() })[0].by,
         "socket filter"
     );
+    let far = Machine { hub: HubTtl::Held, device: DeviceTtl::Is(254), ..Machine::unprivileged() };
+    assert_eq!(blackhole(asked, &far)[0].doubt, None);
+    assert_eq!(blackhole(asked, &Machine { device: DeviceTtl::Is(255), ..far })[0].fidelity, None);
     // Neither way.
     let none = Machine { min_ttl: Tried::Fails("a byte got through all the same".into()), ..unprivileged };
     assert_eq!(blackhole(asked, &none)[0].fidelity, None);

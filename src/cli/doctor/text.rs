@@ -5,8 +5,8 @@ use super::findings::{Finding, State};
 use super::hints::Hint;
 use crate::report::table::{self, Styling, Tone};
 
-/// So wide are the topics, and the names of faults.
-const TOPIC: usize = 28;
+/// So wide are the names of faults.
+const NAME: usize = 30;
 
 /// The whole of it.
 pub fn render(diagnosis: &Diagnosis, styling: Styling) -> String {
@@ -26,6 +26,10 @@ pub fn render(diagnosis: &Diagnosis, styling: Styling) -> String {
         }
         if profile.misfits.is_empty() {
             out += &table::wrap("  ", "can all be made here as it is asked");
+        }
+        for doubt in &profile.doubts {
+            out +=
+                &table::wrap("  ", &format!("{}: {}{}", doubt.of, doubt.told, letter(doubt.hint, diagnosis)));
         }
     }
     if !diagnosis.hints.is_empty() {
@@ -63,13 +67,13 @@ fn faults(diagnosis: &Diagnosis, styling: Styling) -> String {
     let mut out = String::new();
     for row in &diagnosis.faults {
         let fidelity = row.made.fidelity.map_or("none", |fidelity| fidelity.word());
-        let before = format!("  {:<TOPIC$}{fidelity:<8} ", row.fault);
+        let before = format!("  {:<NAME$}{fidelity:<8} ", row.fault);
         let told = format!("{}{}", row.made.by, letter(row.made.hint, diagnosis));
         let wrapped = table::wrap(&" ".repeat(before.len()), &told);
         let rest = wrapped.get(before.len()..).unwrap_or_default();
         let tone = if row.made.fidelity.is_some() { Tone::Normal } else { Tone::Bad };
         let painted = table::paint(&format!("{fidelity:<8}"), tone, styling);
-        out += &format!("  {:<TOPIC$}{painted} {rest}", row.fault);
+        out += &format!("  {:<NAME$}{painted} {rest}", row.fault);
     }
     out
 }

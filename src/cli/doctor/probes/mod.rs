@@ -79,9 +79,15 @@ fn joined(tried: ScopedJoinHandle<'_, Tried>) -> Tried {
 /// What an error of the system says of what was tried.
 fn refused(error: &io::Error) -> Tried {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => Tried::Unprivileged(error.to_string()),
-        _ => Tried::Fails(error.to_string()),
+        io::ErrorKind::PermissionDenied => Tried::Unprivileged(words(error)),
+        _ => Tried::Fails(words(error)),
     }
+}
+
+/// An error, without its number: this is for people.
+fn words(error: &io::Error) -> String {
+    let told = error.to_string();
+    told.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
 fn read(path: &str) -> Option<String> {

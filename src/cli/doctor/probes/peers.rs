@@ -1,7 +1,7 @@
 //! With which TTL the packets of hub and devices arrive.
 
 use super::super::machine::{DeviceTtl, HubTtl};
-use super::within;
+use super::{within, words};
 use crate::net::sys::info::tcp_info;
 use crate::net::sys::mute::{save_syns, syn_ttl};
 use crate::net::sys::{Mechanism, TcpState, mute};
@@ -26,8 +26,8 @@ const DEVICE: Duration = Duration::from_secs(30);
 /// all packets again, to see that it answers at all.
 pub fn hub(address: &str) -> HubTtl {
     match dial(address) {
-        Ok(stream) => held(&stream).unwrap_or_else(|error| HubTtl::Unclear(error.to_string())),
-        Err(error) => HubTtl::Unreachable(error.to_string()),
+        Ok(stream) => held(&stream).unwrap_or_else(|error| HubTtl::Unclear(words(&error))),
+        Err(error) => HubTtl::Unreachable(words(&error)),
     }
 }
 
@@ -85,5 +85,6 @@ pub fn device(address: &str) -> DeviceTtl {
         Ok(syn_ttl(&stream)
             .map_or_else(|| DeviceTtl::Unclear("the kernel kept no SYN of it".into()), DeviceTtl::Is))
     };
-    waited().unwrap_or_else(|error| DeviceTtl::Unclear(format!("cannot listen on {address}: {error}")))
+    waited()
+        .unwrap_or_else(|error| DeviceTtl::Unclear(format!("cannot listen on {address}: {}", words(&error))))
 }

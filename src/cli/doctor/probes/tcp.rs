@@ -1,7 +1,7 @@
 //! Connections on loopback that are muted and reset.
 
 use super::super::machine::Tried;
-use super::{refused, within};
+use super::{refused, within, words};
 use crate::base::Chance;
 use crate::net::sys::info::tcp_info;
 use crate::net::sys::lossy::{self, LossError};
@@ -45,9 +45,9 @@ pub fn loopback() -> Tried {
 pub fn mute(by: Mechanism) -> Tried {
     match pair() {
         Ok((dialled, accepted)) => {
-            muted(&dialled, &accepted, by).unwrap_or_else(|error| Tried::Fails(error.to_string()))
+            muted(&dialled, &accepted, by).unwrap_or_else(|error| Tried::Fails(words(&error)))
         }
-        Err(error) => Tried::Untried(format!("no connection on loopback: {error}")),
+        Err(error) => Tried::Untried(format!("no connection on loopback: {}", words(&error))),
     }
 }
 
@@ -59,12 +59,12 @@ fn muted(mut dialled: &TcpStream, accepted: &TcpStream, by: Mechanism) -> io::Re
     match mute::mute(accepted, by, peer) {
         Ok(made) if made == by => {}
         Ok(_) => return Ok(Tried::Fails("the kernel refuses the option".into())),
-        Err(MuteError::Unprivileged { source, .. }) => return Ok(Tried::Unprivileged(source.to_string())),
+        Err(MuteError::Unprivileged { source, .. }) => return Ok(Tried::Unprivileged(words(&source))),
         Err(
             MuteError::Refused { source, .. }
             | MuteError::Selective { source, .. }
             | MuteError::TooLarge { source, .. },
-        ) => return Ok(Tried::Fails(source.to_string())),
+        ) => return Ok(Tried::Fails(words(&source))),
     }
     let before = tcp_info(accepted)?.segments_in;
     dialled.write_all(b"?")?;
@@ -85,13 +85,13 @@ fn has_come(stream: &TcpStream) -> bool {
 pub fn reset() -> Tried {
     let (mut dialled, accepted) = match pair() {
         Ok(pair) => pair,
-        Err(error) => return Tried::Untried(format!("no connection on loopback: {error}")),
+        Err(error) => return Tried::Untried(format!("no connection on loopback: {}", words(&error))),
     };
     let told = dialled.set_read_timeout(Some(AT_ONCE)).and_then(|()| resets::reset(accepted));
     match told.and_then(|()| dialled.read(&mut [0])) {
         Err(error) if error.kind() == ErrorKind::ConnectionReset => Tried::Works,
         Ok(_) => Tried::Fails("it arrived as a FIN".into()),
-        Err(error) => Tried::Fails(error.to_string()),
+        Err(error) => Tried::Fails(words(&error)),
     }
 }
 
@@ -99,7 +99,7 @@ pub fn reset() -> Tried {
 pub fn loss() -> Tried {
     match lossy::probe(Chance::ALWAYS) {
         Ok(()) => Tried::Works,
-        Err(LossError::Unprivileged(error)) => Tried::Unprivileged(error.to_string()),
-        Err(LossError::Refused(error)) => Tried::Fails(error.to_string()),
+        Err(LossError::Unprivileged(error)) => Tried::Unprivileged(words(&error)),
+        Err(LossError::Refused(error)) => Tried::Fails(words(&error)),
     }
 }
