@@ -116,11 +116,12 @@ impl Measures {
                 self.events = u64::from(started.part == 0);
             }
             What::RunEnded { reason } => self.ended = Some(*reason),
-            What::LinkOpened { link, .. } => {
+            What::LinkOpened { link, to, .. } => {
                 if is_new {
                     self.rate.connect(at);
                 }
                 let mut opened = Link::new(at);
+                opened.to = to.as_deref().map(Box::from);
                 opened.opened_before = !is_new;
                 self.links.insert(*link, opened);
             }
@@ -177,7 +178,7 @@ impl Measures {
                 self.trouble.capture = Some(Captured { dropped: *dropped, error: error.clone() });
             }
             What::NotMqtt { reason, .. } => self.trouble.not_mqtt.add(reason.clone()),
-            What::HubConnected { link, took_ns } => {
+            What::HubConnected { link, took_ns, from: _ } => {
                 self.on(*link, |link| link.hub_connect = Some(Duration::from_nanos(*took_ns)));
             }
             What::TlsHello { link, passthrough, .. } => {
