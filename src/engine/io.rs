@@ -62,6 +62,8 @@ pub enum Input {
         link: LinkId,
         /// How long the connect took.
         took: Duration,
+        /// What the hub sees, where that is the device's address.
+        from: Option<SocketAddr>,
     },
     /// The hub could not be reached.
     HubUnreachable {

@@ -226,8 +226,9 @@ impl Engine {
                 self.refuse_link(link);
                 self.settle_link(link);
             }
-            Input::HubConnected { link, took } => {
-                self.emit(What::HubConnected { link, took_ns: time::nanos(took) });
+            Input::HubConnected { link, took, from } => {
+                let from = from.map(|from| from.to_string());
+                self.emit(What::HubConnected { link, took_ns: time::nanos(took), from });
             }
             Input::HubUnreachable { link, error } => self.emit(What::HubUnreachable { link, error }),
             Input::TlsHello { link, sni, alpn, passthrough } => {

@@ -121,6 +121,10 @@ pub enum What {
         link: LinkId,
         /// How long the connect took.
         took_ns: u64,
+        /// The address and port that the hub sees, where these are the device's (`--transparent`): the port is not the one
+        /// that the device has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
     },
     /// The hub could not be reached for this link.
     HubUnreachable {

@@ -55,8 +55,9 @@ impl Display for What {
                 write!(f, "{link} opened at {listener} from {peer}")?;
                 to.as_ref().map_or(Ok(()), |to| write!(f, " on its way to {to}"))
             }
-            What::HubConnected { link, took_ns } => {
-                write!(f, "{link} hub connected in {:?}", Duration::from_nanos(*took_ns))
+            What::HubConnected { link, took_ns, from } => {
+                write!(f, "{link} hub connected in {:?}", Duration::from_nanos(*took_ns))?;
+                from.as_ref().map_or(Ok(()), |from| write!(f, " as {from}"))
             }
             What::HubUnreachable { link, error } => {
                 write!(f, "{link} hub unreachable: {}", printable(error))

@@ -86,6 +86,8 @@ pub(super) struct RoundTrip {
 pub struct Link {
     /// Its device, once known.
     pub device: Option<DeviceId>,
+    /// The hub that its device dialled, where the kernel led it to brownout.
+    pub to: Option<Box<str>>,
     /// When it was accepted.
     pub opened: Time,
     /// When its connect began, where a tap saw that: some time before.
@@ -157,6 +159,7 @@ impl Link {
     pub(super) fn new(opened: Time) -> Link {
         Link {
             device: None,
+            to: None,
             opened,
             dialled: None,
             opened_before: false,

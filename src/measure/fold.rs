@@ -119,11 +119,12 @@ impl Measures {
                 self.events = u64::from(started.part == 0);
             }
             What::RunEnded { reason } => self.ended = Some(*reason),
-            What::LinkOpened { link, peer, .. } => {
+            What::LinkOpened { link, peer, to, .. } => {
                 if is_new {
                     self.rate.connect(at);
                 }
                 let mut opened = Link::new(at);
+                opened.to = to.as_deref().map(Box::from);
                 opened.opened_before = !is_new;
                 opened.dialled = self.wire.accepted(at, *link, peer);
                 self.links.insert(*link, opened);
@@ -185,7 +186,7 @@ impl Measures {
                 self.ended_on_wire(news);
             }
             What::NotMqtt { reason, .. } => self.trouble.not_mqtt.add(reason.clone()),
-            What::HubConnected { link, took_ns } => {
+            What::HubConnected { link, took_ns, from: _ } => {
                 self.on(*link, |link| link.hub_connect = Some(Duration::from_nanos(*took_ns)));
             }
             What::TlsHello { link, passthrough, .. } => {

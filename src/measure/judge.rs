@@ -496,6 +496,10 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
     for (nth, link) in links.iter().enumerate().filter(|(_, link)| !link.is_past) {
         *causes.entry(cause_of(measures, link, links[nth + 1..].iter().copied())).or_default() += 1;
     }
+    let mut hubs = BTreeMap::new();
+    for to in new.iter().filter_map(|link| link.to.as_deref()) {
+        *hubs.entry(to.to_owned()).or_default() += 1;
+    }
     DeviceResults {
         name: device.name.clone(),
         keep_alive: device.keep_alive.unwrap_or_default(),
@@ -509,6 +513,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         control_gap: facts.control_gap.clone(),
         violations: facts.violations,
         causes,
+        hubs,
         timings,
         subject: subject.map(String::from),
         by_address: device.version.is_none(),

@@ -189,6 +189,8 @@ pub struct DeviceResults {
     pub violations: u64,
     /// How its links ended, and how many so.
     pub causes: BTreeMap<Cause, u64>,
+    /// The hubs that it dialled, and how many of its links went to each; none where it dialled brownout.
+    pub hubs: BTreeMap<String, u64>,
     /// Connects to the hub and TLS handshakes of its links.
     pub timings: Timings,
     /// The subject of the certificate that it presented last.

@@ -390,6 +390,8 @@ impl Link {
         match result {
             Ok(stream) => {
                 let tap = self.core.tap(self.id, Side::Hub, &stream);
+                let as_device = self.course.as_ref().is_some_and(|course| course.from.is_some());
+                let from = as_device.then(|| stream.local_addr().ok()).flatten();
                 self.legs.hub = self.secured(Leg::connected(stream, None).tapped(tap));
                 if self.sniff.is_tls() {
                     self.legs.hub.follow_records();
@@ -397,7 +399,7 @@ impl Link {
                 self.rearm(Side::Hub);
                 self.drop_of_hub();
                 let took = self.now().since(since);
-                self.core.tell(Input::HubConnected { link: self.id, took });
+                self.core.tell(Input::HubConnected { link: self.id, took, from });
             }
             Err(error) => {
                 let error = format!("{}: {}", self.upstream(), explain(&error));

@@ -407,6 +407,10 @@ fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
     for (cause, count) in runs.iter().flat_map(|device| &device.causes) {
         *ends.entry(cause.words(|rule| words::rule_name(plan, rule))).or_default() += count;
     }
+    let mut hubs = BTreeMap::new();
+    for (hub, links) in runs.iter().flat_map(|device| &device.hubs) {
+        *hubs.entry(hub.clone()).or_default() += links;
+    }
     Device {
         name: name.to_owned(),
         keep_alive_s: runs.last().map_or(0.0, |device| seconds(device.keep_alive)),
@@ -424,6 +428,7 @@ fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
         control_gap: quantiles(runs.iter().map(|device| &device.control_gap)),
         keepalive_violations: total(|device| device.violations),
         ends,
+        hubs,
         named_by_address: runs.iter().all(|device| device.by_address),
         connect_time: quantiles(runs.iter().map(|device| &device.timings.connect)),
         device_tls_time: quantiles(runs.iter().map(|device| &device.tls(Side::Device).took)),

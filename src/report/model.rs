@@ -413,6 +413,9 @@ pub struct Device {
     pub keepalive_violations: u64,
     /// How its links ended, and how many so.
     pub ends: BTreeMap<String, u64>,
+    /// The hubs that it dialled, and how many of its links went to each; left out where it dialled brownout.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub hubs: BTreeMap<String, u64>,
     /// Whether its name is its address, since no CONNECT of its was seen.
     pub named_by_address: bool,
     /// How long brownout's connects to the hub for it took.

@@ -10,6 +10,7 @@ skips its tests aloud where they are missing.
 """
 
 import collections
+import functools
 import itertools
 import json
 import os
@@ -32,6 +33,7 @@ COUNT = itertools.count(1)
 CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "netns_client.py")
 
 
+@functools.cache
 def missing():
     """Why no lab can be made here, or None."""
     if os.geteuid() != 0:
@@ -39,7 +41,7 @@ def missing():
     for program in ("ip", "nft"):
         if not shutil.which(program):
             return f"no program `{program}`"
-    name = f"bo{os.getpid()}probe"
+    name = f"bo{os.getpid()}x{next(COUNT)}-probe"
     made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True)
     if made.returncode:
         return f"no network namespaces: {made.stderr.strip()}"

@@ -71,58 +71,46 @@ fn table_of(setting: &Setting) -> String {
     let mut text = format!("table inet {NFT_TABLE} {{\n}}\ndelete table inet {NFT_TABLE}\n");
     let _ = writeln!(text, "table inet {NFT_TABLE} {{");
     match setting.mode {
-        Mode::Tproxy => chain(
-            &mut text,
-            "prerouting",
-            "type filter hook prerouting priority mangle; policy accept;",
-            &led_by_tproxy(setting),
-        ),
-        Mode::Redirect => chain(
-            &mut text,
-            "prerouting",
-            "type nat hook prerouting priority dstnat; policy accept;",
-            &[(
-                "all devices' connects".into(),
-                format!("{} counter redirect to :{}", devices(setting), setting.to),
-            )],
-        ),
-    }
-    if !setting.fail_open {
-        // What brownout got is never forwarded.
-        let refused = format!("{} counter reject with tcp reset", devices(setting));
-        chain(
-            &mut text,
-            "forward",
-            "type filter hook forward priority filter - 10; policy accept;",
-            &[("nobody goes past brownout".into(), refused)],
-        );
+        Mode::Tproxy => tproxy(&mut text, setting),
+        Mode::Redirect => redirect(&mut text, setting),
     }
     text.push_str("}\n");
     text
 }
 
-fn led_by_tproxy(setting: &Setting) -> Vec<(String, String)> {
+fn tproxy(text: &mut String, setting: &Setting) {
     let Setting { mark, to, .. } = setting;
     let ports = set(setting.ports.iter().map(u16::to_string));
     // A hub on this machine would answer the device directly, and not brownout.
     let devices = format!("{} fib daddr type != local", devices(setting));
-    let mut rules = vec![
+    let refused = "counter reject with tcp reset";
+    let (why, rest) = if setting.fail_open {
+        let guarded = format!("{devices} tproxy to :{} {refused}", setting.guard());
+        ("brownout runs, and a fault has closed its listener", guarded)
+    } else {
+        ("nobody goes past brownout", format!("{devices} {refused}"))
+    };
+    let rules = [
         (
-            "what hubs say to brownout, which has the devices' addresses there".into(),
+            "what hubs say to brownout, which has the devices' addresses there",
             format!("tcp sport {ports} socket transparent 1 meta mark set {mark:#x} counter accept"),
         ),
         (
-            "what devices say; without brownout it goes on to the next rule".into(),
+            "what devices say; where brownout does not listen, it goes on to the next rule",
             format!("{devices} tproxy to :{to} meta mark set {mark:#x} counter accept"),
         ),
+        (why, rest),
     ];
-    if setting.fail_open {
-        rules.push((
-            "brownout runs, and a fault has closed its listener".into(),
-            format!("{devices} tproxy to :{} counter reject with tcp reset", setting.guard()),
-        ));
-    }
-    rules
+    chain(text, "prerouting", "type filter hook prerouting priority mangle; policy accept;", &rules);
+}
+
+fn redirect(text: &mut String, setting: &Setting) {
+    let devices = devices(setting);
+    let led = [("what devices connect to", format!("{devices} counter redirect to :{}", setting.to))];
+    chain(text, "prerouting", "type nat hook prerouting priority dstnat; policy accept;", &led);
+    // Of connections that began after it, nothing is forwarded.
+    let old = [("connections of before", format!("{devices} counter reject with tcp reset"))];
+    chain(text, "forward", "type filter hook forward priority filter - 10; policy accept;", &old);
 }
 
 /// Which packets are of devices on their way to hubs.
@@ -135,7 +123,7 @@ fn set(members: impl Iterator<Item = String>) -> String {
     format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
 }
 
-fn chain(text: &mut String, name: &str, head: &str, rules: &[(String, String)]) {
+fn chain(text: &mut String, name: &str, head: &str, rules: &[(&str, String)]) {
     let _ = writeln!(text, "  chain {name} {{\n    {head}");
     for (why, rule) in rules {
         let _ = writeln!(text, "    # {why}\n    {rule}");

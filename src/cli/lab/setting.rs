@@ -120,7 +120,8 @@ impl Setting {
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ports: Vec<String> = self.ports.iter().map(u16::to_string).collect();
-        let families = if self.ipv6 { "IPv4 and IPv6" } else { "IPv4 (this machine has no IPv6)" };
+        let port = if ports.len() == 1 { "port" } else { "ports" };
+        let families = if self.ipv6 { "IPv4 and IPv6" } else { "IPv4 alone (this machine has no IPv6)" };
         let seen = match self.mode {
             Mode::Tproxy => "hubs see the devices' own addresses",
             Mode::Redirect => "hubs see this machine's address",
@@ -128,10 +129,11 @@ impl fmt::Display for Setting {
         let without = if self.fail_open { "go straight to their hubs" } else { "are refused" };
         write!(
             f,
-            "up: connects of devices behind {} to port {} ({families}) go to `brownout run --transparent`, port {}; {seen}; \
-             while brownout does not run, they {without}",
+            "up: devices behind {}, hubs on {port} {}, {families}\n\
+             lab: their connects are led to port {}, for `brownout run --transparent`; {seen}\n\
+             lab: while brownout does not run, they {without}",
             self.inside.join(" and "),
-            ports.join(" or "),
+            ports.join(" and "),
             self.to
         )
     }

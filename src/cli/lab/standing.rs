@@ -74,8 +74,10 @@ impl Standing {
         for line in shown.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();
             let Some(table) = value_after(&words, "table") else { continue };
-            let is_ours = words.starts_with(&["local", "default", "dev", "lo"])
-                && value_after(&words, "proto") == Some(PROTOCOL);
+            // A number for the type, too: RTN_LOCAL is 2 (rtnetlink(7)).
+            let is_local =
+                ["local", "2"].iter().any(|kind| words.starts_with(&[kind, "default", "dev", "lo"]));
+            let is_ours = is_local && value_after(&words, "proto") == Some(PROTOCOL);
             if is_ours {
                 self.routes.push((family, table.to_owned()));
             } else {

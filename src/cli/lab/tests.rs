@@ -90,9 +90,9 @@ const RULES: &str = "0:	from all lookup local
 ";
 
 const ROUTES: &str = "default via 10.0.0.1 dev eth0 proto 3 
-local default dev lo table 18830 proto 150 scope 254 
+2 default dev lo table 18830 proto 150 scope 254 
 default via 10.9.0.1 dev wg0 table 51820 
-local 127.0.0.0/8 dev lo table 255 proto 2 scope 254 src 127.0.0.1 
+2 127.0.0.0/8 dev lo table 255 proto 2 scope 254 src 127.0.0.1 
 ";
 
 fn there() -> Standing {

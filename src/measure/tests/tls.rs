@@ -211,7 +211,7 @@ fn a_link_that_turns_out_to_be_anothers_is_anothers() {
 fn connects_and_handshakes_are_timed_by_side() {
     let mut story = Story::new();
     story.joins_tls(1, 0, "a", 2);
-    story.tell(What::HubConnected { link: LinkId(1), took_ns: 2_000_000 });
+    story.tell(What::HubConnected { link: LinkId(1), took_ns: 2_000_000, from: None });
     story.shakes_hands(1, Side::Hub, 7, false).at(1_000).closes(1);
     story.at(2_000).greets(2).shakes_hands(2, Side::Device, 1, true).is_of(2, 0, "a").speaks(2, "a", 2);
     // A link of nobody's counts for the run alone.

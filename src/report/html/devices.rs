@@ -21,6 +21,7 @@ pub(super) fn section(report: &Report) -> String {
         caption: "Devices over all runs".into(),
         columns: vec![
             words("device", "its client identifier"),
+            words("hubs", "where it was going, and was led to brownout"),
             figures("keep-alive", "its latest"),
             figures("links", "connects that arrived"),
             figures("accepted", "of them, accepted by the hub"),
@@ -59,6 +60,7 @@ fn row(device: &Device) -> Vec<Cell> {
     });
     vec![
         Cell::text(&device.name).class("name"),
+        hubs(device),
         keep_alive,
         number(device.links),
         number(device.accepted),
@@ -72,6 +74,11 @@ fn row(device: &Device) -> Vec<Cell> {
         number(device.packets_up),
         number(device.packets_down),
     ]
+}
+
+fn hubs(device: &Device) -> Cell {
+    let hubs: Vec<&str> = device.hubs.keys().map(String::as_str).collect();
+    if hubs.is_empty() { Cell::none() } else { Cell::text(&say::names(&hubs, NAMED, hubs.len())) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a number to sort by")]

@@ -64,6 +64,33 @@ fn row(device: &Device) -> Vec<Cell> {
     ]
 }
 
+/// The hubs that devices dialled, where there are several: the most links first, with as many names as there is room for.
+pub(super) fn hubs(report: &Report, styling: Styling) -> String {
+    let mut hubs: BTreeMap<&str, (u64, Vec<&str>)> = BTreeMap::new();
+    for device in &report.devices {
+        for (hub, links) in &device.hubs {
+            let (all, names) = hubs.entry(hub).or_default();
+            *all += links;
+            names.push(&device.name);
+        }
+    }
+    if hubs.len() < 2 {
+        return String::new();
+    }
+    let all = count(u64::try_from(hubs.len()).unwrap_or(u64::MAX), "hub");
+    let mut hubs: Vec<_> = hubs.into_iter().collect();
+    hubs.sort_by_key(|(_, (links, _))| Reverse(*links));
+    let title = if hubs.len() > MOST_ROWS { format!("the {MOST_ROWS} most dialled of {all}") } else { all };
+    let row = |(hub, (links, names)): &(&str, (u64, Vec<&str>))| {
+        let links = count(*links, "link");
+        let room = WIDTH.saturating_sub(2 + width(hub) + 2 + width(&links) + 2);
+        let names = words::names_within(names, room);
+        vec![Cell::plain(*hub), Cell::plain(links), Cell::new(names, Tone::Faint)]
+    };
+    let rows: Vec<Vec<Cell>> = hubs.iter().take(MOST_ROWS).map(row).collect();
+    heading("hubs dialled", &title, styling) + &lay_out(&rows, styling)
+}
+
 /// A way in which links ended.
 struct Ending<'a> {
     cause: &'a str,

@@ -40,6 +40,7 @@ pub fn render(report: &Report, styling: Styling) -> String {
     legend.brackets = report.rules.iter().flat_map(|rule| rule.measures.values()).any(|m| m.brackets > 0);
     out += &tls::section(report, styling);
     out += &devices::section(report, styling);
+    out += &devices::hubs(report, styling);
     out += &delivery::section(report, styling);
     out += &fleet::section(report, styling);
     out += &devices::endings(report, styling);

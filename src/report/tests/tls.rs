@@ -62,7 +62,7 @@ pub(super) fn certificates() -> Story {
     }
     for (link, name) in [(1, "careful"), (2, "naive"), (3, "quitter"), (4, "steady")] {
         story.at(10 * link).joins_tls(link, u32::try_from(link).unwrap() - 1, name, 60);
-        story.tell(What::HubConnected { link: LinkId(link), took_ns: 800_000 + link * 100_000 });
+        story.tell(What::HubConnected { link: LinkId(link), took_ns: 800_000 + link * 100_000, from: None });
         story.shakes_hands(link, Side::Hub, 5 + link, link > 1);
     }
     for link in [1, 2, 3] {
