@@ -71,7 +71,7 @@ fn link(engine: &mut Engine, began: Time, link: LinkId) {
     let peer = "127.0.0.1:50000".parse().unwrap();
     engine.handle(at(0), Input::LinkOpened { link, listener: ListenerId(0), peer, to: None });
     pass(engine, at(10), link, Direction::Up, &read(Direction::Up, &wire::connect("device", 60)));
-    engine.handle(at(100), Input::HubConnected { link, took: Duration::from_micros(90) });
+    engine.handle(at(100), Input::HubConnected { link, took: Duration::from_micros(90), from: None });
     pass(engine, at(200), link, Direction::Down, &read(Direction::Down, &wire::CONNACK));
     pass(engine, at(300), link, Direction::Up, &Packet::Disconnect { reason: 0 });
     for (side, to) in [(Side::Device, Side::Hub), (Side::Hub, Side::Device)] {

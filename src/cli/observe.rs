@@ -39,9 +39,6 @@ summary: Nothing is broken; what happens is told.
 /// The shortest interval: a summary of less than a second says little that is not chance.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The privileges that it takes while it watches: nothing is broken, so no socket is touched.
-const KEPT: Capabilities = Capabilities::NONE;
-
 /// Its arguments.
 #[derive(Debug, clap::Args)]
 pub(super) struct ObserveArgs {
@@ -107,12 +104,14 @@ pub(super) fn observe(args: ObserveArgs) -> Exit {
         return refusal.tell();
     }
     let user = args.user.clone();
-    super::in_runtime_keeping(KEPT, async move {
-        conduct(args).await.unwrap_or_else(|refusal| user.explain(refusal).tell())
+    // Nothing is broken, so no fault needs anything.
+    let kept = privileges::of_way(args.transparent);
+    super::in_runtime_keeping(kept, async move {
+        conduct(args, kept).await.unwrap_or_else(|refusal| user.explain(refusal).tell())
     })
 }
 
-async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
+async fn conduct(args: ObserveArgs, kept: Capabilities) -> Result<Exit, Refusal> {
     let text = Text { name: "observe".into(), text: PROFILE.into() };
     let overrides = overrides(&args)?;
     let plan = load::checked(&text, &overrides)?.plan;
@@ -144,7 +143,7 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
         observer: true,
         // It would grow without bound.
         capture: None,
-        tap: args.tap.config(),
+        tap: args.tap.config(args.transparent),
     };
     let Launched { proxy, plan, files_before: _, queue } = match launch.start(clock, signals.next()).await {
         Ok(launched) => launched,
@@ -174,7 +173,7 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
         out::tell(format_args!("observe: {} in {}", bounds, directory.display()));
     }
     // All is open; the threads that begin here go on making files.
-    privileges::keep(KEPT.with(to_write));
+    privileges::keep(kept.with(to_write));
     let outlets = Outlets {
         voice: Voice::start(args.json, args.quiet),
         log: rotation,
@@ -182,7 +181,7 @@ async fn conduct(args: ObserveArgs) -> Result<Exit, Refusal> {
         resource: resource_log.map(LineFile::begin).transpose()?,
     };
     let desk = Desk::start(queue.clone(), &plan, clock, args.interval, outlets);
-    privileges::keep(KEPT);
+    privileges::keep(kept);
     let reason = tokio::select! {
         reason = proxy.finished() => reason,
         () = signals.next() => EndReason::Interrupted,

@@ -84,6 +84,11 @@ pub(super) fn of_plan(plan: &Plan) -> Capabilities {
     }
 }
 
+/// What the way to the hub takes while it runs: a transparent one makes connects from devices' addresses (IP_TRANSPARENT, ip(7)).
+pub(super) fn of_way(is_transparent: bool) -> Capabilities {
+    if is_transparent { Capabilities::NET_ADMIN } else { Capabilities::NONE }
+}
+
 /// Whether a fault may be made with a socket filter.
 fn filters(fault: &Fault) -> bool {
     match fault {

@@ -73,7 +73,7 @@ fn order(args: &RunArgs, became: Option<Became>) -> Result<Order, Refusal> {
     if !reach.is_empty() && !args.quiet {
         out::tell(reach);
     }
-    let kept = privileges::of_plan(&plan);
+    let kept = privileges::of_plan(&plan).with(privileges::of_way(args.transparent));
     Ok(Order { text, sets, plan, listeners, became, kept })
 }
 
@@ -98,7 +98,7 @@ async fn conduct(args: RunArgs, order: Order) -> Result<Exit, Refusal> {
         pcap,
         progress,
         with_command: with_command && !args.stop_command,
-        tap: args.tap.config(),
+        tap: args.tap.config(args.transparent),
     };
     let (seed, listeners) = (setup.seed, setup.listeners.clone());
     let runner = Runner::start(setup, clock, signals.next()).await?;

@@ -145,7 +145,7 @@ async fn conduct(args: SuiteArgs) -> Result<Exit, Refusal> {
         directory: files.as_ref().map(|files| files.directory.clone()),
         seed: args.seed.unwrap_or(SEED),
         tag: format!("{:04x}", super::run::draw_seed() & 0xffff),
-        tap: args.tap.config(),
+        tap: args.tap.config(false),
         lateness: Lateness::watch(),
         stop: stopped,
     });
