@@ -153,6 +153,10 @@ impl Marks {
     pub fn push(&mut self, at: Time, kind: Kind, count: u64, most: usize) {
         // A connect is known as this device's only later than some of what came after.
         let place = self.marks.partition_point(|mark| mark.at <= at);
+        // Most lanes have few, and there are thousands of lanes: room is made for two more, or for half as many again.
+        if self.marks.len() == self.marks.capacity() {
+            self.marks.reserve_exact((self.marks.len() / 2).max(2));
+        }
         self.marks.insert(place, Mark { at, kind, count });
         self.hold(most);
     }

@@ -2,7 +2,7 @@
 
 use super::Book;
 use super::entry::{Ack, AckKind, Message};
-use super::flights::Flights;
+use super::flights::{Flight, Flights};
 use super::line::Line;
 use super::series::{AllSeries, Gap, Number};
 use super::teller::About;
@@ -17,7 +17,8 @@ const RESENDS_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Way {
-    flights: Flights,
+    /// None until there is a message of QoS 1 or 2.
+    flights: Option<Box<Flights>>,
     /// All of the session was seen from its beginning, on the one link of the device so far.
     whole: bool,
     /// Answers may come that are of nothing in flight, and nobody's fault.
@@ -34,7 +35,9 @@ impl Way {
     pub fn connect(&mut self, line: &Line, is_first: bool) {
         self.whole = is_first && line.clean;
         self.latest = Some((line.link, false));
-        self.flights.next_link(line.link);
+        if let Some(flights) = &mut self.flights {
+            flights.next_link(line.link);
+        }
     }
 
     /// The device was accepted.
@@ -56,7 +59,9 @@ impl Way {
 
     /// What the receiver had of QoS 2 is forgotten with its session.
     pub fn begins_anew(&mut self) {
-        self.flights.forget_receipts();
+        if let Some(flights) = &mut self.flights {
+            flights.forget_receipts();
+        }
     }
 
     /// A fault changed a packet, or put one in.
@@ -123,12 +128,13 @@ impl Way {
             return self.comes_late(m, of, book);
         }
         let in_way = line.ways.get_mut(of);
-        if let Some(known) = self.flights.get(id) {
+        let flights = self.flights.get_or_insert_default();
+        if let Some(known) = flights.get(id) {
             let (first, before) = (known.first, known.link);
             let must_not_be = (before == link || line.goes_on) && !self.meddled;
             if known.hash == m.hash && known.qos == m.qos {
                 in_way.in_flight += u32::from(before != link);
-                self.flights.sent_again(id, link);
+                flights.sent_again(id, link);
                 self.sent_again(now, m, about, first, false, book);
                 // In a session of its own it is a new packet, for all that the standard says.
                 if !m.dup && must_not_be {
@@ -140,17 +146,17 @@ impl Way {
                 book.tell(now, about, MessageNews::IdInUse { first });
             }
             in_way.in_flight = in_way.in_flight.saturating_sub(u32::from(before == link));
-            let is_followed = self.flights.displace(id);
+            let is_followed = flights.displace(id);
             book.count(of).unfollowed += u64::from(!is_followed);
         }
         in_way.in_flight += 1;
-        if let Some(known) = self.flights.renumber(id, m.hash, m.qos, link) {
+        if let Some(known) = flights.renumber(id, m.hash, m.qos, link) {
             let first = known.first;
             self.sent_again(now, m, about, first, true, book);
             return false;
         }
         if m.dup
-            && let Some(known) = self.flights.revive(id, m.hash, m.qos, link)
+            && let Some(known) = flights.revive(id, m.hash, m.qos, link)
         {
             let first = known.first;
             self.sent_again(now, m, about, first, false, book);
@@ -161,7 +167,7 @@ impl Way {
         if m.dup && self.sees_all() {
             book.tell(now, about, MessageNews::DupWrong { dup: true });
         }
-        self.flights.insert(id, m.hash, m.qos, now, link);
+        self.flights.get_or_insert_default().insert(id, m.hash, m.qos, now, link);
         true
     }
 
@@ -169,7 +175,9 @@ impl Way {
     /// to the standard. What is not known any more may be one that came through long ago.
     fn comes_late(&mut self, m: &Message, of: Direction, book: &mut Book) -> bool {
         self.tolerant = true;
-        book.count(of).unfollowed += u64::from(!self.flights.is_known(m.id, m.hash, m.qos));
+        let is_it = |flights: &Flights| flights.is_known(m.id, m.hash, m.qos);
+        let is_known = self.flights.as_deref().is_some_and(is_it);
+        book.count(of).unfollowed += u64::from(!is_known);
         false
     }
 
@@ -213,7 +221,7 @@ impl Way {
             }
             return;
         }
-        let Some(flight) = self.flights.get_mut(about.id).filter(|flight| flight.qos == about.qos) else {
+        let Some(flight) = self.flight(about.id, about.qos) else {
             return;
         };
         let is_new_to_it = about.qos == QoS::AtLeastOnce || flight.anew;
@@ -245,7 +253,7 @@ impl Way {
     /// An acknowledgement, or a PUBREL, arrived.
     pub fn ack_arrived(&mut self, now: Time, line: &mut Line, ack: &Ack, book: &mut Book) {
         let qos = ack.kind.qos();
-        let Some(flight) = self.flights.get_mut(ack.id).filter(|flight| flight.qos == qos) else {
+        let Some(flight) = self.flight(ack.id, qos) else {
             if self.sees_all() {
                 let about = About { link: Some(line.link), direction: ack.direction, qos, id: ack.id };
                 let packet = ack.kind.word().to_owned();
@@ -258,14 +266,14 @@ impl Way {
             AckKind::Pubrec => flight.acked |= !ack.refuses,
             AckKind::Pubcomp => {}
             // What has come as far as PUBREC is sent on as PUBREL.
-            AckKind::Pubrel => self.flights.sent_again(ack.id, line.link),
+            AckKind::Pubrel => self.sent_on(ack.id, line.link),
         }
     }
 
     /// An acknowledgement, or a PUBREL, was passed on.
     pub fn ack_passed(&mut self, line: &mut Line, ack: &Ack, book: &mut Book) {
         let qos = ack.kind.qos();
-        let Some(flight) = self.flights.get_mut(ack.id).filter(|flight| flight.qos == qos) else { return };
+        let Some(flight) = self.flight(ack.id, qos) else { return };
         match ack.kind {
             AckKind::Puback | AckKind::Pubcomp => {}
             AckKind::Pubrec if ack.refuses => {}
@@ -290,7 +298,7 @@ impl Way {
         book: &mut Book,
     ) {
         self.tolerant = true;
-        let Some(flight) = self.flights.get(id) else { return };
+        let Some(flight) = self.flights.as_deref().and_then(|flights| flights.get(id)) else { return };
         let about = About { link: Some(line.link), direction: of, qos: flight.qos, id };
         let (first, has_arrived) = (flight.first, flight.passed.is_some());
         let is_news = self.complete(line, of, id);
@@ -302,9 +310,27 @@ impl Way {
         }
     }
 
+    /// The message of that identifier and quality of service.
+    fn flight(&mut self, id: u16, qos: QoS) -> Option<&mut Flight> {
+        self.flights.as_mut()?.get_mut(id).filter(|flight| flight.qos == qos)
+    }
+
+    /// A message goes on on this link.
+    fn sent_on(&mut self, id: u16, link: LinkId) {
+        if let Some(flights) = &mut self.flights {
+            flights.sent_again(id, link);
+        }
+    }
+
+    /// All that is in flight, oldest first.
+    fn take_all(&mut self) -> Vec<Flight> {
+        self.flights.as_mut().map(|flights| flights.take_all()).unwrap_or_default()
+    }
+
     /// A message is through. Answers whether it had not been before.
     fn complete(&mut self, line: &mut Line, of: Direction, id: u16) -> bool {
-        let Some((link, before)) = self.flights.complete(id) else { return false };
+        let completed = self.flights.as_mut().and_then(|flights| flights.complete(id));
+        let Some((link, before)) = completed else { return false };
         let in_way = line.ways.get_mut(of);
         in_way.in_flight = in_way.in_flight.saturating_sub(u32::from(link == line.link));
         !before
@@ -333,7 +359,8 @@ impl Way {
         let lived_on =
             heard.zip(line.accepted).is_some_and(|(heard, from)| heard.since(from) >= RESENDS_WITHIN);
         if line.ways.get(of).fresh || (line.accepted.is_some() && lived_on) {
-            for flight in self.flights.give_up(line.link) {
+            let given_up = self.flights.as_mut().map(|flights| flights.give_up(line.link));
+            for flight in given_up.unwrap_or_default() {
                 book.count(of).lost[number(flight.qos)] += 1;
                 let about = About { qos: flight.qos, id: flight.id, ..about };
                 book.tell(now, about, MessageNews::Lost { first: flight.first, why: Loss::NeverSentAgain });
@@ -349,12 +376,15 @@ impl Way {
 
     /// No link of the device is left.
     pub fn alone(&mut self, of: Direction, book: &mut Book) {
-        book.count(of).unfollowed += self.flights.prune();
+        let pruned = self.flights.as_mut().map_or(0, |flights| flights.prune());
+        if pruned > 0 {
+            book.count(of).unfollowed += pruned;
+        }
     }
 
     /// The run is over.
     pub fn run_ended(&mut self, now: Time, of: Direction, book: &mut Book) {
-        for flight in self.flights.take_all() {
+        for flight in self.take_all() {
             book.count(of).in_flight[number(flight.qos)] += 1;
             let about = About { link: None, direction: of, qos: flight.qos, id: flight.id };
             book.tell(now, about, MessageNews::InFlight { first: flight.first });
@@ -364,7 +394,7 @@ impl Way {
 
     /// The device is forgotten.
     pub fn forgotten(&mut self, now: Time, of: Direction, book: &mut Book) {
-        let left = self.flights.take_all().len();
+        let left = self.take_all().len();
         book.count(of).unfollowed += u64::try_from(left).unwrap_or(u64::MAX);
         self.no_more_numbers(now, of, book);
     }
