@@ -2,8 +2,12 @@
 
 mod ingress;
 mod outlet;
+#[cfg(test)]
+mod rig;
 mod secure;
 mod shaking;
+#[cfg(test)]
+mod tests;
 mod traffic;
 mod wire;
 
@@ -361,7 +365,8 @@ impl Leg {
             | LegFate::Truncated
             | LegFate::Rejected(_)
             | LegFate::Disconnected(_) => {
-                let said = self.last_words(fate, words);
+                // Behind a FIN there are no last words.
+                let said = if had_said { fate } else { self.last_words(fate, words) };
                 let notify = matches!(said, LegFate::Close | LegFate::Rejected(_) | LegFate::Disconnected(_));
                 self.shut(notify);
                 self.lingering = true;

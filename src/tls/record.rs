@@ -14,6 +14,9 @@ pub const HANDSHAKE: u8 = 22;
 /// allows 256 in place of 2,048).
 pub const LENGTH_MAX: u16 = (1 << 14) + 2048;
 
+/// The same once TLS 1.3 is agreed on (RFC 8446 section 5.2).
+pub const LENGTH_MAX_13: u16 = (1 << 14) + 256;
+
 /// Bytes of a record's header.
 const HEADER: u8 = 5;
 

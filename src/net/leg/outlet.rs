@@ -43,9 +43,10 @@ impl Outlet {
         self.gone == self.bytes.len()
     }
 
-    /// Whether a record has been sent in part only.
+    /// Whether what came in here ends amid a record: what waits is sent before anything that follows, and alone does not
+    /// make that so.
     pub fn is_amid_record(&self) -> bool {
-        !self.is_empty() || !(self.records.at_boundary() || self.records.is_opaque())
+        !(self.records.at_boundary() || self.records.is_opaque())
     }
 
     /// Whether what was sent so far is records.

@@ -43,7 +43,9 @@ pub struct Secure {
     outlet: Outlet,
     /// What of the server's first flight is still to be told.
     flight: Flight,
-    /// How the stream ends, once what came before has been read.
+    /// How the stream ends, once what came before has been read. Until that has been passed on, nobody asks, and what is
+    /// said to a peer that has sent a fatal alert, or been sent one, is sealed still (RFC 8446 section 6.2 would have it end
+    /// at once): not to write in the meantime could keep a hub from reading that waits for its own bytes to go.
     end: Option<Got>,
 }
 
@@ -325,8 +327,13 @@ impl Secure {
                     Err(error) => return Poll::Ready(Got::Ended(Ending::Reset, word_of(&error))),
                 }
             }
-            let opened = self.outlet.take(|says| traffic.open(buffer, filled, says));
-            if self.outlet.is_empty() {
+            let opened = if wire.is_shut() {
+                // Behind FIN nothing is said: no answer, and no alert.
+                traffic.open(buffer, filled, &mut Vec::new())
+            } else {
+                self.outlet.take(|says| traffic.open(buffer, filled, says))
+            };
+            if self.outlet.is_empty() && !wire.is_shut() {
                 self.outlet.take(|says| traffic.answer(says));
             }
             self.end = opened.end.map(|end| match end {

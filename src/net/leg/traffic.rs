@@ -10,7 +10,7 @@
 
 use crate::net::tls::keys::{HEADER, Keys, MOST_CONTENT, Unopened};
 use crate::tls::Alert;
-use crate::tls::record::{APPLICATION_DATA, HANDSHAKE, LENGTH_MAX};
+use crate::tls::record::{APPLICATION_DATA, HANDSHAKE, LENGTH_MAX, LENGTH_MAX_13};
 use rustls::client::ClientConnectionData;
 use rustls::kernel::KernelConnection;
 use rustls::server::ServerConnectionData;
@@ -24,8 +24,13 @@ mod tests;
 
 /// The content type of alerts.
 const ALERT: u8 = 21;
-/// The longest message behind a handshake, in bytes: a ticket with all that it may bear.
-const LONGEST_MESSAGE: usize = 1 << 17;
+/// The longest message behind a handshake, in bytes: a ticket with lifetime, age and all of nonce, ticket and extensions
+/// that it may bear (RFC 8446 section 4.6.1).
+const LONGEST_MESSAGE: usize = 4 + 4 + (1 + 255) + (2 + 65_535) + (2 + 65_534);
+/// How many KeyUpdates a peer may send with no data between them: each costs the derivation of a key.
+const MOST_RENEWALS: u8 = 32;
+/// The same of warnings, which say nothing that this side acts on.
+const MOST_WARNINGS: u8 = 4;
 /// The types of messages behind a handshake (RFC 8446 section 4, RFC 5246 section 7.4).
 const HELLO_REQUEST: u8 = 0;
 const CLIENT_HELLO: u8 = 1;
@@ -52,8 +57,17 @@ pub struct Traffic {
     owes_key: bool,
     /// A handshake again was refused.
     refused_again: bool,
-    /// close_notify was said.
+    /// What the peer has said since its last data.
+    idly: Idly,
+    /// The last was said, close_notify or a fatal alert: nothing follows it (RFC 8446 section 6).
     has_closed: bool,
+}
+
+/// What a peer could keep this side busy with.
+#[derive(Default)]
+struct Idly {
+    renewals: u8,
+    warnings: u8,
 }
 
 enum Kernel {
@@ -117,6 +131,7 @@ impl Traffic {
             message: Vec::new(),
             owes_key: false,
             refused_again: false,
+            idly: Idly::default(),
             has_closed: false,
         })
     }
@@ -163,7 +178,7 @@ impl Traffic {
             return Err(InvalidMessage::UnknownProtocolVersion.into());
         }
         let length = u16::from_be_bytes([high, low]);
-        if length > LENGTH_MAX {
+        if length > if self.is_13 { LENGTH_MAX_13 } else { LENGTH_MAX } {
             return Err(Error::PeerSentOversizedRecord);
         }
         if self.is_13 && kind != APPLICATION_DATA {
@@ -187,15 +202,12 @@ impl Traffic {
         };
         if kind == APPLICATION_DATA && self.message.is_empty() {
             *content += length;
+            if length > 0 {
+                self.idly = Idly::default();
+            }
             return None;
         }
-        let told = &buffer[*content..*content + length];
-        let result = match kind {
-            ALERT => self.hear_alert(told),
-            HANDSHAKE => self.hear_message(told, says),
-            kind => Err(unexpected(ContentType::from(kind))),
-        };
-        match result {
+        match self.hear(kind, &buffer[*content..*content + length], says) {
             Ok(end) => end,
             Err(error @ Error::AlertReceived(_)) => Some(End::Refused(error)),
             Err(error) => Some(self.refuse(error, says)),
@@ -213,34 +225,71 @@ impl Traffic {
         }
     }
 
+    /// A record of what is no data, or comes amid a message.
+    fn hear(&mut self, kind: u8, told: &[u8], says: &mut Vec<u8>) -> Result<Option<End>, Error> {
+        if kind != HANDSHAKE && !self.message.is_empty() {
+            // RFC 8446 section 5.1.
+            return Err(PeerMisbehaved::MessageInterleavedWithHandshakeMessage.into());
+        }
+        match kind {
+            // RFC 8446 section 5.4, RFC 5246 section 6.2.1.
+            ALERT | HANDSHAKE if told.is_empty() => Err(PeerMisbehaved::TooManyEmptyFragments.into()),
+            ALERT => self.hear_alert(told),
+            HANDSHAKE => self.hear_message(told, says).map(|()| None),
+            kind => Err(unexpected(ContentType::from(kind))),
+        }
+    }
+
     fn hear_alert(&mut self, told: &[u8]) -> Result<Option<End>, Error> {
         let &[level, alert] = told else { return Err(InvalidMessage::TrailingData("Alert").into()) };
         let is_warning = level == 1;
         match AlertDescription::from(alert) {
             AlertDescription::CloseNotify => Ok(Some(End::Closed)),
             // In TLS 1.3 the others end the connection, whatever their level (RFC 8446 section 6).
-            AlertDescription::UserCanceled if is_warning => Ok(None),
-            _ if is_warning && !self.is_13 => Ok(None),
+            AlertDescription::UserCanceled if is_warning => self.hear_warning(),
+            _ if is_warning && !self.is_13 => self.hear_warning(),
             alert => Err(Error::AlertReceived(alert)),
         }
     }
 
+    fn hear_warning(&mut self) -> Result<Option<End>, Error> {
+        self.idly.warnings += 1;
+        if self.idly.warnings > MOST_WARNINGS {
+            return Err(PeerMisbehaved::TooManyWarningAlertsReceived.into());
+        }
+        Ok(None)
+    }
+
     /// Part of a handshake message, or several.
-    fn hear_message(&mut self, told: &[u8], says: &mut Vec<u8>) -> Result<Option<End>, Error> {
+    fn hear_message(&mut self, told: &[u8], says: &mut Vec<u8>) -> Result<(), Error> {
+        // A message may come a byte at a time: what is there of it is not copied again with each part.
         let mut message = std::mem::take(&mut self.message);
         message.extend_from_slice(told);
-        let mut rest = &message[..];
-        while let &[kind, high, middle, low, ref behind @ ..] = rest {
+        let mut done = 0;
+        while let &[kind, high, middle, low, ref behind @ ..] = &message[done..] {
             let length = usize::from(high) << 16 | usize::from(u16::from_be_bytes([middle, low]));
-            if length > LONGEST_MESSAGE {
-                return Err(InvalidMessage::HandshakePayloadTooLarge.into());
-            }
+            self.expects(kind, length)?;
             let Some((payload, behind)) = behind.split_at_checked(length) else { break };
             self.follow(kind, payload, behind.is_empty(), says)?;
-            rest = behind;
+            done = message.len() - behind.len();
         }
-        self.message = rest.to_vec();
-        Ok(None)
+        message.drain(..done);
+        if !message.is_empty() {
+            self.message = message;
+        }
+        Ok(())
+    }
+
+    /// Whether a message of this type and length may come: seen as soon as it begins, so that no other is gathered.
+    fn expects(&self, kind: u8, length: usize) -> Result<(), Error> {
+        let most = match (&self.kernel, kind) {
+            (_, KEY_UPDATE) if self.is_13 => 1,
+            (Kernel::Client(_), NEW_SESSION_TICKET) if self.is_13 => LONGEST_MESSAGE,
+            (Kernel::Client(_), HELLO_REQUEST) if !self.is_13 => 0,
+            (Kernel::Server(_), CLIENT_HELLO) if !self.is_13 => LONGEST_MESSAGE,
+            (_, kind) => return Err(inappropriate(kind)),
+        };
+        if length > most { Err(InvalidMessage::HandshakePayloadTooLarge.into()) } else { Ok(()) }
     }
 
     /// Does what a message asks; `last` if its record holds no more.
@@ -254,23 +303,30 @@ impl Traffic {
                 if std::mem::replace(&mut self.refused_again, true) {
                     return Err(PeerMisbehaved::TooManyRenegotiationRequests.into());
                 }
-                self.seals.seal(ALERT, &NO_RENEGOTIATION, says);
+                if !self.has_closed {
+                    self.seals.seal(ALERT, &NO_RENEGOTIATION, says);
+                }
                 Ok(())
             }
-            (_, kind) => {
-                let got_type = HandshakeType::from(kind);
-                Err(Error::InappropriateHandshakeMessage { expect_types: Vec::new(), got_type })
-            }
+            (_, kind) => Err(inappropriate(kind)),
         }
     }
 
     /// The peer seals with another key from here on (RFC 8446 section 4.6.3).
     fn renew(&mut self, payload: &[u8], last: bool) -> Result<(), Error> {
-        let &[asks @ 0..=1] = payload else { return Err(InvalidMessage::InvalidKeyUpdate.into()) };
+        let asks = match payload {
+            [asks @ 0..=1] => *asks == 1,
+            [] => return Err(InvalidMessage::MissingData("KeyUpdate").into()),
+            _ => return Err(InvalidMessage::InvalidKeyUpdate.into()),
+        };
         if !last {
             return Err(PeerMisbehaved::KeyEpochWithPendingFragment.into());
         }
-        self.owes_key |= asks == 1;
+        self.idly.renewals += 1;
+        if self.idly.renewals > MOST_RENEWALS {
+            return Err(PeerMisbehaved::TooManyKeyUpdateRequests.into());
+        }
+        self.owes_key |= asks;
         let next = match &mut self.kernel {
             Kernel::Client(kernel) => kernel.update_rx_secret(),
             Kernel::Server(kernel) => kernel.update_rx_secret(),
@@ -296,7 +352,7 @@ impl Traffic {
 
     /// Answers what the peer asks of a connection that says nothing by itself.
     pub fn answer(&mut self, says: &mut Vec<u8>) {
-        if self.owes_key && self.renew_own(says).is_err() {
+        if self.owes_key && !self.has_closed && self.renew_own(says).is_err() {
             tracing::warn!("TLS gives no further key");
         }
     }
@@ -310,18 +366,16 @@ impl Traffic {
 
     /// Says that nothing more comes, once.
     pub fn close_notify(&mut self, says: &mut Vec<u8>) {
-        if !std::mem::replace(&mut self.has_closed, true) {
-            self.alert(Alert::CLOSE_NOTIFY, says);
-        }
+        self.alert(Alert::CLOSE_NOTIFY, says);
     }
 
-    /// Says this alert. False where it cannot be sealed.
+    /// Says this alert, and no more after it. False where it cannot be sealed, or the last was said before.
     pub fn alert(&mut self, alert: Alert, says: &mut Vec<u8>) -> bool {
-        self.seals.seal(ALERT, &[alert.level(), alert.0], says)
+        let had_closed = std::mem::replace(&mut self.has_closed, true);
+        !had_closed && self.seals.seal(ALERT, &[alert.level(), alert.0], says)
     }
 
     fn refuse(&mut self, error: Error, says: &mut Vec<u8>) -> End {
-        self.has_closed = true;
         self.alert(alert_of(&error), says);
         End::Refused(error)
     }
@@ -338,6 +392,11 @@ fn unexpected(got_type: ContentType) -> Error {
     Error::InappropriateMessage { expect_types, got_type }
 }
 
+fn inappropriate(kind: u8) -> Error {
+    let got_type = HandshakeType::from(kind);
+    Error::InappropriateHandshakeMessage { expect_types: Vec::new(), got_type }
+}
+
 fn why(unopened: Unopened) -> Error {
     match unopened {
         Unopened::Damaged => Error::DecryptError,
@@ -351,7 +410,11 @@ fn alert_of(error: &Error) -> Alert {
     match error {
         Error::DecryptError => Alert::BAD_RECORD_MAC,
         Error::PeerSentOversizedRecord => Alert::RECORD_OVERFLOW,
-        Error::InvalidMessage(_) => Alert::DECODE_ERROR,
+        // RFC 8446 section 5, RFC 5246 section 6.
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => Alert::UNEXPECTED_MESSAGE,
+        // RFC 8446 section 4.6.3.
+        Error::InvalidMessage(InvalidMessage::InvalidKeyUpdate) => Alert::ILLEGAL_PARAMETER,
+        Error::InvalidMessage(what) => Alert(u8::from(AlertDescription::from(what.clone()))),
         Error::InappropriateMessage { .. }
         | Error::InappropriateHandshakeMessage { .. }
         | Error::PeerMisbehaved(_) => Alert::UNEXPECTED_MESSAGE,

@@ -14,6 +14,7 @@ use ring::aead::{
     AES_128_GCM, AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, MAX_TAG_LEN, NONCE_LEN, Nonce, UnboundKey,
 };
 use rustls::{ConnectionTrafficSecrets, Error};
+use std::fmt;
 use std::ops::Range;
 
 /// The content type that every sealed record of TLS 1.3 bears.
@@ -28,12 +29,15 @@ const TAG: usize = MAX_TAG_LEN;
 const EXPLICIT: usize = 8;
 /// The most content of one record, in bytes (RFC 8446 section 5.1, RFC 5246 section 6.2.1).
 pub const MOST_CONTENT: usize = 1 << 14;
+/// The most that a record of TLS 1.3 may hold with its type and padding, in bytes: 2^14 + 1 by RFC 8446 section 5.4, but
+/// some versions of Java pad full records by up to 16 more (JDK-8221253), which servers bear.
+const MOST_INNER: usize = MOST_CONTENT + 1 + 16;
 /// How many records AES-GCM may seal with one key (RFC 8446 section 5.5: 2^24.5 full ones). In TLS 1.3 there is another
-/// key then. In TLS 1.2 there is no way to one, no RFC asks for an end, and an end would be a fault that nobody ordered.
+/// key then. RFC 9325 section 4.4 recommends the same limit for TLS 1.2, and a new handshake there, which rustls does not
+/// do on a connection that is up. An end in its place would be a fault that nobody ordered, so TLS 1.2 goes on.
 const MOST_RECORDS: u64 = 1 << 23;
 
 /// The key of one direction, and how many records it has sealed or opened.
-#[derive(Debug)]
 pub struct Keys {
     key: LessSafeKey,
     iv: [u8; NONCE_LEN],
@@ -57,7 +61,7 @@ enum Form {
 pub enum Unopened {
     /// It was not sealed with this key, or changed on its way, or is another than the next.
     Damaged,
-    /// Its content is more than a record may hold.
+    /// It holds more than a record may.
     TooLong,
     /// It holds no type.
     Typeless,
@@ -161,6 +165,7 @@ impl Keys {
         self.sequence += 1;
         let (kind, length) = match self.form {
             Form::Tls12 | Form::Tls12Explicit => (header[0], opened.len()),
+            Form::Tls13 if opened.len() > MOST_INNER => return Err(Unopened::TooLong),
             // Zeros may follow the type (RFC 8446 section 5.4).
             Form::Tls13 => {
                 let at = opened.iter().rposition(|&byte| byte != 0).ok_or(Unopened::Typeless)?;
@@ -191,6 +196,14 @@ impl Keys {
         bytes[8..11].copy_from_slice(&header[..3]);
         bytes[11..].copy_from_slice(&length);
         Additional { bytes, length: bytes.len() }
+    }
+}
+
+// Neither the key nor the iv is for anybody's eyes.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Keys { sequence, form, .. } = self;
+        f.debug_struct("Keys").field("sequence", sequence).field("form", form).finish_non_exhaustive()
     }
 }
 

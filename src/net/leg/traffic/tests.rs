@@ -1,139 +1,26 @@
 //! Both sides of an established connection against rustls itself.
 
-use super::super::shaking::Shaking;
+mod refused;
+
 use super::*;
-use crate::event::TlsMode;
-use crate::net::tls::{Ask, Authority, DeviceTls, HubTls, KeyLog, Named, provider};
-use crate::profile::TlsPlan;
-use rustls::pki_types::ServerName;
-use rustls::sign::SingleCertAndKey;
-use rustls::version::{TLS12, TLS13};
-use rustls::{ClientConfig, ClientConnection, ConnectionCommon, HandshakeKind, RootCertStore};
-use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
-use std::io::{Read, Write};
-use std::ops::DerefMut;
-use std::sync::Arc;
-use tempfile::TempDir;
+use crate::net::leg::rig::{EACH, Pki, hear, open, said};
+use rustls::HandshakeKind;
+use std::io::Write;
 
-type Versions = &'static [&'static SupportedProtocolVersion];
-const EACH: [Versions; 2] = [&[&TLS12], &[&TLS13]];
-
-struct Pki {
-    _directory: TempDir,
-    authority: Authority,
-    plan: TlsPlan,
-}
-
-impl Pki {
-    fn new() -> Pki {
-        let directory = TempDir::new().unwrap();
-        let path = directory.path().join("ca");
-        let authority = Authority::create(&path).unwrap();
-        let ca = Some(path.to_str().unwrap().to_owned());
-        let plan = TlsPlan { mode: TlsMode::Reoriginate, ca, hub_unverified: true, ..TlsPlan::default() };
-        Pki { _directory: directory, authority, plan }
+impl Traffic {
+    /// The sealed record of this type and content.
+    pub fn seal_as(&mut self, kind: u8, content: &[u8], says: &mut Vec<u8>) -> bool {
+        self.seals.seal(kind, content, says)
     }
 
-    /// Brownout as a server, and a client of rustls: up.
-    fn with_device(&self, versions: Versions) -> (Traffic, ClientConnection) {
-        let (shaking, mut client) = self.pair(versions);
-        (shake(shaking, &mut client).into_traffic().unwrap(), client)
+    /// What this side says is sealed with another key from here on, without a word of that.
+    pub fn renew_as_told(&mut self) {
+        let next = match &mut self.kernel {
+            Kernel::Client(kernel) => kernel.update_tx_secret(),
+            Kernel::Server(kernel) => kernel.update_tx_secret(),
+        };
+        self.seals = Keys::new(next.unwrap(), true).unwrap();
     }
-
-    /// The same before they shake hands.
-    fn pair(&self, versions: Versions) -> (Shaking, ClientConnection) {
-        let tls = DeviceTls::load(&self.plan, &Arc::new(KeyLog::off())).unwrap();
-        let ask = Ask { sni: Some("hub"), local: [127, 0, 0, 1].into(), alpn: &[], flaw: None };
-        let mut roots = RootCertStore::empty();
-        roots.add(self.authority.certificate().clone()).unwrap();
-        let client = ClientConfig::builder_with_provider(provider())
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let name = ServerName::try_from("hub").unwrap();
-        let client = ClientConnection::new(Arc::new(client), name).unwrap();
-        (Shaking::server(tls.config(&ask).unwrap()).unwrap(), client)
-    }
-
-    /// Brownout as a client, and a server of rustls.
-    fn with_hub(&self, hub: &HubTls, server: &Arc<ServerConfig>) -> (Shaking, ServerConnection) {
-        let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
-        let shaking = Shaking::client(hub.config(&[], None).unwrap(), hub.name(None).unwrap()).unwrap();
-        (shake(shaking, &mut server), server)
-    }
-
-    fn hub(&self) -> HubTls {
-        HubTls::load(&self.plan, "hub", &Arc::new(KeyLog::off())).unwrap()
-    }
-
-    fn server(&self, versions: Versions) -> Arc<ServerConfig> {
-        let key = self.authority.mint(&Named::one("hub"), None).unwrap();
-        let server = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
-        Arc::new(server)
-    }
-}
-
-fn said<D>(peer: &mut impl DerefMut<Target = ConnectionCommon<D>>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while peer.wants_write() {
-        peer.write_tls(&mut bytes).unwrap();
-    }
-    bytes
-}
-
-fn hear<D>(peer: &mut impl DerefMut<Target = ConnectionCommon<D>>, mut bytes: &[u8]) -> Result<Vec<u8>, Error>
-where
-    D: rustls::SideData,
-{
-    let mut content = Vec::new();
-    while !bytes.is_empty() {
-        peer.read_tls(&mut bytes).unwrap();
-        peer.process_new_packets()?;
-        let _ = peer.reader().read_to_end(&mut content);
-    }
-    Ok(content)
-}
-
-/// A whole handshake, with each byte of the peer's by itself.
-fn shake<D>(mut shaking: Shaking, peer: &mut impl DerefMut<Target = ConnectionCommon<D>>) -> Shaking
-where
-    D: rustls::SideData,
-{
-    let mut says = Vec::new();
-    shaking.feed(&[], &mut says).unwrap();
-    loop {
-        assert_eq!(hear(peer, &says), Ok(Vec::new()));
-        says.clear();
-        let bytes = said(peer);
-        for byte in &bytes {
-            shaking.feed(&[*byte], &mut says).unwrap();
-        }
-        if bytes.is_empty() && says.is_empty() {
-            assert!(!shaking.state().is_handshaking());
-            return shaking;
-        }
-    }
-}
-
-/// Opens all of this, so many bytes at once: the content, the end, and what is answered.
-fn open(traffic: &mut Traffic, bytes: &[u8], at_once: usize) -> (Vec<u8>, Option<End>, Vec<u8>) {
-    let mut buffer = vec![0; 128 * 1024];
-    let (mut content, mut says) = (Vec::new(), Vec::new());
-    for part in [&[][..]].into_iter().chain(bytes.chunks(at_once)) {
-        let waiting = traffic.waiting();
-        buffer[waiting..waiting + part.len()].copy_from_slice(part);
-        let opened = traffic.open(&mut buffer, waiting + part.len(), &mut says);
-        content.extend_from_slice(&buffer[..opened.content]);
-        if opened.end.is_some() {
-            return (content, opened.end, says);
-        }
-    }
-    (content, None, says)
 }
 
 #[test]
@@ -236,7 +123,7 @@ fn a_damaged_record_is_refused_and_its_peer_told() {
 fn what_is_no_record_of_data_is_refused() {
     let oversized = [23, 3, 3, 0x48, 1];
     for (bytes, alert) in [
-        (&b"GET / HTTP/1.1\r\n"[..], AlertDescription::DecodeError),
+        (&b"GET / HTTP/1.1\r\n"[..], AlertDescription::UnexpectedMessage),
         (&[23, 2, 0, 0, 1, 0], AlertDescription::DecodeError),
         (&oversized, AlertDescription::RecordOverflow),
         (&[20, 3, 3, 0, 1, 1], AlertDescription::UnexpectedMessage),
