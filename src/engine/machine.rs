@@ -198,6 +198,9 @@ impl Engine {
             }
             Input::ListenerDone { listener, outcome } => self.listener_done(listener, outcome),
             Input::AcceptFailed { listener, error } => self.emit(What::AcceptFailed { listener, error }),
+            Input::ConnectAstray { listener, peer } => {
+                self.emit(What::ConnectAstray { listener, peer: peer.to_string() });
+            }
             Input::LinkOpened { link, listener, peer, to } => {
                 self.first_new = self.first_new.max(LinkId(link.0 + 1));
                 self.links.insert(link, Control::new());

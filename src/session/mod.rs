@@ -149,6 +149,7 @@ impl Sessions {
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
             | What::AcceptFailed { .. }
+            | What::ConnectAstray { .. }
             | What::CaptureClosed { .. }
             | What::HubConnected { .. }
             | What::HubUnreachable { .. }

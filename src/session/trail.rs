@@ -76,6 +76,7 @@ impl Trail {
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
             | What::AcceptFailed { .. }
+            | What::ConnectAstray { .. }
             | What::DeviceNamed { .. }
             | What::Altered { .. }
             | What::FaultMessage { .. }

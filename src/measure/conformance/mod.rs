@@ -169,6 +169,7 @@ impl Conformance {
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
             | What::AcceptFailed { .. }
+            | What::ConnectAstray { .. }
             | What::HubConnected { .. }
             | What::HubUnreachable { .. }
             | What::DeviceNamed { .. }

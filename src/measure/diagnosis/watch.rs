@@ -60,6 +60,7 @@ impl Watch {
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
             | What::AcceptFailed { .. }
+            | What::ConnectAstray { .. }
             | What::HubConnected { .. }
             | What::DeviceNamed { .. }
             | What::LinkIdentified { .. }

@@ -125,6 +125,7 @@ impl Remarks {
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
             | What::AcceptFailed { .. }
+            | What::ConnectAstray { .. }
             | What::LinkOpened { .. }
             | What::HubConnected { .. }
             | What::HubUnreachable { .. }
