@@ -45,6 +45,13 @@ pub enum Input {
         /// The system's word for it.
         error: String,
     },
+    /// A connect came that was going nowhere but to brownout, which leads nowhere, and was reset.
+    ConnectAstray {
+        /// Where.
+        listener: ListenerId,
+        /// From where.
+        peer: SocketAddr,
+    },
     /// A device's connection was accepted.
     LinkOpened {
         /// A new number, higher than all before.

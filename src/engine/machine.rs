@@ -214,6 +214,9 @@ impl Engine {
                 self.listener_done(listener, outcome, dropped);
             }
             Input::AcceptFailed { listener, error } => self.emit(What::AcceptFailed { listener, error }),
+            Input::ConnectAstray { listener, peer } => {
+                self.emit(What::ConnectAstray { listener, peer: peer.to_string() });
+            }
             Input::LinkOpened { link, listener, peer, to } => {
                 self.first_new = self.first_new.max(LinkId(link.0 + 1));
                 self.links.insert(link, Control::new());

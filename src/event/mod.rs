@@ -103,6 +103,14 @@ pub enum What {
         /// The system's word for it.
         error: String,
     },
+    /// A connect came to brownout itself where devices are led here on their way to hubs (`--transparent`), and was reset;
+    /// told once a second at most.
+    ConnectAstray {
+        /// Where.
+        listener: ListenerId,
+        /// The address and port it came from.
+        peer: String,
+    },
     /// A device's TCP connection was accepted.
     LinkOpened {
         /// The new link.
@@ -515,6 +523,7 @@ impl What {
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
             | What::AcceptFailed { .. }
+            | What::ConnectAstray { .. }
             | What::DeviceNamed { .. }
             | What::Delivery { .. }
             | What::Fired { .. }

@@ -51,6 +51,9 @@ impl Display for What {
             What::AcceptFailed { listener, error } => {
                 write!(f, "{listener} accept failed: {}", printable(error))
             }
+            What::ConnectAstray { listener, peer } => {
+                write!(f, "{listener} reset a connect from {peer} that was going nowhere else")
+            }
             What::LinkOpened { link, listener, peer, to } => {
                 write!(f, "{link} opened at {listener} from {peer}")?;
                 to.as_ref().map_or(Ok(()), |to| write!(f, " on its way to {to}"))

@@ -50,6 +50,8 @@ pub struct Measures {
 pub struct Trouble {
     /// Connects that could not be accepted.
     pub accept_failed: u64,
+    /// Seconds in which connects came to brownout itself that had to be led on, and could not be.
+    pub astray: u64,
     /// Links for which the hub could not be reached.
     pub hub_unreachable: u64,
     /// Messages that asked for a fault, and were honoured or ignored.
@@ -178,6 +180,7 @@ impl Measures {
                 self.on(*link, |link| link.unreachable = true);
             }
             What::AcceptFailed { .. } => self.trouble.accept_failed += 1,
+            What::ConnectAstray { .. } => self.trouble.astray += 1,
             What::CaptureClosed { dropped, error, .. } => {
                 self.trouble.capture = Some(Captured { dropped: *dropped, error: error.clone() });
             }

@@ -366,12 +366,10 @@ impl Door {
         let now = self.core.clock().now();
         if self.stray_told.is_none_or(|told| now.since(told) >= ACCEPT_TELL_EVERY) {
             self.stray_told = Some(now);
-            let error = format!(
-                "{peer} connected to brownout itself, and there is no hub to lead it to: with --transparent, devices \
-                 connect to their hub; it was reset"
+            tracing::warn!(
+                "{peer} connected to brownout itself, and was reset: with --transparent, devices connect to their hub"
             );
-            tracing::warn!("{error}");
-            self.core.tell(Input::AcceptFailed { listener: self.id, error });
+            self.core.tell(Input::ConnectAstray { listener: self.id, peer });
         }
     }
 }
@@ -410,7 +408,10 @@ fn captured_legs(bound: &[(ListenerPlan, StdListener)]) -> Ends<String> {
     });
     let hub = bound.iter().map(|(plan, _)| {
         let tls = if plan.tls.mode.dials() { " (TLS taken off)" } else { "" };
-        format!("brownout to the hub at {}{tls}", plan.upstream)
+        match plan.upstream.as_str() {
+            transparent::ANYWHERE => format!("brownout to the hub that the device dialled{tls}"),
+            upstream => format!("brownout to the hub at {upstream}{tls}"),
+        }
     });
     Ends { device: join(device.collect()), hub: join(hub.collect()) }
 }

@@ -17,7 +17,7 @@
 use super::dial::{LIMIT, dial};
 use super::door;
 use super::sys::mute;
-use super::sys::transparent::{is_without_family, make_transparent};
+use super::sys::transparent::{choose_port_late, is_without_family, make_transparent};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
@@ -72,6 +72,8 @@ impl Course {
         let socket = Socket::new(Domain::for_address(self.to), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         make_transparent(&socket, self.to)?;
+        // Without it there are fewer connects to be had from one address, and that is all.
+        let _ = choose_port_late(&socket);
         socket.bind(&from.into())?;
         let connect = TcpSocket::from_std_stream(socket.into()).connect(self.to);
         let stream = tokio::time::timeout(LIMIT, connect).await.map_err(|_| no_answer(from))??;

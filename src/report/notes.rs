@@ -399,6 +399,11 @@ fn trouble(results: &Results) -> Vec<String> {
             "second",
             "saw connects that this machine could not accept at once (`ulimit -n`?)",
         ),
+        (
+            sum(|run| run.trouble.astray),
+            "second",
+            "saw connects to brownout itself, which were reset: with --transparent, devices connect to their hub",
+        ),
         (sum(|run| run.nameless_links), "link", "sent no CONNECT that was seen"),
     ];
     let told = told.into_iter().filter(|(number, _, _)| *number > 0);

@@ -151,6 +151,7 @@ impl Sessions {
             | What::ListenerUnmuted { .. }
             | What::Dropped { .. }
             | What::AcceptFailed { .. }
+            | What::ConnectAstray { .. }
             | What::CaptureClosed { .. }
             | What::Wire { .. }
             | What::HubConnected { .. }

@@ -77,6 +77,7 @@ impl Trail {
             | What::ListenerUnmuted { .. }
             | What::Dropped { .. }
             | What::AcceptFailed { .. }
+            | What::ConnectAstray { .. }
             | What::DeviceNamed { .. }
             | What::Altered { .. }
             | What::FaultMessage { .. }

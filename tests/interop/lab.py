@@ -12,7 +12,7 @@ import sys
 import time
 
 from bench import BROWNOUT, main, wait_for, wall_clock
-from netns import DEVICE, ROUTER, Case, Device
+from netns import DEVICE, HUB, ROUTER, Case, Device
 from openssl import Pki
 
 # Long enough for nobody to say anything by himself.
@@ -74,7 +74,11 @@ class Led(Way):
         lab = self.lab()
         hubs = [self.hub(lab, address=lab.hub_address(family, number)) for number in (0, 1)]
         self.up(lab, "--mode", mode)
-        run = self.transparent(lab)
+        if mode == "tproxy":
+            run = self.transparent(lab)
+        else:
+            run = lab.brownout("observe", "--transparent", folder=os.path.join(self.folder, "report"))
+            self.ready(run)
         devices = [self.device(lab, family, f"paho-{number}", hub=number, number=number).up() for number in (0, 1)]
         for number, (hub, device) in enumerate(zip(hubs, devices)):
             own = lab.device_address(family, number)
@@ -135,6 +139,22 @@ table inet home {
         self.assertEqual(len(self.links(run)), 2)
         self.end(run)
 
+    def test_errors_on_the_way_come_to_brownout(self):
+        """An ICMP error about the hub's leg has the device's address, and is brownout's all the same."""
+        lab = self.lab()
+        lab.shell(HUB, "sysctl -w net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1; ip route add unreachable 10.99.0.0/24;"
+                       "ip -6 route add unreachable fd99::/64")
+        lab.shell(ROUTER, "ip route add 10.99.0.0/24 via 10.77.2.10; ip -6 route add fd99::/64 via fd77:2::10")
+        self.up(lab)
+        run = self.transparent(lab)
+        for host, at in (("10.99.0.1", "10.99.0.1:1883"), ("fd99::1", "[fd99::1]:1883")):
+            script = f"import socket; socket.create_connection(({host!r}, 1883), 3).recv(1)"
+            done = lab.run(DEVICE, sys.executable, "-c", script, check=False)
+            self.assertIn("ConnectionResetError", done.stderr)
+            errors = [event["error"] for event in run.events() if event["event"] == "hub_unreachable"]
+            self.assertTrue(errors[-1].startswith(f"{at}: ") and "ost" in errors[-1], errors)
+        self.end(run)
+
     def test_a_rule_for_one_address(self):
         """`who: {address}` is the device's own, and a reset falls on that one alone; it is back through brownout."""
         for family in FAMILIES:
@@ -171,6 +191,7 @@ table inet home {
                 time.sleep(1.1)
             run.err.told(r"10\.77\.1\.10:\d+ connected to brownout itself")
             run.err.told(r"\[fd77:1::1\d\]:\d+ connected to brownout itself")
+            self.assertEqual([event["event"] for event in run.events()].count("connect_astray"), 2)
             self.assertEqual(self.links(run), [])
             self.end(run)
 
@@ -279,17 +300,21 @@ class WithoutBrownout(Way):
         self.past(6, signal.SIGKILL)
 
     def test_a_closed_listener_is_not_open(self):
-        """A fault that refuses connects, with --fail-open: nobody goes past it."""
+        """A fault that refuses connects: nobody goes past it."""
+        for arguments in (["--fail-open"], [], ["--mode", "redirect"]):
+            self.closed("--fail-open" in arguments, *arguments)
+
+    def closed(self, is_open_after, *arguments):
         lab = self.lab()
         hub = self.hub(lab)
-        self.up(lab, "--fail-open")
+        self.up(lab, *arguments)
         run = self.transparent(lab, [{"id": "no", "when": {"at": "0s"},
                                       "fault": {"refuse": {"how": "closed", "for": "100s"}}}])
         wait_for("the fault", lambda: [event for event in run.events() if event["event"] == "listener_muted"])
         self.assertEqual([self.connects(lab, family) for family in FAMILIES], [False, False])
         self.assertFalse(hub.log.find("New connection"))
         self.end(run)
-        self.assertEqual([self.connects(lab, family) for family in FAMILIES], [True, True])
+        self.assertEqual([self.connects(lab, family) for family in FAMILIES], [is_open_after] * 2)
 
 
 class Undone(Way):

@@ -96,6 +96,12 @@ fn tproxy(text: &mut String, setting: &Setting) {
             format!("tcp sport {ports} socket transparent 1 meta mark set {mark:#x} counter accept"),
         ),
         (
+            "errors on the way there, such as that a packet is too large",
+            format!(
+                "meta l4proto {{ icmp, ipv6-icmp }} socket transparent 1 meta mark set {mark:#x} counter accept"
+            ),
+        ),
+        (
             "what devices say; where brownout does not listen, it goes on to the next rule",
             format!("{devices} tproxy to :{to} meta mark set {mark:#x} counter accept"),
         ),

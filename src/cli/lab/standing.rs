@@ -35,9 +35,9 @@ pub(super) struct Standing {
     /// The tables that hold a route of `lab`'s.
     pub routes: Vec<(Family, String)>,
     /// Rules of others that go by a mark, as `ip` shows them.
-    others_rules: Vec<String>,
+    pub others_rules: Vec<String>,
     /// Routes of others, with their tables.
-    others_routes: Vec<String>,
+    pub others_routes: Vec<String>,
 }
 
 impl Standing {

@@ -170,6 +170,7 @@ impl Conformance {
             | What::ListenerUnmuted { .. }
             | What::Dropped { .. }
             | What::AcceptFailed { .. }
+            | What::ConnectAstray { .. }
             | What::HubConnected { .. }
             | What::HubUnreachable { .. }
             | What::DeviceNamed { .. }

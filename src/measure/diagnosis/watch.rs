@@ -62,6 +62,7 @@ impl Watch {
             | What::ListenerUnmuted { .. }
             | What::Dropped { .. }
             | What::AcceptFailed { .. }
+            | What::ConnectAstray { .. }
             | What::HubConnected { .. }
             | What::DeviceNamed { .. }
             | What::LinkIdentified { .. }

@@ -229,6 +229,7 @@ impl Live {
             What::FirstData { link, direction: Direction::Down } => self.answered(now, *link, 0),
             What::HubUnreachable { error, .. } => trouble("hub unreachable", error),
             What::AcceptFailed { error, .. } => trouble("accept failed", error),
+            What::ConnectAstray { peer, .. } => trouble("a connect to brownout itself was reset", peer),
             What::ListenerMuteRefused { error, .. } => trouble("mute REFUSED", error),
             What::NotMqtt { direction: Direction::Up, reason, .. } => {
                 trouble("a device does not speak MQTT", reason)

@@ -126,6 +126,7 @@ impl Remarks {
             | What::ListenerUnmuted { .. }
             | What::Dropped { .. }
             | What::AcceptFailed { .. }
+            | What::ConnectAstray { .. }
             | What::LinkOpened { .. }
             | What::HubConnected { .. }
             | What::HubUnreachable { .. }

@@ -154,6 +154,7 @@ pub(in crate::report) fn fleet(devices: u32) -> Story {
 pub(in crate::report) fn troubled() -> Story {
     let mut story = Story::new();
     story.tell(What::AcceptFailed { listener: ListenerId(0), error: "too many open files".into() });
+    story.tell(What::ConnectAstray { listener: ListenerId(0), peer: "10.0.0.5:4711".into() });
     story.joins(1, 0, "muted", 2).joins(2, 1, "endless", 0).joins(3, 2, "refused", 2);
     story.at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::MinTtl);
     story.tell(What::WindowOpened {
