@@ -120,10 +120,10 @@ impl Shaking {
 
     /// Shows one record more, if it is whole; or all of what is none, for rustls to refuse it. False for neither.
     ///
-    /// Early data (RFC 8446 section 4.2.10) that a device sends with a ticket of its hub's is refused. rustls skips what it
-    /// cannot open, up to 16 KiB, but keeps it until something can be opened, and so counts the earlier records again with
-    /// each one that is shown: n records of one size as n (n + 1) / 2. One record of early data passes whatever its size,
-    /// as do five of 1 KiB; a device that sends more fails in its handshake, and does so without the early data next.
+    /// Early data (RFC 8446 section 4.2.10), which a device may send with a ticket that its hub gave it, is refused. rustls
+    /// skips what it cannot open, 16 KiB of it in all, but keeps that until something can be opened, and so counts the
+    /// earlier records again with each one that is shown: much less than 16 KiB passes where it comes in many records.
+    /// Where it does not, the handshake fails; to show all that came at once would show rustls the data behind it.
     fn show_more(&mut self) -> bool {
         let rest = &self.came[self.shown..];
         let &[kind, major, _, high, low, ..] = rest else { return false };

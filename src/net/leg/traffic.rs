@@ -57,13 +57,13 @@ pub struct Traffic {
     owes_key: bool,
     /// A handshake again was refused.
     refused_again: bool,
-    /// What the peer has said since its last data.
+    /// What the peer has sent since its last data.
     idly: Idly,
     /// The last was said, close_notify or a fatal alert: nothing follows it (RFC 8446 section 6).
     has_closed: bool,
 }
 
-/// What a peer could keep this side busy with.
+/// What a peer could keep this side busy with, counted.
 #[derive(Default)]
 struct Idly {
     renewals: u8,
@@ -178,7 +178,8 @@ impl Traffic {
             return Err(InvalidMessage::UnknownProtocolVersion.into());
         }
         let length = u16::from_be_bytes([high, low]);
-        if length > if self.is_13 { LENGTH_MAX_13 } else { LENGTH_MAX } {
+        let most = if self.is_13 { LENGTH_MAX_13 } else { LENGTH_MAX };
+        if length > most {
             return Err(Error::PeerSentOversizedRecord);
         }
         if self.is_13 && kind != APPLICATION_DATA {
