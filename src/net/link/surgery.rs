@@ -70,7 +70,8 @@ impl Link {
     /// topic alias to be learned.
     pub(super) fn passes_by(&self, direction: Direction, frame: &Frame<'_>) -> bool {
         let Some((topic, after)) = publish_topic(frame) else { return false };
-        !(self.has_aliases() && may_have_alias(after)) && !self.asked_by_topic(direction, topic)
+        let has_alias = self.has_aliases() && may_have_alias(after);
+        !has_alias && !self.asked_by_topic(direction, topic)
     }
 
     fn has_aliases(&self) -> bool {
