@@ -91,7 +91,7 @@ pub enum WireNews {
         /// Frames that the kernel had no room for.
         #[serde(deserialize_with = "bounded::count")]
         lost: u64,
-        /// News that were not told, being too many of one connect: SYNs sent again beyond the 16th.
+        /// SYNs that were not told, being too many: of one beyond the 16th sending, of all beyond 5,000 in a second.
         #[serde(deserialize_with = "bounded::count")]
         untold: u64,
     },

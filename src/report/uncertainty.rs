@@ -92,7 +92,10 @@ fn dropped(run: &RunResults, nth: usize, several: bool) -> Vec<String> {
         )));
     }
     if let Some(untold) = run.wire.as_ref().map(|wire| wire.untold).filter(|untold| *untold > 0) {
-        told.push(of(format!("{} beyond what is told of one connect", count(untold, "SYN"))));
+        told.push(of(format!(
+            "{} beyond what the tap tells: 16 sendings of one, 5,000 in a second",
+            count(untold, "SYN")
+        )));
     }
     if let Some(capture) = &run.trouble.capture {
         told.extend(not_captured(capture).map(of));

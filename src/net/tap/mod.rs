@@ -216,10 +216,8 @@ impl WireTap {
         for (nth, socket) in self.0.sockets.iter().enumerate() {
             more |= state.read(nth, socket.get_ref(), self.0.clock);
         }
-        if !more {
-            state.observer.tick(self.0.clock.now());
-            self.filter(&mut state);
-        }
+        state.observer.tick(self.0.clock.now());
+        self.filter(&mut state);
         more
     }
 

@@ -1,7 +1,7 @@
 //! What the tap sees, told apart: attempts to connect, signs of ends that their legs are deaf to, retransmissions.
 //!
 //! Owns the parsing of headers and the state of flows. Invariant: bounded in all that peers can make it keep: 65,536 attempts,
-//! as many initial sequence numbers, 16 sendings told of a SYN; and it knows no clock: segments bring their times.
+//! as many initial sequence numbers, 16 sendings told of a SYN, 5,000 SYNs a second; and it knows no clock: segments bring their times.
 //! Deliberately absent: whose an attempt is (measure/), sockets and filters (net/tap/).
 //!
 //! A SYN that a listener accepts is no news. One that is not accepted within [`ACCEPT_LIMIT`], or comes again, is told each
@@ -37,6 +37,9 @@ const MOST_FLOWS: usize = 1 << 16;
 /// The most sendings of one SYN that are told.
 const MOST_SENDINGS: u32 = 16;
 
+/// The most SYNs that are told of one second: more is a flood.
+const MOST_A_SECOND: u32 = 5_000;
+
 /// What is known of the flows that the tap sees.
 #[derive(Debug)]
 pub struct Observer {
@@ -52,6 +55,8 @@ pub struct Observer {
     /// Watches that have ended, and when they are told.
     ending: VecDeque<(Time, (LinkId, Side))>,
     news: VecDeque<WireNews>,
+    /// The second that SYNs were told of last, and how many.
+    told: (u64, u32),
     untold: u64,
 }
 
@@ -76,6 +81,7 @@ impl Default for Observer {
             by_flow: BTreeMap::new(),
             ending: VecDeque::new(),
             news: VecDeque::new(),
+            told: (0, 0),
             untold: 0,
         }
     }
@@ -191,21 +197,35 @@ impl Observer {
             return;
         }
         let (port, seen) = (attempt.port, attempt.at);
-        self.news.push_back(WireNews::Syn { peer: peer.to_string(), port, nth: 1, gap_ns: None, seen });
+        self.tell_syn(seen, peer, port, (1, None));
     }
 
     fn again(&mut self, segment: &Segment) {
+        let accepted = self.accepted.get(segment.from).copied();
         let Some(attempt) = self.attempts.get_mut(segment.from) else { return };
+        if accepted.is_some_and(|accepted| accepted >= attempt.at) {
+            // A stray one of a connection that is there.
+            return;
+        }
         let gap = nanos(segment.at.since(attempt.at));
         attempt.nth = attempt.nth.saturating_add(1);
         attempt.at = attempt.at.max(segment.at);
         let (port, nth) = (attempt.port, attempt.nth);
-        if nth > MOST_SENDINGS {
+        self.tell_syn(segment.at, segment.from, port, (nth, Some(gap)));
+    }
+
+    /// Tells a sending, unless there were too many of it or of all.
+    fn tell_syn(&mut self, seen: Time, peer: SocketAddr, port: u16, (nth, gap_ns): (u32, Option<u64>)) {
+        let second = seen.elapsed().as_secs();
+        if self.told.0 != second {
+            self.told = (second, 0);
+        }
+        if nth > MOST_SENDINGS || self.told.1 >= MOST_A_SECOND {
             self.untold = self.untold.saturating_add(1);
             return;
         }
-        let (peer, gap_ns) = (segment.from.to_string(), Some(gap));
-        self.news.push_back(WireNews::Syn { peer, port, nth, gap_ns, seen: segment.at });
+        self.told.1 += 1;
+        self.news.push_back(WireNews::Syn { peer: peer.to_string(), port, nth, gap_ns, seen });
     }
 
     fn other(&mut self, segment: &Segment) {

@@ -95,6 +95,25 @@ fn one_syn_is_told_so_often_and_no_more() {
 }
 
 #[test]
+fn a_flood_of_syns_is_told_in_part_and_counted() {
+    let mut observer = Observer::default();
+    for port in 0..6_000 {
+        observer.segment(&segment(1_000, port, 7, 0, "S"));
+    }
+    assert_eq!(tick(&mut observer, 1_200).len(), 5_000);
+    assert_eq!(observer.finish(Time::from_secs(2)), 1_000);
+}
+
+#[test]
+fn a_stray_syn_of_a_connection_that_is_there_is_no_news() {
+    let mut observer = Observer::default();
+    observer.segment(&segment(1_000, 5_000, 7, 0, "S"));
+    observer.accepted(Time::from_millis(1_100), peer(5_000));
+    observer.segment(&segment(2_000, 5_000, 7, 0, "S"));
+    assert_eq!(tick(&mut observer, 3_000), Vec::<String>::new());
+}
+
+#[test]
 fn attempts_without_end_are_forgotten_the_oldest_first() {
     let mut ring = Ring::new(2);
     [(1, 'a'), (2, 'b'), (1, 'c'), (3, 'd')].into_iter().for_each(|(key, value)| ring.insert(key, value));
