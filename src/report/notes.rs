@@ -243,10 +243,13 @@ fn connects_met_silence(rule: &Rule, id: RuleId, results: &Results, windows: &Wi
     let mut reasons: Vec<&String> = of_rule().flat_map(|rule| &rule.mute_refused).collect();
     reasons.sort_unstable();
     reasons.dedup();
-    if of_rule().all(|rule| rule.vanished.is_empty()) && reasons.is_empty() && was_made(windows) {
+    // A listener that could not be muted to single addresses is told among the troubles.
+    let refused = results.runs.iter().any(|run| !run.trouble.mute_refused.is_empty());
+    let none = of_rule().all(|rule| rule.vanished.is_empty()) && reasons.is_empty() && was_made(windows);
+    if none && !refused {
         return vec![format!(
-            "{name} made no connects vanish: it does not fall on every device of a listener, a SYN says no more than its \
-             address, and other devices are there too: they were met with silence"
+            "{name} made no connects vanish: it does not fall on every device of a listener, and a SYN says no more than its \
+             address, which did not tell its devices from others: they were met with silence"
         )];
     }
     let told = |reason| format!("{name} could make no connects vanish, they were met with silence: {reason}");

@@ -4,6 +4,10 @@
 //! retransmissions and a smaller window. What is lost is what the peer sends, its acknowledgements among it; what is sent
 //! to it arrives. A classic BPF program draws with the kernel's `rand` load. It is the socket's one filter: a
 //! [mute](super::mute) by filter takes its place.
+//!
+//! How many were dropped, the socket counts itself ([`super::drops`]), held against the sender's own retransmissions by
+//! tests/interop/dark.py. What the kernel has merged before (GRO, under bulk transfer) is drawn for once: the share stays,
+//! and losses come in bursts.
 
 use super::mute::attach_program;
 use crate::base::Chance;
