@@ -367,6 +367,8 @@ class Files(Case):
 
     @unittest.skipUnless(shutil.which("strace"), "there is no strace")
     def test_only_what_was_asked_for_is_written(self):
+        if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode:
+            self.skipTest("strace does not work here")
         trace = os.path.join(self.folder, "trace")
         broker = self.broker()
         here = os.path.join(self.folder, "here")

@@ -139,12 +139,17 @@ fn dark(blackhole: &Blackhole, machine: &Machine) -> Made {
     match blackhole.fidelity {
         FidelityWanted::Stall => stall(),
         FidelityWanted::Packet => muted(blackhole.toward, machine),
-        FidelityWanted::Auto if machine.tap.works() && machine.filter.works() => Made {
-            by: format!("{}; with --tap packet, by {}", Mechanism::Gate.words(), Mechanism::Filter.words()),
-            ..stall()
-        },
-        FidelityWanted::Auto => Made { hint: Some(Hint::Grant), ..stall() },
+        FidelityWanted::Auto => seen_by_tap(muted(blackhole.toward, machine), machine),
     }
+}
+
+/// What hides an end's signs is taken only where a tap sees them all the same.
+fn seen_by_tap(muted: Made, machine: &Machine) -> Made {
+    if machine.tap.works() && muted.fidelity.is_some() {
+        let by = format!("{}; with --tap packet, by {}", Mechanism::Gate.words(), muted.by);
+        return Made { by, hint: muted.hint, ..stall() };
+    }
+    Made { hint: privilege(&machine.tap), ..stall() }
 }
 
 fn muted(toward: Toward, machine: &Machine) -> Made {

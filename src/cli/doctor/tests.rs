@@ -47,7 +47,7 @@ fn an_ordinary_user_and_a_profile() {
 
 #[test]
 fn a_bare_container() {
-    let unprivileged = || Tried::Unprivileged("Operation not permitted (os error 1)".into());
+    let unprivileged = || Tried::Unprivileged("Operation not permitted".into());
     let machine = Machine {
         uid: 0,
         capabilities: Capabilities::NET_BIND_SERVICE,
@@ -55,7 +55,7 @@ fn a_bare_container() {
         filter: unprivileged(),
         loss: unprivileged(),
         tap: unprivileged(),
-        transparent_v6: Tried::Fails("Address family not supported by protocol (os error 97)".into()),
+        transparent_v6: Tried::Fails("Address family not supported by protocol".into()),
         nft: Program::Missing,
         ip: Program::Outside("/usr/sbin/ip".into()),
         redirect: Tried::Untried("there is no nft".into()),

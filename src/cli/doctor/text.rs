@@ -25,7 +25,8 @@ pub fn render(diagnosis: &Diagnosis, styling: Styling) -> String {
             out += &table::wrap("  ", &format!("{}: {}{letter}", misfit.of, misfit.told));
         }
         if profile.misfits.is_empty() {
-            out += &table::wrap("  ", "can all be made here as it is asked");
+            let known = if profile.doubts.is_empty() { "" } else { ", as far as is known" };
+            out += &table::wrap("  ", &format!("can all be made here as it is asked{known}"));
         }
         for doubt in &profile.doubts {
             out +=

@@ -80,7 +80,7 @@ struct Header {
 
 /// `struct __user_cap_data_struct`: 32 capabilities; there are two, the lower ones first.
 #[repr(C)]
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 struct Data {
     effective: u32,
     permitted: u32,
@@ -108,13 +108,15 @@ pub fn permitted() -> io::Result<Capabilities> {
 /// # Errors
 /// The kernel's, such as where a sandbox bars the system call; then all is as it was.
 pub fn keep(kept: Capabilities) -> io::Result<()> {
-    let mut data = get()?;
+    let before = get()?;
+    let mut data = before;
     let parts = [kept.0 & u64::from(u32::MAX), kept.0 >> 32].map(|part| u32::try_from(part).unwrap_or(0));
     for (data, part) in data.iter_mut().zip(parts) {
         data.permitted &= part;
         data.effective = data.permitted;
     }
-    set(&data)
+    // Who has nothing to give up asks for nothing: a sandbox may bar the system call.
+    if data == before { Ok(()) } else { set(&data) }
 }
 
 /// The calling thread gives up all; for threads that only work on what is open already.
