@@ -415,7 +415,7 @@ fn alert_of(error: &Error) -> Alert {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => Alert::UNEXPECTED_MESSAGE,
         // RFC 8446 section 4.6.3.
         Error::InvalidMessage(InvalidMessage::InvalidKeyUpdate) => Alert::ILLEGAL_PARAMETER,
-        Error::InvalidMessage(what) => Alert(u8::from(AlertDescription::from(what.clone()))),
+        Error::InvalidMessage(what) => Alert(u8::from(AlertDescription::from(*what))),
         Error::InappropriateMessage { .. }
         | Error::InappropriateHandshakeMessage { .. }
         | Error::PeerMisbehaved(_) => Alert::UNEXPECTED_MESSAGE,
