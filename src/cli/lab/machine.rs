@@ -49,7 +49,8 @@ pub(super) fn notes_of(setting: &Setting, read: impl Fn(&str) -> Option<String>)
         ("ipv6/conf/all/forwarding", "net.ipv6.conf.all.forwarding", "IPv6", setting.ipv6),
     ] {
         if is_there && is(path, "0") {
-            let rest = if setting.fail_open { ", and without brownout their connects reach no hub" } else { "" };
+            let rest =
+                if setting.fail_open { ", and without brownout their connects reach no hub" } else { "" };
             notes.push(format!(
                 "note: this machine forwards no {family}: what else devices send goes no further{rest}; to change that: \
                  sysctl -w {key}=1"

@@ -78,7 +78,7 @@ fn row(device: &Device) -> Vec<Cell> {
 
 fn hubs(device: &Device) -> Cell {
     let hubs: Vec<&str> = device.hubs.keys().map(String::as_str).collect();
-    if hubs.is_empty() { Cell::none() } else { Cell::text(&say::names(&hubs, NAMED, hubs.len())) }
+    if hubs.is_empty() { Cell::none() } else { Cell::text(say::names(&hubs, NAMED, hubs.len())) }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a number to sort by")]
