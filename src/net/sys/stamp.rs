@@ -104,6 +104,15 @@ mod tests {
         peer.write_all(b"old").unwrap();
         assert_eq!(receive(&ours, &mut buffer).unwrap(), (3, None), "not asked for");
         stamp(&ours, true).unwrap();
+        // The kernel begins to note times a moment after the first socket of all has asked for it.
+        let asked = Instant::now();
+        loop {
+            peer.write_all(b"old").unwrap();
+            if receive(&ours, &mut buffer).unwrap().1.is_some() {
+                break;
+            }
+            assert!(asked.elapsed() < Duration::from_secs(5), "the kernel notes no time");
+        }
         for wait in [Duration::ZERO, Duration::from_millis(1), Duration::from_millis(20)] {
             let before = Instant::now();
             peer.write_all(b"new").unwrap();
