@@ -325,7 +325,7 @@ class OneWay(Dark):
             client.tell("ping")
             if publish:
                 lab.run(HUB, "mosquitto_pub", "-h", "127.0.0.1", "-t", name, "-m", "x")
-        netns.settle(2.5)
+        time.sleep(2.5)
         return lab, hub, run, clients, dark, began
 
     def hub_sockets(self, lab):
