@@ -175,6 +175,36 @@ table inet home {
             [cut] = [event for event in run.events() if event["event"] == "leg_cut" and event["side"] == "device"]
             self.assertAlmostEqual(struck.seen["down"][0], self.at(run, cut), delta=0.25)
 
+    def test_one_device_in_the_dark(self):
+        """The tap is taken by itself: what the device in the dark tries is seen on the wire, at the hub's port; its SYNs
+        vanish, its neighbour connects."""
+        for mode, family in (("tproxy", 4), ("tproxy", 6), ("redirect", 4)):
+            lab = self.lab()
+            self.hub(lab)
+            self.up(lab, "--mode", mode)
+            own = lab.device_address(family, 1)
+            run = self.transparent(lab, [{"id": "dark", "who": {"address": own}, "when": {
+                "after": "connack", "delay": "500ms", "times": 1}, "fault": {"blackhole": {
+                    "toward": "both", "for": "9s", "connects": "vanish"}}}])
+            run.err.told("the tap is open")
+            struck = self.device(lab, family, "struck", number=1, keep_alive=2).up()
+            struck.down(limit=12)
+            # paho gave up; its next connect is under way, and nobody answers.
+            wait_for("SYN_SENT", lambda: lab.sockets(DEVICE, "state", "syn-sent", "src", f"[{own}]" if family == 6 else own))
+            spared = self.device(lab, family, "spared", number=0).up()
+            struck.up(2)
+            self.assertEqual(spared.seen["down"], [])
+            self.assertEqual(self.end(run), 1, "cut off by a signal before it was through")
+            [applied] = [event for event in run.events() if event["event"] == "fault_applied"]
+            self.assertEqual(applied["fidelity"], "packet", (mode, family))
+            [window] = run.report()["rules"][0]["windows"]
+            wire = window["wire"]
+            print(f"  {mode}, IPv{family}: {wire['connects']} connects on the wire, {wire['syns']} SYNs, "
+                  f"{wire['device']['segments']} segments sent again", flush=True)
+            self.assertTrue(wire["whole"])
+            self.assertGreaterEqual(wire["syns"], 1)
+            self.assertGreaterEqual(wire["device"]["segments"], 2)
+
     def at(self, run, event):
         return wall_clock(run.events()) + event["t"] / 1e9
 
@@ -195,6 +225,26 @@ table inet home {
             self.assertEqual([event["event"] for event in run.events()].count("connect_astray"), 2)
             self.assertEqual(self.links(run), [])
             self.end(run)
+
+
+class Readme(Way):
+    def test_its_words(self):
+        """README's block, as it stands, but for the name of the interface, and for sudo, as this is root."""
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")) as file:
+            [block] = [block for block in re.findall(r"^```bash\n(.*?)^```$", file.read(), re.M | re.S) if "lab up" in block]
+        lab = self.lab()
+        self.hub(lab)
+        before = self.rules(lab)
+        path = f"{os.path.dirname(BROWNOUT)}:{os.environ['PATH']}"
+        script = block.replace("sudo ", "").replace("eth1", "inside")
+        shell = lab.start(ROUTER, "bash", "-euo", "pipefail", "-c", script, env={**os.environ, "PATH": path})
+        wait_for("listening brownout", lambda: lab.listens(ROUTER, 18830))
+        self.device(lab, 4, "paho").up(2, limit=60)
+        code = shell.wait(90)
+        shell.out.thread.join(5)
+        self.assertEqual(code, 0, shell.out.text() + shell.err.text())
+        self.assertIn("rst toward both", shell.out.text())
+        self.assertEqual(self.rules(lab), before)
 
 
 class Secured(Way):
@@ -419,4 +469,4 @@ table inet brownout_other {
 
 
 if __name__ == "__main__":
-    sys.exit(main([Led, Secured, WithoutBrownout, Undone], workers=2))
+    sys.exit(main([Led, Readme, Secured, WithoutBrownout, Undone], workers=2))
