@@ -93,7 +93,7 @@ pub(super) struct RunArgs {
     /// A profile's file, or the name of a shipped one (see `brownout profiles`)
     pub profile: String,
     /// Where devices connect; port 0 takes a free one [default: 127.0.0.1:1884, with a COMMAND 127.0.0.1:0, with
-    /// --transparent [::]:18830, which takes IPv4, too]
+    /// --transparent `[::]:18830`, which takes IPv4, too]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
     /// The hub [default: what the profile's listeners say]

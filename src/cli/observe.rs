@@ -45,7 +45,7 @@ pub(super) struct ObserveArgs {
     /// The hub
     #[arg(long, value_name = "HOST:PORT", required_unless_present = "transparent")]
     pub upstream: Option<String>,
-    /// Where devices connect; port 0 takes a free one [default: 127.0.0.1:1884, with --transparent [::]:18830, which takes
+    /// Where devices connect; port 0 takes a free one [default: 127.0.0.1:1884, with --transparent `[::]:18830`, which takes
     /// IPv4, too]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
