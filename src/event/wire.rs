@@ -54,6 +54,14 @@ pub enum WireNews {
         /// When the kernel had it.
         seen: Time,
     },
+    /// The tap did not see how the connection of a leg began that is deaf now, or loses some of what comes: it may not see the leg
+    /// at all.
+    Blind {
+        /// The link.
+        link: LinkId,
+        /// Whose leg.
+        side: Side,
+    },
     /// What an end sent again while its leg was deaf, or lost some of what came.
     Repeated {
         /// The link.
@@ -101,7 +109,9 @@ impl WireNews {
     /// The link that it is of.
     pub fn link(&self) -> Option<LinkId> {
         match self {
-            WireNews::Ended { link, .. } | WireNews::Repeated { link, .. } => Some(*link),
+            WireNews::Ended { link, .. } | WireNews::Blind { link, .. } | WireNews::Repeated { link, .. } => {
+                Some(*link)
+            }
             WireNews::Opened { .. }
             | WireNews::Lost { .. }
             | WireNews::Syn { .. }
@@ -125,6 +135,9 @@ impl Display for WireNews {
             }
             WireNews::Ended { link, side, how, seen } => {
                 write!(f, "{link} {} ended its deaf leg: {}, seen {seen}", side.word(), how.word())
+            }
+            WireNews::Blind { link, side } => {
+                write!(f, "{link} {}: the tap did not see how this leg's connection began", side.word())
             }
             WireNews::Repeated { link, side, segments, last_gap_ns, probes, .. } => {
                 write!(f, "{link} {} sent {segments} segments again, {probes} probes", side.word())?;

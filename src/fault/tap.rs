@@ -52,8 +52,9 @@ pub enum Family {
 pub struct Flow {
     /// From where.
     pub from: SocketAddr,
-    /// To which port; `None` for any, where an address translation may lie between the wire and the socket.
-    pub to_port: Option<u16>,
+    /// To where; `None` for anywhere, where an address translation may lie between the wire and the socket. The kernel's filter
+    /// goes by the port alone.
+    pub to: Option<SocketAddr>,
 }
 
 /// What is kept.
@@ -154,7 +155,7 @@ fn of_flow(family: Family, flow: &Flow) -> Vec<Instruction> {
         }
     };
     tests.push((family.half(0), u32::from(flow.from.port())));
-    tests.extend(flow.to_port.map(|port| (family.half(2), u32::from(port))));
+    tests.extend(flow.to.map(|to| to.port()).map(|port| (family.half(2), u32::from(port))));
     let mut program = Vec::new();
     for (left, (load, value)) in (1..=tests.len()).rev().zip(tests) {
         // Over the tests that are left, and what keeps the packet.
@@ -281,7 +282,8 @@ mod tests {
     }
 
     fn flow(from: &str, to_port: Option<u16>) -> Flow {
-        Flow { from: from.parse().unwrap(), to_port }
+        let from: SocketAddr = from.parse().unwrap();
+        Flow { from, to: to_port.map(|port| SocketAddr::new(from.ip(), port)) }
     }
 
     const ACK: u8 = 0x10;

@@ -168,13 +168,15 @@ impl<'a> Struck<'a> {
         let wire = &self.measures.wire;
         self.is_muted(side)
             && (!wire.is_whole(self.start, until)
+                || wire.is_blind(self.id, side)
                 || wire.keeps_back(self.id, side, self.start, until).is_some())
     }
 
     /// Whether a tap saw this sign, and all that came before.
     fn is_seen(&self, side: Side, sign: &Sign) -> bool {
         let wire = &self.measures.wire;
-        wire.is_sign(self.id, side, sign.at) && wire.is_whole(self.start, sign.at)
+        let sees = wire.is_whole(self.start, sign.at) && !wire.is_blind(self.id, side);
+        sees && wire.is_sign(self.id, side, sign.at)
     }
 
     /// Whether the fault ended the link itself, or made an end give it up.
@@ -266,7 +268,9 @@ impl<'a> Struck<'a> {
             // The hub hears all that the device sends; where its acknowledgements are lost, only the first of it.
             (Fault::Stall(stall), Side::Hub) => stall.direction != WaysWanted::Down,
             (Fault::Blackhole(Blackhole { direction, fidelity, .. }), Side::Hub) => {
-                *direction != WaysWanted::Down || *fidelity == FidelityWanted::Packet
+                // Beside a tap, `auto` is made as packet, too.
+                let is_packet = *fidelity == FidelityWanted::Packet || self.is_muted(Side::Hub);
+                *direction != WaysWanted::Down || is_packet
             }
             (fault, Side::Device | Side::Hub) => fault.breaks_link(),
         }

@@ -12,7 +12,7 @@ use super::fold::Measures;
 use crate::base::{DeviceId, Ends, LinkId, Side, Time};
 use crate::event::WireNews;
 use crate::session::Sessions;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -24,9 +24,6 @@ const MOST_LOST: usize = 1_000;
 
 /// A SYN that is accepted came at most twice its latest gap after the one before (it doubles), and this much later.
 const LATER: Duration = Duration::from_secs(3);
-
-/// What a watch is told to have begun before the fault that it is for, at most.
-const WATCHED_BEFORE: Duration = Duration::from_secs(1);
 
 /// What a tap has shown of a run, being gathered.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +40,8 @@ pub(super) struct Wire {
     /// Those that are a device's, or were taken to be.
     by_device: BTreeMap<DeviceId, Vec<usize>>,
     repeated: BTreeMap<LinkId, Vec<Watched>>,
+    /// Legs that it may not see.
+    blind: BTreeSet<(LinkId, Side)>,
     /// The signs of ends that their legs were deaf to, the first of each.
     signs: BTreeMap<(LinkId, Side), Time>,
 }
@@ -52,6 +51,7 @@ pub(super) struct Wire {
 struct Watched {
     side: Side,
     since: Time,
+    until: Time,
     again: Option<Time>,
     fresh: Option<Time>,
     repeats: Repeats,
@@ -139,7 +139,7 @@ impl Wire {
                 again,
                 fresh,
                 since,
-                until: _,
+                until,
             } => {
                 let repeats = Repeats {
                     segments: *segments,
@@ -147,10 +147,11 @@ impl Wire {
                     last_gap: last_gap_ns.map(Duration::from_nanos),
                     probes: *probes,
                 };
-                let (side, since, again, fresh) = (*side, *since, *again, *fresh);
-                let watched = Watched { side, since, again, fresh, repeats };
+                let (since, until) = (*since, *until);
+                let watched = Watched { side: *side, since, until, again: *again, fresh: *fresh, repeats };
                 self.repeated.entry(*link).or_default().push(watched);
             }
+            WireNews::Blind { link, side } => _ = self.blind.insert((*link, *side)),
             WireNews::Closed { untold, .. } => {
                 self.closed = Some(at);
                 self.totals.untold = self.totals.untold.saturating_add(*untold);
@@ -164,9 +165,12 @@ impl Wire {
 
     fn syn(&mut self, peer: SocketAddr, nth: u32, gap: Duration, seen: Time, sessions: &Sessions) {
         let known = self.by_peer.get(&peer).and_then(|at| self.attempts.get_mut(*at));
-        if let Some(attempt) = known.filter(|attempt| nth > 1 && attempt.link.is_none()) {
+        if let Some(attempt) = known.filter(|_| nth > 1) {
             attempt.sendings = attempt.sendings.saturating_add(1);
-            (attempt.last, attempt.gap) = (seen, gap);
+            // It may be told only after it was accepted.
+            if attempt.link.is_none() {
+                (attempt.last, attempt.gap) = (seen, gap);
+            }
             return;
         }
         if self.attempts.len() >= MOST_ATTEMPTS {
@@ -183,7 +187,10 @@ impl Wire {
 
     /// A connection was accepted. When its connect began, where that was seen.
     pub fn accepted(&mut self, at: Time, link: LinkId, peer: &str) -> Option<Time> {
-        let place = *self.by_peer.get(&peer.parse().ok()?)?;
+        let peer: SocketAddr = peer.parse().ok()?;
+        // A socket of both families has an IPv4 address as an IPv6 one; on the wire it is the former.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let place = *self.by_peer.get(&peer)?;
         let attempt = self.attempts.get_mut(place)?;
         let is_it = attempt.link.is_none() && at <= attempt.last + attempt.gap * 2 + LATER;
         is_it.then(|| {
@@ -209,6 +216,11 @@ impl Wire {
             && !self.lost.iter().any(|(lost, told)| *lost <= until && *told >= from)
     }
 
+    /// Whether it may not have seen this leg at all.
+    pub fn is_blind(&self, link: LinkId, side: Side) -> bool {
+        self.blind.contains(&(link, side))
+    }
+
     /// Whether a sign of this end was seen then, though its leg was deaf to it.
     pub fn is_sign(&self, link: LinkId, side: Side, at: Time) -> bool {
         self.signs.get(&(link, side)) == Some(&at)
@@ -218,8 +230,7 @@ impl Wire {
     /// it had last sent something new.
     pub fn keeps_back(&self, link: LinkId, side: Side, since: Time, until: Time) -> Option<Option<Time>> {
         let of_link = self.repeated.get(&link).into_iter().flatten();
-        let mut own =
-            of_link.filter(|watched| watched.side == side && watched.since >= since - WATCHED_BEFORE);
+        let mut own = of_link.filter(|watched| watched.side == side && watched.overlaps(since, until));
         let kept = own.find(|watched| watched.again.is_some_and(|again| again <= until))?;
         Some(kept.fresh.filter(|fresh| *fresh <= until))
     }
@@ -264,19 +275,27 @@ impl Measures {
         until: Time,
     ) -> Option<WireResults> {
         self.wire.opened?;
-        let mut results = WireResults { whole: self.wire.is_whole(from, until), ..WireResults::default() };
+        let is_blind = |side| self.wire.is_blind(link, side);
+        let whole = self.wire.is_whole(from, until) && !Side::BOTH.into_iter().any(is_blind);
+        let mut results = WireResults { whole, ..WireResults::default() };
         let of_device = self.wire.of_device(device);
         for attempt in of_device.filter(|attempt| (from..=until).contains(&attempt.first)) {
             results.connects += 1;
             results.unanswered += u64::from(attempt.link.is_none());
             results.syns = results.syns.saturating_add(attempt.sendings);
         }
-        let meanwhile = from - WATCHED_BEFORE..=until;
         let of_link = self.wire.repeated.get(&link).into_iter().flatten();
-        for watched in of_link.filter(|watched| meanwhile.contains(&watched.since)) {
+        for watched in of_link.filter(|watched| watched.overlaps(from, until)) {
             results.repeated.get_mut(watched.side).get_or_insert_default().add(watched.repeats);
         }
         Some(results)
+    }
+}
+
+impl Watched {
+    /// Whether it was watched at a time in between. One watch may be for several faults, of which the first began it.
+    fn overlaps(&self, from: Time, until: Time) -> bool {
+        self.since <= until && self.until > from
     }
 }
 

@@ -255,6 +255,13 @@ impl Core {
         told
     }
 
+    /// A connection from this address was accepted, here or by a hub: the tap is not to take it for one that nobody accepted.
+    pub fn accepted(&self, from: SocketAddr) {
+        if let Some(wire) = &self.wire {
+            wire.accepted(from);
+        }
+    }
+
     /// Opens a link for an accepted connection: its number, and where its orders arrive. `to` is the hub that its device
     /// dialled, where the kernel led it here.
     pub fn open_link(
@@ -263,8 +270,9 @@ impl Core {
         peer: SocketAddr,
         to: Option<SocketAddr>,
     ) -> (LinkId, Arc<Mailbox>) {
-        if let Some(wire) = &self.wire {
-            wire.accepted(peer);
+        self.accepted(peer);
+        if let (Some(wire), Some(to)) = (&self.wire, to) {
+            wire.led_from(to.port());
         }
         let mut inner = self.lock();
         let link = LinkId(inner.next_link);

@@ -390,8 +390,11 @@ impl Link {
         match result {
             Ok(stream) => {
                 let tap = self.core.tap(self.id, Side::Hub, &stream);
+                let own = stream.local_addr().ok();
+                // A hub on this machine is dialled where the tap sees it.
+                own.into_iter().for_each(|own| self.core.accepted(own));
                 let as_device = self.course.as_ref().is_some_and(|course| course.from.is_some());
-                let from = as_device.then(|| stream.local_addr().ok()).flatten();
+                let from = own.filter(|_| as_device);
                 self.legs.hub = self.secured(Leg::connected(stream, None).tapped(tap));
                 if self.sniff.is_tls() {
                     self.legs.hub.follow_records();

@@ -363,6 +363,7 @@ impl Door {
     fn turn_away(&mut self, stream: TcpStream, peer: SocketAddr) {
         let _ = reset::arm(&stream);
         drop(stream);
+        self.core.accepted(peer);
         let now = self.core.clock().now();
         if self.stray_told.is_none_or(|told| now.since(told) >= ACCEPT_TELL_EVERY) {
             self.stray_told = Some(now);

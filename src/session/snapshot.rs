@@ -13,7 +13,7 @@
 use super::trail::Trail;
 use super::{MOST_GONE, Sessions};
 use crate::base::{DeviceId, LinkId, ListenerId, Time};
-use crate::event::{Event, RunStarted, What};
+use crate::event::{Event, RunStarted, What, WireNews};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Of so many devices that have no accepted link, the latest one that they had is kept; the one that went first is dropped
@@ -26,6 +26,8 @@ pub struct Snapshot {
     start: Option<Box<RunStarted>>,
     sessions: Sessions,
     listeners: BTreeMap<ListenerId, Event>,
+    /// That there is a tap.
+    tap: Option<Event>,
     links: BTreeMap<LinkId, Trail>,
     lately: BTreeMap<DeviceId, (Time, Trail)>,
     order: BTreeSet<(Time, DeviceId)>,
@@ -45,6 +47,7 @@ impl Snapshot {
             start: None,
             sessions: Sessions::forgetful(most_gone),
             listeners: BTreeMap::new(),
+            tap: None,
             links: BTreeMap::new(),
             lately: BTreeMap::new(),
             order: BTreeSet::new(),
@@ -57,6 +60,7 @@ impl Snapshot {
         self.sessions.apply(event);
         match &event.what {
             What::RunStarted(start) => self.start = Some(start.clone()),
+            What::Wire { news: WireNews::Opened { .. } } => self.tap = Some(event.clone()),
             What::ListenerOpened { listener, .. } => _ = self.listeners.insert(*listener, event.clone()),
             what => {
                 if let Some(link) = what.link() {
@@ -76,7 +80,8 @@ impl Snapshot {
     pub fn begin(&self, part: u32, seq: u64, at: Time) -> Vec<Event> {
         let Some(start) = &self.start else { return Vec::new() };
         let start = RunStarted { part, ..(**start).clone() };
-        let mut events: Vec<Event> = self.listeners.values().cloned().chain(self.names()).collect();
+        let machinery = self.tap.iter().chain(self.listeners.values()).cloned();
+        let mut events: Vec<Event> = machinery.chain(self.names()).collect();
         let trails = self.links.values().chain(self.lately.values().map(|(_, trail)| trail));
         events.extend(trails.flat_map(Trail::events).cloned());
         events.sort_by_key(|event| event.seq);

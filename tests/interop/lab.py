@@ -178,20 +178,23 @@ table inet home {
     def test_one_device_in_the_dark(self):
         """The tap is taken by itself: what the device in the dark tries is seen on the wire, at the hub's port; its SYNs
         vanish, its neighbour connects."""
-        for mode, family in (("tproxy", 4), ("tproxy", 6), ("redirect", 4)):
+        for mode, family, port in (("tproxy", 4, 1883), ("tproxy", 6, 1883), ("redirect", 4, 1883), ("tproxy", 4, 1900)):
             lab = self.lab()
-            self.hub(lab)
-            self.up(lab, "--mode", mode)
+            self.hub(lab, ports=(port,))
+            self.up(lab, "--mode", mode, "--ports", str(port))
             own = lab.device_address(family, 1)
             run = self.transparent(lab, [{"id": "dark", "who": {"address": own}, "when": {
                 "after": "connack", "delay": "500ms", "times": 1}, "fault": {"blackhole": {
                     "toward": "both", "for": "9s", "connects": "vanish"}}}])
             run.err.told("the tap is open")
-            struck = self.device(lab, family, "struck", number=1, keep_alive=2).up()
+            if port != 1883:
+                # Of a port that nobody named, the tap learns by the first who is led here.
+                self.device(lab, family, "first", number=0, port=port).up()
+            struck = self.device(lab, family, "struck", number=1, keep_alive=2, port=port).up()
             struck.down(limit=12)
             # paho gave up; its next connect is under way, and nobody answers.
             wait_for("SYN_SENT", lambda: lab.sockets(DEVICE, "state", "syn-sent", "src", f"[{own}]" if family == 6 else own))
-            spared = self.device(lab, family, "spared", number=0).up()
+            spared = self.device(lab, family, "spared", number=0, port=port).up()
             struck.up(2)
             self.assertEqual(spared.seen["down"], [])
             self.assertEqual(self.end(run), 1, "cut off by a signal before it was through")
@@ -199,7 +202,7 @@ table inet home {
             self.assertEqual(applied["fidelity"], "packet", (mode, family))
             [window] = run.report()["rules"][0]["windows"]
             wire = window["wire"]
-            print(f"  {mode}, IPv{family}: {wire['connects']} connects on the wire, {wire['syns']} SYNs, "
+            print(f"  {mode}, IPv{family}, port {port}: {wire['connects']} connects on the wire, {wire['syns']} SYNs, "
                   f"{wire['device']['segments']} segments sent again", flush=True)
             self.assertTrue(wire["whole"])
             self.assertGreaterEqual(wire["syns"], 1)

@@ -42,8 +42,13 @@ fn syn(story: &mut Story, port: u16, nth: u32, seen: u64) -> &mut Story {
 
 /// The device sent something for the first time, and then again.
 fn repeated(story: &mut Story, fresh: u64, again: u64) -> &mut Story {
+    watched(story, 2_999, fresh, again)
+}
+
+/// The same, by a watch that began then.
+fn watched(story: &mut Story, since: u64, fresh: u64, again: u64) -> &mut Story {
     let (link, side, since, until) =
-        (LinkId(1), Side::Device, Time::from_millis(2_999), Time::from_millis(11_000));
+        (LinkId(1), Side::Device, Time::from_millis(since), Time::from_millis(11_000));
     let (again, fresh) = (Some(Time::from_millis(again)), Some(Time::from_millis(fresh)));
     let (segments, gaps_ns, last_gap_ns, probes) = (1, vec![200_000_000], Some(200_000_000), 0);
     let news =
@@ -96,6 +101,26 @@ fn a_sign_on_the_wire_is_exact_as_far_as_all_was_seen_until_then() {
             },
             device: between(0, 8_600),
             hub: never(0),
+        },
+        Case {
+            name: "a leg that the tap may not see shows nothing by silence",
+            tapped: true,
+            tell: |s| {
+                wire(s.at(3_001), WireNews::Blind { link: LinkId(1), side: Side::Device });
+                heals(s).at(11_600).ends(1, Side::Device, Ending::Fin);
+            },
+            device: between(0, 8_600),
+            hub: never(8_000),
+        },
+        Case {
+            name: "sent again under a watch that an earlier fault began: FIN may have been kept back",
+            tapped: true,
+            tell: |s| {
+                watched(s.at(11_000), 1_000, 4_000, 4_200);
+                heals(s).at(11_600).ends(1, Side::Device, Ending::Fin);
+            },
+            device: between(1_000, 8_600),
+            hub: never(8_000),
         },
         Case {
             name: "both ends",
@@ -237,6 +262,15 @@ fn a_sign_on_the_wire_is_exact_as_far_as_all_was_seen_until_then() {
 
 #[test]
 fn connects_that_nobody_accepted_are_attempts_with_their_gaps() {
+    // As a listener of IPv4 has the address, and one of both families. The last SYN may be told after it was accepted.
+    for peer in ["127.0.0.1:50003", "[::ffff:127.0.0.1]:50003"] {
+        for told_late in [false, true] {
+            attempts_with_their_gaps(peer, told_late);
+        }
+    }
+}
+
+fn attempts_with_their_gaps(peer: &str, told_late: bool) {
     let mut story = struck(true);
     ended(story.at(5_010), Side::Device, 5_000);
     // Three attempts, the second of them repeated by the kernel, the last of them repeated until it is accepted.
@@ -244,15 +278,20 @@ fn connects_that_nobody_accepted_are_attempts_with_their_gaps() {
     syn(story.at(8_200), 50_002, 1, 8_000);
     syn(story.at(9_010), 50_002, 2, 9_000);
     syn(story.at(10_200), 50_003, 1, 10_000);
-    heals(&mut story);
-    syn(story.at(11_010), 50_003, 2, 11_000);
+    heals(&mut story).at(11_010);
+    if !told_late {
+        syn(&mut story, 50_003, 2, 11_000);
+    }
     story.at(11_011);
     story.tell(crate::event::What::LinkOpened {
         link: LinkId(2),
         listener: crate::base::ListenerId(0),
-        peer: "127.0.0.1:50003".into(),
+        peer: peer.into(),
         to: None,
     });
+    if told_late {
+        syn(&mut story, 50_003, 2, 11_000);
+    }
     story.is_of(2, 0, "a").speaks(2, "a", 2).at(30_000).over();
     let results = judged(&story);
     assert_eq!(values(&results, Metric::ConnectAttempts), [Value::Count(3)]);

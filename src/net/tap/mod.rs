@@ -21,7 +21,7 @@ use super::sys::stamp::real_time;
 use crate::base::{LinkId, Side, Time};
 use crate::engine::Input;
 use crate::event::WireNews;
-use crate::fault::tap::{Family, Flow, Interest, MOST_FLOWS, SNAP, program};
+use crate::fault::tap::{Family, Flow, Interest, MOST_FLOWS, MOST_PORTS, SNAP, program};
 use crate::session::wire::{Observer, Segment};
 use std::fmt;
 use std::io;
@@ -37,6 +37,9 @@ pub const ROOM: usize = 4 << 20;
 
 /// So many packets are read of a socket before others have their turn.
 const BATCH: usize = 1_024;
+
+/// So many batches are read when a run is over: more than the room holds of small packets.
+const LAST_BATCHES: usize = 64;
 
 /// Whether there is to be a tap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,7 +70,7 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 pub enum TapError {
     /// The kernel wants a privilege.
-    #[error("the tap needs CAP_NET_RAW ({0}): grant it with `setcap cap_net_raw,cap_net_admin+ep {path}`", path = own_path())]
+    #[error("the tap needs CAP_NET_RAW ({0}): grant it with `setcap cap_net_admin,cap_net_raw,cap_net_bind_service+ep {path}`", path = own_path())]
     Unprivileged(io::Error),
     /// The kernel refused.
     #[error("the tap cannot be opened: {0}; without `--tap`, brownout works all the same")]
@@ -94,6 +97,8 @@ struct State {
     signs: Interest,
     /// The flows that each socket keeps all of; more than [`MOST_FLOWS`] stand for all.
     kept: [Vec<Flow>; 2],
+    /// Whether each socket's filter is for other ports than it should be.
+    is_stale: [bool; 2],
     /// When each socket was last seen to be empty.
     emptied: [Time; 2],
     frames: u64,
@@ -135,6 +140,7 @@ impl WireTap {
             observer: Observer::default(),
             signs,
             kept: Default::default(),
+            is_stale: [false; 2],
             emptied: [now; 2],
             frames: 0,
             lost: 0,
@@ -143,25 +149,48 @@ impl WireTap {
         Ok(WireTap(Arc::new(Shared { clock, sockets, state: Mutex::new(state), sooner: Notify::new() })))
     }
 
-    /// A device's connection was accepted.
+    /// A connection from this address was accepted: a device's, or by a hub on this machine brownout's own.
     pub fn accepted(&self, peer: SocketAddr) {
         let now = self.0.clock.now();
         self.lock().observer.accepted(now, canonical(peer));
     }
 
+    /// A device was led here that dialled this port: from now on, what comes there is seen.
+    pub fn led_from(&self, port: u16) {
+        let mut state = self.lock();
+        let State { signs, .. } = &mut *state;
+        if signs.ports.contains(&port) || signs.ports.len().max(signs.hub_ports.len()) >= MOST_PORTS {
+            return;
+        }
+        signs.ports.push(port);
+        if !signs.hub_ports.contains(&port) {
+            signs.hub_ports.push(port);
+        }
+        let opened = WireNews::Opened { ports: signs.ports.clone(), hub_ports: signs.hub_ports.clone() };
+        state.news.push(opened);
+        state.is_stale = [true; 2];
+        self.filter(&mut state);
+        drop(state);
+        self.0.sooner.notify_one();
+    }
+
     /// All that comes for this leg is seen from now on: it is about to be made deaf, or lossy.
     pub fn watch(&self, link: LinkId, side: Side, stream: &TcpStream) {
         let (Ok(peer), Ok(own)) = (stream.peer_addr(), stream.local_addr()) else { return };
-        let to_port = match side {
-            // What is on the wire may have been for another port, where it was redirected.
+        let to = match side {
+            // What is on the wire may have been for another address and port, where it was redirected.
             Side::Device => None,
-            Side::Hub => Some(own.port()),
+            Side::Hub => Some(canonical(own)),
         };
         let received = tcp_info(stream).ok().map(|info| info.bytes_received);
         let mut state = self.lock();
-        let flow = Flow { from: canonical(peer), to_port };
+        // How it began may lie in the kernel still.
+        self.take_in(&mut state);
+        let flow = Flow { from: canonical(peer), to };
         state.observer.watch(self.0.clock.now(), link, side, flow, received);
         self.filter(&mut state);
+        drop(state);
+        self.0.sooner.notify_one();
     }
 
     /// The leg hears all again.
@@ -200,7 +229,8 @@ impl WireTap {
 
     /// Reads what is left, and tells all there is to tell: the run is over.
     pub fn close(&self, core: &Core) {
-        while self.read() {}
+        // A flood does not keep a run from its end.
+        let _ = (0..LAST_BATCHES).find(|_| !self.read());
         let mut state = self.lock();
         let untold = state.observer.finish(self.0.clock.now());
         let closed = WireNews::Closed { frames: state.frames, lost: state.lost, untold };
@@ -212,13 +242,22 @@ impl WireTap {
     /// Reads what is there, in part if it is much: then there may be more.
     fn read(&self) -> bool {
         let mut state = self.lock();
-        let mut more = false;
-        for (nth, socket) in self.0.sockets.iter().enumerate() {
-            more |= state.read(nth, socket.get_ref(), self.0.clock);
-        }
-        state.observer.tick(self.0.clock.now());
+        let read_until = self.take_in(&mut state);
+        let now = self.0.clock.now();
+        // What is due later than what was read may be in what was not.
+        state.observer.tick(read_until.unwrap_or(now).min(now));
         self.filter(&mut state);
-        more
+        read_until.is_some()
+    }
+
+    /// Reads what is there; where that is much, a part of it, and until when.
+    fn take_in(&self, state: &mut State) -> Option<Time> {
+        let mut read_until: Option<Time> = None;
+        for (nth, socket) in self.0.sockets.iter().enumerate() {
+            let until = state.read(nth, socket.get_ref(), self.0.clock);
+            read_until = read_until.into_iter().chain(until).min();
+        }
+        read_until
     }
 
     fn tell(&self, core: &Core) {
@@ -232,23 +271,21 @@ impl WireTap {
 
     /// Has the kernel keep all of the flows that are watched now.
     fn filter(&self, state: &mut State) {
-        let watched: Vec<Flow> = state.observer.flows().collect();
         for (nth, family) in FAMILIES.into_iter().enumerate() {
-            let of_family = |flow: &&Flow| flow.from.is_ipv4() == (family == Family::V4);
-            let flows = watched.iter().filter(of_family).take(MOST_FLOWS + 1).copied();
+            let flows = watched(&state.observer, family);
             let (Some(kept), Some(socket)) = (state.kept.get_mut(nth), self.0.sockets.get(nth)) else {
                 continue;
             };
-            let flows: Vec<Flow> = flows.collect();
+            let is_stale = state.is_stale.get_mut(nth).is_some_and(std::mem::take);
             let is_all = |flows: &[Flow]| flows.len() > MOST_FLOWS;
-            if *kept == flows || (is_all(kept) && is_all(&flows)) {
+            if !is_stale && (*kept == flows || (is_all(kept) && is_all(&flows))) {
                 continue;
             }
-            let interest = Interest { flows, ..state.signs.clone() };
-            if let Err(error) = socket.get_ref().keep(&program(family, &interest)) {
+            kept.clone_from(&flows);
+            if let Err(error) = keep(socket.get_ref(), family, Interest { flows, ..state.signs.clone() }) {
                 tracing::warn!("the tap's filter stays as it is: {error}");
+                state.news.push(WireNews::Lost { frames: 0, since: self.0.clock.now() });
             }
-            *kept = interest.flows;
         }
     }
 
@@ -258,12 +295,12 @@ impl WireTap {
 }
 
 impl State {
-    /// Reads of one socket; whether there may be more.
-    fn read(&mut self, nth: usize, socket: &PacketSocket, clock: Clock) -> bool {
-        let Some(emptied) = self.emptied.get(nth).copied() else { return false };
+    /// Reads of one socket; where there may be more, the time of what was read last.
+    fn read(&mut self, nth: usize, socket: &PacketSocket, clock: Clock) -> Option<Time> {
+        let emptied = self.emptied.get(nth).copied()?;
         let (now, real_now) = (clock.now(), real_time());
         let mut buffer = [0; SNAP as usize];
-        let (mut more, mut earliest) = (true, None);
+        let (mut more, mut earliest, mut latest) = (true, None, emptied);
         for _ in 0..BATCH {
             match socket.receive(&mut buffer) {
                 Ok((count, stamp)) => {
@@ -271,6 +308,7 @@ impl State {
                     // It came after the socket was last seen to be empty, whatever a clock that was set meanwhile says.
                     let at = at.clamp(emptied, clock.now());
                     earliest.get_or_insert(at);
+                    latest = latest.max(at);
                     self.frames += 1;
                     if let Some(segment) = buffer.get(..count).and_then(|packet| Segment::parse(packet, at)) {
                         self.observer.segment(&canonical_segment(segment));
@@ -292,8 +330,31 @@ impl State {
             self.lost += lost;
             self.news.push(WireNews::Lost { frames: lost, since: earliest.unwrap_or(emptied) });
         }
-        more
+        more.then_some(latest)
     }
+}
+
+/// The flows of a family that are watched, up to the number that stands for all.
+fn watched(observer: &Observer, family: Family) -> Vec<Flow> {
+    let flows = observer.flows();
+    match family {
+        Family::V4 => flows.take_while(|flow| flow.from.is_ipv4()).take(MOST_FLOWS + 1).collect(),
+        Family::V6 => {
+            let mut last: Vec<Flow> =
+                flows.rev().take_while(|flow| flow.from.is_ipv6()).take(MOST_FLOWS + 1).collect();
+            last.reverse();
+            last
+        }
+    }
+}
+
+/// Has the kernel keep this; where it has no room for so long a filter, a shorter one that keeps more.
+fn keep(socket: &PacketSocket, family: Family, interest: Interest) -> io::Result<()> {
+    let Some(flow) = interest.flows.first().copied() else { return socket.keep(&program(family, &interest)) };
+    socket.keep(&program(family, &interest)).or_else(|_| {
+        let all = Interest { flows: vec![flow; MOST_FLOWS + 1], ..interest };
+        socket.keep(&program(family, &all))
+    })
 }
 
 /// A reading of CLOCK_REALTIME as a time of the run.

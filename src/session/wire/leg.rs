@@ -14,6 +14,7 @@ use crate::base::time::nanos;
 use crate::base::{LinkId, Side, Time};
 use crate::event::WireNews;
 use crate::fault::Ending;
+use std::time::Duration;
 
 /// The most gaps that are told one by one.
 const MOST_GAPS: usize = 16;
@@ -69,6 +70,11 @@ impl Leg {
     /// Whether that was said.
     pub fn is_ending(&self) -> bool {
         self.until.is_some()
+    }
+
+    /// Whether it ended so long ago.
+    pub fn has_ended_by(&self, now: Time, ago: Duration) -> bool {
+        self.until.is_some_and(|until| until + ago <= now)
     }
 
     /// Takes in a segment. The sign of the end, where this is the first of its kind.

@@ -95,13 +95,20 @@ impl Observer {
 
     /// What comes of this flow is watched from now on: its leg is made deaf, or to lose some of it. `received`: bytes that
     /// TCP had taken in on it before.
+    ///
+    /// A connection whose beginning was not seen may be one that is never seen: by an address translation on the way, say. That is
+    /// told, lest silence be taken for evidence.
     pub fn watch(&mut self, now: Time, link: LinkId, side: Side, flow: Flow, received: Option<u64>) {
         let key = (link, side);
         match self.legs.get(&key) {
             Some((_, leg)) if !leg.is_ending() => return,
             Some(_) | None => self.settle(now, key),
         }
-        let first = self.firsts.get(flow).copied().zip(received);
+        let first = self.firsts.get(flow).copied();
+        if first.is_none() {
+            self.news.push_back(WireNews::Blind { link, side });
+        }
+        let first = first.zip(received);
         // A number of bytes modulo 2^32, as sequence numbers are.
         let next = first
             .map(|(first, received)| first.wrapping_add(u32::try_from(received & 0xFFFF_FFFF).unwrap_or(0)));
@@ -120,7 +127,8 @@ impl Observer {
     }
 
     /// The flows under watch.
-    pub fn flows(&self) -> impl Iterator<Item = Flow> + '_ {
+    /// In the order of their addresses: those of IPv4 come first.
+    pub fn flows(&self) -> impl DoubleEndedIterator<Item = Flow> + '_ {
         self.by_flow.keys().copied()
     }
 
@@ -129,7 +137,7 @@ impl Observer {
         match (segment.flags.syn, segment.flags.ack) {
             (true, false) => self.syn(segment),
             (true, true) => {
-                let flow = Flow { from: segment.from, to_port: Some(segment.to.port()) };
+                let flow = Flow { from: segment.from, to: Some(segment.to) };
                 self.firsts.insert(flow, segment.seq.wrapping_add(1));
             }
             (false, _) => self.other(segment),
@@ -139,7 +147,9 @@ impl Observer {
     /// Does what is due.
     pub fn tick(&mut self, now: Time) {
         while self.ending.front().is_some_and(|(due, _)| *due <= now) {
-            if let Some((_, key)) = self.ending.pop_front() {
+            let Some((_, key)) = self.ending.pop_front() else { break };
+            // One that is watched anew since has another end to wait for.
+            if self.legs.get(&key).is_some_and(|(_, leg)| leg.has_ended_by(now, READ_LIMIT)) {
                 self.settle(now, key);
             }
         }
@@ -182,7 +192,7 @@ impl Observer {
             Some(_) | None => {
                 let (seq, port, at) = (segment.seq, segment.to.port(), segment.at);
                 self.attempts.insert(peer, Attempt { seq, port, at, nth: 1, told: false });
-                self.firsts.insert(Flow { from: peer, to_port: None }, seq.wrapping_add(1));
+                self.firsts.insert(Flow { from: peer, to: None }, seq.wrapping_add(1));
                 self.waiting.push_back((at + ACCEPT_LIMIT, peer));
             }
         }
@@ -229,8 +239,7 @@ impl Observer {
     }
 
     fn other(&mut self, segment: &Segment) {
-        let to_port = Some(segment.to.port());
-        let flows = [to_port, None].map(|to_port| Flow { from: segment.from, to_port });
+        let flows = [Some(segment.to), None].map(|to| Flow { from: segment.from, to });
         let Some(key) = flows.iter().find_map(|flow| self.by_flow.get(flow)).copied() else { return };
         let Some((_, leg)) = self.legs.get_mut(&key) else { return };
         let (link, side) = key;
@@ -245,7 +254,6 @@ impl Observer {
         if self.by_flow.get(&flow) == Some(&key) {
             self.by_flow.remove(&flow);
         }
-        self.ending.retain(|(_, ending)| *ending != key);
         self.news.extend(leg.news(key.0, key.1, now));
     }
 }

@@ -125,7 +125,7 @@ fn watched(first: u32) -> Observer {
     let mut observer = Observer::default();
     observer.segment(&segment(100, 5_000, first, 0, "S"));
     observer.accepted(Time::from_millis(101), peer(5_000));
-    let flow = Flow { from: peer(5_000), to_port: None };
+    let flow = Flow { from: peer(5_000), to: None };
     observer.watch(Time::from_millis(3_000), LINK, Side::Device, flow, Some(100));
     observer
 }
@@ -185,11 +185,16 @@ fn retransmissions_are_counted_and_the_timeout_is_seen_to_grow() {
 #[test]
 fn where_the_connection_began_unseen_the_first_data_is_where_counting_begins() {
     let mut observer = Observer::default();
-    let flow = Flow { from: peer(5_000), to_port: None };
+    let flow = Flow { from: peer(5_000), to: None };
     observer.watch(Time::from_millis(3_000), LINK, Side::Device, flow, Some(100));
     for at in [4_000, 4_200] {
         observer.segment(&segment(at, 5_000, 77, 2, "A"));
     }
+    assert_eq!(
+        told(&mut observer),
+        ["L3 device: the tap did not see how this leg's connection began"],
+        "so it may not see the leg at all"
+    );
     assert_eq!(repeated(&mut observer), Some((1, vec![200], 0)));
 }
 
@@ -211,11 +216,14 @@ fn the_first_fin_and_the_first_rst_of_a_deaf_leg_are_told() {
 #[test]
 fn a_hub_is_known_by_the_port_that_it_answers() {
     let mut observer = Observer::default();
-    let flow = |port| Flow { from: "10.0.0.9:1883".parse().unwrap(), to_port: Some(port) };
-    observer.watch(Time::from_millis(3_000), LINK, Side::Hub, flow(40_000), None);
-    for (at, to) in [(4_000, "10.0.0.2:40001"), (5_000, "10.0.0.2:40000")] {
+    let (from, own) = ("10.0.0.9:1883".parse().unwrap(), "10.0.0.2:40000".parse().unwrap());
+    let flags = Flags { syn: true, ack: true, ..Flags::default() };
+    observer.segment(&Segment { at: Time::from_millis(2_000), from, to: own, flags, seq: 0, len: 0 });
+    observer.watch(Time::from_millis(3_000), LINK, Side::Hub, Flow { from, to: Some(own) }, None);
+    // Of another leg to it: by its port, or in transparent mode by the address alone.
+    for (at, to) in [(4_000, "10.0.0.2:40001"), (4_500, "10.0.0.3:40000"), (5_000, "10.0.0.2:40000")] {
         let flags = Flags { fin: true, ack: true, ..Flags::default() };
-        let (at, from, to) = (Time::from_millis(at), flow(0).from, to.parse().unwrap());
+        let (at, to) = (Time::from_millis(at), to.parse().unwrap());
         observer.segment(&Segment { at, from, to, flags, seq: 1, len: 0 });
     }
     assert_eq!(told(&mut observer), ["L3 hub ended its deaf leg: FIN, seen 5.000"]);
@@ -227,7 +235,7 @@ fn a_leg_that_is_deaf_once_more_is_watched_anew() {
     for at in [4_000, 4_200] {
         observer.segment(&segment(at, 5_000, 1_101, 2, "A"));
     }
-    let flow = Flow { from: peer(5_000), to_port: None };
+    let flow = Flow { from: peer(5_000), to: None };
     observer.watch(Time::from_millis(4_300), LINK, Side::Device, flow, Some(100));
     assert_eq!(told(&mut observer).len(), 0, "it is watched already");
     observer.unwatch(Time::from_millis(4_500), LINK, Side::Device);
