@@ -440,6 +440,37 @@ table inet brownout_other {
             device.up(2)
             self.assertEqual(self.seen(hub, "paho-1", 2), lab.device_address())
 
+    def failing(self, program, words):
+        """A folder for PATH, in which this program fails where its arguments begin so, and else does its work."""
+        folder = os.path.join(self.folder, f"failing-{program}")
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, program)
+        with open(path, "w") as file:
+            file.write(f'#!/bin/sh\ncase "$*" in "{words}"*) echo no {program} today >&2; exit 1;; esac\n'
+                       f'PATH={os.environ["PATH"]} exec {program} "$@"\n')
+        os.chmod(path, 0o755)
+        return folder
+
+    def test_an_up_that_fails_leaves_what_stood(self):
+        lab = self.lab()
+
+        def fails(told, *arguments, **failing):
+            before = self.rules(lab)
+            folders = [self.failing(program, words) for program, words in failing.items()]
+            path = ":".join([*folders, os.environ["PATH"]])
+            done = lab.run(ROUTER, "env", f"PATH={path}", BROWNOUT, "lab", "up", "--inside", "inside", *arguments, check=False)
+            self.assertEqual(done.returncode, 3, done.stderr)
+            for words in told:
+                self.assertIn(words, done.stderr)
+            return before
+
+        for left in ("nothing is up", "what was up before still is"):
+            for failing in ({"nft": "--check -f -"}, {"nft": "-f -"}, {"ip": "-6 rule add"}):
+                before = fails([f"no {next(iter(failing))} today", left], "--table", "900", **failing)
+                self.assertEqual(self.rules(lab), before)
+            self.up(lab)
+        fails(["no nft today", "nor could all be undone", "no ip today"], "--mark", "9", nft="-f -", ip="-4 rule del")
+
     def test_what_is_refused(self):
         lab = self.lab()
         before = self.rules(lab)

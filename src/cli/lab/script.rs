@@ -33,22 +33,55 @@ impl Step {
     fn nft(input: String) -> Step {
         Step { program: "nft", arguments: vec!["-f".into(), "-".into()], input: Some(input) }
     }
+
+    /// The same, asked and not done.
+    fn checked(mut self) -> Step {
+        self.arguments.insert(0, "--check".into());
+        self
+    }
 }
 
-/// What sets it, where nothing is. Routing comes first: no packet is marked before there is a way for it.
-pub(super) fn up(setting: &Setting) -> Vec<Step> {
+/// The rules and routes of a setting.
+fn routing(setting: &Setting) -> Standing {
     let Setting { mark, table, .. } = setting;
-    let mut steps = Vec::new();
+    let mut wanted = Standing::default();
     if setting.mode == Mode::Tproxy {
         for family in Family::ALL.into_iter().filter(|family| setting.ipv6 || *family == Family::V4) {
-            let route = format!("route add local default dev lo table {table} proto {PROTOCOL}");
-            let rule =
-                format!("rule add pref {PRIORITY} fwmark {mark:#x} lookup {table} protocol {PROTOCOL}");
-            steps.extend([Step::ip(family, &route), Step::ip(family, &rule)]);
+            let rule = format!("pref {PRIORITY} fwmark {mark:#x} lookup {table} protocol {PROTOCOL}");
+            wanted.rules.push((family, rule));
+            wanted.routes.push((family, table.to_string()));
         }
+    }
+    wanted
+}
+
+/// Whether the kernel would take the table: it is asked before anything is changed.
+pub(super) fn check(setting: &Setting) -> Step {
+    Step::nft(table_of(setting)).checked()
+}
+
+/// What sets it beside what stands, in whose table's place its own comes in one transaction. Routing comes first: no packet
+/// is marked before there is a way for it.
+pub(super) fn up(setting: &Setting, before: &Standing) -> Vec<Step> {
+    let Standing { rules, routes, .. } = routing(setting).without(before);
+    let mut steps = Vec::new();
+    for of in Family::ALL {
+        let routes = routes.iter().filter(|(family, _)| *family == of);
+        steps.extend(routes.map(|(_, table)| Step::ip(of, &format!("route add {}", route(table)))));
+        let rules = rules.iter().filter(|(family, _)| *family == of);
+        steps.extend(rules.map(|(_, rule)| Step::ip(of, &format!("rule add {rule}"))));
     }
     steps.push(Step::nft(table_of(setting)));
     steps
+}
+
+/// What takes the rules and routes away that stood before, and that the setting which is up now has no use for.
+pub(super) fn clear_before(setting: &Setting, before: &Standing) -> Vec<Step> {
+    clear_routing(&before.without(&routing(setting)))
+}
+
+fn route(table: &str) -> String {
+    format!("local default dev lo table {table} proto {PROTOCOL}")
 }
 
 /// What takes all away that is there, the other way round.
@@ -58,11 +91,10 @@ pub(super) fn down(standing: &Standing) -> Vec<Step> {
 }
 
 /// What takes the rules and routes away that are there.
-pub(super) fn clear_routing(standing: &Standing) -> Vec<Step> {
+fn clear_routing(standing: &Standing) -> Vec<Step> {
     let rules = standing.rules.iter().map(|(family, rule)| Step::ip(*family, &format!("rule del {rule}")));
-    let routes = standing.routes.iter().map(|(family, table)| {
-        Step::ip(*family, &format!("route del local default dev lo table {table} proto {PROTOCOL}"))
-    });
+    let routes = standing.routes.iter();
+    let routes = routes.map(|(family, table)| Step::ip(*family, &format!("route del {}", route(table))));
     rules.chain(routes).collect()
 }
 

@@ -86,6 +86,19 @@ impl Standing {
         }
     }
 
+    /// What is `lab`'s of it, and not of another's.
+    pub fn without(&self, other: &Standing) -> Standing {
+        let beyond = |own: &[(Family, String)], others: &[(Family, String)]| {
+            own.iter().filter(|item| !others.contains(item)).cloned().collect()
+        };
+        Standing {
+            table: self.table.clone().filter(|_| other.table.is_none()),
+            rules: beyond(&self.rules, &other.rules),
+            routes: beyond(&self.routes, &other.routes),
+            ..Standing::default()
+        }
+    }
+
     /// Whether anything is there.
     pub fn is_up(&self) -> bool {
         self.table.is_some() || !self.rules.is_empty() || !self.routes.is_empty()

@@ -1,7 +1,7 @@
 //! The commands of each setting, and what is read from what `ip` and `nft` show.
 
 use super::machine::{closed_chains, notes_of};
-use super::script::{down, shell, up};
+use super::script::{Step, check, clear_before, down, shell, up};
 use super::setting::{Mode, Setting, UpArgs, interface, number};
 use super::standing::{Family, Standing};
 use clap::Parser;
@@ -32,7 +32,7 @@ fn the_scripts() {
     ];
     let told = settings.map(|line| {
         let setting = setting(line);
-        format!("$ brownout lab up {line}\n{setting}\n\n{}", shell("up", &up(&setting)))
+        format!("$ brownout lab up {line}\n{setting}\n\n{}", shell("up", &up(&setting, &Standing::default())))
     });
     insta::assert_snapshot!(told.join("\n"));
 }
@@ -40,9 +40,41 @@ fn the_scripts() {
 #[test]
 fn without_ipv6_nothing_of_it_is_set() {
     let setting = Setting { ipv6: false, ..setting("--inside eth1") };
-    let steps = up(&setting);
+    let steps = up(&setting, &Standing::default());
     assert!(steps.iter().all(|step| !step.arguments.contains(&"-6".to_owned())), "{steps:?}");
     assert_eq!(steps.len(), 3);
+}
+
+fn told(steps: &[Step]) -> Vec<String> {
+    steps.iter().map(|step| format!("{} {}", step.program, step.arguments.join(" "))).collect()
+}
+
+#[test]
+fn what_stands_is_replaced_without_a_gap() {
+    let same = setting("--inside eth1");
+    assert_eq!(told(&[check(&same)]), ["nft --check -f -"]);
+    assert_eq!(told(&up(&same, &there())), ["nft -f -"]);
+    assert_eq!(clear_before(&same, &there()), []);
+    let half = Standing { rules: there().rules[..1].to_vec(), ..there() };
+    assert_eq!(told(&up(&same, &half)).len(), 2, "the rule that is gone, and the table");
+    let other = setting("--inside eth1 --table 900");
+    assert_eq!(told(&up(&other, &there())).len(), 5);
+    assert!(told(&clear_before(&other, &there())).iter().all(|step| step.contains(" del ")));
+    assert_eq!(clear_before(&other, &there()).len(), 4);
+    let redirect = setting("--inside eth1 --mode redirect");
+    assert_eq!(told(&up(&redirect, &there())), ["nft -f -"]);
+    assert_eq!(clear_before(&redirect, &there()).len(), 4);
+}
+
+#[test]
+fn undone_is_what_was_added() {
+    let mut after = there();
+    after.rules.push((Family::V4, "pref 1883 fwmark 0x9 lookup 9 protocol 150".into()));
+    assert_eq!(
+        told(&down(&after.without(&there()))),
+        ["ip -4 rule del pref 1883 fwmark 0x9 lookup 9 protocol 150"]
+    );
+    assert_eq!(down(&there().without(&Standing::default())), down(&there()));
 }
 
 #[test]
