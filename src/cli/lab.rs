@@ -77,7 +77,7 @@ fn up(args: &UpArgs) -> Result<Exit, Refusal> {
         out::tell("lab: it was up already; what was set is replaced");
     }
     out::tell(format_args!("lab: {setting}"));
-    for note in machine::notes(&setting) {
+    for note in machine::notes(&setting, &before) {
         out::tell(format_args!("lab: {note}"));
     }
     Ok(Exit::Met)
@@ -127,12 +127,13 @@ fn status() -> Result<Exit, Refusal> {
         out::show_line("lab: down");
         return Ok(Exit::Unmet);
     }
-    out::show_line(match standing.is_whole() {
+    let is_whole = standing.is_whole(machine::has_ipv6());
+    out::show_line(match is_whole {
         true => "lab: up",
         false => {
             "lab: a part of it is gone; `brownout lab up` sets it anew, `brownout lab down` takes away the rest"
         }
     });
     standing.lines().iter().for_each(out::show_line);
-    Ok(if standing.is_whole() { Exit::Met } else { Exit::Unmet })
+    Ok(if is_whole { Exit::Met } else { Exit::Unmet })
 }

@@ -156,6 +156,40 @@ table inet home {
             self.assertRegex(errors[-1], re.escape(at) + ": (No route to host|Network is unreachable)")
         self.end(run)
 
+    HUB_SCRIPT = """
+import socket, sys, time
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+listener = socket.create_server((sys.argv[1], 1883), family=family)
+print("listens", flush=True)
+link = listener.accept()[0]
+while link.recv(9):
+    pass
+time.sleep(0.3)
+link.close()
+"""
+    LEG_SCRIPT = """
+import socket, sys
+device, hub = sys.argv[1:]
+leg = socket.socket(socket.AF_INET6 if ":" in hub else socket.AF_INET)
+# IPV6_TRANSPARENT or IP_TRANSPARENT, of linux/in6.h and linux/in.h.
+leg.setsockopt(*((socket.IPPROTO_IPV6, 75, 1) if ":" in hub else (socket.IPPROTO_IP, 19, 1)))
+leg.bind((device, 0))
+leg.connect((hub, 1883))
+"""
+
+    def test_the_last_word_of_a_hub_comes_to_this_machine(self):
+        """A hub's FIN after the leg's own: the leg is nobody's any more, in FIN_WAIT2, and the hub's kernel is to be
+        answered all the same."""
+        for family in FAMILIES:
+            lab = self.lab()
+            self.up(lab)
+            hub = lab.hub_address(family)
+            server = lab.start(HUB, sys.executable, "-c", self.HUB_SCRIPT, hub)
+            server.out.told("listens")
+            lab.run(ROUTER, sys.executable, "-c", self.LEG_SCRIPT, lab.device_address(family), hub)
+            self.assertEqual(server.wait(5), 0, server.err.text())
+            wait_for("its FIN acknowledged", lambda: not lab.sockets(HUB, "state", "last-ack"), 2)
+
     def test_a_rule_for_one_address(self):
         """`who: {address}` is the device's own, and a reset falls on that one alone; it is back through brownout."""
         for family in FAMILIES:
@@ -381,7 +415,8 @@ table inet brownout_other {
     def foreign(self, lab):
         lab.run(ROUTER, "nft", "-f", "-", input=self.FOREIGN)
         lab.shell(ROUTER, "ip rule add pref 500 fwmark 0x5 lookup 77; ip route add default dev lo table 77 proto 150;"
-                          "ip -6 rule add pref 500 from fd99::/64 lookup 78 protocol 150")
+                          "ip -6 rule add pref 500 from fd99::/64 lookup 78 protocol 150;"
+                          "ip rule add pref 700 fwmark 0x19 iif j lookup 5 protocol 150")
 
     def test_down_leaves_everything_as_it_was(self):
         lab = self.lab()
@@ -392,6 +427,8 @@ table inet brownout_other {
                           ["--ports", "1,2,3", "--to", "5"]):
             told = self.up(lab, *arguments).stderr
             self.assertIn("the chain `INPUT` of the table `ip filter` drops", told)
+            self.assertEqual("from fd99::/64" in told, "redirect" not in arguments)
+            self.assertNotIn("fwmark 0x19", told)
             self.assertNotIn("up already", told)
             self.assertNotEqual(self.rules(lab), before)
             self.assertIn("up already", self.up(lab, *arguments).stderr)
@@ -486,6 +523,9 @@ table inet brownout_other {
         refused(3, "sudo setcap cap_net_admin+ep ", "observe", "--transparent", prefix=powerless)
         refused(3, "no program `nft`", "lab", "up", "--inside", "inside", prefix=self.without_system_programs())
         refused(2, "--upstream", "run", "control", "--transparent", "--upstream", "h:1")
+        lab.shell(ROUTER, "ip link add br0 type bridge; ip link add port type veth peer name end; ip link set port master br0")
+        refused(3, "`port` is a part of `br0`", "lab", "up", "--inside", "port")
+        lab.shell(ROUTER, "ip link del port; ip link del br0")
         lab.shell(ROUTER, "ip rule add pref 500 fwmark 0x1883 lookup 77")
         refused(3, "give another with --mark", "lab", "up", "--inside", "inside")
         lab.shell(ROUTER, "ip rule del pref 500")

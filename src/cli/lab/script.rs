@@ -10,8 +10,9 @@ pub(super) const NFT_TABLE: &str = "brownout_lab";
 /// The protocol number that marks rules and routes as `lab`'s (rt_protos; free there, and what no routing daemon uses).
 pub(super) const PROTOCOL: &str = "150";
 
-/// The priority of the rules: after the kernel's own for local addresses, before all that are commonly set.
-const PRIORITY: &str = "1883";
+/// The priority of the rules: after the kernel's own for local addresses, before its others. Rules that somebody has set
+/// between these come first; `up` tells of them.
+pub(super) const PRIORITY: u32 = 1883;
 
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +117,8 @@ fn tproxy(text: &mut String, setting: &Setting) {
     // A hub on this machine would answer the device directly, and not brownout.
     let devices = format!("{} fib daddr type != local", devices(setting));
     let refused = "counter reject with tcp reset";
+    // Brownout's listener and guard are transparent sockets, too, and found where no connection is.
+    let own = set([*to, setting.guard()].iter().map(u16::to_string));
     let (why, rest) = if setting.fail_open {
         let guarded = format!("{devices} tproxy to :{} {refused}", setting.guard());
         ("brownout runs, and a fault has closed its listener", guarded)
@@ -125,12 +128,15 @@ fn tproxy(text: &mut String, setting: &Setting) {
     let rules = [
         (
             "what hubs say to brownout, which has the devices' addresses there",
-            format!("tcp sport {ports} socket transparent 1 meta mark set {mark:#x} counter accept"),
+            // Not by `socket wildcard`, which passes over connections in TIME_WAIT: hubs' last FINs are for these.
+            format!(
+                "tcp sport {ports} tcp dport != {own} socket transparent 1 meta mark set {mark:#x} counter accept"
+            ),
         ),
         (
             "errors on the way there, such as that a packet is too large",
             format!(
-                "meta l4proto {{ icmp, ipv6-icmp }} socket transparent 1 meta mark set {mark:#x} counter accept"
+                "meta l4proto {{ icmp, ipv6-icmp }} socket wildcard 0 socket transparent 1 meta mark set {mark:#x} counter accept"
             ),
         ),
         (

@@ -140,7 +140,7 @@ fn there() -> Standing {
 #[test]
 fn down_takes_away_what_is_there_and_nothing_else() {
     let standing = there();
-    assert!(standing.is_up() && standing.is_whole());
+    assert!(standing.is_up() && standing.is_whole(true));
     insta::assert_snapshot!(shell("down", &down(&standing)));
     let nothing = Standing::default();
     assert!(!nothing.is_up());
@@ -150,14 +150,20 @@ fn down_takes_away_what_is_there_and_nothing_else() {
 #[test]
 fn what_a_crash_has_left_is_seen_and_taken_away() {
     let without_table = Standing { table: None, ..there() };
-    assert!(without_table.is_up() && !without_table.is_whole());
+    assert!(without_table.is_up() && !without_table.is_whole(true));
     assert_eq!(down(&without_table).len(), 4);
     let without_rules = Standing { rules: Vec::new(), ..there() };
-    assert!(without_rules.is_up() && !without_rules.is_whole());
+    assert!(without_rules.is_up() && !without_rules.is_whole(true));
     let one_family = Standing { routes: there().routes[..1].to_vec(), ..there() };
-    assert!(!one_family.is_whole());
+    assert!(!one_family.is_whole(true));
+    let ipv4 = |standing: &Standing| {
+        let of = |all: &[(Family, String)]| all.iter().filter(|(of, _)| *of == Family::V4).cloned().collect();
+        Standing { rules: of(&standing.rules), routes: of(&standing.routes), ..standing.clone() }
+    };
+    assert!(!ipv4(&there()).is_whole(true), "the table leads IPv6, too");
+    assert!(ipv4(&there()).is_whole(false));
     let redirect = Standing { table: Some("redirect to :18830".into()), ..Standing::default() };
-    assert!(redirect.is_whole());
+    assert!(redirect.is_whole(true));
 }
 
 #[test]
@@ -175,6 +181,41 @@ fn what_others_have_set_is_not_taken_for_ours() {
     // By its mask, a rule of others may take any mark.
     assert_eq!(there().collision(&setting("--inside eth1")), None);
     assert!(there().collision(&setting("--inside eth1 --mark 0x80001")).is_some());
+}
+
+#[test]
+fn rules_of_lab_are_known_by_every_word() {
+    for line in [
+        "700:\tfrom all fwmark 0x9 iif j [detached] lookup 5 proto 150",
+        "700:\tfrom all fwmark 0x1883 lookup 18830 proto 150",
+        "1883:\tfrom all fwmark 0x1883 iif j lookup 18830 proto 150",
+        "1883:\tfrom all fwmark 0x1883/0xffff lookup 18830 proto 150",
+        "1883:\tnot from all fwmark 0x1883 lookup 18830 proto 150",
+        "1883:\tfrom all fwmark 0x1883 lookup 18830",
+    ] {
+        let mut standing = Standing::default();
+        standing.read_rules(Family::V4, line);
+        assert!(!standing.is_up(), "{line}");
+        assert_eq!(standing.others_rules.len(), 1, "{line}");
+    }
+}
+
+#[test]
+fn rules_that_come_first_are_told() {
+    let told = |rules: &str, line: &str| {
+        let mut standing = Standing::default();
+        standing.read_rules(Family::V4, rules);
+        standing.before(&setting(line))
+    };
+    assert_eq!(told(RULES, "--inside eth1"), None);
+    // A mark that is not brownout's does not concern it; all but a mark does.
+    let early = "100:\tfrom all fwmark 0x5 lookup 7\n101:\tnot from all fwmark 0x5 lookup 8\n1884:\tfrom all lookup 9\n";
+    let note = told(early, "--inside eth1").unwrap();
+    assert!(note.contains("`101:") && !note.contains("`100:") && !note.contains("1884"), "{note}");
+    assert!(told(early, "--inside eth1 --mode redirect").is_none());
+    let many: String = (1..=5).map(|number| format!("{number}:\tfrom 10.0.0.{number} lookup 7\n")).collect();
+    let note = told(&many, "--inside eth1").unwrap();
+    assert!(note.contains("`3:") && !note.contains("`4:") && note.ends_with(", 2 more"), "{note}");
 }
 
 #[test]
