@@ -24,7 +24,7 @@ mod tools;
 use super::exit::{Exit, Refusal};
 use super::out;
 use clap::{Args, Subcommand};
-use setting::{Setting, UpArgs};
+use setting::{Mode, Setting, UpArgs};
 use standing::Standing;
 
 /// Its arguments.
@@ -49,6 +49,11 @@ struct DownArgs {
     /// Print the commands as a shell script, and do nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+/// What `up` has nftables do, by REDIRECT and by TPROXY, in a table of this name: for those who ask whether it would work.
+pub(super) fn rulesets(table: &str) -> [String; 2] {
+    [Mode::Redirect, Mode::Tproxy].map(|mode| script::ruleset(&Setting::usual(mode), table))
 }
 
 /// Does it.

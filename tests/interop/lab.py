@@ -520,7 +520,7 @@ table inet brownout_other {
         powerless = ["setpriv", "--bounding-set=-net_admin,-net_raw"]
         refused(3, "there is no interface `nowhere` here; there are inside, lo, outside", "lab", "up", "--inside", "nowhere")
         refused(3, "run it as root", "lab", "up", "--inside", "inside", prefix=powerless)
-        refused(3, "sudo setcap cap_net_admin+ep ", "observe", "--transparent", prefix=powerless)
+        refused(3, "sudo setcap cap_net_admin,cap_net_raw,cap_net_bind_service+ep ", "observe", "--transparent", prefix=powerless)
         refused(3, "no program `nft`", "lab", "up", "--inside", "inside", prefix=self.without_system_programs())
         refused(2, "--upstream", "run", "control", "--transparent", "--upstream", "h:1")
         lab.shell(ROUTER, "ip link add br0 type bridge; ip link add port type veth peer name end; ip link set port master br0")

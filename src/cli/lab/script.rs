@@ -58,7 +58,7 @@ fn routing(setting: &Setting) -> Standing {
 
 /// Whether the kernel would take the table: it is asked before anything is changed.
 pub(super) fn check(setting: &Setting) -> Step {
-    Step::nft(table_of(setting)).checked()
+    Step::nft(ruleset(setting, NFT_TABLE)).checked()
 }
 
 /// What sets it beside what stands, in whose table's place its own comes in one transaction. Routing comes first: no packet
@@ -72,7 +72,7 @@ pub(super) fn up(setting: &Setting, before: &Standing) -> Vec<Step> {
         let rules = rules.iter().filter(|(family, _)| *family == of);
         steps.extend(rules.map(|(_, rule)| Step::ip(of, &format!("rule add {rule}"))));
     }
-    steps.push(Step::nft(table_of(setting)));
+    steps.push(Step::nft(ruleset(setting, NFT_TABLE)));
     steps
 }
 
@@ -100,9 +100,9 @@ fn clear_routing(standing: &Standing) -> Vec<Step> {
 }
 
 /// The table, in the place of one that may be there: in one transaction.
-fn table_of(setting: &Setting) -> String {
-    let mut text = format!("table inet {NFT_TABLE} {{\n}}\ndelete table inet {NFT_TABLE}\n");
-    let _ = writeln!(text, "table inet {NFT_TABLE} {{");
+pub(super) fn ruleset(setting: &Setting, name: &str) -> String {
+    let mut text = format!("table inet {name} {{\n}}\ndelete table inet {name}\n");
+    let _ = writeln!(text, "table inet {name} {{");
     match setting.mode {
         Mode::Tproxy => tproxy(&mut text, setting),
         Mode::Redirect => redirect(&mut text, setting),

@@ -1,6 +1,7 @@
 //! The commands of each setting, and what is read from what `ip` and `nft` show.
 
 use super::machine::{closed_chains, notes_of};
+use super::rulesets;
 use super::script::{Step, check, clear_before, down, shell, up};
 use super::setting::{Mode, Setting, UpArgs, interface, number};
 use super::standing::{Family, Standing};
@@ -259,6 +260,16 @@ table inet mine {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("`INPUT` of the table `ip filter`"), "{told:?}");
     assert!(closed_chains("").is_empty());
+}
+
+#[test]
+fn what_is_tried_elsewhere_is_what_up_sets() {
+    for (mode, tried) in [("redirect", 0), ("tproxy", 1)] {
+        let setting = setting(&format!("--inside lo --mode {mode}"));
+        assert_eq!(Setting::usual(setting.mode), setting);
+        let set = up(&setting, &Standing::default()).pop().and_then(|step| step.input).unwrap();
+        assert_eq!(rulesets("other")[tried], set.replace("brownout_lab", "other"));
+    }
 }
 
 #[test]
