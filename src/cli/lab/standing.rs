@@ -57,7 +57,10 @@ impl Standing {
         for line in shown.lines() {
             match own_rule(line) {
                 Some(rule) => self.rules.push((family, rule)),
-                None => self.others_rules.push((family, line.trim().to_owned())),
+                None => {
+                    let words: Vec<&str> = line.split_whitespace().collect();
+                    self.others_rules.push((family, words.join(" ")));
+                }
             }
         }
     }
