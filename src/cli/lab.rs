@@ -24,7 +24,7 @@ mod tools;
 use super::exit::{Exit, Refusal};
 use super::out;
 use clap::{Args, Subcommand};
-use setting::{Setting, UpArgs};
+use setting::{Mode, Setting, UpArgs};
 use standing::Standing;
 
 /// Its arguments.
@@ -51,6 +51,11 @@ struct DownArgs {
     dry_run: bool,
 }
 
+/// What `up` has nftables do, by REDIRECT and by TPROXY, in a table of this name: for those who ask whether it would work.
+pub(super) fn rulesets(table: &str) -> [String; 2] {
+    [Mode::Redirect, Mode::Tproxy].map(|mode| script::ruleset(&Setting::usual(mode), table))
+}
+
 /// Does it.
 pub(super) fn lab(args: &LabArgs) -> Exit {
     let done = match &args.command {
@@ -64,7 +69,7 @@ pub(super) fn lab(args: &LabArgs) -> Exit {
 fn up(args: &UpArgs) -> Result<Exit, Refusal> {
     let setting = Setting::of(args, machine::has_ipv6()).map_err(Refusal::usage)?;
     if args.dry_run {
-        out::show(script::shell("up", &script::up(&setting)));
+        out::show(script::shell("up", &script::up(&setting, &Standing::default())));
         return Ok(Exit::Met);
     }
     setting.inside.iter().try_for_each(|interface| machine::find(interface))?;
@@ -72,24 +77,40 @@ fn up(args: &UpArgs) -> Result<Exit, Refusal> {
     if let Some(trouble) = before.collision(&setting) {
         return Err(Refusal::environment(trouble));
     }
-    let steps: Vec<_> = script::clear_routing(&before).into_iter().chain(script::up(&setting)).collect();
-    if let Err(refusal) = tools::run_all(&steps) {
-        undo()?;
-        return Err(refusal);
-    }
+    set(&setting, &before)?;
     if before.is_up() {
         out::tell("lab: it was up already; what was set is replaced");
     }
     out::tell(format_args!("lab: {setting}"));
-    for note in machine::notes(&setting) {
+    for note in machine::notes(&setting, &before) {
         out::tell(format_args!("lab: {note}"));
     }
     Ok(Exit::Met)
 }
 
-/// An `up` that failed half-way leaves nothing.
-fn undo() -> Result<(), Refusal> {
-    tools::run_all(&script::down(&Standing::look()?))
+/// Sets it, and then takes away what stood before. One that fails leaves what stood: never a gap through which devices go
+/// past brownout.
+fn set(setting: &Setting, before: &Standing) -> Result<(), Refusal> {
+    let tried = tools::run_all(&[script::check(setting)]).and_then(|()| {
+        tools::run_all(&script::up(setting, before)).map_err(|refusal| match undo(before) {
+            Ok(()) => refusal,
+            Err(second) => with(refusal, &format!("nor could all be undone: {}", second.message)),
+        })
+    });
+    let left = if before.is_up() { "what was up before still is" } else { "nothing is up" };
+    tried.map_err(|refusal| with(refusal, &format!("lab: {left}")))?;
+    tools::run_all(&script::clear_before(setting, before)).map_err(|refusal| {
+        with(refusal, "lab: it is up; what is left of before, `brownout lab down` takes away, too")
+    })
+}
+
+/// Takes away what was not there before.
+fn undo(before: &Standing) -> Result<(), Refusal> {
+    tools::run_all(&script::down(&Standing::look()?.without(before)))
+}
+
+fn with(refusal: Refusal, more: &str) -> Refusal {
+    Refusal { message: format!("{}\n{more}", refusal.message), ..refusal }
 }
 
 fn down(args: &DownArgs) -> Result<Exit, Refusal> {
@@ -111,12 +132,13 @@ fn status() -> Result<Exit, Refusal> {
         out::show_line("lab: down");
         return Ok(Exit::Unmet);
     }
-    out::show_line(match standing.is_whole() {
+    let is_whole = standing.is_whole(machine::has_ipv6());
+    out::show_line(match is_whole {
         true => "lab: up",
         false => {
             "lab: a part of it is gone; `brownout lab up` sets it anew, `brownout lab down` takes away the rest"
         }
     });
     standing.lines().iter().for_each(out::show_line);
-    Ok(if standing.is_whole() { Exit::Met } else { Exit::Unmet })
+    Ok(if is_whole { Exit::Met } else { Exit::Unmet })
 }

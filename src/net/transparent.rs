@@ -145,7 +145,8 @@ pub fn unpermitted() -> String {
     let program =
         std::env::current_exe().map_or_else(|_| "brownout".into(), |path| path.display().to_string());
     format!(
-        "--transparent needs CAP_NET_ADMIN; run it as root, or grant it: sudo setcap cap_net_admin+ep {program}"
+        "--transparent needs CAP_NET_ADMIN; run it as root, or grant it: sudo setcap \
+         cap_net_admin,cap_net_raw,cap_net_bind_service+ep {program}"
     )
 }
 

@@ -156,6 +156,40 @@ table inet home {
             self.assertRegex(errors[-1], re.escape(at) + ": (No route to host|Network is unreachable)")
         self.end(run)
 
+    HUB_SCRIPT = """
+import socket, sys, time
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+listener = socket.create_server((sys.argv[1], 1883), family=family)
+print("listens", flush=True)
+link = listener.accept()[0]
+while link.recv(9):
+    pass
+time.sleep(0.3)
+link.close()
+"""
+    LEG_SCRIPT = """
+import socket, sys
+device, hub = sys.argv[1:]
+leg = socket.socket(socket.AF_INET6 if ":" in hub else socket.AF_INET)
+# IPV6_TRANSPARENT or IP_TRANSPARENT, of linux/in6.h and linux/in.h.
+leg.setsockopt(*((socket.IPPROTO_IPV6, 75, 1) if ":" in hub else (socket.IPPROTO_IP, 19, 1)))
+leg.bind((device, 0))
+leg.connect((hub, 1883))
+"""
+
+    def test_the_last_word_of_a_hub_comes_to_this_machine(self):
+        """A hub's FIN after the leg's own: the leg is nobody's any more, in FIN_WAIT2, and the hub's kernel is to be
+        answered all the same."""
+        for family in FAMILIES:
+            lab = self.lab()
+            self.up(lab)
+            hub = lab.hub_address(family)
+            server = lab.start(HUB, sys.executable, "-c", self.HUB_SCRIPT, hub)
+            server.out.told("listens")
+            lab.run(ROUTER, sys.executable, "-c", self.LEG_SCRIPT, lab.device_address(family), hub)
+            self.assertEqual(server.wait(5), 0, server.err.text())
+            wait_for("its FIN acknowledged", lambda: not lab.sockets(HUB, "state", "last-ack"), 2)
+
     def test_a_rule_for_one_address(self):
         """`who: {address}` is the device's own, and a reset falls on that one alone; it is back through brownout."""
         for family in FAMILIES:
@@ -384,7 +418,8 @@ table inet brownout_other {
     def foreign(self, lab):
         lab.run(ROUTER, "nft", "-f", "-", input=self.FOREIGN)
         lab.shell(ROUTER, "ip rule add pref 500 fwmark 0x5 lookup 77; ip route add default dev lo table 77 proto 150;"
-                          "ip -6 rule add pref 500 from fd99::/64 lookup 78 protocol 150")
+                          "ip -6 rule add pref 500 from fd99::/64 lookup 78 protocol 150;"
+                          "ip rule add pref 700 fwmark 0x19 iif j lookup 5 protocol 150")
 
     def test_down_leaves_everything_as_it_was(self):
         lab = self.lab()
@@ -395,6 +430,8 @@ table inet brownout_other {
                           ["--ports", "1,2,3", "--to", "5"]):
             told = self.up(lab, *arguments).stderr
             self.assertIn("the chain `INPUT` of the table `ip filter` drops", told)
+            self.assertEqual("from fd99::/64" in told, "redirect" not in arguments)
+            self.assertNotIn("fwmark 0x19", told)
             self.assertNotIn("up already", told)
             self.assertNotEqual(self.rules(lab), before)
             self.assertIn("up already", self.up(lab, *arguments).stderr)
@@ -443,6 +480,37 @@ table inet brownout_other {
             device.up(2)
             self.assertEqual(self.seen(hub, "paho-1", 2), lab.device_address())
 
+    def failing(self, program, words):
+        """A folder for PATH, in which this program fails where its arguments begin so, and else does its work."""
+        folder = os.path.join(self.folder, f"failing-{program}")
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, program)
+        with open(path, "w") as file:
+            file.write(f'#!/bin/sh\ncase "$*" in "{words}"*) echo no {program} today >&2; exit 1;; esac\n'
+                       f'PATH={os.environ["PATH"]} exec {program} "$@"\n')
+        os.chmod(path, 0o755)
+        return folder
+
+    def test_an_up_that_fails_leaves_what_stood(self):
+        lab = self.lab()
+
+        def fails(told, *arguments, **failing):
+            before = self.rules(lab)
+            folders = [self.failing(program, words) for program, words in failing.items()]
+            path = ":".join([*folders, os.environ["PATH"]])
+            done = lab.run(ROUTER, "env", f"PATH={path}", BROWNOUT, "lab", "up", "--inside", "inside", *arguments, check=False)
+            self.assertEqual(done.returncode, 3, done.stderr)
+            for words in told:
+                self.assertIn(words, done.stderr)
+            return before
+
+        for left in ("nothing is up", "what was up before still is"):
+            for failing in ({"nft": "--check -f -"}, {"nft": "-f -"}, {"ip": "-6 rule add"}):
+                before = fails([f"no {next(iter(failing))} today", left], "--table", "900", **failing)
+                self.assertEqual(self.rules(lab), before)
+            self.up(lab)
+        fails(["no nft today", "nor could all be undone", "no ip today"], "--mark", "9", nft="-f -", ip="-4 rule del")
+
     def test_what_is_refused(self):
         lab = self.lab()
         before = self.rules(lab)
@@ -455,9 +523,12 @@ table inet brownout_other {
         powerless = ["setpriv", "--bounding-set=-net_admin,-net_raw"]
         refused(3, "there is no interface `nowhere` here; there are inside, lo, outside", "lab", "up", "--inside", "nowhere")
         refused(3, "run it as root", "lab", "up", "--inside", "inside", prefix=powerless)
-        refused(3, "sudo setcap cap_net_admin+ep ", "observe", "--transparent", prefix=powerless)
+        refused(3, "sudo setcap cap_net_admin,cap_net_raw,cap_net_bind_service+ep ", "observe", "--transparent", prefix=powerless)
         refused(3, "no program `nft`", "lab", "up", "--inside", "inside", prefix=self.without_system_programs())
         refused(2, "--upstream", "run", "control", "--transparent", "--upstream", "h:1")
+        lab.shell(ROUTER, "ip link add br0 type bridge; ip link add port type veth peer name end; ip link set port master br0")
+        refused(3, "`port` is a part of `br0`", "lab", "up", "--inside", "port")
+        lab.shell(ROUTER, "ip link del port; ip link del br0")
         lab.shell(ROUTER, "ip rule add pref 500 fwmark 0x1883 lookup 77")
         refused(3, "give another with --mark", "lab", "up", "--inside", "inside")
         lab.shell(ROUTER, "ip rule del pref 500")

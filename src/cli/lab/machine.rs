@@ -1,6 +1,7 @@
 //! What else of this machine may be in the way. It is told, and left as it is.
 
 use super::setting::{Mode, Setting};
+use super::standing::Standing;
 use super::tools;
 use crate::cli::exit::Refusal;
 use std::fs;
@@ -11,9 +12,17 @@ pub(super) fn has_ipv6() -> bool {
     read("ipv6/conf/lo/disable_ipv6").is_some_and(|disabled| disabled == "0")
 }
 
-/// Refuses an interface that is not there.
+/// Refuses an interface that is not there, or whose packets come in as another's.
 pub(super) fn find(interface: &str) -> Result<(), Refusal> {
-    if Path::new("/sys/class/net").join(interface).exists() {
+    let shown = Path::new("/sys/class/net").join(interface);
+    // A port of a bridge, a part of a bond: the kernel's rules see the whole.
+    if let Ok(master) = fs::read_link(shown.join("master")) {
+        let master = master.file_name().unwrap_or_default().to_string_lossy();
+        return Err(Refusal::environment(format!(
+            "--inside: `{interface}` is a part of `{master}`, as whose packets come in what devices send; give {master}"
+        )));
+    }
+    if shown.exists() {
         return Ok(());
     }
     let mut names: Vec<String> = fs::read_dir("/sys/class/net")
@@ -29,8 +38,9 @@ pub(super) fn find(interface: &str) -> Result<(), Refusal> {
 }
 
 /// What should be known of this machine.
-pub(super) fn notes(setting: &Setting) -> Vec<String> {
+pub(super) fn notes(setting: &Setting, standing: &Standing) -> Vec<String> {
     let mut notes = notes_of(setting, read);
+    notes.extend(standing.before(setting));
     notes.extend(closed_chains(&tools::chains()));
     notes
 }

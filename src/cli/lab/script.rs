@@ -10,8 +10,9 @@ pub(super) const NFT_TABLE: &str = "brownout_lab";
 /// The protocol number that marks rules and routes as `lab`'s (rt_protos; free there, and what no routing daemon uses).
 pub(super) const PROTOCOL: &str = "150";
 
-/// The priority of the rules: after the kernel's own for local addresses, before all that are commonly set.
-const PRIORITY: &str = "1883";
+/// The priority of the rules: after the kernel's own for local addresses, before its others. Rules that somebody has set
+/// between these come first; `up` tells of them.
+pub(super) const PRIORITY: u32 = 1883;
 
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,22 +34,55 @@ impl Step {
     fn nft(input: String) -> Step {
         Step { program: "nft", arguments: vec!["-f".into(), "-".into()], input: Some(input) }
     }
+
+    /// The same, asked and not done.
+    fn checked(mut self) -> Step {
+        self.arguments.insert(0, "--check".into());
+        self
+    }
 }
 
-/// What sets it, where nothing is. Routing comes first: no packet is marked before there is a way for it.
-pub(super) fn up(setting: &Setting) -> Vec<Step> {
+/// The rules and routes of a setting.
+fn routing(setting: &Setting) -> Standing {
     let Setting { mark, table, .. } = setting;
-    let mut steps = Vec::new();
+    let mut wanted = Standing::default();
     if setting.mode == Mode::Tproxy {
         for family in Family::ALL.into_iter().filter(|family| setting.ipv6 || *family == Family::V4) {
-            let route = format!("route add local default dev lo table {table} proto {PROTOCOL}");
-            let rule =
-                format!("rule add pref {PRIORITY} fwmark {mark:#x} lookup {table} protocol {PROTOCOL}");
-            steps.extend([Step::ip(family, &route), Step::ip(family, &rule)]);
+            let rule = format!("pref {PRIORITY} fwmark {mark:#x} lookup {table} protocol {PROTOCOL}");
+            wanted.rules.push((family, rule));
+            wanted.routes.push((family, table.to_string()));
         }
     }
-    steps.push(Step::nft(table_of(setting)));
+    wanted
+}
+
+/// Whether the kernel would take the table: it is asked before anything is changed.
+pub(super) fn check(setting: &Setting) -> Step {
+    Step::nft(ruleset(setting, NFT_TABLE)).checked()
+}
+
+/// What sets it beside what stands, in whose table's place its own comes in one transaction. Routing comes first: no packet
+/// is marked before there is a way for it.
+pub(super) fn up(setting: &Setting, before: &Standing) -> Vec<Step> {
+    let Standing { rules, routes, .. } = routing(setting).without(before);
+    let mut steps = Vec::new();
+    for of in Family::ALL {
+        let routes = routes.iter().filter(|(family, _)| *family == of);
+        steps.extend(routes.map(|(_, table)| Step::ip(of, &format!("route add {}", route(table)))));
+        let rules = rules.iter().filter(|(family, _)| *family == of);
+        steps.extend(rules.map(|(_, rule)| Step::ip(of, &format!("rule add {rule}"))));
+    }
+    steps.push(Step::nft(ruleset(setting, NFT_TABLE)));
     steps
+}
+
+/// What takes the rules and routes away that stood before, and that the setting which is up now has no use for.
+pub(super) fn clear_before(setting: &Setting, before: &Standing) -> Vec<Step> {
+    clear_routing(&before.without(&routing(setting)))
+}
+
+fn route(table: &str) -> String {
+    format!("local default dev lo table {table} proto {PROTOCOL}")
 }
 
 /// What takes all away that is there, the other way round.
@@ -58,18 +92,17 @@ pub(super) fn down(standing: &Standing) -> Vec<Step> {
 }
 
 /// What takes the rules and routes away that are there.
-pub(super) fn clear_routing(standing: &Standing) -> Vec<Step> {
+fn clear_routing(standing: &Standing) -> Vec<Step> {
     let rules = standing.rules.iter().map(|(family, rule)| Step::ip(*family, &format!("rule del {rule}")));
-    let routes = standing.routes.iter().map(|(family, table)| {
-        Step::ip(*family, &format!("route del local default dev lo table {table} proto {PROTOCOL}"))
-    });
+    let routes = standing.routes.iter();
+    let routes = routes.map(|(family, table)| Step::ip(*family, &format!("route del {}", route(table))));
     rules.chain(routes).collect()
 }
 
 /// The table, in the place of one that may be there: in one transaction.
-fn table_of(setting: &Setting) -> String {
-    let mut text = format!("table inet {NFT_TABLE} {{\n}}\ndelete table inet {NFT_TABLE}\n");
-    let _ = writeln!(text, "table inet {NFT_TABLE} {{");
+pub(super) fn ruleset(setting: &Setting, name: &str) -> String {
+    let mut text = format!("table inet {name} {{\n}}\ndelete table inet {name}\n");
+    let _ = writeln!(text, "table inet {name} {{");
     match setting.mode {
         Mode::Tproxy => tproxy(&mut text, setting),
         Mode::Redirect => redirect(&mut text, setting),
@@ -84,6 +117,8 @@ fn tproxy(text: &mut String, setting: &Setting) {
     // A hub on this machine would answer the device directly, and not brownout.
     let devices = format!("{} fib daddr type != local", devices(setting));
     let refused = "counter reject with tcp reset";
+    // Brownout's listener and guard are transparent sockets, too, and found where no connection is.
+    let own = set([*to, setting.guard()].iter().map(u16::to_string));
     let (why, rest) = if setting.fail_open {
         let guarded = format!("{devices} tproxy to :{} {refused}", setting.guard());
         ("brownout runs, and a fault has closed its listener", guarded)
@@ -93,12 +128,15 @@ fn tproxy(text: &mut String, setting: &Setting) {
     let rules = [
         (
             "what hubs say to brownout, which has the devices' addresses there",
-            format!("tcp sport {ports} socket transparent 1 meta mark set {mark:#x} counter accept"),
+            // Not by `socket wildcard`, which passes over connections in TIME_WAIT: hubs' last FINs are for these.
+            format!(
+                "tcp sport {ports} tcp dport != {own} socket transparent 1 meta mark set {mark:#x} counter accept"
+            ),
         ),
         (
             "errors on the way there, such as that a packet is too large",
             format!(
-                "meta l4proto {{ icmp, ipv6-icmp }} socket transparent 1 meta mark set {mark:#x} counter accept"
+                "meta l4proto {{ icmp, ipv6-icmp }} socket wildcard 0 socket transparent 1 meta mark set {mark:#x} counter accept"
             ),
         ),
         (

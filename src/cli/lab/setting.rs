@@ -110,6 +110,20 @@ impl Setting {
         })
     }
 
+    /// What is asked for by no option but the mode, of an interface that every machine has.
+    pub fn usual(mode: Mode) -> Setting {
+        Setting {
+            inside: vec!["lo".into()],
+            ports: vec![1883, 8883],
+            mode,
+            fail_open: false,
+            to: transparent::PORT,
+            mark: 0x1883,
+            table: TABLE,
+            ipv6: true,
+        }
+    }
+
     /// The port by which the rules know that brownout is there, while its listener is closed.
     pub fn guard(&self) -> u16 {
         // Of ports up to 65534.

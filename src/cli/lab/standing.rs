@@ -1,6 +1,6 @@
 //! What of `lab` is there: read from what `nft` and `ip` show, since no file says it.
 
-use super::script::{NFT_TABLE, PROTOCOL};
+use super::script::{NFT_TABLE, PRIORITY, PROTOCOL};
 use super::setting::{Mode, Setting};
 use super::tools;
 use crate::cli::exit::Refusal;
@@ -34,8 +34,8 @@ pub(super) struct Standing {
     pub rules: Vec<(Family, String)>,
     /// The tables that hold a route of `lab`'s.
     pub routes: Vec<(Family, String)>,
-    /// Rules of others that go by a mark, as `ip` shows them.
-    pub others_rules: Vec<String>,
+    /// All other rules, as `ip` shows them.
+    pub others_rules: Vec<(Family, String)>,
     /// Routes of others, with their tables.
     pub others_routes: Vec<String>,
 }
@@ -55,16 +55,12 @@ impl Standing {
     /// Takes in what `ip -N rule show` says.
     pub fn read_rules(&mut self, family: Family, shown: &str) {
         for line in shown.lines() {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            let [mark, table, protocol] = ["fwmark", "lookup", "proto"].map(|key| value_after(&words, key));
-            let priority = words.first().map(|word| word.trim_end_matches(':'));
-            match (priority, mark, table, protocol) {
-                (Some(priority), Some(mark), Some(table), Some(PROTOCOL)) => {
-                    let rule = format!("pref {priority} fwmark {mark} lookup {table} protocol {PROTOCOL}");
-                    self.rules.push((family, rule));
+            match own_rule(line) {
+                Some(rule) => self.rules.push((family, rule)),
+                None => {
+                    let words: Vec<&str> = line.split_whitespace().collect();
+                    self.others_rules.push((family, words.join(" ")));
                 }
-                (_, Some(_), _, _) => self.others_rules.push(line.trim().to_owned()),
-                (_, None, _, _) => {}
             }
         }
     }
@@ -86,18 +82,32 @@ impl Standing {
         }
     }
 
+    /// What is `lab`'s of it, and not of another's.
+    pub fn without(&self, other: &Standing) -> Standing {
+        let beyond = |own: &[(Family, String)], others: &[(Family, String)]| {
+            own.iter().filter(|item| !others.contains(item)).cloned().collect()
+        };
+        Standing {
+            table: self.table.clone().filter(|_| other.table.is_none()),
+            rules: beyond(&self.rules, &other.rules),
+            routes: beyond(&self.routes, &other.routes),
+            ..Standing::default()
+        }
+    }
+
     /// Whether anything is there.
     pub fn is_up(&self) -> bool {
         self.table.is_some() || !self.rules.is_empty() || !self.routes.is_empty()
     }
 
-    /// Whether all is there that belongs together.
-    pub fn is_whole(&self) -> bool {
+    /// Whether all is there that belongs together, on a machine with IPv6 or without: the table leads both families.
+    pub fn is_whole(&self, ipv6: bool) -> bool {
         let Some(table) = &self.table else { return false };
         let families =
             |what: &[(Family, String)]| Family::ALL.map(|family| what.iter().any(|(of, _)| *of == family));
         let (rules, routes) = (families(&self.rules), families(&self.routes));
-        let routed = rules == routes && rules.contains(&true);
+        let wanted = Family::ALL.map(|family| ipv6 || family == Family::V4);
+        let routed = (0..wanted.len()).all(|of| !wanted[of] || rules[of] && routes[of]);
         if table.contains("tproxy") { routed } else { true }
     }
 
@@ -107,11 +117,11 @@ impl Standing {
             return None;
         }
         let (mark, table) = (setting.mark, setting.table.to_string());
-        let by_mark = self.others_rules.iter().find(|line| {
+        let by_mark = self.others_rules.iter().find(|(_, line)| {
             let words: Vec<&str> = line.split_whitespace().collect();
             value_after(&words, "fwmark").is_some_and(|theirs| covers(theirs, mark))
         });
-        if let Some(rule) = by_mark {
+        if let Some((_, rule)) = by_mark {
             return Some(format!(
                 "there is a rule for the mark {mark:#x} already (`{rule}`); give another with --mark"
             ));
@@ -125,6 +135,41 @@ impl Standing {
         })
     }
 
+    /// Which rules of others come before those of a setting, and may route its packets elsewhere.
+    pub fn before(&self, setting: &Setting) -> Option<String> {
+        /// More are counted.
+        const NAMED: usize = 3;
+        let comes = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let priority = words.first().and_then(|word| word.trim_end_matches(':').parse::<u32>().ok());
+            // The kernel's own takes local addresses alone.
+            let is_kernels = matches!(words[..], ["0:", "from", "all", "lookup", "local" | "255"]);
+            let by_mark = value_after(&words, "fwmark").is_none_or(|theirs| covers(theirs, setting.mark));
+            let is_early = priority.is_some_and(|priority| priority <= PRIORITY);
+            // `not` stands before all that it turns round.
+            is_early && !is_kernels && (by_mark || words.contains(&"not"))
+        };
+        let mut found: Vec<String> = self
+            .others_rules
+            .iter()
+            .filter(|(_, line)| comes(line))
+            .map(|(family, line)| format!("`{line}` (ip {} rule)", family.option()))
+            .collect();
+        if setting.mode == Mode::Redirect || found.is_empty() {
+            return None;
+        }
+        let more = found.len().saturating_sub(NAMED);
+        found.truncate(NAMED);
+        if more > 0 {
+            found.push(format!("{more} more"));
+        }
+        Some(format!(
+            "note: rules of others come before lab's (pref {PRIORITY}), and what they take of brownout's packets does not come \
+             to brownout: {}",
+            found.join(", ")
+        ))
+    }
+
     /// What is there, in lines.
     pub fn lines(&self) -> Vec<String> {
         let rules = self.rules.iter().map(|(family, rule)| format!("ip {} rule: {rule}", family.option()));
@@ -135,6 +180,16 @@ impl Standing {
         let gone = self.table.is_none().then(|| format!("table inet {NFT_TABLE}: gone"));
         rules.chain(routes).chain(table).chain(gone).collect()
     }
+}
+
+/// A rule as `ip rule del` takes it, if it is word for word what `up` writes.
+fn own_rule(line: &str) -> Option<String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [priority, "from", "all", "fwmark", mark, "lookup", table, "proto", PROTOCOL] = words[..] else {
+        return None;
+    };
+    let is_ours = priority.trim_end_matches(':').parse() == Ok(PRIORITY) && !mark.contains('/');
+    is_ours.then(|| format!("pref {PRIORITY} fwmark {mark} lookup {table} protocol {PROTOCOL}"))
 }
 
 /// The word after a key.

@@ -1,7 +1,8 @@
 //! The commands of each setting, and what is read from what `ip` and `nft` show.
 
 use super::machine::{closed_chains, notes_of};
-use super::script::{down, shell, up};
+use super::rulesets;
+use super::script::{Step, check, clear_before, down, shell, up};
 use super::setting::{Mode, Setting, UpArgs, interface, number};
 use super::standing::{Family, Standing};
 use clap::Parser;
@@ -32,7 +33,7 @@ fn the_scripts() {
     ];
     let told = settings.map(|line| {
         let setting = setting(line);
-        format!("$ brownout lab up {line}\n{setting}\n\n{}", shell("up", &up(&setting)))
+        format!("$ brownout lab up {line}\n{setting}\n\n{}", shell("up", &up(&setting, &Standing::default())))
     });
     insta::assert_snapshot!(told.join("\n"));
 }
@@ -40,9 +41,41 @@ fn the_scripts() {
 #[test]
 fn without_ipv6_nothing_of_it_is_set() {
     let setting = Setting { ipv6: false, ..setting("--inside eth1") };
-    let steps = up(&setting);
+    let steps = up(&setting, &Standing::default());
     assert!(steps.iter().all(|step| !step.arguments.contains(&"-6".to_owned())), "{steps:?}");
     assert_eq!(steps.len(), 3);
+}
+
+fn told(steps: &[Step]) -> Vec<String> {
+    steps.iter().map(|step| format!("{} {}", step.program, step.arguments.join(" "))).collect()
+}
+
+#[test]
+fn what_stands_is_replaced_without_a_gap() {
+    let same = setting("--inside eth1");
+    assert_eq!(told(&[check(&same)]), ["nft --check -f -"]);
+    assert_eq!(told(&up(&same, &there())), ["nft -f -"]);
+    assert_eq!(clear_before(&same, &there()), []);
+    let half = Standing { rules: there().rules[..1].to_vec(), ..there() };
+    assert_eq!(told(&up(&same, &half)).len(), 2, "the rule that is gone, and the table");
+    let other = setting("--inside eth1 --table 900");
+    assert_eq!(told(&up(&other, &there())).len(), 5);
+    assert!(told(&clear_before(&other, &there())).iter().all(|step| step.contains(" del ")));
+    assert_eq!(clear_before(&other, &there()).len(), 4);
+    let redirect = setting("--inside eth1 --mode redirect");
+    assert_eq!(told(&up(&redirect, &there())), ["nft -f -"]);
+    assert_eq!(clear_before(&redirect, &there()).len(), 4);
+}
+
+#[test]
+fn undone_is_what_was_added() {
+    let mut after = there();
+    after.rules.push((Family::V4, "pref 1883 fwmark 0x9 lookup 9 protocol 150".into()));
+    assert_eq!(
+        told(&down(&after.without(&there()))),
+        ["ip -4 rule del pref 1883 fwmark 0x9 lookup 9 protocol 150"]
+    );
+    assert_eq!(down(&there().without(&Standing::default())), down(&there()));
 }
 
 #[test]
@@ -108,7 +141,7 @@ fn there() -> Standing {
 #[test]
 fn down_takes_away_what_is_there_and_nothing_else() {
     let standing = there();
-    assert!(standing.is_up() && standing.is_whole());
+    assert!(standing.is_up() && standing.is_whole(true));
     insta::assert_snapshot!(shell("down", &down(&standing)));
     let nothing = Standing::default();
     assert!(!nothing.is_up());
@@ -118,14 +151,20 @@ fn down_takes_away_what_is_there_and_nothing_else() {
 #[test]
 fn what_a_crash_has_left_is_seen_and_taken_away() {
     let without_table = Standing { table: None, ..there() };
-    assert!(without_table.is_up() && !without_table.is_whole());
+    assert!(without_table.is_up() && !without_table.is_whole(true));
     assert_eq!(down(&without_table).len(), 4);
     let without_rules = Standing { rules: Vec::new(), ..there() };
-    assert!(without_rules.is_up() && !without_rules.is_whole());
+    assert!(without_rules.is_up() && !without_rules.is_whole(true));
     let one_family = Standing { routes: there().routes[..1].to_vec(), ..there() };
-    assert!(!one_family.is_whole());
+    assert!(!one_family.is_whole(true));
+    let ipv4 = |standing: &Standing| {
+        let of = |all: &[(Family, String)]| all.iter().filter(|(of, _)| *of == Family::V4).cloned().collect();
+        Standing { rules: of(&standing.rules), routes: of(&standing.routes), ..standing.clone() }
+    };
+    assert!(!ipv4(&there()).is_whole(true), "the table leads IPv6, too");
+    assert!(ipv4(&there()).is_whole(false));
     let redirect = Standing { table: Some("redirect to :18830".into()), ..Standing::default() };
-    assert!(redirect.is_whole());
+    assert!(redirect.is_whole(true));
 }
 
 #[test]
@@ -143,6 +182,41 @@ fn what_others_have_set_is_not_taken_for_ours() {
     // By its mask, a rule of others may take any mark.
     assert_eq!(there().collision(&setting("--inside eth1")), None);
     assert!(there().collision(&setting("--inside eth1 --mark 0x80001")).is_some());
+}
+
+#[test]
+fn rules_of_lab_are_known_by_every_word() {
+    for line in [
+        "700:\tfrom all fwmark 0x9 iif j [detached] lookup 5 proto 150",
+        "700:\tfrom all fwmark 0x1883 lookup 18830 proto 150",
+        "1883:\tfrom all fwmark 0x1883 iif j lookup 18830 proto 150",
+        "1883:\tfrom all fwmark 0x1883/0xffff lookup 18830 proto 150",
+        "1883:\tnot from all fwmark 0x1883 lookup 18830 proto 150",
+        "1883:\tfrom all fwmark 0x1883 lookup 18830",
+    ] {
+        let mut standing = Standing::default();
+        standing.read_rules(Family::V4, line);
+        assert!(!standing.is_up(), "{line}");
+        assert_eq!(standing.others_rules.len(), 1, "{line}");
+    }
+}
+
+#[test]
+fn rules_that_come_first_are_told() {
+    let told = |rules: &str, line: &str| {
+        let mut standing = Standing::default();
+        standing.read_rules(Family::V4, rules);
+        standing.before(&setting(line))
+    };
+    assert_eq!(told(RULES, "--inside eth1"), None);
+    // A mark that is not brownout's does not concern it; all but a mark does.
+    let early = "100:\tfrom all fwmark 0x5 lookup 7\n101:\tnot from all fwmark 0x5 lookup 8\n1884:\tfrom all lookup 9\n";
+    let note = told(early, "--inside eth1").unwrap();
+    assert!(note.contains("`101:") && !note.contains("`100:") && !note.contains("1884"), "{note}");
+    assert!(told(early, "--inside eth1 --mode redirect").is_none());
+    let many: String = (1..=5).map(|number| format!("{number}:\tfrom 10.0.0.{number} lookup 7\n")).collect();
+    let note = told(&many, "--inside eth1").unwrap();
+    assert!(note.contains("`3:") && !note.contains("`4:") && note.ends_with(", 2 more"), "{note}");
 }
 
 #[test]
@@ -186,6 +260,16 @@ table inet mine {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("`INPUT` of the table `ip filter`"), "{told:?}");
     assert!(closed_chains("").is_empty());
+}
+
+#[test]
+fn what_is_tried_elsewhere_is_what_up_sets() {
+    for (mode, tried) in [("redirect", 0), ("tproxy", 1)] {
+        let setting = setting(&format!("--inside lo --mode {mode}"));
+        assert_eq!(Setting::usual(setting.mode), setting);
+        let set = up(&setting, &Standing::default()).pop().and_then(|step| step.input).unwrap();
+        assert_eq!(rulesets("other")[tried], set.replace("brownout_lab", "other"));
+    }
 }
 
 #[test]

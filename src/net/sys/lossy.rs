@@ -21,7 +21,7 @@ pub enum LossError {
     /// The kernel wants a privilege.
     #[error(
         "SO_ATTACH_FILTER: {0}; loss is made with a socket filter, which takes CAP_NET_ADMIN here: grant it (`setcap \
-         cap_net_admin+ep` on the binary, or `--cap-add NET_ADMIN` on the container); `latency` with a pareto delay, \
+         cap_net_admin,cap_net_raw,cap_net_bind_service+ep` on the binary, or `--cap-add NET_ADMIN` on the container); `latency` with a pareto delay, \
          which takes no privilege, shows devices much of the same"
     )]
     Unprivileged(io::Error),

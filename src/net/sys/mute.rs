@@ -77,8 +77,8 @@ pub enum MuteError {
     /// The kernel wants a privilege, and the way without it is barred.
     #[error(
         "{operation}: {source}; it needs CAP_NET_ADMIN, and the way without it (minimum TTL) cannot hold this \
-         peer, whose packets arrive with TTL 255; grant it (`setcap cap_net_admin+ep`), or use `fidelity: stall`, \
-         which works without"
+         peer, whose packets arrive with TTL 255; grant it (`setcap \
+         cap_net_admin,cap_net_raw,cap_net_bind_service+ep`), or use `fidelity: stall`, which works without"
     )]
     Unprivileged {
         /// The system call and option.
@@ -88,8 +88,8 @@ pub enum MuteError {
     },
     /// The kernel wants a privilege, and a minimum TTL cannot tell one peer from another.
     #[error(
-        "{operation}: {source}; a filter by source address takes CAP_NET_ADMIN here: grant it (`setcap cap_net_admin+ep` on \
-         the binary, or `--cap-add NET_ADMIN` on the container)"
+        "{operation}: {source}; a filter by source address takes CAP_NET_ADMIN here: grant it (`setcap \
+         cap_net_admin,cap_net_raw,cap_net_bind_service+ep` on the binary, or `--cap-add NET_ADMIN` on the container)"
     )]
     Selective {
         /// The system call and option.

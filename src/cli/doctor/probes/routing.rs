@@ -2,6 +2,7 @@
 
 use super::super::machine::{Program, Tried};
 use super::{refused, within};
+use crate::cli::lab;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::env;
 use std::io::{Read, Write};
@@ -15,26 +16,8 @@ const SYSTEM: [&str; 3] = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
 /// How long `nft` may take: some milliseconds, and more where it loads modules.
 const NFT_LIMIT: Duration = Duration::from_millis(1500);
 
-/// What REDIRECT takes, in a table that nobody else has.
-const REDIRECT: &str = "\
-table inet brownout_doctor {
-  chain tried {
-    type nat hook prerouting priority dstnat; policy accept;
-    tcp dport 1 redirect to :1
-  }
-}
-";
-
-/// What TPROXY takes.
-const TPROXY: &str = "\
-table inet brownout_doctor {
-  chain tried {
-    type filter hook prerouting priority mangle; policy accept;
-    meta nfproto ipv4 tcp dport 1 tproxy ip to 127.0.0.1:1 meta mark set 1 accept
-    meta nfproto ipv6 tcp dport 1 tproxy ip6 to [::1]:1 meta mark set 1 accept
-  }
-}
-";
+/// A table that nobody has.
+const TABLE: &str = "brownout_doctor";
 
 /// Opens a packet socket, for no protocol: it gets nothing.
 pub fn tap() -> Tried {
@@ -64,11 +47,13 @@ pub fn program(name: &str) -> Program {
     SYSTEM.into_iter().find_map(|folder| within(Path::new(folder))).map_or(Program::Missing, Program::Outside)
 }
 
-/// Asks the kernel whether it would take these rulesets; it sets nothing.
+/// Asks the kernel whether it would take what `lab up` sets, with REDIRECT and with TPROXY; it sets nothing.
 pub fn rulesets(nft: &Program) -> [Tried; 2] {
     match nft {
-        Program::InPath(path) | Program::Outside(path) => [REDIRECT, TPROXY].map(|rules| check(path, rules)),
-        Program::Missing => [REDIRECT, TPROXY].map(|_| Tried::Untried("there is no nft".into())),
+        Program::InPath(path) | Program::Outside(path) => {
+            lab::rulesets(TABLE).map(|rules| check(path, &rules))
+        }
+        Program::Missing => [(); 2].map(|()| Tried::Untried("there is no nft".into())),
     }
 }
 
