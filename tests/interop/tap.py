@@ -252,7 +252,7 @@ def tests():
             prefix = ["setpriv", "--bounding-set=-net_raw", "--"]
             run = self.start(self.profile(), broker, "--tap", prefix=prefix)
             self.assertEqual(run.wait(20), 3)
-            self.assertRegex(run.err.text(), r"CAP_NET_RAW.*setcap cap_net_raw,cap_net_admin\+ep")
+            self.assertRegex(run.err.text(), r"CAP_NET_RAW.*setcap cap_net_admin,cap_net_raw,cap_net_bind_service\+ep")
             run = self.start(self.profile(), broker, "--tap=auto", prefix=prefix)
             self.device(run.port(), "paho-1", KEEP_ALIVE).up()
             run.err.told(r"no tap.*stall.*setcap")
