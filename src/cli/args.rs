@@ -3,6 +3,7 @@
 use super::compare::CompareArgs;
 use super::doctor::DoctorArgs;
 use super::expected::ExpectArgs;
+use super::keepalive::KeepaliveArgs;
 use super::lab::LabArgs;
 use super::observe::ObserveArgs;
 use super::privileges::UserArgs;
@@ -42,6 +43,8 @@ pub(super) enum Command {
     Suite(Box<SuiteArgs>),
     /// Compare two runs: what differs, and whether that is more than chance
     Compare(CompareArgs),
+    /// Choose a keep-alive and prove it: simulate, measure a real device, find a path's idle timeout, be advised
+    Keepalive(KeepaliveArgs),
     /// Tell every problem of a profile, or what will happen when it is run
     Check(CheckArgs),
     /// Tell what this machine can do, how true each fault will be on it, and what improves that

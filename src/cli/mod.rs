@@ -14,6 +14,7 @@ mod doctor;
 mod exit;
 mod expected;
 mod files;
+mod keepalive;
 mod lab;
 mod load;
 mod logs;
@@ -59,6 +60,7 @@ pub fn main() -> Exit {
         Command::Compare(args) => compare::compare(&args),
         Command::Lab(args) => lab::lab(&args),
         Command::Doctor(args) => doctor::doctor(&args),
+        Command::Keepalive(args) => keepalive::keepalive(args),
         Command::Check(args) => check::check(&args),
         Command::Report(args) => report::report(&args),
         Command::Profiles(args) => check::profiles(args.command.as_ref()),
