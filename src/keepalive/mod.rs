@@ -10,3 +10,5 @@
 //! Deliberately absent: any machine of its own for devices, hubs or faults.
 
 pub mod model;
+pub mod outages;
+pub mod tally;
