@@ -9,4 +9,7 @@
 //!
 //! Deliberately absent: any machine of its own for devices, hubs or faults.
 
+pub mod access;
+pub mod clients;
+pub mod hubs;
 pub mod model;
