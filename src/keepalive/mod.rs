@@ -12,4 +12,5 @@
 pub mod access;
 pub mod clients;
 pub mod hubs;
+pub mod idle;
 pub mod model;
