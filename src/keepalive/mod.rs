@@ -9,6 +9,10 @@
 //!
 //! Deliberately absent: any machine of its own for devices, hubs or faults.
 
+pub mod access;
+pub mod clients;
+pub mod hubs;
+pub mod idle;
 pub mod model;
 pub mod outages;
 pub mod tally;
