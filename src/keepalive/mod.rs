@@ -10,7 +10,9 @@
 //! Deliberately absent: any machine of its own for devices, hubs or faults.
 
 pub mod access;
+pub mod axes;
 pub mod clients;
+pub mod evaluate;
 pub mod hubs;
 pub mod idle;
 pub mod model;
