@@ -14,3 +14,5 @@ pub mod clients;
 pub mod hubs;
 pub mod idle;
 pub mod model;
+pub mod outages;
+pub mod tally;
