@@ -9,4 +9,12 @@
 //!
 //! Deliberately absent: any machine of its own for devices, hubs or faults.
 
+pub mod aspect;
+pub mod expect;
+pub mod figure;
+pub mod forms;
 pub mod model;
+pub mod pareto;
+
+#[cfg(test)]
+mod fixtures;
