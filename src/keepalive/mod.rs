@@ -9,4 +9,5 @@
 //!
 //! Deliberately absent: any machine of its own for devices, hubs or faults.
 
+pub mod live;
 pub mod model;
