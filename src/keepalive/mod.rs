@@ -9,5 +9,9 @@
 //!
 //! Deliberately absent: any machine of its own for devices, hubs or faults.
 
+pub mod access;
+pub mod clients;
+pub mod hubs;
+pub mod idle;
 pub mod live;
 pub mod model;

@@ -30,8 +30,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// So far a difference may go, unless told: clients that look at their timers once a second, and half a second for all else.
-const WITHIN: Duration = Duration::from_millis(1_500);
+/// So far a difference may go, unless told: clients look at their timers once a second; half a second is for all else.
+const WITHIN: &str = "1.5s";
 
 /// The seed where none is given: the same draws each time.
 const SEED: u64 = 404_104;
@@ -47,7 +47,7 @@ pub(super) struct LiveArgs {
           value_parser = whole_seconds)]
     pub keep_alives: Vec<u16>,
     /// The client that the prediction takes the device for
-    #[arg(long, value_name = "NAME", default_value = "spec")]
+    #[arg(long, value_name = "NAME", default_value = "typical")]
     pub client: String,
     /// The hub whose manner the prediction assumes
     #[arg(long, value_name = "NAME", default_value = "mqtt")]
@@ -65,7 +65,7 @@ pub(super) struct LiveArgs {
     #[arg(long, value_enum, value_name = "HOW", default_value_t = ModeWanted::Auto)]
     pub mode: ModeWanted,
     /// How far a measure may be from its prediction
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed, default_value = "1.5s")]
+    #[arg(long, value_name = "TIME", value_parser = parse_fixed, default_value = WITHIN)]
     pub within: Duration,
     /// Where devices that are not started here connect [default: 127.0.0.1:1884; with a command, free ports]
     #[arg(long, value_name = "ADDRESS:PORT")]

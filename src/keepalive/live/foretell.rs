@@ -135,7 +135,7 @@ fn simulate(
         until: begin + case.limit,
     };
     let mut account = Account::default();
-    sim::run(&scenario, &mut |at, sight| account.push(at, &sight));
+    sim::run(&scenario, &mut |at, sight| account.push(at, &sight))?;
     Ok(account)
 }
 

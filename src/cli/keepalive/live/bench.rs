@@ -80,13 +80,13 @@ impl Faith {
         Beliefs {
             habits: Habits { workload: self.workload.clone(), ..habits },
             hub: self.hub.clone(),
-            link: Link {
-                round_trip: ROUND_TRIP,
-                loss: Chance::new(0.0).unwrap_or(Chance::ALWAYS),
-                tls: false,
-                kernel: Kernel::LINUX,
-            },
+            link: Link { round_trip: ROUND_TRIP, loss: sound(), tls: false, kernel: Kernel::LINUX },
             seed: self.seed,
         }
     }
+}
+
+/// No segment is lost.
+fn sound() -> Chance {
+    Chance::new(0.0).unwrap_or(Chance::ALWAYS)
 }
