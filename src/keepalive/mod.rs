@@ -17,6 +17,7 @@ pub mod figure;
 pub mod forms;
 pub mod hubs;
 pub mod idle;
+pub mod live;
 pub mod model;
 pub mod outages;
 pub mod pareto;
