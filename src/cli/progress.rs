@@ -3,6 +3,7 @@
 
 use super::out;
 use crate::event::Event;
+use crate::keepalive::live::Trail;
 use crate::measure::Measures;
 use crate::net::Clock;
 use crate::net::sys::privilege;
@@ -25,6 +26,8 @@ pub enum Progress {
     Lines(Box<Live>),
     /// Those, and a status block below.
     Block(Block),
+    /// Not here: they are folded for somebody who waits for what they tell.
+    Trail(Arc<Mutex<Trail>>),
 }
 
 /// A status block on a terminal.
@@ -78,6 +81,7 @@ impl Progress {
                 }
             }
             Progress::Block(block) => block.shared.push(event),
+            Progress::Trail(trail) => trail.lock().unwrap_or_else(PoisonError::into_inner).push(event),
         }
     }
 

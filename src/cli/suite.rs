@@ -7,9 +7,9 @@
 //! ```
 
 mod case;
-mod client;
+pub(super) mod client;
 mod files;
-mod lateness;
+pub(super) mod lateness;
 mod plan;
 
 use super::exit::{Exit, Refusal};

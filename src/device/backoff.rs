@@ -19,13 +19,15 @@ const PURPOSE: u64 = 0x6261_636b_6f66_6600;
 /// A rule for the delays between attempts: how they grow, and what chance does to them.
 ///
 /// As text: `none`, `fixed:1s`, `linear:1s`, `exponential:200ms..30s`, each but the first with `,jitter` (full),
-/// `,jitter=equal` or `,jitter=20%`; `exponential` also with `,factor=1.5`.
+/// `,jitter=equal` or `,jitter=20%`, and `,at-once`; `exponential` also with `,factor=1.5`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Backoff {
     /// How the delays grow.
     pub growth: Growth,
     /// What chance does to them.
     pub jitter: Jitter,
+    /// Whether the first attempt after a link that stood long enough comes at once, and the delays begin after it.
+    pub at_once: bool,
 }
 
 /// How delays grow with the attempts that failed since the last link that stood long enough.
@@ -65,7 +67,7 @@ pub enum Jitter {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{text}` is not a back-off: {problem}; write `none`, `fixed:1s`, `linear:1s` or `exponential:200ms..30s`, \
-     with `,jitter`, `,jitter=equal` or `,jitter=20%` behind it"
+     with `,jitter`, `,jitter=equal`, `,jitter=20%` or `,at-once` behind it"
 )]
 pub struct BadBackoff {
     text: String,
@@ -74,11 +76,15 @@ pub struct BadBackoff {
 
 impl Backoff {
     /// At once, every time.
-    pub const NONE: Backoff = Backoff { growth: Growth::None, jitter: Jitter::None };
+    pub const NONE: Backoff = Backoff { growth: Growth::None, jitter: Jitter::None, at_once: false };
 
     /// The delay after `failed` attempts in a row (0 after a link that stood long enough), drawn as the `nth` of this device.
     pub fn delay(&self, failed: u32, seed: u64, subject: u64, nth: u64) -> Duration {
         let chance = unit(Key { seed, purpose: PURPOSE, subject, nth });
+        if self.at_once && failed == 0 {
+            return LEAST_DELAY;
+        }
+        let failed = failed.saturating_sub(u32::from(self.at_once));
         let plain = self.growth.delay(failed).min(LONGEST_DELAY);
         let factor = match self.jitter {
             Jitter::None => 1.0,
@@ -118,22 +124,27 @@ fn parse(text: &str) -> Result<Backoff, String> {
     let mut parts = text.split(',').map(str::trim);
     let mut growth = parse_growth(parts.next().unwrap_or_default())?;
     let mut jitter = Jitter::None;
+    let mut at_once = false;
     for option in parts {
         match (option.split_once('=').unwrap_or((option, "")), &mut growth) {
             (("jitter", how), _) => jitter = parse_jitter(how)?,
+            (("at-once", ""), _) => at_once = true,
             (("factor", number), Growth::Exponential { factor, .. }) => *factor = parse_factor(number)?,
             (("factor", _), Growth::None | Growth::Fixed(_) | Growth::Linear(_)) => {
                 return Err("only `exponential` has a factor".into());
             }
             ((other, _), _) => {
-                return Err(format!("`{other}` is not one of its options, `jitter` and `factor`"));
+                return Err(format!("`{other}` is not one of its options, `jitter`, `at-once` and `factor`"));
             }
         }
     }
     if growth == Growth::None && jitter != Jitter::None {
         return Err("without a delay there is nothing to jitter".into());
     }
-    Ok(Backoff { growth, jitter })
+    if growth == Growth::None && at_once {
+        return Err("without a delay every attempt comes at once".into());
+    }
+    Ok(Backoff { growth, jitter, at_once })
 }
 
 fn parse_growth(text: &str) -> Result<Growth, String> {
@@ -201,11 +212,12 @@ impl fmt::Display for Backoff {
             }
         }
         match self.jitter {
-            Jitter::None => Ok(()),
-            Jitter::Full => f.write_str(",jitter"),
-            Jitter::Equal => f.write_str(",jitter=equal"),
-            Jitter::Percent(percent) => write!(f, ",jitter={percent}%"),
+            Jitter::None => {}
+            Jitter::Full => f.write_str(",jitter")?,
+            Jitter::Equal => f.write_str(",jitter=equal")?,
+            Jitter::Percent(percent) => write!(f, ",jitter={percent}%")?,
         }
+        if self.at_once { f.write_str(",at-once") } else { Ok(()) }
     }
 }
 
@@ -226,6 +238,8 @@ mod tests {
             ("linear:1s", [1_000, 2_000, 3_000, 4_000, 5_000]),
             ("exponential:200ms..1s", [200, 400, 800, 1_000, 1_000]),
             ("exponential:1s..20s,factor=3", [1_000, 3_000, 9_000, 20_000, 20_000]),
+            ("fixed:10s,at-once", [10, 10_000, 10_000, 10_000, 10_000]),
+            ("exponential:1s..4s,at-once", [10, 1_000, 2_000, 4_000, 4_000]),
         ] {
             assert_eq!(delays(text, 5), expected, "{text}");
         }
@@ -263,6 +277,7 @@ mod tests {
             "exponential:200ms..30s",
             "exponential:200ms..30s,factor=1.5,jitter=equal",
             "fixed:10s,jitter=20%",
+            "exponential:100ms..10s,jitter=equal,at-once",
         ] {
             assert_eq!(text.parse::<Backoff>().unwrap().to_string(), text);
         }
@@ -284,6 +299,8 @@ mod tests {
             ("fixed:1s,jiter", "`jiter` is not one of its options"),
             ("fixed:1s,jitter=200%", "neither `full`"),
             ("none,jitter", "nothing to jitter"),
+            ("none,at-once", "every attempt comes at once"),
+            ("fixed:1s,at-once=2", "not one of its options"),
         ] {
             let error = text.parse::<Backoff>().unwrap_err().to_string();
             assert!(error.contains(problem), "{text}: {error}");

@@ -14,6 +14,11 @@ pub enum PingRule {
     /// When it has sent nothing for the ping interval: all that [MQTT-3.1.2-23] (5: [MQTT-3.1.2-20]) asks for, and
     /// blind to a half-open link while it publishes.
     WhenIdleOutgoing,
+    /// When it has received nothing for the ping interval: sees a half-open link whatever it sends, and lets the hub's
+    /// keep-alive run out while much comes and nothing goes.
+    WhenIdleIncoming,
+    /// When it has sent nothing, or received nothing, for the ping interval.
+    WhenIdleEither,
     /// At every ping interval, whatever else it sends.
     EveryKeepAlive,
     /// Never.
@@ -46,6 +51,9 @@ pub struct Habits {
     pub ping_interval: Duration,
     /// How long it waits for PINGRESP before it gives the link up; `None` never looks.
     pub ping_timeout: Option<Duration>,
+    /// How often it looks at its clocks for pings and their answers, counted from CONNACK: what is due between two
+    /// looks is done at the next. Zero: at once.
+    pub check_every: Duration,
     /// How long TCP connect, CONNECT and CONNACK may take together.
     pub connect_timeout: Duration,
     /// How it waits before it dials again.

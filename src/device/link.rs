@@ -16,6 +16,8 @@ pub(super) struct Link {
     ping: PingRule,
     ping_interval: Duration,
     ping_timeout: Option<Duration>,
+    check_every: Duration,
+    up_since: Time,
     last_sent: Time,
     last_ping: Time,
     /// When the first PINGREQ that is not answered was sent.
@@ -46,6 +48,8 @@ impl Link {
             ping: if keep_alive.is_zero() { PingRule::Never } else { habits.ping },
             ping_interval: habits.ping_interval.mul_f64(scale),
             ping_timeout: habits.ping_timeout,
+            check_every: habits.check_every,
+            up_since: now,
             last_sent: now,
             last_ping: now,
             unanswered_since: None,
@@ -59,14 +63,28 @@ impl Link {
         let give_up = self
             .unanswered_since
             .zip(self.ping_timeout)
-            .map(|(since, timeout)| (since + timeout, Due::GiveUp));
-        let ping = match self.ping {
+            .map(|(since, timeout)| (self.looked_at(since + timeout), Due::GiveUp));
+        // A PINGREQ counts as both: until it is answered, or a further interval is over, nothing more is asked.
+        let idle_since = match self.ping {
             PingRule::Never => None,
-            PingRule::WhenIdleOutgoing => Some((self.last_sent + self.ping_interval, Due::Ping)),
-            PingRule::EveryKeepAlive => Some((self.last_ping + self.ping_interval, Due::Ping)),
+            PingRule::WhenIdleOutgoing => Some(self.last_sent),
+            PingRule::WhenIdleIncoming => Some(self.last_received.max(self.last_ping)),
+            PingRule::WhenIdleEither => Some(self.last_received.max(self.last_ping).min(self.last_sent)),
+            PingRule::EveryKeepAlive => Some(self.last_ping),
         };
+        let ping = idle_since.map(|since| (self.looked_at(since + self.ping_interval), Due::Ping));
         let publish = self.publish_every.map(|_| (self.next_publish, Due::Publish));
         [give_up, ping, publish].into_iter().flatten().min_by_key(|&(at, _)| at)
+    }
+
+    /// The first look at the clocks at `due` or after it.
+    fn looked_at(&self, due: Time) -> Time {
+        if self.check_every.is_zero() {
+            return due;
+        }
+        let looks = due.since(self.up_since).as_nanos().div_ceil(self.check_every.as_nanos());
+        // Past 2^32 looks a device is beyond every run.
+        self.up_since + self.check_every.saturating_mul(u32::try_from(looks).unwrap_or(u32::MAX))
     }
 
     pub fn sent(&mut self, now: Time) {

@@ -70,6 +70,7 @@ impl Preset {
                         factor: 2.0,
                     },
                     jitter: Jitter::Full,
+                    at_once: false,
                 },
                 // Else a link that is accepted and ended again and again, as by a rival of its name, is fought for at the
                 // base delay for ever. The MQTT 5 clients of the AWS SDKs wait 30 s.
@@ -104,7 +105,12 @@ impl Habits {
             ping_interval: k.mul_f64(0.9),
             ping_timeout: Some(k),
             connect_timeout: k.min(Duration::from_secs(60)),
-            backoff: Backoff { growth: Growth::Fixed(Duration::from_secs(1)), jitter: Jitter::None },
+            check_every: Duration::ZERO,
+            backoff: Backoff {
+                growth: Growth::Fixed(Duration::from_secs(1)),
+                jitter: Jitter::None,
+                at_once: false,
+            },
             settled: Duration::ZERO,
             clean_session: true,
             // An hour, past every fault of a test and short enough for a broker to forget the run.

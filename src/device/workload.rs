@@ -78,7 +78,7 @@ impl Workload {
     }
 
     /// With the client identifier in the place of `{client}`.
-    pub(super) fn of(&self, client_id: &str) -> Workload {
+    pub fn of(&self, client_id: &str) -> Workload {
         let mut own = self.clone();
         match &mut own {
             Workload::Idle => {}

@@ -21,12 +21,76 @@ pub const MAX_LEVELS: usize = 128;
 /// answer this much and reads nothing is cut off.
 pub const ANSWER_ROOM: usize = 256 * 1024;
 
+/// How long a hub bears a device's silence, as a rule for its keep-alive K; [`Patience::MQTT`] is the standard's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Thousandths of K: 1,500 is one and a half.
+    pub per_mille: u32,
+    /// What comes on top.
+    pub grace: Duration,
+    /// How often the hub looks, counted from the run's beginning: a silence that is too long is seen at the next
+    /// look. Zero: at once.
+    pub looked_at_every: Duration,
+    /// Thousandths of K that this is at most; 0: it has no part in it.
+    pub looked_at_per_mille: u32,
+    /// The least K that is gone by; a smaller one, but for 0, counts as this.
+    pub least: u16,
+    /// The greatest K that is gone by.
+    pub most: u16,
+    /// What a K of 0 counts as; 0: none, and the device may be silent for ever [MQTT-3.1.2-23].
+    pub instead_of_none: u16,
+    /// No silence is borne for longer, whatever K is.
+    pub at_most: Option<Duration>,
+}
+
+impl Patience {
+    /// One and a half keep-alives, exactly [MQTT-3.1.2-24 in 3.1.1, MQTT-3.1.2-22 in 5].
+    pub const MQTT: Patience = Patience {
+        per_mille: 1_500,
+        grace: Duration::ZERO,
+        looked_at_every: Duration::ZERO,
+        looked_at_per_mille: 0,
+        least: 1,
+        most: u16::MAX,
+        instead_of_none: 0,
+        at_most: None,
+    };
+
+    /// How long a device with this keep-alive may be silent; `None`: for ever. What looking seldom adds is not in it.
+    pub fn of(&self, keep_alive: u16) -> Option<Duration> {
+        let counted = self.counted(keep_alive);
+        let by_keep_alive = Duration::from_millis(u64::from(counted) * u64::from(self.per_mille));
+        let borne = (counted > 0).then(|| by_keep_alive.saturating_add(self.grace));
+        match (borne, self.at_most) {
+            (Some(borne), Some(most)) => Some(borne.min(most)),
+            (borne, most) => borne.or(most),
+        }
+    }
+
+    /// How often it looks after a device with this keep-alive; zero: at once.
+    pub fn looks(&self, keep_alive: u16) -> Duration {
+        let by_keep_alive =
+            Duration::from_millis(u64::from(self.counted(keep_alive)) * u64::from(self.looked_at_per_mille));
+        if by_keep_alive.is_zero() { self.looked_at_every } else { self.looked_at_every.min(by_keep_alive) }
+    }
+
+    /// The keep-alive that is gone by; 0: none.
+    fn counted(&self, keep_alive: u16) -> u16 {
+        match keep_alive {
+            0 => self.instead_of_none,
+            given => given.clamp(self.least, self.most.max(self.least)),
+        }
+    }
+}
+
 /// The settings of a hub. [`HubConfig::default`] serves a laboratory with thousands of devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HubConfig {
     /// Seconds; takes the place of the device's own keep-alive in MQTT 5 [MQTT-3.2.2-21]. Older versions cannot be
     /// told, and keep theirs.
     pub server_keep_alive: Option<u16>,
+    /// How long it bears silence. [`Azure`]'s ceiling holds beside it.
+    pub patience: Patience,
     /// Bytes of the largest packet taken, header included. Told to MQTT 5 devices [MQTT-3.2.2-15].
     pub max_packet: usize,
     /// How long a new connection's TLS handshake may take.
@@ -63,6 +127,7 @@ impl Default for HubConfig {
     fn default() -> HubConfig {
         HubConfig {
             server_keep_alive: None,
+            patience: Patience::MQTT,
             max_packet: MAX_PACKET,
             handshake_timeout: HANDSHAKE_TIMEOUT,
             connect_timeout: CONNECT_TIMEOUT,

@@ -35,9 +35,9 @@ impl Hub {
         }
         let (session, session_present) = self.open_session(conn, &connect);
         let keep_alive = self.keep_alive(&connect);
-        let patience = self.patience(keep_alive);
+        let (patience, looks) = (self.patience(keep_alive), self.config.patience.looks(keep_alive));
         let Some(link) = self.links.get_mut(&conn) else { return };
-        link.greet(&connect, patience, session);
+        link.greet(&connect, patience, looks, session);
         self.timers.set(Expires::Link(conn), link.silent_at());
         self.timers.set(Expires::Token(conn), expires);
         let properties = self.grants(&connect, assigned);
@@ -136,10 +136,9 @@ impl Hub {
         }
     }
 
-    /// How long a device may be silent: one and a half keep-alives [MQTT-3.1.2-24 in 3.1.1, MQTT-3.1.2-22 in 5].
+    /// How long a device may be silent.
     fn patience(&self, keep_alive: u16) -> Option<Duration> {
-        let patience = Duration::from_millis(u64::from(keep_alive) * 1_500);
-        let patience = (keep_alive > 0).then_some(patience);
+        let patience = self.config.patience.of(keep_alive);
         if self.config.azure.is_some() { Some(azure::patience(patience)) } else { patience }
     }
 

@@ -16,6 +16,8 @@ pub(super) struct Link {
     pub stage: Stage,
     /// How long the device may be silent; `None`: for ever.
     pub patience: Option<Duration>,
+    /// How often the hub looks whether it was, counted from the run's beginning; zero: at once.
+    looks: Duration,
     pub last_packet: Time,
     /// Bytes given out and not yet reported as written.
     pub unsent: usize,
@@ -43,6 +45,7 @@ impl Link {
             version: Version::V311,
             stage: if tls { Stage::Securing } else { Stage::Greeting },
             patience: None,
+            looks: Duration::ZERO,
             last_packet: now,
             unsent: 0,
             certified: false,
@@ -52,17 +55,31 @@ impl Link {
     }
 
     /// Takes over what CONNECT says about the connection itself.
-    pub fn greet(&mut self, connect: &Connect, patience: Option<Duration>, session: SessionId) {
+    pub fn greet(
+        &mut self,
+        connect: &Connect,
+        patience: Option<Duration>,
+        looks: Duration,
+        session: SessionId,
+    ) {
         self.version = connect.version;
         self.patience = patience;
+        self.looks = looks;
         self.stage = Stage::Up(session);
         let most = connect.properties.maximum_packet_size();
         self.max_packet = most.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
     }
 
-    /// When the device has been silent for too long.
+    /// When the hub sees that the device has been silent for too long.
     pub fn silent_at(&self) -> Option<Time> {
-        self.patience.map(|patience| self.last_packet + patience)
+        self.patience.map(|patience| self.looked_at(self.last_packet + patience))
+    }
+
+    /// The first look at `due` or after it.
+    fn looked_at(&self, due: Time) -> Time {
+        let every = self.looks.as_nanos();
+        let late = u128::from(due.as_nanos()).checked_rem(every).filter(|&late| late > 0);
+        late.map_or(due, |late| due + Duration::from_nanos(u64::try_from(every - late).unwrap_or(0)))
     }
 
     /// Puts the topic name in the place of its alias, or learns the alias. `false` if the alias is above `most`;

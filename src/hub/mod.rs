@@ -40,7 +40,9 @@ pub mod tls;
 mod topics;
 
 pub use azure::Azure;
-pub use config::{ANSWER_ROOM, CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, HubConfig, MAX_LEVELS, MAX_PACKET};
+pub use config::{
+    ANSWER_ROOM, CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, HubConfig, MAX_LEVELS, MAX_PACKET, Patience,
+};
 pub use event::{Departure, Dropped, HubEvent, HubSaw};
 pub use io::{ConnId, HowClosed, Input, Output, Security};
 pub use machine::Hub;

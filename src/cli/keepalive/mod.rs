@@ -30,7 +30,7 @@ enum KeepaliveCommand {
 pub(super) fn keepalive(args: KeepaliveArgs) -> Exit {
     match args.command {
         KeepaliveCommand::Sweep(args) => sweep::sweep(&args),
-        KeepaliveCommand::Live(args) => live::live(&args),
+        KeepaliveCommand::Live(args) => live::live(*args),
         KeepaliveCommand::Path(args) => path::path(&args),
         KeepaliveCommand::Advise(args) => advise::advise(&args),
     }

@@ -79,6 +79,80 @@ fn only_idleness_brings_a_ping_where_that_is_the_rule() {
     }
 }
 
+/// When the pings of an otherwise idle device of 10 s come, each answered 100 ms later, in 45 s.
+fn pings(ping: PingRule, check_every: Duration) -> Vec<u64> {
+    let ping_interval = Duration::from_secs(10);
+    let idle = habits(Preset::Typical, 10);
+    let mut bench = Bench::up(Habits { ping, ping_interval, check_every, ..idle });
+    let mut at = Vec::new();
+    for tenth in 0..450 {
+        let now = Time::from_millis(tenth * 100);
+        bench.until(now);
+        if bench.got().contains(&Packet::Pingreq) {
+            at.push(tenth);
+            bench.until(now + Duration::from_millis(100));
+            bench.hub_says(Packet::Pingresp);
+        }
+    }
+    at
+}
+
+#[test]
+fn the_clock_of_a_ping_rule_begins_where_the_rule_says() {
+    for (ping, tenths) in [
+        (PingRule::WhenIdleOutgoing, [100, 200, 300, 400]),
+        (PingRule::WhenIdleIncoming, [100, 201, 302, 403]),
+        (PingRule::WhenIdleEither, [100, 200, 300, 400]),
+        (PingRule::EveryKeepAlive, [100, 200, 300, 400]),
+    ] {
+        assert_eq!(pings(ping, Duration::ZERO), tenths, "{ping:?}");
+    }
+    let looks = Duration::from_secs(3);
+    assert_eq!(pings(PingRule::WhenIdleOutgoing, looks), [120, 240, 360], "looked at each 3 s");
+}
+
+#[test]
+fn a_half_open_link_is_seen_in_spite_of_publishing_where_incoming_idleness_counts() {
+    for (ping, expected) in [
+        (PingRule::WhenIdleOutgoing, None),
+        (PingRule::WhenIdleIncoming, Some(15_000)),
+        (PingRule::WhenIdleEither, Some(15_000)),
+    ] {
+        let busy = Habits {
+            ping,
+            ping_interval: Duration::from_secs(10),
+            ping_timeout: Some(Duration::from_secs(5)),
+            workload: publishing("1s", 0),
+            ..habits(Preset::Typical, 10)
+        };
+        assert_eq!(detection(busy), expected.map(Time::from_millis), "{ping:?}");
+    }
+}
+
+#[test]
+fn a_subscriber_that_hears_enough_never_pings_where_only_incoming_idleness_counts() {
+    for (ping, count) in [(PingRule::WhenIdleIncoming, 0), (PingRule::WhenIdleEither, 9)] {
+        let ping_interval = Duration::from_secs(10);
+        let mut bench =
+            Bench::up(Habits { ping, ping_interval, ping_timeout: None, ..habits(Preset::Typical, 10) });
+        for second in 1..100 {
+            bench.until(Time::from_secs(second));
+            bench.hub_says(Packet::Publish(Publish { topic: "a".into(), ..Publish::default() }));
+        }
+        assert_eq!(bench.got().iter().filter(|p| **p == Packet::Pingreq).count(), count, "{ping:?}");
+    }
+}
+
+#[test]
+fn a_device_that_looks_seldom_is_late_by_less_than_a_look() {
+    for (check_millis, expected) in [(0, 19_000), (1_000, 19_000), (5_000, 20_000), (4_000, 24_000)] {
+        let check_every = Duration::from_millis(check_millis);
+        // Pings at 9 s, or at the look after it, and gives up 10 s later, or at the look after that.
+        let idle = Habits { check_every, ..habits(Preset::Typical, 10) };
+        assert_eq!(detection(idle), Some(Time::from_millis(expected)), "{check_millis} ms");
+    }
+}
+
 #[test]
 fn the_hubs_keep_alive_scales_the_pings() {
     let mut bench = Bench::new(Habits { version: Version::V5, ..habits(Preset::Typical, 100) });

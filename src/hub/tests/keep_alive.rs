@@ -85,3 +85,56 @@ fn a_connection_without_connect_is_closed_after_10_seconds() {
     bench.at(Time::from_secs(10));
     assert_eq!(bench.departure(1), Some(Departure::ConnectTimeout));
 }
+
+#[test]
+fn another_patience_is_kept_as_exactly() {
+    let eager = Patience { per_mille: 1_250, grace: Duration::from_secs(2), ..Patience::MQTT };
+    let seldom = Patience { looked_at_every: Duration::from_secs(6), ..Patience::MQTT };
+    let aws = Patience { least: 30, most: 1_200, instead_of_none: 1_200, ..Patience::MQTT };
+    let often = Patience { looked_at_per_mille: 500, ..seldom };
+    let short = Patience { at_most: Some(Duration::from_secs(60)), ..Patience::MQTT };
+    for (patience, keep_alive, millis) in [
+        (eager, 8, Some(12_000)),
+        (seldom, 4, Some(6_000)),
+        (seldom, 5, Some(12_000)),
+        (seldom, 8, Some(12_000)),
+        (often, 4, Some(6_000)),
+        (often, 5, Some(7_500)),
+        (often, 20, Some(30_000)),
+        (often, 21, Some(36_000)),
+        (aws, 5, Some(45_000)),
+        (aws, 30, Some(45_000)),
+        (aws, 31, Some(46_500)),
+        (aws, 65_535, Some(1_800_000)),
+        (aws, 0, Some(1_800_000)),
+        (short, 40, Some(60_000)),
+        (short, 41, Some(60_000)),
+        (short, 0, Some(60_000)),
+        (eager, 0, None),
+    ] {
+        let mut bench = Bench::new(HubConfig { patience, ..HubConfig::default() });
+        bench.connect(1, Connect { keep_alive, ..v311("d") });
+        let due = millis.map(Time::from_millis);
+        assert_eq!(bench.hub.deadline(), due, "keep-alive {keep_alive}, {patience:?}");
+        if let Some(due) = due {
+            bench.at(due - NANO);
+            assert!(bench.is_open(1), "keep-alive {keep_alive}, {patience:?}");
+            bench.at(due);
+            assert!(!bench.is_open(1), "keep-alive {keep_alive}, {patience:?}");
+        }
+    }
+}
+
+#[test]
+fn a_hub_that_looks_seldom_lets_go_at_the_first_look_after_the_silence() {
+    let patience = Patience { looked_at_every: Duration::from_secs(6), ..Patience::MQTT };
+    let mut bench = Bench::new(HubConfig { patience, ..HubConfig::default() });
+    bench.connect(1, Connect { keep_alive: 4, ..v311("d") });
+    bench.at(Time::from_millis(500));
+    bench.send(1, Packet::Pingreq);
+    bench.at(Time::from_secs(12) - NANO);
+    assert!(bench.is_open(1), "silent since 0.5 s, due at 6.5 s, seen at 12 s");
+    bench.at(Time::from_secs(12));
+    let silent = Duration::from_millis(11_500);
+    assert_eq!(bench.departure(1), Some(Departure::KeepAliveTimeout { silent }));
+}

@@ -1,0 +1,193 @@
+//! What the simulation says of an outage: the same plan, at the phase at which it fell.
+
+use super::case::Case;
+use super::guess::Guess;
+use super::trail::Trail;
+use crate::base::Time;
+use crate::device::{DeviceDid, Habits, Sign};
+use crate::fault::FidelityWanted;
+use crate::hub::{Departure, HubConfig, HubEvent, HubSaw};
+use crate::profile;
+use crate::sim::{self, Link, Scenario, Sight};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// So many simulations of each outage, each with another phase of the hub and other draws: a hub that looks each 5 s is met
+/// at phases that are no more than about 0.4 s apart.
+const VARIANTS: u32 = 32;
+
+/// Over so long devices begin; far longer than the pause between any hub's looks.
+const BEGINNINGS: Duration = Duration::from_secs(60);
+
+/// The golden section: multiples of it modulo 1 are spread evenly, whatever period they are looked at with.
+const GOLDEN: f64 = 0.618_033_988_749_895;
+
+/// From here on a phase is another one.
+const SAME_PHASE: Duration = Duration::from_millis(5);
+
+/// What is believed of both ends.
+#[derive(Clone, Debug)]
+pub struct Beliefs {
+    /// Of the device, at the keep-alive that it has.
+    pub habits: Habits,
+    /// Of the hub.
+    pub hub: HubConfig,
+    /// Of the way between.
+    pub link: Link,
+    /// The seed of every draw.
+    pub seed: u64,
+}
+
+/// What the simulations say of an outage; times as in [`Measured`](super::Measured).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Foretold {
+    /// From the outage's start until the device gives its link up by itself.
+    pub device: Guess,
+    /// The same of the hub.
+    pub hub: Guess,
+    /// From the path restored until the device is accepted again.
+    pub recovery: Guess,
+}
+
+impl Foretold {
+    /// Takes in what is foretold at another phase.
+    pub fn merge(&mut self, other: Foretold) {
+        self.device.merge(other.device);
+        self.hub.merge(other.hub);
+        self.recovery.merge(other.recovery);
+    }
+}
+
+/// What the simulations say of this case. `silent`: for how long the device had been silent when the outage fell; without
+/// it, it falls as long after the CONNACK as the case says.
+///
+/// # Errors
+/// The case makes no plan, or no simulated device came as far as the outage.
+pub fn foretell(
+    beliefs: &Beliefs,
+    case: &Case,
+    fidelity: FidelityWanted,
+    silent: Option<Duration>,
+) -> Result<Foretold, String> {
+    // The device is simulated with the keep-alive that it is told, so that it need not be told.
+    let case = Case { server_keep_alive: false, ..case.clone() };
+    let case = at_phase(beliefs, case, fidelity, silent)?;
+    let mut foretold = Foretold::default();
+    let mut struck = 0;
+    for variant in 0..VARIANTS {
+        let account = simulate(beliefs, &case, fidelity, variant)?;
+        let Some(start) = account.trail.struck else { continue };
+        struck += 1;
+        let since_start = |at: Option<Time>| at.map(|at| at.since(start.at));
+        foretold.device.add(since_start(account.device));
+        foretold.hub.add(since_start(account.hub));
+        foretold.recovery.add(account.recovery());
+    }
+    match struck {
+        0 => Err("no simulated device was there when the outage came".into()),
+        _ => Ok(foretold),
+    }
+}
+
+/// The same case with its outage moved, so that it finds the device as far in its silence as it was.
+fn at_phase(
+    beliefs: &Beliefs,
+    case: Case,
+    fidelity: FidelityWanted,
+    silent: Option<Duration>,
+) -> Result<Case, String> {
+    let Some(silent) = silent else { return Ok(case) };
+    let account = simulate(beliefs, &case, fidelity, 0)?;
+    let Some(simulated) = account.trail.struck.and_then(|struck| struck.silent()) else { return Ok(case) };
+    if simulated.abs_diff(silent) <= SAME_PHASE {
+        return Ok(case);
+    }
+    let delay = (case.delay + silent).saturating_sub(simulated);
+    Ok(Case { delay, ..case })
+}
+
+/// What one simulation showed.
+#[derive(Debug, Default)]
+struct Account {
+    trail: Trail,
+    device: Option<Time>,
+    hub: Option<Time>,
+    is_lost: bool,
+    back: Option<Time>,
+}
+
+fn simulate(
+    beliefs: &Beliefs,
+    case: &Case,
+    fidelity: FidelityWanted,
+    variant: u32,
+) -> Result<Account, String> {
+    let plan = profile::read(&case.profile(fidelity), &[]);
+    let plan = plan.map_err(|problems| format!("the plan of a simulation: {problems:?}"))?.plan;
+    let begin = Time::ZERO + BEGINNINGS.mul_f64((f64::from(variant) * GOLDEN).fract());
+    let scenario = Scenario {
+        devices: vec![beliefs.habits.clone()],
+        begin: vec![begin],
+        hub: beliefs.hub.clone(),
+        link: beliefs.link,
+        plan: Arc::new(profile::Plan { duration: None, ..plan }),
+        seed: beliefs.seed.wrapping_add(u64::from(variant)),
+        until: begin + case.limit,
+    };
+    let mut account = Account::default();
+    sim::run(&scenario, &mut |at, sight| account.push(at, &sight))?;
+    Ok(account)
+}
+
+impl Account {
+    fn push(&mut self, at: Time, sight: &Sight<'_>) {
+        match sight {
+            Sight::Event(event) => self.trail.push(event),
+            Sight::Device { did, .. } if self.trail.struck.is_some() => self.device_did(at, did),
+            Sight::Hub(event) if self.trail.struck.is_some() => self.hub_saw(at, event),
+            Sight::Device { .. } | Sight::Hub(_) | Sight::Segment { .. } | Sight::Message { .. } => {}
+        }
+    }
+
+    fn device_did(&mut self, at: Time, did: &DeviceDid) {
+        match did {
+            DeviceDid::NoticedDead { sign, .. } if !self.is_lost => {
+                self.is_lost = true;
+                self.device = is_own(*sign).then_some(at);
+            }
+            DeviceDid::Connected { .. } if self.is_lost => {
+                self.back.get_or_insert(at);
+            }
+            _ => {}
+        }
+    }
+
+    fn hub_saw(&mut self, at: Time, event: &HubEvent) {
+        if let HubSaw::Disconnected { why: Departure::KeepAliveTimeout { .. } | Departure::TcpTimeout } =
+            event.what
+            && self.back.is_none()
+        {
+            self.hub.get_or_insert(at);
+        }
+    }
+
+    /// As [`Measured::recovery`](super::Measured::recovery).
+    fn recovery(&self) -> Option<Duration> {
+        let (restored, back) = (self.trail.restored?, self.back?);
+        (back >= restored).then(|| back.since(restored))
+    }
+}
+
+/// Whether a device found out by itself, rather than being told by the other end.
+fn is_own(sign: Sign) -> bool {
+    match sign {
+        Sign::PingTimeout | Sign::TcpTimeout | Sign::WriteFailed => true,
+        Sign::Fin
+        | Sign::Unnotified
+        | Sign::Alert { .. }
+        | Sign::BadRecord
+        | Sign::Reset
+        | Sign::HubDisconnect { .. }
+        | Sign::ProtocolError => false,
+    }
+}

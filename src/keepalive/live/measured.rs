@@ -1,0 +1,67 @@
+//! What was measured of an outage: what each end noticed by itself, and when the device was back.
+
+use crate::base::Side;
+use crate::measure::{Outcome, Value, WindowResults};
+
+/// What was seen of one thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It came about: exactly then, or somewhere in a bracket.
+    At(Value),
+    /// It did not, though it was watched for.
+    Never,
+    /// Nothing speaks to it.
+    Unknown,
+}
+
+/// What was measured of an outage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// From the outage's start until the device gave its link up by itself. One that is told by the hub's end, passed on to
+    /// it when the path is back, has not noticed.
+    pub device: Seen,
+    /// The same of the hub.
+    pub hub: Seen,
+    /// From the path restored until the device was accepted again. Never: it kept its link, or was back before.
+    pub recovery: Seen,
+}
+
+impl Measured {
+    /// What nothing speaks to.
+    pub const NOTHING: Measured =
+        Measured { device: Seen::Unknown, hub: Seen::Unknown, recovery: Seen::Unknown };
+
+    /// Of the window of an outage.
+    pub fn of(window: &WindowResults) -> Measured {
+        if !matches!(window.outcome, Outcome::Survived | Outcome::Back | Outcome::BackBefore | Outcome::Gone)
+        {
+            return Measured::NOTHING;
+        }
+        Measured {
+            device: noticed(window, Side::Device),
+            hub: noticed(window, Side::Hub),
+            recovery: recovery(window),
+        }
+    }
+}
+
+fn noticed(window: &WindowResults, side: Side) -> Seen {
+    let noticed = window.noticed.get(side);
+    let survived = window.outcome == Outcome::Survived;
+    match noticed.detection {
+        Some(value @ (Value::Exact(_) | Value::Between { .. })) => Seen::At(value),
+        // An end that goes on with its link afterwards has not given it up, whatever was hidden meanwhile; nor has one that
+        // had to be told.
+        _ if survived || noticed.told.is_some() => Seen::Never,
+        Some(value) if value.is_never() => Seen::Never,
+        Some(Value::Never { .. } | Value::Count(_)) | None => Seen::Unknown,
+    }
+}
+
+fn recovery(window: &WindowResults) -> Seen {
+    match (window.outcome, window.recovery) {
+        (Outcome::Survived | Outcome::BackBefore, _) => Seen::Never,
+        (_, Some(value @ (Value::Exact(_) | Value::Between { .. }))) => Seen::At(value),
+        (_, _) => Seen::Unknown,
+    }
+}

@@ -1,0 +1,263 @@
+//! What a live run came to: the one model that all its forms are made from. In JSON, fields that end in `_ns` are
+//! nanoseconds.
+
+use super::case::Case;
+use super::foretell::Foretold;
+use super::guess::Guess;
+use super::measured::{Measured, Seen};
+use crate::base::time::nanos;
+use crate::measure::Value;
+use serde::Serialize;
+use std::time::Duration;
+
+/// The version of [`Live`]'s JSON.
+pub const VERSION: u32 = 1;
+
+/// A live run and all that came of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Live {
+    /// [`VERSION`].
+    pub brownout_keepalive_live: u32,
+    /// When it began, RFC 3339 in UTC.
+    pub wall_clock: String,
+    /// How long it took.
+    pub lasted_ns: u64,
+    /// The hub.
+    pub upstream: String,
+    /// The command; empty for a device that was not started here.
+    pub command: Vec<String>,
+    /// The client that the prediction takes the device for.
+    pub client: String,
+    /// The manner that it takes the hub to have.
+    pub hub: String,
+    /// What it takes the device to do.
+    pub workload: String,
+    /// How the device was given its keep-alives.
+    pub mode: Mode,
+    /// So far a difference may go.
+    pub within_ns: u64,
+    /// What was found out on the way.
+    pub notes: Vec<String>,
+    /// Whether it was broken off.
+    pub interrupted: bool,
+    /// The outages, in the order of keep-alive, length and round.
+    pub rows: Vec<Row>,
+}
+
+/// How a device is given its keep-alives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Its command is started anew, with BROWNOUT_KEEPALIVE.
+    Restart,
+    /// By Server Keep Alive in the CONNACK of MQTT 5.
+    ServerKeepAlive,
+}
+
+impl Mode {
+    /// The word for it on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Restart => "restart",
+            Mode::ServerKeepAlive => "server-keep-alive",
+        }
+    }
+}
+
+/// One outage.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// The keep-alive that the device had, in seconds.
+    pub keep_alive: u16,
+    /// The one that it was to have.
+    pub asked: u16,
+    /// How long the outage was.
+    pub outage_ns: u64,
+    /// The how-manieth of its like, from 1.
+    pub round: u32,
+    /// From the device's last packet to the outage, where that was seen.
+    pub silent_ns: Option<u64>,
+    /// How the outage was made: `packet`, `stall`; `None`: it was not.
+    pub fidelity: Option<&'static str>,
+    /// From the outage's start until the device gave its link up by itself.
+    pub device: Held,
+    /// The same of the hub.
+    pub hub: Held,
+    /// From the path restored until the device was accepted again.
+    pub recovery: Held,
+    /// Of all three.
+    pub verdict: Verdict,
+    /// What is to be said of it.
+    pub notes: Vec<String>,
+}
+
+/// A prediction and a measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Held {
+    /// Between which times it was foretold; `None`: not to come about.
+    pub predicted: Option<Bounds>,
+    /// Whether it was foretold that it may not come about.
+    pub predicted_never: bool,
+    /// Between which times it was seen; `None`: not at all.
+    pub measured: Option<Bounds>,
+    /// Whether it was seen not to come about.
+    pub measured_never: bool,
+    /// How far the two are apart where both came about: positive for later than foretold, 0 where they overlap.
+    pub difference_ns: Option<i64>,
+    /// What that comes to.
+    pub verdict: Verdict,
+}
+
+/// Two times that may be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Bounds {
+    /// The least.
+    pub least_ns: u64,
+    /// The greatest.
+    pub most_ns: u64,
+}
+
+/// Whether a prediction was right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It was.
+    Agrees,
+    /// Nothing speaks to it.
+    Inconclusive,
+    /// It was not.
+    Differs,
+}
+
+impl Verdict {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Agrees => "agrees",
+            Verdict::Inconclusive => "unclear",
+            Verdict::Differs => "DIFFERS",
+        }
+    }
+}
+
+impl Held {
+    /// The one against the other.
+    pub fn of(guess: &Guess, seen: Seen, within: Duration) -> Held {
+        let predicted = guess.at.map(|(least, most)| Bounds { least_ns: nanos(least), most_ns: nanos(most) });
+        let measured = match seen {
+            Seen::At(value) => bounds(value),
+            Seen::Never | Seen::Unknown => None,
+        };
+        let difference_ns = predicted.zip(measured).map(|(predicted, measured)| predicted.to(measured));
+        let measured_never = seen == Seen::Never;
+        let verdict = match (measured_never, difference_ns) {
+            (true, _) if guess.never => Verdict::Agrees,
+            (true, _) => Verdict::Differs,
+            (false, Some(apart)) if u128::from(apart.unsigned_abs()) <= within.as_nanos() => Verdict::Agrees,
+            (false, Some(_)) => Verdict::Differs,
+            (false, None) if measured.is_some() => Verdict::Differs,
+            (false, None) => Verdict::Inconclusive,
+        };
+        Held { predicted, predicted_never: guess.never, measured, measured_never, difference_ns, verdict }
+    }
+}
+
+fn bounds(value: Value) -> Option<Bounds> {
+    match value {
+        Value::Exact(at) => Some(Bounds { least_ns: nanos(at), most_ns: nanos(at) }),
+        Value::Between { after, before } => Some(Bounds { least_ns: nanos(after), most_ns: nanos(before) }),
+        Value::Never { .. } | Value::Count(_) => None,
+    }
+}
+
+impl Bounds {
+    /// From here to there, over what lies between them.
+    fn to(self, there: Bounds) -> i64 {
+        let after = i64::try_from(there.least_ns.saturating_sub(self.most_ns)).unwrap_or(i64::MAX);
+        let before = i64::try_from(self.least_ns.saturating_sub(there.most_ns)).unwrap_or(i64::MAX);
+        after - before
+    }
+}
+
+impl Row {
+    /// A case that was made, held against what was foretold of it. `actual`: the keep-alive that the device really had.
+    pub fn of(case: &Case, actual: u16, foretold: &Foretold, measured: Measured, within: Duration) -> Row {
+        let device = Held::of(&foretold.device, measured.device, within);
+        let hub = Held::of(&foretold.hub, measured.hub, within);
+        let recovery = Held::of(&foretold.recovery, measured.recovery, within);
+        Row {
+            keep_alive: actual,
+            asked: case.keep_alive,
+            outage_ns: nanos(case.outage),
+            round: case.round,
+            silent_ns: None,
+            fidelity: None,
+            verdict: device.verdict.max(hub.verdict).max(recovery.verdict),
+            device,
+            hub,
+            recovery,
+            notes: Vec::new(),
+        }
+    }
+}
+
+impl Live {
+    /// All predictions that were held against something: whose, and how.
+    pub fn held(&self) -> impl Iterator<Item = (&Row, &'static str, &Held)> {
+        self.rows.iter().flat_map(|row| {
+            [("device", &row.device), ("hub", &row.hub), ("recovery", &row.recovery)]
+                .map(|(what, held)| (row, what, held))
+        })
+    }
+
+    /// The worst of its verdicts; inconclusive where nothing was seen at all.
+    pub fn verdict(&self) -> Verdict {
+        let is_bare = self.rows.is_empty() || self.interrupted;
+        let least = if is_bare { Verdict::Inconclusive } else { Verdict::Agrees };
+        self.rows.iter().map(|row| row.verdict).fold(least, Verdict::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn guess(at: Option<(u64, u64)>, never: bool) -> Guess {
+        Guess { at: at.map(|(least, most)| (ms(least), ms(most))), never }
+    }
+
+    #[test]
+    fn a_prediction_is_right_to_the_millisecond_that_is_allowed() {
+        let exact = |millis| Seen::At(Value::Exact(ms(millis)));
+        let between = |after, before| Seen::At(Value::Between { after: ms(after), before: ms(before) });
+        let at = |millis| guess(Some((millis, millis)), false);
+        for (guess, seen, millis, verdict) in [
+            (at(8_000), exact(9_500), Some(1_500), Verdict::Agrees),
+            (at(8_000), exact(9_501), Some(1_501), Verdict::Differs),
+            (at(8_000), exact(6_500), Some(-1_500), Verdict::Agrees),
+            (at(8_000), exact(6_499), Some(-1_501), Verdict::Differs),
+            // Of a bracket, its nearest end counts; of a range, too.
+            (at(8_000), between(2_000, 7_000), Some(-1_000), Verdict::Agrees),
+            (at(8_000), between(7_000, 9_000), Some(0), Verdict::Agrees),
+            (guess(Some((6_000, 12_000)), false), exact(13_000), Some(1_000), Verdict::Agrees),
+            (guess(Some((6_000, 12_000)), false), exact(9_000), Some(0), Verdict::Agrees),
+            // Whether it comes about at all.
+            (guess(None, true), Seen::Never, None, Verdict::Agrees),
+            (guess(None, true), exact(8_000), None, Verdict::Differs),
+            (at(8_000), Seen::Never, None, Verdict::Differs),
+            (guess(Some((8_000, 9_000)), true), Seen::Never, None, Verdict::Agrees),
+            (guess(Some((8_000, 9_000)), true), exact(12_000), Some(3_000), Verdict::Differs),
+            // No evidence is no verdict.
+            (at(8_000), Seen::Unknown, None, Verdict::Inconclusive),
+            (guess(None, true), Seen::Unknown, None, Verdict::Inconclusive),
+        ] {
+            let held = Held::of(&guess, seen, ms(1_500));
+            let difference = held.difference_ns.map(|apart| apart / 1_000_000);
+            assert_eq!((difference, held.verdict), (millis, verdict), "{guess:?} {seen:?}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! A live run as text, at most 80 columns wide.
+
+use super::model::{Bounds, Held, Live, Mode, Row, Verdict};
+use crate::base::span::show_fixed;
+use crate::base::text::printable;
+use crate::report::Styling;
+use crate::report::table::{Cell, Tone, lay_out, paint, wrap};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// All of it.
+pub fn text(live: &Live, styling: Styling) -> String {
+    let mut text = heading(live, styling);
+    if !live.rows.is_empty() {
+        let _ = write!(text, "\n{}", table(live, styling));
+    }
+    for note in notes(live) {
+        text.push_str(&wrap("- ", &note));
+    }
+    let _ = write!(text, "\n{}", conclusion(live, styling));
+    text
+}
+
+fn heading(live: &Live, styling: Styling) -> String {
+    let device = match (live.command.as_slice(), live.mode) {
+        ([], _) => "a device that was there".to_owned(),
+        (command, Mode::Restart) => {
+            format!("`{}`, started anew for each outage", printable(&command.join(" ")))
+        }
+        (command, Mode::ServerKeepAlive) => {
+            format!("`{}`, told its keep-alives by Server Keep Alive", printable(&command.join(" ")))
+        }
+    };
+    let first = paint("keep-alive live", Tone::Strong, styling);
+    let told = format!(
+        "{device}; hub {}. Predicted by simulation for client `{}`, workload {}, and a hub like `{}`.",
+        printable(&live.upstream),
+        live.client,
+        printable(&live.workload),
+        live.hub
+    );
+    format!("{first}\n{}", wrap("  ", &told))
+}
+
+fn table(live: &Live, styling: Styling) -> String {
+    let strong = |text: &str| Cell::new(text, Tone::Strong);
+    let faint = |text: &str| Cell::new(text, Tone::Faint);
+    let mut rows = vec![
+        ["", "outage", "device", "", "", "hub", "", "", ""].map(strong).to_vec(),
+        ["K", "s", "predicted", "seen", "off", "predicted", "seen", "off", ""].map(faint).to_vec(),
+    ];
+    rows.extend(live.rows.iter().map(|row| {
+        let mut cells =
+            vec![Cell::plain(format!("{}s", row.keep_alive)), Cell::plain(seconds(row.outage_ns))];
+        cells.extend(cells_of(&row.device));
+        cells.extend(cells_of(&row.hub));
+        let detection = row.device.verdict.max(row.hub.verdict);
+        cells.push(Cell::new(detection.word(), tone(detection)));
+        cells
+    }));
+    let mut text = lay_out(&rows, styling);
+    let recovered: Vec<&Row> = live.rows.iter().filter(|row| has_recovery(row)).collect();
+    if !recovered.is_empty() {
+        let mut rows = vec![
+            ["", "outage", "back after", "", "", ""].map(strong).to_vec(),
+            ["K", "s", "predicted", "seen", "off", ""].map(faint).to_vec(),
+        ];
+        rows.extend(recovered.into_iter().map(|row| {
+            let mut cells =
+                vec![Cell::plain(format!("{}s", row.keep_alive)), Cell::plain(seconds(row.outage_ns))];
+            cells.extend(cells_of(&row.recovery));
+            cells.push(Cell::new(row.recovery.verdict.word(), tone(row.recovery.verdict)));
+            cells
+        }));
+        let _ = write!(text, "\n{}", lay_out(&rows, styling));
+    }
+    text
+}
+
+fn has_recovery(row: &Row) -> bool {
+    row.recovery.predicted.is_some() || row.recovery.measured.is_some()
+}
+
+fn cells_of(held: &Held) -> [Cell; 3] {
+    let predicted = match (held.predicted, held.predicted_never) {
+        (Some(bounds), false) => between(bounds),
+        (Some(bounds), true) => format!("no/{}", between(bounds)),
+        (None, _) => "no".to_owned(),
+    };
+    let measured = match (held.measured, held.measured_never) {
+        (Some(bounds), _) => between(bounds),
+        (None, true) => "no".to_owned(),
+        (None, false) => "?".to_owned(),
+    };
+    let off = match held.difference_ns {
+        None => String::new(),
+        Some(0) => "0".to_owned(),
+        Some(apart) => {
+            let sign = if apart < 0 { '-' } else { '+' };
+            format!("{sign}{}", fine(apart.unsigned_abs()))
+        }
+    };
+    let tone = if held.verdict == Verdict::Differs { Tone::Bad } else { Tone::Normal };
+    [Cell::plain(predicted), Cell::new(measured, tone), Cell::new(off, tone)]
+}
+
+/// Two times, or one.
+fn between(Bounds { least_ns, most_ns }: Bounds) -> String {
+    // What is shown as one and the same.
+    if most_ns - least_ns < 20_000_000 {
+        return fine(most_ns);
+    }
+    format!("{}..{}", coarse(least_ns), coarse(most_ns))
+}
+
+fn fine(nanos: u64) -> String {
+    format!("{:.2}", Duration::from_nanos(nanos).as_secs_f64())
+}
+
+fn coarse(nanos: u64) -> String {
+    format!("{:.1}", Duration::from_nanos(nanos).as_secs_f64())
+}
+
+fn seconds(nanos: u64) -> String {
+    format!("{}", Duration::from_nanos(nanos).as_secs_f64())
+}
+
+fn tone(verdict: Verdict) -> Tone {
+    match verdict {
+        Verdict::Agrees => Tone::Good,
+        Verdict::Inconclusive => Tone::Normal,
+        Verdict::Differs => Tone::Bad,
+    }
+}
+
+/// What is to be said beside the table, each only once.
+fn notes(live: &Live) -> Vec<String> {
+    let mut notes = live.notes.clone();
+    for row in &live.rows {
+        let of_row =
+            |note: &String| format!("{}s, outage of {} s: {note}", row.keep_alive, seconds(row.outage_ns));
+        notes.extend(row.notes.iter().map(of_row));
+    }
+    notes
+}
+
+fn conclusion(live: &Live, styling: Styling) -> String {
+    let (verdict, within) = (live.verdict(), show_fixed(Duration::from_nanos(live.within_ns)));
+    let detections: Vec<_> = live.held().filter(|(_, what, _)| *what != "recovery").collect();
+    let agreeing = detections.iter().filter(|(_, _, held)| held.verdict == Verdict::Agrees).count();
+    let unclear = detections.iter().filter(|(_, _, held)| held.verdict == Verdict::Inconclusive).count();
+    let mut told = format!(
+        "{agreeing} of {} detections and non-detections as predicted, within {within}",
+        detections.len()
+    );
+    if unclear > 0 {
+        let _ = write!(told, "; {unclear} without evidence");
+    }
+    if let Some((row, what, apart)) = largest(live) {
+        let _ = write!(
+            told,
+            "; largest difference {} s ({what}, keep-alive {} s, outage {} s)",
+            fine(apart),
+            row.keep_alive,
+            seconds(row.outage_ns)
+        );
+    }
+    let widest = live.held().filter_map(|(_, _, held)| held.predicted);
+    let widest = widest.map(|bounds| bounds.most_ns - bounds.least_ns).max().unwrap_or(0);
+    if widest >= 20_000_000 {
+        let _ = write!(told, "; predictions are up to {} s wide", coarse(widest));
+    }
+    if live.interrupted {
+        told.push_str("; interrupted before the end");
+    }
+    told.push('.');
+    let word = paint(verdict.word(), tone(verdict), styling);
+    format!("{word}\n{}", wrap("  ", &told))
+}
+
+/// The largest of the differences.
+fn largest(live: &Live) -> Option<(&Row, &'static str, u64)> {
+    let apart =
+        |(row, what, held): (_, _, &Held)| held.difference_ns.map(|apart| (row, what, apart.unsigned_abs()));
+    live.held().filter_map(apart).max_by_key(|(_, _, apart)| *apart)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Case, Foretold, Guess, Measured, Seen, VERSION};
+    use super::*;
+    use crate::measure::Value;
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    fn row(keep_alive: u16, outage: u64, foretold: [Guess; 3], seen: [Seen; 3]) -> Row {
+        let case = Case {
+            keep_alive,
+            server_keep_alive: false,
+            delay: ms(2_000),
+            outage: ms(outage),
+            round: 1,
+            settle: ms(5_000),
+            limit: ms(60_000),
+        };
+        let [device, hub, recovery] = foretold;
+        let foretold = Foretold { device, hub, recovery };
+        let [device, hub, recovery] = seen;
+        Row::of(&case, keep_alive, &foretold, Measured { device, hub, recovery }, ms(1_500))
+    }
+
+    fn live() -> Live {
+        let at = |least, most| Guess { at: Some((ms(least), ms(most))), never: false };
+        let no = Guess { at: None, never: true };
+        let either = Guess { at: Some((ms(94_000), ms(99_100))), never: true };
+        let exact = |millis| Seen::At(Value::Exact(ms(millis)));
+        let between = |after, before| Seen::At(Value::Between { after: ms(after), before: ms(before) });
+        let mut rows = vec![
+            row(4, 4_500, [no, no, no], [Seen::Never; 3]),
+            row(
+                4,
+                13_500,
+                [at(8_000, 8_000), at(6_000, 11_900), at(900, 2_100)],
+                [exact(8_410), exact(9_000), exact(1_000)],
+            ),
+            row(
+                60,
+                99_000,
+                [at(120_000, 120_000), either, no],
+                [between(50_000, 118_200), Seen::Never, Seen::Unknown],
+            ),
+            row(
+                60,
+                130_000,
+                [at(120_000, 120_000), either, at(10, 10)],
+                [exact(98_000), Seen::Unknown, exact(20)],
+            ),
+        ];
+        rows[2].notes.push("the device asked for a keep-alive of 30 s".into());
+        Live {
+            brownout_keepalive_live: VERSION,
+            wall_clock: "2026-01-01T00:00:00Z".into(),
+            lasted_ns: 1,
+            upstream: "127.0.0.1:1883".into(),
+            command: ["mosquitto_sub", "-t", "a/rather/long/topic/of/a/device", "-k", "4"]
+                .map(String::from)
+                .to_vec(),
+            client: "mosquitto".into(),
+            hub: "mosquitto".into(),
+            workload: "idle".into(),
+            mode: Mode::Restart,
+            within_ns: 1_500_000_000,
+            notes: vec!["Runs were made one by one.".into()],
+            interrupted: false,
+            rows,
+        }
+    }
+
+    #[test]
+    fn it_fits_a_terminal_and_says_it_all() {
+        let shown = text(&live(), Styling::Plain);
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+        insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn its_json_is_of_one_line_of_fields() {
+        insta::assert_snapshot!(serde_json::to_string_pretty(&live().rows[1]).unwrap());
+    }
+}

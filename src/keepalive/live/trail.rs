@@ -1,0 +1,245 @@
+//! What a live run has shown so far of its device: how it connected, where in its ping cycle the outage fell, and whether
+//! there is anything left to wait for.
+
+use crate::base::{Direction, LinkId, Time};
+use crate::event::{Event, Packet, What};
+use crate::fault::Fidelity;
+use crate::mqtt::Version;
+use crate::mqtt::packet::reason;
+use std::time::Duration;
+
+/// The fold. It follows the first link that is accepted, and the outage that falls on that device.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trail {
+    /// The first CONNECT, as the device sent it.
+    pub connect: Option<Connect>,
+    /// The first CONNACK that accepted it.
+    pub accepted: Option<Time>,
+    /// The link that has it.
+    link: Option<LinkId>,
+    /// Its last packet from the device.
+    last_up: Option<Time>,
+    /// PINGREQs on it.
+    pub pings: u32,
+    /// The outage, as it fell on that link.
+    pub struck: Option<Struck>,
+    /// Why it was not made there.
+    pub refused: Option<String>,
+    /// When the path was restored.
+    pub restored: Option<Time>,
+    /// A PINGREQ on the same link after that.
+    asked: bool,
+    /// Its PINGRESP: both ends kept the link.
+    pub kept: Option<Time>,
+    /// The first accepted link after the outage began.
+    pub back: Option<Time>,
+    /// Links that were opened.
+    pub links: u32,
+}
+
+/// What a device asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Connect {
+    /// The version that it speaks.
+    pub version: Version,
+    /// Its client identifier; empty where the hub is to give one.
+    pub client_id: String,
+    /// Its keep-alive, in seconds.
+    pub keep_alive: u16,
+}
+
+/// An outage that fell on a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Struck {
+    /// When.
+    pub at: Time,
+    /// How it was made.
+    pub fidelity: Fidelity,
+    /// The link's last packet from the device before, of those that are told one by one (all but PUBLISH and its like).
+    pub last_up: Option<Time>,
+}
+
+impl Struck {
+    /// How far the device was in its silence.
+    pub fn silent(&self) -> Option<Duration> {
+        self.last_up.map(|last| self.at.since(last))
+    }
+}
+
+impl Trail {
+    /// Takes in an event.
+    pub fn push(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.what {
+            What::LinkOpened { .. } => self.links = self.links.saturating_add(1),
+            What::Packet { link, direction, packet, dropped: false, .. } => {
+                self.packet(at, *link, *direction, packet);
+            }
+            What::FaultApplied { link, fidelity, .. } if self.is_of(*link) && self.struck.is_none() => {
+                self.struck = Some(Struck { at, fidelity: *fidelity, last_up: self.last_up });
+            }
+            What::FaultRefused { link, error, .. } if self.is_of(*link) => {
+                self.refused = Some(error.clone());
+            }
+            What::WindowClosed { .. } if self.struck.is_some() && self.restored.is_none() => {
+                self.restored = Some(at);
+            }
+            _ => {}
+        }
+    }
+
+    fn packet(&mut self, at: Time, link: LinkId, direction: Direction, packet: &Packet) {
+        match packet {
+            Packet::Connect { version, client_id, keep_alive, .. } if self.connect.is_none() => {
+                let client_id = client_id.clone();
+                self.connect = Some(Connect { version: *version, client_id, keep_alive: *keep_alive });
+                (self.link, self.last_up) = (Some(link), Some(at));
+            }
+            Packet::Connack { code, .. } if *code == reason::SUCCESS => self.connack(at, link),
+            _ if !self.is_of(link) => {}
+            packet => self.other(at, direction, packet),
+        }
+    }
+
+    fn connack(&mut self, at: Time, link: LinkId) {
+        if self.accepted.is_none() {
+            (self.accepted, self.link) = (Some(at), Some(link));
+        } else if self.struck.is_some() && !self.is_of(link) {
+            self.back.get_or_insert(at);
+        }
+    }
+
+    /// A packet of the link that is followed.
+    fn other(&mut self, at: Time, direction: Direction, packet: &Packet) {
+        if direction == Direction::Up {
+            self.last_up = Some(at);
+        }
+        let is_restored = self.restored.is_some();
+        match packet {
+            Packet::Pingreq => {
+                self.pings = self.pings.saturating_add(1);
+                self.asked |= is_restored;
+            }
+            Packet::Pingresp if self.asked => {
+                self.kept.get_or_insert(at);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_of(&self, link: LinkId) -> bool {
+        self.link == Some(link)
+    }
+
+    /// When all was seen: the link is known to live on after the outage, or the device is back on another.
+    pub fn seen_all(&self) -> Option<Time> {
+        let restored = self.restored?;
+        self.kept.or(self.back).map(|at| at.max(restored))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{Ends, ListenerId, WindowId};
+    use crate::fault::Mechanism;
+
+    /// Events at these milliseconds.
+    fn told(events: &[(u64, What)]) -> Trail {
+        let mut trail = Trail::default();
+        for (seq, (millis, what)) in (0..).zip(events) {
+            trail.push(&Event { seq, at: Time::from_millis(*millis), what: what.clone() });
+        }
+        trail
+    }
+
+    fn packet(link: u64, direction: Direction, packet: Packet) -> What {
+        What::Packet { link: LinkId(link), direction, held: false, dropped: false, passed: None, packet }
+    }
+
+    fn opened(link: u64) -> What {
+        let (link, listener, peer) = (LinkId(link), ListenerId(0), "10.0.0.1:40000".to_owned());
+        What::LinkOpened { link, listener, peer, to: None }
+    }
+
+    fn connect(link: u64, keep_alive: u16) -> What {
+        let connect = Packet::Connect {
+            version: Version::V311,
+            client_id: "d".into(),
+            keep_alive,
+            clean: true,
+            username: None,
+            token_expiry: None,
+            will: None,
+            terms: crate::event::SessionTerms::default(),
+        };
+        packet(link, Direction::Up, connect)
+    }
+
+    fn connack(link: u64) -> What {
+        let connack = Packet::Connack {
+            session_present: false,
+            code: 0,
+            server_keep_alive: None,
+            assigned_client_id: None,
+            terms: crate::event::SessionTerms::default(),
+        };
+        packet(link, Direction::Down, connack)
+    }
+
+    fn applied(link: u64) -> What {
+        let means = Ends { device: Some(Mechanism::Gate), hub: Some(Mechanism::Gate) };
+        What::FaultApplied { window: WindowId(0), link: LinkId(link), fidelity: Fidelity::Stall, means }
+    }
+
+    fn begun() -> Vec<(u64, What)> {
+        vec![
+            (10, opened(1)),
+            (20, connect(1, 4)),
+            (30, connack(1)),
+            (4_020, packet(1, Direction::Up, Packet::Pingreq)),
+            (4_030, packet(1, Direction::Down, Packet::Pingresp)),
+            (5_000, applied(1)),
+        ]
+    }
+
+    #[test]
+    fn an_outage_is_placed_in_the_silence_of_its_device() {
+        let trail = told(&begun());
+        assert_eq!(trail.connect.as_ref().map(|connect| connect.keep_alive), Some(4));
+        assert_eq!(trail.accepted, Some(Time::from_millis(30)));
+        assert_eq!(trail.struck.and_then(|struck| struck.silent()), Some(Duration::from_millis(980)));
+        assert_eq!((trail.pings, trail.seen_all()), (1, None));
+    }
+
+    #[test]
+    fn a_link_that_pings_after_the_outage_was_kept() {
+        let mut events = begun();
+        events.push((8_020, packet(1, Direction::Up, Packet::Pingreq)));
+        events.push((9_000, What::WindowClosed { window: WindowId(0) }));
+        // The answer to what was sent in the dark says nothing yet.
+        events.push((9_100, packet(1, Direction::Down, Packet::Pingresp)));
+        assert_eq!(told(&events).seen_all(), None);
+        events.push((13_100, packet(1, Direction::Up, Packet::Pingreq)));
+        events.push((13_110, packet(1, Direction::Down, Packet::Pingresp)));
+        assert_eq!(told(&events).seen_all(), Some(Time::from_millis(13_110)));
+    }
+
+    #[test]
+    fn a_device_that_is_back_is_on_another_link() {
+        let mut events = begun();
+        events.extend([
+            (9_000, opened(2)),
+            (9_001, connect(2, 7)),
+            (9_500, What::WindowClosed { window: WindowId(0) }),
+        ]);
+        assert_eq!(told(&events).seen_all(), None);
+        events.push((9_600, connack(2)));
+        let trail = told(&events);
+        assert_eq!(
+            (trail.back, trail.seen_all()),
+            (Some(Time::from_millis(9_600)), Some(Time::from_millis(9_600)))
+        );
+        assert_eq!((trail.links, trail.connect.map(|connect| connect.keep_alive)), (2, Some(4)));
+    }
+}

@@ -1,0 +1,127 @@
+//! `brownout keepalive live` from its first look to its table: the built binary, with its own hub and devices.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+
+const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
+
+/// The embedded hub on a port of its own, for as long as it is held.
+struct Hub {
+    child: Child,
+    address: String,
+}
+
+impl Hub {
+    fn start() -> Hub {
+        let mut command = Command::new(BROWNOUT);
+        command.args(["hub", "--quiet", "--listen", "127.0.0.1:0"]);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let address =
+            line.split("listening on ").nth(1).unwrap().split([';', ' ']).next().unwrap().to_owned();
+        Hub { child, address }
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn live(hub: &Hub, arguments: &[&str], device: &[&str]) -> Output {
+    let mut command = Command::new(BROWNOUT);
+    command.args(["keepalive", "live", "--quiet", "--upstream", &hub.address]).args(arguments);
+    command.arg("--").arg(BROWNOUT).args(["device", "--quiet"]).args(device);
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(output: &Output) -> String {
+    let of = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    of(&output.stdout) + &of(&output.stderr)
+}
+
+/// A device whose habits are known is met by its prediction on both sides of both thresholds.
+#[test]
+fn what_is_predicted_is_what_happens() {
+    let (hub, folder) = (Hub::start(), tempfile::TempDir::new().unwrap());
+    let report = folder.path().to_str().unwrap();
+    let arguments = ["--keepalive", "2s", "--client", "typical", "--report", report];
+    let output = live(&hub, &arguments, &["--kind", "typical"]);
+    let shown = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    let json = std::fs::read_to_string(folder.path().join("live.json")).unwrap();
+    let live: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&live["mode"], &live["brownout_keepalive_live"]), (&"restart".into(), &1.into()));
+    let rows = live["rows"].as_array().unwrap();
+    for end in ["device", "hub"] {
+        let seen = |row: &&Value| !row[end]["measured"].is_null();
+        assert!(rows.iter().any(|row| seen(&row)), "an outage that the {end} notices: {shown}");
+        assert!(
+            rows.iter().any(|row| row[end]["measured_never"] == true),
+            "and one that it does not: {shown}"
+        );
+        // What is told apart by whole keep-alives is predicted to a fraction of one.
+        for row in rows.iter().filter(seen) {
+            let apart = row[end]["difference_ns"].as_i64().unwrap();
+            assert!(apart.abs() < 300_000_000, "{end} {apart}: {shown}");
+        }
+    }
+    assert!(folder.path().join("live.txt").exists());
+    assert!(folder.path().read_dir().unwrap().count() > rows.len(), "a report for each outage");
+}
+
+/// The test can fail: another client's habits are not those of this device.
+#[test]
+fn a_wrong_prediction_is_told() {
+    let hub = Hub::start();
+    let arguments = ["--keepalive", "2s", "--client", "careful", "--outage", "4.5s"];
+    let output = live(&hub, &arguments, &["--kind", "naive"]);
+    let shown = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(shown.contains("DIFFERS"), "{shown}");
+}
+
+/// A device of MQTT 5 that asks for another keep-alive is stepped by the hub's.
+#[test]
+fn server_keep_alive_steps_a_device_that_does_not_heed_the_environment() {
+    let hub = Hub::start();
+    let arguments = ["--keepalive", "2s", "--client", "typical", "--outage", "5.5s"];
+    let device = ["--kind", "typical", "--mqtt", "5", "--keep-alive", "30s", "--ping-timeout", "2s"];
+    let output = live(&hub, &arguments, &device);
+    let shown = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    assert!(shown.contains("told its keep-alives by Server Keep Alive"), "{shown}");
+    let older = live(&hub, &arguments, &["--kind", "typical", "--keep-alive", "3s"]);
+    assert!(text(&older).contains("judged with its own"), "{}", text(&older));
+}
+
+/// What cannot be stepped is told before anything is broken.
+#[test]
+fn a_device_that_never_comes_is_told() {
+    let hub = Hub::start();
+    let mut command = Command::new(BROWNOUT);
+    command.args(["keepalive", "live", "--upstream", &hub.address, "--keepalive", "2s", "--", "sh", "-c"]);
+    let output = command.arg("echo no broker here; exit 3").stdin(Stdio::null()).output().unwrap();
+    let shown = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    assert!(shown.contains("exit code 3") && shown.contains("no broker here"), "{shown}");
+    for (arguments, problem) in [
+        (["--keepalive", "1.5s", "--mode", "auto"], "whole seconds"),
+        (["--keepalive", "2s", "--client", "nobody"], "--client"),
+        (["--keepalive", "2s", "--mode", "restart"], "needs the device's command"),
+    ] {
+        let mut command = Command::new(BROWNOUT);
+        command.args(["keepalive", "live", "--upstream", &hub.address]).args(arguments);
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+        assert!(text(&output).contains(problem), "{}", text(&output));
+    }
+}
