@@ -91,7 +91,7 @@ enum Socket {
 }
 
 /// A connection, with its TLS if it has that; or why there is none.
-type Dialed = Result<(TcpStream, Option<Box<ClientConnection>>), String>;
+pub(crate) type Dialed = Result<(TcpStream, Option<Box<ClientConnection>>), String>;
 
 enum News {
     Stop,
@@ -116,7 +116,7 @@ impl Socket {
 }
 
 /// Connects, and over TLS shakes hands. The device bounds its time: it drops a dial that takes too long.
-async fn dial(target: Target) -> Dialed {
+pub(crate) async fn dial(target: Target) -> Dialed {
     let stream = TcpStream::connect(&target.address).await.map_err(|error| error.to_string())?;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");

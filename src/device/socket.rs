@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 /// Bytes given to TLS before what it made of them is written: one record.
 const RECORD: usize = 16 * 1024;
 
-pub(super) struct Open {
+/// An open connection.
+pub(crate) struct Open {
     stream: TcpStream,
     tls: Option<Tls>,
     outgoing: Vec<u8>,
@@ -32,6 +33,11 @@ impl Open {
     pub fn new(stream: TcpStream, connection: Option<Box<ClientConnection>>) -> Open {
         let tls = connection.map(|connection| Tls { connection, sealed: 0, opened: true });
         Open { stream, tls, outgoing: Vec::new(), read_ended: false, write_failed: false }
+    }
+
+    /// Its socket, to ask the kernel about.
+    pub fn socket(&self) -> &TcpStream {
+        &self.stream
     }
 
     /// Waits until it can be read or written, as is wanted; for ever where nothing is.

@@ -15,7 +15,7 @@ use crate::base::{
 use crate::event::{EndReason, Event, RunStarted, What};
 use crate::fault::{Effects, Fault, Forgotten};
 use crate::mqtt::PacketKind;
-use crate::profile::{Plan, Sequence, When};
+use crate::profile::{Plan, Sequence, Spell, When};
 use crate::session::ledger::News;
 use crate::session::{MOST_GONE, Sessions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -381,7 +381,7 @@ impl Engine {
         self.emit(What::RunStarted(start));
         let plan = Arc::clone(&self.plan);
         for (rule, of) in plan.rules() {
-            if let When::At { .. } = of.when {
+            if of.when.is_by_clock() {
                 self.schedule(rule, 1);
             }
         }
@@ -393,7 +393,8 @@ impl Engine {
     fn timer(&mut self, timer: Timer) {
         match timer {
             Timer::Fire { rule, nth } => {
-                self.fire(rule, nth, None);
+                let hold = self.spell(rule, nth).map(|spell| spell.hold);
+                self.fire_for(rule, nth, None, hold);
                 self.schedule(rule, nth + 1);
             }
             Timer::FireOn { rule, device } => {
@@ -418,7 +419,10 @@ impl Engine {
 
     /// Sets the timer for the `nth` firing of a rule that fires by the run's time, if there is one.
     fn schedule(&mut self, rule: RuleId, nth: u32) {
-        let Some(When::At { first, repeat }) = self.plan.rule(rule).map(|of| of.when.clone()) else { return };
+        if let Some(spell) = self.spell(rule, nth) {
+            self.set_timer(Time::ZERO + spell.at, Timer::Fire { rule, nth });
+        }
+        let Some(&When::At { first, repeat }) = self.plan.rule(rule).map(|of| &of.when) else { return };
         let at = match repeat {
             _ if nth == 1 => first,
             Some(repeat) if repeat.times.is_none_or(|times| nth <= times) => {
@@ -430,6 +434,12 @@ impl Engine {
             Some(_) | None => return,
         };
         self.set_timer(Time::ZERO + at, Timer::Fire { rule, nth });
+    }
+
+    /// The `nth` spell of a rule that has any, from 1.
+    fn spell(&self, rule: RuleId, nth: u32) -> Option<Spell> {
+        let When::Spells(spells) = &self.plan.rule(rule)?.when else { return None };
+        spells.get(usize::try_from(nth).ok()?.checked_sub(1)?).copied()
     }
 
     fn not_mqtt(&mut self, link: LinkId, direction: Direction, offset: u64, reason: String) {

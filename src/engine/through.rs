@@ -152,7 +152,7 @@ impl Engine {
 
     fn is_done_with(&self, id: RuleId, rule: &Rule, device: &Device) -> bool {
         match rule.when {
-            When::At { .. } | When::Asked(_) => true,
+            When::At { .. } | When::Spells(_) | When::Asked(_) => true,
             When::After { times, .. } => {
                 let may_fall = device.links.iter().any(|link| self.falls_on(id, rule, device.id, *link));
                 !may_fall || self.triggers.is_spent(id, device.id, times)

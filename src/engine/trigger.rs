@@ -47,7 +47,7 @@ impl Triggers {
     pub fn new(plan: &Plan) -> Triggers {
         let wanted = plan.rules.iter().filter_map(|rule| match rule.when {
             When::After { packet, .. } => Some(packet),
-            When::At { .. } | When::Asked(_) => None,
+            When::At { .. } | When::Spells(_) | When::Asked(_) => None,
         });
         Triggers {
             wanted: wanted.collect(),

@@ -10,8 +10,18 @@
 //! Deliberately absent: any machine of its own for devices, hubs or faults.
 
 pub mod access;
+pub mod aspect;
 pub mod clients;
+pub mod expect;
+pub mod figure;
+pub mod forms;
 pub mod hubs;
 pub mod idle;
 pub mod live;
 pub mod model;
+pub mod outages;
+pub mod pareto;
+pub mod tally;
+
+#[cfg(test)]
+mod fixtures;

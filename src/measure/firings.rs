@@ -5,7 +5,7 @@ use crate::base::text::glob;
 use crate::base::{Chance, DeviceId, ListenerId, RuleId, WindowId};
 use crate::event::Sources;
 use crate::fault::{Connects, Fault, Mechanism, Refusal};
-use crate::profile::{Plan, Rule, When, Who};
+use crate::profile::{Plan, Rule, Who};
 use crate::session::{Device, Sessions};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,7 +37,7 @@ impl Firings {
         let Some(rule) = plan.rule(id) else { return };
         // A fault of handshakes or of connects waits for who comes: it misses nobody.
         let waits = rule.fault.is_of_handshakes() || rule.fault.is_of_connects();
-        let is_by_clock = matches!(rule.when, When::At { .. }) && !waits;
+        let is_by_clock = rule.when.is_by_clock() && !waits;
         let is_missed = |device: &&Device| is_by_clock && device.links.is_empty() && is_meant(rule, device);
         let missing: BTreeSet<DeviceId> = sessions.devices().filter(is_missed).map(|d| d.id).collect();
         for device in &missing {
@@ -158,8 +158,5 @@ fn asks_for(rule: &Rule, listener: ListenerId, by: Option<Mechanism>) -> bool {
         Fault::Refuse(refuse) => refuse.how == Refusal::Closed && is_close != Some(false),
         _ => false,
     };
-    is_asked
-        && matches!(rule.when, When::At { .. })
-        && rule.chance == Chance::ALWAYS
-        && rule.who.is_everyone_at(listener)
+    is_asked && rule.when.is_by_clock() && rule.chance == Chance::ALWAYS && rule.who.is_everyone_at(listener)
 }

@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::mqtt::{PacketKind, Version};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The keep-alive that spans are resolved with for a device that has none (keep-alive 0), unless the profile says
@@ -259,6 +260,9 @@ pub enum When {
         /// Whether and how it fires again.
         repeat: Option<Repeat>,
     },
+    /// At each of these times of the run, on every matching device at once, and each time for as long as it says, where the
+    /// fault holds. Ascending. Only plans that are made in code have it.
+    Spells(Arc<[Spell]>),
     /// After a packet of the device's own link, on that device alone.
     After {
         /// The kind of packet.
@@ -272,6 +276,25 @@ pub enum When {
     },
     /// When a device asks for it by a fault-injection message, on that device alone.
     Asked(FaultOperation),
+}
+
+impl When {
+    /// Whether it fires by the run's time, on every device at once.
+    pub fn is_by_clock(&self) -> bool {
+        match self {
+            When::At { .. } | When::Spells(_) => true,
+            When::After { .. } | When::Asked(_) => false,
+        }
+    }
+}
+
+/// One of several times that a fault holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spell {
+    /// From when, since the beginning of the run.
+    pub at: Duration,
+    /// For how long.
+    pub hold: Duration,
 }
 
 /// How a rule fires again.

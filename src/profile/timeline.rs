@@ -101,6 +101,7 @@ fn told_rules(page: &mut Page, title: &str, rules: &[&Rule], plan: &Plan, words:
 fn order(rule: &Rule, words: Words) -> (u64, u32, u8) {
     match &rule.when {
         When::At { first, .. } => (nanos(*first), 0, 0),
+        When::Spells(spells) => (spells.first().map_or(u64::MAX, |spell| nanos(spell.at)), 0, 0),
         When::Asked(_) => (u64::MAX, 0, 0),
         When::After { packet, nth, delay, .. } => {
             (nanos(delay.resolve(words.example)), *nth, packet.number())
@@ -127,6 +128,18 @@ fn when(when: &When, words: Words) -> String {
                 repeat.times.map_or("until the run ends".to_owned(), |n| format!("{} in all", times(n)));
             format!("at {}, then every {}{moved}, {often}", words.time(*first), words.time(repeat.every))
         }
+        When::Spells(spells) => match &**spells {
+            [] => "never".to_owned(),
+            [only] => format!("at {} for {}", words.time(only.at), words.time(only.hold)),
+            [first, .., last] => format!(
+                "{}, first at {} for {} and last at {} for {}",
+                times(u32::try_from(spells.len()).unwrap_or(u32::MAX)),
+                words.time(first.at),
+                words.time(first.hold),
+                words.time(last.at),
+                words.time(last.hold)
+            ),
+        },
         When::After { packet, nth, delay, times: most } => {
             let which = match packet {
                 // One of each link [MQTT-3.1.0-2].

@@ -44,10 +44,11 @@ fn is_cut_off(plan: &Plan, run: &RunResults) -> bool {
 
 /// How often a rule may fire, each device for itself where it fires after a packet; `None`: as long as the run lasts.
 fn times(rule: &Rule) -> Option<u64> {
-    match rule.when {
+    match &rule.when {
         When::At { repeat: None, .. } => Some(1),
+        When::Spells(spells) => u64::try_from(spells.len()).ok(),
         When::At { repeat: Some(Repeat { times, .. }), .. } => times.map(u64::from),
-        When::After { times, .. } => Some(u64::from(times)),
+        When::After { times, .. } => Some(u64::from(*times)),
         // It is the device's affair whether it asks.
         When::Asked(_) => Some(0),
     }
@@ -96,7 +97,9 @@ fn short_of(id: RuleId, rule: &Rule, run: &RunResults) -> Option<String> {
     let of = count(times, "time");
     match rule.when {
         When::Asked(_) => None,
-        When::At { .. } => (done.fired < times).then(|| format!("fired {} of {of}", done.fired)),
+        When::At { .. } | When::Spells(_) => {
+            (done.fired < times).then(|| format!("fired {} of {of}", done.fired))
+        }
         When::After { .. } => {
             let mut by_times: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
             for (device, fell) in done.fell.iter().filter(|(_, fell)| **fell < times) {

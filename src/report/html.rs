@@ -8,7 +8,7 @@
 mod data;
 mod delivery;
 mod devices;
-mod escape;
+pub(crate) mod escape;
 mod expectations;
 mod findings;
 mod head;
@@ -25,6 +25,8 @@ use super::{Report, Timeline};
 use escape::text;
 
 const STYLE: &str = concat!(include_str!("html/page.css"), include_str!("html/pictures.css"));
+/// The style sheet that pages share: colours, text, tables.
+pub(crate) const PAGE: &str = include_str!("html/page.css");
 const SCRIPT: &[&str] = &[
     include_str!("html/base.js"),
     include_str!("html/tables.js"),
@@ -36,11 +38,11 @@ const SCRIPT: &[&str] = &[
 ];
 
 /// Nothing is loaded from anywhere, and nothing sent.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
+pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
                       base-uri 'none'; form-action 'none'";
 
 /// The style sheet hides what the script shows; should the script fail, nothing is hidden.
-const MARK: &str = "document.documentElement.classList.add('js');\
+pub(crate) const MARK: &str = "document.documentElement.classList.add('js');\
                     addEventListener('error', () => document.documentElement.classList.remove('js'))";
 
 /// The HTML.

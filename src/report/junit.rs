@@ -14,7 +14,7 @@
 //! | findings, verdicts of classes, notes | `system-out` of the suite |
 //! | findings on the devices that speak against an expectation | `system-out` of its test case |
 
-mod xml;
+pub(crate) mod xml;
 
 use super::model::{ClassVerdict, Evidence, Expectation, Finding, Judgement, Report, Run};
 use super::words::{seconds, told};

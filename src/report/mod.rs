@@ -27,7 +27,7 @@ mod together;
 mod uncertainty;
 mod verdicts;
 mod wire;
-mod words;
+pub(crate) mod words;
 
 pub use compare::Compared;
 pub use live::Live;

@@ -14,8 +14,33 @@
 //!
 //! Deliberately absent: any figure (keepalive/), any clock.
 
+mod arrivals;
+mod check;
+mod path;
+mod queue;
+mod relay;
 mod scenario;
+mod shake;
 mod sight;
+mod tcp;
+mod ways;
+mod world;
 
+#[cfg(test)]
+mod tests;
+
+use crate::base::Time;
+
+pub use check::check;
 pub use scenario::{Kernel, Link, Scenario};
 pub use sight::{Carried, Sight};
+
+/// Runs a scenario to its end and shows what happens, in order of time.
+///
+/// # Errors
+/// Nothing is run: what of the plan cannot be simulated, as [`check`] has it.
+pub fn run(scenario: &Scenario, saw: &mut dyn FnMut(Time, Sight<'_>)) -> Result<(), String> {
+    check(&scenario.plan)?;
+    world::World::new(scenario, saw).run();
+    Ok(())
+}

@@ -7,6 +7,9 @@ use crate::profile::Plan;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// More retransmissions than any kernel makes (tcp_retries2 is a byte).
+const MOST_RETRIES: u32 = 255;
+
 /// A run: its devices, the hub, the way between them, and what happens to it.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -53,4 +56,33 @@ pub struct Kernel {
     /// How long data may go unacknowledged before the connection is given up, where the application says so
     /// (TCP_USER_TIMEOUT, RFC 5482).
     pub user_timeout: Option<Duration>,
+    /// Whether what was last sent is sent once more after the first timeout, which then does not double (the tail loss
+    /// probe, RFC 8985 section 7; tcp_early_retrans).
+    pub tail_probe: bool,
+}
+
+impl Kernel {
+    /// Linux, as it comes: include/net/tcp.h (TCP_RTO_MIN, TCP_RTO_MAX) and Documentation/networking/ip-sysctl (tcp_retries2,
+    /// tcp_syn_retries, tcp_early_retrans).
+    pub const LINUX: Kernel = Kernel {
+        least_timeout: Duration::from_millis(200),
+        most_timeout: Duration::from_secs(120),
+        retries: 15,
+        syn_retries: 6,
+        user_timeout: None,
+        tail_probe: true,
+    };
+
+    /// For how long nothing need be acknowledged before a connection is given up after so many retransmissions: the sum of the
+    /// pauses as if the first was the least (ip-sysctl on tcp_retries2: 15 are 924.6 s). Linux looks at it when a
+    /// retransmission is due.
+    pub fn patience(&self, retries: u32) -> Duration {
+        let mut pause = self.least_timeout;
+        let mut sum = Duration::ZERO;
+        for _ in 0..=retries.min(MOST_RETRIES) {
+            sum = sum.saturating_add(pause);
+            pause = pause.saturating_mul(2).min(self.most_timeout);
+        }
+        sum
+    }
 }

@@ -155,6 +155,7 @@ pub fn estimate(plan: &Plan, keep_alive: Duration) -> Duration {
     let rules = plan.rules.iter().map(|rule| {
         let begins = match &rule.when {
             When::At { first, .. } => *first,
+            When::Spells(spells) => spells.last().map_or(Duration::ZERO, |last| last.at + last.hold),
             When::After { delay, .. } => delay.resolve(keep_alive),
             When::Asked(_) => Duration::ZERO,
         };

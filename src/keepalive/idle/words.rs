@@ -40,8 +40,10 @@ fn bracket(low: u64, high: u64) -> (String, String, String) {
         0.3..3.0 => (1, 0.1),
         _ => (0, 1.0),
     };
+    let middle = (low + high) / 2.0;
     let away = |seconds: f64, round: fn(f64) -> f64| shown(round(seconds / unit) * unit, decimals);
-    (away(low, f64::floor), away(high, f64::ceil), away((low + high) / 2.0, f64::round))
+    let low = away(low, f64::floor).trim_end_matches(" s").to_owned();
+    (low, away(high, f64::ceil), away(middle, f64::round))
 }
 
 impl fmt::Display for Answer {

@@ -17,6 +17,7 @@ compile_error!(
 
 pub mod drops;
 pub mod hangup;
+pub mod icmp;
 pub mod info;
 pub mod limit;
 pub mod lossy;

@@ -171,7 +171,7 @@ fn needs(fields: &Fields, key: &str, other: &str, sink: &mut Sink) {
 /// Whether connects made during the rule's blackhole can be made to vanish: they come before the device can be
 /// told, so the rule has to fall on every device of a listener.
 pub(in crate::profile) fn can_vanish(rule: &Rule) -> bool {
-    matches!(rule.when, When::At { .. })
+    rule.when.is_by_clock()
         && !rule.who.needs_connect()
         && rule.who.is_of_anyone_there()
         && rule.chance == Chance::ALWAYS

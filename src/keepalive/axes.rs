@@ -1,0 +1,242 @@
+//! The axes of a sweep, and the cases that they span.
+
+use super::clients::Client;
+use super::model::Case;
+use super::outages::Outages;
+use crate::base::span::{parse_fixed, show_fixed};
+use crate::base::{Chance, Span, time};
+use crate::device::Backoff;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The most cases of a sweep: their figures take some 200 MB, and on two cores the time of a cup of coffee.
+pub const MOST_CASES: u64 = 200_000;
+
+/// Values of a range of keep-alives, where nothing is said.
+const STEPS: u32 = 10;
+
+/// The most values of a range.
+const MOST_STEPS: u32 = 1_000;
+
+/// What is varied; the order of the fields is that of the cases, the last turning fastest. None is empty.
+#[derive(Clone, Debug)]
+pub struct Axes {
+    /// Whose habits.
+    pub clients: Vec<&'static Client>,
+    /// Seconds; `None`: what the client has by default.
+    pub keep_alives: Vec<Option<u16>>,
+    /// How long PINGRESP is waited for.
+    pub ping_timeouts: Vec<PingTimeout>,
+    /// How the device waits before it dials again; `None`: as the client does by default.
+    pub back_offs: Vec<Option<Backoff>>,
+    /// When the path is gone.
+    pub outages: Vec<Outages>,
+    /// After how long without a packet the path forgets a connection; `None`: never.
+    pub path_idles: Vec<Option<Duration>>,
+    /// The share of segments lost.
+    pub losses: Vec<Chance>,
+}
+
+/// How long PINGRESP is waited for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PingTimeout {
+    /// As long as the client does by default.
+    Default,
+    /// For ever: it is not looked for.
+    Never,
+    /// So long.
+    After(Span),
+}
+
+/// Keep-alives as they are typed: `60s`, `default`, or the range `30s..20m`, which is ten values whose ratio is the same;
+/// `30s..20m/5` is five.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeepAlives(pub Vec<Option<u16>>);
+
+/// A path's idle timeout as it is typed: a time, or `never`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PathIdle(pub Option<Duration>);
+
+/// A back-off as it is typed: that of [`Backoff`], or `default`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BackOff(pub Option<Backoff>);
+
+impl Axes {
+    /// How many cases there are; the message of too many names the longest axis.
+    pub fn count(&self) -> Result<u64, String> {
+        let lengths = self.lengths();
+        let product = lengths.iter().try_fold(1u64, |product, (_, length)| {
+            product.checked_mul(u64::try_from(*length).unwrap_or(u64::MAX))
+        });
+        match product {
+            Some(count) if count <= MOST_CASES => Ok(count),
+            count => {
+                let (name, length) =
+                    lengths.into_iter().max_by_key(|(_, length)| *length).unwrap_or_default();
+                let count = count.map_or_else(|| "too many".to_owned(), |count| count.to_string());
+                Err(format!(
+                    "{count} combinations are more than {MOST_CASES}; give fewer values, of --{name} first, which has {length}"
+                ))
+            }
+        }
+    }
+
+    fn lengths(&self) -> [(&'static str, usize); 7] {
+        [
+            ("client", self.clients.len()),
+            ("keep-alive", self.keep_alives.len()),
+            ("ping-timeout", self.ping_timeouts.len()),
+            ("back-off", self.back_offs.len()),
+            ("outages", self.outages.len()),
+            ("path-idle", self.path_idles.len()),
+            ("loss", self.losses.len()),
+        ]
+    }
+
+    /// All cases, in order.
+    pub fn cases(&self) -> impl Iterator<Item = Case> {
+        (0..).map_while(|number| self.case(number))
+    }
+
+    /// The case of this number, from 0.
+    pub fn case(&self, number: u64) -> Option<Case> {
+        let mut rest = number;
+        let mut places = [0; 7];
+        for (place, (_, length)) in places.iter_mut().zip(self.lengths()).rev() {
+            let length = u64::try_from(length).ok()?;
+            *place = usize::try_from(rest.checked_rem(length)?).ok()?;
+            rest = rest.checked_div(length)?;
+        }
+        if rest > 0 {
+            return None;
+        }
+        let [client, keep_alive, ping_timeout, back_off, outages, path_idle, loss] = places;
+        let (client, keep_alive) = (*self.clients.get(client)?, *self.keep_alives.get(keep_alive)?);
+        let keep_alive = keep_alive.unwrap_or_else(|| whole_seconds(client.keep_alive));
+        let habits = client.habits("device", Duration::from_secs(keep_alive.into()));
+        let ping_timeout = match *self.ping_timeouts.get(ping_timeout)? {
+            PingTimeout::Default => habits.ping_timeout,
+            PingTimeout::Never => None,
+            PingTimeout::After(span) => Some(span.resolve(span_keep_alive(keep_alive))),
+        };
+        Some(Case {
+            client: client.name.to_owned(),
+            keep_alive,
+            ping_timeout_ns: ping_timeout.map(time::nanos),
+            back_off: self.back_offs.get(back_off)?.unwrap_or(habits.backoff).to_string(),
+            outages: self.outages.get(outages)?.to_string(),
+            path_idle_ns: self.path_idles.get(path_idle)?.map(time::nanos),
+            loss: self.losses.get(loss)?.get(),
+        })
+    }
+}
+
+/// The keep-alive that spans go by; 60 s where there is none, as in [`Habits`](crate::device::Habits).
+pub(super) fn span_keep_alive(keep_alive: u16) -> Duration {
+    Duration::from_secs(if keep_alive == 0 { 60 } else { keep_alive.into() })
+}
+
+fn whole_seconds(keep_alive: Duration) -> u16 {
+    u16::try_from(keep_alive.as_secs()).unwrap_or(u16::MAX)
+}
+
+impl FromStr for PingTimeout {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PingTimeout, String> {
+        match text.trim() {
+            "default" => Ok(PingTimeout::Default),
+            "never" => Ok(PingTimeout::Never),
+            span => match span.parse::<Span>().map_err(|error| error.to_string())? {
+                span if span.is_zero() => Err("a ping timeout is more than 0, `default` or `never`".into()),
+                span => Ok(PingTimeout::After(span)),
+            },
+        }
+    }
+}
+
+impl FromStr for PathIdle {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<PathIdle, String> {
+        match text.trim() {
+            "never" => Ok(PathIdle(None)),
+            time => match parse_fixed(time).map_err(|problem| format!("{problem}; write a time such as `240s`, or `never`"))? {
+                time if time < Duration::from_secs(1) => Err(format!("`{text}` is less than a second; no path forgets so soon")),
+                time => Ok(PathIdle(Some(time))),
+            },
+        }
+    }
+}
+
+impl FromStr for BackOff {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<BackOff, String> {
+        match text.trim() {
+            "default" => Ok(BackOff(None)),
+            other => other.parse().map(|back_off| BackOff(Some(back_off))).map_err(|error: crate::device::BadBackoff| error.to_string()),
+        }
+    }
+}
+
+impl FromStr for KeepAlives {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<KeepAlives, String> {
+        let text = text.trim();
+        if text == "default" {
+            return Ok(KeepAlives(vec![None]));
+        }
+        let Some((first, rest)) = text.split_once("..") else {
+            return Ok(KeepAlives(vec![Some(seconds(text)?)]));
+        };
+        let (last, steps) = match rest.split_once('/') {
+            Some((last, steps)) => (last, parse_steps(steps)?),
+            None => (rest, STEPS),
+        };
+        let (first, last) = (seconds(first)?, seconds(last)?);
+        if first == 0 || first >= last {
+            return Err(format!("`{text}`: a range goes from a second or more up to something longer"));
+        }
+        Ok(KeepAlives(range(first, last, steps).into_iter().map(Some).collect()))
+    }
+}
+
+fn parse_steps(text: &str) -> Result<u32, String> {
+    let steps = text.trim().parse().ok().filter(|steps| (2..=MOST_STEPS).contains(steps));
+    steps.ok_or_else(|| format!("`{text}`: a range has from 2 to {MOST_STEPS} values"))
+}
+
+/// A keep-alive as CONNECT can carry it.
+fn seconds(text: &str) -> Result<u16, String> {
+    let time = parse_fixed(text)?;
+    let seconds = u16::try_from(time.as_secs()).ok().filter(|_| time.subsec_nanos() == 0);
+    seconds.ok_or_else(|| format!("`{}`: a keep-alive is of whole seconds, at most {}", text.trim(), show_fixed(Duration::from_secs(u16::MAX.into()))))
+}
+
+/// So many values from the first to the last, each in the same ratio to the next, in whole seconds; equal ones once.
+fn range(first: u16, last: u16, steps: u32) -> Vec<u16> {
+    let ratio = f64::from(last) / f64::from(first);
+    let mut values: Vec<u16> = (0..steps)
+        .map(|step| {
+            let value = f64::from(first) * ratio.powf(f64::from(step) / f64::from(steps - 1));
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from `first` to `last`")]
+            let value = value.round() as u16;
+            value
+        })
+        .collect();
+    values.dedup();
+    values
+}
+
+impl fmt::Display for PingTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PingTimeout::Default => f.write_str("default"),
+            PingTimeout::Never => f.write_str("never"),
+            PingTimeout::After(span) => write!(f, "{span}"),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Tables of so many columns of a terminal: names to the left, figures to the right, what has no room left out and said.
+
+use crate::report::Styling;
+use crate::report::table::{Tone, cut, cut_name, paint, width};
+
+/// The least of a name that is shown.
+const LEAST_NAME: usize = 8;
+/// So much of it mostly tells names apart: figures go before less of it is shown, while there are [`FIGURES`] left.
+const FAIR_NAME: usize = 15;
+/// So many figures stay while names can still be cut.
+const FIGURES: usize = 4;
+/// The most.
+const MOST_NAME: usize = 28;
+/// Between columns, and before the first.
+const GAP: usize = 2;
+
+/// A column.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    /// Its two lines of head.
+    pub head: [String; 2],
+    /// What it is, where it is left out.
+    pub name: String,
+    /// Names stay, whatever room there is.
+    pub is_name: bool,
+    /// Which goes first where there is no room: the greatest.
+    pub dispensable: usize,
+}
+
+/// A table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Grid {
+    pub columns: Vec<Column>,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Grid {
+    /// The lines, and the names of the columns that were left out.
+    pub fn render(&self, wide: usize, styling: Styling) -> (String, Vec<String>) {
+        let mut widths = self.widths();
+        let mut shown = vec![true; self.columns.len()];
+        let mut left_out = Vec::new();
+        while total(&widths, &shown) > wide {
+            let fitted = self.narrower(FAIR_NAME, &mut widths, &shown)
+                || self.leave_out(FIGURES, &mut shown, &mut left_out)
+                || self.narrower(LEAST_NAME, &mut widths, &shown)
+                || self.leave_out(0, &mut shown, &mut left_out);
+            if !fitted {
+                break;
+            }
+        }
+        let mut out = String::new();
+        for line in 0..2 {
+            let heads: Vec<&str> = self.columns.iter().map(|column| column.head[line].as_str()).collect();
+            let text = self.line(&heads, &widths, &shown, wide);
+            if !text.is_empty() {
+                out += &paint(&text, Tone::Faint, styling);
+                out.push('\n');
+            }
+        }
+        for row in &self.rows {
+            let cells: Vec<&str> = row.iter().map(String::as_str).collect();
+            out += &tinted(&self.line(&cells, &widths, &shown, wide), styling);
+            out.push('\n');
+        }
+        (out, left_out)
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let widest = |nth: usize, column: &Column| {
+            let cells = self.rows.iter().filter_map(|row| row.get(nth)).map(String::as_str);
+            let all = cells.chain(column.head.iter().map(String::as_str)).map(width);
+            all.max().unwrap_or(0).min(if column.is_name { MOST_NAME } else { usize::MAX })
+        };
+        self.columns.iter().enumerate().map(|(nth, column)| widest(nth, column)).collect()
+    }
+
+    /// Leaves out the most dispensable figure, where there are more than so many.
+    fn leave_out(&self, least: usize, shown: &mut [bool], left_out: &mut Vec<String>) -> bool {
+        let there: Vec<(usize, &Column)> =
+            self.columns.iter().enumerate().filter(|(nth, column)| shown[*nth] && !column.is_name).collect();
+        let dispensable = there.iter().max_by_key(|(_, column)| column.dispensable);
+        let Some((nth, column)) = dispensable.copied().filter(|_| there.len() > least) else { return false };
+        shown[nth] = false;
+        left_out.push(column.name.clone());
+        true
+    }
+
+    /// Takes a column from the widest name that has more than so many.
+    fn narrower(&self, least: usize, widths: &mut [usize], shown: &[bool]) -> bool {
+        let is_long = |nth: &usize| shown[*nth] && self.columns[*nth].is_name && widths[*nth] > least;
+        let Some(widest) = (0..self.columns.len()).filter(is_long).max_by_key(|nth| widths[*nth]) else {
+            return false;
+        };
+        widths[widest] -= 1;
+        true
+    }
+
+    fn line(&self, cells: &[&str], widths: &[usize], shown: &[bool], wide: usize) -> String {
+        let mut line = String::new();
+        for (nth, column) in self.columns.iter().enumerate().filter(|(nth, _)| shown[*nth]) {
+            let cell = cells.get(nth).copied().unwrap_or_default();
+            let text = crate::base::text::printable(cell);
+            let text = if column.is_name { cut_name(&text, widths[nth]) } else { text };
+            let pad = " ".repeat(widths[nth].saturating_sub(width(&text)));
+            line += &" ".repeat(GAP);
+            line += &if column.is_name { format!("{text}{pad}") } else { format!("{pad}{text}") };
+        }
+        cut(line.trim_end(), wide)
+    }
+}
+
+fn total(widths: &[usize], shown: &[bool]) -> usize {
+    widths.iter().zip(shown).filter(|(_, shown)| **shown).map(|(width, _)| width + GAP).sum()
+}
+
+/// A line with its nevers to be seen.
+fn tinted(line: &str, styling: Styling) -> String {
+    match styling {
+        Styling::Plain => line.to_owned(),
+        Styling::Ansi => line.replace(" never", &format!(" {}", paint("never", Tone::Bad, styling))),
+    }
+}
