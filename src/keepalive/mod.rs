@@ -12,6 +12,7 @@
 pub mod access;
 pub mod aspect;
 pub mod axes;
+pub mod advise;
 pub mod clients;
 pub mod evaluate;
 pub mod expect;
