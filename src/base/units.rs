@@ -14,6 +14,9 @@ impl Chance {
     /// It always happens.
     pub const ALWAYS: Chance = Chance(1.0);
 
+    /// It never happens.
+    pub const NEVER: Chance = Chance(0.0);
+
     /// From a number; `None` outside 0 to 1.
     pub fn new(chance: f64) -> Option<Chance> {
         (0.0..=1.0).contains(&chance).then_some(Chance(chance))

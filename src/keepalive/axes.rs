@@ -113,7 +113,7 @@ impl Axes {
         }
         let [client, keep_alive, ping_timeout, back_off, outages, path_idle, loss] = places;
         let (client, keep_alive) = (*self.clients.get(client)?, *self.keep_alives.get(keep_alive)?);
-        let keep_alive = keep_alive.unwrap_or_else(|| whole_seconds(client.keep_alive));
+        let keep_alive = keep_alive.unwrap_or_else(|| client.keep_alive.value);
         let habits = client.habits("device", Duration::from_secs(keep_alive.into()));
         let ping_timeout = match *self.ping_timeouts.get(ping_timeout)? {
             PingTimeout::Default => habits.ping_timeout,
@@ -137,10 +137,6 @@ pub(super) fn span_keep_alive(keep_alive: u16) -> Duration {
     Duration::from_secs(if keep_alive == 0 { 60 } else { keep_alive.into() })
 }
 
-fn whole_seconds(keep_alive: Duration) -> u16 {
-    u16::try_from(keep_alive.as_secs()).unwrap_or(u16::MAX)
-}
-
 impl FromStr for PingTimeout {
     type Err = String;
 
@@ -162,8 +158,12 @@ impl FromStr for PathIdle {
     fn from_str(text: &str) -> Result<PathIdle, String> {
         match text.trim() {
             "never" => Ok(PathIdle(None)),
-            time => match parse_fixed(time).map_err(|problem| format!("{problem}; write a time such as `240s`, or `never`"))? {
-                time if time < Duration::from_secs(1) => Err(format!("`{text}` is less than a second; no path forgets so soon")),
+            time => match parse_fixed(time)
+                .map_err(|problem| format!("{problem}; write a time such as `240s`, or `never`"))?
+            {
+                time if time < Duration::from_secs(1) => {
+                    Err(format!("`{text}` is less than a second; no path forgets so soon"))
+                }
                 time => Ok(PathIdle(Some(time))),
             },
         }
@@ -176,7 +176,10 @@ impl FromStr for BackOff {
     fn from_str(text: &str) -> Result<BackOff, String> {
         match text.trim() {
             "default" => Ok(BackOff(None)),
-            other => other.parse().map(|back_off| BackOff(Some(back_off))).map_err(|error: crate::device::BadBackoff| error.to_string()),
+            other => other
+                .parse()
+                .map(|back_off| BackOff(Some(back_off)))
+                .map_err(|error: crate::device::BadBackoff| error.to_string()),
         }
     }
 }
@@ -213,7 +216,13 @@ fn parse_steps(text: &str) -> Result<u32, String> {
 fn seconds(text: &str) -> Result<u16, String> {
     let time = parse_fixed(text)?;
     let seconds = u16::try_from(time.as_secs()).ok().filter(|_| time.subsec_nanos() == 0);
-    seconds.ok_or_else(|| format!("`{}`: a keep-alive is of whole seconds, at most {}", text.trim(), show_fixed(Duration::from_secs(u16::MAX.into()))))
+    seconds.ok_or_else(|| {
+        format!(
+            "`{}`: a keep-alive is of whole seconds, at most {}",
+            text.trim(),
+            show_fixed(Duration::from_secs(u16::MAX.into()))
+        )
+    })
 }
 
 /// So many values from the first to the last, each in the same ratio to the next, in whole seconds; equal ones once.
@@ -222,7 +231,11 @@ fn range(first: u16, last: u16, steps: u32) -> Vec<u16> {
     let mut values: Vec<u16> = (0..steps)
         .map(|step| {
             let value = f64::from(first) * ratio.powf(f64::from(step) / f64::from(steps - 1));
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from `first` to `last`")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "from `first` to `last`"
+            )]
             let value = value.round() as u16;
             value
         })
@@ -238,5 +251,117 @@ impl fmt::Display for PingTimeout {
             PingTimeout::Never => f.write_str("never"),
             PingTimeout::After(span) => write!(f, "{span}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn axes() -> Axes {
+        Axes {
+            clients: vec![Client::named("typical").unwrap()],
+            keep_alives: vec![Some(60), Some(120)],
+            ping_timeouts: vec![PingTimeout::Default],
+            back_offs: vec![None],
+            outages: vec![Outages::None, Outages::fixed(Duration::from_secs(30))],
+            path_idles: vec![None],
+            losses: vec![Chance::NEVER, Chance::new(0.01).unwrap()],
+        }
+    }
+
+    fn keep_alives(text: &str) -> Vec<u16> {
+        text.parse::<KeepAlives>().unwrap().0.into_iter().map(|value| value.unwrap_or(0)).collect()
+    }
+
+    #[test]
+    fn the_last_axis_turns_fastest() {
+        let all: Vec<Case> = axes().cases().collect();
+        assert_eq!(axes().count(), Ok(8));
+        let turned: Vec<(u16, &str, f64)> =
+            all.iter().map(|case| (case.keep_alive, case.outages.as_str(), case.loss)).collect();
+        assert_eq!(turned[0], (60, "none", 0.0));
+        assert_eq!(turned[1], (60, "none", 0.01));
+        assert_eq!(turned[2], (60, "fixed:30s,every=2h", 0.0));
+        assert_eq!(turned[7], (120, "fixed:30s,every=2h", 0.01));
+        assert_eq!(turned.len(), 8);
+    }
+
+    #[test]
+    fn what_a_case_says_is_resolved_and_reads_back() {
+        let timeouts =
+            ["default", "never", "0.5 keepalive", "1 keepalive + 2s"].map(|text| text.parse().unwrap());
+        let axes = Axes { ping_timeouts: timeouts.into(), losses: vec![Chance::NEVER], ..axes() };
+        let waits: Vec<Option<u64>> =
+            axes.cases().map(|case| case.ping_timeout_ns.map(|nanos| nanos / 1_000_000_000)).collect();
+        assert_eq!(
+            waits,
+            [60, 0, 30, 62, 120, 0, 60, 122]
+                .map(|secs| Some(secs).filter(|secs| *secs > 0))
+                .into_iter()
+                .flat_map(|wait| [wait, wait])
+                .collect::<Vec<_>>()
+        );
+        for client in Client::all() {
+            let axes = Axes { clients: vec![client], keep_alives: vec![None], ..axes.clone() };
+            let case = axes.case(0).unwrap();
+            assert_eq!((case.client.as_str(), case.keep_alive), (client.name, client.keep_alive.value));
+            assert_eq!(
+                case.back_off.parse::<Backoff>().unwrap().to_string(),
+                case.back_off,
+                "{}",
+                client.name
+            );
+        }
+    }
+
+    #[test]
+    fn too_many_are_refused_and_the_longest_axis_is_named() {
+        let many = Axes { keep_alives: (0..50_001).map(Some).collect(), ..axes() };
+        let error = many.count().unwrap_err();
+        assert!(
+            error.contains("200004 combinations") && error.contains("--keep-alive first, which has 50001"),
+            "{error}"
+        );
+        let huge = Axes {
+            keep_alives: vec![None; 100_000],
+            ping_timeouts: vec![PingTimeout::Never; 100_000],
+            back_offs: vec![None; 100_000],
+            losses: vec![Chance::NEVER; 100_000],
+            ..axes()
+        };
+        assert!(huge.count().unwrap_err().contains("too many combinations"));
+    }
+
+    #[test]
+    fn keep_alives_are_values_and_ranges() {
+        assert_eq!(keep_alives("30s..20m"), [30, 45, 68, 103, 155, 233, 351, 529, 797, 1200]);
+        assert_eq!(keep_alives("1s..3s"), [1, 2, 3]);
+        assert_eq!(keep_alives("1m..16m/3"), [60, 240, 960]);
+        assert_eq!(keep_alives("0s"), [0]);
+        assert_eq!("default".parse(), Ok(KeepAlives(vec![None])));
+        for (text, problem) in [
+            ("60", "`60` has no unit"),
+            ("1.5s", "whole seconds"),
+            ("20h", "at most 18h 12m 15s"),
+            ("0s..1m", "from a second"),
+            ("2m..1m", "from a second"),
+            ("1m..2m/1", "from 2 to 1000"),
+        ] {
+            let error = text.parse::<KeepAlives>().unwrap_err();
+            assert!(error.contains(problem), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn other_values_say_what_is_wrong() {
+        assert!("0s".parse::<PingTimeout>().unwrap_err().contains("more than 0"));
+        assert!("soon".parse::<PingTimeout>().unwrap_err().contains("not a span"));
+        assert_eq!("never".parse(), Ok(PathIdle(None)));
+        assert_eq!("4m".parse(), Ok(PathIdle(Some(Duration::from_secs(240)))));
+        assert!("4".parse::<PathIdle>().unwrap_err().contains("or `never`"));
+        assert!("10ms".parse::<PathIdle>().unwrap_err().contains("less than a second"));
+        assert_eq!("default".parse(), Ok(BackOff(None)));
+        assert!("soon".parse::<BackOff>().unwrap_err().contains("not a back-off"));
     }
 }

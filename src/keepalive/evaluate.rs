@@ -25,7 +25,7 @@ use crate::sim::{self, Kernel, Link, Sight};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use fleet::MOST_DEVICES;
+pub use fleet::{MOST_DEVICES, MOST_STORMS};
 
 /// How long a run goes on after its span beside keep-alives and ping timeouts: the kernel's own patience with what is not
 /// acknowledged (924.6 s), and some.
@@ -33,6 +33,9 @@ const AFTER: Duration = Duration::from_secs(1_000);
 
 /// The longest that a run goes on after its span.
 const MOST_AFTER: Duration = Duration::from_secs(4 * 3600);
+
+/// No device sends messages faster than this.
+const LEAST_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The longest round trip that is simulated.
 const MOST_ROUND_TRIP: Duration = Duration::from_secs(60);
@@ -83,7 +86,8 @@ impl Bench {
         if terms.fleet > MOST_DEVICES {
             return Err(format!("a fleet of {} is more than {MOST_DEVICES} devices", terms.fleet));
         }
-        let workload = terms.workload.parse().map_err(|error: crate::device::BadWorkload| error.to_string())?;
+        let workload =
+            terms.workload.parse().map_err(|error: crate::device::BadWorkload| error.to_string())?;
         Ok(Bench {
             seed: terms.seed,
             span: Duration::from_nanos(terms.span_ns),
@@ -91,7 +95,7 @@ impl Bench {
             workload,
             manner: Manner::named(&terms.hub)?,
             access: Access::named(&terms.access)?,
-            link: Link { round_trip, loss: scenario::no_loss(), tls: terms.tls, kernel: Kernel::LINUX },
+            link: Link { round_trip, loss: Chance::NEVER, tls: terms.tls, kernel: Kernel::LINUX },
             fleet: terms.fleet,
             traces: traces.into_iter().map(|trace| (trace.to_string(), trace)).collect(),
         })
@@ -111,8 +115,8 @@ impl Bench {
     /// As of [`evaluate`].
     pub fn account(&self, case: &Case) -> Result<Account, String> {
         let setting = self.setting(case)?;
-        let mut account = self.alone(&setting);
-        account.figures.storm_peak = self.storm(&setting);
+        let mut account = self.alone(&setting)?;
+        account.figures.storm_peak = self.storm(&setting)?;
         Ok(account)
     }
 
@@ -124,7 +128,8 @@ impl Bench {
         habits.workload = self.workload.clone();
         let outages = self.outages(&case.outages)?;
         outages.check(self.span)?;
-        let loss = Chance::new(case.loss).ok_or_else(|| format!("a loss of {} is not from 0 to 1", case.loss))?;
+        let loss =
+            Chance::new(case.loss).ok_or_else(|| format!("a loss of {} is not from 0 to 1", case.loss))?;
         let loss = outages.good_loss().map_or(loss, |good| loss.or(good));
         Ok(Setting {
             habits,
@@ -143,7 +148,7 @@ impl Bench {
     }
 
     /// One device, for the whole span.
-    fn alone(&self, setting: &Setting) -> Account {
+    fn alone(&self, setting: &Setting) -> Result<Account, String> {
         let until = Time::ZERO + self.span + setting.after(self.span);
         let scenario = setting.scenario(self, &setting.spells, (Time::ZERO, until), self.seed);
         let mut tally = Tally::new(Watch {
@@ -162,11 +167,11 @@ impl Bench {
                 radio.active(at);
             }
             tally.push(at, sight);
-        });
+        })?;
         let mut account = tally.finish(until);
         account.figures.wake_ups = radio.wake_ups();
         account.figures.awake_ns = time::nanos(radio.awake());
-        account
+        Ok(account)
     }
 }
 
@@ -185,7 +190,7 @@ fn beat(habits: &Habits) -> Option<Beat> {
     match &habits.workload {
         Workload::Publishing { qos, every, times, .. } => {
             let seconds = u16::try_from(habits.keep_alive.as_secs()).unwrap_or(u16::MAX);
-            let every = every.resolve(span_keep_alive(seconds)).max(crate::device::LEAST_INTERVAL);
+            let every = every.resolve(span_keep_alive(seconds)).max(LEAST_INTERVAL);
             Some(Beat { every, times: *times, is_acknowledged: *qos != QoS::AtMostOnce })
         }
         Workload::Idle | Workload::Subscribing { .. } => None,

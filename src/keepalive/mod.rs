@@ -11,7 +11,9 @@
 
 pub mod access;
 pub mod aspect;
+pub mod axes;
 pub mod clients;
+pub mod evaluate;
 pub mod expect;
 pub mod figure;
 pub mod forms;

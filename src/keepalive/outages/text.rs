@@ -72,13 +72,13 @@ fn parse_apart(rest: &str) -> Result<(Duration, Option<Duration>), String> {
 /// `good=2h,bad=30s,loss=100%,good-loss=0.1%`
 fn parse_states(rest: &str) -> Result<Outages, String> {
     let (mut good, mut bad) = (None, None);
-    let (mut loss, mut good_loss) = (Chance::ALWAYS, None);
+    let (mut loss, mut good_loss) = (Chance::ALWAYS, Chance::NEVER);
     for (name, value) in options(rest.split(',')) {
         match name {
             "good" => good = Some(parse_length(value)?),
             "bad" => bad = Some(parse_length(value)?),
             "loss" => loss = value.parse()?,
-            "good-loss" => good_loss = Some(value.parse::<Chance>()?),
+            "good-loss" => good_loss = value.parse()?,
             other => {
                 return Err(format!(
                     "`{other}` is not one of its options, `good`, `bad`, `loss` and `good-loss`"
@@ -88,7 +88,6 @@ fn parse_states(rest: &str) -> Result<Outages, String> {
     }
     let good = good.ok_or("`good` is missing: how long the good state lasts on average")?;
     let bad = bad.ok_or("`bad` is missing: how long the bad state lasts on average")?;
-    let good_loss = good_loss.or(Chance::new(0.0)).unwrap_or(loss);
     Ok(Outages::GilbertElliott { good, bad, loss, good_loss })
 }
 
