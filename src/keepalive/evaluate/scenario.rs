@@ -2,12 +2,12 @@
 
 use super::{Bench, Setting};
 use crate::base::{Chance, RuleId, Span, Time};
-use crate::device::Habits;
 use crate::fault::{
     Blackhole, Connects, Fault, FidelityWanted, Forgotten, IdleTimeout, Loss, Toward, WaysWanted,
 };
+use crate::keepalive::axes::span_keep_alive;
 use crate::keepalive::outages::Spell;
-use crate::profile::{self, DEFAULT_KEEP_ALIVE, Plan, Rule, When, Who};
+use crate::profile::{self, Plan, Rule, When, Who};
 use crate::sim::Scenario;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl Setting {
             reproduces: None,
             listeners: Vec::new(),
             devices: 1,
-            default_keep_alive: DEFAULT_KEEP_ALIVE,
+            default_keep_alive: span_keep_alive(0),
             settle: Span::ZERO,
             duration: None,
             server_keep_alive: None,
