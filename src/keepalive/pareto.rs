@@ -1,12 +1,16 @@
 //! The Pareto front: the combinations that no other beats.
 //!
-//! One combination beats another if it is no worse in any of the figures weighed and better in one. The rules:
+//! One combination beats another if it is no worse in any of the figures weighed and better in one, under the same conditions. The
+//! rules:
+//! - only combinations of the same outages, path idle timeout and loss are held against each other: these are the path's, and
+//!   what does well on an easy path is no better a setting. The front of a sweep is the fronts of all its conditions;
 //! - of all figures the lesser is the better; a never is worse than any time, and as bad as another never;
 //! - combinations that are alike in all figures do not beat each other: if one is on the front, so are the others;
 //! - a combination of which one of the figures has no sample is not weighed: it is not on the front, and beats none.
 
 use super::figure::Figure;
-use super::model::Sweep;
+use super::model::{Case, Sweep};
+use std::collections::BTreeMap;
 
 /// What combinations are weighed by where nothing else is asked for: how soon the device knows, and what that costs.
 pub const DEFAULT: [Figure; 4] = [Figure::DeviceP95, Figure::Data, Figure::WakeUps, Figure::Downtime];
@@ -22,16 +26,38 @@ pub struct Front {
 
 /// The combinations that no other beats in these figures.
 pub fn front(sweep: &Sweep, by: &[Figure]) -> Front {
-    let weights =
-        |row| -> Option<Vec<f64>> { by.iter().map(|figure| figure.of(row, &sweep.terms).weight()).collect() };
-    let mut weighed: Vec<(usize, Vec<f64>)> = sweep
-        .cases
-        .iter()
-        .map(weights)
-        .enumerate()
-        .filter_map(|(nth, weight)| Some((nth, weight?)))
-        .collect();
-    let unweighed = sweep.cases.len() - weighed.len();
+    let mut front = Front::default();
+    for places in conditions(sweep) {
+        let weight = |nth: &usize| {
+            let row = sweep.cases.get(*nth)?;
+            let weights: Option<Vec<f64>> =
+                by.iter().map(|figure| figure.of(row, &sweep.terms).weight()).collect();
+            weights.map(|weights| (*nth, weights))
+        };
+        let weighed: Vec<(usize, Vec<f64>)> = places.iter().filter_map(weight).collect();
+        front.unweighed += places.len() - weighed.len();
+        front.members.extend(unbeaten(weighed));
+    }
+    front.members.sort_unstable();
+    front
+}
+
+/// The combinations by their conditions: those of the same ones together, in the order of their first.
+pub fn conditions(sweep: &Sweep) -> Vec<Vec<usize>> {
+    let (mut known, mut groups): (BTreeMap<_, usize>, Vec<Vec<usize>>) = (BTreeMap::new(), Vec::new());
+    for (nth, row) in sweep.cases.iter().enumerate() {
+        let Case { outages, path_idle_ns, loss, .. } = &row.case;
+        let group = *known.entry((outages, path_idle_ns, loss.to_bits())).or_insert(groups.len());
+        match groups.get_mut(group) {
+            Some(places) => places.push(nth),
+            None => groups.push(vec![nth]),
+        }
+    }
+    groups
+}
+
+/// Of combinations with their figures those that no other beats.
+fn unbeaten(mut weighed: Vec<(usize, Vec<f64>)>) -> Vec<usize> {
     // None that comes later in this order can beat one that came before, so that what is kept stays.
     weighed.sort_by(|(_, a), (_, b)| order(a, b));
     let mut kept: Vec<&(usize, Vec<f64>)> = Vec::new();
@@ -42,9 +68,7 @@ pub fn front(sweep: &Sweep, by: &[Figure]) -> Front {
             kept.push(one);
         }
     }
-    let mut members: Vec<usize> = kept.iter().map(|(nth, _)| *nth).collect();
-    members.sort_unstable();
-    Front { members, unweighed }
+    kept.into_iter().map(|(nth, _)| *nth).collect()
 }
 
 fn order(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
@@ -93,14 +117,26 @@ mod tests {
         assert_eq!(super::front(&sweep_of(Vec::new()), &DEFAULT), Front::default());
     }
 
+    #[test]
+    fn what_does_well_on_an_easy_path_beats_nothing_on_another() {
+        let mut sweep = sweep_of(vec![one(Some(1), 1), one(Some(9), 9), one(Some(9), 10), one(Some(9), 9)]);
+        for row in &mut sweep.cases[1..] {
+            row.case.outages = "fixed:1h,every=6h".into();
+        }
+        sweep.cases[3].case.loss = 0.01;
+        assert_eq!(conditions(&sweep), [vec![0], vec![1, 2], vec![3]]);
+        assert_eq!(front(&sweep, &[Figure::DeviceP95, Figure::WakeUps]).members, [0, 1, 3]);
+    }
+
     proptest! {
         #[test]
         fn no_member_is_beaten_and_every_other_is_by_a_member(
-            figures in proptest::collection::vec((proptest::option::of(0..12_u64), 0..12_u64, 0..4_u64), 0..60)
+            figures in proptest::collection::vec((proptest::option::of(0..12_u64), 0..12_u64, 0..4_u64, 0..3_u8), 0..60)
         ) {
-            let rows = figures.iter().map(|(detection, wake_ups, down)| {
+            let rows = figures.iter().map(|(detection, wake_ups, down, loss)| {
                 let mut row = one(*detection, *wake_ups);
                 row.figures.downtime_ns = down * 1_000_000_000;
+                row.case.loss = f64::from(*loss) / 100.0;
                 row
             });
             let sweep = sweep_of(rows.collect());
@@ -109,10 +145,14 @@ mod tests {
             let weights: Vec<Vec<f64>> = sweep.cases.iter()
                 .map(|row| by.iter().map(|figure| figure.of(row, &sweep.terms).weight().unwrap()).collect())
                 .collect();
-            for (nth, weight) in weights.iter().enumerate() {
-                let is_member = front.members.contains(&nth);
-                prop_assert_eq!(!is_member, weights.iter().any(|other| beats(other, weight)));
-                prop_assert!(is_member || front.members.iter().any(|member| beats(&weights[*member], weight)));
+            for group in conditions(&sweep) {
+                let beaten_by = |nth: usize, other: usize| beats(&weights[other], &weights[nth]);
+                for nth in group.iter().copied() {
+                    let is_member = front.members.contains(&nth);
+                    prop_assert_eq!(!is_member, group.iter().any(|other| beaten_by(nth, *other)));
+                    let mut members = group.iter().filter(|other| front.members.contains(other));
+                    prop_assert!(is_member || members.any(|member| beaten_by(nth, *member)));
+                }
             }
         }
     }

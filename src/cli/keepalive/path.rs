@@ -125,8 +125,7 @@ async fn find(args: &PathArgs) -> Result<Exit, Refusal> {
         let _ = std::fs::remove_file(path);
     }
     let (answer, state) = searched?;
-    let blank = if args.quiet { "" } else { "\n" };
-    out::show(format_args!("{blank}{answer}"));
+    out::show(&answer);
     if let Some((path, file)) = json {
         write(&answer, path, file)?;
     }

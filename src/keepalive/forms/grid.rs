@@ -1,14 +1,14 @@
 //! Tables of so many columns of a terminal: names to the left, figures to the right, what has no room left out and said.
 
+use crate::base::text::printable;
 use crate::report::Styling;
 use crate::report::table::{Tone, cut, cut_name, paint, width};
+use std::collections::BTreeSet;
 
 /// The least of a name that is shown.
 const LEAST_NAME: usize = 8;
-/// So much of it mostly tells names apart: figures go before less of it is shown, while there are [`FIGURES`] left.
-const FAIR_NAME: usize = 15;
-/// So many figures stay while names can still be cut.
-const FIGURES: usize = 4;
+/// So many figures stay while names can be cut no more without looking alike.
+const FIGURES: usize = 3;
 /// The most.
 const MOST_NAME: usize = 28;
 /// Between columns, and before the first.
@@ -34,25 +34,53 @@ pub(super) struct Grid {
     pub rows: Vec<Vec<String>>,
 }
 
+/// How names are cut so that they can still be told apart.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    /// At their end, or in their middle.
+    at_end: bool,
+    /// Narrower than this, two would look alike.
+    least: usize,
+}
+
+impl Cut {
+    /// The narrowest that tells these names apart.
+    fn among(names: &BTreeSet<String>) -> Cut {
+        let mut ways =
+            (LEAST_NAME..MOST_NAME).flat_map(|least| [true, false].map(|at_end| Cut { at_end, least }));
+        let tells_apart = |way: &Cut| {
+            let cut: BTreeSet<String> = names.iter().map(|name| way.of(name, way.least)).collect();
+            cut.len() == names.len()
+        };
+        ways.find(tells_apart).unwrap_or(Cut { at_end: false, least: MOST_NAME })
+    }
+
+    fn of(self, name: &str, most: usize) -> String {
+        if self.at_end { cut(name, most) } else { cut_name(name, most) }
+    }
+}
+
 impl Grid {
     /// The lines, and the names of the columns that were left out.
     pub fn render(&self, wide: usize, styling: Styling) -> (String, Vec<String>) {
         let mut widths = self.widths();
+        let cuts = self.cuts();
         let mut shown = vec![true; self.columns.len()];
         let mut left_out = Vec::new();
         while total(&widths, &shown) > wide {
-            let fitted = self.narrower(FAIR_NAME, &mut widths, &shown)
+            let fitted = self.narrower(|nth| cuts[nth].least, &mut widths, &shown)
                 || self.leave_out(FIGURES, &mut shown, &mut left_out)
-                || self.narrower(LEAST_NAME, &mut widths, &shown)
+                || self.narrower(|_| LEAST_NAME, &mut widths, &shown)
                 || self.leave_out(0, &mut shown, &mut left_out);
             if !fitted {
                 break;
             }
         }
+        let line = |cells: &[&str]| self.line(cells, &widths, &cuts, &shown, wide);
         let mut out = String::new();
-        for line in 0..2 {
-            let heads: Vec<&str> = self.columns.iter().map(|column| column.head[line].as_str()).collect();
-            let text = self.line(&heads, &widths, &shown, wide);
+        for half in 0..2 {
+            let heads: Vec<&str> = self.columns.iter().map(|column| column.head[half].as_str()).collect();
+            let text = line(&heads);
             if !text.is_empty() {
                 out += &paint(&text, Tone::Faint, styling);
                 out.push('\n');
@@ -60,10 +88,19 @@ impl Grid {
         }
         for row in &self.rows {
             let cells: Vec<&str> = row.iter().map(String::as_str).collect();
-            out += &tinted(&self.line(&cells, &widths, &shown, wide), styling);
+            out += &tinted(&line(&cells), styling);
             out.push('\n');
         }
         (out, left_out)
+    }
+
+    /// How the names of each column are cut.
+    fn cuts(&self) -> Vec<Cut> {
+        let of = |nth: usize| {
+            let names = self.rows.iter().filter_map(|row| row.get(nth)).map(|name| printable(name));
+            Cut::among(&names.collect())
+        };
+        (0..self.columns.len()).map(of).collect()
     }
 
     fn widths(&self) -> Vec<usize> {
@@ -87,8 +124,8 @@ impl Grid {
     }
 
     /// Takes a column from the widest name that has more than so many.
-    fn narrower(&self, least: usize, widths: &mut [usize], shown: &[bool]) -> bool {
-        let is_long = |nth: &usize| shown[*nth] && self.columns[*nth].is_name && widths[*nth] > least;
+    fn narrower(&self, least: impl Fn(usize) -> usize, widths: &mut [usize], shown: &[bool]) -> bool {
+        let is_long = |nth: &usize| shown[*nth] && self.columns[*nth].is_name && widths[*nth] > least(*nth);
         let Some(widest) = (0..self.columns.len()).filter(is_long).max_by_key(|nth| widths[*nth]) else {
             return false;
         };
@@ -96,12 +133,12 @@ impl Grid {
         true
     }
 
-    fn line(&self, cells: &[&str], widths: &[usize], shown: &[bool], wide: usize) -> String {
+    fn line(&self, cells: &[&str], widths: &[usize], cuts: &[Cut], shown: &[bool], wide: usize) -> String {
         let mut line = String::new();
         for (nth, column) in self.columns.iter().enumerate().filter(|(nth, _)| shown[*nth]) {
             let cell = cells.get(nth).copied().unwrap_or_default();
-            let text = crate::base::text::printable(cell);
-            let text = if column.is_name { cut_name(&text, widths[nth]) } else { text };
+            let text = printable(cell);
+            let text = if column.is_name { cuts[nth].of(&text, widths[nth]) } else { text };
             let pad = " ".repeat(widths[nth].saturating_sub(width(&text)));
             line += &" ".repeat(GAP);
             line += &if column.is_name { format!("{text}{pad}") } else { format!("{pad}{text}") };
@@ -119,5 +156,21 @@ fn tinted(line: &str, styling: Styling) -> String {
     match styling {
         Styling::Plain => line.to_owned(),
         Styling::Ansi => line.replace(" never", &format!(" {}", paint("never", Tone::Bad, styling))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cut_so_that_they_differ() {
+        let cut = |names: [&str; 2]| {
+            let way = Cut::among(&names.iter().map(|name| (*name).to_owned()).collect());
+            names.map(|name| way.of(name, way.least))
+        };
+        assert_eq!(cut(["fixed:1m,every=6h", "fixed:1h,every=6h"]), ["fixed:1m~", "fixed:1h~"]);
+        assert_eq!(cut(["azure-iot-device-1", "azure-iot-device-2"]), ["azu~ce-1", "azu~ce-2"]);
+        assert_eq!(cut(["none", "fixed:5m,every=6h"]), ["none", "fixed:5~"]);
     }
 }

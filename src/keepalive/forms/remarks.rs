@@ -60,7 +60,7 @@ impl Told<'_> {
         let worst = Self::worst(&rows, share)?;
         let (never, count) = counts(worst);
         Some(format!(
-            "In {} {who} did not notice every outage: not before the link was over otherwise, or the run. Most often with {}: \
+            "In {} {who} did not notice every outage before the link was over otherwise or the run ended. Most often with {}: \
              {never} of {count}.",
             self.of(&rows),
             describe(&worst.case, &self.aspects)

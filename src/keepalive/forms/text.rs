@@ -46,9 +46,8 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn head(&self) -> String {
-        let first =
-            paint(&format!("brownout keepalive sweep  {}", extent(self.sweep)), Tone::Strong, self.styling);
-        first + "\n" + &self.faint("  ", &conditions(&self.sweep.terms).join(", "))
+        let first = format!("brownout keepalive sweep  {}", extent(self.sweep));
+        self.toned("", &first, Tone::Strong) + &self.faint("  ", &conditions(&self.sweep.terms).join(", "))
     }
 
     /// What varies, and what is the same in all.
@@ -76,8 +75,12 @@ impl Page<'_> {
     }
 
     fn faint(&self, first: &str, text: &str) -> String {
+        self.toned(first, text, Tone::Faint)
+    }
+
+    fn toned(&self, first: &str, text: &str, tone: Tone) -> String {
         let lines = wrapped(first, text, self.wide);
-        lines.lines().map(|line| paint(line, Tone::Faint, self.styling) + "\n").collect()
+        lines.lines().map(|line| paint(line, tone, self.styling) + "\n").collect()
     }
 
     fn section(&self, title: &str, note: &str) -> String {
@@ -205,7 +208,10 @@ pub(super) fn beaten(front: &Front) -> String {
         0 => String::new(),
         one => format!(" {one} without a sample of one of these are not weighed."),
     };
-    format!("no other is as good in {} and better in one.{unweighed}", names.join(", "))
+    format!(
+        "with the same outages, path idle and loss no other is as good in {} and better in one.{unweighed}",
+        names.join(", ")
+    )
 }
 
 fn name(aspect: Aspect) -> Column {
@@ -230,7 +236,7 @@ fn column(figure: Figure) -> Column {
         Figure::FalseDisconnects => (["false", "/day"], 5),
         Figure::Data => (["data", "/month"], 1),
         Figure::WakeUps => (["wakes", "/day"], 4),
-        Figure::LateOrLost => (["late,", "lost"], 6),
+        Figure::LateOrLost => (["late or", "lost"], 6),
         Figure::StormPeak => (["storm", "peak"], 7),
     };
     Column { dispensable, ..plain(head, figure.name()) }

@@ -159,6 +159,20 @@ pub struct Probed {
     pub void: Option<Void>,
 }
 
+impl Circumstances {
+    /// The keep-alive that the hub goes by, seconds; 0 is none.
+    pub fn in_force(&self) -> u16 {
+        self.server_keep_alive.unwrap_or(self.keep_alive)
+    }
+
+    fn in_force_ns(&self) -> u64 {
+        match self.in_force() {
+            0 => u64::MAX,
+            seconds => u64::from(seconds) * 1_000_000_000,
+        }
+    }
+}
+
 impl Found {
     /// By what is known.
     fn of(state: State, known: &Known) -> Found {
@@ -214,7 +228,11 @@ impl Answer {
         let findings = Findings::of(search, &known, &probes);
         let beside = Beside::of(&known, company);
         let ping_interval_ns = match found {
-            Found::Forgets | Found::HubEnds => findings.alive_to_ns.map(interval),
+            Found::Forgets => findings.alive_to_ns.map(interval),
+            // The hub holds a client to its keep-alive, whatever else it does.
+            Found::HubEnds => {
+                findings.alive_to_ns.map(|alive| interval(alive).min(circumstances.in_force_ns()))
+            }
             Found::Holds | Found::NeverIdle | Found::Down | Found::Nothing => None,
         };
         Answer { brownout_path: VERSION, circumstances, found, findings, beside, ping_interval_ns, probes }

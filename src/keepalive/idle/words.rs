@@ -101,8 +101,8 @@ impl Answer {
             None => format!("within {} (no shorter span was alive)", seconds(span(lost))),
             Some(alive) => {
                 let (low, high, middle) = bracket(alive, lost);
-                let about = if self.ends_by_itself() { &high } else { &middle };
-                format!("after about {about} (between {low} and {high})")
+                let at = if self.ends_by_itself() { &high } else { &middle };
+                format!("after {at} (between {low} and {high})")
             }
         }
     }
@@ -177,7 +177,7 @@ impl Answer {
     }
 
     fn keep_alive(&self) -> Option<String> {
-        let in_force = self.circumstances.server_keep_alive.unwrap_or(self.circumstances.keep_alive);
+        let in_force = self.circumstances.in_force();
         if in_force == 0 {
             return None;
         }
@@ -215,11 +215,14 @@ impl Answer {
                 let Some(interval) = self.ping_interval_ns else {
                     return Some("Give a smaller --from to learn which ping interval would keep it.".into());
                 };
-                Some(format!(
-                    "Keep the ping interval under {}: three quarters of what was always outlived, so that a ping that comes \
-                     late, or is lost and sent again, is still in time.",
-                    seconds(span(interval))
-                ))
+                let why = match self.found == Found::HubEnds && self.circumstances.in_force() > 0 {
+                    true => "the hub holds a client to its keep-alive, and to no more than 1.5 times as long.",
+                    false => {
+                        "three quarters of what was always outlived, so that a ping that comes late, or is lost and sent again, \
+                         is still in time."
+                    }
+                };
+                Some(format!("Keep the ping interval under {}: {why}", seconds(span(interval))))
             }
             Found::Holds if self.findings.complete => Some(
                 "Of this path's making there is no need to ping more often than that; how soon a dead link is to be noticed \

@@ -43,7 +43,9 @@ pub struct Beliefs {
 pub struct Foretold {
     /// From the outage's start until the device gives its link up by itself.
     pub device: Guess,
-    /// The same of the hub.
+    /// From the outage's start until a device that gave its link up by itself dials again.
+    pub connect: Guess,
+    /// From its start until the hub gives the link up by itself.
     pub hub: Guess,
     /// From the path restored until the device is accepted again.
     pub recovery: Guess,
@@ -53,6 +55,7 @@ impl Foretold {
     /// Takes in what is foretold at another phase.
     pub fn merge(&mut self, other: Foretold) {
         self.device.merge(other.device);
+        self.connect.merge(other.connect);
         self.hub.merge(other.hub);
         self.recovery.merge(other.recovery);
     }
@@ -80,6 +83,7 @@ pub fn foretell(
         struck += 1;
         let since_start = |at: Option<Time>| at.map(|at| at.since(start.at));
         foretold.device.add(since_start(account.device));
+        foretold.connect.add(since_start(account.dials));
         foretold.hub.add(since_start(account.hub));
         foretold.recovery.add(account.recovery());
     }
@@ -111,6 +115,7 @@ fn at_phase(
 struct Account {
     trail: Trail,
     device: Option<Time>,
+    dials: Option<Time>,
     hub: Option<Time>,
     is_lost: bool,
     back: Option<Time>,
@@ -154,6 +159,9 @@ impl Account {
             DeviceDid::NoticedDead { sign, .. } if !self.is_lost => {
                 self.is_lost = true;
                 self.device = is_own(*sign).then_some(at);
+            }
+            DeviceDid::Dialing { .. } if self.device.is_some() => {
+                self.dials.get_or_insert(at);
             }
             DeviceDid::Connected { .. } if self.is_lost => {
                 self.back.get_or_insert(at);

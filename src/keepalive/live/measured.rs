@@ -1,7 +1,8 @@
 //! What was measured of an outage: what each end noticed by itself, and when the device was back.
 
 use crate::base::Side;
-use crate::measure::{Outcome, Value, WindowResults};
+use crate::measure::{Outcome, Showed, Value, WindowResults};
+use std::time::Duration;
 
 /// What was seen of one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,9 @@ pub struct Measured {
     /// From the outage's start until the device gave its link up by itself. One that is told by the hub's end, passed on to
     /// it when the path is back, has not noticed.
     pub device: Seen,
-    /// The same of the hub.
+    /// Where that is a bracket which ends with the device's next connect: from the outage's start until then.
+    pub connect: Option<Duration>,
+    /// From its start until the hub gave the link up by itself.
     pub hub: Seen,
     /// From the path restored until the device was accepted again. Never: it kept its link, or was back before.
     pub recovery: Seen,
@@ -29,7 +32,7 @@ pub struct Measured {
 impl Measured {
     /// What nothing speaks to.
     pub const NOTHING: Measured =
-        Measured { device: Seen::Unknown, hub: Seen::Unknown, recovery: Seen::Unknown };
+        Measured { device: Seen::Unknown, connect: None, hub: Seen::Unknown, recovery: Seen::Unknown };
 
     /// Of the window of an outage.
     pub fn of(window: &WindowResults) -> Measured {
@@ -39,6 +42,7 @@ impl Measured {
         }
         Measured {
             device: noticed(window, Side::Device),
+            connect: connect(window),
             hub: noticed(window, Side::Hub),
             recovery: recovery(window),
         }
@@ -55,6 +59,15 @@ fn noticed(window: &WindowResults, side: Side) -> Seen {
         _ if survived || noticed.told.is_some() => Seen::Never,
         Some(value) if value.is_never() => Seen::Never,
         Some(Value::Never { .. } | Value::Count(_)) | None => Seen::Unknown,
+    }
+}
+
+fn connect(window: &WindowResults) -> Option<Duration> {
+    let device = window.noticed.device;
+    let is_connect = device.sign.is_some_and(|sign| sign.showed == Showed::Connect);
+    match device.detection {
+        Some(Value::Between { before, .. }) if is_connect => Some(before),
+        Some(Value::Between { .. } | Value::Exact(_) | Value::Never { .. } | Value::Count(_)) | None => None,
     }
 }
 

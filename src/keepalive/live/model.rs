@@ -104,6 +104,9 @@ pub struct Held {
     pub measured_never: bool,
     /// How far the two are apart where both came about: positive for later than foretold, 0 where they overlap.
     pub difference_ns: Option<i64>,
+    /// Between which times the device was foretold to dial again, where `measured` ends with that and its difference is from it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predicted_connect: Option<Bounds>,
     /// What that comes to.
     pub verdict: Verdict,
 }
@@ -158,7 +161,30 @@ impl Held {
             (false, None) if measured.is_some() => Verdict::Differs,
             (false, None) => Verdict::Inconclusive,
         };
-        Held { predicted, predicted_never: guess.never, measured, measured_never, difference_ns, verdict }
+        Held {
+            predicted,
+            predicted_never: guess.never,
+            measured,
+            measured_never,
+            difference_ns,
+            predicted_connect: None,
+            verdict,
+        }
+    }
+
+    /// Where a bracket ends with the device's next connect, that is foretold, too: the farther of both differences counts.
+    fn by_connect(self, foretold: &Guess, connect: Option<Duration>, within: Duration) -> Held {
+        let (Some(connect), Some(_), Some(own)) = (connect, foretold.at, self.difference_ns) else {
+            return self;
+        };
+        let by_connect = Held::of(foretold, Seen::At(Value::Exact(connect)), within);
+        let Some(apart) = by_connect.difference_ns else { return self };
+        Held {
+            difference_ns: Some(if own.unsigned_abs() > apart.unsigned_abs() { own } else { apart }),
+            predicted_connect: by_connect.predicted,
+            verdict: self.verdict.max(by_connect.verdict),
+            ..self
+        }
     }
 }
 
@@ -183,6 +209,7 @@ impl Row {
     /// A case that was made, held against what was foretold of it. `actual`: the keep-alive that the device really had.
     pub fn of(case: &Case, actual: u16, foretold: &Foretold, measured: Measured, within: Duration) -> Row {
         let device = Held::of(&foretold.device, measured.device, within);
+        let device = device.by_connect(&foretold.connect, measured.connect, within);
         let hub = Held::of(&foretold.hub, measured.hub, within);
         let recovery = Held::of(&foretold.recovery, measured.recovery, within);
         Row {
@@ -228,6 +255,21 @@ mod tests {
 
     fn guess(at: Option<(u64, u64)>, never: bool) -> Guess {
         Guess { at: at.map(|(least, most)| (ms(least), ms(most))), never }
+    }
+
+    #[test]
+    fn a_bracket_that_ends_with_a_connect_is_held_against_the_predicted_connect() {
+        let seen = Seen::At(Value::Between { after: ms(0), before: ms(8_510) });
+        let held = |dials: Option<(u64, u64)>| {
+            let held = Held::of(&guess(Some((7_500, 7_500)), false), seen, ms(500));
+            held.by_connect(&guess(dials, false), Some(ms(8_510)), ms(500))
+        };
+        let of = |dials| (held(dials).difference_ns.map(|apart| apart / 1_000_000), held(dials).verdict);
+        assert_eq!(of(Some((8_500, 8_500))), (Some(10), Verdict::Agrees));
+        assert_eq!(of(Some((5_000, 8_500))), (Some(10), Verdict::Agrees));
+        // A device that gave up far sooner would be in the bracket, and have dialled sooner.
+        assert_eq!(of(Some((4_500, 4_500))), (Some(4_010), Verdict::Differs));
+        assert_eq!(of(None), (Some(0), Verdict::Agrees));
     }
 
     #[test]

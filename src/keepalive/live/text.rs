@@ -8,6 +8,10 @@ use crate::report::table::{Cell, Tone, lay_out, paint, wrap};
 use std::fmt::Write;
 use std::time::Duration;
 
+/// What a bracket of a device means.
+const BY_CONNECT: &str = "Where packets vanish, a device that gives up shows it with its next connect: what was seen of it \
+                          ends there, and `off` is from where that was predicted.";
+
 /// All of it.
 pub fn text(live: &Live, styling: Styling) -> String {
     let mut text = heading(live, styling);
@@ -43,8 +47,9 @@ fn heading(live: &Live, styling: Styling) -> String {
 }
 
 fn table(live: &Live, styling: Styling) -> String {
-    let strong = |text: &str| Cell::new(text, Tone::Strong);
-    let faint = |text: &str| Cell::new(text, Tone::Faint);
+    // What is empty has no looks, so that lines can end before it.
+    let strong = |text: &str| Cell::new(text, if text.is_empty() { Tone::Normal } else { Tone::Strong });
+    let faint = |text: &str| Cell::new(text, if text.is_empty() { Tone::Normal } else { Tone::Faint });
     let mut rows = vec![
         ["", "outage", "device", "", "", "hub", "", "", ""].map(strong).to_vec(),
         ["K", "s", "predicted", "seen", "off", "predicted", "seen", "off", ""].map(faint).to_vec(),
@@ -136,6 +141,9 @@ fn tone(verdict: Verdict) -> Tone {
 /// What is to be said beside the table, each only once.
 fn notes(live: &Live) -> Vec<String> {
     let mut notes = live.notes.clone();
+    if live.rows.iter().any(|row| row.device.predicted_connect.is_some()) {
+        notes.push(BY_CONNECT.to_owned());
+    }
     for row in &live.rows {
         let of_row =
             |note: &String| format!("{}s, outage of {} s: {note}", row.keep_alive, seconds(row.outage_ns));
@@ -206,9 +214,9 @@ mod tests {
             limit: ms(60_000),
         };
         let [device, hub, recovery] = foretold;
-        let foretold = Foretold { device, hub, recovery };
+        let foretold = Foretold { device, connect: Guess::default(), hub, recovery };
         let [device, hub, recovery] = seen;
-        Row::of(&case, keep_alive, &foretold, Measured { device, hub, recovery }, ms(1_500))
+        Row::of(&case, keep_alive, &foretold, Measured { device, connect: None, hub, recovery }, ms(1_500))
     }
 
     fn live() -> Live {

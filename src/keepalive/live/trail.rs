@@ -31,8 +31,12 @@ pub struct Trail {
     asked: bool,
     /// Its PINGRESP: both ends kept the link.
     pub kept: Option<Time>,
-    /// The first accepted link after the outage began.
+    /// When the device was accepted on another link after the outage began; the latest that stands.
     pub back: Option<Time>,
+    /// That link.
+    back_on: Option<LinkId>,
+    /// The latest link that an end has left.
+    left: Option<LinkId>,
     /// Links that were opened.
     pub links: u32,
 }
@@ -81,6 +85,10 @@ impl Trail {
             What::FaultRefused { link, error, .. } if self.is_of(*link) => {
                 self.refused = Some(error.clone());
             }
+            What::LegEnded { link, .. } => {
+                self.left = Some(*link);
+                self.ended(*link);
+            }
             What::WindowClosed { .. } if self.struck.is_some() && self.restored.is_none() => {
                 self.restored = Some(at);
             }
@@ -104,8 +112,15 @@ impl Trail {
     fn connack(&mut self, at: Time, link: LinkId) {
         if self.accepted.is_none() {
             (self.accepted, self.link) = (Some(at), Some(link));
-        } else if self.struck.is_some() && !self.is_of(link) {
-            self.back.get_or_insert(at);
+        } else if self.struck.is_some() && !self.is_of(link) && self.left != Some(link) {
+            (self.back, self.back_on) = (Some(at), Some(link));
+        }
+    }
+
+    /// A link that was given up as soon as it was accepted is not where a device is back.
+    fn ended(&mut self, link: LinkId) {
+        if self.back_on == Some(link) {
+            (self.back, self.back_on) = (None, None);
         }
     }
 
@@ -141,8 +156,9 @@ impl Trail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Ends, ListenerId, WindowId};
-    use crate::fault::Mechanism;
+    use crate::base::{Ends, ListenerId, Side, WindowId};
+    use crate::event::LastPackets;
+    use crate::fault::{Ending, Mechanism};
 
     /// Events at these milliseconds.
     fn told(events: &[(u64, What)]) -> Trail {
@@ -241,5 +257,25 @@ mod tests {
             (Some(Time::from_millis(9_600)), Some(Time::from_millis(9_600)))
         );
         assert_eq!((trail.links, trail.connect.map(|connect| connect.keep_alive)), (2, Some(4)));
+    }
+
+    #[test]
+    fn a_link_that_is_left_at_once_is_not_where_a_device_is_back() {
+        let left = |link| What::LegEnded {
+            link: LinkId(link),
+            side: Side::Device,
+            how: Ending::Fin,
+            error: None,
+            last: LastPackets::default(),
+        };
+        let mut events = begun();
+        events.push((9_500, What::WindowClosed { window: WindowId(0) }));
+        // Given up before its CONNACK, and after it.
+        events.extend([(9_600, opened(2)), (9_601, connect(2, 4)), (9_601, left(2)), (9_602, connack(2))]);
+        assert_eq!(told(&events).seen_all(), None);
+        events.extend([(9_700, opened(3)), (9_701, connect(3, 4)), (9_702, connack(3)), (9_800, left(3))]);
+        assert_eq!(told(&events).seen_all(), None);
+        events.extend([(10_700, opened(4)), (10_701, connect(4, 4)), (10_702, connack(4))]);
+        assert_eq!(told(&events).seen_all(), Some(Time::from_millis(10_702)));
     }
 }

@@ -164,7 +164,7 @@ impl Bundle {
             to_ns: nanos(plan.to()),
             took_ns: now.as_nanos(),
         };
-        self.told.line(format_args!("{} probes in {}", self.probes.len(), seconds(now.elapsed())));
+        self.told.line(format_args!("{} probes in {}\n", self.probes.len(), seconds(now.elapsed())));
         Answer::of(&self.search, circumstances, company, self.probes)
     }
 }

@@ -143,6 +143,12 @@ impl Line {
         Some(u64::from(info.segments_in) + u64::from(info.segments_out))
     }
 
+    /// How long ago the kernel took in the latest data, to some milliseconds: it knows better than a task that had to wait for its
+    /// turn. `None` where it does not say.
+    pub fn since_data(&self) -> Option<Duration> {
+        self.info().map(|info| info.last_data)
+    }
+
     /// Whether TCP has an acknowledgement of all that was written.
     pub fn is_acknowledged(&self) -> bool {
         self.info().is_some_and(|info| info.unacked == 0 && info.unsent_bytes == 0)

@@ -13,6 +13,9 @@ use tokio::sync::watch;
 /// passes later is no idleness. Of short spans, half.
 const SETTLED: Duration = Duration::from_millis(250);
 
+/// How long a task may have had to wait for its turn.
+const LATE: Duration = Duration::from_secs(1);
+
 /// How often what the hub says unasked may begin the span anew.
 const UNASKED: u32 = 3;
 
@@ -166,7 +169,19 @@ impl<'a> Idle<'a> {
             return news;
         }
         self.settled = self.line.segments();
+        self.correct();
         self.news_until(self.since + self.span).await
+    }
+
+    /// It is idle since the latest data came, which may be a record of TLS without any MQTT in it.
+    fn correct(&mut self) {
+        if let Some(quiet) = self.line.since_data() {
+            let data = self.terms.clock.now() - quiet;
+            // By more than a busy machine makes a task wait, the kernel speaks of something else.
+            if data + LATE >= self.since {
+                self.since = data;
+            }
+        }
     }
 
     async fn news_until(&mut self, until: Time) -> Option<News> {

@@ -1,6 +1,7 @@
 //! What detection costs: each combination a point, detection by data and by wake-ups, the front to be seen and reached by keys.
 
 use super::heat::title;
+use crate::base::span::show_fixed;
 use crate::keepalive::aspect::{Aspect, Axis, describe, varying};
 use crate::keepalive::figure::{Figure, Form};
 use crate::keepalive::forms::text::beaten;
@@ -9,6 +10,7 @@ use crate::keepalive::model::Sweep;
 use crate::keepalive::pareto::{self, Front};
 use crate::report::html::escape::text;
 use std::fmt::Write;
+use std::time::Duration;
 
 /// Points of a picture, those of the front among them.
 pub(super) const MOST_POINTS: usize = 2_000;
@@ -24,10 +26,12 @@ const WIDE: f64 = 500.0;
 const TALL: f64 = 340.0;
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 14.0;
-const TOP: f64 = 34.0;
+const TOP: f64 = 46.0;
 const BOTTOM: f64 = 46.0;
 /// Where nevers are drawn.
-const NEVER: f64 = 14.0;
+const NEVER: f64 = 12.0;
+/// Lines of fronts that are drawn.
+const MOST_LINES: usize = 24;
 
 /// Times, in seconds, that labels stand at.
 const TIMES: [f64; 22] = [
@@ -55,7 +59,8 @@ pub(super) fn section(sweep: &Sweep, axes: &[Axis], front: &Front) -> String {
     format!(
         "<section aria-labelledby=\"pareto\"><h2 id=\"pareto\">What detection costs</h2>\n\
          <p class=\"faint\">Each point is a combination. <span class=\"key-member\" aria-hidden=\"true\"></span> on the front: {} \
-         The line joins those that no other beats in the two figures of a picture alone.</p>\n\
+         A line joins those that no \
+         other with the same outages, path idle and loss beats in the two figures of a picture alone.</p>\n\
          <div class=\"plots\">\n{pictures}</div>\n<p id=\"point\" class=\"told\" role=\"status\"></p>\n{left_out}",
         text(&beaten(front))
     )
@@ -76,14 +81,28 @@ struct Point {
     /// Infinite for a never.
     detection: f64,
     is_member: bool,
+    /// Its conditions, by number: what the front of a line is of.
+    group: usize,
 }
 
 impl<'a> Plot<'a> {
     fn of(cost: Figure, sweep: &'a Sweep, axes: &[Axis], front: &Front) -> Option<Plot<'a>> {
+        let mut groups = vec![0; sweep.cases.len()];
+        for (group, places) in pareto::conditions(sweep).iter().enumerate() {
+            for nth in places {
+                groups[*nth] = group;
+            }
+        }
         let point = |nth: usize, is_member| {
             let row = sweep.cases.get(nth)?;
             let weight = |figure: Figure| figure.of(row, &sweep.terms).weight();
-            Some(Point { nth, cost: weight(cost)?, detection: weight(Figure::DeviceP95)?, is_member })
+            Some(Point {
+                nth,
+                cost: weight(cost)?,
+                detection: weight(Figure::DeviceP95)?,
+                is_member,
+                group: groups[nth],
+            })
         };
         let members = front.members.iter().take(MOST_POINTS / 2);
         let others = (0..sweep.cases.len()).filter(|nth| front.members.binary_search(nth).is_err());
@@ -103,7 +122,7 @@ impl<'a> Plot<'a> {
         let (cost, detection) = (title(self.cost), title(Figure::DeviceP95));
         let name = format!("{detection} against {}", self.cost.name());
         let mut drawn = self.frame();
-        drawn += &self.line();
+        drawn += &self.lines();
         let reached = self.points.iter().filter(|point| point.is_member).count().saturating_sub(MOST_REACHED);
         let mut members = 0;
         for point in &self.points {
@@ -114,10 +133,14 @@ impl<'a> Plot<'a> {
             "<figure class=\"plot\"><figcaption>{name}</figcaption>\n\
              <svg viewBox=\"0 0 {WIDE} {TALL}\" role=\"group\" aria-label=\"{name}\">\n{drawn}\
              <text class=\"axis\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{cost}{}</text>\n\
+             <text class=\"axis\" x=\"{}\" y=\"{}\">{detection}{}</text>\n\
              </svg></figure>\n",
             WIDE - RIGHT,
             TALL - 6.0,
-            if self.across.is_log { " (log)" } else { "" },
+            scaled(&self.across),
+            LEFT - 40.0,
+            TOP - 8.0,
+            scaled(&self.up),
         )
     }
 
@@ -150,22 +173,29 @@ impl<'a> Plot<'a> {
                 "<line class=\"never\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{NEVER}\" y2=\"{NEVER}\"/>\
                  <text x=\"{}\" y=\"{}\" text-anchor=\"end\">never</text>",
                 LEFT - 6.0,
-                NEVER + 4.0
+                NEVER + 5.0
             );
         }
         out
     }
 
-    /// What no other beats in these two figures: from step to step, since between two combinations there is none.
-    fn line(&self) -> String {
+    /// What no other beats in these two figures, a line for each of the conditions: from step to step, since between two
+    /// combinations there is none.
+    fn lines(&self) -> String {
         let front = pareto::front(self.sweep, &[self.cost, Figure::DeviceP95]);
+        let groups = pareto::conditions(self.sweep);
+        let lines = groups.iter().enumerate().take(MOST_LINES);
+        lines.map(|(nth, group)| self.line(nth, group, &front)).collect()
+    }
+
+    fn line(&self, nth: usize, group: &[usize], front: &Front) -> String {
         let of = |nth: &usize| {
             let row = self.sweep.cases.get(*nth)?;
             let weight = |figure: Figure| figure.of(row, &self.sweep.terms).weight();
             Some((weight(self.cost)?, weight(Figure::DeviceP95)?))
         };
-        let mut best: Vec<(f64, f64)> =
-            front.members.iter().filter_map(of).filter(|(_, up)| up.is_finite()).collect();
+        let members = group.iter().filter(|nth| front.members.binary_search(nth).is_ok());
+        let mut best: Vec<(f64, f64)> = members.filter_map(of).filter(|(_, up)| up.is_finite()).collect();
         best.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
         best.dedup();
         let mut path = String::new();
@@ -173,7 +203,10 @@ impl<'a> Plot<'a> {
             let (x, y) = (place(self.across.at(*cost)), place(self.up.at(*detection)));
             let _ = if nth == 0 { write!(path, "M{x} {y}") } else { write!(path, "H{x}V{y}") };
         }
-        if path.is_empty() { path } else { format!("<path class=\"joined\" d=\"{path}\"/>\n") }
+        if best.len() < 2 {
+            return String::new();
+        }
+        format!("<path class=\"joined\" data-g=\"{nth}\" d=\"{path}\"/>\n")
     }
 
     fn point(&self, point: &Point, is_reached: bool) -> String {
@@ -196,9 +229,14 @@ impl<'a> Plot<'a> {
             String::new()
         };
         format!(
-            "<circle class=\"{class}\" cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"{reached}><title>{told}</title></circle>\n"
+            "<circle class=\"{class}\" data-g=\"{}\" cx=\"{x}\" cy=\"{y}\" r=\"{radius}\"{reached}><title>{told}</title></circle>\n",
+            point.group
         )
     }
+}
+
+fn scaled(scale: &Scale) -> &'static str {
+    if scale.is_log { " (log)" } else { "" }
 }
 
 /// From values to places.
@@ -257,10 +295,8 @@ fn round_numbers(most: f64) -> Vec<f64> {
 
 fn said(value: f64, form: Form) -> String {
     match form {
-        Form::Time => {
-            let text = brief(value);
-            text.replace(".0 ", " ")
-        }
+        Form::Time if TIMES.contains(&value) => show_fixed(Duration::from_secs_f64(value)),
+        Form::Time => brief(value),
         Form::Bytes => bytes(value).replace(".0 ", " "),
         Form::Number | Form::Share => number(value),
     }
@@ -283,7 +319,7 @@ mod tests {
     fn labels_are_round_and_apart() {
         let scale = Scale::of([10.0, 86_400.0].into_iter(), 0.0, 300.0).unwrap();
         let labels: Vec<String> = scale.labels(Form::Time).into_iter().map(|(_, label)| label).collect();
-        assert_eq!(labels, ["10 s", "1.0 m", "5.0 m", "30.0 m", "2.0 h", "12.0 h"]);
+        assert_eq!(labels, ["10s", "1m", "5m", "20m", "2h", "12h"]);
     }
 
     #[test]

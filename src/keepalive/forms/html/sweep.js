@@ -43,12 +43,14 @@ function choices() {
   show();
 }
 
-// What a point is, under the pictures, where the pointer or the focus is on it.
+// What a point is, under the pictures, where the pointer or the focus is on it; the front of its conditions stands out.
 function points() {
   const told = byId('point');
   const tell = (event) => {
-    const title = event.target.closest('circle')?.querySelector('title');
-    if (title) told.textContent = title.textContent;
+    const circle = event.target.closest('circle');
+    if (!circle) return;
+    told.textContent = circle.querySelector('title').textContent;
+    document.querySelectorAll('.joined').forEach((line) => line.classList.toggle('lit', line.dataset.g === circle.dataset.g));
   };
   for (const plot of document.querySelectorAll('.plot')) {
     plot.addEventListener('pointerover', tell);
