@@ -10,9 +10,9 @@
 //! Deliberately absent: any machine of its own for devices, hubs or faults.
 
 pub mod access;
+pub mod advise;
 pub mod aspect;
 pub mod axes;
-pub mod advise;
 pub mod clients;
 pub mod evaluate;
 pub mod expect;

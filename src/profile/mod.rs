@@ -30,8 +30,8 @@ mod tests;
 pub use address::{BadAddress, check_host, check_listen, check_upstream};
 pub use metric::{Metric, Unit};
 pub use plan::{
-    ClientCertificates, Comparison, DEFAULT_KEEP_ALIVE, Expectation, Limit, ListenerPlan, Network, Plan,
-    Repeat, Route, Rule, Spell, Statistic, TlsPlan, When, Who,
+    ClientCertificates, Comparison, Expectation, Limit, ListenerPlan, Network, Plan, Repeat, Route, Rule,
+    Spell, Statistic, TlsPlan, When, Who,
 };
 pub use problem::{Mark, Problem, Problems, Severity, Source};
 pub use reach::{OutOfReach, out_of_reach};

@@ -2,10 +2,10 @@
 
 use super::{Bench, Setting};
 use crate::base::{Chance, RuleId, Span, Time};
-use crate::device::Habits;
 use crate::fault::{
     Blackhole, Connects, Fault, FidelityWanted, Forgotten, IdleTimeout, Loss, Toward, WaysWanted,
 };
+use crate::keepalive::axes::span_keep_alive;
 use crate::keepalive::outages::Spell;
 use crate::profile::{self, Plan, Rule, When, Who};
 use crate::sim::Scenario;
@@ -50,7 +50,7 @@ impl Setting {
             reproduces: None,
             listeners: Vec::new(),
             devices: 1,
-            default_keep_alive: profile::DEFAULT_KEEP_ALIVE,
+            default_keep_alive: span_keep_alive(0),
             settle: Span::ZERO,
             duration: None,
             server_keep_alive: None,
