@@ -282,8 +282,8 @@ mod tests {
             all.iter().map(|case| (case.keep_alive, case.outages.as_str(), case.loss)).collect();
         assert_eq!(turned[0], (60, "none", 0.0));
         assert_eq!(turned[1], (60, "none", 0.01));
-        assert_eq!(turned[2], (60, "fixed:30s,every=2h", 0.0));
-        assert_eq!(turned[7], (120, "fixed:30s,every=2h", 0.01));
+        assert_eq!(turned[2], (60, "fixed:30s,every=1h", 0.0));
+        assert_eq!(turned[7], (120, "fixed:30s,every=1h", 0.01));
         assert_eq!(turned.len(), 8);
     }
 
