@@ -16,6 +16,7 @@ mod lane;
 mod ledger;
 mod relay;
 mod short;
+mod sim;
 mod tls;
 
 use common::{machine, median};
@@ -40,9 +41,17 @@ pub struct Part {
 const ROUNDS: usize = 5;
 
 fn main() {
-    let parts =
-        [framer::PARTS, engine::PARTS, short::PARTS, lane::PARTS, ledger::PARTS, tls::PARTS, relay::PARTS]
-            .concat();
+    let parts = [
+        framer::PARTS,
+        engine::PARTS,
+        short::PARTS,
+        lane::PARTS,
+        ledger::PARTS,
+        tls::PARTS,
+        relay::PARTS,
+        sim::PARTS,
+    ]
+    .concat();
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => show(&parts),

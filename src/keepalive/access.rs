@@ -111,7 +111,7 @@ impl Radio {
     /// A packet passes.
     pub fn active(&mut self, at: Time) {
         let Some(tail) = self.tail else { return };
-        let until = at + tail;
+        let until = self.awake_until.map_or(at + tail, |awake_until| awake_until.max(at + tail));
         match self.awake_until.filter(|&awake_until| at <= awake_until) {
             Some(awake_until) => self.awake += until.since(awake_until),
             None => {

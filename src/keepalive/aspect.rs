@@ -84,7 +84,7 @@ impl Aspect {
         }
     }
 
-    /// The value that a case has, as text; `none` for what it does without.
+    /// The value that a case has, as text: `none` for no keep-alive, `never` for a ping timeout or an idle timeout that never comes.
     pub fn of(self, case: &Case) -> String {
         match self {
             Aspect::Client => case.client.clone(),
@@ -172,7 +172,7 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
 }
 
 fn span(ns: Option<u64>) -> String {
-    ns.map_or_else(|| "none".into(), |ns| show_fixed(Duration::from_nanos(ns)))
+    ns.map_or_else(|| "never".into(), |ns| show_fixed(Duration::from_nanos(ns)))
 }
 
 /// A share as per cent, without the noise of binary fractions.
@@ -234,7 +234,7 @@ mod tests {
             (Aspect::KeepAlive, "none", false),
             (Aspect::PingTimeout, "10", true),
             (Aspect::PingTimeout, "never", false),
-            (Aspect::PathIdle, "none", true),
+            (Aspect::PathIdle, "never", true),
             (Aspect::Loss, "7%", true),
             (Aspect::Loss, "0.07", true),
             (Aspect::Client, "paho-*", true),

@@ -10,6 +10,7 @@
 //! Deliberately absent: any machine of its own for devices, hubs or faults.
 
 pub mod access;
+pub mod advise;
 pub mod aspect;
 pub mod axes;
 pub mod clients;

@@ -86,6 +86,17 @@ impl Cell {
     pub fn plain(text: impl Into<String>) -> Cell {
         Cell::new(text, Tone::Normal)
     }
+
+    /// How many columns of a terminal it takes.
+    pub fn columns(&self) -> usize {
+        width(&self.text)
+    }
+
+    /// With so many columns before it that it takes this many.
+    pub fn flush_right(mut self, columns: usize) -> Cell {
+        self.text.insert_str(0, &" ".repeat(columns.saturating_sub(self.columns())));
+        self
+    }
 }
 
 /// The text with its style.

@@ -1,7 +1,7 @@
 //! Which plans can be simulated.
 
 use crate::fault::{Fault, LegFate};
-use crate::profile::Plan;
+use crate::profile::{Plan, When};
 
 /// Refuses what the simulation does not have: TLS records and handshakes of brownout's own, and work on packets.
 ///
@@ -17,6 +17,11 @@ pub fn check(plan: &Plan) -> Result<(), String> {
         );
     }
     for rule in &plan.rules {
+        if let When::At { repeat: Some(repeat), .. } = &rule.when
+            && repeat.every.is_zero()
+        {
+            return Err(format!("rule `{}` fires again and again in one moment", rule.id));
+        }
         if !is_simulated(&rule.fault) {
             let (id, name) = (&rule.id, rule.fault.name());
             return Err(format!("rule `{id}`: `{name}` is not simulated: try it in a real run"));

@@ -262,6 +262,19 @@ impl Path {
         tcp.chain([syn, of_relay]).flatten().min()
     }
 
+    /// Whether a link stands with nobody at it: what its ends sent is dealt with, and none of them can send again. A real run
+    /// keeps it to its end; here that would be one more for each outage of a day.
+    pub fn is_deserted(&self) -> bool {
+        let Some(relay) = &self.relay else { return false };
+        let is_silent = |side| {
+            let leg = self.legs.get(side);
+            relay.hands.get(side).is_over() || (!leg.peer.is_there() && leg.own.is_settled())
+        };
+        relay.dialled
+            && Side::BOTH.into_iter().all(is_silent)
+            && Direction::BOTH.into_iter().all(|direction| relay.lanes.get(direction).is_empty())
+    }
+
     /// Whether nothing of it is left.
     pub fn is_over(&self) -> bool {
         let dead = |side| !self.legs.get(side).peer.is_there() && !self.legs.get(side).own.is_there();

@@ -31,7 +31,8 @@ impl World<'_> {
         let Some(path) = self.path(id) else { return };
         path.link = Some(link);
         path.relay = Some(Box::new(Relay::new(link)));
-        let handset = &self.handsets[path_device(self.paths.as_slice(), id)];
+        let device = path.device;
+        let handset = &self.handsets[device];
         let port = FIRST_PORT + handset.dials % PORTS;
         let peer = SocketAddr::new(handset.address, u16::try_from(port).unwrap_or_default());
         let opened = Input::LinkOpened { link, listener: ListenerId(0), peer, to: None };
@@ -408,10 +409,12 @@ impl World<'_> {
 
     /// Closes a link that is over.
     pub(super) fn close_if_over(&mut self, id: PathId) {
-        let Some(relay) = self.path(id).and_then(|path| path.relay.as_deref()) else { return };
-        let (device, hub) = (relay.hands.device, relay.hands.hub);
+        let Some(path) = self.path(id) else { return };
+        let is_deserted = path.is_deserted();
+        let Some(relay) = path.relay.as_deref() else { return };
+        let device = relay.hands.device;
         let is_over = if relay.dialled {
-            device.is_over() && hub.is_over() || relay.is_forgotten_by_both()
+            is_deserted || relay.is_forgotten_by_both()
         } else {
             !device.reading || (relay.effects.hold_dial && device.end_told)
         };
@@ -472,9 +475,4 @@ fn granted(effects: &Effects) -> Granted {
 
 fn wide(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
-}
-
-fn path_device(paths: &[Option<Box<super::path::Path>>], id: PathId) -> usize {
-    let place = usize::try_from(id.place).unwrap_or(usize::MAX);
-    paths.get(place).and_then(Option::as_ref).map_or(0, |path| path.device)
 }

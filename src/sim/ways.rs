@@ -1,7 +1,7 @@
 //! Segments arrive: handshakes of TCP and TLS, and bytes for whoever is at that end.
 
 use super::arrivals;
-use super::path::{At, Dialling, Flight, Leg, Path, PathId};
+use super::path::{At, Dialling, Flight, Path, PathId};
 use super::shake;
 use super::sight::Sight;
 use super::tcp::{ACK_DELAY, Brought, FIRST_TIMEOUT, Kind, Overdue, Segment, Tcp};
@@ -146,7 +146,7 @@ impl World<'_> {
         }
         match segment.kind {
             Kind::Syn => return self.syn_arrives(id),
-            Kind::SynAck => return self.syn_ack_arrives(id, &segment),
+            Kind::SynAck => return self.syn_ack_arrives(id),
             Kind::Third | Kind::Plain if leg == Side::Device && to == At::Own && !self.accept(id) => return,
             Kind::Third | Kind::Plain | Kind::Rst => {}
         }
@@ -176,8 +176,7 @@ impl World<'_> {
         if to == At::Own && path.relay.as_ref().is_some_and(|relay| !relay.has_room(leg.sends())) {
             return;
         }
-        let Leg { peer, own, .. } = path.legs.get_mut(leg);
-        let (tcp, sender) = if to == At::Own { (own, peer) } else { (peer, own) };
+        let tcp = path.legs.get_mut(leg).end_mut(to);
         let Brought { bytes, fin, unwanted } = tcp.receive(now, &segment, delay, kernel);
         if unwanted {
             tcp.vanish();
@@ -191,8 +190,6 @@ impl World<'_> {
             }
             self.hand_over(id, leg, to, &read);
             self.bytes = read;
-        } else {
-            let _ = sender;
         }
         if fin {
             self.fin_arrives(id, leg, to);
@@ -340,8 +337,8 @@ impl World<'_> {
         });
     }
 
-    fn syn_ack_arrives(&mut self, id: PathId, segment: &Segment) {
-        let (now, kernel) = (self.now, self.kernel());
+    fn syn_ack_arrives(&mut self, id: PathId) {
+        let now = self.now;
         let Some(path) = self.touch(id) else { return };
         if !path.legs.device.peer.is_there() {
             return self.answer_with_reset(id, Side::Device, At::Peer);
@@ -350,7 +347,6 @@ impl World<'_> {
         if let Dialling::Syn { sent, .. } = dialling {
             path.legs.device.peer.saw_round_trip(now.since(sent));
         }
-        let _ = (segment, kernel);
         self.tcp(id, Side::Device, At::Peer, |tcp, _, out| out.push(tcp.segment(Kind::Third, 0)));
         match dialling {
             Dialling::Up => {}

@@ -1,11 +1,122 @@
 //! `brownout keepalive advise`.
 
-use crate::cli::exit::Exit;
+use crate::base::Chance;
+use crate::base::span::{parse_fixed, show_fixed};
+use crate::cli::exit::{Exit, Refusal};
+use crate::cli::out;
+use crate::device::Workload;
+use crate::keepalive::access::Access;
+use crate::keepalive::advise::{Advice, Budget, DetectedBy, Wish, advise as settle, text};
+use crate::keepalive::clients::Client;
+use crate::keepalive::hubs::Manner;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// No target is nearer: keep-alives are whole seconds.
+const SOONEST: Duration = Duration::from_secs(1);
+
+/// No round trip is longer: a satellite's takes under a second, NB-IoT's at worst ten.
+const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(60);
 
 #[derive(Debug, clap::Args)]
-pub(super) struct AdviseArgs {}
+pub(super) struct AdviseArgs {
+    /// Within what time a lost link is to be noticed
+    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    detect_within: Duration,
+    /// Who has to notice in that time: `device`, `hub` or `both`
+    #[arg(long, value_name = "WHO", default_value = "both")]
+    detected_by: DetectedBy,
+    /// The data that keeping the link may cost, messages included: `5MB/month`, `200kB/day`
+    #[arg(long, value_name = "DATA")]
+    data_budget: Option<Budget>,
+    /// After what time without a packet the path forgets a connection (see `brownout keepalive path`)
+    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    path_idle: Option<Duration>,
+    /// The hub: mqtt (the standard's 1.5 keep-alives), azure, azure-event-grid, aws, mosquitto, mosquitto-2.1, emqx, hivemq, nanomq
+    #[arg(long, value_name = "NAME", default_value = "mqtt", value_parser = Manner::named)]
+    hub: &'static Manner,
+    /// The client, such as paho-python, mqtt.js, azure-csharp; a wrong name lists all. The default pings each 0.75
+    /// keep-alives and can be told how long to wait
+    #[arg(long, value_name = "NAME", default_value = "careful", value_parser = Client::named)]
+    client: &'static Client,
+    /// The access network: ethernet, wifi, lte-m, nb-iot, 3g
+    #[arg(long, value_name = "NAME", default_value = "ethernet", value_parser = Access::named)]
+    access: &'static Access,
+    /// What the device does while connected, as `brownout device --workload` takes it
+    #[arg(long, default_value = "idle")]
+    workload: Workload,
+    /// TLS is spoken
+    #[arg(long)]
+    tls: bool,
+    /// The share of packets that the path loses
+    #[arg(long, value_name = "SHARE", default_value = "0%")]
+    loss: Chance,
+    /// From the device to the hub and back [default: that of the access network]
+    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    round_trip: Option<Duration>,
+    /// How many devices may lose their links together, and return together
+    #[arg(long, value_name = "DEVICES", default_value_t = 0)]
+    fleet: u32,
+    /// How many new connections a second the hub admits [default: what is known of it]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    connects_per_second: Option<u32>,
+    /// Write the advice as JSON, too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
 
-/// Placeholder until its owner's branch is merged.
-pub(super) fn advise(_args: &AdviseArgs) -> Exit {
-    unimplemented!("keepalive advise")
+/// Advises; 1 where no keep-alive meets all that is wanted.
+pub(super) fn advise(args: &AdviseArgs) -> Exit {
+    told(args).unwrap_or_else(Refusal::tell)
+}
+
+fn told(args: &AdviseArgs) -> Result<Exit, Refusal> {
+    let wish = wish(args)?;
+    let advice = settle(&wish);
+    if let Some(path) = &args.json {
+        write(path, &advice)?;
+    }
+    out::show(text(&advice, &wish, crate::cli::colour_on_stdout()));
+    Ok(out::conclude(if advice.setting.is_some() { Exit::Met } else { Exit::Unmet }))
+}
+
+fn wish(args: &AdviseArgs) -> Result<Wish, Refusal> {
+    let at_least = |option: &str, time: Duration| {
+        let told = || Refusal::usage(format!("{option} is {} at least", show_fixed(SOONEST)));
+        if time < SOONEST { Err(told()) } else { Ok(()) }
+    };
+    at_least("--detect-within", args.detect_within)?;
+    args.path_idle.map_or(Ok(()), |path_idle| at_least("--path-idle", path_idle))?;
+    let round_trip = args.round_trip.unwrap_or(args.access.round_trip.value);
+    if round_trip > LONGEST_ROUND_TRIP {
+        let most = show_fixed(LONGEST_ROUND_TRIP);
+        return Err(Refusal::usage(format!("--round-trip is {most} at most")));
+    }
+    Ok(Wish {
+        client: args.client,
+        hub: args.hub,
+        access: args.access,
+        workload: args.workload.clone(),
+        tls: args.tls,
+        loss: args.loss.get(),
+        round_trip,
+        detect_within: args.detect_within,
+        detected_by: args.detected_by,
+        budget: args.data_budget.clone(),
+        path_idle: args.path_idle,
+        fleet: args.fleet,
+        connects_per_second: args.connects_per_second,
+    })
+}
+
+fn write(path: &PathBuf, advice: &Advice) -> Result<(), Refusal> {
+    let refuse = |why: &dyn std::fmt::Display| {
+        Refusal::environment(format!(
+            "cannot write to {}: {why}; give another file with --json",
+            path.display()
+        ))
+    };
+    let mut json = serde_json::to_string_pretty(advice).map_err(|error| refuse(&error))?;
+    json.push('\n');
+    std::fs::write(path, json).map_err(|error| refuse(&error))
 }

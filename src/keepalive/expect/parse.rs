@@ -79,7 +79,8 @@ fn compared(asked: &str) -> Result<(&str, Comparison, &str), String> {
 }
 
 fn measured(what: &str) -> Result<(Metric, Option<Statistic>), String> {
-    let mut words = what.split(' ');
+    // Also `device_detection.p95`, as other tools write it.
+    let mut words = what.split([' ', '.']).filter(|word| !word.is_empty());
     let name = words.next().unwrap_or_default();
     let metric = Metric::ALL.into_iter().find(|metric| metric.name() == name).ok_or_else(|| {
         let names: Vec<&str> = Metric::ALL.iter().map(|metric| metric.name()).collect();

@@ -25,6 +25,7 @@ fn limits_are_met_and_not_met() {
         ("device_detection p95 >= 1s where keepalive=none", Inconclusive),
         ("device_detection min <= 15m where keepalive=none", Met),
         ("device_detection min <= 9 keepalive where keepalive=none", Inconclusive),
+        ("hub_detection.max <= 1.5 keepalive where keepalive=60", Met),
         ("false_disconnects <= 1/day", Met),
         ("false_disconnects == 0", Met),
         ("forgotten == 0", Unmet),

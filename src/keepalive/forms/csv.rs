@@ -1,10 +1,9 @@
 //! A sweep as CSV (RFC 4180): a line of names, a line for each combination, lines end in CR LF.
 //!
 //! Units stand in the names: `_s` seconds to the nanosecond, `_per_day`, `_per_month` (30 days). An empty field is a figure
-//! without a sample, `never` one that did not come about; `none` is a keep-alive, a ping timeout or an idle timeout that there is
-//! not.
+//! without a sample, `never` one that did not come about, and also a ping timeout or an idle timeout that never comes; a keep-alive
+//! of 0 is none.
 
-use crate::keepalive::aspect::Aspect;
 use crate::keepalive::figure::{DAY, MONTH, Metric, Reading, Statistic};
 use crate::keepalive::model::{Row, Spread, Sweep};
 use std::time::Duration;
@@ -30,7 +29,7 @@ const SPREADS: [Metric; 4] =
     [Metric::DeviceDetection, Metric::HubDetection, Metric::SplitView, Metric::Recovery];
 
 const COLUMNS: &[(&str, Field)] = &[
-    ("keepalive_s", |row, _| keep_alive(row)),
+    ("keepalive_s", |row, _| row.case.keep_alive.to_string()),
     ("client", |row, _| row.case.client.clone()),
     ("ping_timeout_s", |row, _| optional(row.case.ping_timeout_ns)),
     ("back_off", |row, _| row.case.back_off.clone()),
@@ -65,15 +64,8 @@ const COLUMNS: &[(&str, Field)] = &[
     ("storm_peak", |row, _| total(Metric::StormPeak, row)),
 ];
 
-fn keep_alive(row: &Row) -> String {
-    match row.case.keep_alive {
-        0 => Aspect::KeepAlive.of(&row.case),
-        seconds => seconds.to_string(),
-    }
-}
-
 fn optional(ns: Option<u64>) -> String {
-    ns.map_or_else(|| "none".into(), seconds)
+    ns.map_or_else(|| "never".into(), seconds)
 }
 
 /// Exact, without zeros at the end.

@@ -76,7 +76,13 @@ impl Grid {
                 break;
             }
         }
-        let line = |cells: &[&str]| self.line(cells, &widths, &cuts, &shown, wide);
+        self.wider(wide, &mut widths, &shown);
+        let line = |cells: &[&str]| {
+            // What is cut cannot be painted.
+            let fits = total(&widths, &shown) <= wide;
+            let line = self.line(cells, &widths, &cuts, &shown, if fits { styling } else { Styling::Plain });
+            if fits { line } else { cut(&line, wide) }
+        };
         let mut out = String::new();
         for half in 0..2 {
             let heads: Vec<&str> = self.columns.iter().map(|column| column.head[half].as_str()).collect();
@@ -88,7 +94,7 @@ impl Grid {
         }
         for row in &self.rows {
             let cells: Vec<&str> = row.iter().map(String::as_str).collect();
-            out += &tinted(&line(&cells), styling);
+            out += &line(&cells);
             out.push('\n');
         }
         (out, left_out)
@@ -133,7 +139,27 @@ impl Grid {
         true
     }
 
-    fn line(&self, cells: &[&str], widths: &[usize], cuts: &[Cut], shown: &[bool], wide: usize) -> String {
+    /// Gives what room is left back to the names, the narrowest first.
+    fn wider(&self, wide: usize, widths: &mut [usize], shown: &[bool]) {
+        let whole = self.widths();
+        while total(widths, shown) < wide {
+            let is_cut = |nth: &usize| shown[*nth] && widths[*nth] < whole[*nth];
+            let Some(narrowest) = (0..self.columns.len()).filter(is_cut).min_by_key(|nth| widths[*nth])
+            else {
+                break;
+            };
+            widths[narrowest] += 1;
+        }
+    }
+
+    fn line(
+        &self,
+        cells: &[&str],
+        widths: &[usize],
+        cuts: &[Cut],
+        shown: &[bool],
+        styling: Styling,
+    ) -> String {
         let mut line = String::new();
         for (nth, column) in self.columns.iter().enumerate().filter(|(nth, _)| shown[*nth]) {
             let cell = cells.get(nth).copied().unwrap_or_default();
@@ -141,22 +167,17 @@ impl Grid {
             let text = if column.is_name { cuts[nth].of(&text, widths[nth]) } else { text };
             let pad = " ".repeat(widths[nth].saturating_sub(width(&text)));
             line += &" ".repeat(GAP);
+            let is_never = text == "never" && !column.is_name;
+            let tone = if is_never { Tone::Bad } else { Tone::Normal };
+            let text = paint(&text, tone, styling);
             line += &if column.is_name { format!("{text}{pad}") } else { format!("{pad}{text}") };
         }
-        cut(line.trim_end(), wide)
+        line.trim_end().to_owned()
     }
 }
 
 fn total(widths: &[usize], shown: &[bool]) -> usize {
     widths.iter().zip(shown).filter(|(_, shown)| **shown).map(|(width, _)| width + GAP).sum()
-}
-
-/// A line with its nevers to be seen.
-fn tinted(line: &str, styling: Styling) -> String {
-    match styling {
-        Styling::Plain => line.to_owned(),
-        Styling::Ansi => line.replace(" never", &format!(" {}", paint("never", Tone::Bad, styling))),
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Runs in literal time.
 
+mod always;
 mod outages;
+mod wire;
 
 use super::{Carried, Kernel, Link, Scenario, Sight, run};
 use crate::base::{Chance, Direction, Span, Time};
-use crate::device::{Backoff, DeviceDid, Habits, PingRule, Workload};
-use crate::event::Event;
+use crate::device::{Backoff, DeviceDid, Habits, PingRule, Sign, Workload};
+use crate::event::{Event, Packet, What};
 use crate::fault::{Blackhole, Connects, Fault, FidelityWanted, Toward, WaysWanted};
-use crate::hub::{HubConfig, HubEvent};
+use crate::hub::{Departure, HubConfig, HubEvent, HubSaw};
 use crate::mqtt::Version;
 use crate::profile::{Plan, Rule, When, Who};
 use std::sync::Arc;
@@ -21,6 +23,35 @@ struct Seen {
     hub: Vec<HubEvent>,
     segments: Vec<(Time, Direction, Carried, u32, bool)>,
     messages: Vec<(Time, u64)>,
+}
+
+impl Seen {
+    /// When the device noticed that its link is gone, and by what.
+    fn noticed(&self) -> Vec<(Time, Sign)> {
+        let signs = self.device.iter().filter_map(|(at, _, did)| match did {
+            DeviceDid::NoticedDead { sign, .. } => Some((*at, *sign)),
+            _ => None,
+        });
+        signs.collect()
+    }
+
+    /// When the hub gave a connection up, and why.
+    fn departed(&self) -> Vec<(Time, Departure)> {
+        let gone = self.hub.iter().filter_map(|event| match &event.what {
+            HubSaw::Disconnected { why } => Some((event.at, why.clone())),
+            _ => None,
+        });
+        gone.collect()
+    }
+
+    fn sent(&self, direction: Direction, carried: Carried) -> Vec<Time> {
+        let such = self.segments.iter().filter(|segment| (segment.1, segment.2) == (direction, carried));
+        such.map(|segment| segment.0).collect()
+    }
+
+    fn told(&self, is_such: impl Fn(&What) -> bool) -> Vec<Time> {
+        self.events.iter().filter(|event| is_such(&event.what)).map(|event| event.at).collect()
+    }
 }
 
 fn see(scenario: &Scenario) -> Seen {

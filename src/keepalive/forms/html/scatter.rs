@@ -129,12 +129,15 @@ impl<'a> Plot<'a> {
             members += usize::from(point.is_member);
             drawn += &self.point(point, point.is_member && members > reached);
         }
+        // Without nevers their lane is cut off.
+        let from = if self.has_nevers() { 0.0 } else { TOP - 24.0 };
         format!(
             "<figure class=\"plot\"><figcaption>{name}</figcaption>\n\
-             <svg viewBox=\"0 0 {WIDE} {TALL}\" role=\"group\" aria-label=\"{name}\">\n{drawn}\
+             <svg viewBox=\"0 {from} {WIDE} {}\" role=\"group\" aria-label=\"{name}\">\n{drawn}\
              <text class=\"axis\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{cost}{}</text>\n\
              <text class=\"axis\" x=\"{}\" y=\"{}\">{detection}{}</text>\n\
              </svg></figure>\n",
+            TALL - from,
             WIDE - RIGHT,
             TALL - 6.0,
             scaled(&self.across),
@@ -142,6 +145,10 @@ impl<'a> Plot<'a> {
             TOP - 8.0,
             scaled(&self.up),
         )
+    }
+
+    fn has_nevers(&self) -> bool {
+        self.points.iter().any(|point| point.detection.is_infinite())
     }
 
     /// The grid with its labels, the lane of nevers.
@@ -167,7 +174,7 @@ impl<'a> Plot<'a> {
                 place(bottom + 16.0)
             );
         }
-        if self.points.iter().any(|point| point.detection.is_infinite()) {
+        if self.has_nevers() {
             let _ = writeln!(
                 out,
                 "<line class=\"never\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{NEVER}\" y2=\"{NEVER}\"/>\

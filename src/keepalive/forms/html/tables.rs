@@ -3,7 +3,6 @@
 use super::heat::title;
 use crate::keepalive::aspect::{Aspect, Axis, varying};
 use crate::keepalive::figure::{Figure, Reading};
-use crate::keepalive::forms::text::beaten;
 use crate::keepalive::forms::{present, worded};
 use crate::keepalive::model::{Row, Sweep};
 use crate::keepalive::pareto::Front;
@@ -21,8 +20,8 @@ pub(super) fn front(sweep: &Sweep, axes: &[Axis], front: &Front) -> String {
     };
     members
         .sort_by(|a, b| weight(*a).unwrap_or(f64::INFINITY).total_cmp(&weight(*b).unwrap_or(f64::INFINITY)));
-    let caption = format!("On the front: {}", beaten(front));
-    format!("<h3>The front</h3>\n{}</section>\n", table(sweep, axes, &members, None, &caption, members.len()))
+    let caption = "The front, what the device notices soonest first";
+    format!("<h3>The front</h3>\n{}</section>\n", table(sweep, axes, &members, None, caption, members.len()))
 }
 
 /// All combinations, as far as there is room.

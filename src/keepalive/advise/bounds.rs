@@ -1,0 +1,138 @@
+//! Each target as the greatest or the least keep-alive that meets it.
+
+use super::detect;
+use super::model::{Candidate, Miss, Wish};
+
+/// A network that loses this share of its segments counts as unreliable.
+pub const UNRELIABLE: f64 = 0.01;
+
+/// What limits the keep-alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The device has to notice in time.
+    Device,
+    /// The hub has to.
+    Hub,
+    /// The path must not forget.
+    Path,
+    /// The hub goes by no greater one.
+    HubsMost,
+    /// On an unreliable network it is not raised above the client's default: detection would take longer, and what
+    /// looks like too short a keep-alive is too short a wait.
+    Unreliable,
+    /// Data may not cost more.
+    Budget,
+    /// The device has to wait long enough for answers.
+    Wait,
+    /// The hub goes by no smaller one.
+    HubsLeast,
+}
+
+/// A limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// What limits.
+    pub why: Why,
+    /// The keep-alive in seconds; `None`: none at all meets it.
+    pub keep_alive: Option<u16>,
+}
+
+/// The limits from above, and those from below.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// No greater keep-alive meets these.
+    pub upper: Vec<Bound>,
+    /// No smaller one meets these.
+    pub lower: Vec<Bound>,
+}
+
+impl Bounds {
+    /// Those of a wish.
+    pub fn of(wish: &Wish) -> Bounds {
+        let limits = wish.hub.limits();
+        let missed = |keep_alive: u16, miss: Miss| Candidate::of(wish, keep_alive).misses.contains(&miss);
+        let within = |keep_alive: u16| {
+            let time = detect::device(&wish.habits(keep_alive));
+            time.is_some_and(|time| time.total() <= wish.detect_within)
+        };
+        let mut upper = vec![Bound { why: Why::HubsMost, keep_alive: Some(limits.most) }];
+        if wish.of_device() {
+            upper.push(Bound { why: Why::Device, keep_alive: greatest(within) });
+        }
+        if wish.of_hub() {
+            upper.push(Bound { why: Why::Hub, keep_alive: greatest(|k| !missed(k, Miss::Hub)) });
+        }
+        if wish.path_idle.is_some() {
+            upper.push(Bound { why: Why::Path, keep_alive: greatest(|k| !missed(k, Miss::Path)) });
+        }
+        if wish.loss >= UNRELIABLE {
+            upper.push(Bound { why: Why::Unreliable, keep_alive: Some(wish.client.keep_alive.value) });
+        }
+        let mut lower = vec![Bound { why: Why::HubsLeast, keep_alive: Some(limits.least) }];
+        if wish.budget.is_some() {
+            lower.push(Bound { why: Why::Budget, keep_alive: least(|k| !missed(k, Miss::Budget)) });
+        }
+        // Where it can be set, or has nothing to do with K, no keep-alive makes it longer.
+        let waits_by_k = wish.client.ping_timeout.value.is_some_and(super::super::clients::OfK::is_relative);
+        if waits_by_k && !wish.client.sets_ping_timeout {
+            lower.push(Bound { why: Why::Wait, keep_alive: least(|k| !missed(k, Miss::Wait)) });
+        }
+        Bounds { upper, lower }
+    }
+
+    /// The greatest keep-alive that all upper limits allow; `None`: none.
+    pub fn most(&self) -> Option<u16> {
+        self.upper.iter().map(|bound| bound.keep_alive).min().flatten()
+    }
+
+    /// The least that all lower limits allow; `None`: none.
+    pub fn least(&self) -> Option<u16> {
+        let all: Option<Vec<u16>> = self.lower.iter().map(|bound| bound.keep_alive).collect();
+        all?.into_iter().max()
+    }
+
+    /// The upper limit that binds.
+    pub fn tightest_upper(&self) -> Option<Bound> {
+        self.upper.iter().copied().min_by_key(|bound| bound.keep_alive)
+    }
+
+    /// The lower limit that binds.
+    pub fn tightest_lower(&self) -> Option<Bound> {
+        // `None`, which no keep-alive meets, binds most.
+        self.lower.iter().copied().max_by_key(|bound| bound.keep_alive.map_or(u32::MAX, u32::from))
+    }
+}
+
+/// The greatest keep-alive for which it holds, where it holds for all smaller ones.
+fn greatest(holds: impl Fn(u16) -> bool) -> Option<u16> {
+    least(|keep_alive| !holds(keep_alive)).map_or(Some(u16::MAX), |fails| (fails > 1).then(|| fails - 1))
+}
+
+/// The least keep-alive for which it holds, where it holds for all greater ones.
+fn least(holds: impl Fn(u16) -> bool) -> Option<u16> {
+    if !holds(u16::MAX) {
+        return None;
+    }
+    let (mut low, mut high) = (1_u16, u16::MAX);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) { high = middle } else { low = middle + 1 }
+    }
+    Some(low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edge_of_what_holds_is_found() {
+        for edge in [1, 2, 3, 59, 60, 61, 32_767, 65_534, 65_535] {
+            assert_eq!(least(|k| k >= edge), Some(edge));
+            assert_eq!(greatest(|k| k <= edge), Some(edge));
+        }
+        assert_eq!(least(|_| false), None);
+        assert_eq!(greatest(|_| false), None);
+        assert_eq!(greatest(|_| true), Some(65_535));
+    }
+}

@@ -1,0 +1,88 @@
+//! How long each end needs at most to notice that the link is gone, in closed form: an outage that swallows packets
+//! and answers nothing begins at the worst moment.
+
+use crate::device::{Habits, PingRule, Workload};
+use crate::keepalive::hubs::Manner;
+use std::time::Duration;
+
+/// The parts of the longest time that a device needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceTime {
+    /// Until it pings.
+    pub ping_interval: Duration,
+    /// Until it gives up waiting for the answer.
+    pub ping_timeout: Duration,
+    /// By how much each of the two may be late, because it looks at its clocks only so often.
+    pub look: Duration,
+}
+
+impl DeviceTime {
+    /// All of it.
+    pub fn total(self) -> Duration {
+        self.ping_interval + self.ping_timeout + self.look * 2
+    }
+}
+
+/// What the device needs at most; `None`: it may never notice by itself.
+///
+/// The link is lost right after an answer came. The device pings when its interval is over, and gives up when its
+/// time-out is; each may be late by one look at the clocks. An outgoing packet that puts the ping off makes it blind.
+pub fn device(habits: &Habits) -> Option<DeviceTime> {
+    let ping_timeout = habits.ping_timeout?;
+    let sees = match habits.ping {
+        PingRule::Never => false,
+        PingRule::WhenIdleOutgoing => {
+            publishes_every(habits).is_none_or(|every| every > habits.ping_interval + habits.check_every)
+        }
+        PingRule::WhenIdleIncoming | PingRule::WhenIdleEither | PingRule::EveryKeepAlive => true,
+    };
+    (sees && !habits.keep_alive.is_zero()).then_some(DeviceTime {
+        ping_interval: habits.ping_interval,
+        ping_timeout,
+        look: habits.check_every,
+    })
+}
+
+/// What the hub needs at most; `None`: it bears silence for ever.
+pub fn hub(manner: &Manner, keep_alive: u16) -> Option<Duration> {
+    manner.silence_borne(keep_alive)
+}
+
+/// How often the device publishes.
+pub fn publishes_every(habits: &Habits) -> Option<Duration> {
+    match &habits.workload {
+        Workload::Publishing { every, .. } => Some(every.resolve(habits.keep_alive)),
+        Workload::Idle | Workload::Subscribing { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keepalive::clients::Client;
+
+    fn seconds(client: &str, keep_alive: u64, workload: &str) -> Option<f64> {
+        let habits = Client::named(client).unwrap().habits("d", Duration::from_secs(keep_alive));
+        let workload = workload.parse().unwrap();
+        device(&Habits { workload, ..habits }).map(|time| time.total().as_secs_f64())
+    }
+
+    #[test]
+    fn the_sum_of_the_intervals_is_what_a_device_needs() {
+        for (client, workload, expected) in [
+            ("careful", "idle", Some(55.0)),
+            ("typical", "idle", Some(114.0)),
+            ("naive", "idle", Some(234.0)),
+            ("oblivious", "idle", None),
+            ("paho-python", "idle", Some(122.0)),
+            ("mqtt.js", "idle", Some(90.0)),
+            ("typical", "publishing:t,every=10s", None),
+            ("typical", "publishing:t,every=55s", Some(114.0)),
+            ("paho-python", "publishing:t,every=10s,qos=0", Some(122.0)),
+            ("careful", "publishing:t,every=10s", Some(55.0)),
+        ] {
+            assert_eq!(seconds(client, 60, workload), expected, "{client}, {workload}");
+        }
+        assert_eq!(seconds("careful", 0, "idle"), None);
+    }
+}

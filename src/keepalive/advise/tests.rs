@@ -1,0 +1,191 @@
+use super::*;
+use crate::keepalive::access::Access;
+use crate::keepalive::clients::Client;
+use crate::keepalive::hubs::Manner;
+use std::time::Duration;
+
+fn wish(client: &str, hub: &str, seconds: u64) -> Wish {
+    let access = Access::named("lte-m").unwrap();
+    Wish {
+        client: Client::named(client).unwrap(),
+        hub: Manner::named(hub).unwrap(),
+        access,
+        workload: "idle".parse().unwrap(),
+        tls: true,
+        loss: 0.0,
+        round_trip: access.round_trip.value,
+        detect_within: Duration::from_secs(seconds),
+        detected_by: DetectedBy::Both,
+        budget: None,
+        path_idle: None,
+        fleet: 0,
+        connects_per_second: None,
+    }
+}
+
+fn keep_alive(wish: &Wish) -> Option<u16> {
+    advise(wish).setting.map(|setting| setting.keep_alive)
+}
+
+#[test]
+fn the_keep_alive_is_the_greatest_round_one_that_meets_all() {
+    // 2 x (29 + 1) = 60 of the device, 1.5 x 40 = 60 of the hub.
+    assert_eq!(keep_alive(&wish("paho-python", "azure", 60)), Some(25));
+    assert_eq!(
+        keep_alive(&Wish { detected_by: DetectedBy::Hub, ..wish("paho-python", "azure", 60) }),
+        Some(40)
+    );
+    // 0.75 K + 5 s of the device: 73 s; the hub's 40 s binds.
+    assert_eq!(keep_alive(&wish("careful", "azure", 60)), Some(40));
+    // 1.5 K + 1 s + 6 s of the hub: 35 s.
+    assert_eq!(keep_alive(&wish("careful", "mosquitto", 60)), Some(35));
+    // Nothing but the ceiling binds.
+    assert_eq!(keep_alive(&wish("careful", "azure", 7_200)), Some(1_140));
+}
+
+#[test]
+fn a_setting_meets_its_targets_and_one_more_second_of_keep_alive_does_not() {
+    for client in Client::all() {
+        let wish = Wish {
+            path_idle: Some(Duration::from_secs(240)),
+            budget: Some("50MB/month".parse().unwrap()),
+            ..wish(client.name, "azure", 90)
+        };
+        let advice = advise(&wish);
+        let Some(setting) = advice.setting else {
+            assert!(!advice.conflicts.is_empty(), "{}", client.name);
+            continue;
+        };
+        let chosen = Candidate::of(&wish, setting.keep_alive);
+        assert_eq!(chosen.misses, [], "{} at {}", client.name, setting.keep_alive);
+        let most = bounds::Bounds::of(&wish).most().unwrap();
+        assert_eq!(Candidate::of(&wish, most).misses, [], "{} at {most}", client.name);
+        assert_ne!(Candidate::of(&wish, most + 1).misses, [], "{} at {most} + 1", client.name);
+    }
+}
+
+#[test]
+fn a_path_of_240_s_is_kept_clear_of_by_the_ping_interval_and_not_by_the_keep_alive() {
+    for (client, most) in [
+        // Pings at K: 240 less a tenth.
+        ("mosquitto", 216),
+        ("paho-python", 216),
+        // Pings at K/2 and at K/4.
+        ("esp-mqtt", 432),
+        ("azure-csharp", 863),
+    ] {
+        let wish = Wish {
+            path_idle: Some(Duration::from_secs(240)),
+            detected_by: DetectedBy::Hub,
+            ..wish(client, "mqtt", 36_000)
+        };
+        assert_eq!(bounds::Bounds::of(&wish).most(), Some(most), "{client}");
+    }
+    let default = Wish { path_idle: Some(Duration::from_secs(240)), ..wish("azure-c", "azure", 3_600) };
+    let advice = advise(&default);
+    let row = advice.candidates.iter().find(|candidate| candidate.is_default).unwrap();
+    assert_eq!(row.keep_alive, 240);
+    assert!(row.misses.contains(&Miss::Path), "a keep-alive of 240 s races a load balancer of 4 min");
+}
+
+#[test]
+fn targets_that_exclude_each_other_are_named_with_what_could_be_had() {
+    let wish = Wish { budget: Some("100kB/month".parse().unwrap()), ..wish("paho-python", "azure", 10) };
+    let advice = advise(&wish);
+    assert_eq!(advice.setting, None);
+    let all = advice.conflicts.join("\n");
+    for words in
+        ["within 10s allows keep-alives up to 4 s", "times the budget", "100kB/month needs", "either edge"]
+    {
+        assert!(all.contains(words), "{words}: {all}");
+    }
+}
+
+#[test]
+fn what_no_keep_alive_can_do_is_said() {
+    for (wish, words) in [
+        (wish("oblivious", "azure", 60), "does not look for PINGRESP"),
+        (wish("paho-python", "aws", 30), "AWS IoT Core needs 45s at least"),
+        (wish("aws-sdk", "mqtt", 3), "needs"),
+        (
+            Wish {
+                workload: "publishing:t,every=1s,size=1000".parse().unwrap(),
+                budget: Some("1MB/month".parse().unwrap()),
+                ..wish("careful", "mqtt", 60)
+            },
+            "The messages alone cost",
+        ),
+    ] {
+        let all = advise(&wish).conflicts.join("\n");
+        assert!(all.contains(words), "{words}: {all}");
+    }
+}
+
+#[test]
+fn an_unreliable_network_does_not_raise_the_keep_alive() {
+    let good = wish("careful", "mqtt", 600);
+    assert_eq!(keep_alive(&good), Some(360));
+    assert_eq!(keep_alive(&Wish { loss: 0.01, ..good.clone() }), Some(60));
+    let advice = advise(&Wish { loss: 0.01, ..good });
+    assert!(advice.reasons[0].contains("only make detection slower"), "{}", advice.reasons[0]);
+}
+
+#[test]
+fn the_wait_covers_retransmissions_where_it_can_be_set_and_is_told_where_it_cannot() {
+    let timeout = |wish: &Wish| advise(wish).setting.and_then(|setting| setting.ping_timeout_ns);
+    assert_eq!(timeout(&wish("careful", "mqtt", 60)), Some(5_000_000_000));
+    let lossy = Wish { loss: 0.1, ..wish("careful", "mqtt", 60) };
+    assert_eq!(timeout(&lossy), Some(19_000_000_000));
+    let advice = advise(&wish("paho-python", "mqtt", 60));
+    let text = text(&advice, &wish("paho-python", "mqtt", 60), false);
+    assert!(text.contains("this client cannot be told another"), "{text}");
+}
+
+#[test]
+fn a_fleet_gets_a_back_off_that_the_hub_admits() {
+    for (fleet, throttle, back_off, words) in [
+        (0, None, "exponential:1s..1m,jitter", ""),
+        (5_000, None, "exponential:1s..2m,jitter", "50s at least"),
+        (100_000, None, "exponential:1s..21m,jitter", "1000s at least"),
+        (100_000, Some(6_000), "exponential:1s..1m,jitter", "17s at least"),
+        (1_000_000, None, "exponential:1s..1h,jitter", "more hubs or units"),
+    ] {
+        let wish = Wish { fleet, connects_per_second: throttle, ..wish("careful", "azure", 60) };
+        let advice = advise(&wish);
+        assert_eq!(advice.setting.unwrap().back_off, back_off, "{fleet}");
+        let all = advice.reasons.join("\n") + &advice.warnings.join("\n");
+        let words = words.replace("1000s", "16m 40s");
+        assert!(all.contains(&words), "{words}: {all}");
+    }
+}
+
+#[test]
+fn the_text_fits_a_terminal() {
+    for client in Client::all() {
+        for (seconds, budget) in [(10, "100kB/month"), (60, "50MB/month"), (600, "1GB/month")] {
+            let wish = Wish {
+                budget: Some(budget.parse().unwrap()),
+                path_idle: Some(Duration::from_secs(240)),
+                loss: 0.01,
+                fleet: 5_000,
+                ..wish(client.name, "azure", seconds)
+            };
+            let text = text(&advise(&wish), &wish, false);
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_whole_of_an_advice() {
+    let plain = Wish {
+        path_idle: Some(Duration::from_secs(240)),
+        budget: Some("50MB/month".parse().unwrap()),
+        loss: 0.01,
+        fleet: 5_000,
+        ..wish("paho-python", "azure", 60)
+    };
+    insta::assert_snapshot!("possible", text(&advise(&plain), &plain, false));
+    let tight = Wish { budget: Some("100kB/month".parse().unwrap()), ..wish("paho-python", "azure", 10) };
+    insta::assert_snapshot!("impossible", text(&advise(&tight), &tight, false));
+}
