@@ -9,7 +9,7 @@ use super::recorder::{Logs, Record, Recorder};
 use crate::event::{EndReason, RunStarted};
 use crate::measure::Results;
 use crate::net::proxy::Config;
-use crate::net::sys::{limit, memory};
+use crate::net::sys::limit;
 use crate::net::tap;
 use crate::net::{Clock, EventQueue, Proxy};
 use crate::profile::{ListenerPlan, Plan};
@@ -225,8 +225,6 @@ impl Launch {
         for warning in proxy.warnings() {
             out::tell(format_args!("WARNING: {warning}"));
         }
-        // What a start takes is over.
-        memory::forget_code();
         Ok(Launched { proxy, plan, files_before, queue })
     }
 }

@@ -1,5 +1,10 @@
 //! What is remembered of links, devices and windows: plain facts with their times, no judgement.
 
+mod links;
+mod pack;
+
+pub use links::Links;
+
 use super::packets::{Alterations, Greeting, KeepAlive};
 use super::tls::Wrapped;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};

@@ -20,7 +20,6 @@ pub mod hangup;
 pub mod info;
 pub mod limit;
 pub mod lossy;
-pub mod memory;
 pub mod mute;
 pub mod packet;
 pub mod privilege;
