@@ -378,9 +378,9 @@ fn excluded(wish: &Wish, (above, most): (Why, u16), (below, least): (Why, u16)) 
             (
                 format!("a budget of {text}"),
                 format!(
-                    ", which costs {} in 30 days, {:.1} times the budget",
+                    ", which costs {} in 30 days, {} times the budget",
                     show_bytes(at.bytes),
-                    at.bytes / budget
+                    times(at.bytes / budget)
                 ),
             )
         }
