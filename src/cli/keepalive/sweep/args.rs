@@ -27,12 +27,13 @@ const MOST_DAYS: f64 = 366.0;
 /// Its arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Lists are separated by commas; each combination of all values is simulated, at most 200,000. Without options: paho-python,
-ten keep-alives from 30s to 20m, outages of 30s and of 5m, one each hour, on a path that never forgets and on one that
-does after 4m; LTE-M, idle, one day. What each figure means is said in the README.
+Lists are separated by commas; each combination of all values is simulated, at most 200,000. Without options: paho-python, \
+ten keep-alives from 30s to 20m, outages of 30s and of 5m, one each hour, on a path that never forgets and on one that does \
+after 4m; LTE-M, idle, one day. What each figure means is said in the README.
 
-  brownout keepalive sweep --client mqttjs,azure-python --hub azure --outages exponential:2m,every=3h --html keepalive.html
-  brownout keepalive sweep --keep-alive 60s --ping-timeout default,5s,10s --loss 0%,1%,5%")]
+  brownout keepalive sweep --client mqttjs,azure-python --hub azure \\
+    --outages exponential:2m,every=3h --html keepalive.html
+  brownout keepalive sweep --keep-alive 60s --ping-timeout default,5s --loss 0%,5%")]
 pub struct SweepArgs {
     /// Whose habits the device has: a client's or an SDK's, by its name
     #[arg(long, value_name = "NAMES", default_value = "paho-python", value_delimiter = ',', value_parser = Client::named)]
