@@ -18,7 +18,7 @@ const MOST_OUTAGES: usize = 24;
 /// Colours of a scale.
 const STEPS: u8 = 9;
 /// From so many times the least on, a scale is logarithmic.
-const LOG_FROM: f64 = 20.0;
+const LOG_FROM: f64 = 10.0;
 
 /// What has a map, where some combination has a sample of it.
 const FIGURES: [Figure; 7] = [
@@ -307,9 +307,9 @@ mod tests {
 
     #[test]
     fn colours_go_from_the_least_to_the_most() {
-        let linear = Scale { figure: Figure::WakeUps, ends: Some((10.0, 100.0)) };
+        let linear = Scale { figure: Figure::WakeUps, ends: Some((10.0, 91.0)) };
         assert!(!linear.is_log());
-        assert_eq!([10.0, 19.9, 20.0, 55.0, 100.0].map(|value| linear.step(value)), [0, 0, 1, 4, 8]);
+        assert_eq!([10.0, 18.9, 19.0, 50.0, 91.0].map(|value| linear.step(value)), [0, 0, 1, 4, 8]);
         let log = Scale { figure: Figure::WakeUps, ends: Some((1.0, 1e9)) };
         assert!(log.is_log());
         assert_eq!([1.0, 9.0, 11.0, 1e8, 1e9].map(|value| log.step(value)), [0, 0, 1, 8, 8]);
