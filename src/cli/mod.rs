@@ -1,4 +1,4 @@
-//! Floor 7: the command line.
+//! Floor 9: the command line.
 //!
 //! Owns arguments, files, signals, exit codes, and the wiring of a run. Invariant: every way out of a run writes its
 //! report; output files are opened before the run starts. Deliberately absent: any figure (measure/) and any wording

@@ -1,4 +1,4 @@
-//! Floor 7: choosing a keep-alive, and proving it.
+//! Floor 8: choosing a keep-alive, and proving it.
 //!
 //! Owns the parameters of a sweep, what becomes of each combination of them in simulated time, the ways to show that, and what
 //! is advised; how the idle timeout of a path is closed in on; and how a live run is held against a prediction.

@@ -1,4 +1,4 @@
-//! Floor 6: the whole of a run without sockets and without waiting: devices, paths, brownout's engine and the hub, in virtual
+//! Floor 7: the whole of a run without sockets and without waiting: devices, paths, brownout's engine and the hub, in virtual
 //! time.
 //!
 //! Owns what net/ and the kernels of three machines do in a real run: connections with their retransmission, what the

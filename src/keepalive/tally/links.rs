@@ -185,10 +185,8 @@ impl Links {
             return;
         }
         life.hub = Some(at);
-        let heard = match why {
-            Departure::KeepAliveTimeout { silent } => at - *silent,
-            _ => Time::ZERO,
-        };
+        let silent = if let Departure::KeepAliveTimeout { silent } = why { Some(*silent) } else { None };
+        let heard = silent.map_or(Time::ZERO, |silent| at - silent);
         self.account(&mut life, at, heard, figures);
         if let Some(strike) = self.strike_of(&life) {
             strike.hub = strike.hub.or(Some(at));

@@ -91,6 +91,7 @@ fn habits(keep_alive: u64) -> Habits {
         ping: PingRule::WhenIdleOutgoing,
         ping_interval: secs(keep_alive).mul_f64(0.9),
         ping_timeout: Some(secs(10)),
+        check_every: Duration::ZERO,
         connect_timeout: secs(30),
         backoff: "fixed:5s".parse::<Backoff>().unwrap(),
         settled: secs(1),

@@ -128,11 +128,11 @@ impl Maps {
                 Aspect::KeepAlive => keep_alives = Some(bounded(axis, MOST_KEEP_ALIVES, &mut left_out)),
                 Aspect::Outages => outages = Some(bounded(axis, MOST_OUTAGES, &mut left_out)),
                 Aspect::Client | Aspect::PingTimeout | Aspect::BackOff | Aspect::PathIdle | Aspect::Loss => {
-                    further.extend((axis.values.len() > 1).then_some(axis));
+                    further.extend(axis.is_choice().then_some(axis));
                 }
             }
         }
-        let none = |aspect| Axis { aspect, values: Vec::new() };
+        let none = |aspect| Axis { aspect, values: Vec::new(), follows: false };
         let keep_alives = keep_alives.unwrap_or_else(|| none(Aspect::KeepAlive));
         let outages = outages.unwrap_or_else(|| none(Aspect::Outages));
         let mut maps = Maps { scales, keep_alives, outages, further, cells: BTreeMap::new(), left_out };
@@ -208,7 +208,8 @@ impl Maps {
         format!(
             "<section aria-labelledby=\"maps\"><h2 id=\"maps\">Keep-alive and outage</h2>\n{}\
              <p class=\"faint\">Rows: keep-alive; columns: outages. <span class=\"key never\">never</span> did not come about, \
-             <span class=\"key\">\u{2013}</span> no sample.</p>\n{left_out}<div class=\"maps\">\n{maps}</div></section>\n",
+             <span class=\"key\">\u{2013}</span> no sample; what is empty was \
+             not simulated.</p>\n{left_out}<div class=\"maps\">\n{maps}</div></section>\n",
             self.tools()
         )
     }
