@@ -83,17 +83,23 @@ fn pings_within_the_idle_timeout_keep_the_link() {
 }
 
 #[test]
-fn syns_that_vanish_come_back_after_1_and_then_twice_as_long() {
+fn syns_that_vanish_come_back_each_second_and_then_twice_as_late() {
     let mut scenario = scenario(
         Habits { connect_timeout: secs(300), ..habits(60) },
         vec![at(Duration::ZERO, dark(secs(200), Connects::Vanish))],
-        130,
+        140,
     );
     scenario.begin = vec![Time::from_secs(1)];
     let seen = see(&scenario);
     let syns = seen.sent(Direction::Up, Carried::Control);
-    assert_eq!(syns, [1, 2, 4, 8, 16, 32, 64].map(Time::from_secs));
+    assert_eq!(syns, [1, 2, 3, 4, 5, 6, 8, 12, 20, 36, 68].map(Time::from_secs));
     let failed = DeviceDid::ConnectFailed { why: "Connection timed out (os error 110)".into() };
+    assert!(seen.device.contains(&(Time::from_secs(132), 0, failed.clone())), "131 s after the first");
+    // As Linux before 6.5 does.
+    scenario.link.kernel.syn_linear = 0;
+    let seen = see(&scenario);
+    let syns = seen.sent(Direction::Up, Carried::Control);
+    assert_eq!(syns, [1, 2, 4, 8, 16, 32, 64].map(Time::from_secs));
     assert!(seen.device.contains(&(Time::from_secs(128), 0, failed)), "127 s after the first");
 }
 
