@@ -189,9 +189,11 @@ impl Line<'_> {
 
     fn next_ping(&self) -> Option<Time> {
         let habits = self.habits;
+        if habits.keep_alive.is_zero() {
+            return None;
+        }
         let received = self.last_received.max(self.last_ping);
         let since = match habits.ping {
-            _ if habits.keep_alive.is_zero() => return None,
             PingRule::Never => return None,
             PingRule::WhenIdleOutgoing => self.last_sent,
             PingRule::WhenIdleIncoming => received,

@@ -183,7 +183,8 @@ fn the_closed_form_and_the_simulation_agree() {
         for (end, closed, seen) in
             [("device", closed.device_ns, simulated.device_ns), ("hub", closed.hub_ns, simulated.hub_ns)]
         {
-            let (closed, seen) = (closed.unwrap() as f64 / 1e9, seen.unwrap() as f64 / 1e9);
+            let seconds = |nanos: Option<u64>| Duration::from_nanos(nanos.unwrap()).as_secs_f64();
+            let (closed, seen) = (seconds(closed), seconds(seen));
             let round_trip = wish.round_trip.as_secs_f64();
             assert!(
                 seen <= closed + round_trip && seen >= closed * 0.75,
@@ -192,7 +193,8 @@ fn the_closed_form_and_the_simulation_agree() {
         }
         let span = Duration::from_secs(10 * 24 * 3_600);
         let sound = verify::figures(&wish, &closed, "fixed:1s", "none", span).unwrap();
-        let month = |sum: u64| sum as f64 * MONTH.as_secs_f64() / span.as_secs_f64();
+        let month =
+            |sum: u64| f64::from(u32::try_from(sum).unwrap()) * MONTH.as_secs_f64() / span.as_secs_f64();
         let (seen, told) = (month(sound.bytes_up + sound.bytes_down), closed.bytes);
         assert!((seen / told - 1.0).abs() < 0.4, "{client}: {seen:.0} bytes seen, {told:.0} told");
         let wake_ups = month(sound.wake_ups);
