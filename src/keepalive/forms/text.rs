@@ -59,7 +59,7 @@ impl Page<'_> {
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             // Values with commas of their own are told apart by what stands between them.
             let between = if values.iter().any(|value| value.contains(',')) { "; " } else { ", " };
-            (axis.aspect.name(), values.join(between) + &more)
+            (axis.aspect.name(), values.join(between) + &more + axis.note())
         };
         let same: Vec<String> =
             same.iter().map(told).map(|(name, value)| format!("{name} {value}")).collect();

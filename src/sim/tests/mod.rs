@@ -44,6 +44,12 @@ impl Seen {
         gone.collect()
     }
 
+    /// When the hub gave the first connection up.
+    fn hub_lost_first_link(&self) -> Option<Time> {
+        let gone = self.hub.iter().filter(|event| matches!(event.what, HubSaw::Disconnected { .. }));
+        gone.filter(|event| event.conn == Some(crate::hub::ConnId(0))).map(|event| event.at).next()
+    }
+
     fn sent(&self, direction: Direction, carried: Carried) -> Vec<Time> {
         let such = self.segments.iter().filter(|segment| (segment.1, segment.2) == (direction, carried));
         such.map(|segment| segment.0).collect()
