@@ -113,7 +113,7 @@ impl Axes {
         }
         let [client, keep_alive, ping_timeout, back_off, outages, path_idle, loss] = places;
         let (client, keep_alive) = (*self.clients.get(client)?, *self.keep_alives.get(keep_alive)?);
-        let keep_alive = keep_alive.unwrap_or_else(|| client.keep_alive.value);
+        let keep_alive = keep_alive.unwrap_or(client.keep_alive.value);
         let habits = client.habits("device", Duration::from_secs(keep_alive.into()));
         let ping_timeout = match *self.ping_timeouts.get(ping_timeout)? {
             PingTimeout::Default => habits.ping_timeout,

@@ -122,7 +122,7 @@ fn the_bytes_of_an_idle_day_are_those_of_its_pings() {
     let up = f64::from(u32::try_from(short.0 - long.0).unwrap()) / more;
     let down = f64::from(u32::try_from(short.1 - long.1).unwrap()) / more;
     assert!(is(up, 54.0 + 52.0, 0.2), "{up}");
-    assert!(down >= 54.0 && down <= 54.0 + 52.0 + 0.2, "{down}");
+    assert!((54.0..=54.0 + 52.0 + 0.2).contains(&down), "{down}");
 }
 
 #[test]
