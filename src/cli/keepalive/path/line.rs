@@ -9,7 +9,10 @@ use crate::net::Clock;
 use crate::net::sys::info::{TcpInfo, tcp_info};
 use crate::net::sys::{icmp, reset};
 use socket2::{SockRef, TcpKeepalive};
+use std::io::{self, ErrorKind};
 use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 
 /// How long TCP, TLS, CONNECT and CONNACK may take together.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
@@ -104,7 +107,11 @@ impl Line {
                 Ok(None) => {}
                 Err(_) => return News::Over(HowClosed::BadRecord),
             }
-            self.open.ready().await;
+            tokio::select! {
+                biased;
+                () = self.open.ready() => {}
+                how = failed(self.open.socket()) => return News::Over(how),
+            }
             match self.open.read(&mut buffer) {
                 Some(Ok(count)) => self.inlet.push(&buffer[..count]),
                 Some(Err(how)) => return News::Over(how),
@@ -191,6 +198,24 @@ impl Line {
         if encode(packet, self.version, &mut bytes).is_ok() {
             self.open.give(&bytes);
         }
+    }
+}
+
+/// Waits for an error of the socket that comes without an end of its stream: ICMP's.
+async fn failed(socket: &TcpStream) -> HowClosed {
+    loop {
+        // An error of the readiness itself shows again in the read beside it.
+        let _ = socket.ready(Interest::ERROR).await;
+        if let Ok(Some(error)) = socket.take_error() {
+            return match error.kind() {
+                ErrorKind::TimedOut | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
+                    HowClosed::TimedOut
+                }
+                _ => HowClosed::Reset,
+            };
+        }
+        // None there: wait for the next.
+        let _: io::Result<()> = socket.try_io(Interest::ERROR, || Err(ErrorKind::WouldBlock.into()));
     }
 }
 
