@@ -506,7 +506,7 @@ impl Measures {
         self.on(link_id, |link| _ = link.rival.get_or_insert((at, rule)));
         // Each time that it comes back, it is the device's link of then that the hub closes.
         let links = self.devices.get(&device).map(|facts| facts.links.clone()).unwrap_or_default();
-        let accepted = |id: &&LinkId| self.links.get(*id).is_some_and(|link| link.accepted().is_some());
+        let accepted = |id: &&LinkId| self.links.get(id).is_some_and(|link| link.accepted().is_some());
         if let Some(latest) = links.iter().rev().find(accepted) {
             self.on(*latest, |link| _ = link.rival.get_or_insert((at, rule)));
         }

@@ -261,9 +261,9 @@ impl Pack for Showed {
     }
 
     fn unpack(from: &mut Reader<'_>) -> Option<Showed> {
-        match from.bytes.first()? {
-            &DISCONNECT => from.byte().and_then(|_| from.byte()).map(Showed::Disconnect),
-            &CONNECT => from.byte().map(|_| Showed::Connect),
+        match *from.bytes.first()? {
+            DISCONNECT => from.byte().and_then(|_| from.byte()).map(Showed::Disconnect),
+            CONNECT => from.byte().map(|_| Showed::Connect),
             _ => Ending::unpack(from).map(Showed::Ended),
         }
     }
