@@ -223,8 +223,9 @@ impl World<'_> {
         let (arrived, device) = (path.arrived, path.device);
         let Some(link) = path.link else { return };
         while let Some(path) = self.path(id)
-            && let Some((_, number)) = path.messages.pop_front_if(|(end, _)| *end <= arrived)
+            && let Some((_, number)) = path.messages.front().copied().filter(|(end, _)| *end <= arrived)
         {
+            path.messages.pop_front();
             if self.handsets[device].arrivals.add(number) {
                 (self.saw)(now, Sight::Message { device, number });
             }
