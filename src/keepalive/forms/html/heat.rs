@@ -3,8 +3,8 @@
 
 use crate::keepalive::aspect::{Aspect, Axis, axes};
 use crate::keepalive::figure::{Figure, Reading};
-use crate::keepalive::forms::worded;
-use crate::keepalive::model::Sweep;
+use crate::keepalive::forms::{PARTIAL, PARTLY, has_partial, worded};
+use crate::keepalive::model::{Row, Sweep};
 use crate::report::html::escape::text;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub(super) struct Maps {
     cells: BTreeMap<usize, Vec<Option<Cell>>>,
     /// What is not in the page.
     left_out: Vec<String>,
+    /// Whether a figure is of too few outages.
+    has_partial: bool,
 }
 
 /// From figures to colours.
@@ -76,6 +78,12 @@ impl Scale {
             (value - least) / (most - least)
         };
         (0..STEPS).rfind(|step| place * f64::from(STEPS) >= f64::from(*step)).unwrap_or(0)
+    }
+
+    fn of_row(&self, row: &Row, sweep: &Sweep) -> Cell {
+        let (class, text) = self.cell(self.figure.of(row, &sweep.terms));
+        let is_partial = class != '-' && !self.figure.is_whole(&row.figures);
+        (class, if is_partial { text + PARTIAL } else { text })
     }
 
     fn cell(&self, reading: Reading) -> Cell {
@@ -135,7 +143,15 @@ impl Maps {
         let none = |aspect| Axis { aspect, values: Vec::new(), follows: false };
         let keep_alives = keep_alives.unwrap_or_else(|| none(Aspect::KeepAlive));
         let outages = outages.unwrap_or_else(|| none(Aspect::Outages));
-        let mut maps = Maps { scales, keep_alives, outages, further, cells: BTreeMap::new(), left_out };
+        let mut maps = Maps {
+            scales,
+            keep_alives,
+            outages,
+            further,
+            cells: BTreeMap::new(),
+            left_out,
+            has_partial: has_partial(sweep),
+        };
         maps.fill(sweep);
         maps
     }
@@ -165,7 +181,7 @@ impl Maps {
                 let cell = cells.get_mut(nth * area + r * columns.len() + c);
                 // Of combinations that are alike the first is shown.
                 if let Some(cell @ None) = cell {
-                    *cell = Some(scale.cell(scale.figure.of(row, &sweep.terms)));
+                    *cell = Some(scale.of_row(row, sweep));
                 }
             }
         }
@@ -209,8 +225,9 @@ impl Maps {
             "<section aria-labelledby=\"maps\"><h2 id=\"maps\">Keep-alive and outage</h2>\n{}\
              <p class=\"faint\">Rows: keep-alive; columns: outages. <span class=\"key never\">never</span> did not come about, \
              <span class=\"key\">\u{2013}</span> no sample; what is empty was \
-             not simulated.</p>\n{left_out}<div class=\"maps\">\n{maps}</div></section>\n",
-            self.tools()
+             not simulated{}.</p>\n{left_out}<div class=\"maps\">\n{maps}</div></section>\n",
+            self.tools(),
+            if self.has_partial { format!("; {PARTLY}") } else { String::new() }
         )
     }
 
