@@ -86,6 +86,7 @@ fn habits(keep_alive: Duration) -> Habits {
         ping: PingRule::WhenIdleOutgoing,
         ping_interval: keep_alive,
         ping_timeout: Some(Duration::from_secs(10)),
+        check_every: Duration::ZERO,
         connect_timeout: Duration::from_secs(30),
         backoff: "exponential:1s..120s,jitter".parse().unwrap(),
         settled: Duration::from_secs(5),

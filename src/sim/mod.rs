@@ -38,7 +38,7 @@ pub use sight::{Carried, Sight};
 /// Runs a scenario to its end and shows what happens, in order of time.
 ///
 /// # Errors
-/// Nothing is run: what of the plan cannot be simulated, as [`check`] has it.
+/// Nothing is run: what of the plan cannot be simulated, as [`check()`] has it.
 pub fn run(scenario: &Scenario, saw: &mut dyn FnMut(Time, Sight<'_>)) -> Result<(), String> {
     check(&scenario.plan)?;
     world::World::new(scenario, saw).run();

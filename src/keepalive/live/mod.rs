@@ -1,7 +1,7 @@
 //! A real device held against its prediction.
 //!
-//! Owns what a live run puts a device through ([`Case`]), on which sides of which thresholds ([`edges`]), what the simulation
-//! says of the very same outage ([`foretell`]), and how far what was measured is from that ([`Held`]).
+//! Owns what a live run puts a device through ([`Case`]), on which sides of which thresholds ([`edges()`]), what the simulation
+//! says of the very same outage ([`foretell()`]), and how far what was measured is from that ([`Held`]).
 //!
 //! ```text
 //!  habits, hub ─▶ edges ─▶ Case ─┬─▶ brownout, the real device ─▶ events ─▶ Trail, WindowResults ─▶ Measured ─┐
