@@ -111,9 +111,13 @@ fn row(candidate: &Candidate, has_radio: bool, has_path: bool) -> Vec<Cell> {
         let mark = if candidate.misses.contains(&miss) { "!" } else { "" };
         Cell::new(format!("{text}{mark}"), tone(miss))
     };
-    let time =
-        |nanos: Option<u64>| nanos.map_or("never".to_owned(), |nanos| show(Duration::from_nanos(nanos)));
-    let name = format!("{}{} s", if candidate.chosen { "> " } else { "" }, candidate.keep_alive);
+    let time = |nanos: Option<u64>| nanos.map_or("never".into(), |nanos| short(Duration::from_nanos(nanos)));
+    let mark = match (candidate.chosen, candidate.is_default) {
+        (true, _) => "> ",
+        (false, true) => "* ",
+        (false, false) => "",
+    };
+    let name = format!("{mark}{} s", candidate.keep_alive);
     let mut cells = vec![
         Cell::new(name, if candidate.chosen { Tone::Good } else { Tone::Normal }),
         Cell::plain(short(Duration::from_nanos(candidate.ping_interval_ns))),
