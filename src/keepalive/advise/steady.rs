@@ -249,7 +249,11 @@ mod tests {
             ("paho-python", "publishing:t,every=100s,qos=1", 25_920.0),
         ] {
             let steady = of(client, 60, workload, "ethernet");
-            assert!((steady.pings - pings).abs() < 15.0, "{client}, {workload}: {}", steady.pings);
+            assert!(
+                (steady.pings - pings).abs() <= 15.0 + 0.001 * pings,
+                "{client}, {workload}: {}",
+                steady.pings
+            );
         }
     }
 

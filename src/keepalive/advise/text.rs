@@ -111,11 +111,9 @@ fn row(candidate: &Candidate, has_radio: bool, has_path: bool) -> Vec<Cell> {
         let mark = if candidate.misses.contains(&miss) { "!" } else { "" };
         Cell::new(format!("{text}{mark}"), tone(miss))
     };
-    let time =
-        |nanos: Option<u64>| nanos.map_or("never".to_owned(), |nanos| show(Duration::from_nanos(nanos)));
+    let time = |nanos: Option<u64>| nanos.map_or("never".into(), |nanos| short(Duration::from_nanos(nanos)));
     let mark = match (candidate.chosen, candidate.is_default) {
-        (true, true) => ">* ",
-        (true, false) => "> ",
+        (true, _) => "> ",
         (false, true) => "* ",
         (false, false) => "",
     };
