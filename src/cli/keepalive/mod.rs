@@ -21,7 +21,7 @@ enum KeepaliveCommand {
     /// Step a real device through keep-alives and outages, and hold what is measured against the simulation
     Live(Box<live::LiveArgs>),
     /// Find after how long without a packet a path forgets a connection, and how
-    Path(path::PathArgs),
+    Path(Box<path::PathArgs>),
     /// From what is wanted to a setting, with the reasons and the price
     Advise(Box<advise::AdviseArgs>),
 }
