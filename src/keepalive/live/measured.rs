@@ -24,6 +24,8 @@ pub struct Measured {
     pub device: Seen,
     /// Where that is a bracket which ends with the device's next connect: from the outage's start until then.
     pub connect: Option<Duration>,
+    /// Whether nothing is known of the device but that it did not connect again while the outage held.
+    pub no_connect: bool,
     /// From its start until the hub gave the link up by itself.
     pub hub: Seen,
     /// From the path restored until the device was accepted again. Never: it kept its link, or was back before.
@@ -32,8 +34,13 @@ pub struct Measured {
 
 impl Measured {
     /// What nothing speaks to.
-    pub const NOTHING: Measured =
-        Measured { device: Seen::Unknown, connect: None, hub: Seen::Unknown, recovery: Seen::Unknown };
+    pub const NOTHING: Measured = Measured {
+        device: Seen::Unknown,
+        connect: None,
+        no_connect: false,
+        hub: Seen::Unknown,
+        recovery: Seen::Unknown,
+    };
 
     /// Of the window of an outage.
     pub fn of(window: &WindowResults) -> Measured {
@@ -41,8 +48,10 @@ impl Measured {
         {
             return Measured::NOTHING;
         }
+        let device = noticed(window, Side::Device);
         Measured {
-            device: noticed(window, Side::Device),
+            device,
+            no_connect: device == Seen::Unknown,
             connect: connect(window),
             hub: noticed(window, Side::Hub),
             recovery: recovery(window),

@@ -175,6 +175,14 @@ impl Held {
         }
     }
 
+    /// A device that was surely to dial again well before the outage was over, and did not, has not given up as foretold.
+    fn by_absence(self, foretold: &Guess, no_connect: bool, outage: Duration, within: Duration) -> Held {
+        let was_due = foretold.is_sure() && foretold.at.is_some_and(|(_, most)| most + within < outage);
+        let verdict =
+            if no_connect && was_due && !self.predicted_never { Verdict::Differs } else { self.verdict };
+        Held { verdict, ..self }
+    }
+
     /// Where a bracket ends with the device's next connect, that is foretold, too: the farther of both differences counts.
     fn by_connect(self, foretold: &Guess, connect: Option<Duration>, within: Duration) -> Held {
         let (Some(connect), Some(_), Some(own)) = (connect, foretold.at, self.difference_ns) else {
@@ -213,6 +221,7 @@ impl Row {
     pub fn of(case: &Case, actual: u16, foretold: &Foretold, measured: Measured, within: Duration) -> Row {
         let device = Held::of(&foretold.device, measured.device, within);
         let device = device.by_connect(&foretold.connect, measured.connect, within);
+        let device = device.by_absence(&foretold.connect, measured.no_connect, case.outage, within);
         let hub = Held::of(&foretold.hub, measured.hub, within);
         let recovery = Held::of(&foretold.recovery, measured.recovery, within);
         Row {
@@ -281,6 +290,19 @@ mod tests {
         // A device that gave up far sooner would be in the bracket, and have dialled sooner.
         assert_eq!(of(Some((4_500, 4_500))), (Some(4_010), Verdict::Differs));
         assert_eq!(of(None), (Some(0), Verdict::Agrees));
+    }
+
+    #[test]
+    fn a_device_that_does_not_dial_as_foretold_differs() {
+        let held = |dials: Guess, no_connect, outage| {
+            let held = Held::of(&guess(Some((1_750, 1_750)), false), Seen::Unknown, ms(1_500));
+            held.by_absence(&dials, no_connect, ms(outage), ms(1_500)).verdict
+        };
+        let soon = guess(Some((1_800, 2_000)), false);
+        assert_eq!(held(soon, true, 3_501), Verdict::Differs);
+        assert_eq!(held(soon, true, 3_500), Verdict::Inconclusive);
+        assert_eq!(held(soon, false, 9_000), Verdict::Inconclusive, "no outage was made");
+        assert_eq!(held(guess(Some((1_800, 2_000)), true), true, 9_000), Verdict::Inconclusive);
     }
 
     #[test]

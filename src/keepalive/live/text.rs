@@ -233,7 +233,13 @@ mod tests {
         let [device, hub, recovery] = foretold;
         let foretold = Foretold { device, connect: Guess::default(), hub, recovery };
         let [device, hub, recovery] = seen;
-        Row::of(&case, keep_alive, &foretold, Measured { device, connect: None, hub, recovery }, ms(1_500))
+        Row::of(
+            &case,
+            keep_alive,
+            &foretold,
+            Measured { device, connect: None, no_connect: false, hub, recovery },
+            ms(1_500),
+        )
     }
 
     fn live() -> Live {

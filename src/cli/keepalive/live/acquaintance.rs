@@ -189,7 +189,9 @@ fn nobody(bench: &Bench, connect: Option<&Connect>, shown: &Shown, patience: Dur
 
 /// Several at once only where they do not take each other's links [MQTT-3.1.4-2].
 fn jobs(bench: &Bench, number: usize, connect: &Connect, notes: &mut Vec<String>) -> usize {
-    let is_its_own = !connect.client_id.is_empty() && connect.client_id != outage::client_id(bench, number);
+    // A fleet puts a number behind it.
+    let given = outage::client_id(bench, number);
+    let is_its_own = !connect.client_id.is_empty() && !connect.client_id.starts_with(&given);
     if is_its_own {
         let name = printable(&connect.client_id);
         notes.push(format!(
