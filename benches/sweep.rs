@@ -15,7 +15,7 @@ use std::time::Instant;
 
 fn main() {
     let axes = axes();
-    let wanted = std::env::var("SWEEP").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000);
+    let wanted: u64 = std::env::var("SWEEP").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000);
     let (whole, threads) = (axes.count().unwrap(), std::thread::available_parallelism().unwrap());
     // Spread over all of them, so that a smaller number is of the same kind.
     let (count, step) = (wanted.min(whole), whole / wanted.clamp(1, whole));
