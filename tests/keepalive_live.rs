@@ -52,7 +52,7 @@ fn text(output: &Output) -> String {
 fn what_is_predicted_is_what_happens() {
     let (hub, folder) = (Hub::start(), tempfile::TempDir::new().unwrap());
     let report = folder.path().to_str().unwrap();
-    let arguments = ["--keepalive", "2s", "--client", "typical", "--report", report];
+    let arguments = ["--keep-alive", "2s", "--client", "typical", "--report", report];
     let output = live(&hub, &arguments, &["--kind", "typical"]);
     let shown = text(&output);
     assert_eq!(output.status.code(), Some(0), "{shown}");
@@ -82,7 +82,7 @@ fn what_is_predicted_is_what_happens() {
 #[test]
 fn a_wrong_prediction_is_told() {
     let hub = Hub::start();
-    let arguments = ["--keepalive", "2s", "--client", "careful", "--outage", "4.5s"];
+    let arguments = ["--keep-alive", "2s", "--client", "careful", "--outage", "4.5s"];
     let output = live(&hub, &arguments, &["--kind", "naive"]);
     let shown = text(&output);
     assert_eq!(output.status.code(), Some(1), "{shown}");
@@ -93,7 +93,7 @@ fn a_wrong_prediction_is_told() {
 #[test]
 fn server_keep_alive_steps_a_device_that_does_not_heed_the_environment() {
     let hub = Hub::start();
-    let arguments = ["--keepalive", "2s", "--client", "typical", "--outage", "5.5s"];
+    let arguments = ["--keep-alive", "2s", "--client", "typical", "--outage", "5.5s"];
     let device = ["--kind", "typical", "--mqtt", "5", "--keep-alive", "30s", "--ping-timeout", "2s"];
     let output = live(&hub, &arguments, &device);
     let shown = text(&output);
@@ -108,15 +108,15 @@ fn server_keep_alive_steps_a_device_that_does_not_heed_the_environment() {
 fn a_device_that_never_comes_is_told() {
     let hub = Hub::start();
     let mut command = Command::new(BROWNOUT);
-    command.args(["keepalive", "live", "--upstream", &hub.address, "--keepalive", "2s", "--", "sh", "-c"]);
+    command.args(["keepalive", "live", "--upstream", &hub.address, "--keep-alive", "2s", "--", "sh", "-c"]);
     let output = command.arg("echo no broker here; exit 3").stdin(Stdio::null()).output().unwrap();
     let shown = text(&output);
     assert_eq!(output.status.code(), Some(1), "{shown}");
     assert!(shown.contains("exit code 3") && shown.contains("no broker here"), "{shown}");
     for (arguments, problem) in [
-        (["--keepalive", "1.5s", "--mode", "auto"], "whole seconds"),
-        (["--keepalive", "2s", "--client", "nobody"], "--client"),
-        (["--keepalive", "2s", "--mode", "restart"], "needs the device's command"),
+        (["--keep-alive", "1.5s", "--mode", "auto"], "whole seconds"),
+        (["--keep-alive", "2s", "--client", "nobody"], "--client"),
+        (["--keep-alive", "2s", "--mode", "restart"], "needs the device's command"),
     ] {
         let mut command = Command::new(BROWNOUT);
         command.args(["keepalive", "live", "--upstream", &hub.address]).args(arguments);

@@ -67,7 +67,7 @@ fn every_form_is_written_and_text_fits_80_columns() {
 fn an_expectation_that_is_not_met_ends_with_1() {
     let met = [&SMALL[..], &["--expect", "false_disconnects <= 0"]].concat();
     sweep(&met).assert().success();
-    let unmet = [&SMALL[..], &["--expect", "downtime <= 1s"]].concat();
+    let unmet = [&SMALL[..], &["--expect", "downtime <= 1s/day"]].concat();
     sweep(&unmet).assert().code(1);
 }
 

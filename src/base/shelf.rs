@@ -1,31 +1,58 @@
-//! Things by their numbers, each in a box of its own.
+//! Things by their numbers, side by side in a few large pieces of memory.
 
-use std::collections::{BTreeMap, btree_map};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
-/// A map for values that are large, of which there may be thousands.
+/// About how large a piece is, in bytes.
+const PIECE: usize = 4096;
+
+/// The place of a key whose value was taken out.
+const NOWHERE: u32 = u32::MAX;
+
+/// A map for values that are large, of which there may be thousands, by keys that mostly come in ascending order.
 ///
-/// A B-tree that is filled in order leaves its nodes half empty: that is room for nearly two of each value. Here it is room
-/// for two pointers.
+/// Each value takes its own size, and sixteen bytes at most to be found: no header of the allocator's, and no half-empty nodes
+/// of a tree. Places that become free are taken again, the first one first, so that values stay close together however their
+/// keys lie apart; and a piece in which nothing is left is given back.
 #[derive(Clone, Debug)]
 pub struct Shelf<K, V> {
-    boxes: BTreeMap<K, Box<V>>,
+    /// Keys, ascending, with the places of their values. One that was taken out stays here for a while, with [`NOWHERE`].
+    index: Vec<(K, u32)>,
+    pieces: Vec<Piece<V>>,
+    /// Free places in pieces that are there, or were.
+    free: BinaryHeap<Reverse<u32>>,
+    len: usize,
+}
+
+/// Some places, or none where all values went.
+#[derive(Clone, Debug)]
+struct Piece<V> {
+    places: Box<[Option<V>]>,
+    taken: usize,
 }
 
 impl<K, V> Default for Shelf<K, V> {
     fn default() -> Shelf<K, V> {
-        Shelf { boxes: BTreeMap::new() }
+        Shelf { index: Vec::new(), pieces: Vec::new(), free: BinaryHeap::new(), len: 0 }
     }
 }
 
-impl<K: Ord, V> Shelf<K, V> {
+impl<K: Ord + Copy, V> Shelf<K, V> {
+    /// How many values stand in a piece.
+    const ROOM: usize = {
+        let fit = PIECE / (size_of::<Option<V>>() + 1);
+        if fit < 4 { 4 } else { fit }
+    };
+
     /// The value of that key.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.boxes.get(key).map(|held| &**held)
+        self.at(self.place(key)?)
     }
 
     /// The same, to be changed.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.boxes.get_mut(key).map(|held| &mut **held)
+        let place = self.place(key)?;
+        self.at_mut(place)
     }
 
     /// The same, made if there is none.
@@ -33,61 +60,177 @@ impl<K: Ord, V> Shelf<K, V> {
     where
         V: Default,
     {
-        self.boxes.entry(key).or_default()
+        let place = match self.place(&key) {
+            Some(place) => place,
+            None => self.put_new(key, V::default()),
+        };
+        let (piece, at) = Self::split(place);
+        self.pieces[piece].places[at].get_or_insert_default()
     }
 
     /// Whether there is a value of that key.
     pub fn contains_key(&self, key: &K) -> bool {
-        self.boxes.contains_key(key)
+        self.place(key).is_some()
     }
 
     /// Puts a value in; the one before, if there was one, is gone.
     pub fn insert(&mut self, key: K, value: V) {
-        self.boxes.insert(key, Box::new(value));
+        match self.get_mut(&key) {
+            Some(held) => *held = value,
+            None => _ = self.put_new(key, value),
+        }
     }
 
     /// Takes a value out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        self.boxes.remove(key).map(|held| *held)
+        let nth = self.find(key).ok()?;
+        let place = std::mem::replace(&mut self.index[nth].1, NOWHERE);
+        if place == NOWHERE {
+            return None;
+        }
+        let value = self.vacate(place);
+        self.len -= 1;
+        self.tidy();
+        value
     }
 
     /// Drops the values that are not to stay, in the order of keys.
     pub fn retain(&mut self, mut stays: impl FnMut(&K, &mut V) -> bool) {
-        self.boxes.retain(|key, held| stays(key, held));
+        for nth in 0..self.index.len() {
+            let (key, place) = self.index[nth];
+            if self.at_mut(place).is_some_and(|value| !stays(&key, value)) {
+                self.index[nth].1 = NOWHERE;
+                self.vacate(place);
+                self.len -= 1;
+            }
+        }
+        self.tidy();
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.boxes.len()
+        self.len
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.boxes.is_empty()
+        self.len == 0
     }
 
     /// The keys, ascending.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> {
-        self.boxes.keys()
+        self.index.iter().filter(|(_, place)| *place != NOWHERE).map(|(key, _)| key)
     }
 
     /// The values, in the order of keys.
     pub fn values(&self) -> impl DoubleEndedIterator<Item = &V> {
-        self.boxes.values().map(|held| &**held)
+        self.index.iter().filter_map(|(_, place)| self.at(*place))
     }
 
-    /// The same, to be changed.
+    /// The same, to be changed, in no order.
     pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.boxes.values_mut().map(|held| &mut **held)
+        self.pieces.iter_mut().flat_map(|piece| piece.places.iter_mut().flatten())
     }
 
     /// Keys and values, in the order of keys.
     pub fn iter(&self) -> Iter<'_, K, V> {
-        Iter(self.boxes.iter())
+        Iter { index: self.index.iter(), shelf: self }
+    }
+
+    fn find(&self, key: &K) -> Result<usize, usize> {
+        // What is asked for is mostly of late.
+        match self.index.last() {
+            Some((last, _)) if last < key => Err(self.index.len()),
+            _ => self.index.binary_search_by(|(held, _)| held.cmp(key)),
+        }
+    }
+
+    fn place(&self, key: &K) -> Option<u32> {
+        let (_, place) = self.index[self.find(key).ok()?];
+        (place != NOWHERE).then_some(place)
+    }
+
+    fn at(&self, place: u32) -> Option<&V> {
+        let (piece, at) = Self::split(place);
+        self.pieces.get(piece)?.places.get(at)?.as_ref()
+    }
+
+    fn at_mut(&mut self, place: u32) -> Option<&mut V> {
+        let (piece, at) = Self::split(place);
+        self.pieces.get_mut(piece)?.places.get_mut(at)?.as_mut()
+    }
+
+    /// Which piece, and where in it. [`NOWHERE`] is in none: that would be the last of four thousand million.
+    fn split(place: u32) -> (usize, usize) {
+        let place = usize::try_from(place).unwrap_or(usize::MAX);
+        (place / Self::ROOM, place % Self::ROOM)
+    }
+
+    /// A key that has no value gets one.
+    fn put_new(&mut self, key: K, value: V) -> u32 {
+        if self.free.is_empty() {
+            self.build();
+        }
+        let place = self.free.pop().map_or(NOWHERE, |Reverse(place)| place);
+        let (piece, at) = Self::split(place);
+        let piece = &mut self.pieces[piece];
+        if piece.places.is_empty() {
+            piece.places = empty(Self::ROOM);
+        }
+        piece.places[at] = Some(value);
+        piece.taken += 1;
+        self.len += 1;
+        match self.find(&key) {
+            Ok(nth) => self.index[nth].1 = place,
+            Err(nth) => self.enter(nth, (key, place)),
+        }
+        place
+    }
+
+    /// One piece more.
+    fn build(&mut self) {
+        let first = self.pieces.len() * Self::ROOM;
+        let places = (first..first + Self::ROOM).map(|place| u32::try_from(place).unwrap_or(NOWHERE));
+        self.free.extend(places.map(Reverse));
+        self.pieces.push(Piece { places: empty(Self::ROOM), taken: 0 });
+    }
+
+    fn enter(&mut self, nth: usize, entry: (K, u32)) {
+        // By a quarter: there are many shelves, and most of them grow as long as a run lasts.
+        if self.index.len() == self.index.capacity() {
+            self.index.reserve_exact((self.index.len() / 4).max(4));
+        }
+        self.index.insert(nth, entry);
+    }
+
+    fn vacate(&mut self, place: u32) -> Option<V> {
+        let (nth, at) = Self::split(place);
+        let piece = self.pieces.get_mut(nth)?;
+        let value = piece.places.get_mut(at)?.take();
+        piece.taken -= 1;
+        if piece.taken == 0 {
+            piece.places = Box::default();
+        }
+        self.free.push(Reverse(place));
+        value
+    }
+
+    /// Forgets keys that were taken out, where half of all were.
+    fn tidy(&mut self) {
+        if self.len == 0 {
+            *self = Shelf::default();
+        } else if self.index.len() > self.len * 2 + 4 {
+            self.index.retain(|(_, place)| *place != NOWHERE);
+            self.index.shrink_to(self.len + self.len / 4 + 4);
+        }
     }
 }
 
-impl<'a, K: Ord, V> IntoIterator for &'a Shelf<K, V> {
+fn empty<V>(room: usize) -> Box<[Option<V>]> {
+    std::iter::repeat_with(|| None).take(room).collect()
+}
+
+impl<'a, K: Ord + Copy, V> IntoIterator for &'a Shelf<K, V> {
     type Item = (&'a K, &'a V);
     type IntoIter = Iter<'a, K, V>;
 
@@ -98,32 +241,84 @@ impl<'a, K: Ord, V> IntoIterator for &'a Shelf<K, V> {
 
 /// What goes over a [`Shelf`].
 #[derive(Debug)]
-pub struct Iter<'a, K, V>(btree_map::Iter<'a, K, Box<V>>);
+pub struct Iter<'a, K, V> {
+    index: std::slice::Iter<'a, (K, u32)>,
+    shelf: &'a Shelf<K, V>,
+}
 
-impl<'a, K, V> Iterator for Iter<'a, K, V> {
+impl<'a, K: Ord + Copy, V> Iterator for Iter<'a, K, V> {
     type Item = (&'a K, &'a V);
 
     fn next(&mut self) -> Option<(&'a K, &'a V)> {
-        self.0.next().map(|(key, held)| (key, &**held))
+        let shelf = self.shelf;
+        self.index.find_map(|(key, place)| Some((key, shelf.at(*place)?)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn same(shelf: &Shelf<u32, [u64; 60]>, map: &BTreeMap<u32, [u64; 60]>) -> bool {
+        shelf.len() == map.len()
+            && shelf.iter().eq(map.iter())
+            && shelf.keys().rev().eq(map.keys().rev())
+            && shelf.values().rev().eq(map.values().rev())
+            && (0..70).all(|key| shelf.get(&key) == map.get(&key))
+    }
+
+    proptest! {
+        #[test]
+        fn it_holds_what_a_map_holds(steps in prop::collection::vec((0_u8..6, 0_u32..64), 1..300)) {
+            let (mut shelf, mut map) = (Shelf::default(), BTreeMap::new());
+            for (value, (what, key)) in (1..).zip(steps) {
+                match what {
+                    0..=2 => {
+                        shelf.insert(key, [value; 60]);
+                        map.insert(key, [value; 60]);
+                    }
+                    3 | 4 => prop_assert_eq!(shelf.remove(&key), map.remove(&key)),
+                    _ => {
+                        shelf.retain(|held, value| held % 3 != key % 3 || value[0] % 2 == 0);
+                        map.retain(|held, value| held % 3 != key % 3 || value[0] % 2 == 0);
+                    }
+                }
+                prop_assert!(same(&shelf, &map));
+                let mut all: Vec<u64> = shelf.values_mut().map(|value| value[0]).collect();
+                all.sort_unstable();
+                let mut known: Vec<u64> = map.values().map(|value| value[0]).collect();
+                known.sort_unstable();
+                prop_assert_eq!(all, known);
+            }
+        }
+    }
 
     #[test]
-    fn it_is_a_map() {
+    fn one_is_made_where_there_is_none() {
         let mut shelf = Shelf::default();
-        for key in [3, 1, 2] {
-            shelf.insert(key, key * 10);
-        }
         *shelf.get_or_default(4) += 1;
-        shelf.retain(|key, _| *key != 2);
-        assert_eq!(
-            shelf.iter().map(|(key, value)| (*key, *value)).collect::<Vec<_>>(),
-            [(1, 10), (3, 30), (4, 1)]
-        );
-        assert_eq!((shelf.remove(&3), shelf.remove(&3), shelf.len()), (Some(30), None, 2));
+        *shelf.get_or_default(4) += 1;
+        assert_eq!((shelf.get(&4), shelf.contains_key(&3), shelf.len()), (Some(&2), false, 1));
+    }
+
+    /// Of a thousand that came and went, a few stay: in as few pieces as they need, and the rest was given back.
+    #[test]
+    fn what_is_left_lies_close_together() {
+        type Held = Shelf<u32, [u64; 60]>;
+        let room = |shelf: &Held| shelf.pieces.iter().map(|piece| piece.places.len()).sum::<usize>();
+        let mut shelf = Held::default();
+        for key in 0..10_000 {
+            shelf.insert(key, [1; 60]);
+            if key >= 10 && key % 1_000 != 0 {
+                shelf.remove(&(key - 10));
+            }
+        }
+        assert!(room(&shelf) <= 4 * Held::ROOM, "{} places for {}", room(&shelf), shelf.len());
+        assert!(shelf.index.len() <= shelf.len() * 2 + 4);
+        let all: Vec<u32> = shelf.keys().copied().collect();
+        all.iter().for_each(|key| _ = shelf.remove(key));
+        assert_eq!((shelf.len(), shelf.pieces.len(), shelf.index.capacity()), (0, 0, 0));
     }
 }

@@ -45,8 +45,8 @@ impl Engine {
             }
             Some(_) | None => {
                 let windows = self.by_device.get(&taken_for).cloned().unwrap_or_default();
-                if let Some(control) = self.links.get_mut(&link) {
-                    control.left.extend(windows);
+                if let Some(control) = self.links.get_mut(&link).filter(|_| !windows.is_empty()) {
+                    control.seldom().left.extend(windows);
                 }
                 self.identify(link, &name);
             }
@@ -116,5 +116,5 @@ fn may_be_named(device: &Device) -> bool {
 /// Whether its name is its address, since no CONNECT of its has been seen.
 fn is_nameless(device: &Device) -> bool {
     let address = device.address.map(|address| address.to_string());
-    device.version.is_none() && address.is_some_and(|address| address == device.name)
+    device.version.is_none() && address.is_some_and(|address| *address == *device.name)
 }

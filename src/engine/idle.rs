@@ -18,7 +18,7 @@ pub(super) fn patience(window: &Window, fault: &IdleTimeout) -> Duration {
 impl Engine {
     /// Nothing has passed on a link for as long as was last confirmed. The first rule that waits for no more forgets it.
     pub(super) fn idled(&mut self, link: LinkId) {
-        let Some(control) = self.links.get(&link).filter(|it| it.forgotten.is_none() && !it.cut) else {
+        let Some(control) = self.links.get(&link).filter(|it| it.forgotten().is_none() && !it.cut) else {
             return;
         };
         let Some(idle) = control.idle else { return };
@@ -28,7 +28,7 @@ impl Engine {
         });
         let Some(by) = by else { return };
         if let Some(control) = self.links.get_mut(&link) {
-            control.forgotten = Some(by);
+            control.seldom().forgotten = Some(by);
         }
         self.settle_link(link);
         self.changed();
@@ -41,7 +41,7 @@ impl Engine {
             let control =
                 self.links.get_mut(link).filter(|it| it.is_gone_by(id) && !it.in_force.contains(&id));
             if let Some(control) = control {
-                control.forgotten = None;
+                control.seldom().forgotten = None;
             }
         }
     }
@@ -50,7 +50,7 @@ impl Engine {
 impl Control {
     /// Adds what becomes of a link that was forgotten, and takes away what is only for those that were not.
     pub(super) fn add_forgotten(&self, effects: &mut Effects) {
-        let Some((window, then)) = self.forgotten else { return };
+        let Some((window, then)) = self.forgotten() else { return };
         effects.idle = None;
         match then {
             Forgotten::Vanish => {
@@ -64,6 +64,6 @@ impl Control {
 
     /// Whether what is sent on it vanishes, by this window.
     pub(super) fn is_gone_by(&self, window: WindowId) -> bool {
-        self.forgotten == Some((window, Forgotten::Vanish))
+        self.forgotten() == Some((window, Forgotten::Vanish))
     }
 }

@@ -66,25 +66,32 @@ pub(super) struct Control {
     pub(super) asked: VecDeque<Asked>,
     /// [`Effects::idle`], as it was last confirmed.
     pub(super) idle: Option<Duration>,
-    /// A middlebox has forgotten it, by this window, and will not remember: for the life of the link.
-    pub(super) forgotten: Option<(WindowId, Forgotten)>,
     /// What its CONNECT said of a token.
     pub(super) token: Token,
-    /// The timers of its token, by window.
-    pub(super) expiries: BTreeMap<WindowId, (Time, u64)>,
     pub(super) in_force: BTreeSet<WindowId>,
     /// It was ordered to be cut: nothing passes any more.
     pub(super) cut: bool,
     /// Its device was told by its address alone; CONNECT may say that it is another.
     pub(super) by_address: bool,
-    /// Windows of the device that it was taken to be of before, which it may still have to be lifted from.
-    pub(super) left: BTreeSet<WindowId>,
-    /// One-shots ordered before its device was known, oldest first.
-    pub(super) moments: VecDeque<UnknownMoment>,
+    /// None: nothing.
+    pub(super) seldom: Option<Box<Seldom>>,
     /// What faults of packets count.
     pub(super) packets: Counts,
     /// A fault turns it away, once nothing holds its bytes back: in the dark no answer arrives.
     pub(super) waits_for_light: bool,
+}
+
+/// What is asked of few links.
+#[derive(Debug, Default)]
+pub(super) struct Seldom {
+    /// A middlebox has forgotten it, by this window, and will not remember: for the life of the link.
+    pub(super) forgotten: Option<(WindowId, Forgotten)>,
+    /// The timers of its token, by window.
+    pub(super) expiries: BTreeMap<WindowId, (Time, u64)>,
+    /// Windows of the device that it was taken to be of before, which it may still have to be lifted from.
+    pub(super) left: BTreeSet<WindowId>,
+    /// One-shots ordered before its device was known, oldest first.
+    pub(super) moments: VecDeque<UnknownMoment>,
 }
 
 /// A state that a link was ordered into.
@@ -457,11 +464,12 @@ impl Engine {
         let Some(control) = self.links.remove(&link) else { return };
         // Those that hold on it, those that it did not come to confirm, and cuts that it did not come to make.
         let of_device = device.and_then(|device| self.by_device.get(&device)).into_iter().flatten().copied();
-        let windows: BTreeSet<WindowId> = of_device.chain(control.left.iter().copied()).collect();
+        let Seldom { left, expiries, .. } = control.seldom.map(|seldom| *seldom).unwrap_or_default();
+        let windows: BTreeSet<WindowId> = of_device.chain(left).collect();
         for window in windows {
             self.lift(window, link);
         }
-        for key in control.expiries.values() {
+        for key in expiries.values() {
             self.timers.remove(key);
         }
         self.triggers.forget(link);
@@ -477,14 +485,11 @@ impl Control {
             generation: 0,
             asked: VecDeque::new(),
             idle: None,
-            forgotten: None,
             token: Token::default(),
-            expiries: BTreeMap::new(),
             in_force: BTreeSet::new(),
             cut: false,
             by_address: false,
-            left: BTreeSet::new(),
-            moments: VecDeque::new(),
+            seldom: None,
             packets: Counts::default(),
             waits_for_light: false,
         }
@@ -510,6 +515,20 @@ impl Control {
             || *closed.get(direction)
             || !delays.get(direction).is_empty()
             || !shapes.get(direction).is_empty()
+    }
+
+    /// By which window a middlebox has forgotten it, if one has.
+    pub(super) fn forgotten(&self) -> Option<(WindowId, Forgotten)> {
+        self.seldom.as_ref()?.forgotten
+    }
+
+    /// Whether a timer of its token runs, by that window.
+    pub(super) fn awaits_expiry(&self, window: WindowId) -> bool {
+        self.seldom.as_ref().is_some_and(|seldom| seldom.expiries.contains_key(&window))
+    }
+
+    pub(super) fn seldom(&mut self) -> &mut Seldom {
+        self.seldom.get_or_insert_default()
     }
 
     pub(super) fn awaits(&self, window: WindowId) -> bool {

@@ -63,7 +63,12 @@ impl Engine {
         for link in self.unknown_hit(rule, device) {
             let Some(order) = moment.order(None) else { return };
             if let Some(control) = self.links.get_mut(&link) {
-                control.moments.push_back(UnknownMoment { firing, rule: rule_id, toward, mechanism });
+                control.seldom().moments.push_back(UnknownMoment {
+                    firing,
+                    rule: rule_id,
+                    toward,
+                    mechanism,
+                });
                 self.order(link, order);
             }
         }
@@ -118,7 +123,7 @@ impl Engine {
     }
 
     fn take_unknown(&mut self, link: LinkId, toward: Side, mechanism: Mechanism) -> Option<UnknownMoment> {
-        let moments = &mut self.links.get_mut(&link)?.moments;
+        let moments = &mut self.links.get_mut(&link)?.seldom.as_mut()?.moments;
         let place = moments.iter().position(|it| it.toward == toward && it.mechanism == mechanism)?;
         moments.remove(place)
     }

@@ -71,10 +71,10 @@ impl Engine {
         for (window, at) in due {
             if at <= self.now() {
                 self.expire(window, link);
-            } else if self.links.get(&link).is_some_and(|it| !it.expiries.contains_key(&window)) {
+            } else if self.links.get(&link).is_some_and(|it| !it.awaits_expiry(window)) {
                 let key = self.set_timer(at, Timer::Expire { window, link });
                 if let Some(control) = self.links.get_mut(&link) {
-                    control.expiries.insert(window, key);
+                    control.seldom().expiries.insert(window, key);
                 }
             }
         }
@@ -83,7 +83,7 @@ impl Engine {
     /// A token may have expired: its link is cut if that is so.
     pub(super) fn expire(&mut self, window: WindowId, link: LinkId) {
         let Some(control) = self.links.get_mut(&link) else { return };
-        control.expiries.remove(&window);
+        control.seldom().expiries.remove(&window);
         let is_over = self.windows_on(link).into_iter().any(|(id, of, rule)| match &rule.fault {
             Fault::TokenExpiry(fault) => {
                 id == window && self.expires(link, of, fault).is_some_and(|at| at <= self.now())

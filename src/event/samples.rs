@@ -12,9 +12,12 @@ const FEW: usize = 6;
 /// Values in nanoseconds, each kept to within 0.1 %, and how often each was seen.
 ///
 /// In JSON: a list of `[value, count]`, values ascending.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(from = "Vec<(u64, u64)>")]
-pub struct Samples(Pairs);
+pub struct Samples(
+    /// None where there is no value: each device has several of these, and most stay empty.
+    Option<Box<Pairs>>,
+);
 
 /// Values with their counts, ascending.
 #[derive(Clone, Debug)]
@@ -32,7 +35,7 @@ impl Samples {
     /// Adds one value so many times.
     pub fn add_many(&mut self, value: Duration, times: u64) {
         if times > 0 {
-            self.0.add(round(crate::base::time::nanos(value)), times);
+            self.pairs().add(round(crate::base::time::nanos(value)), times);
         }
     }
 
@@ -47,40 +50,44 @@ impl Samples {
         if self.is_empty() {
             *self = Samples::from(runs.collect::<Vec<_>>());
         } else {
-            runs.for_each(|(value, count)| self.0.add(value, count));
+            runs.for_each(|(value, count)| self.pairs().add(value, count));
         }
     }
 
     /// Adds all values of another.
     pub fn merge(&mut self, other: &Samples) {
-        other.0.iter().for_each(|(value, count)| self.0.add(value, count));
+        other.raw().for_each(|(value, count)| self.pairs().add(value, count));
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.iter().next().is_none()
+        self.raw().next().is_none()
     }
 
     /// How many values were added.
     pub fn count(&self) -> u64 {
-        self.0.iter().map(|(_, count)| count).sum()
+        self.raw().map(|(_, count)| count).sum()
     }
 
     /// The values with their counts, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (Duration, u64)> + '_ {
-        self.0.iter().map(|(nanos, count)| (Duration::from_nanos(nanos), count))
+        self.raw().map(|(nanos, count)| (Duration::from_nanos(nanos), count))
     }
 }
 
-impl Default for Samples {
-    fn default() -> Samples {
-        Samples(Pairs::Few(Vec::new()))
+impl Samples {
+    fn pairs(&mut self) -> &mut Pairs {
+        self.0.get_or_insert_with(|| Box::new(Pairs::Few(Vec::new())))
+    }
+
+    fn raw(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.0.iter().flat_map(|pairs| pairs.iter())
     }
 }
 
 impl PartialEq for Samples {
     fn eq(&self, other: &Samples) -> bool {
-        self.0.iter().eq(other.0.iter())
+        self.raw().eq(other.raw())
     }
 }
 
@@ -115,7 +122,7 @@ impl Pairs {
 
 impl Serialize for Samples {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(self.0.iter())
+        to.collect_seq(self.raw())
     }
 }
 
@@ -124,7 +131,12 @@ impl From<Vec<(u64, u64)>> for Samples {
     fn from(pairs: Vec<(u64, u64)>) -> Samples {
         let all: BTreeMap<u64, u64> =
             pairs.into_iter().map(|(value, count)| (value, count.min(MOST))).collect();
-        Samples(if all.len() > FEW { Pairs::Many(all) } else { Pairs::Few(all.into_iter().collect()) })
+        let pairs = match all.len() {
+            0 => return Samples::default(),
+            1..=FEW => Pairs::Few(all.into_iter().collect()),
+            _ => Pairs::Many(all),
+        };
+        Samples(Some(Box::new(pairs)))
     }
 }
 
@@ -157,7 +169,7 @@ mod tests {
                 values.iter().map(|value| (Duration::from_nanos(*value), 2)).collect();
             told.sort_unstable();
             assert_eq!(samples.iter().collect::<Vec<_>>(), told);
-            assert_eq!(Samples::from(samples.0.iter().collect::<Vec<_>>()), samples);
+            assert_eq!(Samples::from(samples.raw().collect::<Vec<_>>()), samples);
         }
     }
 

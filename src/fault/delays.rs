@@ -7,7 +7,13 @@ use std::time::Duration;
 
 /// The delays in force on one direction of a link.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Delays {
+pub struct Delays(
+    /// None where nothing waits: that is how nearly all links are.
+    Option<Box<Sum>>,
+);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Sum {
     same: Duration,
     drawn: Vec<RuleDelay>,
 }
@@ -22,30 +28,35 @@ impl From<Vec<RuleDelay>> for Delays {
             }
             None => true,
         });
-        Delays { same, drawn: rules }
+        let waits = !same.is_zero() || !rules.is_empty();
+        Delays(waits.then(|| Box::new(Sum { same, drawn: rules })))
     }
 }
 
 impl Delays {
     /// Whether anything waits: not where there are none, or of zero alone.
     pub fn is_some(&self) -> bool {
-        !self.same.is_zero() || !self.drawn.is_empty()
+        self.0.is_some()
     }
 
     /// Whether each frame has a delay of its own.
     pub fn is_drawn(&self) -> bool {
-        !self.drawn.is_empty()
+        self.0.as_ref().is_some_and(|sum| !sum.drawn.is_empty())
     }
 
     /// The delay, where it is the same for every frame.
     pub fn same(&self) -> Option<Duration> {
-        (!self.is_drawn()).then_some(self.same)
+        match &self.0 {
+            None => Some(Duration::ZERO),
+            Some(sum) => sum.drawn.is_empty().then_some(sum.same),
+        }
     }
 
     /// How late the `frame`th frame of the direction is.
     pub fn of(&self, direction: Direction, frame: u64) -> Duration {
-        let drawn = self.drawn.iter().map(|rule| rule.of(direction, frame));
-        drawn.fold(self.same, Duration::saturating_add)
+        let Some(sum) = &self.0 else { return Duration::ZERO };
+        let drawn = sum.drawn.iter().map(|rule| rule.of(direction, frame));
+        drawn.fold(sum.same, Duration::saturating_add)
     }
 }
 

@@ -36,12 +36,8 @@ const SEGMENTS_AT_FIRST: usize = 8;
 /// `N` is a note that a segment may carry; it is handed back when the segment's last byte has been written.
 #[derive(Debug)]
 pub struct Lane<N> {
-    /// What waits; `bytes[0]` is byte `gone` of the stream. Segments share this one ring.
-    bytes: VecDeque<u8>,
-    /// In order of both `end` and `release`; the last one's `end` is `gone + bytes.len()`.
-    segments: VecDeque<Segment<N>>,
-    /// Stream positions that are counted as they are passed, ascending; none lies past the last byte.
-    tallies: VecDeque<u64>,
+    /// None while nothing waits: of ten thousand lanes few hold anything.
+    queue: Option<Box<Queue<N>>>,
     /// Bytes written so far.
     gone: u64,
     /// The latest release given, which no later one may undercut.
@@ -53,6 +49,17 @@ pub struct Lane<N> {
     /// The last byte written ended a segment with a note.
     whole: bool,
     limit: usize,
+}
+
+/// What waits.
+#[derive(Debug)]
+struct Queue<N> {
+    /// `bytes[0]` is byte `gone` of the stream. Segments share this one ring.
+    bytes: VecDeque<u8>,
+    /// In order of both `end` and `release`; the last one's `end` is `gone + bytes.len()`.
+    segments: VecDeque<Segment<N>>,
+    /// Stream positions that are counted as they are passed, ascending; none lies past the last byte.
+    tallies: VecDeque<u64>,
 }
 
 /// What was behind a byte that has been written.
@@ -72,6 +79,24 @@ struct Segment<N> {
     note: Option<N>,
 }
 
+impl<N> Default for Queue<N> {
+    fn default() -> Queue<N> {
+        Queue { bytes: VecDeque::new(), segments: VecDeque::new(), tallies: VecDeque::new() }
+    }
+}
+
+impl<N> Queue<N> {
+    /// Makes room for more bytes: twice what there was while that is little, then a quarter more, for what is not used is
+    /// not counted.
+    fn make_room(&mut self, more: usize) {
+        let (needed, had) = (self.bytes.len() + more, self.bytes.capacity());
+        if needed > had {
+            let step = had.min(DOUBLED_UP_TO).max(had / 4);
+            self.bytes.reserve_exact(needed.max(had + step) - self.bytes.len());
+        }
+    }
+}
+
 impl<N> Default for Lane<N> {
     fn default() -> Lane<N> {
         Lane::new()
@@ -87,9 +112,7 @@ impl<N> Lane<N> {
     /// An empty lane that has room for `limit` bytes with what waits in its neighbour, the book-keeping of segments included.
     pub fn with_limit(limit: usize) -> Lane<N> {
         Lane {
-            bytes: VecDeque::new(),
-            segments: VecDeque::new(),
-            tallies: VecDeque::new(),
+            queue: None,
             gone: 0,
             latest: Time::ZERO,
             end: None,
@@ -111,42 +134,34 @@ impl<N> Lane<N> {
             return self.end.is_none();
         }
         self.latest = self.latest.max(release);
-        self.make_room(bytes.len());
-        self.bytes.extend(bytes);
-        let end = self.gone + widen(self.bytes.len());
-        match self.segments.back_mut() {
+        let queue = self.queue.get_or_insert_default();
+        queue.make_room(bytes.len());
+        queue.bytes.extend(bytes);
+        let end = self.gone + widen(queue.bytes.len());
+        match queue.segments.back_mut() {
             // The note of the longer segment is then due with its last byte, so only one without may grow.
             Some(last) if last.release == self.latest && last.note.is_none() => {
                 last.end = end;
                 last.note = note;
             }
             _ => {
-                if self.segments.len() == self.segments.capacity() {
+                if queue.segments.len() == queue.segments.capacity() {
                     // By a quarter, for what is not used is not counted.
-                    self.segments.reserve_exact((self.segments.len() / 4).max(SEGMENTS_AT_FIRST));
+                    queue.segments.reserve_exact((queue.segments.len() / 4).max(SEGMENTS_AT_FIRST));
                 }
-                self.segments.push_back(Segment { end, release: self.latest, note });
+                queue.segments.push_back(Segment { end, release: self.latest, note });
             }
         }
         true
     }
 
-    /// Makes room for more bytes: twice what there was while that is little, then a quarter more, for what is not used is
-    /// not counted.
-    fn make_room(&mut self, more: usize) {
-        let (needed, had) = (self.bytes.len() + more, self.bytes.capacity());
-        if needed > had {
-            let step = had.min(DOUBLED_UP_TO).max(had / 4);
-            self.bytes.reserve_exact(needed.max(had + step) - self.bytes.len());
-        }
-    }
-
     /// Has positions counted as they are passed: each is just past a byte of those that wait, counted from the one
     /// behind `before` of them, ascending, and past all that were given before.
     pub fn tally(&mut self, before: usize, positions: impl IntoIterator<Item = usize>) {
+        let Some(queue) = &mut self.queue else { return };
         let first = self.gone + widen(before);
-        self.tallies.extend(positions.into_iter().map(|position| first + widen(position)));
-        debug_assert!(self.tallies.back().is_none_or(|last| *last <= self.gone + widen(self.bytes.len())));
+        queue.tallies.extend(positions.into_iter().map(|position| first + widen(position)));
+        debug_assert!(queue.tallies.back().is_none_or(|last| *last <= self.gone + widen(queue.bytes.len())));
     }
 
     /// Sets the end, not to come before `release` nor before the last byte is written.
@@ -174,11 +189,9 @@ impl<N> Lane<N> {
     /// Throws away what waits, notes and all; the end and the gate stay. Returns the number of bytes lost.
     /// With nothing left to overtake, what comes next may be released earlier than what was thrown away.
     pub fn clear(&mut self) -> usize {
-        let lost = self.bytes.len();
+        let lost = self.len();
         self.gone += widen(lost);
-        self.bytes = VecDeque::new();
-        self.segments = VecDeque::new();
-        self.tallies = VecDeque::new();
+        self.queue = None;
         self.latest = Time::ZERO;
         lost
     }
@@ -186,7 +199,8 @@ impl<N> Lane<N> {
     /// The bytes to write now: due, in order, in one piece. More may be due behind them, so ask again after
     /// [`Lane::wrote`]; empty when nothing is due. Takes O(log segments).
     pub fn ready(&self, now: Time) -> &[u8] {
-        let (front, _) = self.bytes.as_slices();
+        let Some(queue) = &self.queue else { return &[] };
+        let (front, _) = queue.bytes.as_slices();
         &front[..self.due(now).min(front.len())]
     }
 
@@ -194,31 +208,45 @@ impl<N> Lane<N> {
     /// back, in order, each note whose last byte is among them, and how many positions were passed.
     pub fn wrote(&mut self, now: Time, written: usize, mut left: impl FnMut(Left<N>)) {
         debug_assert!(written <= self.due(now), "wrote {written} bytes of {} due", self.due(now));
-        let written = written.min(self.bytes.len());
-        self.bytes.drain(..written);
+        let Some(queue) = &mut self.queue else {
+            self.latest = Time::ZERO;
+            return;
+        };
+        let written = written.min(queue.bytes.len());
+        queue.bytes.drain(..written);
         self.gone += widen(written);
         self.whole &= written == 0;
-        while self.segments.front().is_some_and(|segment| segment.end <= self.gone) {
-            if let Some(Segment { end, release, note: Some(carried) }) = self.segments.pop_front() {
-                self.whole = end == self.gone;
-                self.pass(end).into_iter().for_each(&mut left);
-                left(Left::Note(carried, release));
-            }
+        while let Some((carried, end, release)) = self.next_left() {
+            self.whole = end == self.gone;
+            self.pass(end).into_iter().for_each(&mut left);
+            left(Left::Note(carried, release));
         }
         self.pass(self.gone).into_iter().for_each(left);
-        if self.bytes.is_empty() {
+        if self.is_empty() {
             self.clear();
         }
     }
 
+    /// The note of the first segment that has been written whole, with its end and release; those without are passed over.
+    fn next_left(&mut self) -> Option<(N, u64, Time)> {
+        let segments = &mut self.queue.as_mut()?.segments;
+        while segments.front().is_some_and(|first| first.end <= self.gone) {
+            if let Some(Segment { end, release, note: Some(note) }) = segments.pop_front() {
+                return Some((note, end, release));
+            }
+        }
+        None
+    }
+
     /// Counts the positions up to this one.
     fn pass(&mut self, position: u64) -> Option<Left<N>> {
-        if self.tallies.front().is_none_or(|first| *first > position) {
+        let tallies = &mut self.queue.as_mut()?.tallies;
+        if tallies.front().is_none_or(|first| *first > position) {
             return None;
         }
-        let passed = self.tallies.partition_point(|at| *at <= position);
-        self.whole |= self.tallies.get(passed - 1) == Some(&self.gone);
-        self.tallies.drain(..passed);
+        let passed = tallies.partition_point(|at| *at <= position);
+        self.whole |= tallies.get(passed - 1) == Some(&self.gone);
+        tallies.drain(..passed);
         u32::try_from(passed).ok().map(Left::Tallied)
     }
 
@@ -232,14 +260,15 @@ impl<N> Lane<N> {
     /// waits or the gate is closed. Changes by every other call.
     pub fn deadline(&self) -> Option<Time> {
         let end = self.end.filter(|_| !self.ended).map(|(at, _)| at);
-        let next = self.segments.front().map(|segment| segment.release).or(end);
+        let first = self.queue.as_ref().and_then(|queue| queue.segments.front());
+        let next = first.map(|segment| segment.release).or(end);
         next.filter(|_| self.open)
     }
 
     /// The end, once its time has come and all bytes before it are written; until [`Lane::ended`] is called.
     pub fn end_due(&self, now: Time) -> Option<Ending> {
         let (at, end) = self.end.filter(|_| !self.ended)?;
-        (self.open && self.bytes.is_empty() && at <= now).then_some(end)
+        (self.open && self.is_empty() && at <= now).then_some(end)
     }
 
     /// Says that the end has been carried out: nothing is due from here on.
@@ -249,12 +278,12 @@ impl<N> Lane<N> {
 
     /// Bytes that wait.
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.queue.as_ref().map_or(0, |queue| queue.bytes.len())
     }
 
     /// Whether no byte waits; an end may.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len() == 0
     }
 
     /// Whether an end has been set, due or not: nothing more may be pushed.
@@ -272,17 +301,16 @@ impl<N> Lane<N> {
     /// What waits, in bytes. Each segment and each position counts with what its book-keeping takes, so that a flood of tiny packets is
     /// bounded too.
     pub fn used(&self) -> usize {
-        let books = self.segments.len() * size_of::<Segment<N>>() + self.tallies.len() * size_of::<u64>();
-        self.bytes.len() + books
+        let Some(queue) = &self.queue else { return 0 };
+        let books = queue.segments.len() * size_of::<Segment<N>>() + queue.tallies.len() * size_of::<u64>();
+        queue.bytes.len() + books
     }
 
     /// How many of the waiting bytes are due.
     fn due(&self, now: Time) -> usize {
-        if !self.open {
-            return 0;
-        }
-        let segments_due = self.segments.partition_point(|segment| segment.release <= now);
-        let last = segments_due.checked_sub(1).and_then(|index| self.segments.get(index));
+        let Some(queue) = self.queue.as_ref().filter(|_| self.open) else { return 0 };
+        let segments_due = queue.segments.partition_point(|segment| segment.release <= now);
+        let last = segments_due.checked_sub(1).and_then(|index| queue.segments.get(index));
         let due = last.map_or(0, |segment| segment.end - self.gone);
         usize::try_from(due).unwrap_or(usize::MAX)
     }

@@ -28,6 +28,9 @@ pub struct Patience {
     pub per_mille: u32,
     /// What comes on top.
     pub grace: Duration,
+    /// Whether it goes by a clock of whole seconds, as programs that call `time(2)` do: fractions of K and of the moment of
+    /// the last packet are cut off.
+    pub whole_seconds: bool,
     /// How often the hub looks, counted from the run's beginning: a silence that is too long is seen at the next
     /// look. Zero: at once.
     pub looked_at_every: Duration,
@@ -48,6 +51,7 @@ impl Patience {
     pub const MQTT: Patience = Patience {
         per_mille: 1_500,
         grace: Duration::ZERO,
+        whole_seconds: false,
         looked_at_every: Duration::ZERO,
         looked_at_per_mille: 0,
         least: 1,
@@ -60,6 +64,10 @@ impl Patience {
     pub fn of(&self, keep_alive: u16) -> Option<Duration> {
         let counted = self.counted(keep_alive);
         let by_keep_alive = Duration::from_millis(u64::from(counted) * u64::from(self.per_mille));
+        let by_keep_alive = match self.whole_seconds {
+            true => Duration::from_secs(by_keep_alive.as_secs()),
+            false => by_keep_alive,
+        };
         let borne = (counted > 0).then(|| by_keep_alive.saturating_add(self.grace));
         match (borne, self.at_most) {
             (Some(borne), Some(most)) => Some(borne.min(most)),

@@ -38,6 +38,7 @@ impl Hub {
         let (patience, looks) = (self.patience(keep_alive), self.config.patience.looks(keep_alive));
         let Some(link) = self.links.get_mut(&conn) else { return };
         link.greet(&connect, patience, looks, session);
+        link.whole_seconds = self.config.patience.whole_seconds;
         self.timers.set(Expires::Link(conn), link.silent_at());
         self.timers.set(Expires::Token(conn), expires);
         let properties = self.grants(&connect, assigned);

@@ -18,6 +18,8 @@ pub(super) struct Link {
     pub patience: Option<Duration>,
     /// How often the hub looks whether it was, counted from the run's beginning; zero: at once.
     looks: Duration,
+    /// Whether the hub's clock has whole seconds alone.
+    pub whole_seconds: bool,
     pub last_packet: Time,
     /// Bytes given out and not yet reported as written.
     pub unsent: usize,
@@ -46,6 +48,7 @@ impl Link {
             stage: if tls { Stage::Securing } else { Stage::Greeting },
             patience: None,
             looks: Duration::ZERO,
+            whole_seconds: false,
             last_packet: now,
             unsent: 0,
             certified: false,
@@ -72,7 +75,13 @@ impl Link {
 
     /// When the hub sees that the device has been silent for too long.
     pub fn silent_at(&self) -> Option<Time> {
-        self.patience.map(|patience| self.looked_at(self.last_packet + patience))
+        self.patience.map(|patience| self.looked_at(self.heard_at() + patience))
+    }
+
+    /// When the hub believes that the last packet came.
+    fn heard_at(&self) -> Time {
+        let fraction = Duration::from_nanos(self.last_packet.elapsed().subsec_nanos().into());
+        if self.whole_seconds { self.last_packet - fraction } else { self.last_packet }
     }
 
     /// The first look at `due` or after it.

@@ -3,7 +3,7 @@
 use super::model::{Case, Sweep};
 use crate::base::span::{parse_fixed, show_fixed};
 use crate::base::text::glob;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// An aspect of a case.
@@ -188,6 +188,20 @@ pub struct Axis {
     pub aspect: Aspect,
     /// Its values.
     pub values: Vec<String>,
+    /// Whether the client and the keep-alive settle it, as its defaults do: then it is no choice of its own.
+    pub follows: bool,
+}
+
+impl Axis {
+    /// Whether it tells cases apart by itself.
+    pub fn is_choice(&self) -> bool {
+        self.values.len() > 1 && !self.follows
+    }
+
+    /// What to say behind its values.
+    pub fn note(&self) -> &'static str {
+        if self.values.len() > 1 && self.follows { " (by client and keep-alive)" } else { "" }
+    }
 }
 
 /// An axis for each aspect, also of those with one value.
@@ -204,12 +218,25 @@ fn axis(aspect: Aspect, sweep: &Sweep) -> Axis {
             values.push(value);
         }
     }
-    Axis { aspect, values }
+    Axis { aspect, values, follows: follows(aspect, sweep) }
 }
 
-/// The aspects in which the cases of a sweep differ.
+/// Whether no two cases of the same client and keep-alive differ in it, though others do.
+fn follows(aspect: Aspect, sweep: &Sweep) -> bool {
+    let own = match aspect {
+        Aspect::PingTimeout | Aspect::BackOff => true,
+        Aspect::Client | Aspect::KeepAlive | Aspect::Outages | Aspect::PathIdle | Aspect::Loss => false,
+    };
+    let mut of: BTreeMap<(&str, u16), String> = BTreeMap::new();
+    own && sweep.cases.iter().all(|row| {
+        let value = aspect.of(&row.case);
+        *of.entry((&row.case.client, row.case.keep_alive)).or_insert_with(|| value.clone()) == value
+    })
+}
+
+/// The aspects in which the cases of a sweep differ, but for those that follow from others.
 pub fn varying(axes: &[Axis]) -> Vec<Aspect> {
-    axes.iter().filter(|axis| axis.values.len() > 1).map(|axis| axis.aspect).collect()
+    axes.iter().filter(|axis| axis.is_choice()).map(|axis| axis.aspect).collect()
 }
 
 /// A case by these aspects: `keep-alive 60s, client paho-python`.
@@ -222,7 +249,18 @@ pub fn describe(case: &Case, aspects: &[Aspect]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keepalive::fixtures::case;
+    use crate::keepalive::fixtures::{case, row, sweep_of};
+
+    #[test]
+    fn what_follows_from_the_client_and_the_keep_alive_is_no_choice() {
+        let mut sweep = sweep_of(vec![row(30, 40, 1), row(60, 70, 1), row(60, 70, 1)]);
+        sweep.cases[0].case.ping_timeout_ns = Some(30_000_000_000);
+        sweep.cases[2].case.client = "mosquitto".into();
+        sweep.cases[2].case.back_off = "fixed:1s".into();
+        assert_eq!(varying(&axes(&sweep)), [Aspect::KeepAlive, Aspect::Client]);
+        sweep.cases[2].case.client = "paho-python".into();
+        assert_eq!(varying(&axes(&sweep)), [Aspect::KeepAlive, Aspect::BackOff]);
+    }
 
     #[test]
     fn values_are_asked_for_in_any_way_of_writing_them() {

@@ -113,7 +113,7 @@ impl Axes {
         }
         let [client, keep_alive, ping_timeout, back_off, outages, path_idle, loss] = places;
         let (client, keep_alive) = (*self.clients.get(client)?, *self.keep_alives.get(keep_alive)?);
-        let keep_alive = keep_alive.unwrap_or_else(|| client.keep_alive.value);
+        let keep_alive = keep_alive.unwrap_or(client.keep_alive.value);
         let habits = client.habits("device", Duration::from_secs(keep_alive.into()));
         let ping_timeout = match *self.ping_timeouts.get(ping_timeout)? {
             PingTimeout::Default => habits.ping_timeout,
@@ -282,8 +282,8 @@ mod tests {
             all.iter().map(|case| (case.keep_alive, case.outages.as_str(), case.loss)).collect();
         assert_eq!(turned[0], (60, "none", 0.0));
         assert_eq!(turned[1], (60, "none", 0.01));
-        assert_eq!(turned[2], (60, "fixed:30s,every=2h", 0.0));
-        assert_eq!(turned[7], (120, "fixed:30s,every=2h", 0.01));
+        assert_eq!(turned[2], (60, "fixed:30s,every=1h", 0.0));
+        assert_eq!(turned[7], (120, "fixed:30s,every=1h", 0.01));
         assert_eq!(turned.len(), 8);
     }
 
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn keep_alives_are_values_and_ranges() {
-        assert_eq!(keep_alives("30s..20m"), [30, 45, 68, 103, 155, 233, 351, 529, 797, 1200]);
+        assert_eq!(keep_alives("30s..20m"), [30, 45, 68, 103, 155, 233, 351, 529, 796, 1200]);
         assert_eq!(keep_alives("1s..3s"), [1, 2, 3]);
         assert_eq!(keep_alives("1m..16m/3"), [60, 240, 960]);
         assert_eq!(keep_alives("0s"), [0]);

@@ -322,6 +322,24 @@ impl Figure {
         }
     }
 
+    /// Whether its samples speak for the setting. Outages that are over before an end would have noticed leave no sample of
+    /// detection, so that what is left are those that were noticed soonest: of fewer than 95 % of the outages that met a link (for
+    /// the greatest: of fewer than all), the figure says too little of the setting.
+    pub fn is_whole(self, figures: &Figures) -> bool {
+        let (spread, percent) = match self {
+            Figure::DeviceP95 => (&figures.device_detection, 95),
+            Figure::DeviceMax => (&figures.device_detection, 100),
+            Figure::HubP95 => (&figures.hub_detection, 95),
+            Figure::Downtime
+            | Figure::FalseDisconnects
+            | Figure::Data
+            | Figure::WakeUps
+            | Figure::LateOrLost
+            | Figure::StormPeak => return true,
+        };
+        spread.count.saturating_mul(100) >= figures.struck.saturating_mul(percent)
+    }
+
     /// In what it is shown.
     pub fn form(self) -> Form {
         match self {
@@ -390,6 +408,17 @@ mod tests {
         assert_eq!(Figure::Data.of(&row, &terms), Reading::Number(30_000.0));
         terms.span_ns = 0;
         assert_eq!(Figure::Data.of(&row, &terms), Reading::NoSample);
+    }
+
+    #[test]
+    fn what_was_noticed_of_a_few_outages_says_little_of_the_setting() {
+        let mut figures = Figures { struck: 20, ..Figures::default() };
+        for (samples, p95, max) in [(18, false, false), (19, true, false), (20, true, true)] {
+            figures.device_detection = Spread::of(vec![1; samples], 0);
+            assert_eq!(Figure::DeviceP95.is_whole(&figures), p95);
+            assert_eq!(Figure::DeviceMax.is_whole(&figures), max);
+        }
+        assert!(!Figure::HubP95.is_whole(&figures) && Figure::Data.is_whole(&figures));
     }
 
     #[test]

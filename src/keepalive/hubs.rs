@@ -90,6 +90,7 @@ pub const ALL: [Manner; 9] = [
         // More than 1.5 K in whole seconds, looked at when more than 5 whole seconds are over.
         patience: Patience {
             grace: Duration::from_secs(1),
+            whole_seconds: true,
             looked_at_every: Duration::from_secs(6),
             ..Patience::MQTT
         },
@@ -103,6 +104,7 @@ pub const ALL: [Manner; 9] = [
         source: "mosquitto, src/keepalive.c with its ring of seconds (keepalive__check, WITH_OLD_KEEPALIVE off)",
         patience: Patience {
             grace: Duration::from_secs(1),
+            whole_seconds: true,
             looked_at_every: Duration::from_secs(1),
             ..Patience::MQTT
         },

@@ -6,10 +6,11 @@
 //!   what does well on an easy path is no better a setting. The front of a sweep is the fronts of all its conditions;
 //! - of all figures the lesser is the better; a never is worse than any time, and as bad as another never;
 //! - combinations that are alike in all figures do not beat each other: if one is on the front, so are the others;
-//! - a combination of which one of the figures has no sample is not weighed: it is not on the front, and beats none.
+//! - a combination of which one of the figures has no sample, or samples of too few outages ([`Figure::is_whole`]), is not weighed:
+//!   it is not on the front, and beats none.
 
 use super::figure::Figure;
-use super::model::{Case, Sweep};
+use super::model::{Case, Row, Sweep, Terms};
 use std::collections::BTreeMap;
 
 /// What combinations are weighed by where nothing else is asked for: how soon the device knows, and what that costs.
@@ -20,7 +21,7 @@ pub const DEFAULT: [Figure; 4] = [Figure::DeviceP95, Figure::Data, Figure::WakeU
 pub struct Front {
     /// The combinations on it, by their places in [`Sweep::cases`], ascending.
     pub members: Vec<usize>,
-    /// How many were not weighed, since one of the figures has no sample.
+    /// How many were not weighed, since one of the figures has no sample, or samples of too few outages.
     pub unweighed: usize,
 }
 
@@ -31,7 +32,7 @@ pub fn front(sweep: &Sweep, by: &[Figure]) -> Front {
         let weight = |nth: &usize| {
             let row = sweep.cases.get(*nth)?;
             let weights: Option<Vec<f64>> =
-                by.iter().map(|figure| figure.of(row, &sweep.terms).weight()).collect();
+                by.iter().map(|figure| weight_of(*figure, row, &sweep.terms)).collect();
             weights.map(|weights| (*nth, weights))
         };
         let weighed: Vec<(usize, Vec<f64>)> = places.iter().filter_map(weight).collect();
@@ -40,6 +41,10 @@ pub fn front(sweep: &Sweep, by: &[Figure]) -> Front {
     }
     front.members.sort_unstable();
     front
+}
+
+fn weight_of(figure: Figure, row: &Row, terms: &Terms) -> Option<f64> {
+    figure.of(row, terms).weight().filter(|_| figure.is_whole(&row.figures))
 }
 
 /// The combinations by their conditions: those of the same ones together, in the order of their first.
@@ -86,7 +91,7 @@ fn beats(one: &[f64], other: &[f64]) -> bool {
 mod tests {
     use super::*;
     use crate::keepalive::fixtures::{row, sweep_of};
-    use crate::keepalive::model::{Row, Spread};
+    use crate::keepalive::model::Spread;
     use proptest::prelude::*;
 
     /// Of a few seconds of detection, `None` for a never, and so many wake-ups.
@@ -94,6 +99,7 @@ mod tests {
         let mut row = row(60, 90, 1);
         let (samples, never) = detection.map_or((Vec::new(), 1), |s| (vec![s * 1_000_000_000], 0));
         row.figures.device_detection = Spread::of(samples, never);
+        row.figures.struck = 1;
         row.figures.wake_ups = wake_ups;
         row
     }
@@ -126,6 +132,16 @@ mod tests {
         sweep.cases[3].case.loss = 0.01;
         assert_eq!(conditions(&sweep), [vec![0], vec![1, 2], vec![3]]);
         assert_eq!(front(&sweep, &[Figure::DeviceP95, Figure::WakeUps]).members, [0, 1, 3]);
+    }
+
+    /// Of short outages a long keep-alive notices only those that it happens to meet soon.
+    #[test]
+    fn luck_beats_nothing() {
+        let mut lucky = one(Some(1), 1);
+        lucky.figures.struck = 12;
+        let sweep = sweep_of(vec![lucky, one(Some(9), 9)]);
+        let front = front(&sweep, &[Figure::DeviceP95, Figure::WakeUps]);
+        assert_eq!(front, Front { members: vec![1], unweighed: 1 });
     }
 
     proptest! {

@@ -1,5 +1,10 @@
 //! What is remembered of links, devices and windows: plain facts with their times, no judgement.
 
+mod links;
+mod pack;
+
+pub use links::Links;
+
 use super::packets::{Alterations, Greeting, KeepAlive};
 use super::tls::Wrapped;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, Ways, WindowId};
@@ -151,6 +156,12 @@ pub struct Link {
     settling: bool,
     /// Whether filters were owed when it closed; the set itself goes.
     owed_to_the_end: bool,
+    pending: Option<Box<Pending>>,
+}
+
+/// What has not come to its end on a link. It goes once that is nothing.
+#[derive(Clone, Debug, Default)]
+struct Pending {
     pings: VecDeque<Ping>,
     waiting: BTreeMap<u64, (Direction, Delivery)>,
 }
@@ -191,8 +202,7 @@ impl Link {
             in_force: Vec::new(),
             settling: false,
             owed_to_the_end: false,
-            pings: VecDeque::new(),
-            waiting: BTreeMap::new(),
+            pending: None,
         }
     }
 
@@ -278,7 +288,12 @@ impl Link {
             none => {
                 *none = Some(Sign { at, showed, last: known });
                 if side == Side::Device {
-                    self.unanswered = self.pings.front().map(|ping| ping.windows.clone()).unwrap_or_default();
+                    self.unanswered = self
+                        .pending
+                        .as_ref()
+                        .and_then(|pending| pending.pings.front())
+                        .map(|ping| ping.windows.clone())
+                        .unwrap_or_default();
                 }
             }
         }
@@ -303,16 +318,18 @@ impl Link {
     }
 
     pub(super) fn ping(&mut self, at: Time) {
-        if self.pings.len() < MOST_PINGS {
+        let pings = &mut self.pending.get_or_insert_default().pings;
+        if pings.len() < MOST_PINGS {
             let windows = self.in_force.clone();
-            self.pings.push_back(Ping { at, sound: windows.is_empty(), windows });
+            pings.push_back(Ping { at, sound: windows.is_empty(), windows });
         }
     }
 
     /// A fault holds on it from now on.
     pub(super) fn falls(&mut self, window: WindowId) {
         self.in_force.push(window);
-        self.pings.iter_mut().for_each(|ping| ping.sound = false);
+        let pending = self.pending.iter_mut();
+        pending.flat_map(|pending| &mut pending.pings).for_each(|ping| ping.sound = false);
     }
 
     /// A fault holds no more.
@@ -335,15 +352,12 @@ impl Link {
 
     pub(super) fn hold(&mut self, seq: u64, direction: Direction, delivery: Delivery) {
         self.connect_waited |= delivery == Delivery::Connect;
-        self.waiting.insert(seq, (direction, delivery));
+        self.pending.get_or_insert_default().waiting.insert(seq, (direction, delivery));
     }
 
     pub(super) fn release(&mut self, seq: u64) -> Option<(Direction, Delivery)> {
-        let waited = self.waiting.remove(&seq);
-        if self.waiting.is_empty() {
-            // It would keep room for eleven.
-            self.waiting = BTreeMap::new();
-        }
+        let waited = self.pending.as_mut()?.waiting.remove(&seq);
+        self.tidy();
         waited
     }
 
@@ -373,7 +387,8 @@ impl Link {
             }
             Delivery::Disconnect => self.told(direction.to(), at),
             Delivery::Pingresp => {
-                let Ping { at: asked, windows, sound } = self.pings.pop_front()?;
+                let Ping { at: asked, windows, sound } = self.pending.as_mut()?.pings.pop_front()?;
+                self.tidy();
                 // What a device that had given the link up by then was sent is no answer.
                 let heard = self.signs.device.is_none();
                 return heard.then(|| RoundTrip { took: at.since(asked), windows, sound });
@@ -383,14 +398,17 @@ impl Link {
         None
     }
 
+    fn tidy(&mut self) {
+        self.pending.take_if(|pending| pending.pings.is_empty() && pending.waiting.is_empty());
+    }
+
     /// Nothing more comes of it: what only a live link needs goes.
     pub(super) fn close(&mut self, at: Time) {
         self.closed = Some(at);
         self.owed_to_the_end |= !self.owed.is_empty();
         self.owed.clear();
         self.in_force = Vec::new();
-        self.pings = VecDeque::new();
-        self.waiting = BTreeMap::new();
+        self.pending = None;
     }
 }
 

@@ -4,7 +4,7 @@ use super::cause;
 use super::conformance::Conformance;
 use super::delivery::Deliveries;
 use super::diagnosis::Watch;
-use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, RoundTrip, Showed, Window};
+use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, Links, RoundTrip, Showed, Window};
 use super::firings::Firings;
 use super::handshakes;
 use super::packets::{Greeting, KeepAlive};
@@ -32,7 +32,7 @@ pub struct Measures {
     pub(super) since: Time,
     pub(super) ended: Option<EndReason>,
     pub(super) events: u64,
-    pub(super) links: Shelf<LinkId, Link>,
+    pub(super) links: Links,
     pub(super) devices: Shelf<DeviceId, DeviceFacts>,
     pub(super) windows: BTreeMap<WindowId, Window>,
     pub(super) firings: Firings,
@@ -86,7 +86,7 @@ impl Measures {
             since: Time::ZERO,
             ended: None,
             events: 0,
-            links: Shelf::default(),
+            links: Links::default(),
             devices: Shelf::default(),
             windows: BTreeMap::new(),
             firings: Firings::default(),
@@ -174,6 +174,7 @@ impl Measures {
                     link.is_past = !is_new;
                 });
                 self.forget_certificate(*link);
+                self.links.closes(*link);
             }
             What::HubUnreachable { link, .. } => {
                 self.trouble.hub_unreachable += u64::from(is_new);
@@ -318,6 +319,7 @@ impl Measures {
         let links = &mut self.devices.get_or_default(device).links;
         // Numbers are in the order of opening; links may be identified in another, though seldom far from it.
         let later = links.iter().rev().take_while(|held| **held > link_id).count();
+        links.reserve((links.len() / 4).max(1));
         links.insert(links.len() - later, link_id);
     }
 
@@ -504,7 +506,7 @@ impl Measures {
         self.on(link_id, |link| _ = link.rival.get_or_insert((at, rule)));
         // Each time that it comes back, it is the device's link of then that the hub closes.
         let links = self.devices.get(&device).map(|facts| facts.links.clone()).unwrap_or_default();
-        let accepted = |id: &&LinkId| self.links.get(*id).is_some_and(|link| link.accepted().is_some());
+        let accepted = |id: &&LinkId| self.links.get(id).is_some_and(|link| link.accepted().is_some());
         if let Some(latest) = links.iter().rev().find(accepted) {
             self.on(*latest, |link| _ = link.rival.get_or_insert((at, rule)));
         }

@@ -501,7 +501,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         *hubs.entry(to.to_owned()).or_default() += 1;
     }
     DeviceResults {
-        name: device.name.clone(),
+        name: device.name.to_string(),
         keep_alive: device.keep_alive.unwrap_or_default(),
         links: count(new.iter()),
         accepted: count(links.iter().filter(|link| link.accepted().is_some() && !link.accepted_before)),

@@ -91,13 +91,13 @@ pub struct Link {
     /// What the device's TLS asked for.
     hello: Option<Box<ClientHello>>,
     /// The common name of the certificate that the device presented.
-    device_name: Option<String>,
+    device_name: Option<Box<str>>,
     /// How long the hub takes for its TLS handshake, once that has begun.
     hub_patience: Option<Patience>,
     /// The device was answered before the hub.
     ahead: bool,
     /// The protocol that the hub agreed to.
-    hub_alpn: Option<String>,
+    hub_alpn: Option<Box<str>>,
     /// What is to become of a record toward each end.
     harm: Ends<Option<Box<Harm>>>,
     /// What faults of TCP keep.

@@ -144,9 +144,9 @@ impl Timeline {
     fn named(&mut self, device: DeviceId, name: &str) {
         self.devices = self.devices.max(usize::try_from(device.0).unwrap_or(usize::MAX).saturating_add(1));
         if let Some(lane) = self.lanes.get_mut(&device) {
-            name.clone_into(&mut lane.name);
+            lane.name = name.into();
         } else if self.lanes.len() < MOST_LANES {
-            self.lanes.insert(device, Lane::new(name.to_owned(), self.start));
+            self.lanes.insert(device, Lane::new(name.into(), self.start));
         }
     }
 

@@ -28,13 +28,20 @@ pub struct Meter {
     last: Ends<LastPackets>,
     first_publish: Ways<bool>,
     keep_alive: Option<Duration>,
-    /// QoS 1 and 2 publishes of the device that wait for PUBACK or PUBCOMP, by packet identifier.
-    in_flight: Numbered<Time>,
-    publish_rtt: Gathered,
+    /// None until the device publishes with QoS 1 or 2.
+    flights: Option<Box<Flights>>,
     control_gap: Gathered,
     /// Whether a fault may be hiding packets of the device, or have hidden some since the last one.
     disturbed: Disturbed,
     flushed: Time,
+}
+
+/// The device's PUBLISH packets of QoS 1 and 2.
+#[derive(Debug, Default)]
+struct Flights {
+    /// Those that wait for PUBACK or PUBCOMP, by packet identifier.
+    waiting: Numbered<Time>,
+    round_trips: Gathered,
 }
 
 /// Durations as they come. Every so many become samples, which have no more memory than there are values.
@@ -102,8 +109,7 @@ impl Meter {
             last: Ends::default(),
             first_publish: Ways::default(),
             keep_alive: None,
-            in_flight: Numbered::default(),
-            publish_rtt: Gathered::default(),
+            flights: None,
             control_gap: Gathered::default(),
             disturbed: Disturbed::Sound,
             flushed: now,
@@ -156,15 +162,18 @@ impl Meter {
     pub fn passed(&mut self, now: Time, direction: Direction, acknowledges: Option<u16>) {
         self.last.get_mut(direction.to()).to = Some(now);
         if direction == Direction::Down
-            && let Some(sent) = acknowledges.and_then(|id| self.in_flight.remove(id))
+            && let Some((flights, id)) = self.flights.as_mut().zip(acknowledges)
+            && let Some(sent) = flights.waiting.remove(id)
         {
-            self.publish_rtt.add(now.since(sent));
+            flights.round_trips.add(now.since(sent));
         }
     }
 
     /// A PUBLISH of the device will never be acknowledged by the hub: what acknowledges it came from elsewhere.
     pub fn forget(&mut self, id: u16) {
-        self.in_flight.remove(id);
+        if let Some(flights) = &mut self.flights {
+            flights.waiting.remove(id);
+        }
     }
 
     /// Whether an acknowledgement of this kind ends the flight of a PUBLISH.
@@ -223,7 +232,9 @@ impl Meter {
     pub fn flush(&mut self, now: Time) -> Option<Traffic> {
         self.flushed = now;
         let counts = std::mem::take(&mut self.counts);
-        if counts == Ways::default() && self.publish_rtt.is_empty() {
+        let round_trips = self.flights.as_mut().map(|flights| &mut flights.round_trips);
+        let round_trips = round_trips.filter(|gathered| !gathered.is_empty());
+        if counts == Ways::default() && round_trips.is_none() {
             return None;
         }
         Some(Traffic {
@@ -231,7 +242,7 @@ impl Meter {
             up: counts.up,
             down: counts.down,
             last: self.last,
-            publish_rtt: self.publish_rtt.take(),
+            publish_rtt: round_trips.map(Gathered::take).unwrap_or_default(),
             control_gap: self.control_gap.take(),
         })
     }
@@ -242,7 +253,7 @@ impl Meter {
             && let Some(id) = publish.id
         {
             // A repeat on the same link does not restart the flight.
-            self.in_flight.insert_new(id, now);
+            self.flights.get_or_insert_default().waiting.insert_new(id, now);
         }
         !std::mem::replace(self.first_publish.get_mut(direction), true)
     }

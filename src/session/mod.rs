@@ -43,7 +43,8 @@ pub struct Sessions {
     gone: BTreeSet<(Time, DeviceId)>,
     /// How many devices were forgotten.
     forgotten: u64,
-    names: BTreeMap<String, DeviceId>,
+    /// Devices in the order of their names; of several that have one name, the latest.
+    names: Vec<DeviceId>,
     /// Whose latest link came from each address.
     addresses: BTreeMap<IpAddr, BTreeSet<DeviceId>>,
     links: Shelf<LinkId, Link>,
@@ -55,7 +56,7 @@ pub struct Device {
     /// Its number.
     pub id: DeviceId,
     /// Its client identifier, or its address where it has none.
-    pub name: String,
+    pub name: Box<str>,
     /// The event that first told a name of its: its number and time.
     pub named: (u64, Time),
     /// Its live links, oldest first.
@@ -193,7 +194,7 @@ impl Sessions {
 
     /// The device of that name.
     pub fn by_name(&self, name: &str) -> Option<&Device> {
-        self.device(*self.names.get(name)?)
+        self.device(*self.names.get(self.named(name).ok()?)?)
     }
 
     /// The devices whose latest link came from this address.
@@ -244,20 +245,37 @@ impl Sessions {
     }
 
     fn name(&mut self, named: (u64, Time), id: DeviceId, name: &str) {
+        self.loses_name(id);
         match self.device_mut(id) {
-            Some(device) => {
-                let before = std::mem::replace(&mut device.name, name.to_owned());
-                // Another device may come to have the name that this one had, an address say.
-                if self.names.get(&before) == Some(&id) {
-                    self.names.remove(&before);
-                }
-            }
+            Some(device) => device.name = name.into(),
             None => {
-                self.devices.insert(id, Device::new(id, name.to_owned(), named));
+                self.devices.insert(id, Device::new(id, name.into(), named));
                 self.next = self.next.max(id.0.saturating_add(1));
             }
         }
-        self.names.insert(name.to_owned(), id);
+        match self.named(name) {
+            Ok(place) => self.names[place] = id,
+            Err(place) => {
+                if self.names.len() == self.names.capacity() {
+                    self.names.reserve_exact((self.names.len() / 4).max(4));
+                }
+                self.names.insert(place, id);
+            }
+        }
+    }
+
+    /// Where the device of this name stands among the names, or would.
+    fn named(&self, name: &str) -> Result<usize, usize> {
+        self.names.binary_search_by(|id| self.device(*id).map_or("", |device| &device.name).cmp(name))
+    }
+
+    /// A device is about to have another name, or to be forgotten. Another may have come to have the name that this one has, an
+    /// address say.
+    fn loses_name(&mut self, id: DeviceId) {
+        let place = self.device(id).and_then(|device| self.named(&device.name).ok());
+        if let Some(place) = place.filter(|place| self.names.get(*place) == Some(&id)) {
+            self.names.remove(place);
+        }
     }
 
     /// A link whose device was another's until now moves.
@@ -280,6 +298,8 @@ impl Sessions {
         device.was_two |= has_another;
         device.passed_through |= passed_through;
         device.links_seen += 1;
+        // One is what most devices have.
+        device.links.reserve_exact(1);
         device.links.push(link_id);
         let nth = device.links_seen;
         if let Some(link) = self.links.get_mut(&link_id) {
@@ -340,6 +360,9 @@ impl Sessions {
     fn leaves(&mut self, at: Time, id: DeviceId, link: LinkId) {
         let Some(device) = self.devices.get_mut(&id) else { return };
         device.links.retain(|held| *held != link);
+        if device.links.is_empty() {
+            device.links = Vec::new();
+        }
         if self.most_gone.is_none() || !device.links.is_empty() {
             return;
         }
@@ -356,11 +379,9 @@ impl Sessions {
     }
 
     fn forget(&mut self, id: DeviceId) {
+        self.loses_name(id);
         let Some(device) = self.devices.remove(&id) else { return };
         self.forgotten += 1;
-        if self.names.get(&device.name) == Some(&id) {
-            self.names.remove(&device.name);
-        }
         if let Some(address) = device.address {
             self.leave_address(address, id);
         }
@@ -368,7 +389,7 @@ impl Sessions {
 }
 
 impl Device {
-    fn new(id: DeviceId, name: String, named: (u64, Time)) -> Device {
+    fn new(id: DeviceId, name: Box<str>, named: (u64, Time)) -> Device {
         Device {
             id,
             name,

@@ -92,7 +92,7 @@ impl Snapshot {
     fn names(&self) -> impl Iterator<Item = Event> + '_ {
         self.sessions.devices().map(|device| {
             let (seq, at) = device.named;
-            Event { seq, at, what: What::DeviceNamed { device: device.id, name: device.name.clone() } }
+            Event { seq, at, what: What::DeviceNamed { device: device.id, name: device.name.to_string() } }
         })
     }
 
@@ -230,7 +230,7 @@ mod tests {
             comes_and_goes(nth, &mut seq).iter().for_each(|event| snapshot.push(event));
         }
         let sessions = snapshot.sessions();
-        let names: Vec<&str> = sessions.devices().map(|device| device.name.as_str()).collect();
+        let names: Vec<&str> = sessions.devices().map(|device| &*device.name).collect();
         assert_eq!(names, ["d7", "d8", "d9"]);
         assert_eq!((sessions.forgotten(), sessions.next_device()), (7, DeviceId(10)));
         assert!(sessions.by_name("d6").is_none());
@@ -251,7 +251,7 @@ mod tests {
             snapshot.push(&Event { seq, at: Time::from_secs(20), what });
         }
         comes_and_goes(10, &mut seq).iter().for_each(|event| snapshot.push(event));
-        let names: Vec<&str> = snapshot.sessions().devices().map(|device| device.name.as_str()).collect();
+        let names: Vec<&str> = snapshot.sessions().devices().map(|device| &*device.name).collect();
         assert_eq!(names, ["d7", "d8", "d9", "d10"], "one that is there is not forgotten");
     }
 }

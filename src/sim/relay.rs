@@ -267,6 +267,13 @@ impl World<'_> {
     /// Writes what is due, and carries an end through behind it.
     pub(super) fn flow(&mut self, id: PathId, direction: Direction) {
         let (now, to) = (self.now, direction.to());
+        let waits = self.path(id).and_then(|path| path.relay.as_deref()).is_some_and(|relay| {
+            let lane = relay.lanes.get(direction);
+            !lane.is_empty() || lane.is_finished()
+        });
+        if !waits {
+            return;
+        }
         loop {
             let mut left = Vec::new();
             let due = self.with(id, |relay| {

@@ -51,8 +51,10 @@ pub struct Kernel {
     pub most_timeout: Duration,
     /// Retransmissions before a connection is given up (tcp_retries2, 15: after about 924.6 s at the least timeout).
     pub retries: u32,
-    /// How often a SYN is sent again, 1 s after the first and then doubling (tcp_syn_retries, 6).
+    /// How often a SYN is sent again, 1 s after the first (tcp_syn_retries, 6).
     pub syn_retries: u32,
+    /// How often besides, 1 s apart each, before the pauses double (tcp_syn_linear_timeouts, 4 since Linux 6.5; 0 before).
+    pub syn_linear: u32,
     /// How long data may go unacknowledged before the connection is given up, where the application says so
     /// (TCP_USER_TIMEOUT, RFC 5482).
     pub user_timeout: Option<Duration>,
@@ -69,6 +71,7 @@ impl Kernel {
         most_timeout: Duration::from_secs(120),
         retries: 15,
         syn_retries: 6,
+        syn_linear: 4,
         user_timeout: None,
         tail_probe: true,
     };

@@ -128,11 +128,12 @@ impl World<'_> {
         if due > now || !path.legs.device.peer.is_there() {
             return;
         }
-        if tries >= kernel.syn_retries {
+        if tries >= kernel.syn_retries.saturating_add(kernel.syn_linear) {
             path.legs.device.peer.vanish();
             return self.tell_device(id, device::Input::ConnectFailed { why: TIMED_OUT.to_owned() });
         }
-        let wait = FIRST_TIMEOUT.saturating_mul(2 << tries.min(30)).min(kernel.most_timeout);
+        let doublings = (tries + 1).saturating_sub(kernel.syn_linear).min(30);
+        let wait = FIRST_TIMEOUT.saturating_mul(1 << doublings).min(kernel.most_timeout);
         path.dialling = Dialling::Syn { tries: tries + 1, sent: now, due: now + wait };
         self.send_syn(id, true);
     }
@@ -222,8 +223,9 @@ impl World<'_> {
         let (arrived, device) = (path.arrived, path.device);
         let Some(link) = path.link else { return };
         while let Some(path) = self.path(id)
-            && let Some((_, number)) = path.messages.pop_front_if(|(end, _)| *end <= arrived)
+            && let Some((_, number)) = path.messages.front().copied().filter(|(end, _)| *end <= arrived)
         {
+            path.messages.pop_front();
             if self.handsets[device].arrivals.add(number) {
                 (self.saw)(now, Sight::Message { device, number });
             }

@@ -321,11 +321,9 @@ impl<'s> World<'s> {
 
     fn forget(&mut self, id: PathId) {
         let place = usize::try_from(id.place).unwrap_or(usize::MAX);
-        if let Some(path) = self.paths.get_mut(place) {
-            if let Some(path) = path.take() {
-                path.link.into_iter().for_each(|link| _ = self.links.remove(&link));
-                self.free.push(id.place);
-            }
+        if let Some(path) = self.paths.get_mut(place).and_then(Option::take) {
+            path.link.into_iter().for_each(|link| _ = self.links.remove(&link));
+            self.free.push(id.place);
         }
     }
 

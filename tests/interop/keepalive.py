@@ -19,8 +19,9 @@ from bench import BROWNOUT, free_port, wait_for
 HERE = os.path.dirname(os.path.abspath(__file__))
 # paho as its programs use it; it takes all that it is given in its environment.
 PAHO = [sys.executable, os.path.join(HERE, "suite_client.py")]
-# Both clients look at their timers once a second, which the simulation has; half of that is for the machine.
-WITHIN = 0.5
+# Both clients look at their timers once a second, and libmosquitto counts whole seconds: a second that the simulation does
+# not know, and half of one for the machine.
+WITHIN = 1.5
 
 
 def mosquitto_sub(*more, keep_alive="$BROWNOUT_KEEPALIVE", name='-i "$BROWNOUT_CLIENT_ID"'):
@@ -58,23 +59,23 @@ class Live(bench.Case):
                 self.assertTrue([row for row in rows if row[end]["measured_never"]], f"{end} {keep_alive}: {self.shown}")
 
     def test_paho(self):
-        live = self.live(["--keepalive", "4s,7s", "--client", "paho-python", "--rounds", "2"], PAHO)
+        live = self.live(["--keep-alive", "4s,7s", "--client", "paho-python", "--rounds", "2"], PAHO)
         self.both_sides(live, [4, 7])
 
     def test_mosquitto_sub(self):
-        live = self.live(["--keepalive", "5s,8s", "--client", "mosquitto", "--rounds", "2"], mosquitto_sub())
+        live = self.live(["--keep-alive", "5s,8s", "--client", "mosquitto", "--rounds", "2"], mosquitto_sub())
         self.both_sides(live, [5, 8])
 
     def test_bytes_that_wait_where_no_segment_may_be_dropped(self):
         bare = ["setpriv", "--inh-caps=-net_admin,-net_raw", "--bounding-set=-net_admin,-net_raw"]
         if os.geteuid() != 0:
             bare = []
-        live = self.live(["--keepalive", "5s", "--client", "mosquitto"], mosquitto_sub(), prefix=bare)
+        live = self.live(["--keep-alive", "5s", "--client", "mosquitto"], mosquitto_sub(), prefix=bare)
         self.assertEqual({row["fidelity"] for row in live["rows"]}, {"stall"})
         self.both_sides(live, [5])
 
     def test_server_keep_alive(self):
-        live = self.live(["--keepalive", "6s", "--client", "mosquitto", "--mode", "server-keep-alive"],
+        live = self.live(["--keep-alive", "6s", "--client", "mosquitto", "--mode", "server-keep-alive"],
                          mosquitto_sub("-V", "mqttv5"))
         self.assertEqual(live["mode"], "server_keep_alive")
         self.both_sides(live, [6])
@@ -90,24 +91,24 @@ class Live(bench.Case):
             ["sh", "-c", f"while true; do mosquitto_sub -h 127.0.0.1 -p {port} -V mqttv5 -k 60 -i there -t t; sleep 0.2; done"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, process_group=0)
         self.addCleanup(lambda: (os.killpg(again.pid, 15), again.wait()))
-        live = self.live(["--keepalive", "5s", "--client", "mosquitto", "--listen", f"127.0.0.1:{port}",
+        live = self.live(["--keep-alive", "5s", "--client", "mosquitto", "--listen", f"127.0.0.1:{port}",
                           "--outage", "3s,14s"], [])
         self.assertEqual([row["verdict"] for row in live["rows"]], ["agrees", "agrees"])
 
     def test_a_device_that_ignores_server_keep_alive_is_found_out(self):
         # paho 2.1 reads the property, and does nothing with it.
-        self.live(["--keepalive", "4s", "--client", "paho-python", "--mode", "server-keep-alive"], PAHO,
+        self.live(["--keep-alive", "4s", "--client", "paho-python", "--mode", "server-keep-alive"], PAHO,
                   env={"BROWNOUT_MQTT": "5"}, code=1)
         self.assertIn("ignores Server Keep Alive", self.shown)
 
     def test_a_device_with_a_keep_alive_of_its_own_is_judged_with_it(self):
-        live = self.live(["--keepalive", "4s", "--client", "mosquitto", "--outage", "4s,16s"],
+        live = self.live(["--keep-alive", "4s", "--client", "mosquitto", "--outage", "4s,16s"],
                          mosquitto_sub(keep_alive="6"))
         self.assertEqual({row["keep_alive"] for row in live["rows"]}, {6})
         self.assertIn("judged with its own", " ".join(live["notes"]))
 
     def test_a_wrong_prediction_fails(self):
-        live = self.live(["--keepalive", "5s", "--client", "mqtt.js", "--outage", "12s"], mosquitto_sub(),
+        live = self.live(["--keep-alive", "5s", "--client", "mqtt.js", "--outage", "12s"], mosquitto_sub(),
                          within=1.5, code=1)
         self.assertEqual([row["device"]["verdict"] for row in live["rows"]], ["differs"])
         self.assertGreater(abs(live["rows"][0]["device"]["difference_ns"]), 1.5e9)

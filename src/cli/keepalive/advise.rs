@@ -6,7 +6,9 @@ use crate::cli::exit::{Exit, Refusal};
 use crate::cli::out;
 use crate::device::Workload;
 use crate::keepalive::access::Access;
-use crate::keepalive::advise::{Advice, Budget, DetectedBy, Wish, advise as settle, text};
+use crate::keepalive::advise::{
+    Advice, Budget, DetectedBy, Simulated, Wish, advise as settle, simulate, text,
+};
 use crate::keepalive::clients::Client;
 use crate::keepalive::hubs::Manner;
 use std::path::PathBuf;
@@ -60,6 +62,9 @@ pub(super) struct AdviseArgs {
     /// How many new connections a second the hub admits [default: what is known of it]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     connects_per_second: Option<u32>,
+    /// Do not hold the advice against a simulation
+    #[arg(long)]
+    no_simulation: bool,
     /// Write the advice as JSON, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -72,12 +77,23 @@ pub(super) fn advise(args: &AdviseArgs) -> Exit {
 
 fn told(args: &AdviseArgs) -> Result<Exit, Refusal> {
     let wish = wish(args)?;
-    let advice = settle(&wish);
+    let mut advice = settle(&wish);
+    if !args.no_simulation {
+        advice.simulated = simulations(&wish, &advice)?;
+    }
     if let Some(path) = &args.json {
         write(path, &advice)?;
     }
     out::show(text(&advice, &wish, crate::cli::colour_on_stdout()));
     Ok(out::conclude(if advice.setting.is_some() { Exit::Met } else { Exit::Unmet }))
+}
+
+/// The keep-alive advised and the client's default, in outages.
+fn simulations(wish: &Wish, advice: &Advice) -> Result<Vec<Simulated>, Refusal> {
+    let Some(setting) = &advice.setting else { return Ok(Vec::new()) };
+    let shown = advice.candidates.iter().filter(|candidate| candidate.chosen || candidate.is_default);
+    let simulated = shown.map(|candidate| simulate(wish, candidate, &setting.back_off));
+    simulated.collect::<Result<_, _>>().map_err(Refusal::usage)
 }
 
 fn wish(args: &AdviseArgs) -> Result<Wish, Refusal> {

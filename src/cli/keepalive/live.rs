@@ -43,7 +43,7 @@ pub(super) struct LiveArgs {
     #[arg(long, value_name = "HOST:PORT")]
     pub upstream: String,
     /// The keep-alives that the device is stepped through, in whole seconds
-    #[arg(long = "keepalive", alias = "keep-alive", value_name = "TIME,...", value_delimiter = ',', required = true,
+    #[arg(long = "keep-alive", alias = "keepalive", value_name = "TIME,...", value_delimiter = ',', required = true,
           value_parser = whole_seconds)]
     pub keep_alives: Vec<u16>,
     /// The client that the prediction takes the device for

@@ -408,7 +408,7 @@ fn a_connect_behind_a_refusal_says_whose_it_was_and_is_cut_once() {
     run.close(link);
     run.to(3000);
     assert_eq!(run.times(is_closed), [3000]);
-    let devices: Vec<&str> = run.engine.sessions.devices().map(|device| device.name.as_str()).collect();
+    let devices: Vec<&str> = run.engine.sessions.devices().map(|device| &*device.name).collect();
     assert_eq!(devices, ["d"]);
 }
 

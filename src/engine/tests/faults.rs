@@ -411,7 +411,7 @@ fn an_assigned_client_identifier_names_the_device_from_then_on() {
     );
     run.close(link);
     run.device(2, "given", 2);
-    let devices: Vec<&str> = run.engine.sessions.devices().map(|device| device.name.as_str()).collect();
+    let devices: Vec<&str> = run.engine.sessions.devices().map(|device| &*device.name).collect();
     assert_eq!(devices, ["given"]);
 }
 

@@ -89,7 +89,7 @@ impl Run {
             }
         }
         let links = |id| of.iter().filter(|(_, device)| *device == id).map(|(link, _)| *link).collect();
-        self.engine.sessions.devices().map(|device| (device.name.as_str(), links(device.id))).collect()
+        self.engine.sessions.devices().map(|device| (&*device.name, links(device.id))).collect()
     }
 
     fn means(&self) -> Vec<(Fidelity, Ends<Option<Mechanism>>)> {

@@ -138,3 +138,17 @@ fn a_hub_that_looks_seldom_lets_go_at_the_first_look_after_the_silence() {
     let silent = Duration::from_millis(11_500);
     assert_eq!(bench.departure(1), Some(Departure::KeepAliveTimeout { silent }));
 }
+
+#[test]
+fn a_clock_of_whole_seconds_cuts_fractions_off() {
+    let patience = Patience { whole_seconds: true, grace: Duration::from_secs(1), ..Patience::MQTT };
+    let mut bench = Bench::new(HubConfig { patience, ..HubConfig::default() });
+    bench.connect(1, Connect { keep_alive: 5, ..v311("d") });
+    bench.at(Time::from_millis(900));
+    bench.send(1, Packet::Pingreq);
+    bench.at(Time::from_secs(8) - NANO);
+    assert!(bench.is_open(1), "more than 7 s, counted from 0 s");
+    bench.at(Time::from_secs(8));
+    let silent = Duration::from_millis(7_100);
+    assert_eq!(bench.departure(1), Some(Departure::KeepAliveTimeout { silent }));
+}

@@ -95,12 +95,6 @@ impl Bounds {
     pub fn tightest_upper(&self) -> Option<Bound> {
         self.upper.iter().copied().min_by_key(|bound| bound.keep_alive)
     }
-
-    /// The lower limit that binds.
-    pub fn tightest_lower(&self) -> Option<Bound> {
-        // `None`, which no keep-alive meets, binds most.
-        self.lower.iter().copied().max_by_key(|bound| bound.keep_alive.map_or(u32::MAX, u32::from))
-    }
 }
 
 /// The greatest keep-alive for which it holds, where it holds for all smaller ones.

@@ -26,7 +26,9 @@ pub fn advise(wish: &Wish) -> Advice {
         back_off: back_off.backoff.to_string(),
     });
     let mut why = chosen.as_ref().map(|chosen| reasons::of(wish, &bounds, chosen)).unwrap_or_default();
-    why.extend(back_off.reasons);
+    if setting.is_some() {
+        why.extend(back_off.reasons);
+    }
     let mut warnings = reasons::warnings(wish, chosen.as_ref());
     warnings.extend(back_off.warnings);
     Advice {

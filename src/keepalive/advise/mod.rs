@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Owns the arithmetic and its words. Invariant: every figure in a sentence is one that the arithmetic used, and what
-//! is only assumed is listed as such. Deliberately absent: simulation, which [`super::evaluate`] does and the command holds
-//! against this.
+//! is only assumed is listed as such. Deliberately absent: any simulation of its own; [`simulate`] asks
+//! [`super::evaluate`].
 
 mod bounds;
 mod budget;
@@ -21,12 +21,14 @@ mod model;
 mod reasons;
 mod steady;
 mod text;
+mod verify;
 mod wait;
 
 pub use budget::{Budget, MONTH, show_bytes, show_count};
 pub use choose::advise;
 pub use model::{Advice, Candidate, DetectedBy, Miss, Setting, Simulated, VERSION, Wish};
 pub use text::text;
+pub use verify::simulate;
 
 #[cfg(test)]
 mod tests;

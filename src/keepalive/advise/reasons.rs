@@ -10,6 +10,9 @@ use crate::base::span::show_fixed;
 use crate::device::PingRule;
 use std::time::Duration;
 
+/// So many limits from above are told for each from below that excludes them.
+const MOST_TOLD: usize = 2;
+
 /// To whole seconds from a minute on, to hundredths below.
 pub(super) fn show(time: Duration) -> String {
     let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -44,7 +47,11 @@ fn binds(wish: &Wish, bounds: &Bounds, chosen: &Candidate) -> String {
         Some(least) if least > 1 => format!("; from {least} s on the other targets are met"),
         Some(_) | None => String::new(),
     };
-    let rounded = if most == chosen.keep_alive { "" } else { ", rounded down" };
+    let rounded = if most == chosen.keep_alive {
+        String::new()
+    } else {
+        format!(", rounded down to {} s", chosen.keep_alive)
+    };
     let why = if bounds.tightest_upper().is_some_and(|bound| bound.why == Why::Unreliable) {
         format!(
             " It is the client's default: where {} of the segments are lost, a greater keep-alive would only make \
@@ -291,8 +298,11 @@ pub(super) fn conflicts(wish: &Wish, bounds: &Bounds) -> Vec<String> {
     if !conflicts.is_empty() {
         return conflicts;
     }
-    for upper in &bounds.upper {
-        for lower in &bounds.lower {
+    // Of many limits that exclude another, the tightest say it all.
+    let mut uppers = bounds.upper.clone();
+    uppers.sort_by_key(|bound| bound.keep_alive);
+    for lower in &bounds.lower {
+        for upper in uppers.iter().take(MOST_TOLD) {
             if let (Some(most), Some(least)) = (upper.keep_alive, lower.keep_alive)
                 && least > most
             {
@@ -368,9 +378,9 @@ fn excluded(wish: &Wish, (above, most): (Why, u16), (below, least): (Why, u16)) 
             (
                 format!("a budget of {text}"),
                 format!(
-                    ", which costs {} in 30 days, {:.1} times the budget",
+                    ", which costs {} in 30 days, {} times the budget",
                     show_bytes(at.bytes),
-                    at.bytes / budget
+                    times(at.bytes / budget)
                 ),
             )
         }
@@ -385,18 +395,31 @@ fn excluded(wish: &Wish, (above, most): (Why, u16), (below, least): (Why, u16)) 
     format!("{above} allows keep-alives up to {most} s{price}; {below} needs {least} s at least.")
 }
 
+/// With a decimal below a hundred.
+fn times(factor: f64) -> String {
+    if factor < 100.0 { format!("{factor:.1}") } else { show_count(factor) }
+}
+
 /// What could be had at either edge.
 fn instead(wish: &Wish, most: u16, least: u16) -> String {
     let at = |keep_alive: u16| {
         let candidate = Candidate::of(wish, keep_alive);
         let time =
             |nanos: Option<u64>| nanos.map_or("never".to_owned(), |nanos| show(Duration::from_nanos(nanos)));
+        let misses: Vec<&str> = candidate
+            .misses
+            .iter()
+            .filter(|miss| matches!(miss, Miss::Path | Miss::Wait))
+            .map(|miss| missed(*miss))
+            .collect();
+        let misses = if misses.is_empty() { String::new() } else { format!(" ({})", misses.join(", ")) };
         format!(
-            "{keep_alive} s: device {}, hub {}, {} in 30 days",
+            "a keep-alive of {keep_alive} s, by which the device notices within {}, the hub within {}, for {} in 30 \
+             days{misses}",
             time(candidate.device_ns),
             time(candidate.hub_ns),
             show_bytes(candidate.bytes)
         )
     };
-    format!("What could be had, at either edge: {}; or {}.", at(most), at(least))
+    format!("What could be had: {}; or {}.", at(most), at(least))
 }

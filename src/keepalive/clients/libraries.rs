@@ -36,11 +36,11 @@ pub(super) const ALL: &[Client] = &[
         ping_interval: read(K),
         ping_timeout: read(Some(K)),
         check_every: read(fixed(secs(1))),
-        connect_timeout: read(K),
+        connect_timeout: read(fixed(secs(5))),
         redial: read(Redial::Client(doubling(secs(1), secs(120), Jitter::None))),
         clean_session: read(true),
         version: read(Version::V311),
-        note: "TCP connect waits 5 s by itself; a CONNACK is waited for as long as a PINGRESP.",
+        note: "5 s is how long a TCP connect waits; for a CONNACK it waits as long as for a PINGRESP.",
         ..PLAIN
     },
     Client {
@@ -105,11 +105,11 @@ pub(super) const ALL: &[Client] = &[
         ping_interval: read(K),
         ping_timeout: read(Some(K)),
         check_every: read(fixed(secs(1))),
-        connect_timeout: read(K),
+        connect_timeout: read(fixed(secs(131))),
         redial: documented(Redial::Client(each(secs(1)))),
         clean_session: documented(true),
         version: documented(Version::V311),
-        note: "TCP connect itself waits as long as the kernel does.",
+        note: "A TCP connect waits as long as the kernel does, 131 s; for a CONNACK it waits for K.",
         ..PLAIN
     },
     Client {

@@ -59,11 +59,8 @@ impl Bench {
 impl Setting {
     /// Over how long the beginnings of a fleet are spread.
     fn phases(&self) -> Duration {
-        match self.habits.ping {
-            PingRule::Never => Duration::from_secs(60),
-            _ if self.habits.keep_alive.is_zero() => Duration::from_secs(60),
-            _ => self.habits.ping_interval,
-        }
+        let pings = self.habits.ping != PingRule::Never && !self.habits.keep_alive.is_zero();
+        if pings { self.habits.ping_interval } else { Duration::from_secs(60) }
     }
 }
 

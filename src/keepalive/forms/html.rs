@@ -72,7 +72,7 @@ fn head(sweep: &Sweep, axes: &[Axis]) -> String {
             .collect();
         let more = axis.values.len().saturating_sub(MOST_VALUES);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("<dt>{}</dt><dd>{}{more}</dd>\n", axis.aspect.name(), values.join(" "))
+        format!("<dt>{}</dt><dd>{}{more}{}</dd>\n", axis.aspect.name(), values.join(" "), axis.note())
     };
     let (vary, same): (Vec<&Axis>, Vec<&Axis>) = axes.iter().partition(|axis| axis.values.len() > 1);
     let list = |title: &str, axes: &[&Axis]| {

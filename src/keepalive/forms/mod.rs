@@ -27,9 +27,28 @@ use super::model::{Row, Sweep, Terms};
 use crate::base::span::show_fixed;
 use std::time::Duration;
 
+/// Behind a figure whose samples are of too few outages ([`Figure::is_whole`]).
+const PARTIAL: &str = "\u{2020}";
+
+/// What [`PARTIAL`] means.
+const PARTLY: &str =
+    "\u{2020} the other outages were over before they would have been noticed: it says little of the setting";
+
 /// A figure of a combination in few characters: `-`, `never`, `31.2 s`, `4.5 MB`.
 fn shown(figure: Figure, row: &Row, terms: &Terms) -> String {
-    worded(figure.of(row, terms), figure.form())
+    let reading = figure.of(row, terms);
+    let partial = reading != Reading::NoSample && !figure.is_whole(&row.figures);
+    worded(reading, figure.form()) + if partial { PARTIAL } else { "" }
+}
+
+/// Whether some figure of some combination is marked so.
+fn has_partial(sweep: &Sweep) -> bool {
+    sweep.cases.iter().any(|row| {
+        let is_partial = |figure: &Figure| {
+            figure.of(row, &sweep.terms) != Reading::NoSample && !figure.is_whole(&row.figures)
+        };
+        Figure::ALL.iter().any(is_partial)
+    })
 }
 
 fn worded(reading: Reading, form: Form) -> String {

@@ -2,7 +2,7 @@
 
 use super::number;
 use crate::keepalive::aspect::{Aspect, axes, describe, varying};
-use crate::keepalive::figure::{DAY, Metric, Reading};
+use crate::keepalive::figure::{DAY, Figure, Metric, Reading};
 use crate::keepalive::model::{Row, Sweep};
 use crate::measure::value::float;
 
@@ -21,6 +21,7 @@ pub(super) fn remarks(sweep: &Sweep) -> Vec<String> {
         told.forgotten(),
         told.rate(Metric::FalseDisconnects, "links were given up though the path was sound"),
         told.rate(Metric::MessagesLost, "messages that were handed to a link never arrived"),
+        told.partly(),
         told.not_struck(),
         told.few_samples(),
     ];
@@ -106,6 +107,21 @@ impl Told<'_> {
             Reading::Number(rate) => number(rate),
             Reading::NoSample | Reading::Never | Reading::Time(_) => "-".into(),
         }
+    }
+
+    fn partly(&self) -> Option<String> {
+        let detected = |row: &Row| row.figures.device_detection.count;
+        let rows = self.having(|row| detected(row) > 0 && !Figure::DeviceP95.is_whole(&row.figures));
+        let share = |row: &Row| -float(detected(row)) / float(row.figures.struck.max(1));
+        let worst = Self::worst(&rows, share)?;
+        Some(format!(
+            "In {} many outages were over before the device would have noticed: its detection is of the rest, and says little of the \
+             setting. Fewest with {}: {} of {}.",
+            self.of(&rows),
+            describe(&worst.case, &self.aspects),
+            detected(worst),
+            worst.figures.struck
+        ))
     }
 
     fn not_struck(&self) -> Option<String> {

@@ -157,7 +157,7 @@ fn a_page_is_bounded() {
         "The maps show 64 of 100 values of keep-alive",
         "The maps show 24 of 40 values of outages",
         "the maps hold those of the first 13 choices",
-        "2000 of 12000 combinations are drawn",
+        "Of 12000 combinations at most 2000 are drawn",
         "The first 200 of 12000",
     ] {
         assert!(page.contains(said), "{said}");

@@ -5,7 +5,7 @@
 
 use super::grid::{Column, Grid};
 use super::remarks::remarks;
-use super::{conditions, extent, present, shown, worded};
+use super::{PARTIAL, PARTLY, conditions, extent, present, shown, worded};
 use crate::keepalive::aspect::{Aspect, Axis, axes, varying};
 use crate::keepalive::figure::{Figure, Reading};
 use crate::keepalive::model::{Row, Sweep};
@@ -59,7 +59,7 @@ impl Page<'_> {
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             // Values with commas of their own are told apart by what stands between them.
             let between = if values.iter().any(|value| value.contains(',')) { "; " } else { ", " };
-            (axis.aspect.name(), values.join(between) + &more)
+            (axis.aspect.name(), values.join(between) + &more + axis.note())
         };
         let same: Vec<String> =
             same.iter().map(told).map(|(name, value)| format!("{name} {value}")).collect();
@@ -165,13 +165,14 @@ impl Page<'_> {
         let more =
             if more > 0 { self.faint("  ", &format!("and {more} more keep-alives")) } else { String::new() };
         let note = "The least and the most over its combinations: of each combination one figure, and no percentile \
-                    of percentiles.";
+                    of percentiles; detection only where it is of all but a few outages.";
         self.section("By keep-alive", note) + &self.grid(&grid) + &more
     }
 
     /// The least and the greatest reading.
     fn range(&self, figure: Figure, rows: &[&Row]) -> [Reading; 2] {
-        let readings = rows.iter().map(|row| figure.of(row, &self.sweep.terms));
+        let whole = rows.iter().filter(|row| figure.is_whole(&row.figures));
+        let readings = whole.map(|row| figure.of(row, &self.sweep.terms));
         let mut weighed: Vec<(f64, Reading)> =
             readings.filter_map(|reading| Some((reading.weight()?, reading))).collect();
         weighed.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -180,7 +181,10 @@ impl Page<'_> {
     }
 
     fn grid(&self, grid: &Grid) -> String {
-        let (lines, left_out) = grid.render(self.wide, self.styling);
+        let (mut lines, left_out) = grid.render(self.wide, self.styling);
+        if lines.contains(PARTIAL) {
+            lines += &self.faint("  ", PARTLY);
+        }
         if left_out.is_empty() {
             return lines;
         }
@@ -206,7 +210,9 @@ pub(super) fn beaten(front: &Front) -> String {
     let names: Vec<&str> = pareto::DEFAULT.iter().map(|figure| figure.name()).collect();
     let unweighed = match front.unweighed {
         0 => String::new(),
-        one => format!(" {one} without a sample of one of these are not weighed."),
+        one => format!(
+            " {one} without a sample of one of these, or with one of too few outages, are not weighed."
+        ),
     };
     format!(
         "with the same outages, path idle and loss no other is as good in {} and better in one.{unweighed}",

@@ -13,6 +13,9 @@ const STEPS: u32 = 12;
 /// Outages nearer to each other than this share of the margin are one.
 const ALIKE: f64 = 0.5;
 
+/// No outage is made longer for a connect that comes later than this.
+const SOON: Duration = Duration::from_secs(10);
+
 /// No outage is shorter: timers and system calls of the fault itself take some of it.
 const LEAST: Duration = Duration::from_millis(200);
 
@@ -43,6 +46,7 @@ pub fn edges(
         let Some((least, most)) = of(&endless, side).at else { continue };
         let below = least.saturating_sub(margin);
         found.extend(sure(below, 1.0 - STEP, foretell, |foretold| of(foretold, side).is_never())?);
+        let most = shown(&endless, side).map_or(most, |shown| shown.max(most));
         found.extend(sure(most + margin, 1.0 + STEP, foretell, |foretold| of(foretold, side).is_sure())?);
     }
     found.sort_unstable();
@@ -50,6 +54,14 @@ pub fn edges(
     // The shorter one of two stands for both: it still is half a margin above what it is to be above.
     found.dedup_by(|later, earlier| later.abs_diff(*earlier) < near);
     found.into_iter().map(|outage| Ok(Edge { outage, sides: sides(&foretell(outage)?) })).collect()
+}
+
+/// Where packets vanish, a device shows by its next connect that it has given up: that is to fall into the outage, too, unless
+/// it is too far away.
+fn shown(endless: &Foretold, side: Side) -> Option<Duration> {
+    let (_, most) = endless.connect.at.filter(|_| side == Side::Device)?;
+    let (given_up, _) = endless.device.at?;
+    (most.saturating_sub(given_up) <= SOON).then_some(most)
 }
 
 /// The first of these outages of which it is sure.

@@ -12,9 +12,12 @@ use crate::sim::{self, Link, Scenario, Sight};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// So many simulations of each outage, each with another phase of the hub and other draws: a hub that looks each 5 s is met
-/// at phases that are no more than about 0.4 s apart.
-const VARIANTS: u32 = 32;
+/// So many simulations of each outage that was made, each with another phase of the hub and other draws: a hub that looks
+/// each 6 s is met at phases that are no more than about 0.4 s apart.
+pub const CLOSELY: u32 = 32;
+
+/// So many of an outage that is only thought of.
+pub const ROUGHLY: u32 = 10;
 
 /// Over so long devices begin; far longer than the pause between any hub's looks.
 const BEGINNINGS: Duration = Duration::from_secs(60);
@@ -36,6 +39,8 @@ pub struct Beliefs {
     pub link: Link,
     /// The seed of every draw.
     pub seed: u64,
+    /// How many simulations are made of each outage: [`CLOSELY`], [`ROUGHLY`].
+    pub variants: u32,
 }
 
 /// What the simulations say of an outage; times as in [`Measured`](super::Measured).
@@ -77,7 +82,7 @@ pub fn foretell(
     let case = at_phase(beliefs, case, fidelity, silent)?;
     let mut foretold = Foretold::default();
     let mut struck = 0;
-    for variant in 0..VARIANTS {
+    for variant in 0..beliefs.variants {
         let account = simulate(beliefs, &case, fidelity, variant)?;
         let Some(start) = account.trail.struck else { continue };
         struck += 1;

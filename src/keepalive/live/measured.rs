@@ -1,6 +1,7 @@
 //! What was measured of an outage: what each end noticed by itself, and when the device was back.
 
 use crate::base::Side;
+use crate::fault::Fidelity;
 use crate::measure::{Outcome, Showed, Value, WindowResults};
 use std::time::Duration;
 
@@ -54,10 +55,11 @@ fn noticed(window: &WindowResults, side: Side) -> Seen {
     let survived = window.outcome == Outcome::Survived;
     match noticed.detection {
         Some(value @ (Value::Exact(_) | Value::Between { .. })) => Seen::At(value),
-        // An end that goes on with its link afterwards has not given it up, whatever was hidden meanwhile; nor has one that
-        // had to be told.
-        _ if survived || noticed.told.is_some() => Seen::Never,
+        // An end that goes on with its link afterwards has not given it up, whatever was hidden meanwhile.
+        _ if survived => Seen::Never,
         Some(value) if value.is_never() => Seen::Never,
+        // One that had to be told has not, unless it could have shown so and nobody seen it.
+        None if noticed.told.is_some() && !window.fidelities.contains(&Fidelity::Packet) => Seen::Never,
         Some(Value::Never { .. } | Value::Count(_)) | None => Seen::Unknown,
     }
 }

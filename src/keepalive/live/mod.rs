@@ -22,7 +22,7 @@ mod trail;
 
 pub use case::{Case, probe};
 pub use edges::{Edge, edges};
-pub use foretell::{Beliefs, Foretold, foretell};
+pub use foretell::{Beliefs, CLOSELY, Foretold, ROUGHLY, foretell};
 pub use guess::Guess;
 pub use measured::{Measured, Seen};
 pub use model::{Bounds, Held, Live, Mode, Row, VERSION, Verdict};

@@ -85,8 +85,11 @@ pub struct Row {
     pub hub: Held,
     /// From the path restored until the device was accepted again.
     pub recovery: Held,
-    /// Of all three.
+    /// Of what both ends noticed. The recovery is told, and not judged: a tenth of a second in when a device dials can be
+    /// seconds in which of its SYNs gets through.
     pub verdict: Verdict,
+    /// By how much timers of this machine were late meanwhile.
+    pub late_ns: u64,
     /// What is to be said of it.
     pub notes: Vec<String>,
 }
@@ -219,10 +222,11 @@ impl Row {
             round: case.round,
             silent_ns: None,
             fidelity: None,
-            verdict: device.verdict.max(hub.verdict).max(recovery.verdict),
+            verdict: device.verdict.max(hub.verdict),
             device,
             hub,
             recovery,
+            late_ns: 0,
             notes: Vec::new(),
         }
     }
@@ -237,11 +241,18 @@ impl Live {
         })
     }
 
-    /// The worst of its verdicts; inconclusive where nothing was seen at all.
+    /// It differs where one differs. It is inconclusive where nothing was seen of a whole outage, or it was broken off; that one
+    /// end alone of an outage gave no sign either way is told, and does not count.
     pub fn verdict(&self) -> Verdict {
-        let is_bare = self.rows.is_empty() || self.interrupted;
-        let least = if is_bare { Verdict::Inconclusive } else { Verdict::Agrees };
-        self.rows.iter().map(|row| row.verdict).fold(least, Verdict::max)
+        let is_bare =
+            |row: &Row| [row.device, row.hub].iter().all(|held| held.verdict == Verdict::Inconclusive);
+        if self.rows.iter().any(|row| row.verdict == Verdict::Differs) {
+            Verdict::Differs
+        } else if self.rows.is_empty() || self.interrupted || self.rows.iter().any(is_bare) {
+            Verdict::Inconclusive
+        } else {
+            Verdict::Agrees
+        }
     }
 }
 

@@ -12,6 +12,9 @@ use std::time::Duration;
 const BY_CONNECT: &str = "Where packets vanish, a device that gives up shows it with its next connect: what was seen of it \
                           ends there, and `off` is from where that was predicted.";
 
+/// Timers of this machine may be late by this part of what a difference may be.
+const LATE_PART: u64 = 3;
+
 /// All of it.
 pub fn text(live: &Live, styling: Styling) -> String {
     let mut text = heading(live, styling);
@@ -59,8 +62,7 @@ fn table(live: &Live, styling: Styling) -> String {
             vec![Cell::plain(format!("{}s", row.keep_alive)), Cell::plain(seconds(row.outage_ns))];
         cells.extend(cells_of(&row.device));
         cells.extend(cells_of(&row.hub));
-        let detection = row.device.verdict.max(row.hub.verdict);
-        cells.push(Cell::new(detection.word(), tone(detection)));
+        cells.push(Cell::new(row.verdict.word(), tone(row.verdict)));
         cells
     }));
     let mut text = lay_out(&rows, styling);
@@ -149,6 +151,11 @@ fn notes(live: &Live) -> Vec<String> {
             |note: &String| format!("{}s, outage of {} s: {note}", row.keep_alive, seconds(row.outage_ns));
         notes.extend(row.notes.iter().map(of_row));
     }
+    let late = live.rows.iter().map(|row| row.late_ns).max().unwrap_or(0);
+    if late > live.within_ns / LATE_PART {
+        let late = Duration::from_nanos(late).as_millis();
+        notes.push(format!("This machine did not keep up: timers were up to {late} ms late."));
+    }
     notes
 }
 
@@ -173,10 +180,19 @@ fn conclusion(live: &Live, styling: Styling) -> String {
             seconds(row.outage_ns)
         );
     }
-    let widest = live.held().filter_map(|(_, _, held)| held.predicted);
+    let widest = detections.iter().filter_map(|(_, _, held)| held.predicted);
     let widest = widest.map(|bounds| bounds.most_ns - bounds.least_ns).max().unwrap_or(0);
     if widest >= 20_000_000 {
         let _ = write!(told, "; predictions are up to {} s wide", coarse(widest));
+    }
+    let recoveries: Vec<_> = live.rows.iter().filter(|row| has_recovery(row)).collect();
+    if !recoveries.is_empty() {
+        let agreeing = recoveries.iter().filter(|row| row.recovery.verdict == Verdict::Agrees).count();
+        let _ = write!(
+            told,
+            "; {agreeing} of {} recoveries as predicted, which are not judged",
+            recoveries.len()
+        );
     }
     if live.interrupted {
         told.push_str("; interrupted before the end");
@@ -188,9 +204,10 @@ fn conclusion(live: &Live, styling: Styling) -> String {
 
 /// The largest of the differences.
 fn largest(live: &Live) -> Option<(&Row, &'static str, u64)> {
+    let of_detection = live.held().filter(|(_, what, _)| *what != "recovery");
     let apart =
         |(row, what, held): (_, _, &Held)| held.difference_ns.map(|apart| (row, what, apart.unsigned_abs()));
-    live.held().filter_map(apart).max_by_key(|(_, _, apart)| *apart)
+    of_detection.filter_map(apart).max_by_key(|(_, _, apart)| *apart)
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Outages>().unwrap().to_string(), text);
         }
-        assert_eq!("fixed:30s".parse::<Outages>().unwrap().to_string(), "fixed:30s,every=2h");
+        assert_eq!("fixed:30s".parse::<Outages>().unwrap().to_string(), "fixed:30s,every=1h");
         assert_eq!(Outages::fixed(Duration::from_secs(7_200)).to_string(), "fixed:2h,every=8h");
     }
 

@@ -153,12 +153,13 @@ impl Links {
             self.awaiting.push(nth);
         }
         match life.hub {
-            Some(hub) => self.split.push(Some(at.since(hub))),
+            Some(_) => self.splits(&life),
             None => self.loose.push_back(life),
         }
-        if self.loose.len() > MOST_LOOSE {
-            self.loose.pop_front();
-            self.split.push(None);
+        if self.loose.len() > MOST_LOOSE
+            && let Some(oldest) = self.loose.pop_front()
+        {
+            self.splits(&oldest);
         }
     }
 
@@ -172,11 +173,27 @@ impl Links {
             return;
         }
         let Some(nth) = self.loose.iter().position(|life| life.conn == Some(conn)) else { return };
-        let Some(life) = self.loose.remove(nth) else { return };
+        let Some(mut life) = self.loose.remove(nth) else { return };
+        life.hub = Some(at);
         if let Some(strike) = self.strike_of(&life) {
             strike.hub = strike.hub.or(Some(at));
         }
-        self.split.push(life.device.map(|device| at.since(device)));
+        self.splits(&life);
+    }
+
+    /// A sample of the split view, or a never. Of what was lost after the span, only what an outage cost: those all began in it,
+    /// and the run has gone on for long enough to see them through.
+    fn splits(&mut self, life: &Life) {
+        let is_of_outage = matches!(life.cause, Some(Cause::Outage(_)));
+        match (life.device, life.hub) {
+            (Some(device), Some(hub)) if is_of_outage || device.min(hub) < self.span => {
+                self.split.push(Some(device.since(hub).max(hub.since(device))));
+            }
+            (Some(only), None) | (None, Some(only)) if is_of_outage || only < self.span => {
+                self.split.push(None);
+            }
+            (Some(_) | None, Some(_) | None) => {}
+        }
     }
 
     /// The hub gives up what the device takes for its link.
@@ -185,10 +202,8 @@ impl Links {
             return;
         }
         life.hub = Some(at);
-        let heard = match why {
-            Departure::KeepAliveTimeout { silent } => at - *silent,
-            _ => Time::ZERO,
-        };
+        let silent = if let Departure::KeepAliveTimeout { silent } = why { Some(*silent) } else { None };
+        let heard = silent.map_or(Time::ZERO, |silent| at - silent);
         self.account(&mut life, at, heard, figures);
         if let Some(strike) = self.strike_of(&life) {
             strike.hub = strike.hub.or(Some(at));
@@ -237,8 +252,9 @@ impl Links {
 
     /// The spreads, and the outages that struck.
     pub fn finish(mut self, figures: &mut Figures, until: Time) -> Vec<Struck> {
-        let half = self.present.iter().filter(|life| life.hub.is_some()).count() + self.loose.len();
-        (0..half).for_each(|_| self.split.push(None));
+        let present = self.present.take().filter(|life| life.hub.is_some());
+        let half: Vec<Life> = self.loose.drain(..).chain(present).collect();
+        half.iter().for_each(|life| self.splits(life));
         let (mut device, mut hub, mut recovery) =
             (Samples::default(), Samples::default(), Samples::default());
         let mut struck = Vec::new();

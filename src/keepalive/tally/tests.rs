@@ -339,6 +339,15 @@ fn only_what_happens_in_the_span_counts_as_volume() {
     assert_eq!((figures.false_disconnects, figures.downtime_ns), (0, 0));
 }
 
+#[test]
+fn what_the_end_of_the_run_cuts_off_is_no_split_view_that_lasted_for_ever() {
+    for (lost, never) in [(900_000, 1), (1_990_000, 0)] {
+        let mut told = run(&[]);
+        told.at(0).joins(1).at(240_000).forgets(1).at(lost).notices(lost);
+        assert_eq!(millis(told.figures().split_view).1, never, "{lost}");
+    }
+}
+
 fn publisher(is_acknowledged: bool) -> Told {
     with(&[(100_000, 200_000)], |watch| {
         watch.beat = Some(Beat { every: Duration::from_secs(10), times: None, is_acknowledged });

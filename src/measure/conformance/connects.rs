@@ -38,15 +38,22 @@ pub(super) struct Connects {
     over: Option<Time>,
     /// When a CONNACK accepted it.
     accepted: Option<Time>,
-    /// From one connect to the next.
-    gaps: VecDeque<Duration>,
-    /// From the end of one to the next.
-    waits: VecDeque<Duration>,
+    /// None while each comes to something.
+    row: Option<Box<Row>>,
     attempts: usize,
     /// Whether this series was told of.
     told: bool,
     /// The wait of the series before this one, if it was fixed and without jitter.
     fixed: Option<Duration>,
+}
+
+/// What lies between connects in a row.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    /// From one connect to the next.
+    gaps: VecDeque<Duration>,
+    /// From the end of one to the next.
+    waits: VecDeque<Duration>,
 }
 
 impl Connects {
@@ -57,15 +64,15 @@ impl Connects {
         let has_lived = accepted.is_some_and(|accepted| over.unwrap_or(opened).since(accepted) >= LIVED);
         if has_lived || before.is_none() {
             self.fixed = self.fixed();
-            self.gaps.clear();
-            self.waits.clear();
+            self.row = None;
             (self.attempts, self.told) = (1, false);
             return;
         }
         self.attempts += 1;
         let since = |from: Option<Time>| from.map_or(Duration::ZERO, |from| opened.since(from));
-        keep(&mut self.gaps, since(before));
-        keep(&mut self.waits, since(over.filter(|over| *over <= opened).or(before)));
+        let row = self.row.get_or_insert_default();
+        keep(&mut row.gaps, since(before));
+        keep(&mut row.waits, since(over.filter(|over| *over <= opened).or(before)));
         self.judge(device, opened, seq, cases);
     }
 
@@ -84,18 +91,16 @@ impl Connects {
     /// The wait of the latest series with waits, if it was fixed and without jitter. It is looked for when somebody asks: a
     /// device in a tight loop brings waits by the thousand.
     fn fixed(&self) -> Option<Duration> {
-        if self.waits.is_empty() {
-            return self.fixed;
-        }
-        let shape = backoff::classify(&without_gaps(&self.waits));
-        (shape.shape == Shape::Fixed && !shape.jittered).then(|| median(&self.waits))
+        let Some(row) = &self.row else { return self.fixed };
+        let shape = backoff::classify(&without_gaps(&row.waits));
+        (shape.shape == Shape::Fixed && !shape.jittered).then(|| median(&row.waits))
     }
 
     fn judge(&mut self, device: DeviceId, at: Time, seq: u64, cases: &mut Cases) {
         if self.told || self.attempts < ATTEMPTS {
             return;
         }
-        let gap = median(&self.gaps);
+        let gap = self.row.as_ref().map_or(Duration::ZERO, |row| median(&row.gaps));
         let (kind, grade) = if gap < TIGHT {
             (Kind::TightLoop, Grade::Fail)
         } else if gap < QUICK && self.fixed().is_some() {

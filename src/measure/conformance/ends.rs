@@ -24,7 +24,7 @@ impl Conformance {
 
     pub(super) fn lifted(&mut self, now: Now, window: WindowId, link: LinkId, sessions: &Sessions) {
         if let Some(watch) = self.links.get_mut(&link).filter(|watch| watch.over.hub.is_none()) {
-            let name = sessions.device_of(link).map_or("?", |device| device.name.as_str());
+            let name = sessions.device_of(link).map_or("?", |device| &*device.name);
             keep_alive::kept(watch, now.at, now.seq, name, &mut self.cases);
             // What it had kept back reaches the hub now.
             watch.hub_heard = watch.hub_heard.map(|heard| heard.max(now.at));
@@ -35,7 +35,7 @@ impl Conformance {
     /// The device sent nothing for so long, on a sound path, and so the hub heard nothing.
     pub(super) fn was_silent(&mut self, now: Now, link: LinkId, gap: Duration, sessions: &Sessions) {
         let Some(watch) = self.links.get_mut(&link) else { return };
-        let name = sessions.device_of(link).map_or("?", |device| device.name.as_str());
+        let name = sessions.device_of(link).map_or("?", |device| &*device.name);
         keep_alive::exceeded(watch, now.at, now.seq, gap, &mut self.cases);
         if watch.faults.is_sound() && watch.over == Ends::default() {
             keep_alive::silent(watch, now.at, now.seq, gap, name, &mut self.cases);
@@ -50,7 +50,7 @@ impl Conformance {
         let elsewhere =
             device.and_then(|device| sessions.device(device)).is_some_and(|device| device.links.len() > 1);
         let Some(watch) = self.links.get_mut(&link) else { return };
-        let name = sessions.device_of(link).map_or("?", |device| device.name.as_str());
+        let name = sessions.device_of(link).map_or("?", |device| &*device.name);
         let habits = device.and_then(|device| self.devices.get_mut(&device));
         match side {
             Side::Device => {
@@ -78,7 +78,7 @@ impl Conformance {
         self.rivals.forget(link);
         self.wills.forget(link);
         let Some(watch) = self.links.get_mut(&link) else { return };
-        let name = sessions.device_of(link).map_or("?", |device| device.name.as_str());
+        let name = sessions.device_of(link).map_or("?", |device| &*device.name);
         if side == Side::Device {
             settle(watch, now.at, name, &mut self.cases);
             let device = watch.device.and_then(|device| self.devices.get_mut(&device));
@@ -121,7 +121,7 @@ impl Conformance {
         self.rivals.forget(link);
         self.wills.forget(link);
         let Some(mut watch) = self.links.remove(&link) else { return };
-        let name = watch.device.and_then(|id| sessions.device(id)).map_or("?", |device| device.name.as_str());
+        let name = watch.device.and_then(|id| sessions.device(id)).map_or("?", |device| &*device.name);
         settle(&mut watch, now.at, name, &mut self.cases);
         keep_alive::kept(&watch, now.at, now.seq, name, &mut self.cases);
         let named = watch.device.or_else(|| self.only_one_at(&watch, sessions));

@@ -222,7 +222,7 @@ impl Conformance {
         let links = &self.links;
         let rule = |first: LinkId| {
             let watch = links.get(&first).filter(|watch| watch.is_up())?;
-            let name = sessions.device(watch.device?)?.name.clone();
+            let name = sessions.device(watch.device?)?.name.to_string();
             watch.rule("MQTT-3.1.4-2", "MQTT-3.1.4-3").map(|rule| (rule, name))
         };
         self.rivals.due(at, rule, &mut self.cases);

@@ -40,7 +40,7 @@ impl Conformance {
     ) {
         let Some(watch) = self.links.get_mut(&link) else { return };
         let (Now { seq, at }, cases) = (now, &mut self.cases);
-        let name = sessions.device_of(link).map_or("?", |device| device.name.as_str());
+        let name = sessions.device_of(link).map_or("?", |device| &*device.name);
         protocol::arrives(watch, at, seq, direction, packet, name, cases);
         watch.arrives(at, direction);
         match (direction, packet) {

@@ -233,8 +233,12 @@ impl Link {
             Step::Up(agreed) => {
                 let greeting = self.greeting.take();
                 let took = greeting.map_or(Duration::ZERO, |was| was.patience.took(now));
-                self.device_name =
-                    agreed.peer.as_ref().and_then(Certificate::read).and_then(|c| c.common_name);
+                self.device_name = agreed
+                    .peer
+                    .as_ref()
+                    .and_then(Certificate::read)
+                    .and_then(|c| c.common_name)
+                    .map(String::into_boxed_str);
                 self.established(Side::Device, took, agreed);
             }
             Step::Ended(how, word) => self.broke_off(Side::Device, how, word),
@@ -297,7 +301,7 @@ impl Link {
         self.ahead = terms.by_device || matches!(self.dial, Dial::Waiting);
         let offered: Vec<Vec<u8>> = match (&terms.hub, self.ahead) {
             // What the hub agreed to, or nothing.
-            (Some(_), false) => self.hub_alpn.iter().cloned().map(String::into_bytes).collect(),
+            (Some(_), false) => self.hub_alpn.iter().map(|alpn| alpn.as_bytes().to_vec()).collect(),
             (Some(_), true) | (None, _) => first_offered(hello),
         };
         let dialled = self.course.as_ref().map(|course| course.to.ip());
@@ -377,7 +381,7 @@ impl Link {
         match step {
             Step::Up(agreed) => {
                 let took = self.hub_patience.map_or(Duration::ZERO, |patience| patience.took(now));
-                self.hub_alpn.clone_from(&agreed.alpn);
+                self.hub_alpn = agreed.alpn.as_deref().map(Box::from);
                 self.established(Side::Hub, took, agreed);
             }
             Step::Ended(how, word) => self.broke_off(Side::Hub, how, word),

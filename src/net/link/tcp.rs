@@ -156,7 +156,7 @@ impl Link {
             Kept::No | Kept::Begun(_) => return Err("the link's CONNECT has not come".to_owned()),
         };
         let terms = |tls: &HubTls| {
-            let alpn: Vec<Vec<u8>> = self.hub_alpn.iter().cloned().map(String::into_bytes).collect();
+            let alpn: Vec<Vec<u8>> = self.hub_alpn.iter().map(|alpn| alpn.as_bytes().to_vec()).collect();
             let device = self.device_name.as_deref().filter(|_| self.terms.by_device);
             Ok((tls.config(&alpn, device)?, self.name_for(tls)?))
         };

@@ -107,7 +107,7 @@ fn marks(marks: &[Mark]) -> Vec<u64> {
         let at = micros(mark.at);
         flat.extend([
             at.saturating_sub(before),
-            place(Kind::ALL, &mark.kind).saturating_add(COUNT_BY.saturating_mul(mark.count)),
+            place(Kind::ALL, &mark.kind()).saturating_add(COUNT_BY.saturating_mul(mark.count())),
         ]);
         before = at;
     }

@@ -149,7 +149,7 @@ impl Observation {
             None => self.interval.without_connect += 1,
             Some((device, live)) => {
                 let lasted = at.since(live.opened);
-                over.extend(self.ends.closed(link, device.name.clone(), lasted, measures, &self.plan));
+                over.extend(self.ends.closed(link, device.name.to_string(), lasted, measures, &self.plan));
             }
         }
         over

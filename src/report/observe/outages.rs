@@ -19,7 +19,7 @@ impl Outages {
         let device = before.device_of(link)?;
         if accepts(event) {
             let since = self.down.remove(&device.id)?;
-            return Some((event.at.since(since), device.name.clone()));
+            return Some((event.at.since(since), device.name.to_string()));
         }
         let live = before.link(link)?;
         let is_newest = !device.links.iter().any(|other| *other > link && has_been_accepted(before, *other));
@@ -33,7 +33,7 @@ impl Outages {
     pub fn still(&self, at: Time, sessions: &Sessions) -> (u64, Option<(Duration, String)>) {
         let longest = self.down.iter().min_by_key(|(_, since)| **since);
         let named =
-            longest.and_then(|(id, since)| Some((at.since(*since), sessions.device(*id)?.name.clone())));
+            longest.and_then(|(id, since)| Some((at.since(*since), sessions.device(*id)?.name.to_string())));
         (u64::try_from(self.down.len()).unwrap_or(u64::MAX), named)
     }
 

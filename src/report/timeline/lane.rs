@@ -85,7 +85,7 @@ pub struct Segment {
 #[derive(Clone, Debug)]
 pub struct Lane {
     /// The device's name.
-    pub name: String,
+    pub name: Box<str>,
     segments: Vec<Segment>,
     grain: Duration,
     marks: Marks,
@@ -95,7 +95,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(name: String, from: Time) -> Lane {
+    pub(super) fn new(name: Box<str>, from: Time) -> Lane {
         Lane {
             name,
             segments: vec![Segment { from, state: State::Down }],
@@ -136,6 +136,7 @@ impl Lane {
 
     pub(super) fn joins(&mut self, link: LinkId) {
         if let Err(place) = self.links.binary_search(&link) {
+            self.links.reserve_exact(1);
             self.links.insert(place, link);
         }
         self.has_had_links = true;
@@ -143,6 +144,9 @@ impl Lane {
 
     pub(super) fn leaves(&mut self, link: LinkId) {
         self.links.retain(|held| *held != link);
+        if self.links.is_empty() {
+            self.links = Vec::new();
+        }
     }
 
     pub(super) fn mark(&mut self, at: Time, kind: Kind, count: u64, most: usize) {
@@ -165,6 +169,10 @@ impl Lane {
             self.segments.pop();
         }
         if self.segments.last().is_none_or(|before| before.state != state) {
+            // As with marks.
+            if self.segments.len() == self.segments.capacity() {
+                self.segments.reserve_exact((self.segments.len() / 2).max(2));
+            }
             self.segments.push(Segment { from, state });
         }
         self.hold(most);

@@ -128,10 +128,28 @@ impl Kind {
 pub struct Mark {
     /// When; the first of several.
     pub at: Time,
+    /// What, in the lowest byte, and how often: a run may have hundreds of thousands of these.
+    what: u64,
+}
+
+/// How far the count of a mark stands from its kind.
+const COUNT: u32 = 8;
+
+impl Mark {
+    fn new(at: Time, kind: Kind, count: u64) -> Mark {
+        Mark { at, what: count.min(u64::MAX >> COUNT) << COUNT | u64::from(kind as u8) }
+    }
+
     /// What.
-    pub kind: Kind,
-    /// How often.
-    pub count: u64,
+    pub fn kind(self) -> Kind {
+        let number = usize::try_from(self.what & 0xff).unwrap_or(0);
+        Kind::ALL.get(number).copied().unwrap_or(Kind::Open)
+    }
+
+    /// How often: at most 72 million thousand million times.
+    pub fn count(self) -> u64 {
+        self.what >> COUNT
+    }
 }
 
 /// The marks of a lane.
@@ -157,7 +175,7 @@ impl Marks {
         if self.marks.len() == self.marks.capacity() {
             self.marks.reserve_exact((self.marks.len() / 2).max(2));
         }
-        self.marks.insert(place, Mark { at, kind, count });
+        self.marks.insert(place, Mark::new(at, kind, count));
         self.hold(most);
     }
 
@@ -182,18 +200,20 @@ impl Marks {
         for nth in 0..self.marks.len() {
             let mark = self.marks[nth];
             if kept > begun && bin(&self.marks[begun]) != bin(&mark) {
-                self.marks[begun..kept].sort_by_key(|mark| (mark.at, mark.kind));
+                self.marks[begun..kept].sort_by_key(|mark| (mark.at, mark.kind()));
                 begun = kept;
             }
-            match self.marks[begun..kept].iter_mut().find(|first| first.kind == mark.kind) {
-                Some(first) => first.count = first.count.saturating_add(mark.count),
+            match self.marks[begun..kept].iter_mut().find(|first| first.kind() == mark.kind()) {
+                Some(first) => {
+                    *first = Mark::new(first.at, first.kind(), first.count().saturating_add(mark.count()))
+                }
                 None => {
                     self.marks[kept] = mark;
                     kept += 1;
                 }
             }
         }
-        self.marks[begun..kept].sort_by_key(|mark| (mark.at, mark.kind));
+        self.marks[begun..kept].sort_by_key(|mark| (mark.at, mark.kind()));
         self.marks.truncate(kept);
     }
 }

@@ -23,7 +23,7 @@ fn lane(story: &Story) -> Vec<(u64, State)> {
 }
 
 fn marks(lane: &Lane) -> Vec<(u64, Kind)> {
-    lane.marks().iter().map(|mark| (mark.at.as_nanos() / 1_000_000, mark.kind)).collect()
+    lane.marks().iter().map(|mark| (mark.at.as_nanos() / 1_000_000, mark.kind())).collect()
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn a_lane_that_is_full_says_how_coarse_it_is() {
     assert!(lane.grain() > Duration::from_millis(10), "{:?}", lane.grain());
     assert!(lane.segments().iter().any(|segment| segment.state == State::Mixed));
     assert_eq!(lane.state(), State::Connected);
-    let connects = lane.marks().iter().filter(|mark| mark.kind == Kind::Connect);
-    assert_eq!(connects.map(|mark| mark.count).sum::<u64>(), changes + 1);
+    let connects = lane.marks().iter().filter(|mark| mark.kind() == Kind::Connect);
+    assert_eq!(connects.map(|mark| mark.count()).sum::<u64>(), changes + 1);
 }
 
 fn step(story: &mut Story, (kind, device, pause): (u8, u32, u64)) {
@@ -240,7 +240,7 @@ proptest! {
         prop_assert!(lane.segments().windows(2).all(|pair| pair[0].from < pair[1].from));
         let last = if gaps.len() % 2 == 1 { State::Connected } else { State::Down };
         prop_assert_eq!(lane.state(), last);
-        prop_assert_eq!(lane.marks().iter().map(|mark| mark.count).sum::<u64>(), u64::try_from(gaps.len()).unwrap());
+        prop_assert_eq!(lane.marks().iter().map(|mark| mark.count()).sum::<u64>(), u64::try_from(gaps.len()).unwrap());
     }
 
     #[test]
@@ -281,7 +281,7 @@ fn messages_are_marked_on_the_lane_of_their_device() {
     let marks: Vec<(u64, Kind)> = lane
         .marks()
         .iter()
-        .map(|mark| (mark.at.as_nanos() / 1_000_000, mark.kind))
+        .map(|mark| (mark.at.as_nanos() / 1_000_000, mark.kind()))
         .filter(|(at, _)| *at >= 100)
         .collect();
     assert_eq!(marks, [(100, Kind::AgainUp), (200, Kind::TwiceDown), (300, Kind::LostUp)]);

@@ -127,6 +127,10 @@ impl Rhythm {
 
     fn gap(&mut self, gap: Duration) {
         if self.birth.len() < BIRTH_KEPT {
+            // There are thousands of devices, and most tell one gap or two.
+            if self.birth.len() == self.birth.capacity() {
+                self.birth.reserve_exact(self.birth.len().max(1));
+            }
             self.birth.push(gap);
         }
         if self.disturbed {
@@ -134,6 +138,9 @@ impl Rhythm {
         }
         if self.gaps.len() >= GAPS_KEPT {
             self.gaps.pop_front();
+        }
+        if self.gaps.len() == self.gaps.capacity() {
+            self.gaps.reserve_exact(self.gaps.len().max(1));
         }
         self.gaps.push_back(gap);
     }

@@ -37,7 +37,9 @@ pub(super) struct About {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Teller {
-    /// None until there is a message of that direction to count.
+    /// Of QoS 0, which is what most devices use, and is rarely lost.
+    plain: Ways<Plain>,
+    /// The others; none until there is one of that direction to count.
     counts: Ways<Option<Box<Delivery>>>,
     news: Vec<News>,
     /// How many of each kind were told in the second that began then.
@@ -45,8 +47,25 @@ pub(super) struct Teller {
     since: Time,
 }
 
+/// Messages of QoS 0.
+#[derive(Clone, Copy, Debug, Default)]
+struct Plain {
+    sent: u64,
+    received: u64,
+}
+
 impl Teller {
-    /// The counts of a direction.
+    /// So many messages of QoS 0 were sent.
+    pub fn sent_plain(&mut self, direction: Direction, messages: u64) {
+        self.plain.get_mut(direction).sent += messages;
+    }
+
+    /// So many messages of QoS 0 were passed on.
+    pub fn passed_plain(&mut self, direction: Direction, messages: u64) {
+        self.plain.get_mut(direction).received += messages;
+    }
+
+    /// The other counts of a direction.
     pub fn count(&mut self, direction: Direction) -> &mut Delivery {
         self.counts.get_mut(direction).get_or_insert_default()
     }
@@ -71,10 +90,15 @@ impl Teller {
     /// The counts since they were last taken; `None` where there are none.
     pub fn take_counts(&mut self) -> Option<Ways<Delivery>> {
         let Ways { up, down } = std::mem::take(&mut self.counts);
-        let counts = Ways {
+        let mut counts = Ways {
             up: up.map(|up| *up).unwrap_or_default(),
             down: down.map(|down| *down).unwrap_or_default(),
         };
+        let Ways { up, down } = std::mem::take(&mut self.plain);
+        for (counts, plain) in [(&mut counts.up, up), (&mut counts.down, down)] {
+            counts.sent[0] += plain.sent;
+            counts.received[0] += plain.received;
+        }
         (!counts.up.is_empty() || !counts.down.is_empty()).then_some(counts)
     }
 }

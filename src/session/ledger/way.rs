@@ -84,7 +84,7 @@ impl Way {
             self.check_quota(now, line, about, book);
             return is_new;
         }
-        book.count(of).sent[0] += 1;
+        book.sent_plain(of, 1);
         if m.number.is_some() && self.is_stale(line) {
             // Its number is left out by what came on the later link, and lost by that.
             return true;
@@ -110,14 +110,14 @@ impl Way {
         messages: u32,
         book: &mut Book,
     ) {
-        book.count(of).sent[0] += u64::from(messages);
+        book.sent_plain(of, u64::from(messages));
         line.ways.get_mut(of).wait(now, messages);
     }
 
     /// So many PUBLISH packets of QoS 0 were passed on.
     pub fn passed_plain(&mut self, line: &mut Line, of: Direction, messages: u32, book: &mut Book) {
         if !self.is_dead(line) {
-            book.count(of).received[0] += line.ways.get_mut(of).go(messages);
+            book.passed_plain(of, line.ways.get_mut(of).go(messages));
         }
     }
 
@@ -216,7 +216,7 @@ impl Way {
         }
         if about.qos == QoS::AtMostOnce {
             if line.ways.get_mut(of).go(1) > 0 {
-                book.count(of).received[0] += 1;
+                book.passed_plain(of, 1);
                 self.duplicated(now, about, now, times - 1, book);
             }
             return;

@@ -44,6 +44,12 @@ impl Seen {
         gone.collect()
     }
 
+    /// When the hub gave the first connection up.
+    fn hub_lost_first_link(&self) -> Option<Time> {
+        let gone = self.hub.iter().filter(|event| matches!(event.what, HubSaw::Disconnected { .. }));
+        gone.filter(|event| event.conn == Some(crate::hub::ConnId(0))).map(|event| event.at).next()
+    }
+
     fn sent(&self, direction: Direction, carried: Carried) -> Vec<Time> {
         let such = self.segments.iter().filter(|segment| (segment.1, segment.2) == (direction, carried));
         such.map(|segment| segment.0).collect()
@@ -91,6 +97,7 @@ fn habits(keep_alive: u64) -> Habits {
         ping: PingRule::WhenIdleOutgoing,
         ping_interval: secs(keep_alive).mul_f64(0.9),
         ping_timeout: Some(secs(10)),
+        check_every: Duration::ZERO,
         connect_timeout: secs(30),
         backoff: "fixed:5s".parse::<Backoff>().unwrap(),
         settled: secs(1),

@@ -8,7 +8,7 @@ use crate::device::{Habits, Workload};
 use crate::hub::HubConfig;
 use crate::keepalive::clients::Client;
 use crate::keepalive::hubs::Manner;
-use crate::keepalive::live::Beliefs;
+use crate::keepalive::live::{Beliefs, CLOSELY};
 use crate::sim::{Kernel, Link};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -82,6 +82,7 @@ impl Faith {
             hub: self.hub.clone(),
             link: Link { round_trip: ROUND_TRIP, loss: sound(), tls: false, kernel: Kernel::LINUX },
             seed: self.seed,
+            variants: CLOSELY,
         }
     }
 }

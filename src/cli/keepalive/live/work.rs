@@ -10,7 +10,9 @@ use crate::base::time::nanos;
 use crate::cli::exit::Refusal;
 use crate::cli::out;
 use crate::fault::{Fidelity, FidelityWanted};
-use crate::keepalive::live::{Beliefs, Case, Foretold, Measured, Mode, Row, Trail, Verdict, edges, foretell};
+use crate::keepalive::live::{
+    Beliefs, Case, Foretold, Measured, Mode, ROUGHLY, Row, Trail, Verdict, edges, foretell,
+};
 use crate::mqtt::Version;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,9 +29,6 @@ const AFTERWARDS: Duration = Duration::from_millis(500);
 /// What is watched beyond what is predicted.
 const BEYOND: Duration = Duration::from_secs(2);
 
-/// Timers of this machine may be late by this part of what a difference may be.
-const LATE_PART: u32 = 3;
-
 /// The number of the first outage's device; those before were looked at first.
 const FIRST: usize = 2;
 
@@ -37,7 +36,7 @@ const FIRST: usize = 2;
 pub fn cases(bench: &Bench, args: &LiveArgs, known: &Known) -> Result<Vec<Case>, Refusal> {
     let mut cases = Vec::new();
     for &keep_alive in &known.keep_alives {
-        let beliefs = bench.faith.at(keep_alive);
+        let beliefs = Beliefs { variants: ROUGHLY, ..bench.faith.at(keep_alive) };
         let delays = delays(beliefs.habits.ping_interval, args.rounds);
         let outages = match args.outage.as_slice() {
             [] => beside(&beliefs, keep_alive, &delays, bench.within)?,
@@ -76,7 +75,7 @@ fn delays(ping_interval: Duration, rounds: u32) -> Vec<Duration> {
 /// Long enough for whatever a simulated device does.
 fn watched(keep_alive: u16) -> Case {
     let keep_alive_span = Duration::from_secs(keep_alive.into());
-    let settle = keep_alive_span * 4 + Duration::from_secs(120);
+    let settle = keep_alive_span * 2 + Duration::from_secs(30);
     let outage = keep_alive_span * 6 + Duration::from_secs(60);
     Case {
         keep_alive,
@@ -85,7 +84,7 @@ fn watched(keep_alive: u16) -> Case {
         outage,
         round: 1,
         settle,
-        limit: keep_alive_span * 2 + outage + settle * 2,
+        limit: keep_alive_span + settle,
     }
 }
 
@@ -100,7 +99,7 @@ fn beside(
     let mut of = |outage: Duration| {
         let mut all = Foretold::default();
         for &delay in delays {
-            let limit = base.limit + outage;
+            let limit = base.limit + delay + outage;
             let case = Case { outage, delay, limit, ..base.clone() };
             all.merge(foretell(beliefs, &case, FidelityWanted::Packet, None)?);
         }
@@ -112,7 +111,8 @@ fn beside(
 
 /// The case with the times that it takes, by what is predicted of it.
 fn bounded(bench: &Bench, beliefs: &Beliefs, case: Case, patience: Duration) -> Result<Case, Refusal> {
-    let foretold = foretell(beliefs, &case, FidelityWanted::Packet, None).map_err(Refusal::environment)?;
+    let long = Case { limit: case.limit + case.delay + case.outage, ..case.clone() };
+    let foretold = foretell(beliefs, &long, FidelityWanted::Packet, None).map_err(Refusal::environment)?;
     let back = foretold.recovery.at.map(|(_, most)| most).unwrap_or_default();
     let settle = back.max(beliefs.habits.ping_interval) + bench.within + BEYOND;
     let limit = patience + case.delay + case.outage + settle * 2;
@@ -231,12 +231,13 @@ fn judged(bench: &Bench, case: &Case, shown: &Shown) -> Row {
     Row {
         silent_ns: struck.silent().map(nanos),
         fidelity: Some(struck.fidelity.word()),
-        notes: notes(bench, case, actual, shown),
+        late_ns: nanos(shown.late),
+        notes: notes(case, actual, shown),
         ..row
     }
 }
 
-fn notes(bench: &Bench, case: &Case, actual: u16, shown: &Shown) -> Vec<String> {
+fn notes(case: &Case, actual: u16, shown: &Shown) -> Vec<String> {
     let mut notes = Vec::new();
     if actual != case.keep_alive {
         notes.push(format!(
@@ -246,10 +247,6 @@ fn notes(bench: &Bench, case: &Case, actual: u16, shown: &Shown) -> Vec<String> 
     }
     if shown.ended.is_some() {
         notes.push(format!("the command ended by itself{}", last_words(shown)));
-    }
-    if shown.late > bench.within / LATE_PART {
-        let late = shown.late.as_millis();
-        notes.push(format!("this machine did not keep up: a timer was {late} ms late"));
     }
     notes
 }

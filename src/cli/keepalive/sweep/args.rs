@@ -27,12 +27,13 @@ const MOST_DAYS: f64 = 366.0;
 /// Its arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Lists are separated by commas; each combination of all values is simulated, at most 200,000. Without options: paho-python,
-ten keep-alives from 30s to 20m, outages of 30s and of 5m, one each two hours, on a path that never forgets and on one that
-does after 4m; LTE-M, idle, one day. What each figure means is said in the README.
+Lists are separated by commas; each combination of all values is simulated, at most 200,000. Without options: paho-python, \
+ten keep-alives from 30s to 20m, outages of 30s and of 5m, one each hour, on a path that never forgets and on one that does \
+after 4m; LTE-M, idle, one day. What each figure means is said in the README.
 
-  brownout keepalive sweep --client mqttjs,azure-python --hub azure --outages exponential:2m,every=3h --html keepalive.html
-  brownout keepalive sweep --keep-alive 60s --ping-timeout default,5s,10s --loss 0%,1%,5%")]
+  brownout keepalive sweep --client mqttjs,azure-python --hub azure \\
+    --outages exponential:2m,every=3h --html keepalive.html
+  brownout keepalive sweep --keep-alive 60s --ping-timeout default,5s --loss 0%,5%")]
 pub struct SweepArgs {
     /// Whose habits the device has: a client's or an SDK's, by its name
     #[arg(long, value_name = "NAMES", default_value = "paho-python", value_delimiter = ',', value_parser = Client::named)]
@@ -54,7 +55,7 @@ pub struct SweepArgs {
     /// for the client's; may be given several times
     #[arg(long, value_name = "RULE", default_value = "default")]
     pub back_off: Vec<BackOff>,
-    /// Lengths of outages, each short for fixed:LENGTH [default: 30s,5m]
+    /// Lengths of outages, each short for fixed:LENGTH, one each hour [default: 30s,5m]
     #[arg(long, value_name = "LENGTHS", value_delimiter = ',', value_parser = length)]
     pub outage: Vec<Outages>,
     /// Outages: `none`; `fixed:5m,every=6h`, one in each 6 hours at a moment that is drawn; `exponential:30s,every=2h`, mean
@@ -115,7 +116,7 @@ pub struct SweepArgs {
     /// Write what became of the expectations as JUnit XML
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// What is expected of the figures, such as `hub_detection.p95 <= 90s`; exit code 1 where it is not met; may be given
+    /// What is expected of the figures, such as `hub_detection p95 <= 1.5 keepalive + 2s`; exit code 1 where it is not met; may be given
     /// several times
     #[arg(long, value_name = "EXPECTATION")]
     pub expect: Vec<Expectation>,

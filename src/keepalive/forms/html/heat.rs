@@ -3,8 +3,8 @@
 
 use crate::keepalive::aspect::{Aspect, Axis, axes};
 use crate::keepalive::figure::{Figure, Reading};
-use crate::keepalive::forms::worded;
-use crate::keepalive::model::Sweep;
+use crate::keepalive::forms::{PARTIAL, PARTLY, has_partial, worded};
+use crate::keepalive::model::{Row, Sweep};
 use crate::report::html::escape::text;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ const MOST_OUTAGES: usize = 24;
 /// Colours of a scale.
 const STEPS: u8 = 9;
 /// From so many times the least on, a scale is logarithmic.
-const LOG_FROM: f64 = 20.0;
+const LOG_FROM: f64 = 10.0;
 
 /// What has a map, where some combination has a sample of it.
 const FIGURES: [Figure; 7] = [
@@ -45,6 +45,8 @@ pub(super) struct Maps {
     cells: BTreeMap<usize, Vec<Option<Cell>>>,
     /// What is not in the page.
     left_out: Vec<String>,
+    /// Whether a figure is of too few outages.
+    has_partial: bool,
 }
 
 /// From figures to colours.
@@ -76,6 +78,12 @@ impl Scale {
             (value - least) / (most - least)
         };
         (0..STEPS).rfind(|step| place * f64::from(STEPS) >= f64::from(*step)).unwrap_or(0)
+    }
+
+    fn of_row(&self, row: &Row, sweep: &Sweep) -> Cell {
+        let (class, text) = self.cell(self.figure.of(row, &sweep.terms));
+        let is_partial = class != '-' && !self.figure.is_whole(&row.figures);
+        (class, if is_partial { text + PARTIAL } else { text })
     }
 
     fn cell(&self, reading: Reading) -> Cell {
@@ -128,14 +136,22 @@ impl Maps {
                 Aspect::KeepAlive => keep_alives = Some(bounded(axis, MOST_KEEP_ALIVES, &mut left_out)),
                 Aspect::Outages => outages = Some(bounded(axis, MOST_OUTAGES, &mut left_out)),
                 Aspect::Client | Aspect::PingTimeout | Aspect::BackOff | Aspect::PathIdle | Aspect::Loss => {
-                    further.extend((axis.values.len() > 1).then_some(axis));
+                    further.extend(axis.is_choice().then_some(axis));
                 }
             }
         }
-        let none = |aspect| Axis { aspect, values: Vec::new() };
+        let none = |aspect| Axis { aspect, values: Vec::new(), follows: false };
         let keep_alives = keep_alives.unwrap_or_else(|| none(Aspect::KeepAlive));
         let outages = outages.unwrap_or_else(|| none(Aspect::Outages));
-        let mut maps = Maps { scales, keep_alives, outages, further, cells: BTreeMap::new(), left_out };
+        let mut maps = Maps {
+            scales,
+            keep_alives,
+            outages,
+            further,
+            cells: BTreeMap::new(),
+            left_out,
+            has_partial: has_partial(sweep),
+        };
         maps.fill(sweep);
         maps
     }
@@ -165,7 +181,7 @@ impl Maps {
                 let cell = cells.get_mut(nth * area + r * columns.len() + c);
                 // Of combinations that are alike the first is shown.
                 if let Some(cell @ None) = cell {
-                    *cell = Some(scale.cell(scale.figure.of(row, &sweep.terms)));
+                    *cell = Some(scale.of_row(row, sweep));
                 }
             }
         }
@@ -208,8 +224,10 @@ impl Maps {
         format!(
             "<section aria-labelledby=\"maps\"><h2 id=\"maps\">Keep-alive and outage</h2>\n{}\
              <p class=\"faint\">Rows: keep-alive; columns: outages. <span class=\"key never\">never</span> did not come about, \
-             <span class=\"key\">\u{2013}</span> no sample.</p>\n{left_out}<div class=\"maps\">\n{maps}</div></section>\n",
-            self.tools()
+             <span class=\"key\">\u{2013}</span> no sample; what is empty was \
+             not simulated{}.</p>\n{left_out}<div class=\"maps\">\n{maps}</div></section>\n",
+            self.tools(),
+            if self.has_partial { format!("; {PARTLY}") } else { String::new() }
         )
     }
 
@@ -306,9 +324,9 @@ mod tests {
 
     #[test]
     fn colours_go_from_the_least_to_the_most() {
-        let linear = Scale { figure: Figure::WakeUps, ends: Some((10.0, 100.0)) };
+        let linear = Scale { figure: Figure::WakeUps, ends: Some((10.0, 91.0)) };
         assert!(!linear.is_log());
-        assert_eq!([10.0, 19.9, 20.0, 55.0, 100.0].map(|value| linear.step(value)), [0, 0, 1, 4, 8]);
+        assert_eq!([10.0, 18.9, 19.0, 50.0, 91.0].map(|value| linear.step(value)), [0, 0, 1, 4, 8]);
         let log = Scale { figure: Figure::WakeUps, ends: Some((1.0, 1e9)) };
         assert!(log.is_log());
         assert_eq!([1.0, 9.0, 11.0, 1e8, 1e9].map(|value| log.step(value)), [0, 0, 1, 8, 8]);

@@ -19,7 +19,7 @@ const MOST_REACHED: usize = 100;
 /// Labels of an axis.
 const MOST_TICKS: f64 = 6.0;
 /// From so many times the least on, an axis is logarithmic.
-const LOG_FROM: f64 = 20.0;
+const LOG_FROM: f64 = 10.0;
 
 /// In units of the picture: its size, and what stands around the plot.
 const WIDE: f64 = 500.0;
@@ -47,18 +47,19 @@ pub(super) fn section(sweep: &Sweep, axes: &[Axis], front: &Front) -> String {
         .filter_map(|cost| Plot::of(*cost, sweep, axes, front))
         .map(|plot| plot.figure())
         .collect();
-    let shown = sweep.cases.len().min(MOST_POINTS);
-    let left_out = if shown < sweep.cases.len() {
-        let all = sweep.cases.len();
+    let all = sweep.cases.len();
+    let left_out = if all > MOST_POINTS {
         format!(
-            "<p class=\"left-out\">{shown} of {all} combinations are drawn: the front, and of the others some at even steps.</p>\n"
+            "<p class=\"left-out\">Of {all} combinations at most {MOST_POINTS} are drawn: of the front the first {}, of the others \
+             some at even steps.</p>\n",
+            MOST_POINTS / 2
         )
     } else {
         String::new()
     };
     format!(
         "<section aria-labelledby=\"pareto\"><h2 id=\"pareto\">What detection costs</h2>\n\
-         <p class=\"faint\">Each point is a combination. <span class=\"key-member\" aria-hidden=\"true\"></span> on the front: {} \
+         <p class=\"faint\">Each point is a combination that has a sample of both. <span class=\"key-member\" aria-hidden=\"true\"></span> on the front: {} \
          A line joins those that no \
          other with the same outages, path idle and loss beats in the two figures of a picture alone.</p>\n\
          <div class=\"plots\">\n{pictures}</div>\n<p id=\"point\" class=\"told\" role=\"status\"></p>\n{left_out}",
@@ -104,10 +105,10 @@ impl<'a> Plot<'a> {
                 group: groups[nth],
             })
         };
-        let members = front.members.iter().take(MOST_POINTS / 2);
+        let is_all = sweep.cases.len() <= MOST_POINTS;
+        let members = front.members.iter().take(if is_all { MOST_POINTS } else { MOST_POINTS / 2 });
         let others = (0..sweep.cases.len()).filter(|nth| front.members.binary_search(nth).is_err());
-        let step = sweep.cases.len().div_ceil(MOST_POINTS / 2).max(1);
-        let step = if sweep.cases.len() <= MOST_POINTS { 1 } else { step };
+        let step = if is_all { 1 } else { sweep.cases.len().div_ceil(MOST_POINTS / 2) };
         let others = others.step_by(step).filter_map(|nth| point(nth, false));
         // Members last, so that they are drawn above the others.
         let points: Vec<Point> = others.chain(members.filter_map(|nth| point(*nth, true))).collect();

@@ -3,7 +3,7 @@
 use super::heat::title;
 use crate::keepalive::aspect::{Aspect, Axis, varying};
 use crate::keepalive::figure::{Figure, Reading};
-use crate::keepalive::forms::{present, worded};
+use crate::keepalive::forms::{present, shown};
 use crate::keepalive::model::{Row, Sweep};
 use crate::keepalive::pareto::Front;
 use crate::report::html::escape::text;
@@ -85,8 +85,8 @@ fn cell(figure: Figure, row: &Row, sweep: &Sweep) -> String {
     match figure.of(row, &sweep.terms) {
         Reading::NoSample => "<td class=\"fig none\">\u{2013}</td>".into(),
         Reading::Never => "<td class=\"fig never\">never</td>".into(),
-        reading @ (Reading::Time(_) | Reading::Number(_)) => {
-            format!("<td class=\"fig\">{}</td>", text(&worded(reading, figure.form())))
+        Reading::Time(_) | Reading::Number(_) => {
+            format!("<td class=\"fig\">{}</td>", text(&shown(figure, row, &sweep.terms)))
         }
     }
 }
