@@ -90,9 +90,14 @@ fn device(wish: &Wish, keep_alive: u16) -> Option<String> {
     } else {
         format!(", and twice {} because it looks at its clocks only so often", show(time.look))
     };
+    let put_off = if time.ping_interval > habits.ping_interval {
+        format!(", which messages put off until {} after the last ping,", show(time.ping_interval))
+    } else {
+        String::new()
+    };
     Some(format!(
-        "Device: it pings {rule} {} and waits {} for the answer: {} + {}{looks} is {} at most.",
-        show(time.ping_interval),
+        "Device: it pings {rule} {}{put_off} and waits {} for the answer: {} + {}{looks} is {} at most.",
+        show(habits.ping_interval),
         show(time.ping_timeout),
         show(time.ping_interval),
         show(time.ping_timeout),

@@ -166,16 +166,17 @@ fn a_fleet_gets_a_back_off_that_the_hub_admits() {
 /// round trip; and so does what it costs on a sound path.
 #[test]
 fn the_closed_form_and_the_simulation_agree() {
-    for (client, hub, keep_alive) in [
-        ("paho-python", "mosquitto", 20),
-        ("mqtt.js", "azure", 60),
-        ("careful", "mqtt", 30),
-        ("azure-c", "azure", 240),
-        ("azure-csharp", "azure", 300),
-        ("esp-mqtt", "emqx", 120),
-        ("paho-go", "nanomq", 30),
+    for (client, hub, keep_alive, workload) in [
+        ("paho-python", "mosquitto", 20, "idle"),
+        ("mqtt.js", "azure", 60, "idle"),
+        ("careful", "mqtt", 30, "idle"),
+        ("azure-c", "azure", 240, "idle"),
+        ("azure-csharp", "azure", 300, "idle"),
+        ("esp-mqtt", "emqx", 120, "idle"),
+        ("paho-go", "nanomq", 30, "idle"),
+        ("mqttnet", "mqtt", 20, "publishing:t,every=27s,qos=0"),
     ] {
-        let wish = wish(client, hub, 60);
+        let wish = Wish { workload: workload.parse().unwrap(), ..wish(client, hub, 60) };
         let closed = Candidate::of(&wish, keep_alive);
         let simulated = simulate(&wish, &closed, "fixed:1s").unwrap();
         assert!(simulated.struck >= 30, "{client}: {simulated:?}");
