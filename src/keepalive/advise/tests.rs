@@ -192,14 +192,14 @@ fn the_closed_form_and_the_simulation_agree() {
                 "{client}, {end}: {seen:.1} s seen, {closed:.1} s at most"
             );
         }
-        let span = Duration::from_secs(10 * 24 * 3_600);
+        let span = Duration::from_secs(2 * 24 * 3_600);
         let sound = verify::figures(&wish, &closed, "fixed:1s", "none", span).unwrap();
         let month =
             |sum: u64| f64::from(u32::try_from(sum).unwrap()) * MONTH.as_secs_f64() / span.as_secs_f64();
         let (seen, told) = (month(sound.bytes_up + sound.bytes_down), closed.bytes);
         assert!((seen / told - 1.0).abs() < 0.4, "{client}: {seen:.0} bytes seen, {told:.0} told");
         let wake_ups = month(sound.wake_ups);
-        assert!((wake_ups - closed.wake_ups).abs() <= 0.02 * closed.wake_ups + 10.0, "{client}: {wake_ups}");
+        assert!((wake_ups - closed.wake_ups).abs() <= 0.02 * closed.wake_ups + 30.0, "{client}: {wake_ups}");
     }
 }
 
