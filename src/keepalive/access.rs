@@ -131,6 +131,12 @@ impl Radio {
     pub fn awake(&self) -> Duration {
         self.awake
     }
+
+    /// The same, of the time until then.
+    pub fn awake_until(&self, end: Time) -> Duration {
+        let beyond = self.awake_until.map_or(Duration::ZERO, |until| until.since(end));
+        self.awake.saturating_sub(beyond)
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +162,8 @@ mod tests {
             radio.active(Time::from_secs(second));
             assert_eq!((radio.wake_ups(), radio.awake().as_secs()), (wake_ups, awake), "at {second} s");
         }
+        let until = |second| radio.awake_until(Time::from_secs(second)).as_secs();
+        assert_eq!([until(1_005), until(1_020), until(2_000)], [70, 85, 85]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub use fleet::{MOST_DEVICES, MOST_STORMS};
 /// acknowledged (924.6 s), and some.
 const AFTER: Duration = Duration::from_secs(1_000);
 
-/// The longest that a run goes on after its span.
+/// The longest that a run goes on after its span and its last outage.
 const MOST_AFTER: Duration = Duration::from_secs(4 * 3600);
 
 /// No device sends messages faster than this.
@@ -170,7 +170,7 @@ impl Bench {
         })?;
         let mut account = tally.finish(until);
         account.figures.wake_ups = radio.wake_ups();
-        account.figures.awake_ns = time::nanos(radio.awake());
+        account.figures.awake_ns = time::nanos(radio.awake_until(span));
         Ok(account)
     }
 }
@@ -181,7 +181,8 @@ impl Setting {
     fn after(&self, span: Duration) -> Duration {
         let rest = self.spells.last().map_or(Duration::ZERO, |last| last.end().since(Time::ZERO + span));
         let slower = self.habits.keep_alive.max(self.habits.ping_timeout.unwrap_or_default());
-        rest.saturating_add(slower.saturating_mul(3)).saturating_add(AFTER).min(MOST_AFTER.max(rest))
+        let timers = slower.saturating_mul(3).saturating_add(AFTER);
+        rest.saturating_add(timers.min(MOST_AFTER))
     }
 }
 

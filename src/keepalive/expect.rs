@@ -20,7 +20,7 @@ pub use parse::BadExpectation;
 
 use super::aspect::Aspect;
 use super::figure::{DAY, HOUR, Kind, MONTH, Metric, Reading, Statistic};
-use super::model::{Case, Row, Sweep, Terms};
+use super::model::{Case, Figures, Row, Sweep, Terms};
 use crate::base::Span;
 use crate::base::span::show_fixed;
 use crate::measure::Judgement;
@@ -206,6 +206,29 @@ impl Expectation {
     }
 
     fn answer(&self, row: &Row, terms: &Terms) -> Answer {
+        match self.compared(row, terms) {
+            Answer::Holds if !self.is_of_enough(&row.figures) => Answer::NoSample,
+            answer => answer,
+        }
+    }
+
+    /// Whether the samples speak for the outages that met a link. One that the link survived gives no sample of detection: what
+    /// was noticed in a few by luck says nothing of what the others would have taken.
+    fn is_of_enough(&self, figures: &Figures) -> bool {
+        let is_upper = match self.comparison {
+            Comparison::AtMost | Comparison::Below | Comparison::Equal => true,
+            Comparison::AtLeast | Comparison::Above => false,
+        };
+        let percent = match (self.metric, self.statistic) {
+            (Metric::DeviceDetection | Metric::HubDetection, Some(Statistic::Max)) => 100,
+            (Metric::DeviceDetection | Metric::HubDetection, Some(Statistic::P50 | Statistic::P95)) => 95,
+            (_, _) => return true,
+        };
+        let count = self.metric.spread(figures).map_or(0, |spread| spread.count);
+        !is_upper || count.saturating_mul(100) >= figures.struck.saturating_mul(percent)
+    }
+
+    fn compared(&self, row: &Row, terms: &Terms) -> Answer {
         match (self.value(row, terms), self.limit) {
             (Reading::NoSample, _) => Answer::NoSample,
             (Reading::Never, _) => match self.comparison {

@@ -117,7 +117,17 @@ impl Outages {
     pub fn check(&self, span: Duration) -> Result<(), String> {
         let apart = match self {
             Outages::None => return Ok(()),
-            Outages::Trace(Recording { spells: Some(_), .. }) => return Ok(()),
+            Outages::Trace(Recording { spells: Some(all), .. }) => {
+                let late = all.iter().filter(|spell| spell.start.elapsed() >= span).count();
+                return if late == 0 {
+                    Ok(())
+                } else {
+                    Err(format!(
+                        "{late} of the {} outages of `{self}` begin after the time simulated; give more --days",
+                        all.len()
+                    ))
+                };
+            }
             Outages::Trace(Recording { spells: None, file, .. }) => {
                 return Err(format!("what is recorded in {file} has not been read"));
             }

@@ -48,8 +48,14 @@ async fn conduct(args: &SweepArgs) -> Result<Exit, Refusal> {
     }
     let is_whole = u64::try_from(rows.len()).is_ok_and(|rows| rows == count);
     tell(args, rows.len(), count, started);
-    let exit = conclude(args, &Sweep { brownout_keepalive: VERSION, terms, cases: rows }, outputs);
-    Ok(if is_whole { exit } else { exit.max_with(Exit::Unmet) })
+    let sweep = Sweep { brownout_keepalive: VERSION, terms, cases: rows };
+    if !is_whole {
+        // A file of a part would look like the whole.
+        outputs.discard();
+        out::show(forms::text(&sweep, width(), crate::cli::colour_on_stdout()));
+        return Ok(Exit::Unmet);
+    }
+    Ok(conclude(args, &sweep, outputs))
 }
 
 /// How far it came, and how fast.
@@ -57,7 +63,7 @@ fn tell(args: &SweepArgs, rows: usize, count: u64, started: Instant) {
     let took = started.elapsed().as_secs_f64();
     if u64::try_from(rows).is_ok_and(|rows| rows < count) {
         out::tell(format_args!(
-            "interrupted: {rows} of {count} combinations are through, and what follows is of those alone"
+            "interrupted: {rows} of {count} combinations are through; what follows is of those alone, and no file is written"
         ));
     } else if !args.quiet {
         out::tell(format_args!("{count} combinations in {took:.1} s"));

@@ -1,9 +1,9 @@
 //! The keep-alive, or why there is none.
 
 use super::bounds::{Bound, Bounds, UNRELIABLE};
-use super::fleet;
 use super::model::{Advice, Candidate, Setting, VERSION, Wish};
 use super::reasons;
+use super::{detect, fleet};
 use crate::base::time::nanos;
 
 /// The most keep-alives in the table.
@@ -13,7 +13,15 @@ const MOST_ROWS: usize = 9;
 pub fn advise(wish: &Wish) -> Advice {
     let bounds = Bounds::of(wish);
     let keep_alive = match (bounds.least(), bounds.most()) {
-        (Some(least), Some(most)) if least <= most => Some(round_down(least, most)),
+        (Some(least), Some(most)) if least <= most => {
+            // With messages between pings, detection does not only grow with the keep-alive.
+            let meets = |keep_alive: &u16| {
+                !wish.of_device()
+                    || detect::device(&wish.habits(*keep_alive))
+                        .is_some_and(|time| time.total() <= wish.detect_within)
+            };
+            std::iter::once(round_down(least, most)).chain((least..=most).rev()).find(meets)
+        }
         _ => None,
     };
     let back_off = fleet::back_off(wish);

@@ -176,8 +176,13 @@ fn data(wish: &Wish, chosen: &Candidate) -> String {
     let budget = wish.budget.as_ref().map_or(String::new(), |budget| {
         format!(", {:.0}% of the budget of {budget}", chosen.bytes / budget.bytes_a_month * 100.0)
     });
+    let again = if wish.loss > 0.0 {
+        format!(", without what is sent again at {}% of loss", wish.loss * 100.0)
+    } else {
+        String::new()
+    };
     format!(
-        "Data: {pings}{messages}: {}{budget}. A connect costs about {} beside, as much as {} pings.",
+        "Data: {pings}{messages}: {}{budget}{again}. A connect costs about {} beside, as much as {} pings.",
         show_bytes(chosen.bytes),
         show_bytes(f64::from(connect_bytes(wish.tls))),
         connect_bytes(wish.tls) / ping_bytes(wish.tls),

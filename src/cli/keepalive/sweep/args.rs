@@ -31,7 +31,7 @@ Lists are separated by commas; each combination of all values is simulated, at m
 ten keep-alives from 30s to 20m, outages of 30s and of 5m, one each hour, on a path that never forgets and on one that does \
 after 4m; LTE-M, idle, one day. What each figure means is said in the README.
 
-  brownout keepalive sweep --client mqttjs,azure-python --hub azure \\
+  brownout keepalive sweep --client mqtt.js,azure-python --hub azure \\
     --outages exponential:2m,every=3h --html keepalive.html
   brownout keepalive sweep --keep-alive 60s --ping-timeout default,5s --loss 0%,5%")]
 pub struct SweepArgs {
@@ -55,7 +55,8 @@ pub struct SweepArgs {
     /// for the client's; may be given several times
     #[arg(long, value_name = "RULE", default_value = "default")]
     pub back_off: Vec<BackOff>,
-    /// Lengths of outages, each short for fixed:LENGTH, one each hour [default: 30s,5m]
+    /// Lengths of outages, each short for fixed:LENGTH: one each hour, or each four lengths where that is longer [default:
+    /// 30s,5m]
     #[arg(long, value_name = "LENGTHS", value_delimiter = ',', value_parser = length)]
     pub outage: Vec<Outages>,
     /// Outages: `none`; `fixed:5m,every=6h`, one in each 6 hours at a moment that is drawn; `exponential:30s,every=2h`, mean

@@ -73,7 +73,11 @@ pub async fn done(work: &Arc<Work>, mut signals: Signals) -> Result<Vec<Row>, Re
         rows = &mut working => rows,
         () = signals.next() => {
             work.stop.store(true, Ordering::Relaxed);
-            working.await
+            // What is under way is waited for, until somebody asks again.
+            tokio::select! {
+                rows = &mut working => rows,
+                () = signals.next() => return Err(Refusal::unmet("interrupted")),
+            }
         }
     };
     let rows = rows.map_err(|error| Refusal::environment(format!("a thread ended: {error}")))?;
