@@ -71,7 +71,7 @@ pub(super) struct PathArgs {
     /// The password in CONNECT; other users of the machine can read it from the list of processes
     #[arg(long, value_name = "TEXT", requires = "username")]
     pub password: Option<String>,
-    /// Write the answer and every probe into this file, as JSON
+    /// Write the answer and every probe into this file, as JSON; `-` is standard output, in the place of the text
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Tell no waves and probes, only the answer
@@ -117,7 +117,11 @@ async fn find(args: &PathArgs) -> Result<Exit, Refusal> {
     raise_limit();
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let was_there = args.json.as_deref().is_some_and(Path::exists);
-    let json = args.json.as_deref().map(|path| create(path).map(|file| (path, file))).transpose()?;
+    let (to_stdout, file) = match args.json.as_deref() {
+        Some(path) if path == Path::new("-") => (true, None),
+        other => (false, other),
+    };
+    let json = file.map(|path| create(path).map(|file| (path, file))).transpose()?;
     let told = Told { quiet: args.quiet, answer_within: args.answer_within };
     let searched = bundle::search(terms, plan, told, &mut signals).await;
     if let (Err(_), Some((path, _)), false) = (&searched, &json, was_there) {
@@ -125,7 +129,12 @@ async fn find(args: &PathArgs) -> Result<Exit, Refusal> {
         let _ = std::fs::remove_file(path);
     }
     let (answer, state) = searched?;
-    out::show(&answer);
+    if to_stdout {
+        let json = answer.to_json().map_err(|error| Refusal::environment(error.to_string()))?;
+        out::show(format_args!("{json}"));
+    } else {
+        out::show(&answer);
+    }
     if let Some((path, file)) = json {
         write(&answer, path, file)?;
     }

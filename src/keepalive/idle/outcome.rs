@@ -25,9 +25,11 @@ pub enum End {
     Unanswered,
     /// RST came while it was idle.
     ResetIdle,
-    /// FIN, or DISCONNECT. Nothing that only forwards packets sends that: the hub did, or a proxy that stands in for it.
+    /// FIN, DISCONNECT or a TLS alert. Nothing that only forwards packets sends that: the hub did, or a proxy that stands in for it.
     Closed,
-    /// A RST or silence when the keep-alive of CONNECT, or the hub's own, had run out: the hub may end such a connection
+    /// What came is no MQTT, or breaks TLS.
+    Broken,
+    /// A RST when the keep-alive of CONNECT, or the hub's own, had run out: the hub may end such a connection
     /// [MQTT-3.1.2-24].
     KeepAlive,
     /// It was not idle: the other side sent TCP segments by itself (its TCP keepalive), so that longer spans are not seen.
@@ -84,7 +86,7 @@ impl End {
     pub fn is_of_the_path(self) -> bool {
         match self {
             End::Reset | End::Silence | End::Unanswered | End::ResetIdle => true,
-            End::Closed | End::KeepAlive | End::Refreshed => false,
+            End::Closed | End::Broken | End::KeepAlive | End::Refreshed => false,
         }
     }
 }
@@ -96,7 +98,8 @@ impl fmt::Display for End {
             End::Silence => "silence",
             End::Unanswered => "acknowledged by TCP, but no answer",
             End::ResetIdle => "reset while idle",
-            End::Closed => "closed (FIN)",
+            End::Closed => "closed by the other side",
+            End::Broken => "broken by what is no MQTT, or no TLS",
             End::KeepAlive => "ended, with its keep-alive run out",
             End::Refreshed => "not idle: the other side sent TCP segments",
         })
@@ -106,7 +109,7 @@ impl fmt::Display for End {
 impl fmt::Display for Void {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Void::NoConnection => "no connection came about",
+            Void::NoConnection => "no connection came about (where the hub takes no more: --connections)",
             Void::ControlLost => "the connection that is kept busy was lost too",
             Void::NoFreshConnection => "no new connection came about either",
         })

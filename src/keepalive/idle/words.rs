@@ -70,7 +70,14 @@ impl Answer {
         let longest = self.longest();
         let said = match self.found {
             Found::Forgets if self.findings.contradicts => self.at_odds(),
+            Found::Forgets if matches!(self.findings.how, Some(End::ResetIdle | End::Unanswered)) => {
+                format!("this path, or its hub, drops an idle connection {}", self.after())
+            }
             Found::Forgets => format!("this path forgets an idle connection {}", self.after()),
+            Found::HubEnds if self.findings.how == Some(End::KeepAlive) => format!(
+                "an idle connection is lost {}, by its hub (its keep-alive had run out) or by the path",
+                self.after()
+            ),
             Found::HubEnds => {
                 format!("the hub, or a proxy in its place, ends an idle connection {}", self.after())
             }
@@ -215,7 +222,8 @@ impl Answer {
                 let Some(interval) = self.ping_interval_ns else {
                     return Some("Give a smaller --from to learn which ping interval would keep it.".into());
                 };
-                let why = match self.found == Found::HubEnds && self.circumstances.in_force() > 0 {
+                let in_force = Duration::from_secs(self.circumstances.in_force().into());
+                let why = match self.found == Found::HubEnds && !in_force.is_zero() && span(interval) == in_force {
                     true => "the hub holds a client to its keep-alive, and to no more than 1.5 times as long.",
                     false => {
                         "three quarters of what was always outlived, so that a ping that comes late, or is lost and sent again, \
@@ -244,9 +252,15 @@ fn how(end: End) -> &'static str {
         End::Unanswered => {
             "silence, behind a proxy: TCP acknowledges what is sent afterwards, and no answer comes (or the hub gives none)"
         }
-        End::ResetIdle => "reset by itself: RST comes while the connection is idle",
+        End::ResetIdle => {
+            "reset by itself: RST comes while the connection is idle; a box on the way does that, and so may a hub"
+        }
         End::Closed => {
-            "FIN: a box that only forwards packets sends none; this is a policy of the hub or of a proxy"
+            "closed by FIN, DISCONNECT or a TLS alert: a box that only forwards packets sends none; this is a policy of the \
+             hub or of a proxy"
+        }
+        End::Broken => {
+            "what came is no MQTT, or breaks TLS: the hub's doing, or that of whoever answers in its place"
         }
         End::KeepAlive => "after its keep-alive had run out, so this may be the hub and not the path",
         End::Refreshed => "segments were counted on connections on which no data passed (TCP_INFO)",

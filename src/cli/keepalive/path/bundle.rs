@@ -57,7 +57,9 @@ pub(super) async fn search(
     let mut bundle = Bundle::begin(Arc::clone(&terms), plan, told, seen.clone());
     bundle.run(signals).await;
     let state = bundle.search.state();
-    let answer = bundle.answer(plan, server_keep_alive, *seen.borrow()).await;
+    // Copied before: its guard, held over the wait, would block who tells of the next sign of life, and a worker with it.
+    let pulse = *seen.borrow();
+    let answer = bundle.answer(plan, server_keep_alive, pulse).await;
     control.abort();
     Ok((answer, state))
 }
@@ -75,7 +77,7 @@ fn beginning(terms: &Terms, server_keep_alive: Option<u16>) -> String {
 impl Bundle {
     fn begin(terms: Arc<Terms>, plan: Plan, told: Told, pulse: watch::Receiver<Pulse>) -> Bundle {
         let (stop, stopped) = watch::channel(false);
-        let kept = Kept::begin(Arc::clone(&terms), TCP_NUMBER, tcp::every(plan.from()));
+        let kept = Kept::begin(Arc::clone(&terms), TCP_NUMBER, tcp::every(plan.from()), pulse.clone());
         Bundle {
             search: Search::new(plan),
             probes: Vec::new(),
@@ -151,7 +153,11 @@ impl Bundle {
             data_every: pulse.every,
             data_up: if pulse.is_up { pulse.answered.since(pulse.since) } else { Duration::ZERO },
             tcp_every: tcp::every(plan.from()),
-            tcp: self.kept.answer().await,
+            tcp: match self.search.state() {
+                // It was interrupted.
+                State::Searching => tokio::time::timeout(LEAVING, self.kept.answer()).await.ok().flatten(),
+                _ => self.kept.answer().await,
+            },
         };
         let circumstances = Circumstances {
             upstream: terms.target.address.clone(),

@@ -22,6 +22,9 @@ const UNASKED: u32 = 3;
 /// How long the path may be down before a probe that waits for it is void.
 const DOWN: Duration = Duration::from_secs(30);
 
+/// How long is waited between attempts to connect while the path is up.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
 /// How long what a probe leaves behind on the hub may take to be tidied.
 const TIDY: Duration = Duration::from_secs(2);
 
@@ -68,13 +71,7 @@ async fn made(terms: &Terms, pulse: &mut watch::Receiver<Pulse>, order: Order, c
     let Ok(Ok(lost_before)) = up.map(|up| up.map(|pulse| pulse.lost)) else {
         return void(Void::NoConnection);
     };
-    let line = match Line::connect(terms, client_id).await {
-        Ok(line) => line,
-        Err(why) => {
-            tracing::debug!(%why, client_id, "no connection");
-            return void(Void::NoConnection);
-        }
-    };
+    let Some(line) = connected(terms, pulse, client_id).await else { return void(Void::NoConnection) };
     let keep_alive = line.connack.properties.server_keep_alive().unwrap_or(terms.keep_alive);
     let (idle, outcome, answered) = Idle::of(terms, line, order.span).watch().await;
     let outcome = by_keep_alive(outcome, idle, keep_alive);
@@ -86,17 +83,32 @@ async fn made(terms: &Terms, pulse: &mut watch::Receiver<Pulse>, order: Order, c
     came
 }
 
-/// A loss without FIN after the keep-alive in force may be the hub's doing.
+/// A connection. A hub that admits so many, or so many a second, may admit one more a little later.
+async fn connected(terms: &Terms, pulse: &watch::Receiver<Pulse>, client_id: &str) -> Option<Line> {
+    for pause in PAUSES {
+        match Line::connect(terms, client_id).await {
+            Ok(line) => return Some(line),
+            Err(why) => tracing::debug!(%why, client_id, "no connection"),
+        }
+        if !pulse.borrow().is_up {
+            return None;
+        }
+        tokio::time::sleep(pause).await;
+    }
+    Line::connect(terms, client_id).await.ok()
+}
+
+/// A RST after the keep-alive in force may be the hub's doing. A hub that ends a connection says so: silence is the path's.
 fn by_keep_alive(outcome: Outcome, idle: Duration, keep_alive: u16) -> Outcome {
     let is_over = keep_alive > 0 && idle >= Duration::from_secs(keep_alive.into());
     match outcome {
-        Outcome::Lost(end) if is_over && end.is_of_the_path() => Outcome::Lost(End::KeepAlive),
+        Outcome::Lost(End::Reset | End::ResetIdle) if is_over => Outcome::Lost(End::KeepAlive),
         Outcome::Lost(_) | Outcome::Alive => outcome,
     }
 }
 
 /// Whether the path is up: by the connection that is kept busy, which has to answer a ping of after the loss, and by a new one.
-async fn witness(
+pub(super) async fn witness(
     terms: &Terms,
     pulse: &mut watch::Receiver<Pulse>,
     lost_before: u32,
@@ -149,9 +161,10 @@ impl<'a> Idle<'a> {
                 News::Over(HowClosed::Reset | HowClosed::WriteFailed | HowClosed::TimedOut) => {
                     return self.lost(idle, End::ResetIdle);
                 }
-                News::Over(
-                    HowClosed::Fin | HowClosed::Unnotified | HowClosed::Alert(_) | HowClosed::BadRecord,
-                ) => return self.lost(idle, End::Closed),
+                News::Over(HowClosed::Fin | HowClosed::Unnotified | HowClosed::Alert(_)) => {
+                    return self.lost(idle, End::Closed);
+                }
+                News::Over(HowClosed::BadRecord) => return self.lost(idle, End::Broken),
             }
         }
         self.ask().await
@@ -204,9 +217,10 @@ impl<'a> Idle<'a> {
             Some(Err(HowClosed::Reset | HowClosed::WriteFailed | HowClosed::TimedOut)) => {
                 self.lost(idle, End::Reset)
             }
-            Some(Err(
-                HowClosed::Fin | HowClosed::Unnotified | HowClosed::Alert(_) | HowClosed::BadRecord,
-            )) => self.lost(idle, End::Closed),
+            Some(Err(HowClosed::Fin | HowClosed::Unnotified | HowClosed::Alert(_))) => {
+                self.lost(idle, End::Closed)
+            }
+            Some(Err(HowClosed::BadRecord)) => self.lost(idle, End::Broken),
             None if self.line.is_acknowledged() => self.lost(idle, End::Unanswered),
             None => self.lost(idle, End::Silence),
         }
