@@ -319,6 +319,9 @@ class PassedThrough(FaultCase):
         for case, (_, server) in said.items():
             wait_for(f"{case}: error at the server", lambda: server.err.find(record_words(*case)))
             self.assertFalse(server.out.find("three"))
+        # The server says what is wrong before it ends the link.
+        wait_for("the ends of all links", lambda: len({event["link"] for event in run.events()
+                                                       if event["event"] == "leg_ended"}) == len(said))
         self.struck(self.end(run), said)
 
     def test_ends(self):
