@@ -8,6 +8,7 @@
 
 mod acquaintance;
 mod bench;
+mod files;
 mod outage;
 mod work;
 
@@ -23,9 +24,8 @@ use crate::keepalive::live::{self, Live, VERSION, Verdict};
 use crate::profile;
 use crate::report::Styling;
 use bench::{Bench, Faith};
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use files::Files;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -74,7 +74,7 @@ pub(super) struct LiveArgs {
     /// BROWNOUT_CLIENT_ID; else 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=128))]
     pub jobs: Option<u16>,
-    /// Write all of it to this file, as JSON
+    /// Write all of it to this file, as JSON; `-` is standard output, in the place of the text
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Write live.txt and live.json into this directory, and each outage's report, events.jsonl and client.log into one of
@@ -122,28 +122,36 @@ fn whole_seconds(text: &str) -> Result<u16, String> {
 async fn conduct(args: LiveArgs) -> Result<Exit, Refusal> {
     check(&args)?;
     let faith = Faith::of(&args)?;
-    let files = Files::open(&args)?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
+    let files = Files::open(&args)?;
     let (stop, stopped) = watch::channel(false);
     let began = (Instant::now(), jiff::Timestamp::now().to_string());
     let bench = Arc::new(bench(&args, faith, stopped));
-    let (quiet, given_jobs) = (args.quiet, args.jobs);
+    let (quiet, given_jobs, is_one) = (args.quiet, args.jobs, has_fixed_port(&args));
     let whole = async {
         let known = acquaintance::meet(&bench, &args).await?;
         let cases = work::cases(&bench, &args, &known)?;
-        let jobs = given_jobs.map_or(known.jobs, usize::from);
-        let rows = work::work(&bench, cases, jobs, quiet).await;
-        Ok::<_, Refusal>((known, rows))
+        let jobs = if is_one { 1 } else { given_jobs.map_or(known.jobs, usize::from) };
+        let planned = cases.len();
+        let rows = work::work(&bench, cases, jobs, known.heeds, quiet).await;
+        Ok::<_, Refusal>((known, planned, rows))
     };
     tokio::pin!(whole);
     let mut interrupted = false;
-    let (known, rows) = loop {
+    let done = loop {
         tokio::select! {
-            done = &mut whole => break done?,
+            done = &mut whole => break done,
             () = signals.next(), if !interrupted => {
                 interrupted = true;
                 let _ = stop.send(true);
             }
+        }
+    };
+    let (known, planned, rows) = match done {
+        Ok(done) => done,
+        Err(refusal) => {
+            files.discard();
+            return Err(refusal);
         }
     };
     let live = Live {
@@ -158,10 +166,11 @@ async fn conduct(args: LiveArgs) -> Result<Exit, Refusal> {
         mode: known.mode,
         within_ns: nanos(bench.within),
         notes: known.notes,
+        planned,
         interrupted,
         rows,
     };
-    conclude(&live, files)
+    Ok(conclude(&live, files))
 }
 
 /// What can be known to be wrong before anything is started.
@@ -170,6 +179,11 @@ fn check(args: &LiveArgs) -> Result<(), Refusal> {
         .map_err(|error| Refusal::usage(format!("--upstream: {error}")))?;
     if let Some(listen) = &args.listen {
         profile::check_listen(listen).map_err(|error| Refusal::usage(format!("--listen: {error}")))?;
+    }
+    if has_fixed_port(args) && args.jobs.is_some_and(|jobs| jobs > 1) {
+        return Err(Refusal::usage(
+            "--jobs: one port holds one outage at a time; give --listen port 0, or leave it out",
+        ));
     }
     if let Some(outage) = args.outage.iter().find(|outage| outage.is_zero()) {
         return Err(Refusal::usage(format!("--outage: {outage:?} is no outage")));
@@ -184,6 +198,11 @@ fn check(args: &LiveArgs) -> Result<(), Refusal> {
         }
         None => Ok(()),
     }
+}
+
+/// Whether all outages are to be at one port, and so one by one.
+fn has_fixed_port(args: &LiveArgs) -> bool {
+    args.listen.as_ref().is_some_and(|listen| listen.rsplit(':').next() != Some("0"))
 }
 
 fn bench(args: &LiveArgs, faith: Faith, stop: watch::Receiver<bool>) -> Bench {
@@ -207,55 +226,17 @@ fn bench(args: &LiveArgs, faith: Faith, stop: watch::Receiver<bool>) -> Bench {
     }
 }
 
-/// The files of what came of it, opened before anything is started.
-struct Files {
-    text: Option<(PathBuf, File)>,
-    json: Vec<(PathBuf, File)>,
-}
-
-impl Files {
-    fn open(args: &LiveArgs) -> Result<Files, Refusal> {
-        if let Some(directory) = &args.report {
-            fs::create_dir_all(directory).map_err(|error| refused(directory, &error))?;
-        }
-        let of_report = |name| args.report.as_ref().map(|directory: &PathBuf| directory.join(name));
-        let json = args.json.clone().into_iter().chain(of_report("live.json"));
-        Ok(Files {
-            text: of_report("live.txt").map(open).transpose()?,
-            json: json.map(open).collect::<Result<_, _>>()?,
-        })
-    }
-
-    fn write(self, live: &Live) -> Result<(), Refusal> {
-        let json = serde_json::to_string_pretty(live)
-            .map_err(|error| Refusal::environment(format!("live.json: {error}")))?;
-        for file in self.json {
-            write(file, &json)?;
-        }
-        self.text.map_or(Ok(()), |file| write(file, &live::text(live, Styling::Plain)))
-    }
-}
-
-fn open(path: PathBuf) -> Result<(PathBuf, File), Refusal> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-    file.map_err(|error| refused(&path, &error)).map(|file| (path, file))
-}
-
-fn write((path, mut file): (PathBuf, File), text: &str) -> Result<(), Refusal> {
-    let written = file.set_len(0).and_then(|()| file.write_all(text.as_bytes()));
-    written.map_err(|error| refused(&path, &error))
-}
-
-fn refused(path: &Path, error: &std::io::Error) -> Refusal {
-    Refusal::environment(format!("cannot write to {}: {error}; give another place", path.display()))
-}
-
 /// Shows and writes it.
-fn conclude(live: &Live, files: Files) -> Result<Exit, Refusal> {
-    out::show(live::text(live, Styling::Ansi));
-    files.write(live)?;
-    Ok(match live.verdict() {
+fn conclude(live: &Live, files: Files) -> Exit {
+    if !files.take_stdout() {
+        out::show(live::text(live, Styling::Ansi));
+    }
+    let exit = match live.verdict() {
         Verdict::Agrees => Exit::Met,
         Verdict::Inconclusive | Verdict::Differs => Exit::Unmet,
-    })
+    };
+    match files.write(live) {
+        Ok(()) => exit,
+        Err(refusal) => refusal.tell().max_with(exit),
+    }
 }

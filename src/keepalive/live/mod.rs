@@ -1,7 +1,7 @@
 //! A real device held against its prediction.
 //!
 //! Owns what a live run puts a device through ([`Case`]), on which sides of which thresholds ([`edges()`]), what the simulation
-//! says of the very same outage ([`foretell()`]), and how far what was measured is from that ([`Held`]).
+//! says of the very same outage ([`foretell()`]), whether the device goes by what it is told ([`Telling`]), and how far what was measured is from that ([`Held`]).
 //!
 //! ```text
 //!  habits, hub ─▶ edges ─▶ Case ─┬─▶ brownout, the real device ─▶ events ─▶ Trail, WindowResults ─▶ Measured ─┐
@@ -15,6 +15,7 @@ mod case;
 mod edges;
 mod foretell;
 mod guess;
+mod heed;
 mod measured;
 mod model;
 mod text;
@@ -24,6 +25,7 @@ pub use case::{Case, probe};
 pub use edges::{Edge, edges};
 pub use foretell::{Beliefs, CLOSELY, Foretold, ROUGHLY, foretell};
 pub use guess::Guess;
+pub use heed::{Heeds, Telling, due, more_than};
 pub use measured::{Measured, Seen};
 pub use model::{Bounds, Held, Live, Mode, Row, VERSION, Verdict};
 pub use text::text;

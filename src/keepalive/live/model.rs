@@ -8,6 +8,7 @@ use super::measured::{Measured, Seen};
 use crate::base::time::nanos;
 use crate::measure::Value;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The version of [`Live`]'s JSON.
@@ -38,6 +39,8 @@ pub struct Live {
     pub within_ns: u64,
     /// What was found out on the way.
     pub notes: Vec<String>,
+    /// How many outages were to be made.
+    pub planned: usize,
     /// Whether it was broken off.
     pub interrupted: bool,
     /// The outages, in the order of keep-alive, length and round.
@@ -175,6 +178,11 @@ impl Held {
         }
     }
 
+    /// With nothing to be held against: what it went by is not known.
+    fn unjudged(self) -> Held {
+        Held { difference_ns: None, predicted_connect: None, verdict: Verdict::Inconclusive, ..self }
+    }
+
     /// A device that was surely to dial again well before the outage was over, and did not, has not given up as foretold.
     fn by_absence(self, foretold: &Guess, no_connect: bool, outage: Duration, within: Duration) -> Held {
         let was_due = foretold.is_sure() && foretold.at.is_some_and(|(_, most)| most + within < outage);
@@ -239,6 +247,13 @@ impl Row {
             notes: Vec::new(),
         }
     }
+
+    /// What was measured, with no verdict: whether the device had the keep-alive that the prediction assumes is not known.
+    pub fn unjudged(self) -> Row {
+        let (device, hub) = (self.device.unjudged(), self.hub.unjudged());
+        let recovery = self.recovery.unjudged();
+        Row { device, hub, recovery, verdict: Verdict::Inconclusive, ..self }
+    }
 }
 
 impl Live {
@@ -250,14 +265,40 @@ impl Live {
         })
     }
 
-    /// It differs where one differs. It is inconclusive where nothing was seen of a whole outage, or it was broken off; that one
-    /// end alone of an outage gave no sign either way is told, and does not count.
+    /// The keep-alives, in seconds, and ends of which no outage gave any evidence.
+    pub fn bare(&self) -> Vec<(u16, &'static str)> {
+        let mut bare = Vec::new();
+        let asked: BTreeSet<u16> = self.rows.iter().map(|row| row.asked).collect();
+        for asked in asked {
+            for end in ["device", "hub"] {
+                let mut of_end = self.held().filter(|(row, what, _)| row.asked == asked && *what == end);
+                if of_end.all(|(_, _, held)| held.verdict == Verdict::Inconclusive) {
+                    bare.push((asked, end));
+                }
+            }
+        }
+        bare
+    }
+
+    /// How many outages there are no rows of.
+    pub fn missing(&self) -> usize {
+        self.planned.saturating_sub(self.rows.len())
+    }
+
+    /// It differs where one differs. It is inconclusive where nothing was seen of a whole outage, nothing of one end in all outages
+    /// at a keep-alive, or outages are missing; that one end alone of an outage gave no sign either way is told, and does not
+    /// count.
     pub fn verdict(&self) -> Verdict {
         let is_bare =
             |row: &Row| [row.device, row.hub].iter().all(|held| held.verdict == Verdict::Inconclusive);
         if self.rows.iter().any(|row| row.verdict == Verdict::Differs) {
             Verdict::Differs
-        } else if self.rows.is_empty() || self.interrupted || self.rows.iter().any(is_bare) {
+        } else if self.rows.is_empty()
+            || self.interrupted
+            || self.missing() > 0
+            || self.rows.iter().any(is_bare)
+            || !self.bare().is_empty()
+        {
             Verdict::Inconclusive
         } else {
             Verdict::Agrees

@@ -194,6 +194,12 @@ fn conclusion(live: &Live, styling: Styling) -> String {
             recoveries.len()
         );
     }
+    for (keep_alive, end) in live.bare() {
+        let _ = write!(told, "; no evidence of the {end} at keep-alive {keep_alive} s");
+    }
+    if live.missing() > 0 {
+        let _ = write!(told, "; {} of {} outages are missing", live.missing(), live.planned);
+    }
     if live.interrupted {
         told.push_str("; interrupted before the end");
     }
@@ -284,6 +290,7 @@ mod tests {
             mode: Mode::Restart,
             within_ns: 1_500_000_000,
             notes: vec!["Runs were made one by one.".into()],
+            planned: 4,
             interrupted: false,
             rows,
         }
@@ -294,6 +301,26 @@ mod tests {
         let shown = text(&live(), Styling::Plain);
         assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
         insta::assert_snapshot!(shown);
+    }
+
+    #[test]
+    fn an_end_without_evidence_and_a_missing_outage_leave_it_open() {
+        let of = |rows: Vec<Row>, planned| Live { rows, planned, ..live() };
+        let never = Guess { at: None, never: true };
+        let seen = |device, hub| row(4, 1_000, [never; 3], [device, hub, Seen::Never]);
+        let whole = of(vec![seen(Seen::Never, Seen::Unknown), seen(Seen::Unknown, Seen::Never)], 2);
+        assert_eq!(whole.verdict(), Verdict::Agrees);
+        assert_eq!(of(whole.rows.clone(), 3).verdict(), Verdict::Inconclusive);
+        assert!(text(&of(whole.rows, 3), Styling::Plain).contains("1 of 3 outages are missing"));
+        let half = of(vec![seen(Seen::Unknown, Seen::Never); 2], 2);
+        assert_eq!((half.verdict(), half.bare()), (Verdict::Inconclusive, vec![(4, "device")]));
+        assert!(text(&half, Styling::Plain).contains("no evidence of the device at"));
+        let mut other = seen(Seen::Unknown, Seen::Never);
+        other.asked = 8;
+        let mixed = of(vec![seen(Seen::Never, Seen::Never), other], 2);
+        assert_eq!((mixed.verdict(), mixed.bare()), (Verdict::Inconclusive, vec![(8, "device")]));
+        let unjudged = of(vec![seen(Seen::At(Value::Exact(ms(100))), Seen::Never).unjudged()], 1);
+        assert_eq!(unjudged.verdict(), Verdict::Inconclusive);
     }
 
     #[test]

@@ -19,8 +19,12 @@ pub struct Trail {
     link: Option<LinkId>,
     /// Its last packet from the device.
     last_up: Option<Time>,
+    /// When an end left it.
+    ended: Option<Time>,
     /// PINGREQs on it.
     pub pings: u32,
+    /// From its last packet before to the first of them.
+    pub lull: Option<Duration>,
     /// The outage, as it fell on that link.
     pub struck: Option<Struck>,
     /// Why it was not made there.
@@ -87,6 +91,9 @@ impl Trail {
             }
             What::LegEnded { link, .. } => {
                 self.left = Some(*link);
+                if self.is_of(*link) {
+                    self.ended.get_or_insert(at);
+                }
                 self.ended(*link);
             }
             What::WindowClosed { .. } if self.struck.is_some() && self.restored.is_none() => {
@@ -126,6 +133,9 @@ impl Trail {
 
     /// A packet of the link that is followed.
     fn other(&mut self, at: Time, direction: Direction, packet: &Packet) {
+        if matches!(packet, Packet::Pingreq) {
+            self.lull = self.lull.or(self.silence(at));
+        }
         if direction == Direction::Up {
             self.last_up = Some(at);
         }
@@ -144,6 +154,18 @@ impl Trail {
 
     fn is_of(&self, link: LinkId) -> bool {
         self.link == Some(link)
+    }
+
+    /// From the last packet of the accepted device to `now`, or to the end of its link.
+    pub fn silence(&self, now: Time) -> Option<Duration> {
+        let last = self.accepted.max(self.last_up).filter(|_| self.accepted.is_some())?;
+        let until = self.ended.map_or(now, |ended| ended.min(now));
+        (until >= last).then(|| until.since(last))
+    }
+
+    /// Whether the device that was accepted has left, or was left.
+    pub fn is_left(&self) -> bool {
+        self.accepted.is_some() && self.ended.is_some()
     }
 
     /// When all was seen: the link is known to live on after the outage, or the device is back on another.
@@ -208,6 +230,16 @@ mod tests {
         What::FaultApplied { window: WindowId(0), link: LinkId(link), fidelity: Fidelity::Stall, means }
     }
 
+    fn left(link: u64) -> What {
+        What::LegEnded {
+            link: LinkId(link),
+            side: Side::Device,
+            how: Ending::Fin,
+            error: None,
+            last: LastPackets::default(),
+        }
+    }
+
     fn begun() -> Vec<(u64, What)> {
         vec![
             (10, opened(1)),
@@ -226,6 +258,19 @@ mod tests {
         assert_eq!(trail.accepted, Some(Time::from_millis(30)));
         assert_eq!(trail.struck.and_then(|struck| struck.silent()), Some(Duration::from_millis(980)));
         assert_eq!((trail.pings, trail.seen_all()), (1, None));
+    }
+
+    #[test]
+    fn silence_is_of_an_accepted_device_and_ends_with_its_link() {
+        let at = Time::from_millis;
+        assert_eq!(told(&begun()[..2]).silence(at(900)), None);
+        let trail = told(&begun()[..3]);
+        assert_eq!((trail.silence(at(1_030)), trail.lull), (Some(Duration::from_secs(1)), None));
+        assert_eq!(told(&begun()).lull, Some(Duration::from_millis(3_990)));
+        let mut events = begun()[..3].to_vec();
+        events.push((2_030, left(1)));
+        let trail = told(&events);
+        assert_eq!((trail.silence(at(9_000)), trail.is_left()), (Some(Duration::from_secs(2)), true));
     }
 
     #[test]
@@ -261,13 +306,6 @@ mod tests {
 
     #[test]
     fn a_link_that_is_left_at_once_is_not_where_a_device_is_back() {
-        let left = |link| What::LegEnded {
-            link: LinkId(link),
-            side: Side::Device,
-            how: Ending::Fin,
-            error: None,
-            last: LastPackets::default(),
-        };
         let mut events = begun();
         events.push((9_500, What::WindowClosed { window: WindowId(0) }));
         // Given up before its CONNACK, and after it.

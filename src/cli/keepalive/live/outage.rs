@@ -48,6 +48,8 @@ pub struct Shown {
     pub results: Results,
     /// How the command ended, where it did by itself.
     pub ended: Option<String>,
+    /// Until when it was watched.
+    pub until: Time,
     /// The last lines that it wrote.
     pub output: Vec<String>,
     /// By how much timers of this machine were late.
@@ -77,6 +79,7 @@ pub async fn run(
     let mut client = client(bench, &runner, errands, log)?;
     let look = || is_over(&trail.lock().unwrap_or_else(PoisonError::into_inner), clock.now());
     let (reason, ended) = attend(bench, &runner, client.as_mut(), look).await;
+    let until = clock.now();
     let Ended { results, written, troubles, .. } = runner.end_with(reason, |_| {}).await;
     let output = client.as_ref().map(Client::last_lines).unwrap_or_default();
     if let Some(mut client) = client {
@@ -88,7 +91,7 @@ pub async fn run(
         return Err(trouble);
     }
     let trail = trail.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(Shown { trail, results, ended, output, late: bench.lateness.worst_since(started) })
+    Ok(Shown { trail, results, ended, until, output, late: bench.lateness.worst_since(started) })
 }
 
 async fn start(

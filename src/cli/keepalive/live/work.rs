@@ -30,7 +30,7 @@ const AFTERWARDS: Duration = Duration::from_millis(500);
 const BEYOND: Duration = Duration::from_secs(2);
 
 /// The number of the first outage's device; those before were looked at first.
-const FIRST: usize = 2;
+const FIRST: usize = 3;
 
 /// What is to be made, in the order of the table.
 pub fn cases(bench: &Bench, args: &LiveArgs, known: &Known) -> Result<Vec<Case>, Refusal> {
@@ -120,7 +120,8 @@ fn bounded(bench: &Bench, beliefs: &Beliefs, case: Case, patience: Duration) -> 
 }
 
 /// Makes all cases, the longest first. The rows in the order of the cases.
-pub async fn work(bench: &Arc<Bench>, cases: Vec<Case>, jobs: usize, quiet: bool) -> Vec<Row> {
+/// `heeds`: whether the device is known to go by Server Keep Alive, where it is told its keep-alives so.
+pub async fn work(bench: &Arc<Bench>, cases: Vec<Case>, jobs: usize, heeds: bool, quiet: bool) -> Vec<Row> {
     let total = cases.len();
     let mut order: Vec<(usize, Case)> = cases.into_iter().enumerate().collect();
     if jobs > 1 {
@@ -141,6 +142,7 @@ pub async fn work(bench: &Arc<Bench>, cases: Vec<Case>, jobs: usize, quiet: bool
                     running.spawn(async move {
                         let began = Instant::now();
                         let row = row(&bench, &case, number).await;
+                        let row = row.map(|row| if heeds { row } else { row.unjudged() });
                         drop(permit);
                         (number, row, began.elapsed())
                     });
@@ -149,12 +151,15 @@ pub async fn work(bench: &Arc<Bench>, cases: Vec<Case>, jobs: usize, quiet: bool
                 (_, _) => left = false,
             },
             Some(ended) = running.join_next(), if !running.is_empty() => {
-                // One that panicked has no row.
-                if let Ok((number, Some(row), took)) = ended {
-                    if !quiet {
-                        tell(&row, rows.len() + 1, total, took);
+                match ended {
+                    Ok((number, Some(row), took)) => {
+                        if !quiet {
+                            tell(&row, rows.len() + 1, total, took);
+                        }
+                        rows.insert(number, row);
                     }
-                    rows.insert(number, row);
+                    Ok((_, None, _)) => {}
+                    Err(error) => out::tell(format_args!("an outage has no row: {error}")),
                 }
             }
         }
