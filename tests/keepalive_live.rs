@@ -125,3 +125,37 @@ fn a_device_that_never_comes_is_told() {
         assert!(text(&output).contains(problem), "{}", text(&output));
     }
 }
+
+/// Told more than it asks for, a device is silent beyond its own keep-alive; its prediction is held against what it was told.
+#[test]
+fn a_device_that_is_told_more_than_it_asks_for_is_known_by_its_silence() {
+    let hub = Hub::start();
+    let arguments = ["--keep-alive", "4s", "--mode", "server-keep-alive", "--outage", "9.5s", "--json", "-"];
+    let device = ["--kind", "typical", "--mqtt", "5", "--keep-alive", "1s", "--ping-timeout", "4s"];
+    let output = live(&hub, &arguments, &device);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let live: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&live["mode"], &live["planned"]), (&"server_keep_alive".into(), &1.into()));
+    assert_eq!(live["rows"][0]["keep_alive"], 4);
+}
+
+/// What is refused leaves no file behind, and a fixed port is for one.
+#[test]
+fn what_is_refused_leaves_nothing() {
+    let (hub, folder) = (Hub::start(), tempfile::TempDir::new().unwrap());
+    let file = folder.path().join("live.json");
+    let of = |arguments: &[&str], command: &str| {
+        let mut live = Command::new(BROWNOUT);
+        live.args(["keepalive", "live", "--quiet", "--upstream", &hub.address, "--keep-alive", "2s"]);
+        live.args(arguments).arg("--json").arg(&file).args(["--", command]);
+        let output = live.stdin(Stdio::null()).output().unwrap();
+        assert!(!file.exists(), "{}", text(&output));
+        (output.status.code(), text(&output))
+    };
+    let (code, shown) = of(&[], "false");
+    assert!(code == Some(1) && shown.contains("exit code 1"), "{code:?} {shown}");
+    let (code, shown) = of(&[], "no-such-command-anywhere");
+    assert!(code == Some(2) && shown.contains("no-such-command-anywhere"), "{code:?} {shown}");
+    let (code, shown) = of(&["--listen", "127.0.0.1:1884", "--jobs", "2"], "true");
+    assert!(code == Some(2) && shown.contains("one port holds one outage"), "{code:?} {shown}");
+}
