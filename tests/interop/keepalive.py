@@ -44,7 +44,7 @@ class Live(bench.Case):
         self.assertEqual(done.returncode, code, self.shown)
         for line in done.stdout.splitlines():
             self.assertLessEqual(len(line), 80, line)
-        if os.path.getsize(path) == 0:
+        if not os.path.exists(path) or os.path.getsize(path) == 0:
             return None
         with open(path) as file:
             return json.load(file)
