@@ -9,8 +9,8 @@ use brownout::event::What;
 use brownout::fault::{
     Blackhole, Close, Connects, Delay, Ending, Fault, FidelityWanted, Latency, LegFate, Toward, WaysWanted,
 };
-use brownout::net::sys::hangup::is_gone;
-use brownout::net::sys::mute;
+use brownout::net::sys::info::tcp_info;
+use brownout::net::sys::{TcpState, mute};
 use common::{Bench, at, bench, connected, count, expect, find, hub, plan, wire};
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -33,7 +33,7 @@ async fn is_reset(stream: &mut TcpStream) -> bool {
 /// Whether the connection goes for both directions. After a FIN, a read says the end of the stream for ever.
 async fn goes(stream: &TcpStream) -> bool {
     for _ in 0..300 {
-        if is_gone(stream).unwrap() {
+        if tcp_info(stream).unwrap().state == TcpState::Closed {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

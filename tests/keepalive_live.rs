@@ -4,7 +4,9 @@
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
 
@@ -16,8 +18,12 @@ struct Hub {
 
 impl Hub {
     fn start() -> Hub {
+        Hub::at("127.0.0.1:0")
+    }
+
+    fn at(address: &str) -> Hub {
         let mut command = Command::new(BROWNOUT);
-        command.args(["hub", "--quiet", "--listen", "127.0.0.1:0"]);
+        command.args(["hub", "--quiet", "--listen", address]);
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
@@ -36,10 +42,24 @@ impl Drop for Hub {
 }
 
 fn live(hub: &Hub, arguments: &[&str], device: &[&str]) -> Output {
+    command(hub, arguments, device).output().unwrap()
+}
+
+fn command(hub: &Hub, arguments: &[&str], device: &[&str]) -> Command {
     let mut command = Command::new(BROWNOUT);
     command.args(["keepalive", "live", "--quiet", "--upstream", &hub.address]).args(arguments);
     command.arg("--").arg(BROWNOUT).args(["device", "--quiet"]).args(device);
-    command.stdin(Stdio::null()).output().unwrap()
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Waits until the file has this in it.
+fn wait_for(file: &Path, text: &str) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !std::fs::read_to_string(file).is_ok_and(|found| found.contains(text)) {
+        assert!(Instant::now() < end, "no {text} in {}", file.display());
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn text(output: &Output) -> String {
@@ -89,6 +109,32 @@ fn a_wrong_prediction_is_told() {
     assert!(shown.contains("DIFFERS"), "{shown}");
 }
 
+/// A hub that is killed in an outage has not timed anything out, and what its device then did is no answer to the outage.
+#[test]
+fn a_hub_that_dies_in_an_outage_is_no_evidence() {
+    let (hub, folder) = (Hub::start(), tempfile::TempDir::new().unwrap());
+    let report = folder.path().to_str().unwrap();
+    let arguments = ["--keep-alive", "2s", "--client", "typical", "--outage", "6s", "--report", report];
+    let mut command = command(&hub, &arguments, &["--kind", "typical"]);
+    let run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_for(&folder.path().join("2s-6s-1/events.jsonl"), "\"event\":\"fault_applied\"");
+    let address = hub.address.clone();
+    drop(hub);
+    let _hub = Hub::at(&address);
+    let output = run.wait_with_output().unwrap();
+    let shown = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{shown}");
+    // It was away, or back before anybody dialled it again; then it ended all its connections at once.
+    assert!(shown.contains("no evidence: the hub "), "{shown}");
+    let json = std::fs::read_to_string(folder.path().join("live.json")).unwrap();
+    let live: Value = serde_json::from_str(&json).unwrap();
+    let row = &live["rows"][0];
+    assert_eq!(row["verdict"], "inconclusive", "{shown}");
+    for what in ["device", "hub", "recovery"] {
+        assert!(row[what]["measured"].is_null() && row[what]["measured_never"] == false, "{what}: {shown}");
+    }
+}
+
 /// A device of MQTT 5 that asks for another keep-alive is stepped by the hub's.
 #[test]
 fn server_keep_alive_steps_a_device_that_does_not_heed_the_environment() {
@@ -112,7 +158,8 @@ fn a_device_that_never_comes_is_told() {
     let output = command.arg("echo no broker here; exit 3").stdin(Stdio::null()).output().unwrap();
     let shown = text(&output);
     assert_eq!(output.status.code(), Some(1), "{shown}");
-    assert!(shown.contains("exit code 3") && shown.contains("no broker here"), "{shown}");
+    assert!(shown.contains("no device connected; the command ended with exit code 3"), "{shown}");
+    assert!(shown.contains("no broker here"), "{shown}");
     for (arguments, problem) in [
         (["--keep-alive", "1.5s", "--mode", "auto"], "whole seconds"),
         (["--keep-alive", "2s", "--client", "nobody"], "--client"),

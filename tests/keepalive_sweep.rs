@@ -101,7 +101,7 @@ fn usage_and_environment_are_told_before_any_work() {
         (&["--fleet", "10000", "--keep-alive", "1s..18h/1000"], 2, "smaller --fleet"),
         (&["--outages", "trace:/nowhere.csv"], 2, "cannot read /nowhere.csv"),
         (&["--json", "-", "--csv", "-"], 2, "only one form"),
-        (&["--json", "/nowhere/a.json"], 3, "give another file with --json"),
+        (&["--json", "/nowhere/a.json"], 3, "give another with --json"),
         (&["--expect", "x <= 1"], 2, "x"),
     ] {
         let told = sweep(args).assert().code(code);

@@ -6,7 +6,7 @@ use crate::common::{plan, wire};
 use crate::engine::{pass, read};
 use brownout::base::{Direction, Ends, LinkId, ListenerId, Side, Time, Ways};
 use brownout::engine::{Engine, Input, Output};
-use brownout::event::{Count, Event, LastPackets, Packet, Samples, Traffic};
+use brownout::event::{Count, Event, LastPackets, Line, Packet, Samples, Traffic};
 use brownout::fault::Ending;
 use brownout::measure::Measures;
 use brownout::report::Timeline;
@@ -26,7 +26,7 @@ pub const PARTS: &[Part] = &[
         name: "folds-link",
         unit: "the same, its events written and folded",
         work: folded,
-        floor: ("written, not folded", |count| links(count, |event| write(&mut Vec::new(), &event))),
+        floor: ("written, not folded", written),
         round: 10_000,
     },
 ];
@@ -38,9 +38,8 @@ fn addresses(count: u32) {
 fn folded(count: u32) {
     let mut measures = Measures::new(&plan(vec![]));
     let mut timeline = Timeline::default();
-    let mut line = Vec::new();
+    let mut line = Line::default();
     links(count, |event| {
-        line.clear();
         write(&mut line, &event);
         measures.push(&event);
         timeline.push(&event);
@@ -48,9 +47,13 @@ fn folded(count: u32) {
     black_box((measures, timeline));
 }
 
-fn write(line: &mut Vec<u8>, event: &Event) {
-    serde_json::to_writer(&mut *line, event).unwrap();
-    black_box(line);
+fn written(count: u32) {
+    let mut line = Line::default();
+    links(count, |event| write(&mut line, &event));
+}
+
+fn write(line: &mut Line, event: &Event) {
+    black_box(line.of(event).unwrap());
 }
 
 /// So many links of one device, each after the last.

@@ -79,7 +79,8 @@ impl Idle {
     }
 }
 
-fn memory(process: &Process) -> f64 {
+/// Bytes.
+pub fn memory(process: &Process) -> f64 {
     float(usize::try_from(process.memory()).unwrap())
 }
 

@@ -8,6 +8,7 @@ mod args;
 mod connects;
 mod copy;
 mod delay;
+mod held;
 mod idle;
 mod link;
 mod measures;

@@ -2,6 +2,7 @@
 
 use crate::connects;
 use crate::delay::Delayed;
+use crate::held;
 use crate::idle::Idle;
 use crate::link::Link;
 use crate::paced::Paced;
@@ -64,6 +65,17 @@ pub fn connects(route: &Route, span: Duration) -> Figures {
         Some(came.taken.cpu / came.links).filter(|cpu| *cpu > 0.0),
         Some(came.disconnects / came.links),
     ]
+}
+
+/// The same with all of two cores: where the load has one of them, the rate is not that of two cores.
+pub fn workers(route: &Route, span: Duration) -> Figures {
+    let figures = per_byte(stream(route, span, 1024, 16), 1024.0, 1.0);
+    vec![figures[0].filter(|_| !route.is_crowded), figures[1]]
+}
+
+/// Bytes of memory for each of these links while a rule holds back what they write: with messages of three lengths.
+pub fn held(route: &Route, _: Duration) -> Figures {
+    held::through(route, WRITERS, &[65_536, 1024, 64])
 }
 
 /// Memory of idle links.

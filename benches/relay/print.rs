@@ -1,6 +1,7 @@
 //! Tables, for a terminal or as Markdown.
 
 use crate::args::Args;
+use crate::profiles::Rules;
 use crate::row::{Against, Bar, Limit, Metric, Row};
 use crate::run::{Measured, Verdict, reference};
 use crate::ways::{Kind, find};
@@ -162,6 +163,7 @@ fn told(row: &Row, bar: &Bar, verdict: &Verdict, state: &str, to: Option<&Measur
     let unit = match bar.against {
         Against::Absolute => String::new(),
         Against::Reference => format!(" {}", to.map_or("?", |to| short(to))),
+        Against::NoRules if bar.of == Rules::SecondCore => " of one core".to_owned(),
         Against::NoRules => " of without rules".to_owned(),
     };
     let reached = verdict.reached.map_or_else(String::new, |reached| format!(": {reached:.2}"));

@@ -1,4 +1,4 @@
-//! A process that is measured: started on its core, stopped whatever happens.
+//! A process that is measured: started on its cores, stopped whatever happens.
 
 use crate::sys;
 use std::fs::{self, File};
@@ -13,9 +13,9 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn start(mut command: Command, core: Option<usize>, stderr: &Path) -> Process {
+    pub fn start(mut command: Command, cores: &[usize], stderr: &Path) -> Process {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(stderr).unwrap());
-        sys::pin(&mut command, core);
+        sys::pin(&mut command, cores);
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Process { child, stderr: stderr.to_owned() }
     }

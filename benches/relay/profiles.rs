@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What brownout is told to do, which in effect is nothing.
+/// What brownout is told to do, which in effect is nothing, and what it is given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rules {
     /// No rules at all.
@@ -16,6 +16,10 @@ pub enum Rules {
     Hundred,
     /// A latency of 50 ms towards the hub on every link.
     Late,
+    /// The same of 3 s.
+    Held,
+    /// No rules, and a second core.
+    SecondCore,
 }
 
 impl Rules {
@@ -27,6 +31,8 @@ impl Rules {
             Rules::Zero => "+0ms",
             Rules::Hundred => "+100",
             Rules::Late => "+50ms",
+            Rules::Held => "+3s",
+            Rules::SecondCore => "+core",
         }
     }
 
@@ -40,7 +46,7 @@ impl Rules {
 
     fn rules(self) -> String {
         match self {
-            Rules::None => " []\n".to_owned(),
+            Rules::None | Rules::SecondCore => " []\n".to_owned(),
             Rules::Idle => {
                 "\n  - { id: idle, when: { at: 1h }, fault: { latency: { fixed: 1s, direction: both } } }\n"
                     .to_owned()
@@ -49,13 +55,17 @@ impl Rules {
                 "\n  - { id: zero, when: { at: 0s }, fault: { latency: { fixed: 0s, direction: both } } }\n"
                     .to_owned()
             }
-            Rules::Late => {
-                "\n  - { id: late, when: { at: 0s }, fault: { latency: { fixed: 50ms, direction: up } } }\n"
-                    .to_owned()
-            }
+            Rules::Late => late("50ms"),
+            Rules::Held => late("3s"),
             Rules::Hundred => (0..100).fold("\n".to_owned(), |text, n| text + &no_match(n)),
         }
     }
+}
+
+fn late(by: &str) -> String {
+    format!(
+        "\n  - {{ id: late, when: {{ at: 0s }}, fault: {{ latency: {{ fixed: {by}, direction: up }} }} }}\n"
+    )
 }
 
 fn no_match(n: u32) -> String {

@@ -2,7 +2,7 @@
 
 use crate::process::Process;
 use crate::tls::Pki;
-use crate::ways::{Place, Way};
+use crate::ways::{Cores, Place, Way};
 use socket2::SockRef;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -24,13 +24,15 @@ pub struct Route {
     pub process: Option<Process>,
     /// System calls are counted, and times worthless.
     pub is_traced: bool,
+    /// What is in between and the load share a core.
+    pub is_crowded: bool,
     /// Of rows with TLS.
     pub pki: Option<Arc<Pki>>,
     _directory: TempDir,
 }
 
 impl Route {
-    pub fn open(way: &Way, core: Option<usize>, pki: Option<Arc<Pki>>) -> Route {
+    pub fn open(way: &Way, cores: Option<Cores>, pki: Option<Arc<Pki>>) -> Route {
         let hub = TcpListener::bind("127.0.0.1:0").unwrap();
         SockRef::from(&hub).listen(4096).unwrap();
         SockRef::from(&hub).set_read_timeout(Some(LIMIT)).unwrap();
@@ -42,9 +44,11 @@ impl Route {
             directory: directory.path(),
             pki: pki.as_deref(),
         };
+        let own = cores.map_or(Vec::new(), |cores| way.cores(cores));
+        let is_crowded = cores.is_none_or(|cores| own.contains(&cores.load));
         let mut process = way
             .command(&place)
-            .map(|command| Process::start(command, core, &directory.path().join("stderr")));
+            .map(|command| Process::start(command, &own, &directory.path().join("stderr")));
         let address = match &mut process {
             None => hub_address,
             Some(process) => {
@@ -53,7 +57,8 @@ impl Route {
                 address
             }
         };
-        Route { name: way.name.clone(), hub, address, process, is_traced: false, pki, _directory: directory }
+        let name = way.name.clone();
+        Route { name, hub, address, process, is_traced: false, is_crowded, pki, _directory: directory }
     }
 
     /// Processor time of what is in between, so far.

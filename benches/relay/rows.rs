@@ -3,7 +3,7 @@
 use crate::measures;
 use crate::profiles::Rules;
 use crate::row::Against::{Absolute, NoRules, Reference};
-use crate::row::Limit::{AtLeast, AtMost};
+use crate::row::Limit::{self, AtLeast, AtMost};
 use crate::row::{Bar, Metric, Others, Row, USUAL, bar, cost, plain, rate};
 use std::time::Duration;
 
@@ -34,6 +34,9 @@ const MEMORY: &[Metric] = &[
 const NO_CPU: Bar = bar(2, Rules::None, Absolute, AtMost(2.0));
 const GIVEN_BACK: Bar = bar(3, Rules::None, Absolute, AtMost(4.0));
 const FLAT: Bar = bar(4, Rules::None, Absolute, AtMost(1.0));
+
+/// The MiB that a link may hold back, and a fifth for what holding takes.
+const HELD: Limit = AtMost(1.2 * KIB);
 
 /// All rows, in the order of the run.
 pub const ROWS: &[Row] = &[
@@ -207,6 +210,38 @@ pub const ROWS: &[Row] = &[
         ],
         measure: measures::delays,
         span: Duration::from_millis(800),
+        ..USUAL
+    },
+    Row {
+        id: "held",
+        title: "8 devices write until they may no more, through a latency of 3 s: memory for each link",
+        metrics: &[
+            plain("64 KiB: KiB/link", KIB, 0),
+            plain("1 KiB: KiB/link", KIB, 0),
+            plain("64 B: KiB/link", KIB, 0),
+        ],
+        rules: &[Rules::Held],
+        others: Others::Direct,
+        bars: &[
+            bar(0, Rules::Held, Absolute, HELD),
+            bar(1, Rules::Held, Absolute, HELD),
+            bar(2, Rules::Held, Absolute, HELD),
+        ],
+        measure: measures::held,
+        most_rounds: 1,
+        ..USUAL
+    },
+    Row {
+        id: "workers",
+        title: "1 KiB, QoS 0, pipelined, 8 links, on one core and on two",
+        metrics: &[plain("k msgs/s", K, 0), plain("CPU ps/B", 1.0, 0)],
+        rules: &[Rules::None, Rules::SecondCore],
+        others: Others::Direct,
+        bars: &[
+            bar(0, Rules::SecondCore, NoRules, AtLeast(1.8)),
+            bar(1, Rules::SecondCore, NoRules, AtMost(1.1)),
+        ],
+        measure: measures::workers,
         ..USUAL
     },
 ];

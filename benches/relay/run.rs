@@ -9,7 +9,7 @@ use crate::row::{Against, Bar, Figures, Others, Row};
 use crate::rows::ROWS;
 use crate::stats::{Spread, spread};
 use crate::tls::Pki;
-use crate::ways::{self, Kind, Way};
+use crate::ways::{self, Cores, Kind, Way};
 use crate::{sys, trace};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,12 +44,13 @@ pub fn run(args: &Args) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     sys::raise_files(sys::FILES);
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let is_pinned = cores > 1 && sys::pin_self(args.load_core).is_ok();
-    let mut printer = Printer::new(args, is_pinned, cores);
+    let all = thread::available_parallelism().map_or(1, usize::from);
+    let cores = Cores { proxy: args.proxy_core, load: args.load_core, all };
+    let cores = (all > 1 && sys::pin_self(&[cores.load]).is_ok()).then_some(cores);
+    let mut printer = Printer::new(args, cores.is_some(), all);
     let mut is_all_met = true;
     for row in chosen(args) {
-        let measured = measure(row, args, &ways, is_pinned.then_some(args.proxy_core));
+        let measured = measure(row, args, &ways, cores);
         let verdicts: Vec<_> = row.bars.iter().flat_map(|bar| verdicts(row, bar, &measured)).collect();
         is_all_met &= verdicts.iter().all(|verdict| verdict.1.is_met);
         printer.row(row, &measured, &verdicts);
@@ -85,10 +86,10 @@ fn ways_of(row: &Row, args: &Args, ways: &[Way]) -> Vec<Way> {
     ways.iter().flat_map(each).filter(is_wanted).collect()
 }
 
-fn measure(row: &Row, args: &Args, ways: &[Way], core: Option<usize>) -> Vec<Measured> {
+fn measure(row: &Row, args: &Args, ways: &[Way], cores: Option<Cores>) -> Vec<Measured> {
     let ways = ways_of(row, args, ways);
     let pki = (row.others == Others::Tls).then(|| Arc::new(Pki::new()));
-    let mut routes: Vec<_> = ways.iter().map(|way| Route::open(way, core, pki.clone())).collect();
+    let mut routes: Vec<_> = ways.iter().map(|way| Route::open(way, cores, pki.clone())).collect();
     let mut measured: Vec<_> = ways.into_iter().map(Measured::new).collect();
     thread::sleep(SETTLE);
     let rounds = args.rounds.min(row.most_rounds);

@@ -7,26 +7,27 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::Duration;
 
-/// Lets a command run on this core alone, and end when this thread does.
-pub fn pin(command: &mut Command, core: Option<usize>) {
+/// Lets a command run on these cores alone, on any if there are none, and end when this thread does.
+pub fn pin(command: &mut Command, cores: &[usize]) {
+    let cores = cores.to_vec();
     let set = move || {
         // SAFETY: prctl with these arguments touches no memory.
         check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
-        core.map_or(Ok(()), pin_self)
+        if cores.is_empty() { Ok(()) } else { pin_self(&cores) }
     };
     // SAFETY: between fork and exec it makes two system calls, and touches no memory but its own.
     unsafe { command.pre_exec(set) };
 }
 
-/// Lets this thread, and those that it starts, run on this core alone (sched_setaffinity(2)).
+/// Lets this thread, and those that it starts, run on these cores alone (sched_setaffinity(2)).
 ///
 /// # Errors
-/// The kernel's: there is no such core for us.
-pub fn pin_self(core: usize) -> io::Result<()> {
+/// The kernel's: there are no such cores for us.
+pub fn pin_self(cores: &[usize]) -> io::Result<()> {
     // SAFETY: a cpu_set_t is bits, for which zero is valid; CPU_SET checks its bounds.
     let set = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(core, &mut set);
+        cores.iter().for_each(|core| libc::CPU_SET(*core, &mut set));
         set
     };
     // SAFETY: the kernel reads one `cpu_set_t` from the reference.

@@ -68,7 +68,7 @@ impl Tracer {
             command.args(["-f", "-c", "-q", "-o"]);
         }
         command.arg(directory.path().join("calls")).args(["-p", &traced.id().to_string()]);
-        let process = Process::start(command, None, &directory.path().join("stderr"));
+        let process = Process::start(command, &[], &directory.path().join("stderr"));
         thread::sleep(ATTACH);
         Some(Tracer { process, directory, is_perf })
     }

@@ -33,6 +33,17 @@ pub enum Kind {
     },
 }
 
+/// The cores of a run that pins its processes.
+#[derive(Clone, Copy)]
+pub struct Cores {
+    /// Of what is in between.
+    pub proxy: usize,
+    /// Of devices and hub.
+    pub load: usize,
+    /// How many there are.
+    pub all: usize,
+}
+
 /// Where a way listens and where it dials, ports of 127.0.0.1; what it may write into.
 pub struct Place<'a> {
     pub listen: u16,
@@ -89,6 +100,14 @@ impl Way {
         Some(Way { name: format!("{}{}", self.name, rules.suffix()), kind })
     }
 
+    /// The cores that it may run on.
+    pub fn cores(&self, cores: Cores) -> Vec<usize> {
+        match self.kind {
+            Kind::Brownout { rules: Rules::SecondCore, .. } => vec![cores.proxy, cores.second()],
+            _ => vec![cores.proxy],
+        }
+    }
+
     /// Its command; nothing for the way without anything in between.
     pub fn command(&self, place: &Place) -> Option<Command> {
         match &self.kind {
@@ -99,6 +118,13 @@ impl Way {
             Kind::Toxiproxy => Some(toxiproxy(place)),
             Kind::Template { command, config } => Some(place.template(command, config.as_deref())),
         }
+    }
+}
+
+impl Cores {
+    /// A second core for what is in between: one that nothing else has, or else the load's.
+    fn second(self) -> usize {
+        (0..self.all).find(|core| ![self.proxy, self.load].contains(core)).unwrap_or(self.load)
     }
 }
 

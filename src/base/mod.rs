@@ -5,7 +5,9 @@
 //! Deliberately absent: anything of MQTT, of faults, of sockets.
 
 pub mod ends;
+pub mod few;
 pub mod id;
+pub mod pack;
 pub mod rand;
 pub mod rules;
 pub mod secret;
@@ -16,6 +18,7 @@ pub mod time;
 pub mod units;
 
 pub use ends::{Direction, Ends, Side, Ways};
+pub use few::{Few, Name};
 pub use id::{DeviceId, FiringId, LinkId, ListenerId, RuleId, WindowId};
 pub use rules::RuleSet;
 pub use secret::Secret;

@@ -1,10 +1,21 @@
 //! Things by their numbers, side by side in a few large pieces of memory.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
-/// About how large a piece is, in bytes.
+/// About how large the first piece is, in bytes.
 const PIECE: usize = 4096;
+
+/// So many keys at the end are looked through before all others.
+const LATE: usize = 15;
+
+/// The first two are that large, and each one after is as large as all before it, up to so many times the first: what comes
+/// free in a large shelf is whole pages, which the system gets back.
+const LARGEST: usize = 16;
+
+/// How many pieces are smaller than the largest or the first of those, and how many times the first they are together.
+const GROWING: usize = 6;
+const GROWN: usize = 2 * LARGEST;
 
 /// The place of a key whose value was taken out.
 const NOWHERE: u32 = u32::MAX;
@@ -19,8 +30,10 @@ pub struct Shelf<K, V> {
     /// Keys, ascending, with the places of their values. One that was taken out stays here for a while, with [`NOWHERE`].
     index: Vec<(K, u32)>,
     pieces: Vec<Piece<V>>,
-    /// Free places in pieces that are there, or were.
+    /// Places that came free, in pieces that are there, or were.
     free: BinaryHeap<Reverse<u32>>,
+    /// The first place that no value has stood in.
+    fresh: u32,
     len: usize,
 }
 
@@ -33,12 +46,12 @@ struct Piece<V> {
 
 impl<K, V> Default for Shelf<K, V> {
     fn default() -> Shelf<K, V> {
-        Shelf { index: Vec::new(), pieces: Vec::new(), free: BinaryHeap::new(), len: 0 }
+        Shelf { index: Vec::new(), pieces: Vec::new(), free: BinaryHeap::new(), fresh: 0, len: 0 }
     }
 }
 
 impl<K: Ord + Copy, V> Shelf<K, V> {
-    /// How many values stand in a piece.
+    /// How many values stand in the first piece.
     const ROOM: usize = {
         let fit = PIECE / (size_of::<Option<V>>() + 1);
         if fit < 4 { 4 } else { fit }
@@ -60,9 +73,10 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
     where
         V: Default,
     {
-        let place = match self.place(&key) {
+        let found = self.find(&key);
+        let place = match self.taken(found) {
             Some(place) => place,
-            None => self.put_new(key, V::default()),
+            None => self.put_new(found, key, V::default()),
         };
         let (piece, at) = Self::split(place);
         self.pieces[piece].places[at].get_or_insert_default()
@@ -75,9 +89,10 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
 
     /// Puts a value in; the one before, if there was one, is gone.
     pub fn insert(&mut self, key: K, value: V) {
-        match self.get_mut(&key) {
+        let found = self.find(&key);
+        match self.taken(found).and_then(|place| self.at_mut(place)) {
             Some(held) => *held = value,
-            None => _ = self.put_new(key, value),
+            None => _ = self.put_new(found, key, value),
         }
     }
 
@@ -139,14 +154,32 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
 
     fn find(&self, key: &K) -> Result<usize, usize> {
         // What is asked for is mostly of late.
-        match self.index.last() {
-            Some((last, _)) if last < key => Err(self.index.len()),
-            _ => self.index.binary_search_by(|(held, _)| held.cmp(key)),
+        let Some((newest, last)) =
+            self.index.len().checked_sub(1).map(|last| (self.index[last].0.cmp(key), last))
+        else {
+            return Err(0);
+        };
+        match newest {
+            Ordering::Less => Err(last + 1),
+            Ordering::Equal => Ok(last),
+            Ordering::Greater => {
+                let late = last.saturating_sub(LATE);
+                let is_late = self.index[late].0 <= *key;
+                let (from, part) =
+                    if is_late { (late, &self.index[late..]) } else { (0, &self.index[..late]) };
+                let found = part.binary_search_by(|(held, _)| held.cmp(key));
+                found.map(|nth| from + nth).map_err(|nth| from + nth)
+            }
         }
     }
 
     fn place(&self, key: &K) -> Option<u32> {
-        let (_, place) = self.index[self.find(key).ok()?];
+        self.taken(self.find(key))
+    }
+
+    /// The place of a key that was looked for, if it has a value.
+    fn taken(&self, found: Result<usize, usize>) -> Option<u32> {
+        let (_, place) = self.index[found.ok()?];
         (place != NOWHERE).then_some(place)
     }
 
@@ -163,36 +196,56 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
     /// Which piece, and where in it. [`NOWHERE`] is in none: that would be the last of four thousand million.
     fn split(place: u32) -> (usize, usize) {
         let place = usize::try_from(place).unwrap_or(usize::MAX);
-        (place / Self::ROOM, place % Self::ROOM)
+        let piece = match place / Self::ROOM {
+            0 => 0,
+            rooms @ 1..GROWN => 1 + usize::try_from(rooms.ilog2()).unwrap_or(0),
+            rooms => GROWING + (rooms - GROWN) / LARGEST,
+        };
+        (piece, place - Self::before(piece))
     }
 
-    /// A key that has no value gets one.
-    fn put_new(&mut self, key: K, value: V) -> u32 {
-        if self.free.is_empty() {
-            self.build();
-        }
-        let place = self.free.pop().map_or(NOWHERE, |Reverse(place)| place);
-        let (piece, at) = Self::split(place);
-        let piece = &mut self.pieces[piece];
+    /// How many places stand before a piece.
+    fn before(piece: usize) -> usize {
+        let rooms = match piece {
+            0 => 0,
+            1..GROWING => 1 << (piece - 1),
+            _ => GROWN + (piece - GROWING) * LARGEST,
+        };
+        rooms * Self::ROOM
+    }
+
+    /// How many places a piece has.
+    fn room(piece: usize) -> usize {
+        Self::before(piece + 1) - Self::before(piece)
+    }
+
+    /// A key that has no value, and was looked for, gets one.
+    fn put_new(&mut self, found: Result<usize, usize>, key: K, value: V) -> u32 {
+        let place = self.free.pop().map_or_else(|| self.next_fresh(), |Reverse(place)| place);
+        let (nth, at) = Self::split(place);
+        let piece = &mut self.pieces[nth];
         if piece.places.is_empty() {
-            piece.places = empty(Self::ROOM);
+            piece.places = empty(Self::room(nth));
         }
         piece.places[at] = Some(value);
         piece.taken += 1;
         self.len += 1;
-        match self.find(&key) {
+        match found {
             Ok(nth) => self.index[nth].1 = place,
             Err(nth) => self.enter(nth, (key, place)),
         }
         place
     }
 
-    /// One piece more.
-    fn build(&mut self) {
-        let first = self.pieces.len() * Self::ROOM;
-        let places = (first..first + Self::ROOM).map(|place| u32::try_from(place).unwrap_or(NOWHERE));
-        self.free.extend(places.map(Reverse));
-        self.pieces.push(Piece { places: empty(Self::ROOM), taken: 0 });
+    /// A place that no value has stood in, in one piece more if need be.
+    fn next_fresh(&mut self) -> u32 {
+        let place = self.fresh;
+        self.fresh = self.fresh.saturating_add(1);
+        let (nth, _) = Self::split(place);
+        if nth == self.pieces.len() {
+            self.pieces.push(Piece { places: empty(Self::room(nth)), taken: 0 });
+        }
+        place
     }
 
     fn enter(&mut self, nth: usize, entry: (K, u32)) {
@@ -208,8 +261,8 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
         let piece = self.pieces.get_mut(nth)?;
         let value = piece.places.get_mut(at)?.take();
         piece.taken -= 1;
-        if piece.taken == 0 {
-            piece.places = Box::default();
+        if piece.taken == 0 && self.pieces.len() > 1 {
+            self.pieces[nth].places = Box::default();
         }
         self.free.push(Reverse(place));
         value
@@ -217,8 +270,10 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
 
     /// Forgets keys that were taken out, where half of all were.
     fn tidy(&mut self) {
-        if self.len == 0 {
+        if self.len == 0 && self.pieces.len() > 1 {
             *self = Shelf::default();
+        } else if self.len == 0 {
+            self.index.clear();
         } else if self.index.len() > self.len * 2 + 4 {
             self.index.retain(|(_, place)| *place != NOWHERE);
             self.index.shrink_to(self.len + self.len / 4 + 4);
@@ -301,6 +356,29 @@ mod tests {
         *shelf.get_or_default(4) += 1;
         *shelf.get_or_default(4) += 1;
         assert_eq!((shelf.get(&4), shelf.contains_key(&3), shelf.len()), (Some(&2), false, 1));
+    }
+
+    /// Where one comes as the last has gone, no memory goes to and fro.
+    #[test]
+    fn the_only_piece_stays() {
+        let mut shelf: Shelf<u32, [u64; 60]> = Shelf::default();
+        shelf.insert(0, [1; 60]);
+        let place = shelf.get(&0).map(std::ptr::from_ref);
+        for key in 1..1_000 {
+            shelf.remove(&(key - 1));
+            assert_eq!((shelf.len(), shelf.pieces.len(), shelf.index.len()), (0, 1, 0));
+            shelf.insert(key, [1; 60]);
+            assert_eq!(shelf.get(&key).map(std::ptr::from_ref), place);
+        }
+    }
+
+    #[test]
+    fn every_place_stands_in_one_piece() {
+        type Held = Shelf<u32, [u64; 60]>;
+        let mut places = (0..40).flat_map(|piece| (0..Held::room(piece)).map(move |at| (piece, at)));
+        assert!((0..40 * 4).all(|place| Some(Held::split(place)) == places.next()));
+        let sizes: Vec<usize> = (0..9).map(|piece| Held::room(piece) / Held::ROOM).collect();
+        assert_eq!(sizes, [1, 1, 2, 4, 8, 16, 16, 16, 16]);
     }
 
     /// Of a thousand that came and went, a few stay: in as few pieces as they need, and the rest was given back.

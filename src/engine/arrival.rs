@@ -11,7 +11,6 @@
 use super::io::{Beside, Output, PacketTicket};
 use super::machine::Engine;
 use super::packets::Arrival;
-use super::verdict;
 use crate::base::{DeviceId, Direction, LinkId, Time, time};
 use crate::event::{Packet, What};
 use crate::fault::{PacketEnd, Verdict};
@@ -19,7 +18,7 @@ use crate::mqtt::PacketKind;
 use crate::session::Device;
 
 /// What is told of a packet beside what it says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Fate {
     held: bool,
     dropped: bool,
@@ -61,16 +60,19 @@ impl Engine {
         let is_new = self.identify_by_packet(link, direction, &packet);
         let seq = self.next_seq;
         let mut is_turned_away = false;
+        let as_is = Fate { held, dropped: false, passed: None };
         if is_new {
             // On whom it falls is known once the CONNECT is; what is told of it here is put right below.
-            self.tell_packet(link, direction, &packet, Fate { held, dropped: false, passed: None });
+            self.tell_packet(link, direction, packet.clone(), as_is.clone());
             is_turned_away = self.connected(link, token_expiry(&packet));
         }
         let request = beside.request.as_ref();
         let verdict =
             self.judge(Arrival { link, direction, seq, packet: &packet, topic: beside.topic, request });
-        let mut fate = self.fate(link, direction, &packet, &verdict, held);
-        if let Some(device) = self.sessions.device_of(link).filter(|_| fate.keeps_out(&packet)) {
+        let mut fate = self.fate(link, direction, &packet, verdict.as_ref(), held);
+        if fate.keeps_out(&packet)
+            && let Some(device) = self.sessions.device_of(link)
+        {
             self.progress.turned_away(device.id, false);
         }
         if is_turned_away {
@@ -78,12 +80,13 @@ impl Engine {
         }
         let held = fate.held;
         let (accepts, kind) = self.comes_to(direction, &packet, &fate);
-        if is_new {
+        if !is_new {
+            self.tell_packet(link, direction, packet, fate);
+        } else if fate != as_is {
             self.tell_again(link, seq, fate);
-        } else {
-            self.tell_packet(link, direction, &packet, fate);
         }
-        if let (Some((None, PacketEnd::Drop { .. })), Some(request)) = (verdict.end, request) {
+        let end = verdict.as_ref().and_then(|verdict| verdict.end);
+        if let (Some((None, PacketEnd::Drop { .. })), Some(request)) = (end, request) {
             self.command(link, seq, request);
         }
         if accepts {
@@ -91,9 +94,9 @@ impl Engine {
             self.watch_token(link);
         }
         let pulled = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
-        let wanted = pulled || !verdict::windows(&verdict).is_empty();
+        let falls = verdict.as_ref().is_some_and(|verdict| verdict.windows().flatten().next().is_some());
         self.settle_sources();
-        (PacketTicket { seq, wanted, held }, (!verdict.is_clear()).then(|| Box::new(verdict)))
+        (PacketTicket { seq, wanted: pulled || falls, held }, verdict.map(Box::new))
     }
 
     /// Whether a packet accepts the device, and what it counts as for rules that wait for one: by what is sent of the
@@ -125,25 +128,27 @@ impl Engine {
         link: LinkId,
         direction: Direction,
         packet: &Packet,
-        verdict: &Verdict,
+        verdict: Option<&Verdict>,
         held: bool,
     ) -> Fate {
         let holds = self.links.get(&link).is_some_and(|control| control.holds(direction));
-        let is_kept = matches!(verdict.end, Some((_, PacketEnd::Drop { .. })));
+        let is_delayed = verdict.is_some_and(|verdict| !verdict.delays.is_empty());
+        let end = verdict.and_then(|verdict| verdict.end);
+        let is_kept = matches!(end, Some((_, PacketEnd::Drop { .. })));
         Fate {
-            held: (held || holds || !verdict.delays.is_empty()) && !is_kept,
-            dropped: verdict.end.is_some(),
+            held: (held || holds || is_delayed) && !is_kept,
+            dropped: end.is_some(),
             passed: self.as_edited(link, packet, verdict).map(Box::new),
         }
     }
 
-    fn tell_packet(&mut self, link: LinkId, direction: Direction, packet: &Packet, fate: Fate) {
+    fn tell_packet(&mut self, link: LinkId, direction: Direction, packet: Packet, fate: Fate) {
         let Fate { held, dropped, passed } = fate;
-        self.emit(What::Packet { link, direction, packet: packet.clone(), held, dropped, passed });
+        self.emit(What::Packet { link, direction, packet, held, dropped, passed });
     }
 
-    /// A CONNECT that was just told meets what it brought about; its event, and those of the windows that it opened, then
-    /// say so.
+    /// A CONNECT that was just told meets what it brought about, and is not passed on as it came; its event, and those of the
+    /// windows that it opened, then say so.
     fn tell_again(&mut self, link: LinkId, seq: u64, fate: Fate) {
         let Fate { held, dropped, passed } = fate;
         for output in self.outputs.iter_mut().rev() {

@@ -97,6 +97,9 @@ impl Engine {
 
     /// Lets the firings in force fall on the device of a link that was just identified.
     pub(super) fn join_firings(&mut self, link: LinkId) {
+        if self.firings.is_empty() {
+            return;
+        }
         let Some(device) = self.sessions.device_of(link).map(|device| device.id) else { return };
         let plan = Arc::clone(&self.plan);
         let joined: Vec<(FiringId, RuleId)> = self

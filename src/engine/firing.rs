@@ -62,6 +62,11 @@ impl Firings {
         take_out(&mut self.of_some, firing.rule, id);
     }
 
+    /// Whether none is in force.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// The one of that number.
     pub fn get_mut(&mut self, id: FiringId) -> Option<&mut Firing> {
         self.all.get_mut(&id)

@@ -3,6 +3,14 @@
 use super::Engine;
 use crate::fault::Fault;
 use crate::mqtt::FilterTree;
+use crate::profile::Plan;
+
+/// Whether anything in the plan may change what becomes of a packet that is told of.
+pub(super) fn judges(plan: &Plan) -> bool {
+    plan.server_keep_alive.is_some()
+        || plan.fault_messages.is_some()
+        || plan.rules.iter().any(|rule| rule.fault.packets().is_some())
+}
 
 impl Engine {
     /// Whether packets may be worked on, put between others, or said as last words: then net/ has to know where each ends,

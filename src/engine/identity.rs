@@ -3,24 +3,23 @@
 use super::machine::Engine;
 use crate::base::{DeviceId, LinkId};
 use crate::event::What;
-use crate::session::Device;
-use std::net::IpAddr;
+use crate::session::{Device, Link};
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
 
 impl Engine {
     /// A CONNECT came. Answers whether it says of a link whose it is; not where that was known.
     pub(super) fn identify_by_connect(&mut self, link: LinkId, client_id: &str) -> bool {
-        let taken_for = match self.sessions.link(link).map(|live| live.device) {
-            None => return false,
-            Some(device) => device,
-        };
-        let Some(taken_for) = taken_for else {
-            let name = if client_id.is_empty() { self.address_name(link) } else { client_id.to_owned() };
-            if let Some(device) = self.was_nameless(link).filter(|_| self.sessions.by_name(&name).is_none()) {
-                self.emit(What::DeviceNamed { device, name });
-                self.emit(What::LinkIdentified { link, device });
-            } else {
-                self.identify(link, &name);
-            }
+        let Some(live) = self.sessions.link(link) else { return false };
+        let Some(taken_for) = live.device else {
+            let name = name_of(live, client_id);
+            let known = self.sessions.by_name(&name).map(|known| known.id);
+            let device = known.unwrap_or_else(|| {
+                let device = self.was_nameless(link).unwrap_or_else(|| self.sessions.next_device());
+                self.emit(What::DeviceNamed { device, name: name.into_owned() });
+                device
+            });
+            self.emit(What::LinkIdentified { link, device });
             return true;
         };
         let by_address = self.links.get_mut(&link).is_some_and(|it| std::mem::take(&mut it.by_address));
@@ -32,16 +31,17 @@ impl Engine {
 
     /// A link that was told by its address alone says whose it is.
     fn identify_again(&mut self, link: LinkId, taken_for: DeviceId, client_id: &str) {
-        let Some(device) = self.sessions.device(taken_for) else { return };
+        let (device, live) = (self.sessions.device(taken_for), self.sessions.link(link));
+        let Some((device, live)) = device.zip(live) else { return };
         if client_id.is_empty() && is_nameless(device) {
             return;
         }
-        let name = if client_id.is_empty() { self.address_name(link) } else { client_id.to_owned() };
+        let name = name_of(live, client_id);
         match self.sessions.by_name(&name) {
             Some(known) if known.id == taken_for => {}
             // Its attempts came one after another: all of them were this device's.
             None if may_be_named(device) => {
-                self.emit(What::DeviceNamed { device: taken_for, name });
+                self.emit(What::DeviceNamed { device: taken_for, name: name.into_owned() });
             }
             Some(_) | None => {
                 let windows = self.by_device.get(&taken_for).cloned().unwrap_or_default();
@@ -101,10 +101,37 @@ impl Engine {
             self.emit(What::DeviceNamed { device, name: name.to_owned() });
         }
     }
+}
 
-    /// Address and port.
-    pub(super) fn address_name(&self, link: LinkId) -> String {
-        self.sessions.link(link).map(|live| live.peer.to_string()).unwrap_or_default()
+/// The name that a CONNECT gives the device of a link; where it leaves that to the hub, the address and port of the link.
+pub(super) fn name_of<'a>(live: &Link, client_id: &'a str) -> Cow<'a, str> {
+    match live.peer {
+        Some(peer) if client_id.is_empty() => Cow::Owned(peer.to_string()),
+        Some(_) | None => Cow::Borrowed(client_id),
+    }
+}
+
+/// An address and its port, as `to_string` has them. Every link tells of one, and formatting it was a twentieth of all that the
+/// engine does for a short link: so the digits of IPv4 are written right away.
+pub(super) fn written(address: SocketAddr) -> String {
+    let SocketAddr::V4(v4) = address else { return address.to_string() };
+    let mut text = String::with_capacity("255.255.255.255:65535".len());
+    let [first, others @ ..] = v4.ip().octets();
+    push_number(&mut text, first.into());
+    for octet in others {
+        text.push('.');
+        push_number(&mut text, octet.into());
+    }
+    text.push(':');
+    push_number(&mut text, v4.port());
+    text
+}
+
+fn push_number(text: &mut String, number: u16) {
+    for power in [10_000, 1_000, 100, 10, 1] {
+        if number >= power || power == 1 {
+            text.push(char::from_digit(u32::from(number / power % 10), 10).unwrap_or('0'));
+        }
     }
 }
 
@@ -115,6 +142,25 @@ fn may_be_named(device: &Device) -> bool {
 
 /// Whether its name is its address, since no CONNECT of its has been seen.
 fn is_nameless(device: &Device) -> bool {
-    let address = device.address.map(|address| address.to_string());
-    device.version.is_none() && address.is_some_and(|address| *address == *device.name)
+    let is_its_name = |address: IpAddr| *address.to_string() == *device.name;
+    device.version.is_none() && device.address.is_some_and(is_its_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_address_is_written_as_it_is_displayed(octets: [u8; 4], port: u16, zero in 0_usize..4) {
+            let mut with_zero = octets;
+            with_zero[zero] = 0;
+            for address in [SocketAddr::from((octets, port)), SocketAddr::from((with_zero, 0))] {
+                prop_assert_eq!(written(address), address.to_string());
+            }
+            let mapped = SocketAddr::from((std::net::Ipv4Addr::from(octets).to_ipv6_mapped(), port));
+            prop_assert_eq!(written(mapped), mapped.to_string());
+        }
+    }
 }

@@ -21,7 +21,7 @@ impl Engine {
         let Some(control) = self.links.get(&link).filter(|it| it.forgotten().is_none() && !it.cut) else {
             return;
         };
-        let Some(idle) = control.idle else { return };
+        let Some(idle) = control.orders.as_ref().and_then(|orders| orders.idle) else { return };
         let by = self.windows_on(link).into_iter().find_map(|(id, window, rule)| match &rule.fault {
             Fault::IdleTimeout(fault) if patience(window, fault) <= idle => Some((id, fault.then)),
             _ => None,
@@ -38,8 +38,7 @@ impl Engine {
     pub(super) fn remember(&mut self, id: WindowId, device: DeviceId) {
         let links = self.sessions.device(device).map(|known| known.links.as_slice()).unwrap_or_default();
         for link in links {
-            let control =
-                self.links.get_mut(link).filter(|it| it.is_gone_by(id) && !it.in_force.contains(&id));
+            let control = self.links.get_mut(link).filter(|it| it.is_gone_by(id) && !it.is_under(id));
             if let Some(control) = control {
                 control.seldom().forgotten = None;
             }

@@ -3,7 +3,7 @@
 use super::compose::{self, LinkKey};
 use super::firing::Window;
 use super::io::{Granted, Order, Output};
-use super::machine::{Asked, Engine};
+use super::machine::{Asked, Engine, Orders};
 use super::means::how;
 use super::pick;
 use crate::base::{DeviceId, LinkId, Side, Ways, WindowId};
@@ -31,6 +31,9 @@ impl Engine {
 
     /// Orders what should hold on a link, if that is not what was last ordered.
     pub(super) fn settle_link(&mut self, link: LinkId) {
+        if self.has_nothing_on(link) {
+            return;
+        }
         if self.is_cut(link) && self.sessions.device_of(link).is_none() {
             return;
         }
@@ -39,18 +42,18 @@ impl Engine {
             (effects, windows) = self.desired(link);
         }
         let Some(control) = self.links.get_mut(&link) else { return };
-        let last = control.asked.back().map_or(&control.in_force, |asked| &asked.windows);
-        let is_same = match &control.desired {
-            Some(desired) => **desired == effects,
-            None => effects == Effects::default(),
-        };
-        if is_same && *last == windows {
+        if control.orders.is_none() && windows.is_empty() && effects == Effects::default() {
             return;
         }
-        control.desired = Some(Box::new(effects.clone()));
-        control.generation += 1;
-        let generation = control.generation;
-        control.asked.push_back(Asked { generation, windows, idle: effects.idle });
+        let orders = control.orders.get_or_insert_default();
+        let last = orders.asked.back().map_or(&orders.in_force, |asked| &asked.windows);
+        if orders.desired == effects && *last == windows {
+            return;
+        }
+        orders.desired.clone_from(&effects);
+        orders.generation += 1;
+        let generation = orders.generation;
+        orders.asked.push_back(Asked { generation, windows, idle: effects.idle });
         self.order(link, Order::Apply { generation, effects: Box::new(effects) });
     }
 
@@ -92,6 +95,9 @@ impl Engine {
 
     /// The windows that are to hold on a link of a device, with their rules, in the order of these and then of their own.
     pub(super) fn windows_on(&self, link_id: LinkId) -> Vec<(WindowId, &Window, &Rule)> {
+        if self.windows.is_empty() {
+            return Vec::new();
+        }
         let Some(link) = self.sessions.link(link_id) else { return Vec::new() };
         let of_device = link.device.and_then(|device| self.by_device.get(&device));
         let mut windows: Vec<(WindowId, &Window, &Rule)> = of_device
@@ -124,15 +130,15 @@ impl Engine {
     }
 
     pub(super) fn applied(&mut self, link: LinkId, generation: u64, granted: &Granted) {
-        let Some(control) = self.links.get_mut(&link) else { return };
+        let Some(orders) = self.orders(link) else { return };
         let mut confirmed = Vec::new();
-        while control.asked.front().is_some_and(|asked| asked.generation <= generation) {
-            let Some(asked) = control.asked.pop_front() else { break };
-            control.idle = asked.idle;
+        while orders.asked.front().is_some_and(|asked| asked.generation <= generation) {
+            let Some(asked) = orders.asked.pop_front() else { break };
+            orders.idle = asked.idle;
             confirmed.push(asked.windows);
         }
         let Some(wanted) = confirmed.last().cloned() else { return };
-        let before = std::mem::take(&mut control.in_force);
+        let before = std::mem::take(&mut orders.in_force);
         let mut in_force = BTreeSet::new();
         let mut is_refused = false;
         for window in &wanted {
@@ -143,8 +149,8 @@ impl Engine {
                 in_force.insert(*window);
             }
         }
-        if let Some(control) = self.links.get_mut(&link) {
-            control.in_force.clone_from(&in_force);
+        if let Some(orders) = self.orders(link) {
+            orders.in_force.clone_from(&in_force);
         }
         for window in before.difference(&in_force) {
             let was_refused = self.windows.get(window).is_some_and(|of| of.refused.contains(&link));
@@ -161,6 +167,10 @@ impl Engine {
         for window in confirmed.into_iter().flatten() {
             self.close_if_lifted(window);
         }
+    }
+
+    fn orders(&mut self, link: LinkId) -> Option<&mut Orders> {
+        self.links.get_mut(&link)?.orders.as_deref_mut()
     }
 
     /// Whether this window is made at packet fidelity on this link, where the kernel grants that.

@@ -1,6 +1,8 @@
 //! The machine itself: inputs in, events and orders out.
 
 use super::firing::{Firings, Window};
+use super::flags;
+use super::identity::{name_of, written};
 use super::io::{Door, Input, Output};
 use super::moments::UnknownMoment;
 use super::packets::{Counts, Refusals};
@@ -19,6 +21,7 @@ use crate::profile::{Plan, Sequence, Spell, When};
 use crate::session::ledger::News;
 use crate::session::{MOST_GONE, Sessions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +32,8 @@ pub struct Engine {
     pub(super) seed: u64,
     /// Whether `fidelity: auto` is made as packet, since a tap sees what that hides.
     pub(super) tapped: bool,
+    /// Whether anything in the plan may change what becomes of a packet.
+    pub(super) judges: bool,
     pub(super) now: Time,
     /// When the run began, in nanoseconds since 1970; `None` where that is not known, or before.
     pub(super) began: Option<i128>,
@@ -59,26 +64,34 @@ pub struct Engine {
 /// What is known and asked of one live link.
 #[derive(Debug)]
 pub(super) struct Control {
-    /// None: nothing.
-    pub(super) desired: Option<Box<Effects>>,
-    pub(super) generation: u64,
-    /// What is not confirmed yet, oldest first.
-    pub(super) asked: VecDeque<Asked>,
-    /// [`Effects::idle`], as it was last confirmed.
-    pub(super) idle: Option<Duration>,
+    /// None: nothing was ever ordered.
+    pub(super) orders: Option<Box<Orders>>,
     /// What its CONNECT said of a token.
     pub(super) token: Token,
-    pub(super) in_force: BTreeSet<WindowId>,
     /// It was ordered to be cut: nothing passes any more.
     pub(super) cut: bool,
     /// Its device was told by its address alone; CONNECT may say that it is another.
     pub(super) by_address: bool,
     /// None: nothing.
     pub(super) seldom: Option<Box<Seldom>>,
-    /// What faults of packets count.
-    pub(super) packets: Counts,
+    /// What faults of packets count; none where the plan has none.
+    pub(super) packets: Option<Box<Counts>>,
     /// A fault turns it away, once nothing holds its bytes back: in the dark no answer arrives.
     pub(super) waits_for_light: bool,
+}
+
+/// The states that a link was ordered into.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    /// The latest.
+    pub(super) desired: Effects,
+    pub(super) generation: u64,
+    /// What is not confirmed yet, oldest first.
+    pub(super) asked: VecDeque<Asked>,
+    /// [`Effects::idle`], as it was last confirmed.
+    pub(super) idle: Option<Duration>,
+    /// The windows behind what was confirmed.
+    pub(super) in_force: BTreeSet<WindowId>,
 }
 
 /// What is asked of few links.
@@ -138,6 +151,7 @@ impl Engine {
         Engine {
             triggers: Triggers::new(&plan),
             progress: Progress::new(with_command),
+            judges: flags::judges(&plan),
             plan,
             seed,
             tapped: false,
@@ -211,6 +225,28 @@ impl Engine {
     /// Takes in what net/ saw or did. `now` may lag behind an earlier call's: then that one's counts.
     pub fn handle(&mut self, now: Time, input: Input) {
         self.advance(now);
+        // What every link goes through. All else stands apart: what it has to drop costs a step for each field, in all arms.
+        match input {
+            Input::LinkOpened { link, listener, peer, to } => self.opened(link, listener, peer, to),
+            Input::HubConnected { link, took, from } => {
+                let from = from.map(written);
+                self.emit(What::HubConnected { link, took_ns: time::nanos(took), from });
+            }
+            Input::Passed { link, ticket } => self.passed(link, ticket),
+            Input::FirstPublish { link, direction } => self.emit(What::FirstPublish { link, direction }),
+            Input::LegEnded { link, side, how, error, last } => {
+                self.emit(What::LegEnded { link, side, how, error, last });
+            }
+            Input::EndCarried { link, to, how } => self.emit(What::EndCarried { link, to, how }),
+            Input::Traffic(traffic) => self.emit(What::Traffic(traffic)),
+            Input::LinkClosed { link, undelivered } => self.closed(link, undelivered),
+            seldom => self.handle_seldom(seldom),
+        }
+        self.settle_sources();
+    }
+
+    /// What few links go through, and what is of no link.
+    fn handle_seldom(&mut self, input: Input) {
         match input {
             Input::Started(start) => self.start(start),
             Input::ListenerOpened { listener, address, upstream, tls } => {
@@ -223,22 +259,6 @@ impl Engine {
             Input::AcceptFailed { listener, error } => self.emit(What::AcceptFailed { listener, error }),
             Input::ConnectAstray { listener, peer } => {
                 self.emit(What::ConnectAstray { listener, peer: peer.to_string() });
-            }
-            Input::LinkOpened { link, listener, peer, to } => {
-                self.first_new = self.first_new.max(LinkId(link.0 + 1));
-                self.links.insert(link, Control::new());
-                self.emit(What::LinkOpened {
-                    link,
-                    listener,
-                    peer: peer.to_string(),
-                    to: to.map(|to| to.to_string()),
-                });
-                self.refuse_link(link);
-                self.settle_link(link);
-            }
-            Input::HubConnected { link, took, from } => {
-                let from = from.map(|from| from.to_string());
-                self.emit(What::HubConnected { link, took_ns: time::nanos(took), from });
             }
             Input::HubUnreachable { link, error } => self.emit(What::HubUnreachable { link, error }),
             Input::TlsHello { link, sni, alpn, passthrough } => {
@@ -273,8 +293,6 @@ impl Engine {
             Input::Injected { link, window, toward } => self.injected(link, window, toward),
             Input::HalfClosed { link, window, toward, done } => self.half_closed(link, window, toward, done),
             Input::Rival { link, window, news } => self.rival(link, window, news),
-            Input::Passed { link, ticket } => self.passed(link, ticket),
-            Input::FirstPublish { link, direction } => self.emit(What::FirstPublish { link, direction }),
             Input::NotMqtt { link, direction, offset, reason } => {
                 self.not_mqtt(link, direction, offset, reason)
             }
@@ -283,13 +301,8 @@ impl Engine {
             Input::KeepaliveExceeded { link, gap } => {
                 self.emit(What::KeepaliveExceeded { link, gap_ns: time::nanos(gap) });
             }
-            Input::LegEnded { link, side, how, error, last } => {
-                self.emit(What::LegEnded { link, side, how, error, last });
-            }
-            Input::EndCarried { link, to, how } => self.emit(What::EndCarried { link, to, how }),
             Input::Applied { link, generation, granted } => self.applied(link, generation, &granted),
             Input::CutDone { link, window, done, last } => self.cut_done(link, window, done, last),
-            Input::Traffic(traffic) => self.emit(What::Traffic(traffic)),
             Input::Delivery { device, counts } => {
                 let Ways { up, down } = *counts;
                 self.emit(What::Delivery { device, up: Box::new(up), down: Box::new(down) });
@@ -297,11 +310,6 @@ impl Engine {
             Input::Message { device, news } => {
                 let News { link, direction, qos, id, news } = *news;
                 self.emit(What::Message { device, link, direction, qos: qos.number(), id, news });
-            }
-            Input::LinkClosed { link, undelivered } => {
-                let device = self.sessions.device_of(link).map(|device| device.id);
-                self.emit(What::LinkClosed { link, undelivered });
-                self.forget_link(link, device);
             }
             Input::CommandEnded { code } => {
                 self.emit(What::CommandEnded { code });
@@ -312,9 +320,17 @@ impl Engine {
                 self.emit(What::CaptureClosed { written, dropped, error });
             }
             Input::Dropped { link, side, what } => self.emit(What::Dropped { link, side, what }),
+            // Taken in before.
+            Input::LinkOpened { .. }
+            | Input::HubConnected { .. }
+            | Input::Passed { .. }
+            | Input::FirstPublish { .. }
+            | Input::LegEnded { .. }
+            | Input::EndCarried { .. }
+            | Input::Traffic(_)
+            | Input::LinkClosed { .. } => {}
             Input::Ended(reason) => self.emit(What::RunEnded { reason }),
         }
-        self.settle_sources();
     }
 
     /// Does what is due by `now`. Harmless at any time.
@@ -347,6 +363,16 @@ impl Engine {
         timer.into_iter().chain(self.progress.look_at).min()
     }
 
+    /// Whether no fault is in force anywhere: most of the time, and for the whole of a run without rules.
+    pub(super) fn is_calm(&self) -> bool {
+        self.windows.is_empty() && self.firings.is_empty()
+    }
+
+    /// Whether there is no fault to look for on a link, neither one in force nor one that went over it.
+    pub(super) fn has_nothing_on(&self, link: LinkId) -> bool {
+        self.is_calm() && self.links.get(&link).is_none_or(Control::is_untouched)
+    }
+
     pub(super) fn advance(&mut self, now: Time) {
         self.now = self.now.max(now);
     }
@@ -357,12 +383,12 @@ impl Engine {
     }
 
     pub(super) fn emit(&mut self, what: What) {
-        let event = Event { seq: self.next_seq, at: self.now, what };
+        let event = Box::new(Event { seq: self.next_seq, at: self.now, what });
         self.next_seq += 1;
         self.sessions.apply(&event);
         self.sources_changed |= matches!(event.what, What::WindowOpened { .. } | What::LinkIdentified { .. });
         let follows = self.follow_will(event.seq, &event.what);
-        self.outputs.push_back(Output::Event(Box::new(event)));
+        self.outputs.push_back(Output::Event(event));
         if let Some(what) = follows {
             self.emit(what);
         }
@@ -451,25 +477,44 @@ impl Engine {
 
     fn not_mqtt(&mut self, link: LinkId, direction: Direction, offset: u64, reason: String) {
         self.emit(What::NotMqtt { link, direction, offset, reason });
-        if self.sessions.link(link).is_some_and(|live| live.device.is_none()) {
-            self.identify(link, &self.address_name(link));
+        let nobodys = self.sessions.link(link).filter(|live| live.device.is_none());
+        if let Some(name) = nobodys.map(|live| name_of(live, "")) {
+            self.identify(link, &name);
             self.join_firings(link);
             self.refuse_link(link);
             self.settle_link(link);
         }
     }
 
-    fn forget_link(&mut self, link: LinkId, device: Option<DeviceId>) {
+    fn opened(&mut self, link: LinkId, listener: ListenerId, peer: SocketAddr, to: Option<SocketAddr>) {
+        self.first_new = self.first_new.max(LinkId(link.0 + 1));
+        self.links.insert(link, Control::new());
+        self.emit(What::LinkOpened { link, listener, peer: written(peer), to: to.map(written) });
+        self.refuse_link(link);
+        self.settle_link(link);
+    }
+
+    fn closed(&mut self, link: LinkId, undelivered: Ways<u64>) {
+        let windows = if self.windows.is_empty() { BTreeSet::new() } else { self.windows_with(link) };
+        self.emit(What::LinkClosed { link, undelivered });
+        self.forget_link(link, windows);
+    }
+
+    /// The windows that hold on a link, those that it did not come to confirm, and those of cuts that it did not come to make.
+    fn windows_with(&self, link: LinkId) -> BTreeSet<WindowId> {
+        let device = self.sessions.device_of(link);
+        let of_device = device.and_then(|device| self.by_device.get(&device.id)).into_iter().flatten();
+        let seldom = self.links.get(&link).and_then(|control| control.seldom.as_ref());
+        of_device.chain(seldom.into_iter().flat_map(|seldom| &seldom.left)).copied().collect()
+    }
+
+    fn forget_link(&mut self, link: LinkId, windows: BTreeSet<WindowId>) {
         self.forget_will(link);
         let Some(control) = self.links.remove(&link) else { return };
-        // Those that hold on it, those that it did not come to confirm, and cuts that it did not come to make.
-        let of_device = device.and_then(|device| self.by_device.get(&device)).into_iter().flatten().copied();
-        let Seldom { left, expiries, .. } = control.seldom.map(|seldom| *seldom).unwrap_or_default();
-        let windows: BTreeSet<WindowId> = of_device.chain(left).collect();
         for window in windows {
             self.lift(window, link);
         }
-        for key in expiries.values() {
+        for key in control.seldom.iter().flat_map(|seldom| seldom.expiries.values()) {
             self.timers.remove(key);
         }
         self.triggers.forget(link);
@@ -481,23 +526,19 @@ impl Engine {
 impl Control {
     fn new() -> Control {
         Control {
-            desired: None,
-            generation: 0,
-            asked: VecDeque::new(),
-            idle: None,
+            orders: None,
             token: Token::default(),
-            in_force: BTreeSet::new(),
             cut: false,
             by_address: false,
             seldom: None,
-            packets: Counts::default(),
+            packets: None,
             waits_for_light: false,
         }
     }
 
     /// Whether bytes of this direction wait, once all that was ordered is done.
     pub(super) fn holds(&self, direction: Direction) -> bool {
-        let Some(desired) = &self.desired else { return self.cut };
+        let Some(orders) = &self.orders else { return self.cut };
         let Effects {
             hold_dial: _,
             closed,
@@ -510,7 +551,7 @@ impl Control {
             idle: _,
             reset_senders: _,
             asks: _,
-        } = &**desired;
+        } = &orders.desired;
         self.cut
             || *closed.get(direction)
             || !delays.get(direction).is_empty()
@@ -532,11 +573,23 @@ impl Control {
     }
 
     pub(super) fn awaits(&self, window: WindowId) -> bool {
-        self.asked.iter().any(|asked| asked.windows.contains(&window))
+        let asked = self.orders.iter().flat_map(|orders| &orders.asked);
+        asked.into_iter().any(|asked| asked.windows.contains(&window))
+    }
+
+    /// Whether nothing was ever ordered of it, and nothing was put off: where no fault is in force, no fault has a part
+    /// in it then.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.orders.is_none() && self.seldom.is_none() && !self.waits_for_light
     }
 
     /// Whether this window holds on it, or was ordered to.
     pub(super) fn knows(&self, window: WindowId) -> bool {
-        self.in_force.contains(&window) || self.awaits(window)
+        self.is_under(window) || self.awaits(window)
+    }
+
+    /// Whether this window holds on it, as was confirmed.
+    pub(super) fn is_under(&self, window: WindowId) -> bool {
+        self.orders.as_ref().is_some_and(|orders| orders.in_force.contains(&window))
     }
 }

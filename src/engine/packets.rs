@@ -47,20 +47,18 @@ pub(super) struct Arrival<'a> {
 }
 
 impl Engine {
-    /// What becomes of a packet, by the plan and by the windows open on its link. The windows that have a part in it wait
-    /// for its confirmation.
-    pub(super) fn judge(&mut self, arrival: Arrival<'_>) -> Verdict {
-        let mut verdict = Verdict::default();
-        match self.links.get(&arrival.link) {
-            None => return verdict,
-            Some(control) if control.cut => return verdict,
-            Some(_) => {}
+    /// What becomes of a packet, by the plan and by the windows open on its link; `None` for nothing but to be passed on. The
+    /// windows that have a part in it wait for its confirmation.
+    pub(super) fn judge(&mut self, arrival: Arrival<'_>) -> Option<Verdict> {
+        if !self.judges || self.links.get(&arrival.link)?.cut {
+            return None;
         }
         self.key_draws(arrival.link);
         if self.is_command(&arrival) {
-            verdict.end = Some((None, PacketEnd::Drop { acknowledge: true }));
-            return verdict;
+            let end = Some((None, PacketEnd::Drop { acknowledge: true }));
+            return Some(Verdict { end, ..Verdict::default() });
         }
+        let mut verdict = Verdict::default();
         let edit = self.server_keep_alive(&arrival);
         verdict.edits.extend(edit.map(|edit| (None, edit)));
         let plan = Arc::clone(&self.plan);
@@ -75,7 +73,7 @@ impl Engine {
         }
         verdict::settle(&mut verdict);
         self.charge(&verdict, arrival.link, arrival.seq);
-        verdict
+        (!verdict.is_clear()).then_some(verdict)
     }
 
     /// The windows of faults of packets that cover a link, by rule, in the order of rules.
@@ -101,7 +99,7 @@ impl Engine {
         if !verdict::fits(&fault.what, direction, packet, topic) {
             return None;
         }
-        let counts = &mut self.links.get_mut(&link)?.packets;
+        let counts = self.links.get_mut(&link)?.packets.get_or_insert_default();
         let count = counts.fitted.entry((rule, direction)).or_default();
         *count += 1;
         let draws = Draws { seed: self.seed, rule, link: counts.key?, direction, count: *count };
@@ -114,7 +112,7 @@ impl Engine {
     }
 
     fn charge(&mut self, verdict: &Verdict, link: LinkId, seq: u64) {
-        for id in verdict::windows(verdict) {
+        for id in verdict.windows().flatten() {
             if let Some(window) = self.windows.get_mut(&id) {
                 window.met = window.met.saturating_add(1);
                 window.pending.insert((link, seq));
@@ -124,12 +122,13 @@ impl Engine {
 
     /// Fixes what the draws of a link are keyed with, once its device is known.
     fn key_draws(&mut self, link: LinkId) {
-        let Some(device) = self.sessions.device_of(link) else { return };
-        let subject = rand::name_hash(&device.name);
-        let nth = self.sessions.link(link).map_or(0, |link| link.nth);
-        if let Some(control) = self.links.get_mut(&link) {
-            control.packets.key.get_or_insert(LinkDraws { subject, nth });
-        }
+        let (Some(control), Some(device)) = (self.links.get_mut(&link), self.sessions.device_of(link)) else {
+            return;
+        };
+        control.packets.get_or_insert_default().key.get_or_insert_with(|| LinkDraws {
+            subject: rand::name_hash(&device.name),
+            nth: self.sessions.link(link).map_or(0, |link| link.nth),
+        });
     }
 
     /// What the plan's own keep-alive changes: in both directions, and only where a device can be told. One before MQTT 5
@@ -151,10 +150,13 @@ impl Engine {
     }
 
     /// A packet as it is passed on, where that is not as it came.
-    pub(super) fn as_edited(&self, link: LinkId, packet: &Packet, verdict: &Verdict) -> Option<Packet> {
-        if verdict.edits.is_empty() {
-            return None;
-        }
+    pub(super) fn as_edited(
+        &self,
+        link: LinkId,
+        packet: &Packet,
+        verdict: Option<&Verdict>,
+    ) -> Option<Packet> {
+        let verdict = verdict.filter(|verdict| !verdict.edits.is_empty())?;
         let known = || self.sessions.device_of(link).and_then(|device| device.version);
         let version = match packet {
             Packet::Connect { version, .. } => *version,

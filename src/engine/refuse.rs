@@ -22,7 +22,7 @@ const REFUSED: Ends<LegFate> = Ends { device: LegFate::Reset, hub: LegFate::Rese
 impl Engine {
     /// More is known of a link than before, and no CONNECT yet: it is cut where a refusal falls on it for certain.
     pub(super) fn refuse_link(&mut self, link: LinkId) {
-        if self.is_cut(link) || self.waits_in_the_dark(link) {
+        if self.has_nothing_on(link) || self.is_cut(link) || self.waits_in_the_dark(link) {
             return;
         }
         if self.sessions.device_of(link).is_none() {
@@ -132,6 +132,9 @@ impl Engine {
 
     /// The window of the first rule that turns a CONNECT away, and how.
     fn rejection(&self, link: LinkId) -> Option<(WindowId, Ends<LegFate>)> {
+        if self.windows.is_empty() {
+            return None;
+        }
         let refusal = self.refusal(link, true);
         let mut windows = self.windows_on(link).into_iter();
         windows.find_map(|(id, window, rule)| {

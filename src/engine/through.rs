@@ -95,8 +95,7 @@ impl Engine {
 
     /// Once the command has ended and no device is left, nothing more can happen.
     fn end_with_command(&mut self) {
-        let deserted = self.sessions.links().next().is_none();
-        if self.progress.command == Command::Ended && deserted {
+        if self.progress.command == Command::Ended && self.sessions.links().next().is_none() {
             self.finish_once(EndReason::CommandEnded);
         }
     }

@@ -60,6 +60,9 @@ impl Engine {
 
     /// Sees to it that a link ends when the windows on it that are about tokens say so.
     pub(super) fn watch_token(&mut self, link: LinkId) {
+        if self.windows.is_empty() {
+            return;
+        }
         let due: Vec<(WindowId, Time)> = self
             .windows_on(link)
             .into_iter()

@@ -6,14 +6,15 @@
 
 use crate::base::{DeviceId, LinkId, RuleId};
 use crate::event::Packet;
-use crate::mqtt::PacketKind;
+use crate::mqtt::{KindSet, PacketKind};
 use crate::profile::{Plan, Rule, When};
 use std::collections::BTreeMap;
 
 /// The state of all rules that wait for packets.
 #[derive(Debug)]
 pub struct Triggers {
-    wanted: Vec<PacketKind>,
+    /// What rules wait for.
+    wanted: KindSet,
     /// Packets seen, by link and kind; kinds that a rule waits for only.
     seen: BTreeMap<(LinkId, u8), u32>,
     /// Rules pulled by a packet (its event's number) that was not passed on yet.
@@ -45,21 +46,19 @@ const ALWAYS: [PacketKind; 10] = [
 impl Triggers {
     /// Nothing seen yet.
     pub fn new(plan: &Plan) -> Triggers {
-        let wanted = plan.rules.iter().filter_map(|rule| match rule.when {
-            When::After { packet, .. } => Some(packet),
-            When::At { .. } | When::Spells(_) | When::Asked(_) => None,
-        });
-        Triggers {
-            wanted: wanted.collect(),
-            seen: BTreeMap::new(),
-            pulled: BTreeMap::new(),
-            spent: BTreeMap::new(),
+        let mut wanted = KindSet::default();
+        for rule in &plan.rules {
+            match rule.when {
+                When::After { packet, .. } => wanted.insert(packet),
+                When::At { .. } | When::Spells(_) | When::Asked(_) => {}
+            }
         }
+        Triggers { wanted, seen: BTreeMap::new(), pulled: BTreeMap::new(), spent: BTreeMap::new() }
     }
 
     /// Whether packets of this kind matter to a rule or a measure.
     pub fn wants(&self, kind: PacketKind) -> bool {
-        ALWAYS.contains(&kind) || self.wanted.contains(&kind)
+        ALWAYS.contains(&kind) || self.wanted.has(kind)
     }
 
     /// The kind that a packet counts as, if a rule waits for it.
@@ -69,7 +68,7 @@ impl Triggers {
             Packet::Unreadable { .. } => return None,
             known => known.kind()?,
         };
-        self.wanted.contains(&kind).then_some(kind)
+        self.wanted.has(kind).then_some(kind)
     }
 
     /// Counts a packet, and pulls the rules that waited for it. True if any did.

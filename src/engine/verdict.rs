@@ -112,13 +112,3 @@ pub fn settle(verdict: &mut Verdict) {
         Some((_, PacketEnd::Drop { .. })) => *verdict = Verdict { end: verdict.end, ..Verdict::default() },
     }
 }
-
-/// The windows that have a part in a verdict, each once.
-pub fn windows(verdict: &Verdict) -> Vec<WindowId> {
-    let edits = verdict.edits.iter().filter_map(|(window, _)| *window);
-    let corruptions = verdict.corruptions.iter().map(|(window, _, _)| *window);
-    let delays = verdict.delays.iter().map(|(window, _)| *window);
-    let copies = verdict.copies.iter().map(|(window, _)| *window);
-    let end = verdict.end.iter().filter_map(|(window, _)| *window);
-    edits.chain(corruptions).chain(delays).chain(copies).chain(end).collect()
-}

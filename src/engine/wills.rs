@@ -67,6 +67,11 @@ struct Topic {
 }
 
 impl Wills {
+    /// Whether there is none, on no link and in nobody's memory.
+    fn is_empty(&self) -> bool {
+        self.left.is_empty() && self.awaited.is_empty()
+    }
+
     fn leave(&mut self, link: LinkId, topic: &str, delay: u32) {
         self.topics.entry(topic.to_owned()).or_default().wills += 1;
         let delay = Duration::from_secs(u64::from(delay));
@@ -181,6 +186,9 @@ impl Engine {
     }
 
     fn will_ends(&mut self, link: LinkId, graceful: bool) -> Option<What> {
+        if self.wills.is_empty() {
+            return None;
+        }
         let device = self.sessions.device_of(link).map(|device| device.id);
         self.wills.ends(self.now, link, device, graceful)
     }

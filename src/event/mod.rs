@@ -8,6 +8,7 @@
 
 mod bounded;
 mod kernel;
+mod line;
 pub mod message;
 mod packet;
 mod samples;
@@ -15,6 +16,7 @@ mod text;
 mod wire;
 
 pub use kernel::{Dropped, Sources};
+pub use line::Line;
 pub use message::{Delivery, Loss, MessageNews};
 pub use packet::{Packet, SessionTerms, Will, shown};
 pub use samples::Samples;

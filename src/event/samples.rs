@@ -43,11 +43,12 @@ impl Samples {
     pub fn add_all(&mut self, nanos: &mut [u64]) {
         nanos.iter_mut().for_each(|value| *value = round(*value));
         nanos.sort_unstable();
+        let is_list = nanos.len() <= FEW;
         let runs = nanos.chunk_by(|one, next| one == next).filter_map(|run| {
             let count = u64::try_from(run.len()).unwrap_or(u64::MAX);
             run.first().map(|value| (*value, count))
         });
-        if self.is_empty() {
+        if self.is_empty() && !is_list {
             *self = Samples::from(runs.collect::<Vec<_>>());
         } else {
             runs.for_each(|(value, count)| self.pairs().add(value, count));

@@ -276,6 +276,11 @@ impl<N> Lane<N> {
         self.ended = true;
     }
 
+    /// Whether the end has been carried out.
+    pub fn is_over(&self) -> bool {
+        self.end.is_some() && self.ended
+    }
+
     /// Bytes that wait.
     pub fn len(&self) -> usize {
         self.queue.as_ref().map_or(0, |queue| queue.bytes.len())

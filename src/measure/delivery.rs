@@ -2,10 +2,11 @@
 
 use super::results::{RunResults, Sample};
 use super::value::Value;
-use crate::base::{DeviceId, Direction, LinkId, Shelf, Ways};
+use crate::base::pack::{Pack, Reader, Writer};
+use crate::base::{DeviceId, Direction, Few, Shelf, Ways};
 use crate::event::{Delivery, Event, What};
 use crate::profile::Metric;
-use std::collections::BTreeMap;
+use crate::session::Sessions;
 use std::time::Duration;
 
 /// What became of a device's messages.
@@ -19,39 +20,98 @@ pub struct DeliveryResults {
     pub is_final: bool,
 }
 
-/// What was told of a device's messages. Most devices send one way only.
+/// What was told of a device's messages.
 #[derive(Clone, Debug, Default)]
 struct Known {
-    counts: Ways<Option<Box<Delivery>>>,
+    counts: Ways<Counts>,
     is_partial: bool,
+}
+
+/// The counts of a direction that are not zero, each behind its number. Most devices send one way only, at one quality of
+/// service, and have three.
+#[derive(Clone, Debug, Default)]
+struct Counts(Few<22>);
+
+/// How many counts there are.
+const COUNTS: usize = 29;
+
+impl Counts {
+    fn of(counts: &Delivery) -> Counts {
+        let mut to = Writer::default();
+        for (number, count) in (0_u8..).zip(numbers(counts)).filter(|(_, count)| *count > 0) {
+            (number, count).pack(&mut to);
+        }
+        Counts(to.finish().as_slice().into())
+    }
+
+    fn all(&self) -> Delivery {
+        let (mut numbers, mut from) = ([0; COUNTS], Reader::new(&self.0));
+        while let Some((number, count)) = <(u8, u64)>::unpack(&mut from) {
+            if let Some(place) = numbers.get_mut(usize::from(number)) {
+                *place = count;
+            }
+        }
+        delivery(&numbers)
+    }
+}
+
+fn numbers(counts: &Delivery) -> [u64; COUNTS] {
+    let Delivery { sent, received, completed, retransmitted, duplicated, lost, in_flight, .. } = *counts;
+    let Delivery { unfollowed, numbered, missing, repeated, catch_ups, queued, .. } = *counts;
+    let Delivery { numbered_catch_ups, dropped, .. } = *counts;
+    let by_qos = [sent, received, completed, retransmitted, duplicated, lost, in_flight];
+    let others = [unfollowed, numbered, missing, repeated, catch_ups, queued, numbered_catch_ups, dropped];
+    let mut all = by_qos.into_iter().flatten().chain(others);
+    std::array::from_fn(|_| all.next().unwrap_or(0))
+}
+
+fn delivery(numbers: &[u64; COUNTS]) -> Delivery {
+    let by_qos = |nth: usize| std::array::from_fn(|qos| numbers[nth * 3 + qos]);
+    let other = |nth: usize| numbers[21 + nth];
+    Delivery {
+        sent: by_qos(0),
+        received: by_qos(1),
+        completed: by_qos(2),
+        retransmitted: by_qos(3),
+        duplicated: by_qos(4),
+        lost: by_qos(5),
+        in_flight: by_qos(6),
+        unfollowed: other(0),
+        numbered: other(1),
+        missing: other(2),
+        repeated: other(3),
+        catch_ups: other(4),
+        queued: other(5),
+        numbered_catch_ups: other(6),
+        dropped: other(7),
+    }
 }
 
 /// The messages of a run, device by device.
 #[derive(Clone, Debug, Default)]
 pub struct Deliveries {
     devices: Shelf<DeviceId, Known>,
-    /// The devices of live links.
-    links: BTreeMap<LinkId, DeviceId>,
     is_over: bool,
 }
 
 impl Deliveries {
-    /// Takes in an event.
-    pub fn push(&mut self, event: &Event) {
+    /// Takes in an event that `sessions` has taken in already.
+    pub fn push(&mut self, event: &Event, sessions: &Sessions) {
         match &event.what {
             What::Delivery { device, up, down } => {
                 let counts = &mut self.devices.get_or_default(*device).counts;
                 for (direction, more) in [(Direction::Up, up), (Direction::Down, down)] {
                     if !more.is_empty() {
-                        counts.get_mut(direction).get_or_insert_default().add(more);
+                        let known = counts.get_mut(direction);
+                        let mut sum = known.all();
+                        sum.add(more);
+                        *known = Counts::of(&sum);
                     }
                 }
             }
-            What::LinkIdentified { link, device } => _ = self.links.insert(*link, *device),
-            What::LinkClosed { link, .. } => _ = self.links.remove(link),
             What::NotMqtt { link, .. } => {
-                if let Some(device) = self.links.get(link) {
-                    self.devices.get_or_default(*device).is_partial = true;
+                if let Some(device) = sessions.link(*link).and_then(|link| link.device) {
+                    self.devices.get_or_default(device).is_partial = true;
                 }
             }
             What::RunEnded { .. } => self.is_over = true,
@@ -69,7 +129,7 @@ impl Deliveries {
         let Some(known) = self.devices.get(&device) else {
             return DeliveryResults { is_final: self.is_over, ..DeliveryResults::default() };
         };
-        let of = |direction| known.counts.get(direction).as_deref().copied().unwrap_or_default();
+        let of = |direction| known.counts.get(direction).all();
         let counts = Ways { up: of(Direction::Up), down: of(Direction::Down) };
         DeliveryResults { counts, is_partial: known.is_partial, is_final: self.is_over }
     }
@@ -142,7 +202,7 @@ impl RunResults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Time;
+    use crate::base::{LinkId, Time};
     use crate::measure::story::{Story, plan, values};
 
     fn told(story: &mut Story, up: Delivery) {
@@ -153,6 +213,17 @@ mod tests {
         let mut story = Story::new();
         story.at(100).joins(1, 0, "pump-1", 10);
         story
+    }
+
+    #[test]
+    fn counts_are_had_back_as_they_were() {
+        let numbers = std::array::from_fn(|nth| u64::try_from(nth).unwrap().pow(12));
+        let all = delivery(&numbers);
+        assert_eq!((super::numbers(&all), Counts::of(&all).all()), (numbers, all));
+        assert_eq!(Counts::default().all(), Delivery::default());
+        let few = Delivery { sent: [9_000, 0, 0], received: [8_000, 0, 0], ..Delivery::default() };
+        assert_eq!((Counts::of(&few).all(), Counts::of(&few).0.len()), (few, 7));
+        assert!(size_of::<Known>() <= 56);
     }
 
     #[test]
@@ -206,7 +277,7 @@ mod tests {
         let mut deliveries = Deliveries::default();
         let up = Delivery { sent: [9, 5, 5], completed: [0, 2, 1], lost: [0, 1, 0], ..Delivery::default() };
         let what = What::Delivery { device: DeviceId(0), up: Box::new(up), down: Box::default() };
-        deliveries.push(&Event { seq: 0, at: Time::ZERO, what });
+        deliveries.push(&Event { seq: 0, at: Time::ZERO, what }, &Sessions::default());
         assert_eq!(deliveries.of(DeviceId(0)).in_flight(Direction::Up), [0, 2, 4]);
     }
 }

@@ -106,7 +106,7 @@ impl Measures {
         let is_new = event.seq >= self.first;
         self.events += u64::from(is_new);
         self.conformance.push(event, &self.sessions);
-        self.deliveries.push(event);
+        self.deliveries.push(event, &self.sessions);
         self.watch.push(event);
         if !is_new {
             self.conformance.recalled(event.what.link(), self.since);
@@ -467,9 +467,8 @@ impl Measures {
     fn note_keep_alive(&mut self, id: LinkId) {
         let Some(link) = self.links.get(&id) else { return };
         let rewritten = link.greeting.map(|greeting| greeting.keep_alive).filter(|k| k.is_rewritten());
-        if let Some((device, rewritten)) =
-            link.device.and_then(|device| self.devices.get_mut(&device)).zip(rewritten)
-        {
+        let Some(rewritten) = rewritten else { return };
+        if let Some(device) = link.device.and_then(|device| self.devices.get_mut(&device)) {
             // A client may take what it was told for its own from then on: what it asked for first is what it came with.
             let asked = device.rewritten.map_or(rewritten.asked, |first| first.asked);
             device.rewritten = Some(KeepAlive { asked, ..rewritten });

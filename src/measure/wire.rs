@@ -187,6 +187,9 @@ impl Wire {
 
     /// A connection was accepted. When its connect began, where that was seen.
     pub fn accepted(&mut self, at: Time, link: LinkId, peer: &str) -> Option<Time> {
+        if self.by_peer.is_empty() {
+            return None;
+        }
         let peer: SocketAddr = peer.parse().ok()?;
         // A socket of both families has an IPv4 address as an IPv6 one; on the wire it is the former.
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());

@@ -6,9 +6,10 @@
 //!          '------------------- wake all that are due <--- one task <--- readable ------------'
 //! ```
 //!
-//! The timerfd is armed for the first entry, by whoever puts an earlier one in front or by the task after it
-//! has woken those due. A slot has at most one entry, moved when it asks for another time and removed when it
-//! is dropped. An early or needless wake-up is harmless: a slot is ready by the clock alone.
+//! The timerfd is armed for the first entry or for an earlier time, by whoever puts an earlier one in front or by the task
+//! after it has woken those due. A slot has at most one entry, moved when it asks for another time and removed when it
+//! is dropped; what it was armed for stays, so that slots that come and go cost no system call each. An early or needless
+//! wake-up is harmless: a slot is ready by the clock alone.
 //!
 //! From the timer's interrupt to this task it takes the machine some 50 us when it sleeps, and a few when it is busy. So the
 //! timerfd is armed by as much earlier as that last took, 60 us at most, and what is left is spun away:
@@ -25,6 +26,7 @@ use crate::base::Time;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -65,13 +67,13 @@ struct Shared {
     clock: Clock,
     timer: AsyncFd<TimerFd>,
     waiters: Mutex<Waiters>,
+    slots_made: AtomicU64,
 }
 
 /// Held for a few map operations and one system call, never across an await.
 #[derive(Debug, Default)]
 struct Waiters {
     by_time: BTreeMap<(Time, u64), Waker>,
-    slots_made: u64,
     lead: Lead,
 }
 
@@ -84,16 +86,20 @@ struct Lead {
 }
 
 impl Lead {
-    /// When to arm the timer for this time; not before now, as which it would fire.
-    fn arm(&mut self, now: Time, when: Time) -> Time {
+    /// When to arm the timer for this time, not before now, as which it would fire; `None` where it is armed and fires before
+    /// that.
+    fn arm(&mut self, now: Time, when: Time) -> Option<Time> {
         let at = (when - self.by).max(now);
+        if self.armed.is_some_and(|armed| armed <= at) {
+            return None;
+        }
         self.armed = Some(at);
-        at
+        Some(at)
     }
 
-    /// The timer's task runs: learns from that, if the timer is why.
+    /// The timer's task runs: learns from that, if the timer is why. Whatever it was armed for, it is to be armed anew.
     fn woken(&mut self, now: Time) {
-        let Some(armed) = self.armed.take_if(|armed| *armed <= now) else { return };
+        let Some(armed) = self.armed.take().filter(|armed| *armed <= now) else { return };
         let took = now.since(armed).min(LEAD_LIMIT);
         self.by = self.by - self.by / LEAD_MOVES + took / LEAD_MOVES;
     }
@@ -109,6 +115,7 @@ impl Alarm {
             clock,
             timer: TimerFd::new()?.watched()?,
             waiters: Mutex::new(Waiters::default()),
+            slots_made: AtomicU64::new(0),
         });
         let task = tokio::spawn(run(Arc::clone(&shared))).abort_handle();
         Ok(Alarm { owner: Arc::new(Owner { shared, task }) })
@@ -121,9 +128,8 @@ impl Alarm {
 
     /// A new slot, waiting for nothing.
     pub fn slot(&self) -> AlarmSlot {
-        let mut waiters = self.owner.shared.lock();
-        waiters.slots_made += 1;
-        AlarmSlot { owner: Arc::clone(&self.owner), number: waiters.slots_made, waits_for: None }
+        let number = self.owner.shared.slots_made.fetch_add(1, Ordering::Relaxed);
+        AlarmSlot { owner: Arc::clone(&self.owner), number, waits_for: None }
     }
 
     /// Sleeps until the clock says `when`; not at all if it has passed.
@@ -223,7 +229,7 @@ impl Shared {
 
     /// Called with the lock held, so that the last arming is that of the first entry.
     fn arm(&self, waiters: &mut Waiters, now: Time, when: Time) {
-        let at = waiters.lead.arm(now, when);
+        let Some(at) = waiters.lead.arm(now, when) else { return };
         if let Err(error) = self.timer.get_ref().arm(self.clock.monotonic(at)) {
             // Not seen on any kernel: the descriptor is ours and the time is valid.
             tracing::error!(%error, "the alarm's timer cannot be armed; delays will hang");

@@ -1,6 +1,6 @@
 //! The clock of the run: where [`Time`] comes from.
 
-use super::sys::timer::monotonic;
+use super::sys::timer::monotonic_nanos;
 use crate::base::Time;
 use std::time::{Duration, Instant};
 
@@ -10,63 +10,72 @@ const FAR_FUTURE: Duration = Duration::from_secs(30 * 366 * 24 * 3600);
 /// The moment that the run began, on the monotonic clock. Copies agree with each other.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    began: Instant,
-    /// The same moment as the kernel counts it for timers, or some nanoseconds later: never earlier, so that
-    /// a timer armed by it cannot be early by `began`.
-    began_monotonic: Duration,
+    /// As the kernel counts it for timers, in nanoseconds.
+    began: u64,
 }
 
 impl Clock {
     /// The run begins now.
     pub fn start() -> Clock {
-        // In this order; see `began_monotonic`.
-        let began = Instant::now();
-        Clock { began, began_monotonic: monotonic() }
+        Clock { began: monotonic_nanos() }
     }
 
     /// The time of the run.
     pub fn now(&self) -> Time {
-        self.time(Instant::now())
+        Time::from_nanos(monotonic_nanos().saturating_sub(self.began))
     }
 
-    /// An instant as a time of the run; those before it began are its beginning.
-    pub fn time(&self, instant: Instant) -> Time {
-        Time::ZERO + instant.saturating_duration_since(self.began)
-    }
-
-    /// A time of the run as an instant, for tokio's timers; those past 30 years ahead are that.
+    /// A time of the run as an instant, for tokio's timers: never earlier, and later by what two looks at the clock take; those
+    /// past 30 years ahead are that.
     pub fn instant(&self, time: Time) -> Instant {
-        self.began + time.elapsed().min(FAR_FUTURE)
+        let ahead = time.since(self.now());
+        Instant::now() + ahead.min(FAR_FUTURE)
     }
 
-    /// A time of the run as a reading of the kernel's CLOCK_MONOTONIC, for timers; late by nanoseconds at
-    /// most.
+    /// A time of the run as a reading of the kernel's CLOCK_MONOTONIC, for timers.
     pub fn monotonic(&self, time: Time) -> Duration {
-        self.began_monotonic.saturating_add(time.elapsed())
+        Duration::from_nanos(self.began).saturating_add(time.elapsed())
+    }
+
+    /// The other way round; what was before the run began is its beginning.
+    pub fn at_monotonic(&self, reading: Duration) -> Time {
+        Time::ZERO + reading.saturating_sub(Duration::from_nanos(self.began))
+    }
+
+    /// An instant that is still to come as a time of the run: never earlier.
+    #[cfg(test)]
+    pub fn time(&self, instant: Instant) -> Time {
+        let ahead = instant.saturating_duration_since(Instant::now());
+        self.now() + ahead
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::sys::timer::monotonic;
 
     #[test]
-    fn times_and_instants_convert_both_ways() {
+    fn times_and_instants_convert_both_ways_and_are_never_early() {
         let clock = Clock::start();
-        let time = Time::from_millis(1_234);
-        assert_eq!(clock.time(clock.instant(time)), time);
+        for ahead in [Duration::ZERO, Duration::from_secs(3600)] {
+            let (time, instant) = (clock.now() + ahead, Instant::now() + ahead);
+            assert!(clock.time(clock.instant(time)) >= time, "a timer would be early");
+            assert!(clock.instant(clock.time(instant)) >= instant, "a timer would be early");
+            let late = clock.instant(time).saturating_duration_since(instant);
+            assert!(late < Duration::from_secs(60), "{late:?}");
+        }
         assert!(clock.instant(Time::MAX) > Instant::now());
-        assert_eq!(clock.time(clock.began - Duration::from_nanos(1)), Time::ZERO);
     }
 
     #[test]
-    fn the_timers_clock_runs_along_and_is_never_behind() {
+    fn the_timers_clock_is_the_same() {
         let clock = Clock::start();
         for _ in 0..1_000 {
-            let now = clock.now();
-            let reading = monotonic();
-            assert!(clock.monotonic(now) <= reading + Duration::from_millis(5));
-            assert!(clock.monotonic(clock.now()) >= reading, "a timer would be early");
+            let before = monotonic();
+            let now = clock.monotonic(clock.now());
+            assert!(before <= now && now <= monotonic(), "a timer would be early or late");
+            assert_eq!(clock.monotonic(clock.at_monotonic(now)), now);
         }
     }
 }

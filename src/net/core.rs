@@ -289,6 +289,9 @@ impl Core {
         Side::BOTH.into_iter().for_each(|side| self.unwatch(link, side));
         let mut inner = self.lock();
         inner.links.remove(&link);
+        if let Some(device) = inner.engine.device_of(link) {
+            inner.books.rest(device);
+        }
         for device in inner.engine.forgets_with(link) {
             if let Some(account) = inner.books.forget(self.clock.now(), device) {
                 self.settle(&mut inner, account);

@@ -26,7 +26,7 @@ mod words;
 
 use super::alarm::AlarmSlot;
 use super::core::{Core, Letter, Mailbox};
-use super::dial::dial;
+use super::dial::{Connect, Dialled, Upstream, unanswered};
 use super::leg::{Leg, Secure};
 use super::pump::{Marks, Pump};
 use super::surgery::{Output, Theatre};
@@ -47,14 +47,10 @@ use sever::Severing;
 use sniff::Sniff;
 use std::cell::Cell;
 use std::fmt;
-use std::future::Future;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tcp::Tcp;
-use tokio::net::TcpStream;
 
 /// The size of the buffer that the links of a worker share, in bytes: a full socket buffer in one read.
 const READ_BUFFER: usize = 256 * 1024;
@@ -65,9 +61,22 @@ const READ_BUFFER: usize = 256 * 1024;
 const FIN_LINGER: Duration = Duration::from_secs(2);
 
 thread_local! {
-    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static MARKS: Cell<Marks> = const { Cell::new(Marks::NONE) };
-    static OUTPUT: Cell<Output> = const { Cell::new(Output::NONE) };
+    static DESK: Cell<Option<Box<Desk>>> = const { Cell::new(None) };
+}
+
+/// What the links of a worker share: where a read goes, and what is found in it.
+#[derive(Default)]
+struct Desk {
+    buffer: Vec<u8>,
+    found: Found,
+}
+
+/// What is found in the bytes of one read.
+#[derive(Default)]
+struct Found {
+    marks: Marks,
+    /// What the surgeon has put out.
+    out: Output,
 }
 
 /// One link, until both legs are gone.
@@ -118,6 +127,17 @@ pub struct Link {
     closed: bool,
 }
 
+/// What reading has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Read {
+    /// Something came that may have left something to do.
+    Moved,
+    /// What came, if anything did, has left nothing to do, and the task is woken when more comes.
+    Awaits,
+    /// Nothing is read any more, or not now, or what came was an end and has been carried through.
+    Rests,
+}
+
 /// Where the hub's leg stands.
 enum Dial {
     /// Not asked for yet, or held back by a fault.
@@ -128,9 +148,6 @@ enum Dial {
     },
     Done,
 }
-
-/// A connect to the hub.
-type Connect = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
 
 /// However the task ends, the link is told to be gone, so that nobody waits for it.
 impl Drop for Link {
@@ -194,10 +211,9 @@ impl Link {
         }
     }
 
-    /// The same, for a device that was going somewhere of its own.
-    pub fn bound_for(mut self, course: Option<Course>) -> Link {
+    /// Says where its device was going, if somewhere of its own. Before it is polled.
+    pub fn bind(&mut self, course: Option<Course>) {
         self.course = course.map(Box::new);
-        self
     }
 
     /// Does what can be done; ready when the link is gone.
@@ -212,16 +228,22 @@ impl Link {
             self.see_idle();
             let mut at_rest = self.is_at_rest();
             let mut moved = !at_rest && self.go_on(cx);
+            let mut awaits_both = true;
             for direction in Direction::BOTH {
                 moved |= !at_rest && self.work_off(cx, direction);
-                let has_read = self.read_on(cx, direction);
-                moved |= has_read;
+                let read = self.read_on(cx, direction);
+                moved |= read == Read::Moved;
+                awaits_both &= read == Read::Awaits;
+                at_rest = at_rest && (read == Read::Awaits || self.is_at_rest());
                 moved |= !at_rest && self.watch_half(cx, direction.from());
-                at_rest = at_rest && (!has_read || self.is_at_rest());
             }
             if !at_rest && self.is_over() {
                 self.close();
                 return Poll::Ready(());
+            }
+            if moved && awaits_both && self.mailbox.is_empty() && self.is_at_rest() {
+                // What has moved came before both reads, and has left nothing to do but them.
+                (moved, at_rest) = (false, true);
             }
             if !moved && self.sleep(cx, at_rest).is_pending() {
                 return Poll::Pending;
@@ -362,9 +384,9 @@ impl Link {
 
     fn start_dial(&mut self) {
         if matches!(self.dial, Dial::Waiting) && !self.is_dial_held() && !self.is_unrouted() {
-            let connect: Connect = match self.course.as_deref() {
-                Some(course) => Box::pin(course.dial()),
-                None => Box::pin(dial(self.upstream())),
+            let connect = match self.course.as_deref() {
+                Some(course) => course.connect(),
+                None => Connect::to(self.routed()),
             };
             self.dial = Dial::Trying { since: self.now(), connect };
         }
@@ -384,17 +406,23 @@ impl Link {
 
     fn poll_dial(&mut self, cx: &mut Context<'_>) -> bool {
         let Dial::Trying { since, connect } = &mut self.dial else { return false };
-        let Poll::Ready(result) = connect.as_mut().poll(cx) else { return false };
-        let since = *since;
+        let (since, limit) = (*since, self.terms.dial_limit);
+        let result = match connect.poll(cx) {
+            Poll::Ready(result) => result,
+            Poll::Pending if self.now() < since + limit => return false,
+            Poll::Pending => Err(match &self.course {
+                Some(course) => course.unanswered(limit),
+                None => unanswered(limit),
+            }),
+        };
         self.dial = Dial::Done;
         match result {
-            Ok(stream) => {
+            Ok(Dialled { stream, own }) => {
                 let tap = self.core.tap(self.id, Side::Hub, &stream);
-                let own = stream.local_addr().ok();
                 // A hub on this machine is dialled where the tap sees it.
-                own.into_iter().for_each(|own| self.core.accepted(own));
+                self.core.accepted(own);
                 let as_device = self.course.as_ref().is_some_and(|course| course.from.is_some());
-                let from = own.filter(|_| as_device);
+                let from = as_device.then_some(own);
                 self.legs.hub = self.secured(Leg::connected(stream, None).tapped(tap));
                 if self.sniff.is_tls() {
                     self.legs.hub.follow_records();
@@ -420,10 +448,12 @@ impl Link {
         matches!(self.dial, Dial::Done)
     }
 
-    fn upstream(&self) -> Arc<str> {
-        if let Some(course) = &self.course {
-            return course.to.to_string().into();
-        }
+    fn upstream(&self) -> Upstream {
+        self.course.as_ref().map_or_else(|| self.routed().clone(), |course| course.to.into())
+    }
+
+    /// Where the listener leads it.
+    fn routed(&self) -> &Upstream {
         self.terms.upstream(self.hello.as_ref().and_then(|hello| hello.sni.as_deref()))
     }
 
@@ -475,7 +505,11 @@ impl Link {
             self.pumps.get(direction).deadline().filter(|at| has_peer && *at > self.looked)
         });
         let severing = self.severing.as_ref().map(|severing| severing.at).filter(|at| *at > self.looked);
-        let own = severing.into_iter().chain(self.tcp.deadline()).chain(self.drop_at);
+        let dial = match self.dial {
+            Dial::Trying { since, .. } => Some(since + self.terms.dial_limit),
+            Dial::Waiting | Dial::Done => None,
+        };
+        let own = severing.into_iter().chain(self.tcp.deadline()).chain(self.drop_at).chain(dial);
         lanes.chain(own).chain(self.handshake_deadline()).min()
     }
 }

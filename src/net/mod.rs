@@ -12,6 +12,7 @@
 //!   door    the listening socket: open, mute or closed
 //!   surgery  packets worked on as they pass
 //!   dial    the connect to the hub
+//!   readiness  what tokio has been told of a socket
 //!   transparent  where a device was going that did not know of brownout, and the connect on to there
 //!   leg     one TCP connection, TLS on it or not: read, write, mute, shut, reset
 //!   capture  what passes, into a file for Wireshark
@@ -32,6 +33,7 @@ pub mod link;
 pub mod proxy;
 pub mod pump;
 pub mod queue;
+pub mod readiness;
 pub mod rival;
 pub mod surgery;
 pub mod sys;

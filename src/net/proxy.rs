@@ -23,8 +23,10 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::os::fd::AsFd;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, ready};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::watch;
@@ -296,18 +298,43 @@ impl Door {
     async fn accept(mut self, mut listener: TcpListener, mut closed: watch::Receiver<bool>) {
         let mut told = None;
         loop {
-            let accepted = tokio::select! {
-                biased;
-                // Core, which the sender belongs to, lives as long as this.
-                Ok(()) = closed.changed() => None,
-                accepted = listener.accept() => Some(accepted),
-            };
-            match accepted {
+            match self.welcome_all(&listener, closed.clone()).await {
                 None => listener = self.open_again(listener, &mut closed).await,
-                Some(Ok((stream, peer))) => self.welcome(stream, peer),
-                Some(Err(error)) => self.rest(&error, &mut told).await,
+                Some(error) => self.rest(&error, &mut told).await,
             }
         }
+    }
+
+    /// Accepts until that fails; `None`: until the listener is closed.
+    async fn welcome_all(
+        &mut self,
+        listener: &TcpListener,
+        mut closed: watch::Receiver<bool>,
+    ) -> Option<io::Error> {
+        // Asked about anew each time, beside what wakes this task when it changes: to wait anew each time costs more.
+        let seen = closed.clone();
+        // It is asked once, so tokio must not put it off for others' sake.
+        let mut changed = pin!(tokio::task::unconstrained(closed.changed()));
+        let mut waits = false;
+        poll_fn(|cx| {
+            loop {
+                let is_news = if waits {
+                    seen.has_changed().unwrap_or(false)
+                } else {
+                    // Core, which the sender belongs to, lives as long as this.
+                    matches!(changed.as_mut().poll(cx), Poll::Ready(Ok(())))
+                };
+                if is_news {
+                    return Poll::Ready(None);
+                }
+                waits = true;
+                match ready!(listener.poll_accept(cx)) {
+                    Ok((stream, peer)) => self.welcome(stream, peer),
+                    Err(error) => return Poll::Ready(Some(error)),
+                }
+            }
+        })
+        .await
     }
 
     /// Waits while the listener is closed, and watches it anew.
@@ -347,15 +374,10 @@ impl Door {
         let (id, mailbox) = self.core.open_link(self.id, peer, course.map(|course| course.to));
         let tap = self.core.tap(id, Side::Device, &stream);
         let device = Leg::connected(stream, ttl).tapped(tap);
-        let mut link = Link::new(
-            id,
-            Arc::clone(&self.core),
-            mailbox,
-            device,
-            Arc::clone(&self.terms),
-            self.alarm.slot(),
-        )
-        .bound_for(course);
+        let (core, terms) = (Arc::clone(&self.core), Arc::clone(&self.terms));
+        // In a box, for tokio moves a task's future about when it begins and ends.
+        let mut link = Box::new(Link::new(id, core, mailbox, device, terms, self.alarm.slot()));
+        link.bind(course);
         tokio::spawn(poll_fn(move |cx| link.poll(cx)));
     }
 

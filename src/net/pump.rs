@@ -143,9 +143,6 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// None.
-    pub const NONE: Marks = Marks { noted: Vec::new(), plain: Vec::new() };
-
     /// Just past the last byte of the last packet; 0 without any.
     pub fn last(&self) -> usize {
         self.noted.last().map_or(0, |mark| mark.end).max(self.plain.last().map_or(0, |end| place(*end)))

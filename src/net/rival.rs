@@ -9,7 +9,7 @@ mod connect;
 pub use connect::{Kept, keep_alive_of};
 
 use super::core::Core;
-use super::dial::dial;
+use super::dial::{Upstream, dial};
 use super::sys::limit::explain;
 use super::transparent::Course;
 use crate::base::{LinkId, Time, WindowId};
@@ -62,7 +62,7 @@ pub struct Rival {
 /// What a rival says, to whom.
 pub struct Way {
     /// The hub's address.
-    pub upstream: Arc<str>,
+    pub upstream: Upstream,
     /// The device's way there, where the kernel led it to brownout: the rival is seen as the device is.
     pub course: Option<Course>,
     /// TLS with it, and the name that it is asked for.
@@ -170,7 +170,7 @@ impl Way {
     async fn arrive(&self) -> io::Result<Stream> {
         let stream = match self.course {
             Some(course) => course.dial().await?,
-            None => dial(Arc::clone(&self.upstream)).await?,
+            None => dial(&self.upstream).await?,
         };
         Ok(match &self.tls {
             None => Box::new(stream),

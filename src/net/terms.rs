@@ -1,5 +1,6 @@
 //! What a listener does with its links: where they lead, and where TLS begins and ends.
 
+use super::dial::{LIMIT, Upstream};
 use super::tls::{DeviceTls, HubTls, KeyLog, TlsError};
 use crate::base::text::glob;
 use crate::event::{TlsMode, TlsTerms};
@@ -23,8 +24,10 @@ pub struct Terms {
     pub by_device: bool,
     /// How long a TLS handshake may take that no fault holds back.
     pub patience: Duration,
-    upstream: Arc<str>,
-    routes: Vec<(String, Arc<str>)>,
+    /// How long the hub may take to accept a connect.
+    pub dial_limit: Duration,
+    upstream: Upstream,
+    routes: Vec<(String, Upstream)>,
     told: TlsTerms,
 }
 
@@ -47,6 +50,7 @@ impl Terms {
             hub,
             by_device: tls.hub_certificates.is_some(),
             patience: PATIENCE,
+            dial_limit: LIMIT,
             upstream: upstream.as_str().into(),
             routes: tls
                 .routes
@@ -73,8 +77,8 @@ impl Terms {
     }
 
     /// Where a link leads whose device asks for this name.
-    pub fn upstream(&self, sni: Option<&str>) -> Arc<str> {
+    pub fn upstream(&self, sni: Option<&str>) -> &Upstream {
         let routed = sni.and_then(|sni| self.routes.iter().find(|(pattern, _)| glob(pattern, sni)));
-        Arc::clone(routed.map_or(&self.upstream, |(_, upstream)| upstream))
+        routed.map_or(&self.upstream, |(_, upstream)| upstream)
     }
 }

@@ -14,13 +14,15 @@
 //!
 //! Deliberately absent: the rules that lead connects here, which are the business of `cli/lab`.
 
-use super::dial::{LIMIT, dial};
+use super::dial::{Connect, Dialled, LIMIT, unanswered};
 use super::door;
 use super::sys::mute;
 use super::sys::transparent::{choose_port_late, is_without_family, make_transparent};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 
 /// The port that connects are led to, unless told. Nothing is registered for it (IANA).
@@ -63,31 +65,49 @@ impl Course {
         (to != local).then_some(Course { to, from: None })
     }
 
-    /// Connects to the hub.
+    /// Connects to the hub, with a limit.
     ///
     /// # Errors
     /// The system's, or no answer in 30 s.
     pub async fn dial(self) -> io::Result<TcpStream> {
-        let Some(from) = self.from else { return dial(self.to.to_string().into()).await };
+        let mut connect = self.connect();
+        let dialled = tokio::time::timeout(LIMIT, poll_fn(|cx| connect.poll(cx))).await;
+        Ok(dialled.map_err(|_| self.unanswered(LIMIT))??.stream)
+    }
+
+    /// The connect to the hub, which nobody gives up.
+    pub fn connect(self) -> Connect {
+        match self.from {
+            None => Connect::to(&self.to.into()),
+            Some(from) => Connect::Other(Box::pin(self.as_device(from))),
+        }
+    }
+
+    async fn as_device(self, from: SocketAddr) -> io::Result<Dialled> {
         let socket = Socket::new(Domain::for_address(self.to), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         make_transparent(&socket, self.to)?;
         // Without it there are fewer connects to be had from one address, and that is all.
         let _ = choose_port_late(&socket);
         socket.bind(&from.into())?;
-        let connect = TcpSocket::from_std_stream(socket.into()).connect(self.to);
-        let stream = tokio::time::timeout(LIMIT, connect).await.map_err(|_| no_answer(from))??;
-        // As `dial` does.
+        let stream = TcpSocket::from_std_stream(socket.into()).connect(self.to).await?;
+        // As any connect to a hub does.
         stream.set_nodelay(true)?;
-        Ok(stream)
+        let own = stream.local_addr()?;
+        Ok(Dialled { stream, own })
+    }
+
+    /// Why the connect is given up after so long.
+    pub fn unanswered(self, limit: Duration) -> io::Error {
+        self.from.map_or_else(|| unanswered(limit), |from| no_answer(from, limit))
     }
 }
 
-fn no_answer(from: SocketAddr) -> io::Error {
+fn no_answer(from: SocketAddr, limit: Duration) -> io::Error {
     let words = format!(
         "no answer in {} s to {}, the device's address, which brownout connects from; does what the hub sends there come \
          through this machine, and is it led to brownout (`brownout lab status`)?",
-        LIMIT.as_secs(),
+        limit.as_secs(),
         from.ip()
     );
     io::Error::new(io::ErrorKind::TimedOut, words)

@@ -230,8 +230,8 @@ impl Timeline {
     fn tell(&mut self, now: Time, device: DeviceId, outcome: &Outcome) {
         let (marks, segments) = (self.share(MOST_MARKS), self.share(MOST_SEGMENTS));
         let Some(lane) = self.lanes.get_mut(&device) else { return };
-        for (kind, count) in &outcome.marks {
-            lane.mark(now, *kind, *count, marks);
+        for (kind, count) in outcome.marks() {
+            lane.mark(now, kind, count, marks);
         }
         if let Some(since) = outcome.silent_since {
             lane.was_silent(since, now, segments);
@@ -241,8 +241,8 @@ impl Timeline {
     /// A device that connects anew knows that its older links are gone.
     fn supersedes(&mut self, id: LinkId, device: DeviceId) {
         let Some(lane) = self.lanes.get(&device) else { return };
-        for older in lane.links().filter(|older| *older < id) {
-            if let Some(link) = self.links.get_mut(&older) {
+        for older in lane.links().iter().filter(|older| **older < id) {
+            if let Some(link) = self.links.get_mut(older) {
                 *link.gone.get_mut(Side::Device) = true;
             }
         }
@@ -256,8 +256,12 @@ impl Timeline {
     fn look_since(&mut self, since: Time, now: Time, device: DeviceId) {
         let share = self.share(MOST_SEGMENTS);
         let Some(lane) = self.lanes.get_mut(&device) else { return };
-        let views = lane.links().filter_map(|id| self.links.get(&id)).map(Link::state);
-        let state = State::together(views);
+        let state = match lane.links() {
+            [] => State::Down,
+            // Most devices have one.
+            [only] => self.links.get(only).map_or(State::Down, Link::state),
+            links => State::together(links.iter().filter_map(|id| self.links.get(id)).map(Link::state)),
+        };
         let was = lane.state().is_connected();
         lane.turn(since, state, share);
         match (was, state.is_connected()) {

@@ -1,28 +1,32 @@
 //! A set of topic filters.
 
-/// Topic filters, in order. A device has few: they stand in one list, as short as it may be.
+use crate::base::Few;
+use std::iter;
+
+/// Topic filters, in order, each behind its length. A device has few: they stand side by side, and what most devices have, one
+/// or two short ones, in place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filters(Box<[Box<str>]>);
+pub struct Filters(Few<30>);
 
 impl Filters {
     /// Adds those filters that are not there.
     pub fn add<'a>(&mut self, filters: impl IntoIterator<Item = &'a str>) {
-        let new: Vec<Box<str>> =
-            filters.into_iter().filter(|filter| self.place(filter).is_err()).map(Box::from).collect();
-        if !new.is_empty() {
-            self.change(|filters| {
-                filters.extend(new);
-                filters.sort_unstable();
-                filters.dedup();
-            });
+        let before = std::mem::take(self);
+        let mut all: Vec<&str> = before.iter().collect();
+        for filter in filters {
+            all.push(filter);
         }
+        // The sort is stable, and what was there is in order already.
+        all.sort();
+        all.dedup();
+        *self = Filters::of(&all);
     }
 
     /// Takes these filters out.
     pub fn drop_all(&mut self, dropped: &[String]) {
-        if dropped.iter().any(|filter| self.place(filter).is_ok()) {
-            self.change(|filters| filters.retain(|held| !dropped.iter().any(|filter| **filter == **held)));
-        }
+        let before = std::mem::take(self);
+        let stays = |filter: &&str| !dropped.iter().any(|other| other == filter);
+        *self = Filters::of(&before.iter().filter(stays).collect::<Vec<_>>());
     }
 
     /// Takes all filters out.
@@ -37,22 +41,31 @@ impl Filters {
 
     /// Whether another set has all of them.
     pub fn is_subset(&self, other: &Filters) -> bool {
-        self.iter().all(|filter| other.place(filter).is_ok())
+        let mut others = other.iter();
+        self.iter().all(|filter| others.by_ref().find(|other| *other >= filter) == Some(filter))
     }
 
     /// In alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|filter| &**filter)
+        let mut left = &*self.0;
+        iter::from_fn(move || {
+            let (len, rest) = left.split_first_chunk()?;
+            let (filter, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
+            left = rest;
+            str::from_utf8(filter).ok()
+        })
     }
 
-    fn place(&self, filter: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|held| (**held).cmp(filter))
-    }
-
-    fn change(&mut self, change: impl FnOnce(&mut Vec<Box<str>>)) {
-        let mut filters = std::mem::take(&mut self.0).into_vec();
-        change(&mut filters);
-        self.0 = filters.into_boxed_slice();
+    /// Of filters in order. None is longer than a packet can say: 65,535 bytes (MQTT 3.1.1, section 1.5.3).
+    fn of(filters: &[&str]) -> Filters {
+        let mut bytes = Vec::new();
+        for filter in filters {
+            if let Ok(len) = u16::try_from(filter.len()) {
+                bytes.extend_from_slice(&len.to_le_bytes());
+                bytes.extend_from_slice(filter.as_bytes());
+            }
+        }
+        Filters(bytes.as_slice().into())
     }
 }
 
@@ -77,5 +90,16 @@ mod tests {
         assert_eq!(filters, set(&["a", "c", "d"]));
         filters.clear();
         assert!(filters.is_empty());
+    }
+
+    #[test]
+    fn many_and_long_ones_have_room() {
+        let long: Vec<String> = (0..300).map(|n| format!("{n:03}/{}", "x".repeat(n))).collect();
+        let all = set(&long.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(all.iter().eq(long.iter()));
+        assert!(
+            all.is_subset(&all) && set(&[&long[299]]).is_subset(&all) && !all.is_subset(&set(&[&long[7]]))
+        );
+        assert!(Filters::default().is_subset(&all) && !set(&["zzz"]).is_subset(&all));
     }
 }

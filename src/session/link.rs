@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 pub struct Link {
     /// Where it came in.
     pub listener: ListenerId,
-    /// The device's address and port.
-    pub peer: Box<str>,
+    /// The device's address and port; `None` where the event that told of it has something else.
+    pub peer: Option<SocketAddr>,
     /// When it was accepted.
     pub opened: Time,
     /// Its device, once known.
@@ -60,7 +60,7 @@ impl Link {
 
     /// The device's address.
     pub fn ip(&self) -> Option<IpAddr> {
-        self.peer.parse::<SocketAddr>().ok().map(|address| address.ip().to_canonical())
+        self.peer.map(|address| address.ip().to_canonical())
     }
 }
 
@@ -84,7 +84,7 @@ impl Link {
     pub(super) fn new(listener: ListenerId, peer: &str, opened: Time) -> Link {
         Link {
             listener,
-            peer: peer.into(),
+            peer: peer.parse().ok(),
             opened,
             device: None,
             nth: 0,

@@ -20,7 +20,7 @@ pub use link::{Handshake, Link};
 pub use meter::Meter;
 pub use snapshot::Snapshot;
 
-use crate::base::{DeviceId, Direction, LinkId, Shelf, Side, Time};
+use crate::base::{DeviceId, Direction, LinkId, Name, Shelf, Side, Time};
 use crate::event::{Event, What};
 use crate::mqtt::Version;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,8 +45,8 @@ pub struct Sessions {
     forgotten: u64,
     /// Devices in the order of their names; of several that have one name, the latest.
     names: Vec<DeviceId>,
-    /// Whose latest link came from each address.
-    addresses: BTreeMap<IpAddr, BTreeSet<DeviceId>>,
+    /// Whose latest link came from each address, in order of numbers.
+    addresses: BTreeMap<IpAddr, Vec<DeviceId>>,
     links: Shelf<LinkId, Link>,
 }
 
@@ -56,7 +56,7 @@ pub struct Device {
     /// Its number.
     pub id: DeviceId,
     /// Its client identifier, or its address where it has none.
-    pub name: Box<str>,
+    pub name: Name,
     /// The event that first told a name of its: its number and time.
     pub named: (u64, Time),
     /// Its live links, oldest first.
@@ -280,46 +280,46 @@ impl Sessions {
 
     /// A link whose device was another's until now moves.
     fn identify(&mut self, at: Time, link_id: LinkId, id: DeviceId) {
-        if self.device(id).is_none() {
-            return;
-        }
-        if let Some(before) = self.link(link_id).and_then(|link| link.device) {
+        let before = self.link(link_id).and_then(|link| link.device);
+        if let Some(before) = before.filter(|_| self.devices.contains_key(&id)) {
             self.leaves(at, before, link_id);
         }
-        self.is_here(id);
-        let Some(device) = self.device(id) else { return };
-        let is_alive = |link: &LinkId| self.link(*link).is_some_and(|link| !link.is_ended());
-        let has_another = device.links.iter().any(is_alive);
-        let (ip, passed_through) = self
-            .link(link_id)
-            .map_or((None, false), |link| (link.ip(), link.handshake == Handshake::PassedThrough));
-        self.moved(id, ip);
-        let Some(device) = self.device_mut(id) else { return };
-        device.was_two |= has_another;
-        device.passed_through |= passed_through;
+        let Some(device) = self.devices.get_mut(&id) else { return };
+        if let Some(since) = device.gone.take() {
+            self.gone.remove(&(since, id));
+        }
+        let is_alive = |link: &LinkId| self.links.get(link).is_some_and(|link| !link.is_ended());
+        device.was_two |= device.links.iter().any(is_alive);
         device.links_seen += 1;
         // One is what most devices have.
         device.links.reserve_exact(1);
         device.links.push(link_id);
-        let nth = device.links_seen;
+        let mut address = None;
         if let Some(link) = self.links.get_mut(&link_id) {
             link.device = Some(id);
-            link.nth = nth;
+            link.nth = device.links_seen;
+            device.passed_through |= link.handshake == Handshake::PassedThrough;
+            address = link.ip();
+        }
+        let before = std::mem::replace(&mut device.address, address);
+        if before != address {
+            self.moved(id, before, address);
         }
     }
 
-    /// The device's latest link comes from this address.
-    fn moved(&mut self, id: DeviceId, address: Option<IpAddr>) {
-        let Some(device) = self.device_mut(id) else { return };
-        let before = std::mem::replace(&mut device.address, address);
-        if before == address {
-            return;
-        }
+    /// The device's latest link comes from another address than the one before.
+    fn moved(&mut self, id: DeviceId, before: Option<IpAddr>, address: Option<IpAddr>) {
         if let Some(before) = before {
             self.leave_address(before, id);
         }
         if let Some(address) = address {
-            self.addresses.entry(address).or_default().insert(id);
+            let devices = self.addresses.entry(address).or_default();
+            if let Err(place) = devices.binary_search(&id) {
+                if devices.len() == devices.capacity() {
+                    devices.reserve_exact((devices.len() / 4).max(1));
+                }
+                devices.insert(place, id);
+            }
         }
     }
 
@@ -337,7 +337,9 @@ impl Sessions {
 
     fn leave_address(&mut self, address: IpAddr, id: DeviceId) {
         let Some(devices) = self.addresses.get_mut(&address) else { return };
-        devices.remove(&id);
+        if let Ok(place) = devices.binary_search(&id) {
+            devices.remove(place);
+        }
         if devices.is_empty() {
             self.addresses.remove(&address);
         }
@@ -372,12 +374,6 @@ impl Sessions {
         self.gone.insert((at, id));
     }
 
-    fn is_here(&mut self, id: DeviceId) {
-        if let Some(since) = self.device_mut(id).and_then(|device| device.gone.take()) {
-            self.gone.remove(&(since, id));
-        }
-    }
-
     fn forget(&mut self, id: DeviceId) {
         self.loses_name(id);
         let Some(device) = self.devices.remove(&id) else { return };
@@ -389,7 +385,7 @@ impl Sessions {
 }
 
 impl Device {
-    fn new(id: DeviceId, name: Box<str>, named: (u64, Time)) -> Device {
+    fn new(id: DeviceId, name: Name, named: (u64, Time)) -> Device {
         Device {
             id,
             name,

@@ -1,7 +1,7 @@
 //! What a packet says of its device: of what the device sends, its own words; of what the hub sends, the words that the
 //! device gets.
 
-use super::{Device, Link, Sessions};
+use super::{Device, Sessions};
 use crate::base::{Direction, LinkId, Time};
 use crate::event::Packet;
 use std::time::Duration;
@@ -16,75 +16,85 @@ impl Sessions {
         packet: &Packet,
         arrives: Option<&Packet>,
     ) {
-        let Some(link) = self.links.get_mut(&link) else { return };
-        let device = link.device.and_then(|id| self.devices.get_mut(&id));
         match direction {
-            Direction::Up => from_device(link, device, packet, arrives),
-            Direction::Down => to_device(at, link, device, packet, arrives),
+            Direction::Up => self.said_by_device(link, packet, arrives),
+            Direction::Down => self.told_to_device(at, link, packet, arrives),
         }
     }
-}
 
-fn from_device(link: &mut Link, device: Option<&mut Device>, packet: &Packet, arrives: Option<&Packet>) {
-    match packet {
-        Packet::Connect { version, keep_alive, username, .. } => {
-            let Some(device) = device else { return };
-            device.version = Some(*version);
-            device.keep_alive = Some(seconds(*keep_alive));
-            device.username = username.as_deref().map(Box::from);
-            device.hub_keep_alive = match arrives {
-                Some(Packet::Connect { keep_alive, .. }) => Some(seconds(*keep_alive)),
-                Some(_) | None => None,
-            };
-        }
-        Packet::Subscribe { id, filters } => {
-            link.asked.retain(|(asked, _)| asked != id);
-            link.asked.push((*id, filters.clone()));
-        }
-        Packet::Unsubscribe { filters } => {
-            if let Some(device) = device {
-                device.filters.drop_all(filters);
+    fn said_by_device(&mut self, link: LinkId, packet: &Packet, arrives: Option<&Packet>) {
+        match packet {
+            Packet::Connect { version, keep_alive, username, .. } => {
+                let Some(device) = self.its_device(link) else { return };
+                device.version = Some(*version);
+                device.keep_alive = Some(seconds(*keep_alive));
+                if device.username.as_deref() != username.as_deref() {
+                    device.username = username.as_deref().map(Box::from);
+                }
+                device.hub_keep_alive = match arrives {
+                    Some(Packet::Connect { keep_alive, .. }) => Some(seconds(*keep_alive)),
+                    Some(_) | None => None,
+                };
             }
-        }
-        Packet::Disconnect { .. } => link.disconnected = true,
-        _ => {}
-    }
-}
-
-fn to_device(
-    at: Time,
-    link: &mut Link,
-    mut device: Option<&mut Device>,
-    packet: &Packet,
-    arrives: Option<&Packet>,
-) {
-    if let (Packet::Connack { server_keep_alive: Some(own), .. }, Some(device)) = (packet, &mut device) {
-        // The hub holds to what it said, whether it arrives or not [MQTT-3.2.2-21].
-        device.hub_keep_alive = Some(seconds(*own));
-    }
-    match arrives {
-        Some(Packet::Connack { code, session_present, server_keep_alive, .. }) => {
-            link.connack = Some((at, *code));
-            let Some(device) = device else { return };
-            if *code == 0 {
-                device.accepted += 1;
-                if !session_present {
-                    // Filters held before count as lost until subscribed again; measures keep the old set.
-                    device.filters.clear();
+            Packet::Subscribe { id, filters } => {
+                if let Some(link) = self.links.get_mut(&link) {
+                    link.asked.retain(|(asked, _)| asked != id);
+                    link.asked.push((*id, filters.clone()));
                 }
             }
-            if let Some(told) = server_keep_alive {
-                device.keep_alive = Some(seconds(*told));
+            Packet::Unsubscribe { filters } => {
+                if let Some(device) = self.its_device(link) {
+                    device.filters.drop_all(filters);
+                }
             }
-        }
-        Some(Packet::Suback { id, codes }) => {
-            let asked = link.answered(*id);
-            let granted = asked.iter().zip(codes).filter(|(_, code)| **code < 0x80);
-            if let Some(device) = device {
-                device.filters.add(granted.map(|(filter, _)| filter.as_str()));
+            Packet::Disconnect { .. } => {
+                if let Some(link) = self.links.get_mut(&link) {
+                    link.disconnected = true;
+                }
             }
+            _ => {}
         }
-        Some(_) | None => {}
+    }
+
+    fn told_to_device(&mut self, at: Time, link: LinkId, packet: &Packet, arrives: Option<&Packet>) {
+        if let Packet::Connack { server_keep_alive: Some(own), .. } = packet
+            && let Some(device) = self.its_device(link)
+        {
+            // The hub holds to what it said, whether it arrives or not [MQTT-3.2.2-21].
+            device.hub_keep_alive = Some(seconds(*own));
+        }
+        match arrives {
+            Some(Packet::Connack { code, session_present, server_keep_alive, .. }) => {
+                let Some(link) = self.links.get_mut(&link) else { return };
+                link.connack = Some((at, *code));
+                let Some(device) = link.device.and_then(|id| self.devices.get_mut(&id)) else { return };
+                if *code == 0 {
+                    device.accepted += 1;
+                    if !session_present {
+                        // Filters held before count as lost until subscribed again; measures keep the old set.
+                        device.filters.clear();
+                    }
+                }
+                if let Some(told) = server_keep_alive {
+                    device.keep_alive = Some(seconds(*told));
+                }
+            }
+            Some(Packet::Suback { id, codes }) => {
+                let Some(link) = self.links.get_mut(&link) else { return };
+                let asked = link.answered(*id);
+                let granted = asked.iter().zip(codes).filter(|(_, code)| **code < 0x80);
+                if let Some(device) = link.device.and_then(|id| self.devices.get_mut(&id)) {
+                    device.filters.add(granted.map(|(filter, _)| filter.as_str()));
+                }
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// The device of a live link.
+    fn its_device(&mut self, link: LinkId) -> Option<&mut Device> {
+        let device = self.links.get(&link)?.device?;
+        self.devices.get_mut(&device)
     }
 }
 

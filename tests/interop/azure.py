@@ -66,6 +66,7 @@ class Device:
         self.client.on_connection_state_change = self.changed
         self.client.on_background_exception = lambda error: tell(f"error in the background: {describe(error)}")
         self.sent = self.acknowledged = 0
+        self.senders = []
 
     def token(self):
         self.expires = int(time.time()) + self.settings.fixed_token
@@ -118,16 +119,23 @@ class Device:
 
     def send_each(self, every, end):
         """Each message on a thread of its own: the SDK blocks until the acknowledgement, over reconnects too."""
-        senders = []
         while time.monotonic() < end and not ENOUGH.is_set():
             self.sent += 1
             tell(f"message {self.sent} sent")
-            senders.append(threading.Thread(target=self.send, args=(self.sent,), daemon=True))
-            senders[-1].start()
+            self.senders.append(threading.Thread(target=self.send, args=(self.sent,), daemon=True))
+            self.senders[-1].start()
             ENOUGH.wait(max(0, min(every, end - time.monotonic())))
         # Less than the 5 s after which brownout kills a command that it has told to end.
-        if senders:
-            senders[-1].join(timeout=4)
+        if self.senders:
+            self.senders[-1].join(timeout=4)
+
+    def leave(self):
+        """Shuts the SDK down, and waits until each sender has told what came of its message: those that still wait for an
+        acknowledgement are cancelled by that."""
+        self.client.shutdown()
+        end = time.monotonic() + 0.5
+        for sender in self.senders:
+            sender.join(timeout=max(0, end - time.monotonic()))
 
 
 def describe(error):
@@ -176,7 +184,7 @@ def main():
     tell(f"{device.sent} sent, last acknowledged {device.acknowledged}, {'well' if well else 'not well'}")
     # What still waits for an acknowledgement would hold the SDK's own shutdown.
     if device.client.connected:
-        device.client.shutdown()
+        device.leave()
     sys.stdout.flush()
     return 0 if well else 1
 

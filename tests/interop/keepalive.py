@@ -9,8 +9,10 @@ has to be borne. That this can fail is tried with the habits of another client.
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 
 import bench
@@ -31,9 +33,13 @@ def mosquitto_sub(*more, keep_alive="$BROWNOUT_KEEPALIVE", name='-i "$BROWNOUT_C
 
 
 class Live(bench.Case):
-    def live(self, arguments, command, prefix=(), env=None, within=WITHIN, code=0):
-        """A run before mosquitto: what it showed, and its JSON."""
+    def live(self, arguments, command, prefix=(), env=None, within=WITHIN, code=0, meanwhile=None):
+        """A run before mosquitto: what it showed, and its JSON. `meanwhile` is done beside it, with the broker."""
         broker = self.broker()
+        if meanwhile:
+            beside = threading.Thread(target=meanwhile, args=(broker,))
+            beside.start()
+            self.addCleanup(beside.join)
         path = os.path.join(self.folder, "live.json")
         call = [*prefix, BROWNOUT, "keepalive", "live", "--upstream", f"127.0.0.1:{broker.port}", "--hub", "mosquitto",
                 "--within", f"{within}s", "--json", path, *arguments]
@@ -42,6 +48,8 @@ class Live(bench.Case):
         self.shown = done.stdout + done.stderr
         print(done.stdout, flush=True)
         self.assertEqual(done.returncode, code, self.shown)
+        if meanwhile:
+            beside.join()
         for line in done.stdout.splitlines():
             self.assertLessEqual(len(line), 80, line)
         if not os.path.exists(path) or os.path.getsize(path) == 0:
@@ -106,6 +114,33 @@ class Live(bench.Case):
                          mosquitto_sub(keep_alive="6"))
         self.assertEqual({row["keep_alive"] for row in live["rows"]}, {6})
         self.assertIn("judged with its own", " ".join(live["notes"]))
+
+    def test_a_broker_that_dies_in_an_outage_is_no_evidence(self):
+        """Its end comes when its time-out might have: nothing but the broker's absence tells them apart."""
+        report = os.path.join(self.folder, "report")
+
+        def kill(broker):
+            events = os.path.join(report, "4s-12s-1", "events.jsonl")
+
+            def struck():
+                if os.path.exists(events):
+                    with open(events) as file:
+                        return '"fault_applied"' in file.read()
+
+            bench.wait_for("outage", struck)
+            time.sleep(3)
+            broker.stop(signal.SIGKILL)
+            # A connect in between shows that it is away.
+            time.sleep(0.5)
+            broker.start()
+
+        live = self.live(["--keep-alive", "4s", "--client", "paho-python", "--outage", "12s", "--rounds", "2", "--jobs", "1",
+                          "--report", report], PAHO, code=1, meanwhile=kill)
+        first, second = live["rows"]
+        self.assertIn("the hub was not there all the while", first["no_evidence"])
+        self.assertEqual([first[what]["verdict"] for what in ("device", "hub", "recovery")], ["inconclusive"] * 3)
+        self.assertEqual((second["verdict"], second.get("no_evidence")), ("agrees", None), self.shown)
+        self.assertRegex(self.shown, "(?m)^unclear$")
 
     def test_a_wrong_prediction_fails(self):
         live = self.live(["--keep-alive", "5s", "--client", "mqtt.js", "--outage", "12s"], mosquitto_sub(),

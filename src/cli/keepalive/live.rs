@@ -3,13 +3,15 @@
 //! ```text
 //!  a first look ─▶ cases: keep-alives x outages x rounds ─▶ some at once ─▶ rows ─▶ text, JSON
 //!                                   │ case: hub ◀─ proxy ◀─ device; then the same in simulation
-//!                                   └ lateness: does the machine keep up?
+//!                                   ├ lateness: does the machine keep up?
+//!                                   └ witness: is the hub there all the while?
 //! ```
 
 mod acquaintance;
 mod bench;
 mod files;
 mod outage;
+mod witness;
 mod work;
 
 use crate::base::span::parse_fixed;
@@ -29,6 +31,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use witness::Witness;
+
+/// What is to be said where the hub does not let the witness stand.
+const BLIND: &str = "The hub ends a connection at once on which nothing is said: that it was there all the while is known from \
+                     a connect each second alone, and from the devices' own.";
 
 /// So far a difference may go, unless told: clients look at their timers once a second; half a second is for all else.
 const WITHIN: &str = "1.5s";
@@ -147,13 +154,16 @@ async fn conduct(args: LiveArgs) -> Result<Exit, Refusal> {
             }
         }
     };
-    let (known, planned, rows) = match done {
+    let (mut known, planned, rows) = match done {
         Ok(done) => done,
         Err(refusal) => {
             files.discard();
             return Err(refusal);
         }
     };
+    if bench.witness.is_blind() {
+        known.notes.push(BLIND.into());
+    }
     let live = Live {
         brownout_keepalive_live: VERSION,
         wall_clock: began.1,
@@ -222,6 +232,7 @@ fn bench(args: &LiveArgs, faith: Faith, stop: watch::Receiver<bool>) -> Bench {
         faith,
         tag: format!("{:04x}", crate::cli::run::draw_seed() & 0xffff),
         lateness: Lateness::watch(),
+        witness: Witness::watch(&args.upstream),
         stop,
     }
 }

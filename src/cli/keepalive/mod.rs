@@ -3,6 +3,7 @@
 mod advise;
 mod live;
 mod path;
+mod place;
 mod sweep;
 
 use super::exit::Exit;

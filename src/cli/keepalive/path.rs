@@ -10,18 +10,17 @@ mod told;
 use crate::base::Secret;
 use crate::base::span::{parse_fixed, show_fixed};
 use crate::cli::exit::{Exit, Refusal};
+use crate::cli::keepalive::place::Place;
 use crate::cli::out;
 use crate::cli::runner::raise_limit;
 use crate::cli::signals::Signals;
 use crate::device::{DeviceTls, Target, TlsSettings, Trust};
-use crate::keepalive::idle::{Answer, Plan, State, Within};
+use crate::keepalive::idle::{Plan, State, Within};
 use crate::mqtt::Version;
 use crate::net::Clock;
 use crate::profile;
 use line::Terms;
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use told::Told;
@@ -116,27 +115,21 @@ async fn find(args: &PathArgs) -> Result<Exit, Refusal> {
     let terms = Arc::new(terms(args)?);
     raise_limit();
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
-    let was_there = args.json.as_deref().is_some_and(Path::exists);
-    let (to_stdout, file) = match args.json.as_deref() {
-        Some(path) if path == Path::new("-") => (true, None),
-        other => (false, other),
-    };
-    let json = file.map(|path| create(path).map(|file| (path, file))).transpose()?;
+    let json = args.json.as_deref().map(|path| Place::open(path, "json")).transpose()?;
     let told = Told { quiet: args.quiet, answer_within: args.answer_within };
-    let searched = bundle::search(terms, plan, told, &mut signals).await;
-    if let (Err(_), Some((path, _)), false) = (&searched, &json, was_there) {
-        // Nothing came of it: nothing is left behind.
-        let _ = std::fs::remove_file(path);
-    }
-    let (answer, state) = searched?;
-    if to_stdout {
-        let json = answer.to_json().map_err(|error| Refusal::environment(error.to_string()))?;
-        out::show(format_args!("{json}"));
-    } else {
+    let (answer, state) = match bundle::search(terms, plan, told, &mut signals).await {
+        Ok(found) => found,
+        Err(refusal) => {
+            json.into_iter().for_each(Place::discard);
+            return Err(refusal);
+        }
+    };
+    if !json.as_ref().is_some_and(Place::is_stdout) {
         out::show(&answer);
     }
-    if let Some((path, file)) = json {
-        write(&answer, path, file)?;
+    if let Some(place) = json {
+        let text = answer.to_json().map_err(|error| Refusal::environment(error.to_string()))?;
+        place.write(&text)?;
     }
     Ok(exit(state))
 }
@@ -203,22 +196,4 @@ fn target(args: &PathArgs) -> Result<Target, Refusal> {
     };
     let tls = DeviceTls::load(&settings, &address).map_err(|error| Refusal::usage(error.to_string()))?;
     Ok(Target { address, tls: Some(tls) })
-}
-
-/// Opens it before the search, so that a wrong path is known before an hour of it; it is emptied only when there is an answer.
-fn create(path: &Path) -> Result<File, Refusal> {
-    OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(|error| {
-        Refusal::environment(format!(
-            "cannot write to {}: {error}; give another file with --json",
-            path.display()
-        ))
-    })
-}
-
-fn write(answer: &Answer, path: &Path, mut file: File) -> Result<(), Refusal> {
-    let refused = |error: String| Refusal::environment(format!("cannot write {}: {error}", path.display()));
-    let json = answer.to_json().map_err(|error| refused(error.to_string()))?;
-    // A pipe has no length, and is empty.
-    let _ = file.set_len(0);
-    file.write_all(json.as_bytes()).and_then(|()| file.flush()).map_err(|error| refused(error.to_string()))
 }

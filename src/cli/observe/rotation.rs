@@ -8,7 +8,7 @@
 
 use crate::cli::exit::Refusal;
 use crate::cli::files::EVENTS;
-use crate::event::Event;
+use crate::event::{Event, Line};
 use crate::session::Snapshot;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -89,6 +89,7 @@ pub struct Rotation {
     bytes: u64,
     /// Of those, what only says again what lived.
     repeated: u64,
+    line: Line,
     trouble: Option<io::Error>,
 }
 
@@ -113,6 +114,7 @@ impl Rotation {
             part: 0,
             bytes: 0,
             repeated: 0,
+            line: Line::default(),
             trouble: None,
         })
     }
@@ -163,10 +165,9 @@ impl Rotation {
 
     fn line(&mut self, event: &Event) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        let mut line = serde_json::to_vec(event)?;
-        line.push(b'\n');
+        let line = self.line.of(event)?;
         self.bytes += u64::try_from(line.len()).unwrap_or(u64::MAX);
-        file.write_all(&line)
+        file.write_all(line)
     }
 
     /// The file is full: it gets a number, and a new one begins with what lives.

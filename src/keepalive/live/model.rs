@@ -91,6 +91,9 @@ pub struct Row {
     /// Of what both ends noticed. The recovery is told, and not judged: a tenth of a second in when a device dials can be
     /// seconds in which of its SYNs gets through.
     pub verdict: Verdict,
+    /// Why there is no evidence in all of it, where that is so: no outage was made, or the hub was not there all the while.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_evidence: Option<String>,
     /// By how much timers of this machine were late meanwhile.
     pub late_ns: u64,
     /// What is to be said of it.
@@ -116,6 +119,43 @@ pub struct Held {
     /// What that comes to.
     pub verdict: Verdict,
 }
+
+/// What is sure to be foretold of an end in an outage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sure {
+    GivesUp,
+    Bears,
+}
+
+/// What is to be judged, and no outage gave any evidence of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bare {
+    /// The keep-alive that the device was to have, in seconds.
+    pub asked: u16,
+    /// Of whom, and of what: `the device`, `the hub giving up`.
+    pub what: &'static str,
+}
+
+/// What of an end is judged over all outages at a keep-alive, in words: whether there is anything of it; else, where outages
+/// were foretold in which it gives up or bears them, whether there is anything of those.
+struct Judged {
+    end: &'static str,
+    all: &'static str,
+    parts: [(Sure, &'static str); 2],
+}
+
+const JUDGED: [Judged; 2] = [
+    Judged {
+        end: "device",
+        all: "the device",
+        parts: [(Sure::GivesUp, "the device giving up"), (Sure::Bears, "the device bearing an outage")],
+    },
+    Judged {
+        end: "hub",
+        all: "the hub",
+        parts: [(Sure::GivesUp, "the hub giving up"), (Sure::Bears, "the hub bearing an outage")],
+    },
+];
 
 /// Two times that may be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -183,6 +223,20 @@ impl Held {
         Held { difference_ns: None, predicted_connect: None, verdict: Verdict::Inconclusive, ..self }
     }
 
+    /// With nothing that was seen.
+    fn unseen(self) -> Held {
+        Held { measured: None, measured_never: false, ..self.unjudged() }
+    }
+
+    /// Of which kind the prediction is, where it is sure.
+    fn foretold(&self) -> Option<Sure> {
+        match (self.predicted, self.predicted_never) {
+            (Some(_), false) => Some(Sure::GivesUp),
+            (None, true) => Some(Sure::Bears),
+            (Some(_), true) | (None, false) => None,
+        }
+    }
+
     /// A device that was surely to dial again well before the outage was over, and did not, has not given up as foretold.
     fn by_absence(self, foretold: &Guess, no_connect: bool, outage: Duration, within: Duration) -> Held {
         let was_due = foretold.is_sure() && foretold.at.is_some_and(|(_, most)| most + within < outage);
@@ -243,9 +297,16 @@ impl Row {
             device,
             hub,
             recovery,
+            no_evidence: None,
             late_ns: 0,
             notes: Vec::new(),
         }
+    }
+
+    /// With all that was seen taken away: it cannot be laid to the outage, for this reason.
+    pub fn without_evidence(self, why: String) -> Row {
+        let (device, hub, recovery) = (self.device.unseen(), self.hub.unseen(), self.recovery.unseen());
+        Row { device, hub, recovery, no_evidence: Some(why), verdict: Verdict::Inconclusive, ..self }
     }
 
     /// What was measured, with no verdict: whether the device had the keep-alive that the prediction assumes is not known.
@@ -265,19 +326,28 @@ impl Live {
         })
     }
 
-    /// The keep-alives, in seconds, and ends of which no outage gave any evidence.
-    pub fn bare(&self) -> Vec<(u16, &'static str)> {
-        let mut bare = Vec::new();
+    /// What no outage gave any evidence of.
+    pub fn bare(&self) -> Vec<Bare> {
         let asked: BTreeSet<u16> = self.rows.iter().map(|row| row.asked).collect();
+        let mut bare = Vec::new();
         for asked in asked {
-            for end in ["device", "hub"] {
-                let mut of_end = self.held().filter(|(row, what, _)| row.asked == asked && *what == end);
-                if of_end.all(|(_, _, held)| held.verdict == Verdict::Inconclusive) {
-                    bare.push((asked, end));
+            for Judged { end, all, parts } in JUDGED {
+                if self.is_bare(asked, end, None) {
+                    bare.push(Bare { asked, what: all });
+                    continue;
                 }
+                let found = parts.into_iter().filter(|(sure, _)| self.is_bare(asked, end, Some(*sure)));
+                bare.extend(found.map(|(_, what)| Bare { asked, what }));
             }
         }
         bare
+    }
+
+    /// Whether there are such outages, and none of them gave any evidence of this end.
+    fn is_bare(&self, asked: u16, end: &str, sure: Option<Sure>) -> bool {
+        let of_end = self.held().filter(|(row, what, _)| row.asked == asked && *what == end);
+        let mut of_kind = of_end.filter(|(_, _, held)| sure.is_none() || held.foretold() == sure).peekable();
+        of_kind.peek().is_some() && of_kind.all(|(_, _, held)| held.verdict == Verdict::Inconclusive)
     }
 
     /// How many outages there are no rows of.
@@ -285,9 +355,10 @@ impl Live {
         self.planned.saturating_sub(self.rows.len())
     }
 
-    /// It differs where one differs. It is inconclusive where nothing was seen of a whole outage, nothing of one end in all outages
-    /// at a keep-alive, or outages are missing; that one end alone of an outage gave no sign either way is told, and does not
-    /// count.
+    /// It differs where one differs. It is inconclusive where nothing was seen of a whole outage, or outages are missing; and
+    /// where at a keep-alive nothing was seen of an end at all, in no outage in which it was foretold to give up, or in none that
+    /// it was foretold to bear. That one end of an outage gave no sign either way, while others of its like did, is told, and does
+    /// not count.
     pub fn verdict(&self) -> Verdict {
         let is_bare =
             |row: &Row| [row.device, row.hub].iter().all(|held| held.verdict == Verdict::Inconclusive);

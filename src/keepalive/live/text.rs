@@ -149,6 +149,7 @@ fn notes(live: &Live) -> Vec<String> {
     for row in &live.rows {
         let of_row =
             |note: &String| format!("{}s, outage of {} s: {note}", row.keep_alive, seconds(row.outage_ns));
+        notes.extend(row.no_evidence.iter().map(|why| of_row(&format!("no evidence: {why}"))));
         notes.extend(row.notes.iter().map(of_row));
     }
     let late = live.rows.iter().map(|row| row.late_ns).max().unwrap_or(0);
@@ -194,8 +195,8 @@ fn conclusion(live: &Live, styling: Styling) -> String {
             recoveries.len()
         );
     }
-    for (keep_alive, end) in live.bare() {
-        let _ = write!(told, "; no evidence of the {end} at keep-alive {keep_alive} s");
+    for bare in live.bare() {
+        let _ = write!(told, "; no evidence of {} at keep-alive {} s", bare.what, bare.asked);
     }
     if live.missing() > 0 {
         let _ = write!(told, "; {} of {} outages are missing", live.missing(), live.planned);
@@ -313,14 +314,59 @@ mod tests {
         assert_eq!(of(whole.rows.clone(), 3).verdict(), Verdict::Inconclusive);
         assert!(text(&of(whole.rows, 3), Styling::Plain).contains("1 of 3 outages are missing"));
         let half = of(vec![seen(Seen::Unknown, Seen::Never); 2], 2);
-        assert_eq!((half.verdict(), half.bare()), (Verdict::Inconclusive, vec![(4, "device")]));
+        let bare =
+            |live: &Live| live.bare().into_iter().map(|bare| (bare.asked, bare.what)).collect::<Vec<_>>();
+        assert_eq!((half.verdict(), bare(&half)), (Verdict::Inconclusive, vec![(4, "the device")]));
         assert!(text(&half, Styling::Plain).contains("no evidence of the device at"));
         let mut other = seen(Seen::Unknown, Seen::Never);
         other.asked = 8;
         let mixed = of(vec![seen(Seen::Never, Seen::Never), other], 2);
-        assert_eq!((mixed.verdict(), mixed.bare()), (Verdict::Inconclusive, vec![(8, "device")]));
+        assert_eq!((mixed.verdict(), bare(&mixed)), (Verdict::Inconclusive, vec![(8, "the device")]));
         let unjudged = of(vec![seen(Seen::At(Value::Exact(ms(100))), Seen::Never).unjudged()], 1);
         assert_eq!(unjudged.verdict(), Verdict::Inconclusive);
+    }
+
+    /// An end that bore the short outages, and gave no sign in the long one, was not seen to give up.
+    #[test]
+    fn an_end_that_was_not_seen_to_give_up_leaves_it_open() {
+        let (gives_up, never) =
+            (Guess { at: Some((ms(6_000), ms(6_000))), never: false }, Guess { at: None, never: true });
+        let gone = Seen::At(Value::Exact(ms(6_100)));
+        let of = |long: [Seen; 2], short: [Seen; 2]| {
+            let long = row(4, 12_000, [gives_up, gives_up, never], [long[0], long[1], Seen::Never]);
+            let short = row(4, 3_000, [never; 3], [short[0], short[1], Seen::Never]);
+            Live { rows: vec![short, long], planned: 2, ..live() }
+        };
+        let verdict =
+            |live: Live| (live.verdict(), live.bare().into_iter().map(|bare| bare.what).collect::<Vec<_>>());
+        let (never, unknown) = (Seen::Never, Seen::Unknown);
+        assert_eq!(verdict(of([gone, gone], [never, never])), (Verdict::Agrees, vec![]));
+        let unseen = of([unknown, gone], [never, never]);
+        let shown = text(&unseen, Styling::Plain).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(shown.contains("no evidence of the device giving up at keep-alive 4 s"), "{shown}");
+        assert_eq!(verdict(unseen), (Verdict::Inconclusive, vec!["the device giving up"]));
+        let unborne = verdict(of([gone, gone], [never, unknown]));
+        assert_eq!(unborne, (Verdict::Inconclusive, vec!["the hub bearing an outage"]));
+        // One of its like is enough.
+        let mut two = of([unknown, gone], [never, never]);
+        two.rows.extend(of([gone, gone], [never, never]).rows);
+        assert_eq!(verdict(Live { planned: 4, ..two }), (Verdict::Agrees, vec![]));
+    }
+
+    /// What agrees by chance, or differs, while the hub was away is neither.
+    #[test]
+    fn an_outage_without_evidence_is_not_judged_and_says_why() {
+        let why = "the hub was not there all the while (127.0.0.1:1883: Connection refused)";
+        let mut live = live();
+        live.rows.truncate(3);
+        live.rows.drain(..1);
+        live.planned = 2;
+        live.rows = live.rows.into_iter().map(|row| row.without_evidence(why.into())).collect();
+        assert_eq!(live.verdict(), Verdict::Inconclusive);
+        assert!(live.held().all(|(_, _, held)| held.measured.is_none() && held.difference_ns.is_none()));
+        let shown = text(&live, Styling::Plain);
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+        insta::assert_snapshot!(shown);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What a live run has shown so far of its device: how it connected, where in its ping cycle the outage fell, and whether
 //! there is anything left to wait for.
 
-use crate::base::{Direction, LinkId, Time};
-use crate::event::{Event, Packet, What};
+use crate::base::{Direction, LinkId, Side, Time};
+use crate::event::{Event, Packet, What, WireNews};
 use crate::fault::Fidelity;
 use crate::mqtt::Version;
 use crate::mqtt::packet::reason;
@@ -43,6 +43,10 @@ pub struct Trail {
     left: Option<LinkId>,
     /// Links that were opened.
     pub links: u32,
+    /// When the hub ended the link that is followed, as far as that was seen when it happened.
+    pub hub_left: Option<Time>,
+    /// What the hub did to a device that it had accepted once, and that no outage makes it do: the first of it.
+    pub amiss: Option<String>,
 }
 
 /// What a device asked for.
@@ -89,7 +93,16 @@ impl Trail {
             What::FaultRefused { link, error, .. } if self.is_of(*link) => {
                 self.refused = Some(error.clone());
             }
-            What::LegEnded { link, .. } => {
+            What::HubUnreachable { error, .. } => {
+                self.is_amiss(|| format!("the hub could not be reached meanwhile ({error})"));
+            }
+            What::Wire { news: WireNews::Ended { link, side: Side::Hub, seen, .. } } => {
+                self.hub_ended(*seen, *link);
+            }
+            What::LegEnded { link, side, .. } => {
+                if *side == Side::Hub {
+                    self.hub_ended(at, *link);
+                }
                 self.left = Some(*link);
                 if self.is_of(*link) {
                     self.ended.get_or_insert(at);
@@ -111,6 +124,12 @@ impl Trail {
                 (self.link, self.last_up) = (Some(link), Some(at));
             }
             Packet::Connack { code, .. } if *code == reason::SUCCESS => self.connack(at, link),
+            Packet::Connack { code, .. } if is_of_the_hubs_state(*code) => {
+                self.is_amiss(|| format!("the hub refused a CONNECT of the device (code {code})"));
+            }
+            Packet::Disconnect { reason } if direction == Direction::Down && is_of_its_own(*reason) => {
+                self.is_amiss(|| format!("the hub ended a link with DISCONNECT ({})", named(*reason)));
+            }
             _ if !self.is_of(link) => {}
             packet => self.other(at, direction, packet),
         }
@@ -118,9 +137,26 @@ impl Trail {
 
     fn connack(&mut self, at: Time, link: LinkId) {
         if self.accepted.is_none() {
+            // What became of links before is no matter.
+            if !self.is_of(link) {
+                (self.hub_left, self.ended) = (None, None);
+            }
             (self.accepted, self.link) = (Some(at), Some(link));
         } else if self.struck.is_some() && !self.is_of(link) && self.left != Some(link) {
             (self.back, self.back_on) = (Some(at), Some(link));
+        }
+    }
+
+    /// Before the device was accepted, nothing of an outage can be spoiled.
+    fn is_amiss(&mut self, what: impl FnOnce() -> String) {
+        if self.accepted.is_some() {
+            self.amiss.get_or_insert_with(what);
+        }
+    }
+
+    fn hub_ended(&mut self, at: Time, link: LinkId) {
+        if self.is_of(link) {
+            self.hub_left.get_or_insert(at);
         }
     }
 
@@ -175,10 +211,34 @@ impl Trail {
     }
 }
 
+/// Whether a hub that ends a link for this reason (MQTT 5) does so neither for silence nor for a newer link. An unspecified error may
+/// be either.
+fn is_of_its_own(code: u8) -> bool {
+    code > reason::UNSPECIFIED_ERROR
+        && ![reason::KEEP_ALIVE_TIMEOUT, reason::SESSION_TAKEN_OVER].contains(&code)
+}
+
+/// Whether a hub refuses a CONNECT for how it is itself. A version, a name or a token that it does not take are the device's.
+fn is_of_the_hubs_state(code: u8) -> bool {
+    [
+        reason::v3::SERVER_UNAVAILABLE,
+        reason::SERVER_UNAVAILABLE,
+        reason::SERVER_BUSY,
+        reason::USE_ANOTHER_SERVER,
+        reason::SERVER_MOVED,
+        reason::CONNECTION_RATE_EXCEEDED,
+    ]
+    .contains(&code)
+}
+
+fn named(code: u8) -> String {
+    reason::name(code).map_or_else(|| format!("{code:#04x}"), str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{Ends, ListenerId, Side, WindowId};
+    use crate::base::{Ends, ListenerId, WindowId};
     use crate::event::LastPackets;
     use crate::fault::{Ending, Mechanism};
 
@@ -231,9 +291,13 @@ mod tests {
     }
 
     fn left(link: u64) -> What {
+        left_by(link, Side::Device)
+    }
+
+    fn left_by(link: u64, side: Side) -> What {
         What::LegEnded {
             link: LinkId(link),
-            side: Side::Device,
+            side,
             how: Ending::Fin,
             error: None,
             last: LastPackets::default(),
@@ -315,5 +379,59 @@ mod tests {
         assert_eq!(told(&events).seen_all(), None);
         events.extend([(10_700, opened(4)), (10_701, connect(4, 4)), (10_702, connack(4))]);
         assert_eq!(told(&events).seen_all(), Some(Time::from_millis(10_702)));
+    }
+
+    #[test]
+    fn what_a_hub_does_for_reasons_of_its_own_is_told() {
+        let then = |what: What| {
+            let mut events = begun();
+            events.extend([(5_500, opened(2)), (6_000, what)]);
+            told(&events).amiss
+        };
+        let unreachable = || What::HubUnreachable { link: LinkId(2), error: "hub: refused".into() };
+        let disconnect = |direction, reason| packet(1, direction, Packet::Disconnect { reason });
+        assert_eq!(
+            then(unreachable()).as_deref(),
+            Some("the hub could not be reached meanwhile (hub: refused)")
+        );
+        let shutting_down = then(disconnect(Direction::Down, reason::SERVER_SHUTTING_DOWN));
+        assert_eq!(
+            shutting_down.as_deref(),
+            Some("the hub ended a link with DISCONNECT (Server shutting down)")
+        );
+        for (direction, reason) in [
+            (Direction::Down, reason::KEEP_ALIVE_TIMEOUT),
+            (Direction::Down, reason::SESSION_TAKEN_OVER),
+            (Direction::Up, reason::SERVER_SHUTTING_DOWN),
+        ] {
+            assert_eq!(then(disconnect(direction, reason)), None);
+        }
+        let mut refused = connack(2);
+        let mut refused_with = |because| {
+            if let What::Packet { packet: Packet::Connack { code, .. }, .. } = &mut refused {
+                *code = because;
+            }
+            then(refused.clone())
+        };
+        assert!(refused_with(reason::SERVER_UNAVAILABLE).unwrap().contains("code 136"));
+        assert!(refused_with(reason::v3::SERVER_UNAVAILABLE).unwrap().contains("code 3"));
+        for of_the_device in
+            [reason::v3::NOT_AUTHORIZED, reason::v3::UNACCEPTABLE_PROTOCOL, reason::NOT_AUTHORIZED]
+        {
+            assert_eq!(refused_with(of_the_device), None);
+        }
+        // Nobody was there yet.
+        assert_eq!(told(&[(10, opened(1)), (20, unreachable())]).amiss, None);
+    }
+
+    #[test]
+    fn a_hub_has_left_when_the_wire_or_the_socket_shows_it_first() {
+        let of = |more: &[(u64, What)]| told(&[&begun()[..], more].concat()).hub_left;
+        let seen = Time::from_millis(8_990);
+        let (link, side, how) = (LinkId(1), Side::Hub, Ending::Fin);
+        let wire = What::Wire { news: WireNews::Ended { link, side, how, seen } };
+        assert_eq!(of(&[(9_000, wire), (9_500, left_by(1, Side::Hub))]), Some(seen));
+        assert_eq!(of(&[(9_500, left_by(1, Side::Hub))]), Some(Time::from_millis(9_500)));
+        assert_eq!(of(&[(9_400, opened(2)), (9_500, left_by(2, Side::Hub)), (9_600, left(1))]), None);
     }
 }

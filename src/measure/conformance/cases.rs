@@ -1,9 +1,12 @@
 //! What was found so far: one case for each device and kind, with how often, how grave, and the events that show it.
 
 use super::kind::Kind;
-use crate::base::{DeviceId, Time};
+use super::watch::Watch;
+use crate::base::{DeviceId, Shelf, Time};
 use crate::measure::finding::{Finding, Grade, MOST_EVIDENCE, Seen};
-use std::collections::BTreeMap;
+use crate::measure::results::RunResults;
+use crate::session::Sessions;
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// How many cases are kept apart, some 1 KB each. Beyond that, a device that has none yet of a kind is counted in one case of
@@ -16,7 +19,7 @@ const SHOWN: usize = 40;
 /// The findings, being made.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cases {
-    known: BTreeMap<(Option<DeviceId>, Kind), Case>,
+    known: Shelf<(Option<DeviceId>, Kind), Case>,
 }
 
 #[derive(Clone, Debug)]
@@ -25,7 +28,35 @@ struct Case {
     rule: Option<&'static str>,
     count: u64,
     worst: Size,
-    evidence: Vec<Seen>,
+    evidence: Vec<Sight>,
+}
+
+/// What will be a [`Seen`]: thousands of devices may show the same, in the same words.
+#[derive(Clone, Debug)]
+pub(super) struct Sight {
+    pub seq: u64,
+    pub at: Time,
+    pub what: Cow<'static, str>,
+}
+
+/// Where the names of devices are looked up, once there is something to tell of one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Names<'a> {
+    /// While the run goes on.
+    Live(&'a Sessions),
+    /// In its results.
+    Run(&'a RunResults),
+}
+
+impl Names<'_> {
+    /// The name of a link's device, as an event's words show it.
+    pub(super) fn shown(self, watch: &Watch) -> String {
+        let name = watch.device.and_then(|device| match self {
+            Names::Live(sessions) => sessions.device(device).map(|device| &*device.name),
+            Names::Run(run) => Some(run.name(device)),
+        });
+        shown(name.unwrap_or("?"))
+    }
 }
 
 /// How much it was, where a kind has a measure: a span, and what it is held against.
@@ -47,7 +78,7 @@ pub(super) struct News {
     pub rule: Option<&'static str>,
     pub size: Size,
     /// The event that shows it.
-    pub seen: Seen,
+    pub seen: Sight,
 }
 
 impl Cases {
@@ -57,19 +88,18 @@ impl Cases {
         if self.known.len() >= MOST_CASES && !self.known.contains_key(&key) {
             key.0 = None;
         }
-        let case = self.known.entry(key).or_insert(Case {
-            grade,
-            rule,
-            count: 0,
-            worst: size,
-            evidence: Vec::new(),
-        });
+        if !self.known.contains_key(&key) {
+            self.known.insert(key, Case { grade, rule, count: 0, worst: size, evidence: Vec::new() });
+        }
+        let Some(case) = self.known.get_mut(&key) else { return };
         case.count += 1;
         case.worst = case.worst.max(size);
         if grade > case.grade {
             (case.grade, case.rule) = (grade, rule);
         }
         if case.evidence.len() < MOST_EVIDENCE {
+            // Most cases have one.
+            case.evidence.reserve_exact(1);
             case.evidence.push(seen);
         }
     }
@@ -82,7 +112,7 @@ impl Cases {
             grade: case.grade,
             device: *device,
             seen: kind.seen(case.count, case.worst),
-            evidence: case.evidence.clone(),
+            evidence: case.evidence.iter().map(Sight::seen).collect(),
             count: case.count,
             summed_up: 0,
             cause: kind.cause().to_owned(),
@@ -94,8 +124,14 @@ impl Cases {
 }
 
 /// An event, with words for what it shows.
-pub(super) fn seen(seq: u64, at: Time, what: impl Into<String>) -> Seen {
-    Seen { seq, at, what: what.into() }
+pub(super) fn seen(seq: u64, at: Time, what: impl Into<Cow<'static, str>>) -> Sight {
+    Sight { seq, at, what: what.into() }
+}
+
+impl Sight {
+    pub(super) fn seen(&self) -> Seen {
+        Seen { seq: self.seq, at: self.at, what: self.what.to_string() }
+    }
 }
 
 /// A peer's name in an event's words, cut where it is long.

@@ -1,6 +1,6 @@
 //! Faults and ends of links: what a fault excuses, and what an end had to do until it knew that the link is over.
 
-use super::cases::Cases;
+use super::cases::{Cases, Names};
 use super::watch::Watch;
 use super::{Conformance, Now, farewell, keep_alive, ping, session};
 use crate::base::Time;
@@ -24,8 +24,7 @@ impl Conformance {
 
     pub(super) fn lifted(&mut self, now: Now, window: WindowId, link: LinkId, sessions: &Sessions) {
         if let Some(watch) = self.links.get_mut(&link).filter(|watch| watch.over.hub.is_none()) {
-            let name = sessions.device_of(link).map_or("?", |device| &*device.name);
-            keep_alive::kept(watch, now.at, now.seq, name, &mut self.cases);
+            keep_alive::kept(watch, now.at, now.seq, Names::Live(sessions), &mut self.cases);
             // What it had kept back reaches the hub now.
             watch.hub_heard = watch.hub_heard.map(|heard| heard.max(now.at));
         }
@@ -35,10 +34,9 @@ impl Conformance {
     /// The device sent nothing for so long, on a sound path, and so the hub heard nothing.
     pub(super) fn was_silent(&mut self, now: Now, link: LinkId, gap: Duration, sessions: &Sessions) {
         let Some(watch) = self.links.get_mut(&link) else { return };
-        let name = sessions.device_of(link).map_or("?", |device| &*device.name);
         keep_alive::exceeded(watch, now.at, now.seq, gap, &mut self.cases);
         if watch.faults.is_sound() && watch.over == Ends::default() {
-            keep_alive::silent(watch, now.at, now.seq, gap, name, &mut self.cases);
+            keep_alive::silent(watch, now.at, now.seq, gap, Names::Live(sessions), &mut self.cases);
             watch.hub_heard = Some(now.at);
         }
     }
@@ -47,20 +45,19 @@ impl Conformance {
         let Now { seq, at } = now;
         let device = self.links.get(&link).and_then(|watch| watch.device);
         let struck = device.is_some_and(|device| self.is_struck(device, at));
-        let elsewhere =
-            device.and_then(|device| sessions.device(device)).is_some_and(|device| device.links.len() > 1);
         let Some(watch) = self.links.get_mut(&link) else { return };
-        let name = sessions.device_of(link).map_or("?", |device| &*device.name);
-        let habits = device.and_then(|device| self.devices.get_mut(&device));
         match side {
             Side::Device => {
+                let device = device.and_then(|device| sessions.device(device));
+                let elsewhere = device.is_some_and(|device| device.links.len() > 1);
                 if let Some(news) = farewell::left(watch, at, seq, how, struck || elsewhere) {
                     self.farewells.add(news, &mut self.cases);
                 }
             }
             Side::Hub if !struck => {
-                if let Some(habits) = habits {
-                    keep_alive::hub_left(watch, at, seq, name, &mut habits.early, &mut self.cases);
+                if let Some(habits) = device.and_then(|device| self.devices.get_mut(&device)) {
+                    let (names, early) = (Names::Live(sessions), &mut habits.early);
+                    keep_alive::hub_left(watch, at, seq, names, early, &mut self.cases);
                 }
             }
             Side::Hub => {}
@@ -78,14 +75,13 @@ impl Conformance {
         self.rivals.forget(link);
         self.wills.forget(link);
         let Some(watch) = self.links.get_mut(&link) else { return };
-        let name = sessions.device_of(link).map_or("?", |device| &*device.name);
         if side == Side::Device {
-            settle(watch, now.at, name, &mut self.cases);
+            settle(watch, now.at, Names::Live(sessions), &mut self.cases);
             let device = watch.device.and_then(|device| self.devices.get_mut(&device));
             device.into_iter().for_each(|habits| habits.connects.closes(watch.opened, now.at));
         } else {
-            ping::hub_waited(watch, now.at, name, &mut self.cases);
-            session::unanswered(watch, now.at, name, &mut self.cases);
+            ping::hub_waited(watch, now.at, Names::Live(sessions), &mut self.cases);
+            session::unanswered(watch, now.at, Names::Live(sessions), &mut self.cases);
         }
         let is_news = watch.over.get(side).is_none();
         watch.is_over(side, now.at);
@@ -107,13 +103,9 @@ impl Conformance {
 
     /// The hub knows of the link's end, `graceful`: by DISCONNECT that takes the will back.
     pub(super) fn hub_knows(&mut self, now: Now, link: LinkId, graceful: bool, sessions: &Sessions) {
-        let will = self.links.get_mut(&link).and_then(|watch| {
-            let known = watch.clone();
-            watch.greeting.as_mut()?.will.take()?;
-            Some(known)
-        });
-        if let Some(watch) = will {
-            self.wills.ends(&watch, now.at, now.seq, graceful, &self.links, sessions);
+        let will = self.links.get_mut(&link).and_then(|watch| watch.greeting.as_mut()?.will.take());
+        if let (Some(will), Some(watch)) = (will, self.links.get(&link)) {
+            self.wills.ends(&will, watch, now, graceful, &self.links, sessions);
         }
     }
 
@@ -121,9 +113,8 @@ impl Conformance {
         self.rivals.forget(link);
         self.wills.forget(link);
         let Some(mut watch) = self.links.remove(&link) else { return };
-        let name = watch.device.and_then(|id| sessions.device(id)).map_or("?", |device| &*device.name);
-        settle(&mut watch, now.at, name, &mut self.cases);
-        keep_alive::kept(&watch, now.at, now.seq, name, &mut self.cases);
+        settle(&mut watch, now.at, Names::Live(sessions), &mut self.cases);
+        keep_alive::kept(&watch, now.at, now.seq, Names::Live(sessions), &mut self.cases);
         let named = watch.device.or_else(|| self.only_one_at(&watch, sessions));
         let Some(device) = named else { return };
         let connects = &mut self.devices.get_or_default(device).connects;
@@ -135,13 +126,13 @@ impl Conformance {
 }
 
 /// What the ends of a link were waited for, as of this moment.
-pub(super) fn settle(watch: &mut Watch, at: Time, name: &str, cases: &mut Cases) {
+pub(super) fn settle(watch: &mut Watch, at: Time, names: Names<'_>, cases: &mut Cases) {
     if watch.over.device.is_none() && watch.goodbye == Ends::default() {
         ping::device_waited(watch, at, cases);
         session::settle(watch, at, cases);
     }
     if watch.over.hub.is_none() {
-        ping::hub_waited(watch, at, name, cases);
-        session::unanswered(watch, at, name, cases);
+        ping::hub_waited(watch, at, names, cases);
+        session::unanswered(watch, at, names, cases);
     }
 }

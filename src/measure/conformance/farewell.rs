@@ -50,7 +50,12 @@ impl Farewells {
 
     /// Tells of those that no signal was behind, as of this moment.
     pub fn due(&mut self, now: Time, cases: &mut Cases) {
-        let due = self.waiting.partition_point(|news| now.since(news.seen.at) > ABOUT);
+        let is_due = |news: &News| now.since(news.seen.at) > ABOUT;
+        // Asked at each event, and mostly there is none.
+        if !self.waiting.first().is_some_and(is_due) {
+            return;
+        }
+        let due = self.waiting.partition_point(is_due);
         self.waiting.drain(..due).for_each(|news| cases.add(news));
     }
 

@@ -3,7 +3,7 @@
 //! The hub is held to it wherever it heard nothing, be it because a fault kept packets from it: its timer is to run out then.
 //! Not where its signs are dropped by the kernel, or packets come to it in pieces.
 
-use super::cases::{Cases, News, Size, seen, shown, words};
+use super::cases::{Cases, Names, News, Size, seen, words};
 use super::kind::Kind;
 use super::watch::Watch;
 use crate::base::{Ends, Time};
@@ -53,13 +53,20 @@ pub(super) fn exceeded(watch: &Watch, at: Time, seq: u64, gap: Duration, cases: 
 }
 
 /// The hub's leg is looked at, at `seq`: how long it was kept without a packet.
-pub(super) fn kept(watch: &Watch, at: Time, seq: u64, name: &str, cases: &mut Cases) {
+pub(super) fn kept(watch: &Watch, at: Time, seq: u64, names: Names<'_>, cases: &mut Cases) {
     let Some(heard) = watch.hub_heard else { return };
-    silent(watch, at, seq, watch.over.hub.unwrap_or(at).since(heard), name, cases);
+    silent(watch, at, seq, watch.over.hub.unwrap_or(at).since(heard), names, cases);
 }
 
 /// The hub kept the link though it heard nothing for so long.
-pub(super) fn silent(watch: &Watch, at: Time, seq: u64, silence: Duration, name: &str, cases: &mut Cases) {
+pub(super) fn silent(
+    watch: &Watch,
+    at: Time,
+    seq: u64,
+    silence: Duration,
+    names: Names<'_>,
+    cases: &mut Cases,
+) {
     let Some(greeting) = &watch.greeting else { return };
     let Some(accepted) = watch.hub_accepted else { return };
     // A hub that is slow to accept counts from there.
@@ -75,12 +82,16 @@ pub(super) fn silent(watch: &Watch, at: Time, seq: u64, silence: Duration, name:
         grade: Grade::Fail,
         rule: watch.rule("MQTT-3.1.2-24", "MQTT-3.1.2-22"),
         size: Size::new(silence, greeting.hubs),
-        seen: seen(seq, at, format!("{}: kept for {} after its last packet", shown(name), words(silence))),
+        seen: seen(
+            seq,
+            at,
+            format!("{}: kept for {} after its last packet", names.shown(watch), words(silence)),
+        ),
     });
 }
 
 /// The hub says that a keep-alive ran out.
-pub(super) fn timed_out(watch: &Watch, at: Time, seq: u64, reason: u8, name: &str, cases: &mut Cases) {
+pub(super) fn timed_out(watch: &Watch, at: Time, seq: u64, reason: u8, names: Names<'_>, cases: &mut Cases) {
     let (Some(greeting), Some(heard)) = (&watch.greeting, watch.hub_heard) else { return };
     let silence = at.since(heard);
     let in_time = silence + CLOCKS_APART >= greeting.hubs;
@@ -93,14 +104,15 @@ pub(super) fn timed_out(watch: &Watch, at: Time, seq: u64, reason: u8, name: &st
         grade: Grade::Fail,
         rule: Some("MQTT-3.1.2-22"),
         size: Size::new(silence, greeting.hubs),
-        seen: seen(seq, at, format!("{}: {} after its last packet", shown(name), words(silence))),
+        seen: seen(seq, at, format!("{}: {} after its last packet", names.shown(watch), words(silence))),
     });
 }
 
 /// How often a hub ended a device's link after the same silence within its keep-alive.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Early {
-    silences: [Duration; EARLY_ENDS],
+    /// None until a hub has ended a link of the device's so.
+    silences: Option<Box<[Duration; EARLY_ENDS]>>,
 }
 
 /// So many ends after the same silence are a timer's.
@@ -108,18 +120,26 @@ const EARLY_ENDS: usize = 3;
 
 /// The hub ended its leg, saying nothing of why. Ends after half a keep-alive of silence or more, and less than one, that are
 /// alike to within a tenth three times in a row are a timer's that is too short.
-pub(super) fn hub_left(watch: &Watch, at: Time, seq: u64, name: &str, early: &mut Early, cases: &mut Cases) {
+pub(super) fn hub_left(
+    watch: &Watch,
+    at: Time,
+    seq: u64,
+    names: Names<'_>,
+    early: &mut Early,
+    cases: &mut Cases,
+) {
     let (Some(greeting), Some(heard)) = (&watch.greeting, watch.hub_heard) else { return };
     let is_known = watch.hub_accepted.is_some() && watch.faults.is_pristine() && watch.is_up();
     if !is_known || greeting.hubs.is_zero() {
         return;
     }
     let silence = at.since(heard);
-    early.silences.rotate_left(1);
-    early.silences[EARLY_ENDS - 1] = silence;
+    let silences = early.silences.get_or_insert_default();
+    silences.rotate_left(1);
+    silences[EARLY_ENDS - 1] = silence;
     let is_early = |one: &Duration| *one * 2 >= greeting.hubs && *one + CLOCKS_APART < greeting.hubs;
     let is_alike = |one: &Duration| one.abs_diff(silence) * 10 <= silence;
-    if !early.silences.iter().all(|one| is_early(one) && is_alike(one)) {
+    if !silences.iter().all(|one| is_early(one) && is_alike(one)) {
         return;
     }
     cases.add(News {
@@ -131,7 +151,11 @@ pub(super) fn hub_left(watch: &Watch, at: Time, seq: u64, name: &str, early: &mu
         seen: seen(
             seq,
             at,
-            format!("{}: ended {} after its last packet, as twice before", shown(name), words(silence)),
+            format!(
+                "{}: ended {} after its last packet, as twice before",
+                names.shown(watch),
+                words(silence)
+            ),
         ),
     });
 }

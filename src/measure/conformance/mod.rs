@@ -35,7 +35,7 @@ use super::results::RunResults;
 use crate::base::{DeviceId, LinkId, Shelf, Side, Time, WindowId};
 use crate::event::{Event, What};
 use crate::session::Sessions;
-use cases::Cases;
+use cases::{Cases, Names};
 use devices::Habits;
 use ends::settle;
 use farewell::Farewells;
@@ -207,8 +207,7 @@ impl Conformance {
         let mut cases = self.cases.clone();
         self.farewells.clone().tell(&mut cases);
         for watch in self.links.values() {
-            let name = watch.device.map_or("?", |device| run.name(device));
-            settle(&mut watch.clone(), end, name, &mut cases);
+            settle(&mut watch.clone(), end, Names::Run(run), &mut cases);
         }
         let mut findings = cases.findings();
         findings.extend(connects::fleet(self.devices.values().map(|habits| &habits.connects)));

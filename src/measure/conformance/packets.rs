@@ -1,5 +1,6 @@
 //! Packets: what each shows of its sender when it comes, and what its receiver knows once it is passed on.
 
+use super::cases::Names;
 use super::ends::settle;
 use super::watch::Said;
 use super::{Conformance, Now, keep_alive, ping, protocol, session};
@@ -40,8 +41,8 @@ impl Conformance {
     ) {
         let Some(watch) = self.links.get_mut(&link) else { return };
         let (Now { seq, at }, cases) = (now, &mut self.cases);
-        let name = sessions.device_of(link).map_or("?", |device| &*device.name);
-        protocol::arrives(watch, at, seq, direction, packet, name, cases);
+        let names = Names::Live(sessions);
+        protocol::arrives(watch, at, seq, direction, packet, names, cases);
         watch.arrives(at, direction);
         match (direction, packet) {
             (Direction::Up, Packet::Connect { version, clean, .. }) => {
@@ -65,20 +66,22 @@ impl Conformance {
                 }
             }
             (Direction::Up, Packet::Disconnect { .. }) => {
-                settle(watch, at, name, cases);
+                settle(watch, at, names, cases);
                 watch.goodbye.device = true;
             }
             (Direction::Down, Packet::Connack { code, .. }) => {
-                session::connack(watch, at, seq, packet, name, cases);
+                session::connack(watch, at, seq, packet, names, cases);
                 watch.answered(at, packet, passed);
                 if *code == 0 {
                     self.takes_over(now, link, sessions);
                 }
             }
             (Direction::Down, Packet::Pingresp) => watch.pings.excuse_hub(),
-            (Direction::Down, Packet::Suback { .. }) => session::answers(watch, at, seq, packet, name, cases),
+            (Direction::Down, Packet::Suback { .. }) => {
+                session::answers(watch, at, seq, packet, names, cases)
+            }
             (Direction::Down, Packet::Disconnect { reason }) => {
-                keep_alive::timed_out(watch, at, seq, *reason, name, cases);
+                keep_alive::timed_out(watch, at, seq, *reason, names, cases);
                 watch.goodbye.hub = true;
             }
             (Direction::Up | Direction::Down, _) => {}

@@ -5,7 +5,7 @@
 //! come is all the same: that is what PINGREQ is for. What its kernel's signs would say is not seen while they are dropped,
 //! so there only what it sends counts.
 
-use super::cases::{Cases, News, Size, seen, shown};
+use super::cases::{Cases, Names, News, Size, seen};
 use super::kind::Kind;
 use super::watch::Watch;
 use crate::base::Time;
@@ -78,7 +78,7 @@ pub(super) fn device_waited(watch: &mut Watch, at: Time, cases: &mut Cases) {
 }
 
 /// The hub's time to answer is over, or is looked at.
-pub(super) fn hub_waited(watch: &mut Watch, at: Time, name: &str, cases: &mut Cases) {
+pub(super) fn hub_waited(watch: &mut Watch, at: Time, names: Names<'_>, cases: &mut Cases) {
     let Some((since, seq)) = watch.pings.asked.take() else { return };
     let waited = at.since(since);
     if !watch.faults.is_sound() || waited < patience(watch) {
@@ -90,6 +90,6 @@ pub(super) fn hub_waited(watch: &mut Watch, at: Time, name: &str, cases: &mut Ca
         grade: Grade::Fail,
         rule: Some("MQTT-3.12.4-1"),
         size: Size::new(waited, watch.keep_alive()),
-        seen: seen(seq, since, format!("PINGREQ of {}", shown(name))),
+        seen: seen(seq, since, format!("PINGREQ of {}", names.shown(watch))),
     });
 }

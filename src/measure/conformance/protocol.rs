@@ -1,6 +1,6 @@
 //! The protocol itself: CONNECT first and once, packets that can be read.
 
-use super::cases::{Cases, News, Size, seen, shown};
+use super::cases::{Cases, Names, News, Size, seen};
 use super::kind::Kind;
 use super::watch::Watch;
 use crate::base::{Direction, Time};
@@ -17,7 +17,7 @@ pub(super) fn arrives(
     seq: u64,
     direction: Direction,
     packet: &Packet,
-    name: &str,
+    names: Names<'_>,
     cases: &mut Cases,
 ) {
     let device = if direction == Direction::Up { watch.device } else { None };
@@ -29,7 +29,7 @@ pub(super) fn arrives(
             cases.add(News { device, kind, grade, rule, size, seen });
         }
         Packet::Unreadable { kind } => {
-            let what = format!("{} of {}", kind.to_uppercase(), shown(name));
+            let what = format!("{} of {}", kind.to_uppercase(), names.shown(watch));
             let (kind, grade, rule) = (Kind::Unreadable, Grade::Warn, None);
             cases.add(News { device, kind, grade, rule, size, seen: seen(seq, at, what) });
         }
@@ -57,6 +57,6 @@ pub(super) fn not_mqtt(
         grade: Grade::Warn,
         rule,
         size: Size::default(),
-        seen: seen(seq, at, reason),
+        seen: seen(seq, at, reason.to_owned()),
     });
 }

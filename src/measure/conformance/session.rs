@@ -1,7 +1,7 @@
 //! Subscriptions and sessions: subscribed again where the hub has no session, each SUBSCRIBE answered, session present said
 //! only where there may be one, and one link for a client identifier.
 
-use super::cases::{Cases, News, Size, seen, shown, words};
+use super::cases::{Cases, Names, News, Size, seen, shown, words};
 use super::kind::Kind;
 use super::ping::{self, patience};
 use super::watch::{Watch, release_if_empty};
@@ -81,7 +81,7 @@ pub(super) fn granted(watch: &mut Watch, at: Time, seq: u64, refused: bool) {
 pub(super) fn settle(watch: &mut Watch, at: Time, cases: &mut Cases) {
     let sound = !watch.faults.hold();
     let Session { owed, refused } = std::mem::take(&mut watch.session);
-    let mut tell = |(since, seq): (Time, u64), least: Duration, kind, grade, what: &str| {
+    let mut tell = |(since, seq): (Time, u64), least: Duration, kind, grade, what: &'static str| {
         let watched = at.since(since);
         if sound && watched > least {
             let size = Size::new(watched, Duration::ZERO);
@@ -112,7 +112,14 @@ pub(super) fn asked(watch: &mut Watch, at: Time, seq: u64, id: u16) {
 }
 
 /// A SUBACK came from the hub.
-pub(super) fn answers(watch: &mut Watch, at: Time, seq: u64, packet: &Packet, name: &str, cases: &mut Cases) {
+pub(super) fn answers(
+    watch: &mut Watch,
+    at: Time,
+    seq: u64,
+    packet: &Packet,
+    names: Names<'_>,
+    cases: &mut Cases,
+) {
     let Packet::Suback { id, codes } = packet else { return };
     let Some(asked) = watch.asked.remove(id) else { return };
     release_if_empty(&mut watch.asked);
@@ -125,12 +132,19 @@ pub(super) fn answers(watch: &mut Watch, at: Time, seq: u64, packet: &Packet, na
         grade: Grade::Fail,
         rule: watch.rule("MQTT-3.8.4-5", "MQTT-3.8.4-6"),
         size: Size::default(),
-        seen: seen(seq, at, format!("{}: {} codes for {} filters", shown(name), codes.len(), asked.filters)),
+        seen: seen(
+            seq,
+            at,
+            format!("{}: {} codes for {} filters", names.shown(watch), codes.len(), asked.filters),
+        ),
     });
 }
 
 /// The hub's time to answer SUBSCRIBEs is over, or is looked at.
-pub(super) fn unanswered(watch: &mut Watch, at: Time, name: &str, cases: &mut Cases) {
+pub(super) fn unanswered(watch: &mut Watch, at: Time, names: Names<'_>, cases: &mut Cases) {
+    if watch.asked.is_empty() {
+        return;
+    }
     let (patience, is_sound) = (patience(watch), watch.faults.is_sound());
     for (since, seq) in std::mem::take(&mut watch.asked).into_values().filter_map(|asked| asked.at) {
         let waited = at.since(since);
@@ -141,14 +155,21 @@ pub(super) fn unanswered(watch: &mut Watch, at: Time, name: &str, cases: &mut Ca
                 grade: Grade::Fail,
                 rule: Some("MQTT-3.8.4-1"),
                 size: Size::new(waited, ping::ANSWER_AT_LEAST),
-                seen: seen(seq, since, format!("SUBSCRIBE of {}", shown(name))),
+                seen: seen(seq, since, format!("SUBSCRIBE of {}", names.shown(watch))),
             });
         }
     }
 }
 
 /// A CONNACK came from the hub: what it says of a session.
-pub(super) fn connack(watch: &Watch, at: Time, seq: u64, packet: &Packet, name: &str, cases: &mut Cases) {
+pub(super) fn connack(
+    watch: &Watch,
+    at: Time,
+    seq: u64,
+    packet: &Packet,
+    names: Names<'_>,
+    cases: &mut Cases,
+) {
     let Packet::Connack { session_present: true, code, .. } = packet else { return };
     let Some(greeting) = watch.greeting.as_ref().filter(|greeting| greeting.version != Version::V31) else {
         return;
@@ -158,7 +179,7 @@ pub(super) fn connack(watch: &Watch, at: Time, seq: u64, packet: &Packet, name: 
         (0, false) => return,
         (_, _) => (Kind::SessionPresentOnRefusal, watch.rule("MQTT-3.2.2-4", "MQTT-3.2.2-6")),
     };
-    let what = format!("CONNACK with code {code:#04x} for {}", shown(name));
+    let what = format!("CONNACK with code {code:#04x} for {}", names.shown(watch));
     let (grade, size) = (Grade::Fail, Size::default());
     cases.add(News { device: None, kind, grade, rule, size, seen: seen(seq, at, what) });
 }

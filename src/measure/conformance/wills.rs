@@ -4,6 +4,7 @@
 //! shared one, on a link that was sound from before the end until after the will was due. A will that was published after
 //! DISCONNECT is told of by the engine, which leaves out topics that the device published on itself.
 
+use super::Now;
 use super::cases::{Cases, News, Size, seen, shown};
 use super::kind::Kind;
 use super::watch::{Left, Watch};
@@ -49,18 +50,17 @@ struct Awaited {
 }
 
 impl Wills {
-    /// The hub knows of a link's end.
+    /// The hub knows of a link's end, on which this will was left.
     pub fn ends(
         &mut self,
+        will: &Left,
         watch: &Watch,
-        at: Time,
-        seq: u64,
+        Now { seq, at }: Now,
         graceful: bool,
         links: &Shelf<LinkId, Watch>,
         sessions: &Sessions,
     ) {
-        let will = watch.greeting.as_ref().and_then(|greeting| greeting.will.as_ref());
-        let (Some(will), Some(device), Some(_)) = (will, watch.device, watch.hub_accepted) else { return };
+        let (Some(device), Some(_)) = (watch.device, watch.hub_accepted) else { return };
         if self.awaited.len() >= MOST_AWAITED || will.delay > LONGEST_DELAY {
             return;
         }
@@ -126,7 +126,7 @@ fn tell(
     grade: Grade,
     rule: &'static str,
     size: Size,
-    seen: crate::measure::Seen,
+    seen: super::cases::Sight,
     cases: &mut Cases,
 ) {
     cases.add(News { device: None, kind, grade, rule: Some(rule), size, seen });

@@ -237,7 +237,7 @@ mod tests {
         link.count.up = Count { bytes: 1_200, packets: 4, publishes: 1 };
         link.count.down = Count { bytes: 9, packets: 2, publishes: 0 };
         let size = link.pack().unwrap().len();
-        assert!(size <= 160, "{size} bytes");
+        assert!(size <= 130, "{size} bytes");
         let mut links = Links::default();
         for id in (0..1_000).map(LinkId) {
             links.insert(id, link.clone());

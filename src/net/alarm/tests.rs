@@ -90,6 +90,24 @@ async fn a_slot_is_moved_earlier_and_later() {
     assert!(alarm.clock().now() >= later);
 }
 
+/// Links that come and go ask for times that are all as far ahead: of those, the first alone arms the timer.
+#[test]
+fn the_timer_is_armed_anew_for_an_earlier_time_alone_until_it_has_fired() {
+    let at = Time::from_millis;
+    let mut lead = Lead::default();
+    assert_eq!(lead.arm(at(0), at(30)), Some(at(30)));
+    assert_eq!(lead.arm(at(1), at(31)), None, "it fires before that");
+    assert_eq!(lead.arm(at(2), at(20)), Some(at(20)));
+    assert_eq!(lead.arm(at(3), at(30)), None);
+    lead.woken(at(20));
+    assert_eq!(lead.by, Duration::ZERO, "on time");
+    assert_eq!(lead.arm(at(20), at(31)), Some(at(31)));
+    // Whoever wakes the task, it looks at who is first.
+    lead.woken(at(21));
+    assert_eq!(lead.arm(at(21), at(31)), Some(at(31)));
+    assert_eq!(lead.arm(at(40), at(35)), None, "it has fired, and the task is on its way");
+}
+
 #[tokio::test]
 async fn a_dropped_or_cancelled_slot_leaves_nothing_behind() {
     let alarm = alarm();

@@ -1,7 +1,8 @@
 //! The TCP connection of a leg: bytes as they are on the wire.
 
 use crate::fault::Ending;
-use crate::net::sys::hangup::{hang_up, is_gone};
+use crate::net::readiness::is_write_closed;
+use crate::net::sys::hangup::hang_up;
 use crate::net::sys::reset;
 use crate::net::sys::segment::{self, Segment};
 use crate::net::sys::stamp;
@@ -161,8 +162,9 @@ impl Wire {
     pub fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(stream) = &mut self.stream else { return Poll::Pending };
         loop {
-            ready!(stream.poll_write_ready(cx)).ok();
-            if is_gone(&*stream).unwrap_or(true) {
+            let told = ready!(stream.poll_write_ready(cx));
+            // We have not said FIN, so one of the peer's closes nothing for writing.
+            if told.is_err() || is_write_closed(stream) {
                 return Poll::Ready(());
             }
             // It can be written to, which is no news: forget it until the next change, but try when there is

@@ -96,7 +96,7 @@ impl Books {
     }
 
     fn settle(&mut self, now: Time) -> Vec<News> {
-        let Some(open) = self.open.as_mut().filter(|_| !self.entries.is_empty()) else { return Vec::new() };
+        let Some(open) = &mut self.open else { return Vec::new() };
         let news = open.ledger.lock().unwrap_or_else(PoisonError::into_inner).take(
             now,
             &mut open.line,
@@ -196,6 +196,9 @@ impl Link {
 
     /// Has the ledger take in what was gathered.
     pub(super) fn settle_books(&mut self, now: Time) {
+        if self.books.entries.is_empty() {
+            return;
+        }
         let news = self.books.settle(now);
         self.tell_news(news);
     }
@@ -234,7 +237,7 @@ impl Link {
     }
 
     fn tell_news(&self, news: Vec<News>) {
-        let Some(open) = &self.books.open else { return };
+        let Some(open) = self.books.open.as_ref().filter(|_| !news.is_empty()) else { return };
         for news in news {
             self.core.tell(Input::Message { device: open.device, news: Box::new(news) });
         }

@@ -1,11 +1,11 @@
 //! The way of the bytes: read, passed on at once or held, and the end carried through behind the last of them.
 
-use super::{BUFFER, Dial, FIN_LINGER, Link, MARKS, OUTPUT, READ_BUFFER};
+use super::{DESK, Desk, Dial, FIN_LINGER, Found, Link, READ_BUFFER, Read};
 use crate::base::{Direction, Side, Time};
 use crate::engine::Input;
 use crate::fault::{Ending, Left};
-use crate::net::leg::Got;
-use crate::net::pump::{Mark, Marks, Note, plain_until};
+use crate::net::leg::{Got, Leg};
+use crate::net::pump::{Mark, Note, plain_until};
 use crate::net::surgery::Output;
 use std::task::{Context, Poll};
 
@@ -109,11 +109,11 @@ impl Link {
 
     /// Carries the end of one leg through to the other, behind the last byte.
     pub(super) fn carry_end(&mut self, direction: Direction) -> bool {
-        if self.severing.is_some() || !self.pumps.get(direction).lane.is_finished() {
+        let lane = &mut self.pumps.get_mut(direction).lane;
+        if self.severing.is_some() || !lane.is_finished() || lane.is_over() {
             // A cut ends the link, each leg as it says.
             return false;
         }
-        let lane = &mut self.pumps.get_mut(direction).lane;
         let Some(how) = lane.end_due(self.core.clock().now()) else { return false };
         let to = direction.to();
         let leg = self.legs.get_mut(to);
@@ -147,42 +147,68 @@ impl Link {
         true
     }
 
-    /// Reads what there is, unless it has to wait. True if that may have left something to do.
-    pub(super) fn read_on(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
-        let moved = self.read_once(cx, direction);
-        // What came alone and went at once has changed nothing. That no more is there, tokio knows from the short read.
-        let is_settled = moved && self.is_at_rest() && self.mailbox.is_empty();
-        if is_settled { self.read_once(cx, direction) } else { moved }
+    /// Reads what there is, unless it has to wait.
+    pub(super) fn read_on(&mut self, cx: &mut Context<'_>, direction: Direction) -> Read {
+        let read = self.read_once(cx, direction);
+        if read != Read::Moved || !self.mailbox.is_empty() {
+            return read;
+        }
+        if self.is_at_rest() {
+            // What came alone and went at once has changed nothing. That no more is there, tokio knows from the short read.
+            self.read_once(cx, direction)
+        } else if self.has_ended_quietly(direction) {
+            Read::Rests
+        } else {
+            Read::Moved
+        }
     }
 
-    fn read_once(&mut self, cx: &mut Context<'_>, direction: Direction) -> bool {
+    /// Whether a direction has come to its end, and all of it was passed on with nothing in the way.
+    fn has_ended_quietly(&self, direction: Direction) -> bool {
+        let is_plain = |leg: &Leg| !leg.is_secure() && !leg.severed && !leg.broken;
+        let pump = self.pumps.get(direction);
+        matches!(self.dial, Dial::Done)
+            && pump.lane.is_over()
+            && pump.lane.is_empty()
+            && pump.allowance.is_clear()
+            && pump.theatre.is_none()
+            && self.severing.is_none()
+            && self.drop_at.is_none()
+            && is_plain(&self.legs.device)
+            && is_plain(&self.legs.hub)
+    }
+
+    fn read_once(&mut self, cx: &mut Context<'_>, direction: Direction) -> Read {
         let from = direction.from();
         let leg = self.legs.get_mut(from);
         if !leg.reading || leg.is_shaking() {
-            return false;
+            return Read::Rests;
         }
         let beside = self.pumps.get(direction.to().sends()).lane.used();
         // Where it leads is only known once its hello has been read.
         let awaited = direction == Direction::Up && self.is_unrouted() && self.pumps.up.has_room(beside);
         let leg = self.legs.get_mut(from);
         if !leg.severed && !awaited && !self.pumps.get(direction).wants_more(beside) {
-            return self.watch(cx, from);
+            return if self.watch(cx, from) { Read::Moved } else { Read::Rests };
         }
-        let mut buffer = BUFFER.take();
+        let mut desk = DESK.take().unwrap_or_default();
+        let Desk { buffer, found } = &mut *desk;
         if buffer.len() != READ_BUFFER {
-            buffer.resize(READ_BUFFER, 0);
+            // Zeroes that the system has: what no read has reached takes no memory.
+            *buffer = vec![0; READ_BUFFER];
         }
         // TLS opens whole records, and keeps itself what finds no room.
         let size = if leg.is_secure() { READ_BUFFER } else { self.pumps.get(direction).read_size(beside) };
         leg.stamp(self.pumps.get(direction).delays.is_some());
         let size = size.min(READ_BUFFER);
         let result = leg.poll_read(cx, &mut buffer[..size]);
-        let moved = result.is_ready();
+        let outcome = if result.is_ready() { Read::Moved } else { Read::Awaits };
         match result {
             Poll::Pending => {}
             Poll::Ready(Got::Ended(how, word)) => {
                 let how = if leg.broken { Ending::Reset } else { how };
                 self.ended(from, how, word);
+                self.carry_end_on(direction);
             }
             Poll::Ready(Got::Bytes(read)) if leg.is_trap() => {
                 leg.reset();
@@ -197,25 +223,43 @@ impl Link {
             Poll::Ready(Got::Bytes(read)) if self.is_forgotten_by(from) => {
                 self.pumps.get_mut(direction).lose(read);
             }
-            Poll::Ready(Got::Bytes(read)) => self.take_in(cx, direction, &mut buffer[..size], read),
+            Poll::Ready(Got::Bytes(read)) => {
+                self.take_in(cx, direction, &mut buffer[..size], read, found);
+            }
             Poll::Ready(Got::Failed(failure)) => self.tls_failed_by(from, &failure),
         }
-        BUFFER.set(buffer);
-        moved
+        DESK.set(Some(desk));
+        outcome
+    }
+
+    /// Carries an end through that has just come, where nothing is in the way.
+    fn carry_end_on(&mut self, direction: Direction) {
+        let pump = self.pumps.get(direction);
+        let is_free = pump.lane.is_empty() && pump.allowance.is_clear() && pump.theatre.is_none();
+        if is_free && self.mailbox.is_empty() {
+            self.carry_end(direction);
+        }
     }
 
     /// Takes in what was read into the buffer. Where its sender's FIN is known to be there too and nothing is in the way, both
     /// are passed on in one segment: that is how they mostly come, and spares each end after us a wake-up.
-    fn take_in(&mut self, cx: &mut Context<'_>, direction: Direction, buffer: &mut [u8], read: usize) {
+    fn take_in(
+        &mut self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        buffer: &mut [u8],
+        read: usize,
+        found: &mut Found,
+    ) {
         let from = direction.from();
         let (bytes, room) = buffer.split_at_mut(read);
         let is_straight = !room.is_empty() && self.is_at_rest() && !self.pumps.get(direction).holds();
         match is_straight.then(|| self.legs.get_mut(from).read_known(room)).flatten() {
-            None | Some(Got::Failed(_)) => self.received(cx, direction, bytes),
-            Some(Got::Bytes(more)) => self.received(cx, direction, &buffer[..read + more]),
+            None | Some(Got::Failed(_)) => self.received(cx, direction, bytes, found),
+            Some(Got::Bytes(more)) => self.received(cx, direction, &buffer[..read + more], found),
             Some(Got::Ended(how, word)) => {
                 self.legs.get_mut(direction.to()).write_last(how == Ending::Fin);
-                self.received(cx, direction, bytes);
+                self.received(cx, direction, bytes, found);
                 // What came may have brought about that its link is cut.
                 if self.legs.get(from).reading {
                     self.ended(from, how, word);
@@ -240,7 +284,7 @@ impl Link {
             }
             Poll::Ready(Ending::Fin | Ending::Unnotified | Ending::Alert) => {
                 // The bytes before it are still to be read; only the sign is told now.
-                self.tell_end(side, Ending::Fin, None);
+                self.tell_end(self.now(), side, Ending::Fin, None);
                 true
             }
         }
@@ -256,7 +300,7 @@ impl Link {
         true
     }
 
-    pub(super) fn received(&mut self, cx: &mut Context<'_>, direction: Direction, bytes: &[u8]) {
+    fn received(&mut self, cx: &mut Context<'_>, direction: Direction, bytes: &[u8], found: &mut Found) {
         let now = self.now();
         // A delay counts from when the bytes came, not from when this task got to run.
         self.pumps.get_mut(direction).came = self.legs.get(direction.from()).ago().map(|ago| now - ago);
@@ -266,20 +310,20 @@ impl Link {
         if self.is_severed_amid(direction) {
             return self.pumps.get_mut(direction).lose(bytes.len());
         }
-        let (mut marks, mut out) = (MARKS.replace(Marks::NONE), OUTPUT.replace(Output::NONE));
+        let Found { marks, out } = found;
         let (first, bytes) = bytes.split_at(self.attended_first(direction, bytes));
         if !first.is_empty() {
-            self.operate(now, direction, first, &mut out);
+            self.operate(now, direction, first, out);
         }
         let is_passing = !bytes.is_empty() && !self.is_attended(direction);
-        let passing = if is_passing { self.scan(now, direction, bytes, &mut marks) } else { 0 };
+        let passing = if is_passing { self.scan(now, direction, bytes, marks) } else { 0 };
         let (passing, attended) = bytes.split_at(passing);
         if !first.is_empty() && !passing.is_empty() {
             self.follow_due();
-            self.route_worked_on(cx, now, direction, &mut out);
+            self.route_worked_on(cx, now, direction, out);
         }
         if !attended.is_empty() {
-            self.operate(now, direction, attended, &mut out);
+            self.operate(now, direction, attended, out);
         }
         // What the engine had ordered when it was told of these packets holds for their bytes, and no more: it has
         // said of each whether it is held.
@@ -289,11 +333,9 @@ impl Link {
             self.route(cx, now, direction, &Came { bytes: passing, noted, plain, prompt: passing.len() });
         }
         if !first.is_empty() || !attended.is_empty() {
-            self.route_worked_on(cx, now, direction, &mut out);
+            self.route_worked_on(cx, now, direction, out);
         }
-        OUTPUT.set(out);
         marks.clear();
-        MARKS.set(marks);
         self.flush_due(now);
     }
 

@@ -21,13 +21,13 @@ impl Link {
         leg.writing = false;
         leg.broken = true;
         self.pumps.get_mut(side.other().sends()).discard();
-        self.tell_end(side, how, word);
+        self.tell_end(self.now(), side, how, word);
     }
 
     /// An end gave up its leg.
     pub(super) fn ended(&mut self, side: Side, how: Ending, error: Option<String>) {
-        self.tell_end(side, how, error);
         let now = self.now();
+        self.tell_end(now, side, how, error);
         let leg = self.legs.get_mut(side);
         if how == Ending::Reset {
             leg.drop_socket();
@@ -70,11 +70,10 @@ impl Link {
         }
     }
 
-    pub(super) fn tell_end(&mut self, side: Side, how: Ending, error: Option<String>) {
+    pub(super) fn tell_end(&mut self, now: Time, side: Side, how: Ending, error: Option<String>) {
         if std::mem::replace(&mut self.legs.get_mut(side).end_told, true) {
             return;
         }
-        let now = self.now();
         if side == Side::Device
             && let Some(gap) = self.meter.device_ended(now)
         {

@@ -158,8 +158,10 @@ impl Link {
     // With the device.
 
     fn greet(&mut self, cx: &mut Context<'_>) -> bool {
-        let now = self.now();
-        let dark = self.is_dark();
+        if self.greeting.is_none() {
+            return false;
+        }
+        let (now, dark) = (self.now(), self.is_dark());
         let Some(greeting) = &mut self.greeting else { return false };
         if !self.legs.device.is_shaking() {
             self.greeting = None;
@@ -446,7 +448,7 @@ impl Link {
             );
             self.core.tell(Input::TlsFailed { link: self.id, side, error });
         }
-        self.tell_end(side, how, word);
+        self.tell_end(self.now(), side, how, word);
         let gone = match how {
             Ending::Reset => Ending::Reset,
             Ending::Fin | Ending::Unnotified | Ending::Alert => Ending::Alert,

@@ -11,8 +11,9 @@ use crate::net::tls::{Authority, KeyLog};
 use crate::net::{Clock, EventQueue};
 use crate::profile::{ListenerPlan, Plan, TlsPlan};
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// How long a handshake may take here.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -110,6 +111,50 @@ async fn a_device_that_says_no_hello_is_given_up_once() {
 async fn a_device_that_does_not_end_its_hello_is_given_up_once() {
     let events = told_of(b"\x16\x03\x01\x01\x00\x01").await;
     assert_eq!(failures(&events), [(Side::Device, "no ClientHello came in 0 s")]);
+}
+
+/// A hub of this machine that accepts nobody, and whose queue is full.
+fn full_hub() -> (socket2::Socket, SocketAddr, Vec<std::net::TcpStream>) {
+    let hub = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    hub.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    hub.listen(0).unwrap();
+    let to = hub.local_addr().unwrap().as_socket().unwrap();
+    let connect = || std::net::TcpStream::connect_timeout(&to, Duration::from_millis(200)).ok();
+    let waiting = std::iter::from_fn(connect).take(100).collect();
+    (hub, to, waiting)
+}
+
+#[tokio::test]
+async fn a_hub_that_does_not_take_a_connect_is_given_up() {
+    let (_hub, to, _waiting) = full_hub();
+    let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = ListenerPlan {
+        name: "main".into(),
+        listen: String::new(),
+        upstream: to.to_string(),
+        tls: TlsPlan::default(),
+    };
+    let (mut terms, _) = Terms::load(&listener, &Arc::new(KeyLog::from_environment().unwrap())).unwrap();
+    terms.dial_limit = PATIENCE;
+    let (clock, queue) = (Clock::start(), EventQueue::default());
+    let alarm = Alarm::start(clock).unwrap();
+    let core = Arc::new(Core::new(Engine::new(plan(), 1, false), clock, queue.clone()));
+    let _device = TcpStream::connect(door.local_addr().unwrap()).await.unwrap();
+    let (accepted, peer) = door.accept().await.unwrap();
+    let (id, mailbox) = core.open_link(ListenerId(0), peer, None);
+    let mut link =
+        Link::new(id, core, mailbox, Leg::connected(accepted, None), Arc::new(terms), alarm.slot());
+    let begun = clock.now();
+    let over = tokio::time::timeout(Duration::from_secs(10), poll_fn(|cx| link.poll(cx)));
+    over.await.expect("the link ends");
+    assert!(clock.now().since(begun) >= PATIENCE);
+    drop(link);
+    queue.close();
+    let words = queue.take().unwrap_or_default().into_iter().find_map(|event| match event.what {
+        What::HubUnreachable { error, .. } => Some(error),
+        _ => None,
+    });
+    assert_eq!(words, Some(format!("{to}: no answer in 0 s")));
 }
 
 #[tokio::test]

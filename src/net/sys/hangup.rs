@@ -9,7 +9,10 @@ use std::os::fd::{AsFd, AsRawFd};
 /// # Errors
 /// The kernel's; none is known for an open descriptor.
 pub fn hang_up(socket: impl AsFd) -> io::Result<Option<Ending>> {
-    let seen = poll(socket)?;
+    let mut asked = libc::pollfd { fd: socket.as_fd().as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
+    // SAFETY: one valid pollfd of ours, for the duration of the call, which does not wait.
+    super::check(unsafe { libc::poll(&raw mut asked, 1, 0) })?;
+    let seen = asked.revents;
     Ok(if seen & libc::POLLERR != 0 {
         Some(Ending::Reset)
     } else if seen & (libc::POLLRDHUP | libc::POLLHUP) != 0 {
@@ -17,20 +20,4 @@ pub fn hang_up(socket: impl AsFd) -> io::Result<Option<Ending>> {
     } else {
         None
     })
-}
-
-/// Whether a connection on which we have not said FIN is gone for both directions: by RST, or because the peer did
-/// not acknowledge.
-///
-/// # Errors
-/// As [`hang_up`].
-pub fn is_gone(socket: impl AsFd) -> io::Result<bool> {
-    Ok(poll(socket)? & (libc::POLLERR | libc::POLLHUP) != 0)
-}
-
-fn poll(socket: impl AsFd) -> io::Result<libc::c_short> {
-    let mut asked = libc::pollfd { fd: socket.as_fd().as_raw_fd(), events: libc::POLLRDHUP, revents: 0 };
-    // SAFETY: one valid pollfd of ours, for the duration of the call, which does not wait.
-    super::check(unsafe { libc::poll(&raw mut asked, 1, 0) })?;
-    Ok(asked.revents)
 }

@@ -15,12 +15,14 @@ compile_error!(
      build it for Linux, or run the Linux binary in a container or virtual machine"
 );
 
+pub mod connect;
 pub mod drops;
 pub mod hangup;
 pub mod icmp;
 pub mod info;
 pub mod limit;
 pub mod lossy;
+pub mod memory;
 pub mod mute;
 pub mod packet;
 pub mod privilege;

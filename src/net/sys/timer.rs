@@ -96,11 +96,17 @@ impl AsRawFd for TimerFd {
 
 /// CLOCK_MONOTONIC: time since some point in the past, about the boot (clock_gettime(2)).
 pub fn monotonic() -> Duration {
+    Duration::from_nanos(monotonic_nanos())
+}
+
+/// The same in nanoseconds: 64 bits last 584 years.
+pub fn monotonic_nanos() -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one `timespec` to the pointer, which is ours. It fails for unknown clocks
     // only.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
-    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }
 
 /// A time past what the kernel can count (far past any run) is the latest that it can.

@@ -86,7 +86,7 @@ fn timeline(report: &Report, timeline: &Timeline) -> Value {
 }
 
 fn lane(lane: &Lane) -> Value {
-    json!({ "n": printable(&lane.name), "s": segments(lane), "m": marks(lane.marks()) })
+    json!({ "n": printable(&lane.name), "s": segments(lane), "m": marks(&lane.marks()) })
 }
 
 fn segments(lane: &Lane) -> Vec<u64> {

@@ -2,7 +2,7 @@
 
 use super::marks::{Kind, Mark, Marks};
 use crate::base::time::nanos;
-use crate::base::{LinkId, Time};
+use crate::base::{LinkId, Name, Time};
 use std::time::Duration;
 
 /// A lane may always keep so many segments.
@@ -55,9 +55,9 @@ impl State {
 
     /// Of several links of one device: the one that works best is what the device has.
     pub(super) fn together(links: impl Iterator<Item = State>) -> State {
-        let mut seen = [false; State::ALL.len()];
-        links.for_each(|state| seen[state as usize] = true);
-        let has = |state: State| seen[state as usize];
+        // A bit for each that is there.
+        let seen = links.fold(0_u16, |seen, state| seen | 1 << state as u8);
+        let has = |state: State| seen & 1 << state as u8 != 0;
         let best = [State::Connected, State::Silent, State::DeviceBelieves];
         if let Some(best) = best.into_iter().find(|state| has(*state)) {
             return best;
@@ -85,7 +85,7 @@ pub struct Segment {
 #[derive(Clone, Debug)]
 pub struct Lane {
     /// The device's name.
-    pub name: Box<str>,
+    pub name: Name,
     segments: Vec<Segment>,
     grain: Duration,
     marks: Marks,
@@ -95,7 +95,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(name: Box<str>, from: Time) -> Lane {
+    pub(super) fn new(name: Name, from: Time) -> Lane {
         Lane {
             name,
             segments: vec![Segment { from, state: State::Down }],
@@ -117,7 +117,7 @@ impl Lane {
     }
 
     /// In order of time.
-    pub fn marks(&self) -> &[Mark] {
+    pub fn marks(&self) -> Vec<Mark> {
         self.marks.all()
     }
 
@@ -130,8 +130,8 @@ impl Lane {
         self.has_had_links
     }
 
-    pub(super) fn links(&self) -> impl Iterator<Item = LinkId> + '_ {
-        self.links.iter().copied()
+    pub(super) fn links(&self) -> &[LinkId] {
+        &self.links
     }
 
     pub(super) fn joins(&mut self, link: LinkId) {
@@ -146,6 +146,7 @@ impl Lane {
         self.links.retain(|held| *held != link);
         if self.links.is_empty() {
             self.links = Vec::new();
+            self.marks.rest();
         }
     }
 

@@ -41,8 +41,8 @@ enum Held {
 /// What an event meant for the lane.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
-    /// What to mark, and how often it happened.
-    pub marks: Vec<(Kind, u64)>,
+    /// What to mark, and how often it happened: two kinds at the most.
+    marks: [Option<(Kind, u64)>; 2],
     /// It turns out that the device was silent since then.
     pub silent_since: Option<Time>,
     /// A CONNECT came.
@@ -52,8 +52,19 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
+    /// What to mark, and how often it happened.
+    pub fn marks(&self) -> impl Iterator<Item = (Kind, u64)> + '_ {
+        self.marks.iter().copied().flatten()
+    }
+
     fn mark(&mut self, kind: Kind) {
-        self.marks.push((kind, 1));
+        self.mark_many(kind, 1);
+    }
+
+    fn mark_many(&mut self, kind: Kind, count: u64) {
+        let free = self.marks.iter_mut().find(|mark| mark.is_none());
+        debug_assert!(free.is_some(), "no room for {kind:?}");
+        free.into_iter().for_each(|mark| *mark = Some((kind, count)));
     }
 }
 
@@ -217,7 +228,8 @@ impl Link {
         self.last_up = self.last_up.max(traffic.last.device.from);
         let publishes =
             [(Kind::PublishUp, traffic.up.publishes), (Kind::PublishDown, traffic.down.publishes)];
-        outcome.marks.extend(publishes.into_iter().filter(|(_, count)| *count > 0));
+        let told = publishes.into_iter().filter(|(_, count)| *count > 0);
+        told.for_each(|(kind, count)| outcome.mark_many(kind, count));
     }
 
     /// How long the device may be silent.

@@ -1,5 +1,6 @@
 //! What happened on a lane at a moment: packets, and the signs of each end.
 
+use crate::base::pack::{apart, moved, push_number, take_number};
 use crate::base::time::nanos;
 use crate::base::{Direction, Time};
 use crate::event::MessageNews;
@@ -132,8 +133,12 @@ pub struct Mark {
     what: u64,
 }
 
-/// How far the count of a mark stands from its kind.
+/// Where the kind of a mark stands, and how far the count of it from there. There are fewer than 64 kinds.
+const KIND: u64 = 0xff;
 const COUNT: u32 = 8;
+/// The same where a mark is packed: one of few is a byte.
+const BITS: u32 = 6;
+const _: () = assert!(Kind::ALL.len() <= 1 << BITS);
 
 impl Mark {
     fn new(at: Time, kind: Kind, count: u64) -> Mark {
@@ -142,7 +147,7 @@ impl Mark {
 
     /// What.
     pub fn kind(self) -> Kind {
-        let number = usize::try_from(self.what & 0xff).unwrap_or(0);
+        let number = usize::try_from(self.what & KIND).unwrap_or(0);
         Kind::ALL.get(number).copied().unwrap_or(Kind::Open)
     }
 
@@ -152,16 +157,34 @@ impl Mark {
     }
 }
 
+/// How many of the latest marks are not packed at most.
+const FRESH: usize = 16;
+
 /// The marks of a lane.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Marks {
-    marks: Vec<Mark>,
+    /// The earlier ones, each as how far from the one before it came, and what: five bytes, mostly. They stand as they came:
+    /// a connect is known as this device's only later than some of what came after.
+    packed: Vec<u8>,
+    /// How many those are, and when the last of them was.
+    earlier: usize,
+    last: Time,
+    fresh: Vec<Mark>,
     grain: Duration,
 }
 
 impl Marks {
-    pub fn all(&self) -> &[Mark] {
-        &self.marks
+    /// In order of time; those of the same time as they came.
+    pub fn all(&self) -> Vec<Mark> {
+        let (mut packed, mut at) = (self.packed.as_slice(), Time::ZERO);
+        let mut all = Vec::with_capacity(self.earlier + self.fresh.len());
+        while let (Some(way), Some(what)) = (take_number(&mut packed), take_number(&mut packed)) {
+            at = moved(at, way);
+            all.push(Mark { at, what: (what >> BITS) << COUNT | what & ((1 << BITS) - 1) });
+        }
+        all.extend(&self.fresh);
+        all.sort_by_key(|mark| mark.at);
+        all
     }
 
     pub fn grain(&self) -> Duration {
@@ -169,24 +192,59 @@ impl Marks {
     }
 
     pub fn push(&mut self, at: Time, kind: Kind, count: u64, most: usize) {
-        // A connect is known as this device's only later than some of what came after.
-        let place = self.marks.partition_point(|mark| mark.at <= at);
-        // Most lanes have few, and there are thousands of lanes: room is made for two more, or for half as many again.
-        if self.marks.len() == self.marks.capacity() {
-            self.marks.reserve_exact((self.marks.len() / 2).max(2));
+        // Most lanes have few, and there are thousands of lanes: room is made for two more, or for half as many again; of a
+        // device that is back, for about as many as the last time.
+        if self.fresh.len() == self.fresh.capacity() {
+            let least = if self.earlier > 0 { FRESH / 2 } else { 2 };
+            self.fresh.reserve_exact((self.fresh.len() / 2).max(least));
         }
-        self.marks.insert(place, Mark::new(at, kind, count));
+        self.fresh.push(Mark::new(at, kind, count));
         self.hold(most);
+        if self.fresh.len() >= FRESH {
+            self.pack();
+        }
     }
 
     /// Keeps no more than so many; of a lane that is full, half of them stay.
     pub fn hold(&mut self, most: usize) {
         let most = most.clamp(LEAST_MARKS, MARKS_A_LANE);
-        if self.marks.len() > most {
-            while self.marks.len() > most / 2 && nanos(self.grain) < u64::MAX / 2 {
+        if self.earlier + self.fresh.len() > most {
+            self.unpack();
+            while self.fresh.len() > most / 2 && nanos(self.grain) < u64::MAX / 2 {
                 self.coarsen();
             }
+            self.rest();
         }
+    }
+
+    /// Nothing is to come for a while.
+    pub fn rest(&mut self) {
+        self.pack();
+        self.fresh = Vec::new();
+    }
+
+    fn pack(&mut self) {
+        let mut bytes = Vec::with_capacity(self.fresh.len() * 6);
+        self.earlier += self.fresh.len();
+        for mark in self.fresh.drain(..) {
+            push_number(apart(self.last, mark.at), &mut bytes);
+            push_number(mark.count() << BITS | (mark.what & KIND), &mut bytes);
+            self.last = mark.at;
+        }
+        if self.packed.is_empty() {
+            bytes.shrink_to_fit();
+            self.packed = bytes;
+            return;
+        }
+        if self.packed.capacity() - self.packed.len() < bytes.len() {
+            self.packed.reserve_exact(bytes.len().max(self.packed.len() / 4));
+        }
+        self.packed.extend(bytes);
+    }
+
+    fn unpack(&mut self) {
+        self.fresh = self.all();
+        (self.packed, self.earlier, self.last) = (Vec::new(), 0, Time::ZERO);
     }
 
     /// Doubles the grain: of each kind, one is left in a bin, with the count of all. One pass: a full lane of a device in a
@@ -194,26 +252,71 @@ impl Marks {
     fn coarsen(&mut self) {
         self.grain = (self.grain * 2).max(Duration::from_millis(1));
         let grain = nanos(self.grain).max(1);
-        let bin = |mark: &Mark| mark.at.as_nanos() / grain;
-        // Those before `kept` stay; of them, those from `begun` on are of the bin under way.
-        let (mut kept, mut begun) = (0, 0);
-        for nth in 0..self.marks.len() {
-            let mark = self.marks[nth];
-            if kept > begun && bin(&self.marks[begun]) != bin(&mark) {
-                self.marks[begun..kept].sort_by_key(|mark| (mark.at, mark.kind()));
-                begun = kept;
+        // Those before `kept` stay; of them, those from `begun` on are of the bin under way, which has these kinds, a bit each.
+        let (mut kept, mut begun, mut bin, mut kinds) = (0, 0, 0, 0_u64);
+        for nth in 0..self.fresh.len() {
+            let mark = self.fresh[nth];
+            let of = mark.at.as_nanos() / grain;
+            if of != bin {
+                self.fresh[begun..kept].sort_by_key(|mark| (mark.at, mark.kind()));
+                (begun, bin, kinds) = (kept, of, 0);
             }
-            match self.marks[begun..kept].iter_mut().find(|first| first.kind() == mark.kind()) {
-                Some(first) => {
-                    *first = Mark::new(first.at, first.kind(), first.count().saturating_add(mark.count()))
-                }
-                None => {
-                    self.marks[kept] = mark;
-                    kept += 1;
-                }
+            let kind = 1 << (mark.what & KIND);
+            if kinds & kind == 0 {
+                self.fresh[kept] = mark;
+                (kept, kinds) = (kept + 1, kinds | kind);
+            } else if let Some(first) =
+                self.fresh[begun..kept].iter_mut().find(|first| first.what & KIND == mark.what & KIND)
+            {
+                *first = Mark::new(first.at, first.kind(), first.count().saturating_add(mark.count()));
             }
         }
-        self.marks[begun..kept].sort_by_key(|mark| (mark.at, mark.kind()));
-        self.marks.truncate(kept);
+        self.fresh[begun..kept].sort_by_key(|mark| (mark.at, mark.kind()));
+        self.fresh.truncate(kept);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Marks come in order but for a few, and the lane rests now and then.
+        #[test]
+        fn they_are_had_back_in_order(
+            steps in prop::collection::vec((0..60_000_000_u64, 0..32_usize, 1..90_u64, 0..12_u8), 0..200),
+        ) {
+            let (mut marks, mut plain, mut now) = (Marks::default(), Vec::new(), 0);
+            for (apart, kind, count, what) in steps {
+                now += apart;
+                let at = Time::from_nanos(if what == 0 { now / 2 } else { now });
+                let place = plain.partition_point(|mark: &Mark| mark.at <= at);
+                plain.insert(place, Mark::new(at, Kind::ALL[kind], count));
+                marks.push(at, Kind::ALL[kind], count, MARKS_A_LANE);
+                if what == 1 {
+                    marks.rest();
+                }
+                prop_assert_eq!(marks.all(), plain.as_slice());
+            }
+        }
+    }
+
+    #[test]
+    fn a_thousand_take_little() {
+        let mut marks = Marks::default();
+        for nth in 0..1_000_u64 {
+            marks.push(
+                Time::from_millis(nth * 250),
+                Kind::ALL[7],
+                1 + nth / 999 * (u64::MAX >> COUNT),
+                MARKS_A_LANE,
+            );
+        }
+        let heap = marks.packed.capacity() + marks.fresh.capacity() * size_of::<Mark>();
+        assert!(heap < 7_000, "{heap} bytes");
+        marks.rest();
+        assert_eq!(marks.all().last().map(|mark| mark.count()), Some(u64::MAX >> COUNT));
+        assert_eq!(marks.fresh.capacity(), 0);
     }
 }

@@ -170,7 +170,8 @@ fn a_lane_that_is_full_says_how_coarse_it_is() {
     assert!(lane.grain() > Duration::from_millis(10), "{:?}", lane.grain());
     assert!(lane.segments().iter().any(|segment| segment.state == State::Mixed));
     assert_eq!(lane.state(), State::Connected);
-    let connects = lane.marks().iter().filter(|mark| mark.kind() == Kind::Connect);
+    let marks = lane.marks();
+    let connects = marks.iter().filter(|mark| mark.kind() == Kind::Connect);
     assert_eq!(connects.map(|mark| mark.count()).sum::<u64>(), changes + 1);
 }
 

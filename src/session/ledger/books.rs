@@ -1,18 +1,26 @@
 //! The ledgers of all devices: each is opened with a device's first CONNECT, and shared by its links.
 //!
 //! It is closed with the run, or, by an observer, when the device is forgotten: then what it still holds is told, so that
-//! counts stay exact, and memory is bounded by the devices that are remembered.
+//! counts stay exact, and memory is bounded by the devices that are remembered. While a device is away, its ledger is at rest
+//! as a few bytes.
 
 use super::{Ledger, News};
-use crate::base::{DeviceId, Time, Ways};
+use crate::base::{DeviceId, Few, Shelf, Time, Ways};
 use crate::event::Delivery;
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The books.
 #[derive(Debug, Default)]
 pub struct Books {
-    ledgers: BTreeMap<DeviceId, Arc<Mutex<Ledger>>>,
+    ledgers: Shelf<DeviceId, Held>,
+}
+
+/// A ledger.
+#[derive(Debug)]
+enum Held {
+    Open(Arc<Mutex<Ledger>>),
+    /// [`Ledger::rest`]
+    AtRest(Few<46>),
 }
 
 /// What a ledger comes to as it is closed.
@@ -29,8 +37,26 @@ pub struct Account {
 impl Books {
     /// The ledger of a device, opened if need be; `greatest` as in [`Ledger::new`].
     pub fn of(&mut self, device: DeviceId, greatest: Option<u64>) -> Arc<Mutex<Ledger>> {
-        let new = || Arc::new(Mutex::new(Ledger::new(greatest)));
-        Arc::clone(self.ledgers.entry(device).or_insert_with(new))
+        let ledger = match self.ledgers.get(&device) {
+            Some(Held::Open(ledger)) => return Arc::clone(ledger),
+            // What came to rest here can be woken.
+            Some(Held::AtRest(bytes)) => Ledger::wake(bytes, greatest),
+            None => None,
+        };
+        let ledger = Arc::new(Mutex::new(ledger.unwrap_or_else(|| Ledger::new(greatest))));
+        self.ledgers.insert(device, Held::Open(Arc::clone(&ledger)));
+        ledger
+    }
+
+    /// A link of the device is over: its ledger may rest, where no other has it.
+    pub fn rest(&mut self, device: DeviceId) {
+        let Some(held) = self.ledgers.get_mut(&device) else { return };
+        let Held::Open(ledger) = held else { return };
+        let bytes = Arc::get_mut(ledger)
+            .and_then(|ledger| ledger.get_mut().unwrap_or_else(PoisonError::into_inner).rest());
+        if let Some(bytes) = bytes {
+            *held = Held::AtRest(bytes.as_slice().into());
+        }
     }
 
     /// How many are open.
@@ -45,21 +71,20 @@ impl Books {
 
     /// A device is forgotten, and has no link: its ledger is closed, if it had one.
     pub fn forget(&mut self, now: Time, device: DeviceId) -> Option<Account> {
-        self.ledgers.remove(&device).map(|ledger| account(now, device, &ledger, Ledger::forgotten))
+        self.ledgers.remove(&device).map(|held| account(now, device, &held, Ledger::forgotten))
     }
 
     /// The run is over: every ledger is closed.
-    pub fn close(self, now: Time) -> impl Iterator<Item = Account> {
-        self.ledgers.into_iter().map(move |(device, ledger)| account(now, device, &ledger, Ledger::run_ended))
+    pub fn close(&self, now: Time) -> impl Iterator<Item = Account> {
+        self.ledgers.iter().map(move |(device, held)| account(now, *device, held, Ledger::run_ended))
     }
 }
 
-fn account(
-    now: Time,
-    device: DeviceId,
-    ledger: &Mutex<Ledger>,
-    end: fn(&mut Ledger, Time) -> Vec<News>,
-) -> Account {
+fn account(now: Time, device: DeviceId, held: &Held, end: fn(&mut Ledger, Time) -> Vec<News>) -> Account {
+    let Held::Open(ledger) = held else {
+        // Nothing was in flight, and all was told.
+        return Account { device, news: Vec::new(), counts: None };
+    };
     let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
     let news = end(&mut ledger, now);
     Account { device, news, counts: ledger.flush(now) }
@@ -71,6 +96,7 @@ mod tests {
     use crate::base::{Direction, Ends, LinkId};
     use crate::mqtt::{QoS, Version};
     use crate::session::ledger::{Ack, AckKind, Entry, Line, Message};
+    use std::time::Duration;
 
     /// A device sends three messages of QoS 1, of which one is acknowledged, and goes.
     fn comes_and_goes(books: &mut Books, device: DeviceId, now: Time) -> Ways<Delivery> {
@@ -92,6 +118,48 @@ mod tests {
         assert_eq!(ledger.take(now, &mut line, &entries), []);
         assert_eq!(ledger.link_ended(now, &mut line, Ends::default(), false), []);
         ledger.flush(now).unwrap()
+    }
+
+    #[test]
+    fn a_ledger_that_rested_is_what_it_was() {
+        let now = Time::from_secs(7);
+        let (device, mut books) = (DeviceId(3), Books::default());
+        let talks = |ledger: &Mutex<Ledger>, link: u64, messages: u64| {
+            let mut ledger = ledger.lock().unwrap();
+            let mut line = Line::new(LinkId(link));
+            let version = Version::V311;
+            let mut at = now + Duration::from_secs(link * 100);
+            ledger.take(at, &mut line, &[Entry::Connect { clean: true, version, receive_maximum: None }]);
+            ledger.take(at, &mut line, &[Entry::Accepted { session_present: false, receive_maximum: None }]);
+            for _ in 0..messages {
+                at += Duration::from_secs(2);
+                let direction = Direction::Up;
+                ledger.take(at, &mut line, &[Entry::ArrivedPlain { direction, messages: 1 }]);
+                ledger.take(at, &mut line, &[Entry::PassedPlain { direction, messages: 1 }]);
+            }
+            ledger.link_ended(at, &mut line, Ends::default(), false);
+            ledger.flush(at);
+        };
+        for (link, messages) in [(1, 0), (2, 3), (3, 40), (4, 1)] {
+            let ledger = books.of(device, Some(9));
+            talks(&ledger, link, messages);
+            books.rest(device);
+            assert!(matches!(books.ledgers.get(&device), Some(Held::Open(_))), "a link has it");
+            let before = format!("{ledger:?}");
+            drop(ledger);
+            books.rest(device);
+            assert!(matches!(books.ledgers.get(&device), Some(Held::AtRest(_))));
+            assert_eq!(format!("{:?}", books.of(device, Some(9))), before);
+        }
+    }
+
+    #[test]
+    fn what_follows_messages_does_not_rest() {
+        let (device, mut books) = (DeviceId(3), Books::default());
+        comes_and_goes(&mut books, device, Time::from_secs(1));
+        books.rest(device);
+        assert!(matches!(books.ledgers.get(&device), Some(Held::Open(_))));
+        assert_eq!(books.close(Time::from_secs(5)).next().unwrap().news.len(), 2);
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub use line::Line;
 pub use sight::{Sight, ack};
 pub use teller::{NEWS_A_SECOND, News};
 
+use crate::base::pack::{Pack, Reader, Writer};
 use crate::base::{Direction, Ends, Time, Ways};
 use crate::event::{Delivery, LastPackets, MessageNews};
 use crate::mqtt::{QoS, Version};
@@ -67,6 +68,28 @@ impl Ledger {
     /// known.
     pub fn new(greatest: Option<u64>) -> Ledger {
         Ledger { greatest, ..Ledger::default() }
+    }
+
+    /// What it comes to while the device is away, in few bytes; `None` where it follows more than that, or has not told all.
+    pub fn rest(&self) -> Option<Vec<u8>> {
+        let Ledger { ways, rhythm, book, live, is_known, greatest: _, flushed } = self;
+        let mut to = Writer::default();
+        let mut is_little = *live == 0;
+        (*flushed, (*is_known, rhythm.is_some())).pack(&mut to);
+        is_little &= book.rest(&mut to);
+        is_little &= ways.up.rest(&mut to) && ways.down.rest(&mut to);
+        is_little &= rhythm.as_ref().is_none_or(|rhythm| rhythm.rest(&mut to));
+        is_little.then(|| to.finish())
+    }
+
+    /// As it was when it came to this; `greatest` as in [`Ledger::new`].
+    pub fn wake(bytes: &[u8], greatest: Option<u64>) -> Option<Ledger> {
+        let from = &mut Reader::new(bytes);
+        let (flushed, (is_known, has_rhythm)) = Pack::unpack(from)?;
+        let book = Book::wake(from)?;
+        let ways = Ways { up: Way::wake(from)?, down: Way::wake(from)? };
+        let rhythm = if has_rhythm { Some(Box::new(Rhythm::wake(from)?)) } else { None };
+        Some(Ledger { ways, rhythm, book, live: 0, is_known, greatest, flushed })
     }
 
     /// Takes in what was seen on a link, in order. Answers the news.

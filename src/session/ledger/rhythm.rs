@@ -1,6 +1,7 @@
 //! The pace at which a device publishes, and by it the messages that it had kept while it was away: after CONNACK they come
 //! far closer upon each other than its messages usually do.
 
+use crate::base::pack::{Pack, Reader, Writer};
 use crate::base::{LinkId, Time};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -56,6 +57,29 @@ pub(super) struct CaughtUp {
 }
 
 impl Rhythm {
+    /// Appends what is known at rest; `false` where a link is followed.
+    pub fn rest(&self, to: &mut Writer) -> bool {
+        let Rhythm { gaps, last, heard, link, disturbed, birth, is_born, burst } = self;
+        ((*heard, *last), (*disturbed, *is_born)).pack(to);
+        birth.pack(to);
+        // The first gaps are mostly the last ones, too.
+        let are_same = gaps.iter().eq(birth);
+        are_same.pack(to);
+        if !are_same {
+            gaps.iter().copied().collect::<Vec<_>>().pack(to);
+        }
+        link.is_none() && burst.is_none()
+    }
+
+    /// As it was at rest.
+    pub fn wake(from: &mut Reader<'_>) -> Option<Rhythm> {
+        let ((heard, last), (disturbed, is_born)) = Pack::unpack(from)?;
+        let birth: Vec<Duration> = Pack::unpack(from)?;
+        let gaps = if bool::unpack(from)? { birth.clone() } else { Pack::unpack(from)? };
+        let gaps = VecDeque::from(gaps);
+        Some(Rhythm { gaps, last, heard, disturbed, birth, is_born, ..Rhythm::default() })
+    }
+
     /// The device is accepted on a link.
     pub fn accepted(&mut self, now: Time, link: LinkId) {
         self.link = Some(link);

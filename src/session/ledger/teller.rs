@@ -1,5 +1,6 @@
 //! What a ledger has to say: counts since the last flush, and news, of each kind a few a second.
 
+use crate::base::pack::{Pack, Reader, Writer};
 use crate::base::{Direction, LinkId, Time, Ways};
 use crate::event::{Delivery, MessageNews};
 use crate::mqtt::QoS;
@@ -54,7 +55,30 @@ struct Plain {
     received: u64,
 }
 
+impl Plain {
+    fn is_none(self) -> bool {
+        self.sent == 0 && self.received == 0
+    }
+}
+
 impl Teller {
+    /// Appends what is known at rest; `false` where there is something to tell.
+    pub fn rest(&self, to: &mut Writer) -> bool {
+        let Teller { plain, counts, news, told, since } = self;
+        since.pack(to);
+        told.iter().any(|count| *count > 0).then_some(told.to_vec()).pack(to);
+        let is_told =
+            plain.up.is_none() && plain.down.is_none() && counts.up.is_none() && counts.down.is_none();
+        is_told && news.is_empty()
+    }
+
+    /// As it was at rest.
+    pub fn wake(from: &mut Reader<'_>) -> Option<Teller> {
+        let (since, told): (_, Option<Vec<u8>>) = Pack::unpack(from)?;
+        let told = told.and_then(|told| told.try_into().ok()).unwrap_or_default();
+        Some(Teller { since, told, ..Teller::default() })
+    }
+
     /// So many messages of QoS 0 were sent.
     pub fn sent_plain(&mut self, direction: Direction, messages: u64) {
         self.plain.get_mut(direction).sent += messages;
@@ -89,6 +113,11 @@ impl Teller {
 
     /// The counts since they were last taken; `None` where there are none.
     pub fn take_counts(&mut self) -> Option<Ways<Delivery>> {
+        let Ways { up, down } = self.plain;
+        let has_plain = [up, down].iter().any(|plain| plain.sent > 0 || plain.received > 0);
+        if !has_plain && self.counts.up.is_none() && self.counts.down.is_none() {
+            return None;
+        }
         let Ways { up, down } = std::mem::take(&mut self.counts);
         let mut counts = Ways {
             up: up.map(|up| *up).unwrap_or_default(),
@@ -116,5 +145,26 @@ fn kind(news: &MessageNews) -> usize {
         MessageNews::Gap { .. } => 8,
         MessageNews::Repeated { .. } => 9,
         MessageNews::CaughtUp { .. } => KINDS - 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::LinkId;
+
+    #[test]
+    fn what_was_told_within_the_second_is_known_after_a_rest() {
+        let mut teller = Teller::default();
+        let about = About { link: Some(LinkId(1)), direction: Direction::Up, qos: QoS::AtMostOnce, id: 0 };
+        let now = Time::from_millis(5_000);
+        teller.tell(now, about, MessageNews::InFlight { first: now });
+        assert!(!teller.rest(&mut Writer::default()), "there is something to tell");
+        teller.take_news();
+        let mut to = Writer::default();
+        assert!(teller.rest(&mut to));
+        let woken = Teller::wake(&mut Reader::new(&to.finish())).unwrap();
+        assert_eq!((woken.told, woken.since), (teller.told, now));
+        assert_ne!(woken.told, [0; KINDS]);
     }
 }

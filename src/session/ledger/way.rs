@@ -6,6 +6,7 @@ use super::flights::{Flight, Flights};
 use super::line::Line;
 use super::series::{AllSeries, Gap, Number};
 use super::teller::About;
+use crate::base::pack::{Pack, Reader, Writer};
 use crate::base::{Direction, LinkId, Time};
 use crate::event::{Loss, MessageNews};
 use crate::mqtt::QoS;
@@ -31,6 +32,19 @@ pub(super) struct Way {
 }
 
 impl Way {
+    /// Appends what is known at rest; `false` where messages or numbers are followed.
+    pub fn rest(&self, to: &mut Writer) -> bool {
+        let Way { flights, whole, tolerant, meddled, series, latest } = self;
+        (*latest, (*whole, (*tolerant, *meddled))).pack(to);
+        flights.is_none() && series.is_none()
+    }
+
+    /// As it was at rest.
+    pub fn wake(from: &mut Reader<'_>) -> Option<Way> {
+        let (latest, (whole, (tolerant, meddled))) = Pack::unpack(from)?;
+        Some(Way { latest, whole, tolerant, meddled, ..Way::default() })
+    }
+
     /// A CONNECT came, the device's first in the run or not.
     pub fn connect(&mut self, line: &Line, is_first: bool) {
         self.whole = is_first && line.clean;
@@ -348,9 +362,10 @@ impl Way {
     ) {
         let about = About { link: Some(line.link), direction: of, qos: QoS::AtMostOnce, id: 0 };
         let (waiting, times) = line.ways.get_mut(of).abandon();
-        if stopped {
+        // Where there is none, no memory is taken to count it.
+        if stopped && waiting > 0 {
             book.count(of).in_flight[0] += waiting;
-        } else {
+        } else if waiting > 0 {
             book.count(of).lost[0] += waiting;
             for first in times {
                 book.tell(now, about, MessageNews::Lost { first, why: Loss::NotPassedOn });

@@ -210,6 +210,8 @@ fn nobody(bench: &Bench, connect: Option<&Connect>, shown: &Shown, patience: Dur
     let mut told = match connect {
         Some(_) => "the hub accepted no CONNECT of the device".to_owned(),
         None if shown.trail.links > 0 => "what connected sent no CONNECT".to_owned(),
+        // It was not waited for longer.
+        None if shown.ended.is_some() => "no device connected".to_owned(),
         None => format!("no device connected within {} s", patience.as_secs()),
     };
     if let Some(ended) = &shown.ended {

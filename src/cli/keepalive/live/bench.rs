@@ -1,6 +1,7 @@
 //! What all outages of a live run share.
 
 use super::LiveArgs;
+use super::witness::Witness;
 use crate::base::Chance;
 use crate::cli::exit::Refusal;
 use crate::cli::suite::lateness::Lateness;
@@ -40,6 +41,8 @@ pub struct Bench {
     pub tag: String,
     /// Whether the machine keeps up.
     pub lateness: Lateness,
+    /// Whether the hub is there all the while.
+    pub witness: Witness,
     /// Ends everything.
     pub stop: watch::Receiver<bool>,
 }

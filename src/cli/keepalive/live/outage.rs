@@ -52,6 +52,8 @@ pub struct Shown {
     pub until: Time,
     /// The last lines that it wrote.
     pub output: Vec<String>,
+    /// Why what was measured cannot be laid to the outage: the hub was not there all the while.
+    pub trouble: Option<String>,
     /// By how much timers of this machine were late.
     pub late: Duration,
 }
@@ -91,7 +93,8 @@ pub async fn run(
         return Err(trouble);
     }
     let trail = trail.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    Ok(Shown { trail, results, ended, until, output, late: bench.lateness.worst_since(started) })
+    let trouble = bench.witness.trouble(&trail, clock, until);
+    Ok(Shown { trail, results, ended, until, output, trouble, late: bench.lateness.worst_since(started) })
 }
 
 async fn start(

@@ -10,9 +10,7 @@ use crate::base::time::nanos;
 use crate::cli::exit::Refusal;
 use crate::cli::out;
 use crate::fault::{Fidelity, FidelityWanted};
-use crate::keepalive::live::{
-    Beliefs, Case, Foretold, Measured, Mode, ROUGHLY, Row, Trail, Verdict, edges, foretell,
-};
+use crate::keepalive::live::{Beliefs, Case, Foretold, Measured, Mode, ROUGHLY, Row, Trail, edges, foretell};
 use crate::mqtt::Version;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -200,7 +198,7 @@ async fn row(bench: &Bench, case: &Case, number: usize) -> Option<Row> {
 /// A row that says why there is nothing in it.
 fn empty(bench: &Bench, case: &Case, actual: u16, why: String) -> Row {
     let row = Row::of(case, actual, &Foretold::default(), Measured::NOTHING, bench.within);
-    Row { notes: vec![why], verdict: Verdict::Inconclusive, ..row }
+    row.without_evidence(why)
 }
 
 fn judged(bench: &Bench, case: &Case, shown: &Shown) -> Row {
@@ -219,6 +217,7 @@ fn judged(bench: &Bench, case: &Case, shown: &Shown) -> Row {
     };
     let Some(struck) = trail.struck else {
         let why = trail.refused.clone().map(|why| format!("the outage was not made: {why}"));
+        let why = why.or_else(|| shown.trouble.clone());
         let why = why.unwrap_or_else(|| format!("the outage found no link{}", last_words(shown)));
         return empty(bench, case, actual, why);
     };
@@ -233,6 +232,10 @@ fn judged(bench: &Bench, case: &Case, shown: &Shown) -> Row {
     let mut windows = shown.results.runs.iter().flat_map(|run| run.windows.values());
     let measured = windows.find(|window| window.start.is_some()).map_or(Measured::NOTHING, Measured::of);
     let row = Row::of(case, actual, &foretold, measured, bench.within);
+    let row = match &shown.trouble {
+        Some(why) => row.without_evidence(why.clone()),
+        None => row,
+    };
     Row {
         silent_ns: struck.silent().map(nanos),
         fidelity: Some(struck.fidelity.word()),

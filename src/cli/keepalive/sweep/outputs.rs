@@ -2,10 +2,9 @@
 
 use super::SweepArgs;
 use crate::cli::exit::Refusal;
+use crate::cli::keepalive::place::Place;
 use crate::cli::out;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A form that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,12 +18,6 @@ pub enum Output {
 /// What is to be written, and where.
 #[derive(Debug)]
 pub struct Outputs(Vec<(Output, Place)>);
-
-#[derive(Debug)]
-enum Place {
-    Stdout,
-    File { file: File, path: PathBuf, existed: bool },
-}
 
 impl Outputs {
     /// Opens all of them.
@@ -46,7 +39,7 @@ impl Outputs {
                 }
             }
         }
-        if outputs.0.iter().filter(|(_, place)| matches!(place, Place::Stdout)).count() > 1 {
+        if outputs.0.iter().filter(|(_, place)| place.is_stdout()).count() > 1 {
             outputs.discard();
             return Err(Refusal::usage(
                 "only one form can go to standard output; give a file for the others",
@@ -57,60 +50,25 @@ impl Outputs {
 
     /// Whether standard output is taken by one of them.
     pub fn take_stdout(&self) -> bool {
-        self.0.iter().any(|(_, place)| matches!(place, Place::Stdout))
+        self.0.iter().any(|(_, place)| place.is_stdout())
     }
 
     /// Writes all of them. The first that cannot be written is told; the others are written all the same.
     pub fn write(self, text: impl Fn(Output) -> String) -> Result<(), Refusal> {
         let mut result = Ok(());
         for (output, place) in self.0 {
-            result = result.and(place.write(&text(output)));
+            let path = place.path().map(Path::to_owned);
+            let written = place.write(&text(output));
+            if let (Some(path), Ok(())) = (path, &written) {
+                out::tell(format_args!("written to {}", path.display()));
+            }
+            result = result.and(written);
         }
         result
     }
 
     /// Takes away what was made, when nothing came of it.
     pub fn discard(self) {
-        for (_, place) in self.0 {
-            if let Place::File { path, existed: false, .. } = place {
-                let _ = fs::remove_file(path);
-            }
-        }
-    }
-}
-
-impl Place {
-    fn open(path: &Path, option: &str) -> Result<Place, Refusal> {
-        if path == Path::new("-") {
-            return Ok(Place::Stdout);
-        }
-        let existed = path.exists();
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        match file {
-            Ok(file) => Ok(Place::File { file, path: path.to_owned(), existed }),
-            Err(error) => Err(Refusal::environment(format!(
-                "cannot write to {}: {error}; give another file with --{option}",
-                path.display()
-            ))),
-        }
-    }
-
-    fn write(self, text: &str) -> Result<(), Refusal> {
-        let Place::File { mut file, path, .. } = self else {
-            out::show(text);
-            return Ok(());
-        };
-        // A pipe has no length, and is empty.
-        let emptied = match file.set_len(0) {
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-            emptied => emptied,
-        };
-        match emptied.and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.flush()) {
-            Ok(()) => {
-                out::tell(format_args!("written to {}", path.display()));
-                Ok(())
-            }
-            Err(error) => Err(Refusal::environment(format!("cannot write {}: {error}", path.display()))),
-        }
+        self.0.into_iter().for_each(|(_, place)| place.discard());
     }
 }

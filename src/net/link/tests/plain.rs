@@ -117,7 +117,7 @@ impl Told {
 
     /// Bytes come, and so many are passed on at once, and of what waits.
     fn turn(&mut self, now: Time, direction: Direction, bytes: &[u8], at_once: usize, later: usize) {
-        let (link, mut marks) = (&mut self.link, Marks::NONE);
+        let (link, mut marks) = (&mut self.link, Marks::default());
         link.scan(now, direction, bytes, &mut marks);
         let waits = !link.pumps.get(direction).lane.is_empty();
         let written = if waits { 0 } else { at_once.min(bytes.len()) };

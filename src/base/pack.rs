@@ -1,0 +1,311 @@
+//! Facts as bytes: for what is at rest, of which a run of days has very many.
+//!
+//! Numbers take a byte for each seven bits of theirs, times only what they lie apart from the one before. What is packed is had
+//! back as it was.
+
+use super::{DeviceId, Ends, LinkId, RuleId, Time, Ways, WindowId, time};
+use std::time::Duration;
+
+/// How many truths are packed eight to a byte; more take a byte each.
+const TRUTHS: usize = 128;
+
+/// Bytes being made.
+#[derive(Debug)]
+pub struct Writer {
+    bytes: Vec<u8>,
+    truths: u128,
+    /// How many truths there are.
+    told: usize,
+    /// The last time.
+    last: Time,
+}
+
+impl Default for Writer {
+    fn default() -> Writer {
+        // As much as most things take.
+        Writer { bytes: Vec::with_capacity(128), truths: 0, told: 0, last: Time::ZERO }
+    }
+}
+
+impl Writer {
+    /// What was packed, with the truths behind it, and how many bytes these are.
+    pub fn finish(mut self) -> Vec<u8> {
+        let len = self.told.min(TRUTHS).div_ceil(8);
+        self.bytes.extend(self.truths.to_le_bytes().into_iter().take(len));
+        self.bytes.push(u8::try_from(len).unwrap_or(0));
+        self.bytes
+    }
+
+    /// One byte.
+    pub fn byte(&mut self, byte: u8) {
+        self.bytes.push(byte);
+    }
+}
+
+/// Bytes being read.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    bytes: &'a [u8],
+    truths: u128,
+    /// How many truths were read.
+    told: usize,
+    last: Time,
+}
+
+impl<'a> Reader<'a> {
+    /// Of what a [`Writer`] has packed.
+    pub fn new(packed: &'a [u8]) -> Reader<'a> {
+        let parts = packed
+            .split_last()
+            .and_then(|(len, rest)| rest.split_at_checked(rest.len().checked_sub(usize::from(*len))?));
+        let (bytes, told) = parts.unwrap_or_default();
+        let truths =
+            told.iter().rev().take(TRUTHS / 8).fold(0, |truths, byte| truths << 8 | u128::from(*byte));
+        Reader { bytes, truths, told: 0, last: Time::ZERO }
+    }
+
+    /// The next byte, which stays.
+    pub fn peek(&self) -> Option<u8> {
+        self.bytes.first().copied()
+    }
+
+    /// The next byte.
+    pub fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(*first)
+    }
+}
+
+/// What can be bytes.
+pub trait Pack: Sized {
+    /// Appends its bytes.
+    fn pack(&self, to: &mut Writer);
+    /// Takes them; `None` where the bytes are no such thing.
+    fn unpack(from: &mut Reader<'_>) -> Option<Self>;
+}
+
+/// Appends a number: a byte for each seven bits of it.
+pub fn push_number(number: u64, to: &mut Vec<u8>) {
+    let mut left = number;
+    loop {
+        let [low, ..] = left.to_le_bytes();
+        left >>= 7;
+        if left == 0 {
+            return to.push(low & 0x7f);
+        }
+        to.push(low | 0x80);
+    }
+}
+
+/// How far a time is from another; its sign is in the lowest bit, so that a little earlier is as short as a little later.
+pub fn apart(from: Time, to: Time) -> u64 {
+    let apart = to.as_nanos().wrapping_sub(from.as_nanos()).cast_signed();
+    ((apart << 1) ^ (apart >> 63)).cast_unsigned()
+}
+
+/// A time so far from another.
+pub fn moved(from: Time, apart: u64) -> Time {
+    let apart = (apart >> 1) ^ (apart & 1).wrapping_neg();
+    Time::from_nanos(from.as_nanos().wrapping_add(apart))
+}
+
+/// Takes a number; `None` where the bytes are none.
+pub fn take_number(from: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = from.split_first()?;
+        *from = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+impl Pack for u64 {
+    fn pack(&self, to: &mut Writer) {
+        push_number(*self, &mut to.bytes);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<u64> {
+        take_number(&mut from.bytes)
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty),*) => { $(
+        impl Pack for $number {
+            fn pack(&self, to: &mut Writer) {
+                u64::from(*self).pack(to);
+            }
+
+            fn unpack(from: &mut Reader<'_>) -> Option<$number> {
+                u64::unpack(from)?.try_into().ok()
+            }
+        }
+    )* };
+}
+
+numbers!(u8, u16, u32);
+
+macro_rules! ids {
+    ($($id:ident),*) => { $(
+        impl Pack for $id {
+            fn pack(&self, to: &mut Writer) {
+                self.0.pack(to);
+            }
+
+            fn unpack(from: &mut Reader<'_>) -> Option<$id> {
+                Pack::unpack(from).map($id)
+            }
+        }
+    )* };
+}
+
+ids!(DeviceId, LinkId, RuleId, WindowId);
+
+impl Pack for usize {
+    fn pack(&self, to: &mut Writer) {
+        u64::try_from(*self).unwrap_or(u64::MAX).pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<usize> {
+        usize::try_from(u64::unpack(from)?).ok()
+    }
+}
+
+impl Pack for bool {
+    fn pack(&self, to: &mut Writer) {
+        if to.told < TRUTHS {
+            to.truths |= u128::from(*self) << to.told;
+        } else {
+            to.bytes.push(u8::from(*self));
+        }
+        to.told += 1;
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<bool> {
+        let nth = from.told;
+        from.told += 1;
+        if nth < TRUTHS { Some(from.truths >> nth & 1 == 1) } else { Some(from.byte()? == 1) }
+    }
+}
+
+impl Pack for Time {
+    fn pack(&self, to: &mut Writer) {
+        apart(to.last, *self).pack(to);
+        to.last = *self;
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Time> {
+        from.last = moved(from.last, u64::unpack(from)?);
+        Some(from.last)
+    }
+}
+
+impl Pack for Duration {
+    fn pack(&self, to: &mut Writer) {
+        time::nanos(*self).pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Duration> {
+        u64::unpack(from).map(Duration::from_nanos)
+    }
+}
+
+impl<T: Pack> Pack for Option<T> {
+    fn pack(&self, to: &mut Writer) {
+        self.is_some().pack(to);
+        self.iter().for_each(|value| value.pack(to));
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Option<T>> {
+        Some(if bool::unpack(from)? { Some(T::unpack(from)?) } else { None })
+    }
+}
+
+impl<T: Pack> Pack for Vec<T> {
+    fn pack(&self, to: &mut Writer) {
+        self.len().pack(to);
+        self.iter().for_each(|value| value.pack(to));
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Vec<T>> {
+        let len = u64::unpack(from)?;
+        (0..len).map(|_| T::unpack(from)).collect()
+    }
+}
+
+impl Pack for Box<str> {
+    fn pack(&self, to: &mut Writer) {
+        self.as_bytes().to_vec().pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Box<str>> {
+        Some(String::from_utf8(Vec::unpack(from)?).ok()?.into())
+    }
+}
+
+impl<A: Pack, B: Pack> Pack for (A, B) {
+    fn pack(&self, to: &mut Writer) {
+        self.0.pack(to);
+        self.1.pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<(A, B)> {
+        Some((A::unpack(from)?, B::unpack(from)?))
+    }
+}
+
+impl<T: Pack> Pack for Ends<T> {
+    fn pack(&self, to: &mut Writer) {
+        self.device.pack(to);
+        self.hub.pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Ends<T>> {
+        Some(Ends { device: T::unpack(from)?, hub: T::unpack(from)? })
+    }
+}
+
+impl<T: Pack> Pack for Ways<T> {
+    fn pack(&self, to: &mut Writer) {
+        self.up.pack(to);
+        self.down.pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Ways<T>> {
+        Some(Ways { up: T::unpack(from)?, down: T::unpack(from)? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Told = (Vec<Option<u64>>, (Vec<(bool, u16)>, (Option<Time>, Vec<bool>)));
+
+    proptest! {
+        #[test]
+        fn what_is_packed_is_had_back(
+            numbers: Vec<Option<u64>>,
+            pairs: Vec<(bool, u16)>,
+            at in prop::option::of(0..u64::MAX - 1),
+            truths: Vec<bool>,
+        ) {
+            let told: Told = (numbers, (pairs, (at.map(Time::from_nanos), truths)));
+            let mut to = Writer::default();
+            told.pack(&mut to);
+            let packed = to.finish();
+            prop_assert_eq!(Told::unpack(&mut Reader::new(&packed)), Some(told));
+        }
+
+        #[test]
+        fn other_bytes_are_nothing_or_something(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = Told::unpack(&mut Reader::new(&bytes));
+        }
+    }
+}
