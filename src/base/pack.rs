@@ -3,7 +3,8 @@
 //! Numbers take a byte for each seven bits of theirs, times only what they lie apart from the one before. What is packed is had
 //! back as it was.
 
-use super::{DeviceId, Ends, LinkId, RuleId, Time, Ways, WindowId, time};
+use super::{DeviceId, Ends, Few, LinkId, Name, RuleId, Side, Time, Ways, WindowId, time};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How many truths are packed eight to a byte; more take a byte each.
@@ -40,6 +41,12 @@ impl Writer {
     pub fn byte(&mut self, byte: u8) {
         self.bytes.push(byte);
     }
+
+    /// Bytes, behind how many they are.
+    pub fn slice(&mut self, bytes: &[u8]) {
+        bytes.len().pack(self);
+        self.bytes.extend_from_slice(bytes);
+    }
 }
 
 /// Bytes being read.
@@ -74,6 +81,14 @@ impl<'a> Reader<'a> {
         let (first, rest) = self.bytes.split_first()?;
         self.bytes = rest;
         Some(*first)
+    }
+
+    /// The next bytes, behind how many they are.
+    pub fn slice(&mut self) -> Option<&'a [u8]> {
+        let len = usize::unpack(self)?;
+        let (slice, rest) = self.bytes.split_at_checked(len)?;
+        self.bytes = rest;
+        Some(slice)
     }
 }
 
@@ -123,6 +138,40 @@ pub fn take_number(from: &mut &[u8]) -> Option<u64> {
     }
     None
 }
+
+/// Structs, by all of their fields.
+macro_rules! fields {
+    ($($name:ident { $($field:ident),* })*) => { $(
+        impl Pack for $name {
+            fn pack(&self, to: &mut Writer) {
+                let $name { $($field),* } = self;
+                $($field.pack(to);)*
+            }
+
+            fn unpack(from: &mut Reader<'_>) -> Option<$name> {
+                $(let $field = Pack::unpack(from)?;)*
+                Some($name { $($field),* })
+            }
+        }
+    )* };
+}
+
+/// Enums without fields, by a number for each.
+macro_rules! kinds {
+    ($($name:ident { $($number:literal = $kind:ident),* })*) => { $(
+        impl Pack for $name {
+            fn pack(&self, to: &mut Writer) {
+                to.byte(match self { $($name::$kind => $number),* });
+            }
+
+            fn unpack(from: &mut Reader<'_>) -> Option<$name> {
+                match from.byte()? { $($number => Some($name::$kind),)* _ => None }
+            }
+        }
+    )* };
+}
+
+pub(crate) use {fields, kinds};
 
 impl Pack for u64 {
     fn pack(&self, to: &mut Writer) {
@@ -238,13 +287,54 @@ impl<T: Pack> Pack for Vec<T> {
     }
 }
 
+impl<T: Pack> Pack for VecDeque<T> {
+    fn pack(&self, to: &mut Writer) {
+        self.len().pack(to);
+        self.iter().for_each(|value| value.pack(to));
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<VecDeque<T>> {
+        Vec::unpack(from).map(VecDeque::from)
+    }
+}
+
 impl Pack for Box<str> {
     fn pack(&self, to: &mut Writer) {
-        self.as_bytes().to_vec().pack(to);
+        to.slice(self.as_bytes());
     }
 
     fn unpack(from: &mut Reader<'_>) -> Option<Box<str>> {
-        Some(String::from_utf8(Vec::unpack(from)?).ok()?.into())
+        Some(str::from_utf8(from.slice()?).ok()?.into())
+    }
+}
+
+impl Pack for Name {
+    fn pack(&self, to: &mut Writer) {
+        to.slice(self.as_bytes());
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Name> {
+        Some(str::from_utf8(from.slice()?).ok()?.into())
+    }
+}
+
+impl<const N: usize> Pack for Few<N> {
+    fn pack(&self, to: &mut Writer) {
+        to.slice(self);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Few<N>> {
+        from.slice().map(Few::from)
+    }
+}
+
+impl<T: Pack> Pack for Box<T> {
+    fn pack(&self, to: &mut Writer) {
+        (**self).pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Box<T>> {
+        T::unpack(from).map(Box::new)
     }
 }
 
@@ -256,6 +346,16 @@ impl<A: Pack, B: Pack> Pack for (A, B) {
 
     fn unpack(from: &mut Reader<'_>) -> Option<(A, B)> {
         Some((A::unpack(from)?, B::unpack(from)?))
+    }
+}
+
+impl Pack for Side {
+    fn pack(&self, to: &mut Writer) {
+        (*self == Side::Hub).pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Side> {
+        Some(if bool::unpack(from)? { Side::Hub } else { Side::Device })
     }
 }
 

@@ -2,6 +2,7 @@
 //! one event and runs merge without loss.
 
 use super::bounded::MOST;
+use crate::base::pack::{Pack, Reader, Writer};
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -55,6 +56,11 @@ impl Samples {
         }
     }
 
+    /// How many different values there are.
+    pub fn values(&self) -> usize {
+        self.0.as_ref().map_or(0, |pairs| pairs.len())
+    }
+
     /// Adds all values of another.
     pub fn merge(&mut self, other: &Samples) {
         other.raw().for_each(|(value, count)| self.pairs().add(value, count));
@@ -76,7 +82,27 @@ impl Samples {
     }
 }
 
+impl Pack for Samples {
+    fn pack(&self, to: &mut Writer) {
+        self.values().pack(to);
+        self.raw().for_each(|pair| pair.pack(to));
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Samples> {
+        Vec::unpack(from).map(Samples::of)
+    }
+}
+
 impl Samples {
+    fn of(pairs: Vec<(u64, u64)>) -> Samples {
+        let pairs = match pairs.len() {
+            0 => return Samples::default(),
+            1..=FEW => Pairs::Few(pairs),
+            _ => Pairs::Many(pairs.into_iter().collect()),
+        };
+        Samples(Some(Box::new(pairs)))
+    }
+
     fn pairs(&mut self) -> &mut Pairs {
         self.0.get_or_insert_with(|| Box::new(Pairs::Few(Vec::new())))
     }
@@ -112,6 +138,13 @@ impl Pairs {
         }
     }
 
+    fn len(&self) -> usize {
+        match self {
+            Pairs::Few(few) => few.len(),
+            Pairs::Many(many) => many.len(),
+        }
+    }
+
     fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let (few, many) = match self {
             Pairs::Few(few) => (few.as_slice(), None),
@@ -132,12 +165,7 @@ impl From<Vec<(u64, u64)>> for Samples {
     fn from(pairs: Vec<(u64, u64)>) -> Samples {
         let all: BTreeMap<u64, u64> =
             pairs.into_iter().map(|(value, count)| (value, count.min(MOST))).collect();
-        let pairs = match all.len() {
-            0 => return Samples::default(),
-            1..=FEW => Pairs::Few(all.into_iter().collect()),
-            _ => Pairs::Many(all),
-        };
-        Samples(Some(Box::new(pairs)))
+        Samples::of(all.into_iter().collect())
     }
 }
 
@@ -171,6 +199,9 @@ mod tests {
             told.sort_unstable();
             assert_eq!(samples.iter().collect::<Vec<_>>(), told);
             assert_eq!(Samples::from(samples.raw().collect::<Vec<_>>()), samples);
+            let mut to = Writer::default();
+            samples.pack(&mut to);
+            assert_eq!(Samples::unpack(&mut Reader::new(&to.finish())), Some(samples));
         }
     }
 

@@ -18,7 +18,7 @@ impl RunResults {
     /// How each link ended, with what a hub would log of it.
     pub(super) fn add_ends(&mut self, measures: &Measures, end: Time) {
         let under = fallen(measures);
-        for (device, facts) in &measures.devices {
+        for (device, facts) in measures.devices.iter() {
             let links: Vec<(LinkId, &Link)> =
                 facts.links.iter().filter_map(|id| Some((*id, measures.links.get(id)?))).collect();
             for (nth, (id, link)) in links.iter().enumerate().filter(|(_, (_, link))| !link.is_past) {

@@ -148,7 +148,7 @@ impl FleetResults {
         let opened = measures.links.values().map(|link| link.opened);
         self.connects = opened.filter(|at| *at >= measures.since).collect();
         self.connects.sort_unstable();
-        for (id, facts) in &measures.devices {
+        for (id, facts) in measures.devices.iter() {
             let links = facts.links.iter().filter_map(|id| measures.links.get(id));
             self.held.insert(*id, held(links, measures.since, end));
         }

@@ -12,7 +12,7 @@ use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
 use super::tls::{Listener, Tally, TlsResults};
 use super::wire::Wire;
-use crate::base::{DeviceId, Direction, Ends, LinkId, RuleId, Shelf, Side, Time, WindowId};
+use crate::base::{DeviceId, Direction, Ends, LinkId, Resting, RuleId, Side, Time, WindowId};
 use crate::event::{Dropped, EndReason, Event, Packet, RivalNews, RunStarted, Traffic, What};
 use crate::fault::{Ending, Fault, Fidelity, LegFate, Mechanism};
 use crate::profile::Plan;
@@ -33,7 +33,7 @@ pub struct Measures {
     pub(super) ended: Option<EndReason>,
     pub(super) events: u64,
     pub(super) links: Links,
-    pub(super) devices: Shelf<DeviceId, DeviceFacts>,
+    pub(super) devices: Resting<DeviceId, DeviceFacts>,
     pub(super) windows: BTreeMap<WindowId, Window>,
     pub(super) firings: Firings,
     pub(super) rate: ConnectRate,
@@ -87,7 +87,7 @@ impl Measures {
             ended: None,
             events: 0,
             links: Links::default(),
-            devices: Shelf::default(),
+            devices: Resting::default(),
             windows: BTreeMap::new(),
             firings: Firings::default(),
             rate: ConnectRate::default(),
@@ -174,7 +174,9 @@ impl Measures {
                     link.is_past = !is_new;
                 });
                 self.forget_certificate(*link);
-                self.links.closes(*link);
+                self.links.rest(*link);
+                let device = self.links.get(link).and_then(|link| link.device);
+                device.into_iter().for_each(|device| self.devices.rest(device));
             }
             What::HubUnreachable { link, .. } => {
                 self.trouble.hub_unreachable += u64::from(is_new);
@@ -319,7 +321,9 @@ impl Measures {
         let links = &mut self.devices.get_or_default(device).links;
         // Numbers are in the order of opening; links may be identified in another, though seldom far from it.
         let later = links.iter().rev().take_while(|held| **held > link_id).count();
-        links.reserve((links.len() / 4).max(1));
+        if links.len() == links.capacity() {
+            links.reserve_exact((links.len() / 4).max(1));
+        }
         links.insert(links.len() - later, link_id);
     }
 

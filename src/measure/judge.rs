@@ -213,7 +213,7 @@ impl RunResults {
         end: Time,
         down: &mut Down,
     ) {
-        for (id, facts) in &measures.devices {
+        for (id, facts) in measures.devices.iter() {
             for (nth, link_id) in facts.links.iter().enumerate() {
                 let Some(link) = measures.links.get(link_id) else { continue };
                 let over =

@@ -1,5 +1,6 @@
 //! The small closed sets of MQTT: packet types, versions, qualities of service.
 
+use crate::base::pack::{Pack, Reader, Writer, kinds};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -170,6 +171,10 @@ pub enum Version {
     /// MQTT 5.0: protocol `MQTT`, level 5.
     #[serde(rename = "5")]
     V5,
+}
+
+kinds! {
+    Version { 0 = V31, 1 = V311, 2 = V5 }
 }
 
 impl Version {

@@ -28,7 +28,7 @@ pub use marks::{Kind, Mark};
 pub use windows::{Shade, Windows};
 
 use self::link::{Link, Outcome};
-use crate::base::{DeviceId, Direction, LinkId, Shelf, Side, Time};
+use crate::base::{DeviceId, Direction, LinkId, Resting, Shelf, Side, Time};
 use crate::event::{Event, MessageNews, What};
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ pub struct Timeline {
     start: Time,
     end: Time,
     is_over: bool,
-    lanes: Shelf<DeviceId, Lane>,
+    lanes: Resting<DeviceId, Lane>,
     /// How many devices there were, with a lane or without: they are numbered as they appear.
     devices: usize,
     links: Shelf<LinkId, Link>,
@@ -196,6 +196,7 @@ impl Timeline {
         }
         if closed && let Some(lane) = self.lanes.get_mut(&device) {
             lane.leaves(id);
+            self.lanes.rest(device);
             if !is_over {
                 self.vanished.push((now, device));
                 return;
@@ -301,7 +302,9 @@ impl Timeline {
         self.fleet.ends(now);
         let marks = self.share(MOST_MARKS);
         // Those that were full when there were fewer devices.
-        self.lanes.values_mut().for_each(|lane| lane.fit(share, marks));
+        for device in self.lanes.keys() {
+            self.lanes.get_mut(&device).into_iter().for_each(|lane| lane.fit(share, marks));
+        }
     }
 
     /// What each lane may keep of so many.

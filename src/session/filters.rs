@@ -1,6 +1,7 @@
 //! A set of topic filters.
 
 use crate::base::Few;
+use crate::base::pack::{Pack, Reader, Writer};
 use std::iter;
 
 /// Topic filters, in order, each behind its length. A device has few: they stand side by side, and what most devices have, one
@@ -66,6 +67,16 @@ impl Filters {
             }
         }
         Filters(bytes.as_slice().into())
+    }
+}
+
+impl Pack for Filters {
+    fn pack(&self, to: &mut Writer) {
+        self.0.pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Filters> {
+        Pack::unpack(from).map(Filters)
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::cases::{Cases, News, Size, seen, words};
 use super::kind::Kind;
+use crate::base::pack::{Pack, Reader, Writer, fields};
 use crate::base::{DeviceId, Time};
 use crate::measure::backoff::{self, Shape};
 use crate::measure::finding::{Finding, Grade};
@@ -54,6 +55,11 @@ struct Row {
     gaps: VecDeque<Duration>,
     /// From the end of one to the next.
     waits: VecDeque<Duration>,
+}
+
+fields! {
+    Connects { opened, over, accepted, row, attempts, told, fixed }
+    Row { gaps, waits }
 }
 
 impl Connects {

@@ -3,7 +3,8 @@
 use super::connects::Connects;
 use super::watch::Watch;
 use super::{Conformance, Now, keep_alive, ping, session};
-use crate::base::{DeviceId, LinkId, Time};
+use crate::base::pack::{Pack, Reader, Writer, fields};
+use crate::base::{DeviceId, LinkId, Rest, Time};
 use crate::mqtt::Version;
 use crate::session::Sessions;
 use std::collections::BTreeSet;
@@ -34,6 +35,16 @@ pub(super) struct Habits {
     pub struck: Option<Time>,
     pub early: keep_alive::Early,
     pub connects: Connects,
+}
+
+impl Rest for Habits {
+    fn may_rest(&self) -> bool {
+        self.windows == 0
+    }
+}
+
+fields! {
+    Habits { holds, version, clean, altered, windows, struck, early, connects }
 }
 
 impl Conformance {
@@ -86,12 +97,10 @@ impl Conformance {
             return;
         }
         let live: BTreeSet<DeviceId> = self.links.values().filter_map(|watch| watch.device).collect();
-        let mut spare = MOST_DEVICES / 2;
-        self.devices.retain(|id, habits| {
-            let stays = live.contains(id) || habits.windows > 0 || spare == 0;
-            spare -= usize::from(!stays);
-            stays
-        });
+        let goes = |(id, habits): &(&DeviceId, &Habits)| !live.contains(id) && habits.windows == 0;
+        let gone: Vec<DeviceId> =
+            self.devices.iter().filter(goes).map(|(id, _)| *id).take(MOST_DEVICES / 2).collect();
+        gone.iter().for_each(|id| _ = self.devices.remove(id));
     }
 
     /// The device that a link without CONNECT is taken to be of: the only one at its address.

@@ -122,6 +122,7 @@ impl Conformance {
             connects.opens(device, watch.opened, now.seq, &mut self.cases);
         }
         connects.closes(watch.opened, now.at);
+        self.devices.rest(device);
     }
 }
 

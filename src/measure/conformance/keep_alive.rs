@@ -6,6 +6,7 @@
 use super::cases::{Cases, Names, News, Size, seen, words};
 use super::kind::Kind;
 use super::watch::Watch;
+use crate::base::pack::{Pack, Reader, Writer};
 use crate::base::{Ends, Time};
 use crate::measure::finding::Grade;
 use crate::mqtt::Version;
@@ -113,6 +114,18 @@ pub(super) fn timed_out(watch: &Watch, at: Time, seq: u64, reason: u8, names: Na
 pub(super) struct Early {
     /// None until a hub has ended a link of the device's so.
     silences: Option<Box<[Duration; EARLY_ENDS]>>,
+}
+
+impl Pack for Early {
+    fn pack(&self, to: &mut Writer) {
+        self.silences.as_deref().map(|silences| silences.to_vec()).pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Early> {
+        let silences: Option<Vec<Duration>> = Pack::unpack(from)?;
+        let silences = silences.map(|silences| silences.try_into()).transpose().ok()?;
+        Some(Early { silences: silences.map(Box::new) })
+    }
 }
 
 /// So many ends after the same silence are a timer's.

@@ -32,7 +32,7 @@ mod wills;
 
 use super::finding::Finding;
 use super::results::RunResults;
-use crate::base::{DeviceId, LinkId, Shelf, Side, Time, WindowId};
+use crate::base::{DeviceId, LinkId, Resting, Shelf, Side, Time, WindowId};
 use crate::event::{Event, What};
 use crate::session::Sessions;
 use cases::{Cases, Names};
@@ -49,7 +49,7 @@ use wills::Wills;
 #[derive(Clone, Debug, Default)]
 pub struct Conformance {
     links: Shelf<LinkId, Watch>,
-    devices: Shelf<DeviceId, Habits>,
+    devices: Resting<DeviceId, Habits>,
     windows: BTreeMap<WindowId, DeviceId>,
     rivals: Rivals,
     wills: Wills,

@@ -1,111 +1,22 @@
-//! The links of a run: those that live, and those that are over, packed.
+//! The links of a run: those that live, and those that are over, at rest.
 
-use super::{Link, Wrapped};
-use crate::base::{LinkId, Shelf};
-use std::cell::{Cell, OnceCell};
-use std::collections::VecDeque;
-use std::iter;
-
-/// So many that closed last are not packed yet: something may still be told of them, or asked.
-const LATELY: usize = 64;
-
-/// How many packed links may be looked at before what was unpacked for that goes.
-const LOOKED_AT: usize = 1024;
+use super::Link;
+use crate::base::{LinkId, Resting};
 
 /// All links of a run, by number.
-#[derive(Clone, Debug, Default)]
-pub struct Links {
-    live: Shelf<LinkId, Link>,
-    over: Shelf<LinkId, Past>,
-    /// Those to be packed, the first one first.
-    closed: VecDeque<LinkId>,
-    /// How many of those that are over are unpacked, too.
-    looked_at: Cell<usize>,
-}
-
-/// A link that is over.
-#[derive(Clone, Debug)]
-struct Past {
-    packed: Box<[u8]>,
-    wrapped: Option<Box<Wrapped>>,
-    /// The same, where somebody has looked at it.
-    seen: OnceCell<Box<Link>>,
-}
-
-impl Links {
-    /// A link.
-    pub fn get(&self, id: &LinkId) -> Option<&Link> {
-        self.live.get(id).or_else(|| self.look(self.over.get(id)?))
-    }
-
-    /// A link, to be changed; one that is over, too.
-    pub fn get_mut(&mut self, id: &LinkId) -> Option<&mut Link> {
-        if let Some(past) = self.over.remove(id) {
-            self.live.insert(*id, past.unpack());
-            self.closed.push_back(*id);
-        }
-        self.live.get_mut(id)
-    }
-
-    /// A new link.
-    pub fn insert(&mut self, id: LinkId, link: Link) {
-        self.over.remove(&id);
-        self.live.insert(id, link);
-    }
-
-    /// All links, in the order of numbers.
-    pub fn values(&self) -> impl Iterator<Item = &Link> {
-        let (mut live, mut over) = (self.live.iter().peekable(), self.over.iter().peekable());
-        iter::from_fn(move || match (live.peek(), over.peek()) {
-            (Some((first, _)), Some((other, _))) if first > other => self.look(over.next()?.1),
-            (Some(_), _) => Some(live.next()?.1),
-            (None, _) => self.look(over.next()?.1),
-        })
-    }
-
-    /// A link has closed. Packs those that did before, of which nothing was told since.
-    pub fn closes(&mut self, id: LinkId) {
-        self.closed.push_back(id);
-        while self.closed.len() > LATELY {
-            self.closed.pop_front().into_iter().for_each(|id| self.pack(id));
-        }
-        if self.looked_at.get() > LOOKED_AT {
-            self.looked_at.set(0);
-            self.over.values_mut().for_each(|past| _ = past.seen.take());
-        }
-    }
-
-    fn pack(&mut self, id: LinkId) {
-        let Some(packed) = self.live.get(&id).and_then(Link::pack) else { return };
-        let wrapped = self.live.remove(&id).and_then(|link| link.wrapped);
-        self.over.insert(id, Past { packed, wrapped, seen: OnceCell::new() });
-    }
-
-    fn look<'a>(&self, past: &'a Past) -> Option<&'a Link> {
-        Some(past.seen.get_or_init(|| {
-            self.looked_at.set(self.looked_at.get() + 1);
-            Box::new(past.clone().unpack())
-        }))
-    }
-}
-
-impl Past {
-    fn unpack(self) -> Link {
-        // What was packed here can be unpacked.
-        let link = Link::unpack(&self.packed).unwrap_or_else(|| Link::new(crate::base::Time::ZERO));
-        Link { wrapped: self.wrapped, ..link }
-    }
-}
+pub type Links = Resting<LinkId, Link>;
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Connack, Showed, Sign};
+    use super::super::{Connack, Showed, Sign, Wrapped};
     use super::*;
-    use crate::base::{DeviceId, Ends, RuleId, Time, Ways, WindowId};
+    use crate::base::pack::{Pack, Reader, Writer};
+    use crate::base::{DeviceId, Ends, Rest, RuleId, Side, Time, Ways, WindowId};
     use crate::event::{Count, LastPackets};
     use crate::fault::{ConnackCode, Ending, LegFate};
     use crate::measure::packets::{Greeting, KeepAlive};
     use crate::mqtt::Version;
+    use crate::tls::Alert;
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -168,11 +79,27 @@ mod tests {
         link.first = Ways { up: has(31).then(|| at(1)), down: has(32).then(|| at(2)) };
         link.count = Ways { up: count(1), down: count(5) };
         link.broken = has(33).then(|| at(3));
-        link.wrapped = has(34).then(|| Box::new(Wrapped { hello: Some(at(4)), ..Wrapped::default() }));
+        link.wrapped = has(34).then(|| {
+            let failed = has(37).then(|| (at(5), Side::Device));
+            let closed = has(38).then(|| (at(6), Side::Hub, has(39).then(|| small(3))));
+            let took = Ends { device: has(40).then(|| Duration::from_nanos(nth(1))), hub: None };
+            let alert = Ends { device: has(41).then_some(Alert(byte)), hub: None };
+            let (up, resumed) =
+                (Ends { device: None, hub: has(42).then(|| at(7)) }, Ends { device: has(43), hub: has(44) });
+            let (hello, passed_through) = (has(45).then(|| at(4)), has(46));
+            let subject = has(47).then(|| format!("CN={byte}").into());
+            Box::new(Wrapped { hello, passed_through, up, took, resumed, failed, alert, closed, subject })
+        });
         link.unanswered = (0..nth(2) % 4).map(WindowId).collect();
         (link.settling, link.owed_to_the_end) = (has(35), has(36));
         link.close(at(7));
         link
+    }
+
+    fn packed(link: &Link) -> Vec<u8> {
+        let mut to = Writer::default();
+        link.pack(&mut to);
+        to.finish()
     }
 
     /// Times as they are, and as nobody has seen them.
@@ -186,43 +113,14 @@ mod tests {
         #[test]
         fn what_is_packed_is_had_back_as_it_was(n in numbers(), bits in any::<u64>()) {
             let link = link(&n, bits);
-            let mut back = Link::unpack(&link.pack().unwrap()).unwrap();
-            back.wrapped.clone_from(&link.wrapped);
+            prop_assert!(link.may_rest());
+            let back = Link::unpack(&mut Reader::new(&packed(&link))).unwrap();
             prop_assert_eq!(format!("{back:?}"), format!("{link:?}"));
         }
 
         #[test]
         fn other_bytes_are_no_link(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
-            let _ = Link::unpack(&bytes);
-        }
-
-        /// Links open and close in any order, are looked at and changed afterwards.
-        #[test]
-        fn it_holds_what_a_map_holds(
-            n in numbers(),
-            steps in prop::collection::vec((0_u8..8, 0_u64..300), 1..900),
-        ) {
-            let (mut links, mut map) = (Links::default(), std::collections::BTreeMap::new());
-            for (what, id) in steps {
-                let id = LinkId(id);
-                match what {
-                    0..=2 => {
-                        links.insert(id, link(&n, id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-                        map.insert(id, link(&n, id.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-                    }
-                    3..=5 => links.closes(id),
-                    6 => {
-                        let same = format!("{:?}", links.get(&id)) == format!("{:?}", map.get(&id));
-                        prop_assert!(same);
-                    }
-                    _ => {
-                        links.get_mut(&id).into_iter().for_each(|link| link.count.up.bytes = 7);
-                        map.get_mut(&id).into_iter().for_each(|link| link.count.up.bytes = 7);
-                    }
-                }
-            }
-            let all: Vec<String> = links.values().map(|link| format!("{link:?}")).collect();
-            prop_assert_eq!(all, map.values().map(|link| format!("{link:?}")).collect::<Vec<_>>());
+            let _ = Link::unpack(&mut Reader::new(&bytes));
         }
     }
 
@@ -236,14 +134,7 @@ mod tests {
         link.unanswered = Vec::new();
         link.count.up = Count { bytes: 1_200, packets: 4, publishes: 1 };
         link.count.down = Count { bytes: 9, packets: 2, publishes: 0 };
-        let size = link.pack().unwrap().len();
+        let size = packed(&link).len();
         assert!(size <= 130, "{size} bytes");
-        let mut links = Links::default();
-        for id in (0..1_000).map(LinkId) {
-            links.insert(id, link.clone());
-            links.closes(id);
-        }
-        assert_eq!((links.live.len(), links.over.len()), (LATELY, 1_000 - LATELY));
-        assert!(size_of::<Past>() <= 32);
     }
 }

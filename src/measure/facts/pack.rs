@@ -1,28 +1,12 @@
 //! A link that is over as bytes: a run of days has very many.
 
-use super::{Connack, Link, Showed, Sign};
-use crate::base::pack::{Pack, Reader, Writer};
-use crate::event::{Count, LastPackets};
+use super::{Connack, DeviceFacts, Link, RoundTrips, Showed, Sign, Wrapped};
+use crate::base::pack::{Pack, Reader, Writer, fields, kinds};
+use crate::base::{LinkId, Rest};
+use crate::event::{Count, LastPackets, Samples};
 use crate::fault::{Ending, LegFate};
 use crate::measure::packets::{Greeting, KeepAlive};
-use crate::mqtt::Version;
-
-/// Structs, by all of their fields.
-macro_rules! fields {
-    ($($name:ident { $($field:ident),* })*) => { $(
-        impl Pack for $name {
-            fn pack(&self, to: &mut Writer) {
-                let $name { $($field),* } = self;
-                $($field.pack(to);)*
-            }
-
-            fn unpack(from: &mut Reader<'_>) -> Option<$name> {
-                $(let $field = Pack::unpack(from)?;)*
-                Some($name { $($field),* })
-            }
-        }
-    )* };
-}
+use crate::tls::Alert;
 
 fields! {
     Connack { at, delivered, code }
@@ -30,27 +14,12 @@ fields! {
     Greeting { at, token_expiry, keep_alive }
     KeepAlive { version, asked, hub_told, hub_answered, device_told }
     LastPackets { from, to }
+    RoundTrips { ping, publish }
     Sign { at, showed, last }
-}
-
-/// Enums without fields, by a number for each.
-macro_rules! kinds {
-    ($($name:ident { $($number:literal = $kind:ident),* })*) => { $(
-        impl Pack for $name {
-            fn pack(&self, to: &mut Writer) {
-                to.byte(match self { $($name::$kind => $number),* });
-            }
-
-            fn unpack(from: &mut Reader<'_>) -> Option<$name> {
-                match from.byte()? { $($number => Some($name::$kind),)* _ => None }
-            }
-        }
-    )* };
 }
 
 kinds! {
     Ending { 0 = Fin, 1 = Unnotified, 2 = Alert, 3 = Reset }
-    Version { 0 = V31, 1 = V311, 2 = V5 }
 }
 
 impl Pack for Showed {
@@ -89,41 +58,69 @@ impl Pack for LegFate {
     }
 }
 
-impl Link {
-    /// All that is known of a link that is over, but for [`Link::wrapped`]. `None` where something may still come of it.
-    pub(super) fn pack(&self) -> Option<Box<[u8]>> {
+impl Pack for Alert {
+    fn pack(&self, to: &mut Writer) {
+        to.byte(self.0);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Alert> {
+        from.byte().map(Alert)
+    }
+}
+
+impl Pack for Wrapped {
+    fn pack(&self, to: &mut Writer) {
+        let Wrapped { hello, passed_through, up, took, resumed, failed, alert, closed, subject } = self;
+        let closed = closed.map(|(at, side, code)| ((at, side), code));
+        (*hello, (*passed_through, *up)).pack(to);
+        (*took, (*resumed, *failed)).pack(to);
+        (*alert, (closed, subject.clone())).pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Wrapped> {
+        let (hello, (passed_through, up)) = Pack::unpack(from)?;
+        let (took, (resumed, failed)) = Pack::unpack(from)?;
+        let (alert, (closed, subject)): (_, (Option<((_, _), _)>, _)) = Pack::unpack(from)?;
+        let closed = closed.map(|((at, side), code)| (at, side, code));
+        Some(Wrapped { hello, passed_through, up, took, resumed, failed, alert, closed, subject })
+    }
+}
+
+impl Rest for Link {
+    /// Something may still come of one that lives.
+    fn may_rest(&self) -> bool {
+        self.closed.is_some() && self.owed.is_empty() && self.in_force.is_empty() && self.pending.is_none()
+    }
+}
+
+impl Pack for Link {
+    /// All that is known of a link that is over.
+    fn pack(&self, to: &mut Writer) {
         let Link { device, to: dialled_to, opened, dialled, opened_before, accepted_before, closed, .. } =
             self;
         let Link {
             is_past, greeting, asked, connect_waited, connack, hub_accepted, signs, told, cut, ..
         } = self;
-        let Link {
-            fate, rival, left_under, goodbye_lost, last, unreachable, hub_connect, wrapped: _, ..
-        } = self;
-        let Link { owed, resubscribed, first, count, unanswered, broken, in_force, .. } = self;
-        let Link { settling, owed_to_the_end, pending, .. } = self;
-        if closed.is_none() || !owed.is_empty() || !in_force.is_empty() || pending.is_some() {
-            return None;
-        }
-        let mut to = Writer::default();
+        let Link { fate, rival, left_under, goodbye_lost, last, unreachable, hub_connect, wrapped, .. } =
+            self;
+        let Link { owed: _, resubscribed, first, count, unanswered, broken, in_force: _, .. } = self;
+        let Link { settling, owed_to_the_end, pending: _, .. } = self;
         let before = [*opened_before, *accepted_before, *is_past, *connect_waited];
         let ends = [*hub_accepted, *goodbye_lost, *unreachable, *settling];
-        before.into_iter().chain(ends).for_each(|truth| truth.pack(&mut to));
-        owed_to_the_end.pack(&mut to);
-        (*device, dialled_to.clone()).pack(&mut to);
-        (*opened, (*dialled, *closed)).pack(&mut to);
-        (*greeting, (*asked, *connack)).pack(&mut to);
-        (*signs, (*told, *cut)).pack(&mut to);
-        (*fate, (*rival, *left_under)).pack(&mut to);
-        (*last, (*hub_connect, *resubscribed)).pack(&mut to);
-        (*first, *count).pack(&mut to);
-        (unanswered.clone(), *broken).pack(&mut to);
-        Some(to.finish().into_boxed_slice())
+        before.into_iter().chain(ends).for_each(|truth| truth.pack(to));
+        owed_to_the_end.pack(to);
+        (*device, dialled_to.clone()).pack(to);
+        (*opened, (*dialled, *closed)).pack(to);
+        (*greeting, (*asked, *connack)).pack(to);
+        (*signs, (*told, *cut)).pack(to);
+        (*fate, (*rival, *left_under)).pack(to);
+        (*last, (*hub_connect, *resubscribed)).pack(to);
+        (*first, *count).pack(to);
+        (unanswered.clone(), *broken).pack(to);
+        wrapped.pack(to);
     }
 
-    /// What was packed; `None` where these are no such bytes.
-    pub(super) fn unpack(bytes: &[u8]) -> Option<Link> {
-        let from = &mut Reader::new(bytes);
+    fn unpack(from: &mut Reader<'_>) -> Option<Link> {
         let mut truth = || bool::unpack(from);
         let (opened_before, accepted_before, is_past) = (truth()?, truth()?, truth()?);
         let (connect_waited, hub_accepted, goodbye_lost) = (truth()?, truth()?, truth()?);
@@ -137,6 +134,7 @@ impl Link {
         let (last, (hub_connect, resubscribed)) = Pack::unpack(from)?;
         let (first, count) = Pack::unpack(from)?;
         let (unanswered, broken) = Pack::unpack(from)?;
+        let wrapped = Pack::unpack(from)?;
         let mut link = Link::new(opened);
         (link.opened_before, link.accepted_before, link.is_past) = (opened_before, accepted_before, is_past);
         (link.connect_waited, link.hub_accepted) = (connect_waited, hub_accepted);
@@ -148,7 +146,59 @@ impl Link {
         (link.fate, link.rival, link.left_under) = (fate, rival, left_under);
         (link.last, link.hub_connect, link.resubscribed) = (last, hub_connect, resubscribed);
         (link.first, link.count) = (first, count);
-        (link.unanswered, link.broken) = (unanswered, broken);
+        (link.unanswered, link.broken, link.wrapped) = (unanswered, broken, wrapped);
         Some(link)
+    }
+}
+
+impl Rest for DeviceFacts {
+    fn may_rest(&self) -> bool {
+        let RoundTrips { ping, publish } = &self.sound;
+        let samples = [&self.control_gap, &self.publish_rtt, &self.ping_rtt, ping, publish];
+        self.links.len() + samples.into_iter().map(Samples::values).sum::<usize>() <= MOST_AT_REST
+    }
+}
+
+/// A device with more links and timings than that is not packed: it would be unpacked again with each link.
+const MOST_AT_REST: usize = 64;
+
+impl Pack for DeviceFacts {
+    fn pack(&self, to: &mut Writer) {
+        let DeviceFacts { links, wanted, control_gap, publish_rtt, ping_rtt, .. } = self;
+        let DeviceFacts { sound, violations, subject, rewritten, .. } = self;
+        links.len().pack(to);
+        links.iter().fold(0, |before, link| {
+            link.0.wrapping_sub(before).pack(to);
+            link.0
+        });
+        wanted.pack(to);
+        [control_gap, publish_rtt, ping_rtt].into_iter().for_each(|samples| samples.pack(to));
+        sound.pack(to);
+        (*violations, (subject.clone(), *rewritten)).pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<DeviceFacts> {
+        let mut last = 0;
+        let mut link = |from: &mut Reader<'_>| {
+            last = u64::unpack(from)?.wrapping_add(last);
+            Some(LinkId(last))
+        };
+        let links = (0..u64::unpack(from)?).map(|_| link(from)).collect::<Option<_>>()?;
+        let wanted = Pack::unpack(from)?;
+        let (control_gap, publish_rtt, ping_rtt) =
+            (Pack::unpack(from)?, Pack::unpack(from)?, Pack::unpack(from)?);
+        let sound = Pack::unpack(from)?;
+        let (violations, (subject, rewritten)) = Pack::unpack(from)?;
+        Some(DeviceFacts {
+            links,
+            wanted,
+            control_gap,
+            publish_rtt,
+            ping_rtt,
+            sound,
+            violations,
+            subject,
+            rewritten,
+        })
     }
 }

@@ -1,8 +1,9 @@
 //! The lane of one device: what its link was like, from the beginning of the run on.
 
 use super::marks::{Kind, Mark, Marks};
+use crate::base::pack::{Pack, Reader, Writer};
 use crate::base::time::nanos;
-use crate::base::{LinkId, Name, Time};
+use crate::base::{LinkId, Name, Rest, Time};
 use std::time::Duration;
 
 /// A lane may always keep so many segments.
@@ -221,6 +222,39 @@ impl Lane {
     }
 }
 
+/// A lane with more segments, or more bytes of marks, than that is not packed: it would be unpacked again with each link.
+const MOST_AT_REST: usize = 64;
+const MOST_MARKED_AT_REST: usize = 1_024;
+
+impl Rest for Lane {
+    fn may_rest(&self) -> bool {
+        let is_small = self.segments.len() <= MOST_AT_REST && self.marks.size() <= MOST_MARKED_AT_REST;
+        self.links.is_empty() && is_small
+    }
+}
+
+impl Pack for Lane {
+    fn pack(&self, to: &mut Writer) {
+        let Lane { name, segments, grain, marks, links: _, has_had_links } = self;
+        name.pack(to);
+        (*grain, *has_had_links).pack(to);
+        segments.len().pack(to);
+        segments.iter().for_each(|segment| (segment.from, segment.state as u8).pack(to));
+        marks.pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Lane> {
+        let name = Pack::unpack(from)?;
+        let (grain, has_had_links) = Pack::unpack(from)?;
+        let segments = Vec::<(Time, u8)>::unpack(from)?
+            .into_iter()
+            .map(|(from, state)| Some(Segment { from, state: *State::ALL.get(usize::from(state))? }))
+            .collect::<Option<_>>()?;
+        let marks = Pack::unpack(from)?;
+        Some(Lane { name, segments, grain, marks, links: Vec::new(), has_had_links })
+    }
+}
+
 /// Runs of segments shorter than the grain become one. The last one is not over and stays.
 fn summed_up(segments: &[Segment], grain: Duration) -> Vec<Segment> {
     let mut kept: Vec<Segment> = Vec::new();
@@ -246,4 +280,27 @@ fn summed_up(segments: &[Segment], grain: Duration) -> Vec<Segment> {
     }
     end_run(&mut run, &mut kept);
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_that_rested_is_what_it_was() {
+        let mut lane = Lane::new("pump-1".into(), Time::ZERO);
+        let link = LinkId(7);
+        for (at, state) in (0_u64..).zip(State::ALL) {
+            lane.joins(link);
+            lane.turn(Time::from_millis(at * 700), state, 1_000);
+            lane.mark(Time::from_millis(at * 650), Kind::Pingreq, at + 1, 1_000);
+            assert!(!lane.may_rest());
+            lane.leaves(link);
+            let mut to = Writer::default();
+            assert!(lane.may_rest());
+            lane.pack(&mut to);
+            let back = Lane::unpack(&mut Reader::new(&to.finish())).unwrap();
+            assert_eq!(format!("{back:?}"), format!("{lane:?}"));
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What happened on a lane at a moment: packets, and the signs of each end.
 
-use crate::base::pack::{apart, moved, push_number, take_number};
+use crate::base::pack::{Pack, Reader, Writer, apart, moved, push_number, take_number};
 use crate::base::time::nanos;
 use crate::base::{Direction, Time};
 use crate::event::MessageNews;
@@ -191,6 +191,11 @@ impl Marks {
         self.grain
     }
 
+    /// About how many bytes they take.
+    pub fn size(&self) -> usize {
+        self.packed.len() + self.fresh.len() * size_of::<Mark>()
+    }
+
     pub fn push(&mut self, at: Time, kind: Kind, count: u64, most: usize) {
         // Most lanes have few, and there are thousands of lanes: room is made for two more, or for half as many again; of a
         // device that is back, for about as many as the last time.
@@ -273,6 +278,23 @@ impl Marks {
         }
         self.fresh[begun..kept].sort_by_key(|mark| (mark.at, mark.kind()));
         self.fresh.truncate(kept);
+    }
+}
+
+impl Pack for Marks {
+    fn pack(&self, to: &mut Writer) {
+        let Marks { packed, earlier, last, fresh, grain } = self;
+        to.slice(packed);
+        (*earlier, (*last, *grain)).pack(to);
+        fresh.len().pack(to);
+        fresh.iter().for_each(|mark| (mark.at, mark.what).pack(to));
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Marks> {
+        let packed = from.slice()?.to_vec();
+        let (earlier, (last, grain)) = Pack::unpack(from)?;
+        let fresh = Vec::unpack(from)?.into_iter().map(|(at, what)| Mark { at, what }).collect();
+        Some(Marks { packed, earlier, last, fresh, grain })
     }
 }
 
