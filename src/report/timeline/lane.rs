@@ -213,8 +213,9 @@ impl Lane {
         self.segments.last().copied().unwrap_or(Segment { from: Time::ZERO, state: State::Down })
     }
 
-    /// Makes the grain coarser until no more than so many segments are left.
+    /// Sums up at the grain that there is, and makes it coarser until no more than so many segments are left.
     fn coarsen(&mut self, most: usize) {
+        self.segments = summed_up(&self.segments, self.grain);
         while self.segments.len() > most && nanos(self.grain) < u64::MAX / 2 {
             self.grain = (self.grain * 2).max(Duration::from_millis(1));
             self.segments = summed_up(&self.segments, self.grain);
@@ -285,6 +286,22 @@ fn summed_up(segments: &[Segment], grain: Duration) -> Vec<Segment> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::timeline::marks::LEAST_MARKS;
+
+    /// A device in a tight loop fills its lane again and again.
+    #[test]
+    fn a_lane_stays_within_its_share_and_gets_no_coarser_than_that_takes() {
+        let mut lane = Lane::new("pump-1".into(), Time::ZERO);
+        for (nth, kind) in (0..20_000_u64).zip(Kind::ALL[..9].iter().cycle()) {
+            let at = Time::from_millis(nth * 5);
+            lane.turn(at, if nth % 2 == 0 { State::Connected } else { State::Down }, LEAST_SEGMENTS);
+            lane.mark(at, *kind, 1, LEAST_MARKS);
+            assert!(lane.segments().len() <= LEAST_SEGMENTS && lane.marks().len() <= LEAST_MARKS);
+        }
+        assert!(lane.grain() <= Duration::from_millis(8), "{:?}", lane.grain());
+        // Of nine kinds three at a time have room, in 100 s.
+        assert!(lane.marks_grain() <= Duration::from_secs(66), "{:?}", lane.marks_grain());
+    }
 
     #[test]
     fn a_lane_that_rested_is_what_it_was() {

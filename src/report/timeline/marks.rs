@@ -215,8 +215,11 @@ impl Marks {
         let most = most.clamp(LEAST_MARKS, MARKS_A_LANE);
         if self.earlier + self.fresh.len() > most {
             self.unpack();
+            // At the grain that it has, first: the lane of a device in a tight loop is full again and again.
+            self.sum_up();
             while self.fresh.len() > most / 2 && nanos(self.grain) < u64::MAX / 2 {
-                self.coarsen();
+                self.grain = (self.grain * 2).max(Duration::from_millis(1));
+                self.sum_up();
             }
             self.rest();
         }
@@ -252,11 +255,13 @@ impl Marks {
         (self.packed, self.earlier, self.last) = (Vec::new(), 0, Time::ZERO);
     }
 
-    /// Doubles the grain: of each kind, one is left in a bin, with the count of all. One pass: a full lane of a device in a
-    /// tight loop does this all the time.
-    fn coarsen(&mut self) {
-        self.grain = (self.grain * 2).max(Duration::from_millis(1));
-        let grain = nanos(self.grain).max(1);
+    /// Of each kind, one is left in a bin of the grain, with the count of all. One pass: a full lane of a device in a tight loop
+    /// does this all the time.
+    fn sum_up(&mut self) {
+        if self.grain.is_zero() {
+            return;
+        }
+        let grain = nanos(self.grain);
         // Those before `kept` stay; of them, those from `begun` on are of the bin under way, which has these kinds, a bit each.
         let (mut kept, mut begun, mut bin, mut kinds) = (0, 0, 0, 0_u64);
         for nth in 0..self.fresh.len() {
