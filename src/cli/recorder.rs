@@ -146,9 +146,8 @@ impl Crowd {
 impl Tape {
     fn run(mut self, queue: &EventQueue) -> Record {
         while let Some(batch) = queue.take() {
-            for event in &batch {
-                self.take(event);
-            }
+            // One after the other they go, and make room for those that come.
+            batch.into_iter().for_each(|event| self.take(&event));
             self.events.write(Write::flush);
             self.resource.write(Write::flush);
             self.crowd.clear_up();
