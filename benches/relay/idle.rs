@@ -15,6 +15,10 @@ use std::time::Duration;
 /// After connecting or closing many.
 const SETTLE: Duration = Duration::from_millis(1_500);
 
+/// After closing many: when most of a crowd of links has gone, and stayed away for 10 s, brownout gives free memory back
+/// (src/cli/recorder.rs). What a user sees kept is what is kept then.
+const GIVEN_BACK: Duration = Duration::from_millis(11_500);
+
 /// Silence is watched for so long.
 const SILENCE: Duration = Duration::from_secs(2);
 
@@ -62,7 +66,7 @@ impl Idle {
         thread::sleep(SILENCE);
         let cpu = (process.cpu() - cpu).as_secs_f64() / SILENCE.as_secs_f64();
         drop(links);
-        thread::sleep(SETTLE);
+        thread::sleep(GIVEN_BACK);
         let kept = memory(process);
         self.reconnect(route, &open);
         thread::sleep(SETTLE);
