@@ -106,7 +106,7 @@ impl Conformance {
     /// The device that a link without CONNECT is taken to be of: the only one at its address.
     pub(super) fn only_one_at(&self, watch: &Watch, sessions: &Sessions) -> Option<DeviceId> {
         let mut known = sessions.from_address(watch.ip?);
-        let only = known.next()?.id;
+        let only = known.next()?;
         (known.next().is_none() && self.devices.contains_key(&only)).then_some(only)
     }
 }
