@@ -1,7 +1,7 @@
 //! Facts as bytes: for what is at rest, of which a run of days has very many.
 //!
-//! Numbers take a byte for each seven bits of theirs, times only what they lie apart from the one before, or a byte where the same
-//! time was told lately. What is packed is had back as it was.
+//! Numbers take a byte for each seven bits of theirs, times only what they lie apart from the one before, or a byte where the
+//! same time was told lately. What is packed is had back as it was.
 
 use super::{DeviceId, Ends, Few, LinkId, Name, RuleId, Side, Time, Ways, WindowId, time};
 use std::collections::VecDeque;

@@ -241,7 +241,7 @@ mod tests {
 
     impl Rest for Thing {
         fn may_rest(&self) -> bool {
-            *self.0 % 2 == 0
+            self.0.is_multiple_of(2)
         }
     }
 

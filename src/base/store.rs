@@ -128,7 +128,14 @@ impl<K: Ord + Copy> Store<K> {
     /// Where a quarter of all bytes is of nothing, the others move together.
     fn tidy(&mut self) {
         if self.len == 0 {
-            *self = Store::default();
+            // Where one comes as the last has gone, no memory goes to and fro.
+            match self.pieces.as_mut_slice() {
+                [only] => only.clear(),
+                _ => *self = Store::default(),
+            }
+            self.keys.clear();
+            self.places.clear();
+            self.waste = 0;
             return;
         }
         let all: usize = self.pieces.iter().map(Vec::len).sum();

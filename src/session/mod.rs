@@ -473,3 +473,36 @@ impl Device {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_rested_is_what_it_was() {
+        let mut device = Device::new(DeviceId(70_000), "pump-1".into(), (9, Time::from_secs(3)));
+        let packed = |device: &Device| {
+            let mut to = Writer::default();
+            device.pack(&mut to);
+            to.finish()
+        };
+        let same = |device: &Device| {
+            let back = Device::unpack(&mut Reader::new(&packed(device))).unwrap();
+            assert_eq!(format!("{back:?}"), format!("{device:?}"));
+        };
+        same(&device);
+        (device.links_seen, device.accepted, device.was_two) = (300, 2, true);
+        device.address = "192.0.2.7".parse().ok();
+        device.keep_alive = Some(Duration::from_secs(60));
+        device.hub_keep_alive = Some(Duration::ZERO);
+        (device.version, device.username) = (Some(Version::V5), Some("user".into()));
+        device.filters.add(["a/+", "b/#"]);
+        device.gone = Some(Time::from_secs(3));
+        same(&device);
+        (device.address, device.passed_through) = ("2001:db8::1".parse().ok(), true);
+        same(&device);
+        assert_eq!(Device::packed_name(&mut Reader::new(&packed(&device))), Some("pump-1"));
+        device.links.push(LinkId(1));
+        assert!(!device.may_rest());
+    }
+}

@@ -9,7 +9,7 @@ use crate::session::Sessions;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// How many cases are kept apart, some 1 KB each. Beyond that, a device that has none yet of a kind is counted in one case of
+/// How many cases are kept apart, 200 bytes each where one event shows it, up to 1 KB. Beyond that, a device that has none yet of a kind is counted in one case of
 /// that kind that names no device.
 pub const MOST_CASES: usize = 10_000;
 
