@@ -13,8 +13,9 @@ const LIMIT: usize = 500_000;
 /// a second and not for each event: on one core, each wake-up would interrupt a link.
 const GATHER: Duration = Duration::from_millis(25);
 
-/// So many events are not waited on any longer: a burst is written down while it lasts.
-const GATHERED: usize = 4096;
+/// So many events are not waited on any longer: a burst is written down while it lasts, in steps of about a millisecond, for which
+/// the links wait where there is one core.
+const GATHERED: usize = 1024;
 
 /// A queue of events; clones share it.
 #[derive(Clone, Debug, Default)]
@@ -92,7 +93,9 @@ impl EventQueue {
         if inner.blocked > 0 {
             self.0.drained.notify_all();
         }
-        std::mem::take(&mut inner.events)
+        // As many as came this time find room, without being moved as they come.
+        let room = VecDeque::with_capacity(inner.events.len().min(GATHERED));
+        std::mem::replace(&mut inner.events, room)
     }
 
     /// Waits until there are so many events, the queue is closed, or the time is up.

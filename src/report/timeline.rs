@@ -175,7 +175,9 @@ impl Timeline {
     fn on_link(&mut self, event: &Event, id: LinkId) {
         let now = self.seen(event);
         let Some(link) = self.links.get_mut(&id) else { return };
+        let before = link.state();
         let outcome = link.push(event);
+        let has_turned = link.state() != before;
         if event.at < now {
             link.is_heard_of_at(now);
         }
@@ -202,7 +204,10 @@ impl Timeline {
                 return;
             }
         }
-        self.look(now, device);
+        // Else they all are as they were when the lane was last looked at.
+        if has_turned || outcome.is_connect || closed || !self.vanished.is_empty() {
+            self.look(now, device);
+        }
     }
 
     /// What is remarkable of a message, as far as there is a mark for it.
