@@ -157,6 +157,39 @@ fn a_hang_up_ends_a_run_in_order_unless_it_was_started_to_outlive_it() {
     assert_eq!(ends(child).0.status.code(), Some(1));
 }
 
+/// What it measures meanwhile is off by as much, so it has to say so.
+#[test]
+fn a_run_that_was_stopped_for_a_while_tells_of_it() {
+    let (folder, hub) = (TempDir::new().unwrap(), hub());
+    let report = folder.path().join("report");
+    let mut child = run(folder.path(), &hub, &["--report", report.to_str().unwrap()]).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    address(&mut told);
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&child, "STOP");
+    std::thread::sleep(Duration::from_millis(400));
+    signal(&child, "CONT");
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&child, "INT");
+    let mut live = String::new();
+    told.read_to_string(&mut live).unwrap();
+    let (output, _) = ends(child);
+    assert!(live.contains("brownout itself was held up for "), "{live}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("  - brownout itself was held up"), "{text}");
+    for form in ["report.html", "summary.md", "junit.xml"] {
+        let form = fs::read_to_string(report.join(form)).unwrap();
+        assert!(form.contains("brownout itself was held up"), "{form}");
+    }
+    let json = fs::read_to_string(report.join("report.json")).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let held_up = &json["uncertainty"]["held_up"];
+    assert!(held_up["worst_s"].as_f64().unwrap() >= 0.3, "{held_up}");
+    let log = fs::read_to_string(report.join("events.jsonl")).unwrap();
+    let events = log.lines().filter(|line| line.contains("\"event\":\"held_up\"")).count();
+    assert_eq!(held_up["times"].as_u64(), u64::try_from(events).ok());
+}
+
 /// brownout raises its own limit of open files; a client that walks over all its descriptors must not pay for it.
 #[test]
 fn the_command_has_the_limit_of_open_files_that_brownout_was_given() {

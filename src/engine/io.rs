@@ -341,6 +341,11 @@ pub enum Input {
     },
     /// The tap has seen something.
     Wire(WireNews),
+    /// A thread was woken late: brownout was held up.
+    HeldUp {
+        /// By how much.
+        late: Duration,
+    },
     /// The capture of the run's MQTT was closed.
     CaptureClosed {
         /// Packets in the file.

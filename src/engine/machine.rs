@@ -316,6 +316,7 @@ impl Engine {
                 self.command_ended();
             }
             Input::Wire(news) => self.emit(What::Wire { news }),
+            Input::HeldUp { late } => self.emit(What::HeldUp { late_ns: time::nanos(late) }),
             Input::CaptureClosed { written, dropped, error } => {
                 self.emit(What::CaptureClosed { written, dropped, error });
             }

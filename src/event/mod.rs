@@ -471,6 +471,12 @@ pub enum What {
         #[serde(flatten)]
         news: WireNews,
     },
+    /// brownout itself was held up: a thread of its own was woken late, because the machine was too busy to run it, or because
+    /// it was stopped, or the machine suspended. Times of events around then may be off by as much.
+    HeldUp {
+        /// How late: brownout was held up for at least so long.
+        late_ns: u64,
+    },
     /// The capture of the run's MQTT is complete, or as complete as it becomes.
     CaptureClosed {
         /// Packets in the file.
@@ -531,6 +537,7 @@ impl What {
             | What::Fired { .. }
             | What::WindowOpened { .. }
             | What::WindowClosed { .. }
+            | What::HeldUp { .. }
             | What::CaptureClosed { .. } => None,
         }
     }

@@ -43,6 +43,9 @@ impl Display for What {
                 write!(f, "{listener} unmuted")?;
                 dropped_there(f, *dropped)
             }
+            What::HeldUp { late_ns } => {
+                write!(f, "brownout was held up for {} at least", show_fixed(Duration::from_nanos(*late_ns)))
+            }
             What::CaptureClosed { written, dropped, error } => {
                 write!(f, "capture: {written} packets, {dropped} dropped")?;
                 error.as_ref().map_or(Ok(()), |error| write!(f, ", not complete: {}", printable(error)))

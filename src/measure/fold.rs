@@ -7,6 +7,7 @@ use super::diagnosis::Watch;
 use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, Links, RoundTrip, Showed, Window};
 use super::firings::Firings;
 use super::handshakes;
+use super::held_up::HeldUp;
 use super::packets::{Greeting, KeepAlive};
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
@@ -62,6 +63,8 @@ pub struct Trouble {
     pub not_mqtt: Tally<String>,
     /// Listeners that could not be muted, with the reason, where no rule is known to have asked for it.
     pub mute_refused: Vec<String>,
+    /// How brownout itself was held up, if it was.
+    pub held_up: Option<HeldUp>,
     /// What came of the capture, where there was one.
     pub capture: Option<Captured>,
 }
@@ -184,6 +187,10 @@ impl Measures {
             }
             What::AcceptFailed { .. } => self.trouble.accept_failed += 1,
             What::ConnectAstray { .. } => self.trouble.astray += 1,
+            What::HeldUp { late_ns } => {
+                let once = HeldUp::once(at, Duration::from_nanos(*late_ns));
+                self.trouble.held_up = self.trouble.held_up.into_iter().chain([once]).reduce(HeldUp::and);
+            }
             What::CaptureClosed { dropped, error, .. } => {
                 self.trouble.capture = Some(Captured { dropped: *dropped, error: error.clone() });
             }

@@ -9,6 +9,7 @@
 //!   core    the engine behind its one lock; hands orders to links, events to the queue
 //!   link    one task a link: two pumps over two legs, and the handshakes before
 //!   pump    one direction: read, find packets, delay or write at once
+//!   punctual  whether brownout is run when it asks to be
 //!   door    the listening socket: open, mute or closed
 //!   surgery  packets worked on as they pass
 //!   dial    the connect to the hub
@@ -32,6 +33,7 @@ pub mod leg;
 pub mod link;
 pub mod proxy;
 pub mod pump;
+pub mod punctual;
 pub mod queue;
 pub mod readiness;
 pub mod rival;

@@ -6,6 +6,7 @@ use super::core::Core;
 use super::door::{self, Keeper};
 use super::leg::Leg;
 use super::link::Link;
+use super::punctual::Watch;
 use super::sys::limit::explain;
 use super::sys::transparent::is_unpermitted;
 use super::sys::{mute, reset};
@@ -50,6 +51,7 @@ pub struct Proxy {
     core: Arc<Core>,
     addresses: Vec<SocketAddr>,
     tasks: Vec<JoinHandle<()>>,
+    watch: Watch,
     warnings: Vec<String>,
     recording: Option<Recording>,
     /// Of the listeners of transparent mode.
@@ -116,6 +118,9 @@ pub enum StartError {
     /// The system gives no timer.
     #[error("cannot make a timer: {0}; raise the limit of open files (`ulimit -n`)")]
     Timer(io::Error),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}; raise the limit of processes (`ulimit -u`)")]
+    Thread(io::Error),
 }
 
 impl Proxy {
@@ -166,8 +171,9 @@ impl Proxy {
         let core = Core::new(engine.beside_tap(tap.is_some()), clock, events).beside_tap(tap.clone());
         let core = Arc::new(core.captured(recording.as_ref().map(Recording::capture)));
         core.tell(Input::Started(Box::new(config.start)));
+        let watch = Watch::start(Arc::clone(&core)).map_err(StartError::Thread)?;
         let (addresses, tasks) = (Vec::new(), Vec::new());
-        let mut proxy = Proxy { core, addresses, tasks, warnings, recording, guards, tap, no_tap };
+        let mut proxy = Proxy { core, addresses, tasks, warnings, recording, guards, tap, no_tap, watch };
         if let Some(tap) = proxy.tap.clone() {
             let core = Arc::clone(&proxy.core);
             proxy.tasks.push(tokio::spawn(tap.run(core)));
@@ -228,6 +234,7 @@ impl Proxy {
         self.core.close_listeners();
         drop(self.guards);
         self.core.stop();
+        self.watch.stop().await;
         let emptied = async {
             while self.core.links() > 0 {
                 tokio::time::sleep(Duration::from_millis(1)).await;

@@ -13,7 +13,7 @@ mod wire;
 pub use field::{Altered, Azure, AzureEntry, FleetFiring};
 pub use finding::{ClassVerdict, Delivery, DeliveryCounts, Finding, Seen, Verdicts};
 pub use tls::{HandshakeEnd, Handshakes, Suite, Tls, TlsFailure, TlsLeg, TlsListener, WebSocket};
-pub use uncertainty::{Stamps, Uncertainty};
+pub use uncertainty::{HeldUp, Stamps, Uncertainty};
 pub use wire::{Repeated, Tap, Wire};
 
 use crate::event::EndReason;

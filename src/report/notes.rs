@@ -4,7 +4,7 @@
 use super::build::told_of;
 use super::together;
 use super::words::{self, count};
-use super::{dropped, ending};
+use super::{dropped, ending, uncertainty};
 use crate::base::text::printable;
 use crate::base::{Chance, Ends, RuleId, Side};
 use crate::event::TlsTerms;
@@ -28,6 +28,7 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     notes.extend(ending::not_through(plan, results).map(|why| format!("not through, {why}")));
     notes.extend(ending::left_undone(plan, results));
     notes.extend(cut_off(results));
+    notes.extend(held_up(results));
     notes.extend(together::notes(results));
     notes.extend(unsafe_tls(results));
     notes.extend(captured(results));
@@ -68,6 +69,21 @@ fn cut_off(results: &Results) -> Option<String> {
     let open = results.runs.iter().filter(|run| run.ended.is_none()).count();
     let runs = count(to_u64(open), "run");
     (open > 0).then(|| format!("{runs} had not ended: figures are as of the last event"))
+}
+
+/// Where the machine let brownout wait, its figures have that in them.
+fn held_up(results: &Results) -> Option<String> {
+    let held_up = uncertainty::held_up(results)?;
+    let run = if results.runs.len() > 1 { format!("run {}, ", held_up.worst_run) } else { String::new() };
+    let often = match held_up.times {
+        1 => String::new(),
+        times => format!(" {times} times, at worst"),
+    };
+    let (worst, until) = (words::seconds(held_up.worst_s), words::seconds(held_up.worst_until_s));
+    Some(format!(
+        "brownout itself was held up{often} for {worst} or more ({run}until {until}): the machine was too busy to \
+         run it, or one of the two was stopped; figures of such a moment may be off by as much"
+    ))
 }
 
 /// What of TLS was given up for the run, because somebody asked for it.

@@ -1,20 +1,22 @@
 //! How far the figures can be trusted: what is known only as a bracket, how faults were really made, what is missing, what a
 //! stamp is of.
 
-use super::model::{Stamps, Uncertainty};
+use super::build::seconds;
+use super::model::{HeldUp, Stamps, Uncertainty};
 use super::words::count;
 use crate::base::Direction;
 use crate::base::text::printable;
 use crate::measure::{Captured, Results, RunResults, Value, WindowResults};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// Of a monotonic clock that counts nanoseconds.
 const RESOLUTION_S: f64 = 1e-9;
 /// See [`crate::event::Samples`].
 const HISTOGRAM_ERROR: f64 = 0.001;
-/// See `net/core.rs`: under the engine's lock, so that the order of stamps is that of events.
+/// See `net/core.rs`: under the engine's lock, so that the order of stamps is that of events; and `net/punctual.rs`.
 const TAKEN: &str = "when brownout had read the packet; the wire had it earlier, by the time that the machine took to run \
-                     brownout, which a run does not measure";
+                     brownout, of which a run tells what a timer shows, from 50 ms on";
 
 /// `tests/interop/truth.py`, once, 252 events in all.
 const COMPARED: &str = "not in this run; in one of brownout's tests, on loopback and a machine of two cores with a load near 10, \
@@ -30,9 +32,22 @@ pub(super) fn uncertainty(results: &Results) -> Uncertainty {
         hidden: number(values().filter(|value| value.is_hidden()).count()),
         fidelity: fidelity(results),
         dropped: runs.flat_map(|(run, nth)| dropped(run, nth, several)).collect(),
+        held_up: held_up(results),
         stamps: Stamps { resolution_s: RESOLUTION_S, taken: TAKEN, compared: COMPARED },
         histogram_error: HISTOGRAM_ERROR,
     }
+}
+
+/// How brownout was held up, if it was; of runs that were so alike, the first.
+pub(super) fn held_up(results: &Results) -> Option<HeldUp> {
+    let known = || results.runs.iter().zip(1..).filter_map(|(run, nth)| Some((run.trouble.held_up?, nth)));
+    let (worst, worst_run) = known().max_by_key(|(held_up, nth)| (held_up.worst, Reverse(*nth)))?;
+    Some(HeldUp {
+        times: known().map(|(held_up, _)| held_up.times).sum(),
+        worst_s: seconds(worst.worst),
+        worst_run,
+        worst_until_s: seconds(worst.worst_until.elapsed()),
+    })
 }
 
 fn fidelity(results: &Results) -> BTreeMap<&'static str, u64> {

@@ -154,6 +154,7 @@ impl Sessions {
             | What::Dropped { .. }
             | What::AcceptFailed { .. }
             | What::ConnectAstray { .. }
+            | What::HeldUp { .. }
             | What::CaptureClosed { .. }
             | What::Wire { .. }
             | What::HubConnected { .. }

@@ -94,6 +94,7 @@ impl Trail {
             | What::FaultRefused { .. }
             | What::FaultLifted { .. }
             | What::WindowClosed { .. }
+            | What::HeldUp { .. }
             | What::CaptureClosed { .. }
             | What::Wire { .. } => {}
         }

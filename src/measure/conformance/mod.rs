@@ -186,6 +186,7 @@ impl Conformance {
             | What::Fired { .. }
             | What::FaultRefused { .. }
             | What::Wire { .. }
+            | What::HeldUp { .. }
             | What::CaptureClosed { .. } => {}
         }
     }

@@ -59,6 +59,7 @@ impl Watch {
             What::FaultApplied { window, .. } => self.applied(*window, event.seq),
             What::RunStarted(_)
             | What::RunEnded { .. }
+            | What::HeldUp { .. }
             | What::CaptureClosed { .. }
             | What::Wire { .. }
             | What::CommandEnded { .. }

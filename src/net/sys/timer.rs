@@ -101,10 +101,20 @@ pub fn monotonic() -> Duration {
 
 /// The same in nanoseconds: 64 bits last 584 years.
 pub fn monotonic_nanos() -> u64 {
+    nanos_of(libc::CLOCK_MONOTONIC)
+}
+
+/// CLOCK_BOOTTIME: the same, and goes on while the machine is suspended (clock_gettime(2)).
+pub fn since_boot() -> Duration {
+    Duration::from_nanos(nanos_of(libc::CLOCK_BOOTTIME))
+}
+
+/// Of a clock that every kernel has.
+fn nanos_of(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel writes one `timespec` to the pointer, which is ours. It fails for unknown clocks
     // only.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    unsafe { libc::clock_gettime(clock, &raw mut now) };
     let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
     seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
 }

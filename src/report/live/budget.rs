@@ -38,6 +38,8 @@ pub(super) enum Kind {
     Restored,
     /// Something is wrong with the machine or the hub.
     Trouble,
+    /// brownout itself was held up.
+    HeldUp,
     /// The command or the run ended: always told.
     Over,
 }
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Fired => "firings",
             Kind::Restored => "restored",
             Kind::Trouble => "troubles",
+            Kind::HeldUp => "hold-ups of brownout itself",
             Kind::Over => "ends",
         }
     }

@@ -237,6 +237,13 @@ impl Live {
             What::TlsFailed { side, error, .. } => {
                 trouble(&format!("TLS with the {} failed", side.word()), error)
             }
+            What::HeldUp { late_ns } => Some((
+                Kind::HeldUp,
+                format!(
+                    "brownout itself was held up for {} or more: times may be off by as much",
+                    seconds(Duration::from_nanos(*late_ns).as_secs_f64())
+                ),
+            )),
             What::CommandEnded { code } => Some((
                 Kind::Over,
                 code.map_or("command ended by a signal".into(), |code| {

@@ -19,6 +19,8 @@ pub struct Uncertainty {
     pub dropped: Vec<String>,
     /// The times of events.
     pub stamps: Stamps,
+    /// How brownout itself was held up; `null` where it was not seen to be.
+    pub held_up: Option<HeldUp>,
     /// Round trips and gaps are kept to within this share of each, in histograms.
     pub histogram_error: f64,
 }
@@ -32,4 +34,18 @@ pub struct Stamps {
     pub taken: &'static str,
     /// How far stamps were off where that was measured: an independent capture of another run.
     pub compared: &'static str,
+}
+
+/// How brownout itself was held up: the machine was too busy to run it, or it was stopped, or the machine suspended. Times
+/// around then may be off by as much.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct HeldUp {
+    /// How often, over all runs.
+    pub times: u64,
+    /// The longest: at least so many seconds.
+    pub worst_s: f64,
+    /// In which run, from 1.
+    pub worst_run: usize,
+    /// When that was over, in the run.
+    pub worst_until_s: f64,
 }

@@ -23,7 +23,7 @@ pub use text::{end_line, summary_lines};
 
 use crate::base::{Direction, LinkId, Time};
 use crate::event::{self, Event, Packet, Samples, What};
-use crate::measure::{ConnectRate, Grade, Measures, RunResults};
+use crate::measure::{ConnectRate, Grade, HeldUp, Measures, RunResults};
 use crate::profile::Plan;
 use crate::session::Sessions;
 use ends::{Ends, Kind};
@@ -90,6 +90,7 @@ struct Tally {
     outages: u64,
     worst: Option<(Duration, String)>,
     violations: u64,
+    held_up: Option<HeldUp>,
     ping: Samples,
     publish: Samples,
     up: event::Delivery,
@@ -237,7 +238,12 @@ impl Tally {
         }
     }
 
+    fn is_held_up(&mut self, more: Option<HeldUp>) {
+        self.held_up = self.held_up.into_iter().chain(more).reduce(HeldUp::and);
+    }
+
     fn add_results(&mut self, results: &RunResults) {
+        self.is_held_up(results.trouble.held_up);
         for device in results.devices.values() {
             self.violations += device.violations;
             self.ping.merge(&device.ping_rtt);
@@ -263,6 +269,7 @@ impl Tally {
         }
         self.outages = outages;
         self.violations += more.violations;
+        self.is_held_up(more.held_up);
         self.ping.merge(&more.ping);
         self.publish.merge(&more.publish);
         self.up.add(&more.up);

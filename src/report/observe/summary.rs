@@ -54,6 +54,12 @@ pub struct Summary {
     pub longest_down_device: Option<String>,
     /// Silences of devices that were longer than their keep-alive.
     pub keepalive_violations: u64,
+    /// How often brownout itself was held up: times around then may be off by as much.
+    pub held_up: u64,
+    /// The longest of that: at least so long.
+    pub worst_held_up_s: Option<f64>,
+    /// When that was over, in the run.
+    pub worst_held_up_until_s: Option<f64>,
     /// From PINGREQ to PINGRESP.
     pub ping_rtt: Option<Quantiles>,
     /// From PUBLISH to PUBACK or PUBCOMP.
@@ -163,6 +169,9 @@ impl Summary {
             longest_down_s: longest.as_ref().map(|(so_far, _)| seconds(*so_far)),
             longest_down_device: longest.map(|(_, name)| name),
             keepalive_violations: tally.violations,
+            held_up: tally.held_up.map_or(0, |held_up| held_up.times),
+            worst_held_up_s: tally.held_up.map(|held_up| seconds(held_up.worst)),
+            worst_held_up_until_s: tally.held_up.map(|held_up| seconds(held_up.worst_until.elapsed())),
             ping_rtt: quantiles([&tally.ping].into_iter()),
             publish_rtt: quantiles([&tally.publish].into_iter()),
             messages: Messages { up: way(&tally.up), down: way(&tally.down) },
@@ -175,7 +184,13 @@ impl Summary {
     pub fn is_quiet(&self) -> bool {
         let Messages { up, down } = self.messages;
         let of_messages = up.lost + up.duplicated + down.lost + down.duplicated;
-        self.links + self.without_connect + self.other_ends + self.keepalive_violations + of_messages == 0
+        self.links
+            + self.without_connect
+            + self.other_ends
+            + self.keepalive_violations
+            + of_messages
+            + self.held_up
+            == 0
             && self.ended.is_empty()
             && self.findings.is_empty()
     }

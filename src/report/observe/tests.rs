@@ -2,7 +2,7 @@
 
 use super::{Anchor, Chapters, News, Summary, end_line, summary_lines};
 use crate::base::{Direction, Side, Time};
-use crate::event::{Event, Packet};
+use crate::event::{Event, Packet, What};
 use crate::fault::Ending;
 use crate::measure::story::{Story, plan};
 use crate::measure::{Measures, RunResults};
@@ -18,7 +18,7 @@ fn watched() -> Plan {
 }
 
 /// A device that is reset and comes back, one that its hub times out, one that takes its own link over, one that is
-/// refused, one that says goodbye, one that stays.
+/// refused, one that says goodbye, one that stays; and a machine that is too busy, twice.
 fn busy() -> Story {
     let mut story = Story::new();
     let subscribe = |filter: &str| Packet::Subscribe { id: 1, filters: vec![filter.to_owned()] };
@@ -36,9 +36,10 @@ fn busy() -> Story {
     story.at(5_000).connect(8, 4, "refused", 10).connack(8, false, 5);
     story.at(5_010).ends(8, Side::Hub, Ending::Fin).closes(8);
     story.at(6_000).up(5, Packet::Disconnect { reason: 0 }).ends(5, Side::Device, Ending::Fin).closes(5);
-    story.at(9_000).joins(9, 1, "reset", 10);
+    story.at(9_000).joins(9, 1, "reset", 10).tell(What::HeldUp { late_ns: 60_000_000 });
     story.at(16_000).ends(2, Side::Hub, Ending::Fin).carried(2, Side::Device);
     story.at(16_010).closes(2);
+    story.tell(What::HeldUp { late_ns: 412_345_678 });
     story.at(20_000).up(6, Packet::Pingreq);
     story.at(20_500).down(6, Packet::Pingresp);
     story
@@ -75,6 +76,8 @@ fn wherever_it_is_cut_the_totals_and_the_ends_are_the_same() {
     );
     assert_eq!((whole.links, whole.connected, whole.outages, whole.down), (8, 3, 2, 1));
     assert_eq!(whole.worst_outage_s, Some(6.0));
+    assert_eq!((whole.held_up, whole.worst_held_up_s), (2, Some(0.412_345_678)));
+    assert_eq!(whole.worst_held_up_until_s, Some(16.01));
     assert_eq!(whole.longest_down_device.as_deref(), Some("silent"));
     assert_eq!(whole.ping_rtt.as_ref().map(|rtt| rtt.count), Some(2));
     for cut in 1..story.events.len() {
@@ -167,10 +170,7 @@ fn parts_that_follow_each_other_carry_on_what_a_session_holds() {
 fn a_round_trip_that_the_cut_falls_into_is_told_by_the_later_part() {
     let (plan, story) = (watched(), busy());
     let asked = story.events.iter().rposition(|event| {
-        matches!(
-            &event.what,
-            crate::event::What::Packet { direction: Direction::Up, packet: Packet::Pingreq, .. }
-        )
+        matches!(&event.what, What::Packet { direction: Direction::Up, packet: Packet::Pingreq, .. })
     });
     let later = results(&plan, &part(&story.events, asked.unwrap() + 1));
     assert_eq!(later.devices.values().map(|device| device.ping_rtt.count()).sum::<u64>(), 1);

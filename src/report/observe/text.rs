@@ -33,6 +33,7 @@ pub fn summary_lines(summary: &Summary) -> String {
         ("median rtt", round_trips(summary)),
         ("messages", messages(summary)),
         ("keep-alive", violations(summary)),
+        ("held up", held_up(summary)),
     ];
     for (what, text) in told.into_iter().filter(|(_, text)| !text.is_empty()) {
         out += &wrap(&format!("  {what:<12}"), &text);
@@ -151,4 +152,16 @@ fn violations(summary: &Summary) -> String {
     }
     let silence = if number == 1 { "silence" } else { "silences" };
     format!("{number} {silence} longer than the keep-alive")
+}
+
+/// `brownout itself, 3 times, worst 412 ms or more: times may be off by as much`
+fn held_up(summary: &Summary) -> String {
+    let of = |worst: f64| {
+        format!(
+            "brownout itself, {}, worst {} or more: times may be off by as much",
+            count(summary.held_up, "time"),
+            seconds(worst)
+        )
+    };
+    summary.worst_held_up_s.map_or(String::new(), of)
 }

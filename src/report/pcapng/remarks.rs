@@ -148,6 +148,7 @@ impl Remarks {
             | What::KeepaliveExceeded { .. }
             | What::LegEnded { .. }
             | What::EndCarried { .. }
+            | What::HeldUp { .. }
             | What::CaptureClosed { .. }
             | What::Wire { .. }
             | What::Traffic(_)

@@ -150,7 +150,7 @@ pub(in crate::report) fn fleet(devices: u32) -> Story {
 }
 
 /// Everything that a reader must be told: a mute with brackets, a refusal, an assumed keep-alive, a hub out of reach,
-/// a window still open.
+/// a machine that was too busy, a window still open.
 pub(in crate::report) fn troubled() -> Story {
     let mut story = Story::new();
     story.tell(What::AcceptFailed { listener: ListenerId(0), error: "too many open files".into() });
@@ -178,6 +178,8 @@ pub(in crate::report) fn troubled() -> Story {
     story.closes(1).at(12_000).connect(4, 0, "muted", 2);
     story.tell(What::HubUnreachable { link: LinkId(4), error: "connection refused".into() }).closes(4);
     story.at(13_000).joins(5, 0, "muted", 2).up(5, Packet::Pingreq);
+    story.at(14_000).tell(What::HeldUp { late_ns: 60_000_000 });
+    story.at(14_500).tell(What::HeldUp { late_ns: 412_345_678 });
     story.at(15_000).passes(5, Direction::Down, Packet::Pingresp, false);
     story
 }

@@ -5,10 +5,11 @@ use super::stories::{dark_and_reset, four_devices};
 use crate::base::{DeviceId, Side};
 use crate::event::{Delivery, Packet, Samples, What};
 use crate::fault::{Ending, LegFate, Mechanism, Toward};
+use crate::measure::Results;
 use crate::measure::story::{Story, blackhole, expect, plan, rst, span};
 use crate::profile::{Comparison, Limit, Metric, Plan, Statistic, Strictness};
 use crate::report::Report;
-use crate::report::model::{ClassVerdict, Verdict};
+use crate::report::model::{ClassVerdict, HeldUp, Verdict};
 
 fn verdicts(plan: &Plan, story: &Story) -> [(&'static str, ClassVerdict); 4] {
     let report = Report::new(plan, &story.results(plan));
@@ -162,6 +163,34 @@ fn a_class_that_fails_fails_the_run_where_that_was_asked_for() {
 fn a_strictness_is_shown_in_the_head() {
     let plan = Plan { strictness: Some(Strictness::DeviceAdvisor), ..dark_and_reset() };
     insta::assert_snapshot!(shown(&plan, &[four_devices()]));
+}
+
+#[test]
+fn the_longest_that_brownout_was_held_up_is_told_with_its_run() {
+    let held_up = |late: &[(u64, u64)]| {
+        let mut story = quiet(100);
+        for (at, late_ms) in late {
+            story.at(*at).tell(What::HeldUp { late_ns: late_ms * 1_000_000 });
+        }
+        story.results(&watching())
+    };
+    let of = |results: &Results| {
+        let report = Report::new(&watching(), results);
+        let notes = report.notes.into_iter().filter(|note| note.contains("held up"));
+        (report.uncertainty.held_up, notes.collect::<Vec<_>>())
+    };
+    assert_eq!(of(&held_up(&[])), (None, Vec::new()));
+    let known =
+        |times, worst_s, worst_run, worst_until_s| Some(HeldUp { times, worst_s, worst_run, worst_until_s });
+    let told = "brownout itself was held up for 60 ms or more (until 110 s): the machine was too busy to run it, or one of \
+                the two was stopped; figures of such a moment may be off by as much";
+    assert_eq!(of(&held_up(&[(110_000, 60)])), (known(1, 0.06, 1, 110.0), vec![told.to_owned()]));
+    let both = held_up(&[(110_000, 60)]).merge(held_up(&[(110_000, 50), (111_000, 2_500), (112_000, 70)]));
+    let (known_of_both, told) = of(&both);
+    let run = both.runs.iter().position(|run| run.trouble.held_up.unwrap().times == 3).unwrap() + 1;
+    assert_eq!(known_of_both, known(4, 2.5, run, 111.0));
+    let told_of_both = format!("held up 4 times, at worst for 2.5 s or more (run {run}, until 111 s)");
+    assert!(told[0].contains(&told_of_both), "{told:?}");
 }
 
 #[test]
