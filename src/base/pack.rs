@@ -1,10 +1,11 @@
 //! Facts as bytes: for what is at rest, of which a run of days has very many.
 //!
-//! Numbers take a byte for each seven bits of theirs, times only what they lie apart from the one before. What is packed is had
-//! back as it was.
+//! Numbers take a byte for each seven bits of theirs, times only what they lie apart from the one before, or a byte where the
+//! same time was told lately. What is packed is had back as it was.
 
 use super::{DeviceId, Ends, Few, LinkId, Name, RuleId, Side, Time, Ways, WindowId, time};
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// How many truths are packed eight to a byte; more take a byte each.
@@ -17,14 +18,32 @@ pub struct Writer {
     truths: u128,
     /// How many truths there are.
     told: usize,
-    /// The last time.
+    times: Times,
+}
+
+/// The times that were told.
+#[derive(Clone, Copy, Debug, Default)]
+struct Times {
     last: Time,
+    /// Different ones, the latest among them.
+    lately: [Time; LATELY],
+    next: usize,
+}
+
+/// How many times are known again: one event brings about several things.
+const LATELY: usize = 8;
+
+impl Times {
+    fn is_new(&mut self, time: Time) {
+        self.lately[self.next % LATELY] = time;
+        self.next += 1;
+    }
 }
 
 impl Default for Writer {
     fn default() -> Writer {
         // As much as most things take.
-        Writer { bytes: Vec::with_capacity(128), truths: 0, told: 0, last: Time::ZERO }
+        Writer { bytes: Vec::with_capacity(128), truths: 0, told: 0, times: Times::default() }
     }
 }
 
@@ -56,7 +75,7 @@ pub struct Reader<'a> {
     truths: u128,
     /// How many truths were read.
     told: usize,
-    last: Time,
+    times: Times,
 }
 
 impl<'a> Reader<'a> {
@@ -68,7 +87,7 @@ impl<'a> Reader<'a> {
         let (bytes, told) = parts.unwrap_or_default();
         let truths =
             told.iter().rev().take(TRUTHS / 8).fold(0, |truths, byte| truths << 8 | u128::from(*byte));
-        Reader { bytes, truths, told: 0, last: Time::ZERO }
+        Reader { bytes, truths, told: 0, times: Times::default() }
     }
 
     /// The next byte, which stays.
@@ -244,13 +263,28 @@ impl Pack for bool {
 
 impl Pack for Time {
     fn pack(&self, to: &mut Writer) {
-        apart(to.last, *self).pack(to);
-        to.last = *self;
+        let known = to.times.lately.iter().position(|time| time == self);
+        known.is_some().pack(to);
+        if let Some(nth) = known {
+            nth.pack(to);
+        } else {
+            apart(to.times.last, *self).pack(to);
+            to.times.is_new(*self);
+        }
+        to.times.last = *self;
     }
 
     fn unpack(from: &mut Reader<'_>) -> Option<Time> {
-        from.last = moved(from.last, u64::unpack(from)?);
-        Some(from.last)
+        let time = if bool::unpack(from)? {
+            let nth = usize::unpack(from)?;
+            *from.times.lately.get(nth)?
+        } else {
+            let time = moved(from.times.last, u64::unpack(from)?);
+            from.times.is_new(time);
+            time
+        };
+        from.times.last = time;
+        Some(time)
     }
 }
 
@@ -261,6 +295,21 @@ impl Pack for Duration {
 
     fn unpack(from: &mut Reader<'_>) -> Option<Duration> {
         u64::unpack(from).map(Duration::from_nanos)
+    }
+}
+
+impl Pack for IpAddr {
+    fn pack(&self, to: &mut Writer) {
+        match self {
+            IpAddr::V4(address) => to.slice(&address.octets()),
+            IpAddr::V6(address) => to.slice(&address.octets()),
+        }
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<IpAddr> {
+        let octets = from.slice()?;
+        let v4 = || <[u8; 4]>::try_from(octets).ok().map(IpAddr::from);
+        v4().or_else(|| <[u8; 16]>::try_from(octets).ok().map(IpAddr::from))
     }
 }
 
@@ -386,17 +435,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    type Told = (Vec<Option<u64>>, (Vec<(bool, u16)>, (Option<Time>, Vec<bool>)));
+    type Told = (Vec<Option<u64>>, (Vec<(bool, u16)>, (Vec<Time>, Vec<bool>)));
 
     proptest! {
         #[test]
         fn what_is_packed_is_had_back(
             numbers: Vec<Option<u64>>,
             pairs: Vec<(bool, u16)>,
-            at in prop::option::of(0..u64::MAX - 1),
+            times in prop::collection::vec(prop_oneof![0..20_u64, 0..u64::MAX - 1], 0..40),
             truths: Vec<bool>,
         ) {
-            let told: Told = (numbers, (pairs, (at.map(Time::from_nanos), truths)));
+            let times = times.into_iter().map(Time::from_nanos).collect();
+            let told: Told = (numbers, (pairs, (times, truths)));
             let mut to = Writer::default();
             told.pack(&mut to);
             let packed = to.finish();

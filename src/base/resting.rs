@@ -2,7 +2,7 @@
 
 use super::pack::{Pack, Reader, Writer};
 use super::{Shelf, Store};
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::iter;
 
@@ -125,7 +125,8 @@ impl<K: Ord + Copy, V: Rest> Resting<K, V> {
         }
         while self.leaving.len() > LATELY {
             let first = self.leaving.pop_front();
-            let is_back = |key: &K| self.leaving.iter().rev().take(LATELY).any(|other| other == key);
+            let (first_of, rest_of) = self.leaving.as_slices();
+            let is_back = |key: &K| first_of.contains(key) || rest_of.contains(key);
             first.filter(|first| !is_back(first)).into_iter().for_each(|first| self.pack(first));
         }
         self.looked_at.forget_many();
@@ -173,6 +174,8 @@ impl<K: Ord + Copy, V: Rest> Resting<K, V> {
 #[derive(Clone, Debug)]
 struct LookedAt<K, V> {
     places: RefCell<BTreeMap<K, usize>>,
+    /// How many places were taken, those of what is forgotten too.
+    taken: Cell<usize>,
     /// Each slice has room for twice as many as the one before.
     slices: OnceCell<Box<Slices<V>>>,
 }
@@ -181,7 +184,7 @@ type Slices<V> = [OnceCell<Box<[OnceCell<V>]>>; 48];
 
 impl<K, V> Default for LookedAt<K, V> {
     fn default() -> LookedAt<K, V> {
-        LookedAt { places: RefCell::default(), slices: OnceCell::new() }
+        LookedAt { places: RefCell::default(), taken: Cell::new(0), slices: OnceCell::new() }
     }
 }
 
@@ -189,8 +192,8 @@ impl<K: Ord + Copy, V> LookedAt<K, V> {
     fn get_or(&self, key: K, make: impl FnOnce() -> Option<V>) -> Option<&V> {
         let known = self.places.borrow().get(&key).copied();
         let Some(place) = known else {
-            let place = self.places.borrow().len();
             let value = make()?;
+            let place = self.taken.replace(self.taken.get() + 1);
             self.places.borrow_mut().insert(key, place);
             return Some(self.at(place)?.get_or_init(|| value));
         };
@@ -205,15 +208,13 @@ impl<K: Ord + Copy, V> LookedAt<K, V> {
         slice.get_or_init(|| iter::repeat_with(OnceCell::new).take(room).collect()).get(place + 1 - room)
     }
 
-    /// What is changed has to be unpacked anew; the others may, too.
+    /// What is changed has to be unpacked anew.
     fn forget(&mut self, key: &K) {
-        if self.places.get_mut().contains_key(key) {
-            *self = LookedAt::default();
-        }
+        self.places.get_mut().remove(key);
     }
 
     fn forget_many(&mut self) {
-        if self.places.get_mut().len() > LOOKED_AT {
+        if self.taken.get() > LOOKED_AT {
             *self = LookedAt::default();
         }
     }
@@ -240,7 +241,7 @@ mod tests {
 
     impl Rest for Thing {
         fn may_rest(&self) -> bool {
-            *self.0 % 2 == 0
+            self.0.is_multiple_of(2)
         }
     }
 

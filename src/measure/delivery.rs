@@ -2,8 +2,8 @@
 
 use super::results::{RunResults, Sample};
 use super::value::Value;
-use crate::base::pack::{Pack, Reader, Writer};
-use crate::base::{DeviceId, Direction, Few, Shelf, Ways};
+use crate::base::pack::{Pack, Reader, Writer, fields};
+use crate::base::{DeviceId, Direction, Few, Rest, Resting, Ways};
 use crate::event::{Delivery, Event, What};
 use crate::profile::Metric;
 use crate::session::Sessions;
@@ -31,6 +31,26 @@ struct Known {
 /// service, and have three.
 #[derive(Clone, Debug, Default)]
 struct Counts(Few<22>);
+
+impl Rest for Known {
+    fn may_rest(&self) -> bool {
+        true
+    }
+}
+
+fields! {
+    Known { counts, is_partial }
+}
+
+impl Pack for Counts {
+    fn pack(&self, to: &mut Writer) {
+        self.0.pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Counts> {
+        Pack::unpack(from).map(Counts)
+    }
+}
 
 /// How many counts there are.
 const COUNTS: usize = 29;
@@ -90,7 +110,7 @@ fn delivery(numbers: &[u64; COUNTS]) -> Delivery {
 /// The messages of a run, device by device.
 #[derive(Clone, Debug, Default)]
 pub struct Deliveries {
-    devices: Shelf<DeviceId, Known>,
+    devices: Resting<DeviceId, Known>,
     is_over: bool,
 }
 
@@ -108,6 +128,7 @@ impl Deliveries {
                         *known = Counts::of(&sum);
                     }
                 }
+                self.devices.rest(*device);
             }
             What::NotMqtt { link, .. } => {
                 if let Some(device) = sessions.link(*link).and_then(|link| link.device) {

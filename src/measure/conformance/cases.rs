@@ -9,7 +9,7 @@ use crate::session::Sessions;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// How many cases are kept apart, some 1 KB each. Beyond that, a device that has none yet of a kind is counted in one case of
+/// How many cases are kept apart, 200 bytes each where one event shows it, up to 1 KB. Beyond that, a device that has none yet of a kind is counted in one case of
 /// that kind that names no device.
 pub const MOST_CASES: usize = 10_000;
 
@@ -28,7 +28,9 @@ struct Case {
     rule: Option<&'static str>,
     count: u64,
     worst: Size,
-    evidence: Vec<Sight>,
+    /// The evidence: most cases have one event.
+    first: Sight,
+    more: Box<[Sight]>,
 }
 
 /// What will be a [`Seen`]: thousands of devices may show the same, in the same words.
@@ -88,19 +90,20 @@ impl Cases {
         if self.known.len() >= MOST_CASES && !self.known.contains_key(&key) {
             key.0 = None;
         }
-        if !self.known.contains_key(&key) {
-            self.known.insert(key, Case { grade, rule, count: 0, worst: size, evidence: Vec::new() });
-        }
-        let Some(case) = self.known.get_mut(&key) else { return };
+        let Some(case) = self.known.get_mut(&key) else {
+            let more = Box::default();
+            return self.known.insert(key, Case { grade, rule, count: 1, worst: size, first: seen, more });
+        };
         case.count += 1;
         case.worst = case.worst.max(size);
         if grade > case.grade {
             (case.grade, case.rule) = (grade, rule);
         }
-        if case.evidence.len() < MOST_EVIDENCE {
-            // Most cases have one.
-            case.evidence.reserve_exact(1);
-            case.evidence.push(seen);
+        if case.more.len() + 1 < MOST_EVIDENCE {
+            let mut more = std::mem::take(&mut case.more).into_vec();
+            more.reserve_exact(1);
+            more.push(seen);
+            case.more = more.into_boxed_slice();
         }
     }
 
@@ -112,7 +115,7 @@ impl Cases {
             grade: case.grade,
             device: *device,
             seen: kind.seen(case.count, case.worst),
-            evidence: case.evidence.iter().map(Sight::seen).collect(),
+            evidence: std::iter::once(&case.first).chain(&case.more).map(Sight::seen).collect(),
             count: case.count,
             summed_up: 0,
             cause: kind.cause().to_owned(),

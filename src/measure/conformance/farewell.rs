@@ -57,6 +57,10 @@ impl Farewells {
         }
         let due = self.waiting.partition_point(is_due);
         self.waiting.drain(..due).for_each(|news| cases.add(news));
+        if self.waiting.is_empty() {
+            // Many go at once, if ever.
+            self.waiting = Vec::new();
+        }
     }
 
     /// Tells of all.

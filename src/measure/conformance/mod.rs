@@ -10,8 +10,8 @@
 //!                      watch (of the link)                                  cases (findings so far)
 //! ```
 //!
-//! Memory: some 1 KB for each live link, 700 bytes for each of at most [`devices::MOST_DEVICES`] devices, 1 KB for each of at most
-//! [`cases::MOST_CASES`] cases.
+//! Memory: some 1 KB for each live link, 100 bytes for each of at most [`devices::MOST_DEVICES`] devices, 30 where it is at rest,
+//! 200 for each of at most [`cases::MOST_CASES`] cases.
 
 mod cases;
 mod connects;

@@ -8,7 +8,7 @@ pub type Links = Resting<LinkId, Link>;
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Connack, Showed, Sign, Wrapped};
+    use super::super::{Connack, DeviceFacts, Showed, Sign, Wrapped};
     use super::*;
     use crate::base::pack::{Pack, Reader, Writer};
     use crate::base::{DeviceId, Ends, Rest, RuleId, Side, Time, Ways, WindowId};
@@ -122,6 +122,31 @@ mod tests {
         fn other_bytes_are_no_link(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             let _ = Link::unpack(&mut Reader::new(&bytes));
         }
+    }
+
+    #[test]
+    fn what_is_known_of_a_device_that_rested_is_what_it_was() {
+        let mut facts =
+            DeviceFacts { links: vec![LinkId(7), LinkId(9), LinkId(8)], ..DeviceFacts::default() };
+        let same = |facts: &DeviceFacts| {
+            let mut to = Writer::default();
+            facts.pack(&mut to);
+            let back = DeviceFacts::unpack(&mut Reader::new(&to.finish())).unwrap();
+            assert_eq!(format!("{back:?}"), format!("{facts:?}"));
+        };
+        same(&facts);
+        facts.wanted.add(["a/+"]);
+        (facts.violations, facts.subject) = (3, Some("CN=pump-1".into()));
+        for nth in 1..30 {
+            let took = Duration::from_millis(nth * nth);
+            facts.control_gap.add(took);
+            facts.publish_rtt.add(took / 2);
+            facts.ping_rtt.add(took / 3);
+            facts.sound.ping.add(took / 4);
+            facts.sound.publish.add(took / 5);
+            same(&facts);
+        }
+        assert!(!facts.may_rest());
     }
 
     /// A device that connects, says hello, and closes, again and again.

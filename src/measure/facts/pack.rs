@@ -110,12 +110,13 @@ impl Pack for Link {
         before.into_iter().chain(ends).for_each(|truth| truth.pack(to));
         owed_to_the_end.pack(to);
         (*device, dialled_to.clone()).pack(to);
-        (*opened, (*dialled, *closed)).pack(to);
-        (*greeting, (*asked, *connack)).pack(to);
+        // About in the order of time, so that they lie close together.
+        (*dialled, (*opened, *greeting)).pack(to);
+        (*asked, (*connack, *resubscribed)).pack(to);
+        (*first, *last).pack(to);
         (*signs, (*told, *cut)).pack(to);
-        (*fate, (*rival, *left_under)).pack(to);
-        (*last, (*hub_connect, *resubscribed)).pack(to);
-        (*first, *count).pack(to);
+        (*rival, (*closed, *hub_connect)).pack(to);
+        (*fate, (*left_under, *count)).pack(to);
         (unanswered.clone(), *broken).pack(to);
         wrapped.pack(to);
     }
@@ -127,12 +128,12 @@ impl Pack for Link {
         let (unreachable, settling) = (truth()?, truth()?);
         let owed_to_the_end = Pack::unpack(from)?;
         let (device, to) = Pack::unpack(from)?;
-        let (opened, (dialled, closed)) = Pack::unpack(from)?;
-        let (greeting, (asked, connack)) = Pack::unpack(from)?;
+        let (dialled, (opened, greeting)) = Pack::unpack(from)?;
+        let (asked, (connack, resubscribed)) = Pack::unpack(from)?;
+        let (first, last) = Pack::unpack(from)?;
         let (signs, (told, cut)) = Pack::unpack(from)?;
-        let (fate, (rival, left_under)) = Pack::unpack(from)?;
-        let (last, (hub_connect, resubscribed)) = Pack::unpack(from)?;
-        let (first, count) = Pack::unpack(from)?;
+        let (rival, (closed, hub_connect)) = Pack::unpack(from)?;
+        let (fate, (left_under, count)) = Pack::unpack(from)?;
         let (unanswered, broken) = Pack::unpack(from)?;
         let wrapped = Pack::unpack(from)?;
         let mut link = Link::new(opened);

@@ -5,22 +5,16 @@
 //! as a few bytes.
 
 use super::{Ledger, News};
-use crate::base::{DeviceId, Few, Shelf, Time, Ways};
+use crate::base::{DeviceId, Shelf, Store, Time, Ways};
 use crate::event::Delivery;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The books.
 #[derive(Debug, Default)]
 pub struct Books {
-    ledgers: Shelf<DeviceId, Held>,
-}
-
-/// A ledger.
-#[derive(Debug)]
-enum Held {
-    Open(Arc<Mutex<Ledger>>),
+    open: Shelf<DeviceId, Arc<Mutex<Ledger>>>,
     /// [`Ledger::rest`]
-    AtRest(Few<46>),
+    at_rest: Store<DeviceId>,
 }
 
 /// What a ledger comes to as it is closed.
@@ -37,54 +31,59 @@ pub struct Account {
 impl Books {
     /// The ledger of a device, opened if need be; `greatest` as in [`Ledger::new`].
     pub fn of(&mut self, device: DeviceId, greatest: Option<u64>) -> Arc<Mutex<Ledger>> {
-        let ledger = match self.ledgers.get(&device) {
-            Some(Held::Open(ledger)) => return Arc::clone(ledger),
-            // What came to rest here can be woken.
-            Some(Held::AtRest(bytes)) => Ledger::wake(bytes, greatest),
-            None => None,
-        };
+        if let Some(ledger) = self.open.get(&device) {
+            return Arc::clone(ledger);
+        }
+        // What came to rest here can be woken.
+        let ledger = self.at_rest.get(&device).and_then(|bytes| Ledger::wake(bytes, greatest));
+        self.at_rest.remove(&device);
         let ledger = Arc::new(Mutex::new(ledger.unwrap_or_else(|| Ledger::new(greatest))));
-        self.ledgers.insert(device, Held::Open(Arc::clone(&ledger)));
+        self.open.insert(device, Arc::clone(&ledger));
         ledger
     }
 
     /// A link of the device is over: its ledger may rest, where no other has it.
     pub fn rest(&mut self, device: DeviceId) {
-        let Some(held) = self.ledgers.get_mut(&device) else { return };
-        let Held::Open(ledger) = held else { return };
-        let bytes = Arc::get_mut(ledger)
+        let bytes = self
+            .open
+            .get_mut(&device)
+            .and_then(Arc::get_mut)
             .and_then(|ledger| ledger.get_mut().unwrap_or_else(PoisonError::into_inner).rest());
-        if let Some(bytes) = bytes {
-            *held = Held::AtRest(bytes.as_slice().into());
+        if bytes.is_some_and(|bytes| self.at_rest.insert(device, &bytes)) {
+            self.open.remove(&device);
         }
     }
 
-    /// How many are open.
+    /// How many there are.
     pub fn len(&self) -> usize {
-        self.ledgers.len()
+        self.open.len() + self.at_rest.len()
     }
 
-    /// Whether none is open.
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.ledgers.is_empty()
+        self.len() == 0
     }
 
     /// A device is forgotten, and has no link: its ledger is closed, if it had one.
     pub fn forget(&mut self, now: Time, device: DeviceId) -> Option<Account> {
-        self.ledgers.remove(&device).map(|held| account(now, device, &held, Ledger::forgotten))
+        // Of one at rest nothing was in flight, and all was told.
+        let rested = self.at_rest.remove(&device).then(|| Account { device, news: Vec::new(), counts: None });
+        let open = self.open.remove(&device);
+        open.map(|ledger| account(now, device, &ledger, Ledger::forgotten)).or(rested)
     }
 
-    /// The run is over: every ledger is closed.
+    /// The run is over: every ledger is closed. Those at rest have nothing to tell.
     pub fn close(&self, now: Time) -> impl Iterator<Item = Account> {
-        self.ledgers.iter().map(move |(device, held)| account(now, *device, held, Ledger::run_ended))
+        self.open.iter().map(move |(device, ledger)| account(now, *device, ledger, Ledger::run_ended))
     }
 }
 
-fn account(now: Time, device: DeviceId, held: &Held, end: fn(&mut Ledger, Time) -> Vec<News>) -> Account {
-    let Held::Open(ledger) = held else {
-        // Nothing was in flight, and all was told.
-        return Account { device, news: Vec::new(), counts: None };
-    };
+fn account(
+    now: Time,
+    device: DeviceId,
+    ledger: &Mutex<Ledger>,
+    end: fn(&mut Ledger, Time) -> Vec<News>,
+) -> Account {
     let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
     let news = end(&mut ledger, now);
     Account { device, news, counts: ledger.flush(now) }
@@ -144,11 +143,11 @@ mod tests {
             let ledger = books.of(device, Some(9));
             talks(&ledger, link, messages);
             books.rest(device);
-            assert!(matches!(books.ledgers.get(&device), Some(Held::Open(_))), "a link has it");
+            assert!(books.open.contains_key(&device), "a link has it");
             let before = format!("{ledger:?}");
             drop(ledger);
             books.rest(device);
-            assert!(matches!(books.ledgers.get(&device), Some(Held::AtRest(_))));
+            assert!(books.at_rest.contains_key(&device) && books.open.is_empty());
             assert_eq!(format!("{:?}", books.of(device, Some(9))), before);
         }
     }
@@ -158,7 +157,7 @@ mod tests {
         let (device, mut books) = (DeviceId(3), Books::default());
         comes_and_goes(&mut books, device, Time::from_secs(1));
         books.rest(device);
-        assert!(matches!(books.ledgers.get(&device), Some(Held::Open(_))));
+        assert!(books.open.contains_key(&device));
         assert_eq!(books.close(Time::from_secs(5)).next().unwrap().news.len(), 2);
     }
 
