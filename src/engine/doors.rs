@@ -72,7 +72,7 @@ impl Engine {
         }
         let known = dark.len();
         let is_alone = |address: IpAddr, devices: &BTreeSet<DeviceId>| {
-            self.sessions.from_address(address).all(|device| devices.contains(&device.id))
+            self.sessions.from_address(address).all(|device| devices.contains(&device))
         };
         dark.retain(|address, devices| is_alone(*address, devices));
         let mut dark: Vec<IpAddr> = dark.into_keys().collect();

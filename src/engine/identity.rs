@@ -13,7 +13,7 @@ impl Engine {
         let Some(live) = self.sessions.link(link) else { return false };
         let Some(taken_for) = live.device else {
             let name = name_of(live, client_id);
-            let known = self.sessions.by_name(&name).map(|known| known.id);
+            let known = self.sessions.id_of(&name);
             let device = known.unwrap_or_else(|| {
                 let device = self.was_nameless(link).unwrap_or_else(|| self.sessions.next_device());
                 self.emit(What::DeviceNamed { device, name: name.into_owned() });
@@ -37,8 +37,8 @@ impl Engine {
             return;
         }
         let name = name_of(live, client_id);
-        match self.sessions.by_name(&name) {
-            Some(known) if known.id == taken_for => {}
+        match self.sessions.id_of(&name) {
+            Some(known) if known == taken_for => {}
             // Its attempts came one after another: all of them were this device's.
             None if may_be_named(device) => {
                 self.emit(What::DeviceNamed { device: taken_for, name: name.into_owned() });
@@ -60,8 +60,8 @@ impl Engine {
     }
 
     pub(super) fn identify(&mut self, link: LinkId, name: &str) {
-        let device = match self.sessions.by_name(name) {
-            Some(known) => known.id,
+        let device = match self.sessions.id_of(name) {
+            Some(known) => known,
             None => {
                 let device = self.sessions.next_device();
                 self.emit(What::DeviceNamed { device, name: name.to_owned() });
@@ -76,10 +76,8 @@ impl Engine {
         let address = self.sessions.link(link)?.ip()?;
         let mut known = self.sessions.from_address(address);
         Some(match (known.next(), known.next()) {
-            (Some(only), None) => Ok(only.id),
-            (Some(_), Some(_)) | (None, _) => {
-                self.sessions.by_name(&address.to_string()).map(|known| known.id).ok_or(address)
-            }
+            (Some(only), None) => Ok(only),
+            (Some(_), Some(_)) | (None, _) => self.sessions.id_of(&address.to_string()).ok_or(address),
         })
     }
 
@@ -96,7 +94,7 @@ impl Engine {
 
     pub(super) fn rename(&mut self, link: LinkId, name: &str) {
         let Some(device) = self.sessions.device_of(link) else { return };
-        if self.sessions.by_name(name).is_none() {
+        if self.sessions.id_of(name).is_none() {
             let device = device.id;
             self.emit(What::DeviceNamed { device, name: name.to_owned() });
         }

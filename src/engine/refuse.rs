@@ -114,7 +114,10 @@ impl Engine {
         let mut known = self.sessions.from_address(address);
         match (known.next(), known.next()) {
             (None, _) => self.by_address(link),
-            (Some(only), None) => (!self.sessions.is_up(only)).then_some(Ok(only.id)),
+            (Some(only), None) => {
+                let is_up = self.sessions.device(only).is_some_and(|only| self.sessions.is_up(only));
+                (!is_up).then_some(Ok(only))
+            }
             (Some(_), Some(_)) => None,
         }
     }

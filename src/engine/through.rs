@@ -143,7 +143,7 @@ impl Engine {
     /// Whether a device was seen to be kept out: a fault met its CONNECT, or its attempts before that, and it is alone at
     /// its address.
     fn is_kept_out(&self, device: &Device) -> bool {
-        let alone = |address| self.sessions.from_address(address).all(|other| other.id == device.id);
+        let alone = |address| self.sessions.from_address(address).all(|other| other == device.id);
         let struck =
             self.progress.struck.contains(&device.id) && !device.was_two && device.address.is_some_and(alone);
         struck || self.progress.rejected.contains(&device.id)

@@ -174,7 +174,7 @@ fn is_shared(measures: &Measures, device: DeviceId) -> bool {
     let Some(device) = measures.sessions.device(device).filter(|device| device.version.is_none()) else {
         return false;
     };
-    let others = |address| measures.sessions.from_address(address).any(|other| other.id != device.id);
+    let others = |address| measures.sessions.from_address(address).any(|other| other != device.id);
     !device.passed_through && (device.was_two || device.address.is_some_and(others))
 }
 

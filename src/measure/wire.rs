@@ -178,7 +178,7 @@ impl Wire {
             return;
         }
         let mut there = sessions.from_address(peer.ip().to_canonical());
-        let device = there.next().filter(|_| there.next().is_none()).map(|device| device.id);
+        let device = there.next().filter(|_| there.next().is_none());
         let place = self.attempts.len();
         self.by_peer.insert(peer, place);
         device.into_iter().for_each(|device| self.by_device.entry(device).or_default().push(place));

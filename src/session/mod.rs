@@ -20,7 +20,8 @@ pub use link::{Handshake, Link};
 pub use meter::Meter;
 pub use snapshot::Snapshot;
 
-use crate::base::{DeviceId, Direction, LinkId, Name, Shelf, Side, Time};
+use crate::base::pack::{Pack, Reader, Writer};
+use crate::base::{DeviceId, Direction, LinkId, Name, Rest, Resting, Shelf, Side, Time};
 use crate::event::{Event, What};
 use crate::mqtt::Version;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +35,7 @@ pub const MOST_GONE: usize = 20_000;
 /// All devices and live links of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Sessions {
-    devices: Shelf<DeviceId, Device>,
+    devices: Resting<DeviceId, Device>,
     /// The number of the next new device.
     next: u32,
     /// How many devices without a link are remembered; `None`: all.
@@ -194,12 +195,17 @@ impl Sessions {
 
     /// The device of that name.
     pub fn by_name(&self, name: &str) -> Option<&Device> {
-        self.device(*self.names.get(self.named(name).ok()?)?)
+        self.device(self.id_of(name)?)
+    }
+
+    /// Its number.
+    pub fn id_of(&self, name: &str) -> Option<DeviceId> {
+        self.names.get(self.named(name).ok()?).copied()
     }
 
     /// The devices whose latest link came from this address.
-    pub fn from_address(&self, address: IpAddr) -> impl Iterator<Item = &Device> {
-        self.addresses.get(&address).into_iter().flatten().filter_map(|id| self.device(*id))
+    pub fn from_address(&self, address: IpAddr) -> impl Iterator<Item = DeviceId> {
+        self.addresses.get(&address).into_iter().flatten().copied()
     }
 
     /// The number that a device not yet seen gets.
@@ -266,7 +272,15 @@ impl Sessions {
 
     /// Where the device of this name stands among the names, or would.
     fn named(&self, name: &str) -> Result<usize, usize> {
-        self.names.binary_search_by(|id| self.device(*id).map_or("", |device| &device.name).cmp(name))
+        self.names.binary_search_by(|id| self.name_of(*id).cmp(name))
+    }
+
+    fn name_of(&self, id: DeviceId) -> &str {
+        match self.devices.peek(&id) {
+            Some(Ok(device)) => &device.name,
+            Some(Err(mut packed)) => Device::packed_name(&mut packed).unwrap_or_default(),
+            None => "",
+        }
     }
 
     /// A device is about to have another name, or to be forgotten. Another may have come to have the name that this one has, an
@@ -362,16 +376,19 @@ impl Sessions {
     fn leaves(&mut self, at: Time, id: DeviceId, link: LinkId) {
         let Some(device) = self.devices.get_mut(&id) else { return };
         device.links.retain(|held| *held != link);
-        if device.links.is_empty() {
-            device.links = Vec::new();
+        if !device.links.is_empty() {
+            return;
         }
-        if self.most_gone.is_none() || !device.links.is_empty() {
+        device.links = Vec::new();
+        if self.most_gone.is_none() {
+            self.devices.rest(id);
             return;
         }
         if let Some(before) = device.gone.replace(at) {
             self.gone.remove(&(before, id));
         }
         self.gone.insert((at, id));
+        self.devices.rest(id);
     }
 
     fn forget(&mut self, id: DeviceId) {
@@ -384,7 +401,58 @@ impl Sessions {
     }
 }
 
+impl Rest for Device {
+    fn may_rest(&self) -> bool {
+        self.links.is_empty()
+    }
+}
+
+impl Pack for Device {
+    /// Its name first: that is what it is looked for by.
+    fn pack(&self, to: &mut Writer) {
+        let Device { id, name, named, links: _, links_seen, address, was_two, passed_through, .. } = self;
+        let Device { accepted, keep_alive, hub_keep_alive, version, username, filters, gone, .. } = self;
+        (name.clone(), *id).pack(to);
+        (*named, (*links_seen, *address)).pack(to);
+        (*was_two, (*passed_through, *accepted)).pack(to);
+        (*keep_alive, (*hub_keep_alive, *version)).pack(to);
+        (username.clone(), *gone).pack(to);
+        filters.pack(to);
+    }
+
+    fn unpack(from: &mut Reader<'_>) -> Option<Device> {
+        let (name, id) = Pack::unpack(from)?;
+        let (named, (links_seen, address)) = Pack::unpack(from)?;
+        let (was_two, (passed_through, accepted)) = Pack::unpack(from)?;
+        let (keep_alive, (hub_keep_alive, version)) = Pack::unpack(from)?;
+        let (username, gone) = Pack::unpack(from)?;
+        let filters = Pack::unpack(from)?;
+        Some(Device {
+            id,
+            name,
+            named,
+            links: Vec::new(),
+            links_seen,
+            address,
+            was_two,
+            passed_through,
+            accepted,
+            keep_alive,
+            hub_keep_alive,
+            version,
+            username,
+            filters,
+            gone,
+        })
+    }
+}
+
 impl Device {
+    /// The name in what was packed.
+    fn packed_name<'a>(from: &mut Reader<'a>) -> Option<&'a str> {
+        str::from_utf8(from.slice()?).ok()
+    }
+
     fn new(id: DeviceId, name: Name, named: (u64, Time)) -> Device {
         Device {
             id,
@@ -403,5 +471,38 @@ impl Device {
             filters: Filters::default(),
             gone: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_rested_is_what_it_was() {
+        let mut device = Device::new(DeviceId(70_000), "pump-1".into(), (9, Time::from_secs(3)));
+        let packed = |device: &Device| {
+            let mut to = Writer::default();
+            device.pack(&mut to);
+            to.finish()
+        };
+        let same = |device: &Device| {
+            let back = Device::unpack(&mut Reader::new(&packed(device))).unwrap();
+            assert_eq!(format!("{back:?}"), format!("{device:?}"));
+        };
+        same(&device);
+        (device.links_seen, device.accepted, device.was_two) = (300, 2, true);
+        device.address = "192.0.2.7".parse().ok();
+        device.keep_alive = Some(Duration::from_secs(60));
+        device.hub_keep_alive = Some(Duration::ZERO);
+        (device.version, device.username) = (Some(Version::V5), Some("user".into()));
+        device.filters.add(["a/+", "b/#"]);
+        device.gone = Some(Time::from_secs(3));
+        same(&device);
+        (device.address, device.passed_through) = ("2001:db8::1".parse().ok(), true);
+        same(&device);
+        assert_eq!(Device::packed_name(&mut Reader::new(&packed(&device))), Some("pump-1"));
+        device.links.push(LinkId(1));
+        assert!(!device.may_rest());
     }
 }

@@ -106,7 +106,29 @@ impl Conformance {
     /// The device that a link without CONNECT is taken to be of: the only one at its address.
     pub(super) fn only_one_at(&self, watch: &Watch, sessions: &Sessions) -> Option<DeviceId> {
         let mut known = sessions.from_address(watch.ip?);
-        let only = known.next()?.id;
+        let only = known.next()?;
         (known.next().is_none() && self.devices.contains_key(&only)).then_some(only)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::conformance::cases::Cases;
+
+    #[test]
+    fn habits_that_rested_are_what_they_were() {
+        let (mut habits, mut cases) =
+            (Habits { clean: true, version: Some(Version::V5), ..Habits::default() }, Cases::default());
+        habits.struck = Some(Time::from_secs(1));
+        for nth in 0..20 {
+            let mut to = Writer::default();
+            habits.pack(&mut to);
+            let back = Habits::unpack(&mut Reader::new(&to.finish())).unwrap();
+            assert_eq!(format!("{back:?}"), format!("{habits:?}"));
+            let opened = Time::from_millis(2_000 + nth * 150);
+            habits.connects.opens(DeviceId(3), opened, nth, &mut cases);
+            habits.connects.closes(opened, opened + Duration::from_millis(20));
+        }
     }
 }
