@@ -53,7 +53,7 @@ use std::time::Duration;
 use tcp::Tcp;
 
 /// The size of the buffer that the links of a worker share, in bytes: a full socket buffer in one read.
-const READ_BUFFER: usize = 512 * 1024;
+const READ_BUFFER: usize = 256 * 1024;
 
 /// After a fault's FIN, how long the leg is still heard out, so that the FIN stays one: closing over unread bytes
 /// would turn it into RST. Then the socket goes, and what is still sent to it is answered with RST, as after any
