@@ -390,7 +390,8 @@ pub enum What {
     LinkClosed {
         /// The link.
         link: LinkId,
-        /// Bytes that arrived and were never passed on, by direction of travel (a cut or an error cost them).
+        /// Bytes that arrived and were never passed on, by direction of travel: a cut or an error cost them, or their receiver
+        /// had ended the link and refused them.
         undelivered: Ways<u64>,
     },
     /// A rule fired.
