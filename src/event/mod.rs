@@ -52,6 +52,9 @@ pub enum What {
         /// Why.
         reason: EndReason,
     },
+    /// The run comes to its end, and the command beside it is told to end. What devices and hubs show from here on, they were
+    /// brought to, and it is no sign of a fault.
+    CommandStopped,
     /// The command beside the run ended.
     CommandEnded {
         /// Its exit code; `None` if a signal ended it.
@@ -520,6 +523,7 @@ impl What {
             What::Traffic(traffic) => Some(traffic.link),
             What::RunStarted(_)
             | What::RunEnded { .. }
+            | What::CommandStopped
             | What::CommandEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }

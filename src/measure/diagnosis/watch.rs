@@ -61,6 +61,7 @@ impl Watch {
             | What::RunEnded { .. }
             | What::CaptureClosed { .. }
             | What::Wire { .. }
+            | What::CommandStopped
             | What::CommandEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }

@@ -42,6 +42,8 @@ pub struct Live {
     held: BTreeMap<u64, (LinkId, u8)>,
     /// Links whose end has been told, until they close.
     ended: BTreeSet<LinkId>,
+    /// The command beside the run was told to end.
+    stopped: bool,
 }
 
 /// A firing with windows still open.
@@ -94,6 +96,7 @@ impl Live {
             handshakes: Handshakes::default(),
             held: BTreeMap::new(),
             ended: BTreeSet::new(),
+            stopped: false,
         }
     }
 
@@ -177,6 +180,12 @@ impl Live {
                 Some((Kind::Trouble, format!("{}: REFUSED: {}", self.rule(firing.rule), printable(error))))
             }
             What::WindowClosed { window } => Some((Kind::Restored, self.closed(now, *window)?)),
+            // They were told to.
+            What::LegEnded { .. } | What::Packet { packet: Packet::Disconnect { .. }, .. }
+                if self.stopped =>
+            {
+                None
+            }
             What::LegEnded { link, side, how, error, .. } => {
                 let how = how_words(*how, error.as_deref());
                 match side {
@@ -236,6 +245,10 @@ impl Live {
             }
             What::TlsFailed { side, error, .. } => {
                 trouble(&format!("TLS with the {} failed", side.word()), error)
+            }
+            What::CommandStopped => {
+                self.stopped = true;
+                None
             }
             What::CommandEnded { code } => Some((
                 Kind::Over,
