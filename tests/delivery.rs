@@ -4,15 +4,17 @@
 
 mod common;
 
-use brownout::base::{Chance, DeviceId};
+use brownout::base::{Chance, DeviceId, Side, Span, Ways};
 use brownout::event::{Delivery, Event, Loss, MessageNews, What};
-use brownout::fault::{Fault, PacketAction, PacketFault, PacketMatch, WaysWanted};
+use brownout::fault::{
+    Blackhole, Connects, Fault, FidelityWanted, PacketAction, PacketFault, PacketMatch, Toward, WaysWanted,
+};
 use brownout::mqtt::{PacketKind, QoS};
 use brownout::profile::sequence::json_pointer;
 use brownout::profile::{Rule, Sequence, SequencePlace};
 use common::{Bench, at, bench, connected, expect, hub, plan, wire};
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const QOS0: &[u8] = b"\x30\x05\x00\x01tp0";
@@ -118,6 +120,65 @@ async fn what_faults_do_to_packets_is_in_the_books() {
     let why = |news: &MessageNews| if let MessageNews::Lost { why, .. } = news { Some(*why) } else { None };
     let whys: Vec<Loss> = news.iter().filter_map(why).collect();
     assert_eq!(whys, [Loss::NotPassedOn, Loss::FalselyAcknowledged]);
+}
+
+/// A link that is dark, and whose hub has given it up meanwhile: closed it, or said that it sends no more.
+async fn given_up_in_the_dark(closes: bool) -> (Bench, TcpStream, Option<TcpStream>) {
+    let dark = Fault::Blackhole(Blackhole {
+        direction: WaysWanted::Both,
+        toward: Toward::Both,
+        hold: Span::fixed(Duration::from_millis(700)),
+        fidelity: FidelityWanted::Stall,
+        connects: Connects::Silence,
+    });
+    let (bench, hub) = bench(vec![at("dark", Duration::from_millis(300), dark)]).await;
+    let (device, mut served) = connected(&bench, &hub).await;
+    bench.until("applied fault", |e| matches!(e.what, What::FaultApplied { .. }).then_some(())).await;
+    served.shutdown().await.unwrap();
+    let served = Some(served).filter(|_| !closes);
+    bench
+        .until("end of the hub", |e| matches!(e.what, What::LegEnded { side: Side::Hub, .. }).then_some(()))
+        .await;
+    (bench, device, served)
+}
+
+#[tokio::test]
+async fn what_an_end_that_had_closed_was_given_is_not_received() {
+    let messages = [QOS0, QOS0, QOS0, QOS1].concat();
+    for device_stays in [true, false] {
+        let (bench, mut device, _) = given_up_in_the_dark(true).await;
+        device.write_all(&messages).await.unwrap();
+        if device_stays {
+            assert_eq!(device.read(&mut [0; 1]).await.unwrap(), 0);
+        }
+        drop(device);
+        closed(&bench).await;
+        let events = bench.stop().await;
+        let (up, _, news) = told(&events);
+        assert_eq!((up.sent, up.received, up.lost), ([3, 1, 0], [0; 3], [3, 0, 0]), "stays: {device_stays}");
+        assert_eq!((up.in_flight, up.unfollowed), ([0, 1, 0], 0));
+        let lost = |news: &&MessageNews| matches!(news, MessageNews::Lost { why: Loss::NotPassedOn, .. });
+        assert_eq!(news.iter().filter(lost).count(), 3);
+        let closed = |event: &Event| match event.what {
+            What::LinkClosed { undelivered, .. } => Some(undelivered),
+            _ => None,
+        };
+        let undelivered = common::find(&events, "end of the link", closed);
+        assert_eq!(undelivered, Ways { up: u64::try_from(messages.len()).unwrap(), down: 0 });
+    }
+}
+
+#[tokio::test]
+async fn what_an_end_that_only_says_no_more_is_given_is_received() {
+    let messages = [QOS0, QOS0, QOS1].concat();
+    let (bench, mut device, served) = given_up_in_the_dark(false).await;
+    device.write_all(&messages).await.unwrap();
+    expect(&mut served.unwrap(), &messages).await;
+    drop(device);
+    closed(&bench).await;
+    let (up, _, _) = told(&bench.stop().await);
+    assert_eq!((up.sent, up.received, up.lost), ([2, 1, 0], [2, 1, 0], [0; 3]));
+    assert_eq!((up.in_flight, up.unfollowed), ([0, 1, 0], 0));
 }
 
 #[tokio::test]

@@ -189,6 +189,7 @@ async fn attend(
     let status = match ended {
         Some(status) => status,
         None => {
+            runner.proxy.command_stopped();
             let status = beside.stop(signals.next()).await;
             runner.proxy.command_ended(status.code());
             return (reason, None);

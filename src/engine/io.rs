@@ -334,6 +334,8 @@ pub enum Input {
         /// Bytes that were never passed on.
         undelivered: Ways<u64>,
     },
+    /// The command beside the run is told to end.
+    CommandStopped,
     /// The command beside the run ended.
     CommandEnded {
         /// Its exit code.

@@ -311,6 +311,7 @@ impl Engine {
                 let News { link, direction, qos, id, news } = *news;
                 self.emit(What::Message { device, link, direction, qos: qos.number(), id, news });
             }
+            Input::CommandStopped => self.emit(What::CommandStopped),
             Input::CommandEnded { code } => {
                 self.emit(What::CommandEnded { code });
                 self.command_ended();

@@ -11,7 +11,8 @@ pub struct Delivery {
     /// Seen from their sender for the first time.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub sent: [u64; 3],
-    /// Passed on to their receiver whole, for the first time.
+    /// Passed on to their receiver whole, for the first time. Once it has given its link up, that takes that its system has
+    /// acknowledged them.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub received: [u64; 3],
     /// Whose sender was told what became of them: PUBACK or PUBCOMP passed on, or a PUBREC that refuses. Nothing at QoS 0.
@@ -32,7 +33,8 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub in_flight: [u64; 3],
     /// Left behind in flight by links that ended, beyond what is followed, or by a device that an observer has forgotten, or
-    /// come late on a link that the device had left: what became of them is not known.
+    /// come late on a link that the device had left, or of QoS 0 and under way to an end that had given its link up when that
+    /// was closed: what became of them is not known.
     #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
     pub unfollowed: u64,
     /// Whose payload had a number, as the profile's `sequence` reads it.
@@ -181,7 +183,8 @@ pub enum MessageNews {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Loss {
-    /// QoS 0, and it was not passed on: a fault dropped it, or its link ended first.
+    /// QoS 0, and it was not passed on: a fault dropped it, its link ended first, or its receiver had ended the link and
+    /// refused it.
     NotPassedOn,
     /// Its sender was told that it had arrived, and it had not: a false acknowledgement.
     FalselyAcknowledged,

@@ -52,6 +52,9 @@ pub enum What {
         /// Why.
         reason: EndReason,
     },
+    /// The run comes to its end, and the command beside it is told to end. What devices and hubs show from here on, they were
+    /// brought to, and it is no sign of a fault.
+    CommandStopped,
     /// The command beside the run ended.
     CommandEnded {
         /// Its exit code; `None` if a signal ended it.
@@ -390,7 +393,8 @@ pub enum What {
     LinkClosed {
         /// The link.
         link: LinkId,
-        /// Bytes that arrived and were never passed on, by direction of travel (a cut or an error cost them).
+        /// Bytes that arrived and were never passed on, by direction of travel: a cut or an error cost them, or their receiver
+        /// had ended the link and refused them.
         undelivered: Ways<u64>,
     },
     /// A rule fired.
@@ -525,6 +529,7 @@ impl What {
             What::Traffic(traffic) => Some(traffic.link),
             What::RunStarted(_)
             | What::RunEnded { .. }
+            | What::CommandStopped
             | What::CommandEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }

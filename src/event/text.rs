@@ -24,6 +24,7 @@ impl Display for What {
                 run.version
             ),
             What::RunEnded { reason } => write!(f, "run ended: {}", reason.words()),
+            What::CommandStopped => f.write_str("command told to end"),
             What::CommandEnded { code: Some(code) } => write!(f, "command ended with code {code}"),
             What::CommandEnded { code: None } => f.write_str("command ended by a signal"),
             What::ListenerOpened { listener, address, upstream, tls } => {

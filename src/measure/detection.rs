@@ -47,7 +47,7 @@ pub(super) struct Struck<'a> {
     pub id: LinkId,
     pub link: &'a Link,
     applied: Applied,
-    /// When the run, as far as known, ends.
+    /// When the run, as far as known, ends, or devices are told to: nothing that comes later counts.
     pub end: Time,
 }
 
@@ -143,18 +143,19 @@ impl<'a> Struck<'a> {
 
     /// The device's links after the struck one, oldest first.
     pub fn later_links(&self) -> impl Iterator<Item = (LinkId, &'a Link)> + use<'a> {
-        let (measures, id, since) = (self.measures, self.id, self.since);
+        let (measures, id, since, end) = (self.measures, self.id, self.since, self.end);
         let links = measures.devices.get(&self.window.device).map_or(&[][..], |device| &device.links);
         links
             .iter()
             .filter(move |later| **later > id)
             .filter_map(move |later| Some((*later, measures.links.get(later)?)))
-            .filter(move |(_, link)| link.opened >= since)
+            .filter(move |(_, link)| (since..=end).contains(&link.opened))
     }
 
     /// When the device tried to connect since, seen by a tap alone: nobody accepted it.
     pub fn unanswered(&self) -> impl Iterator<Item = Time> + use<'a> {
-        self.measures.wire.unanswered(self.window.device, self.since)
+        let end = self.end;
+        self.measures.wire.unanswered(self.window.device, self.since).filter(move |at| *at <= end)
     }
 
     /// What a tap saw of it.
@@ -214,7 +215,7 @@ impl<'a> Struck<'a> {
 
     fn by(&self, side: Side) -> Noticed {
         let sign = self.first_sign(side);
-        let told = self.link.told.get(side).filter(|at| *at >= self.since);
+        let told = self.link.told.get(side).filter(|at| (self.since..=self.end).contains(at));
         let told = told.filter(|told| sign.is_none_or(|sign| *told <= sign.at));
         match (told, self.for_good) {
             (None, _) => self.by_itself(side, sign.filter(|sign| self.is_the_faults(side, sign))),
@@ -277,7 +278,7 @@ impl<'a> Struck<'a> {
     }
 
     fn first_sign(&self, side: Side) -> Option<Sign> {
-        let own = self.link.signs.get(side).filter(|sign| sign.at >= self.since);
+        let own = self.link.signs.get(side).filter(|sign| (self.since..=self.end).contains(&sign.at));
         let connect = match side {
             Side::Device => self.next_connect(),
             Side::Hub => None,
@@ -351,7 +352,7 @@ impl<'a> Struck<'a> {
     /// Until when there was something to notice.
     fn watched_until(&self) -> Time {
         let restored = self.window.closed.filter(|_| !self.for_good);
-        restored.unwrap_or(self.end)
+        restored.map_or(self.end, |restored| restored.min(self.end))
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Measures {
     /// Where what is measured begins: the number of the first event, and the time. What was before is known and not counted.
     pub(super) first: u64,
     pub(super) since: Time,
+    /// When the command beside the run was told to end: what shows from then on is no sign of a fault.
+    pub(super) stopped: Option<Time>,
     pub(super) ended: Option<EndReason>,
     pub(super) events: u64,
     pub(super) links: Links,
@@ -87,6 +89,7 @@ impl Measures {
             started: None,
             first: 0,
             since: Time::ZERO,
+            stopped: None,
             ended: None,
             events: 0,
             links: Links::default(),
@@ -123,6 +126,7 @@ impl Measures {
                 // The event of a later part has the number of the one that follows.
                 self.events = u64::from(started.part == 0);
             }
+            What::CommandStopped => self.stopped = Some(at),
             What::RunEnded { reason } => self.ended = Some(*reason),
             What::LinkOpened { link, peer, to, .. } => {
                 if is_new {

@@ -51,6 +51,8 @@ impl RunResults {
         new.for_each(|link| run.tls.timings.add(link));
         run.tls.listeners.sort_by(|(a, _), (b, _)| a.cmp(b));
         run.add_ends(measures, end);
+        // Faults are judged by what had happened until then.
+        let end = measures.stopped.map_or(end, |stopped| stopped.min(end));
         let (mut explained, mut down) = (BTreeSet::new(), Down::default());
         let mut losses = Vec::new();
         let holds = Holds::of(measures);

@@ -9,11 +9,13 @@ mod shaking;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod unheard;
 mod wire;
 
 pub use ingress::{Answer, Ingress};
 pub use outlet::Outlet;
 pub use secure::{Failure, Got, Secure, Step, Terms};
+pub use unheard::{Heard, Written};
 pub use wire::Wire;
 
 use super::capture::Tap;
@@ -22,12 +24,14 @@ use super::sys::segment::Segment;
 use crate::base::Chance;
 use crate::event::Dropped;
 use crate::fault::{Ending, Harm, LegFate};
+use crate::session::ledger::Entry;
 use crate::tls::harm::truncated;
 use std::io;
 use std::net::IpAddr;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use unheard::Unheard;
 
 /// One leg of a link.
 #[derive(Debug, Default)]
@@ -54,6 +58,8 @@ pub struct Leg {
     lingering: bool,
     /// A fault has parked it, and it is reset once its peer sends something.
     trap: bool,
+    /// What was written to the peer though it had given up.
+    unheard: Option<Box<Unheard>>,
     /// What passes goes into a capture.
     tap: Option<Box<Tap>>,
 }
@@ -91,7 +97,7 @@ impl Leg {
 
     /// Whether nothing can come or go any more.
     pub fn is_over(&self) -> bool {
-        !self.wire.is_open() || (!self.reading && !self.writing && !self.shutting)
+        !self.wire.is_open() || (!self.reading && !self.writing && !self.shutting && !self.is_unheard())
     }
 
     /// Whether a TLS handshake is still to be done.
@@ -299,7 +305,7 @@ impl Leg {
 
     fn say_fin(&mut self) {
         // To close says FIN as well, where nothing is left to be read: only then, or it would say RST.
-        let is_all = !self.reading && self.secure.is_none() && self.tap.is_none();
+        let is_all = !self.reading && self.secure.is_none() && self.tap.is_none() && !self.is_unheard();
         if is_all {
             self.wire.close()
         } else {
@@ -315,6 +321,7 @@ impl Leg {
         if let Some(tap) = self.tap.as_mut().filter(|_| self.wire.is_open()) {
             tap.reset();
         }
+        self.hear_last();
         if let Some(stream) = self.wire.stream() {
             self.ingress.count(stream);
         }
@@ -327,6 +334,7 @@ impl Leg {
     pub fn drop_socket(&mut self) {
         // With it the tap goes, and says so.
         self.tap = None;
+        self.hear_last();
         if let Some(stream) = self.wire.stream() {
             self.ingress.count(stream);
         }
@@ -452,7 +460,7 @@ impl Leg {
 
     /// It has been heard out for long enough, if a fault closed it.
     pub fn linger_over(&mut self) {
-        if self.lingering {
+        if self.lingering || self.waits_to_be_heard() {
             self.drop_socket();
         }
     }
@@ -486,6 +494,40 @@ impl Leg {
         let sealed = self.secure.as_ref().is_some_and(|secure| secure.is_flushing());
         let unsent = |stream| tcp_info(stream).is_ok_and(|info| info.unsent_bytes > 0);
         sealed || self.wire.stream().is_some_and(unsent)
+    }
+
+    /// So many bytes were written to a peer that had given up, and this is to be written down once it has them.
+    pub fn await_heard(&mut self, bytes: usize, entries: Vec<Entry>) {
+        let sealed = self.secure.as_ref().map_or(0, |secure| secure.waiting());
+        let end = self.wire.written() + u64::try_from(sealed).unwrap_or(0);
+        self.unheard.get_or_insert_default().push(Written { bytes, entries, end });
+    }
+
+    /// What has come to be known of that since this was last asked, in order.
+    pub fn take_heard(&mut self) -> Vec<(Heard, Written)> {
+        let Some(unheard) = &mut self.unheard else { return Vec::new() };
+        if let Some(acknowledged) = self.wire.acknowledged().filter(|_| unheard.is_waiting()) {
+            unheard.see(acknowledged);
+        }
+        unheard.take()
+    }
+
+    /// Whether all else is over, and the peer has not acknowledged all of it.
+    pub fn waits_to_be_heard(&self) -> bool {
+        self.wire.is_open() && !self.reading && !self.writing && self.is_unheard()
+    }
+
+    fn is_unheard(&self) -> bool {
+        self.unheard.as_ref().is_some_and(|unheard| unheard.is_waiting())
+    }
+
+    /// The socket goes: what it has to say of that is heard now.
+    pub fn hear_last(&mut self) {
+        let Some(unheard) = self.unheard.as_mut().filter(|unheard| unheard.is_waiting()) else { return };
+        if let Some(acknowledged) = self.wire.acknowledged() {
+            unheard.see(acknowledged);
+        }
+        unheard.give_up();
     }
 
     /// Whether FIN could be said to a peer that has heard none.

@@ -13,6 +13,7 @@ mod books;
 mod bytes;
 mod ends;
 mod greeting;
+mod heard;
 mod own;
 mod packets;
 mod plain;
@@ -470,6 +471,7 @@ impl Link {
     }
 
     fn is_over(&mut self) -> bool {
+        self.see_heard();
         if self.drop_at.is_some_and(|at| at <= self.core.clock().now()) {
             self.drop_at = None;
             for side in Side::BOTH {

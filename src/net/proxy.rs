@@ -218,6 +218,11 @@ impl Proxy {
         self.core.finish(reason);
     }
 
+    /// The command beside the run is about to be told to end.
+    pub fn command_stopped(&self) {
+        self.core.tell(Input::CommandStopped);
+    }
+
     /// The command beside the run has ended.
     pub fn command_ended(&self, code: Option<i32>) {
         self.core.tell(Input::CommandEnded { code });

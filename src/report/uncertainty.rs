@@ -91,7 +91,7 @@ fn dropped(run: &RunResults, nth: usize, several: bool) -> Vec<String> {
     if unfollowed > 0 {
         let messages = count(unfollowed, "message");
         told.push(of(format!(
-            "of {messages} it is not known what became: beyond what is followed, or come late"
+            "of {messages} it is not known what became: beyond what is followed, come late, or to an end that had left"
         )));
     }
     if let Some(lost) = run.wire.as_ref().map(|wire| wire.lost).filter(|lost| *lost > 0) {

@@ -146,6 +146,7 @@ impl Sessions {
             What::LinkClosed { link, .. } => self.close(event.at, *link),
             What::RunStarted(_)
             | What::RunEnded { .. }
+            | What::CommandStopped
             | What::CommandEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }

@@ -70,6 +70,7 @@ impl Trail {
             | What::LinkClosed { .. } => self.add(event),
             What::RunStarted(_)
             | What::RunEnded { .. }
+            | What::CommandStopped
             | What::CommandEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }

@@ -163,6 +163,7 @@ impl Conformance {
             What::CommandEnded { code } => self.farewells.command_ended(now.at, *code),
             What::Rival { link, .. } => self.disturb(now, *link, |watch| watch.faults.touch()),
             What::RunStarted(_)
+            | What::CommandStopped
             | What::RunEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }

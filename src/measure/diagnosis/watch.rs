@@ -62,6 +62,7 @@ impl Watch {
             | What::HeldUp { .. }
             | What::CaptureClosed { .. }
             | What::Wire { .. }
+            | What::CommandStopped
             | What::CommandEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }

@@ -1,7 +1,7 @@
 //! Who noticed, and after how long.
 
 use crate::base::{Direction, RuleId, Side};
-use crate::event::Packet;
+use crate::event::{Packet, What};
 use crate::fault::{Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
 use crate::measure::story::{Story, between, blackhole, exact, latency, never, plan, rst, stall, values};
 use crate::measure::{Outcome, Value};
@@ -422,6 +422,22 @@ fn split_view_needs_both_signs() {
     one_sided.at(5_000).ends(1, Side::Hub, Ending::Fin).at(11_000).heals(1);
     let results = one_sided.results(&plan(vec![("dark", blackhole("8s"))]));
     assert_eq!(values(&results, Metric::SplitView), []);
+}
+
+#[test]
+fn what_ends_show_after_the_command_was_told_to_end_is_no_sign() {
+    let plan = plan(vec![("dark", blackhole("1m"))]);
+    for (stopped, device) in [(4_500, vec![]), (9_000, vec![never(6_000)])] {
+        let mut story = struck(Mechanism::Gate);
+        story.at(stopped).tell(What::CommandStopped);
+        story.at(stopped + 1).passes(1, Direction::Up, Packet::Disconnect { reason: 0 }, true);
+        story.ends(1, Side::Device, Ending::Fin).tell(What::CommandEnded { code: Some(0) });
+        let results = story.at(stopped + 300).over().results(&plan);
+        assert_eq!(values(&results, Metric::DeviceDetection), device);
+        assert_eq!(values(&results, Metric::Downtime), []);
+        let window = results.runs[0].windows.values().next().unwrap();
+        assert_eq!(window.outcome, Outcome::Survived);
+    }
 }
 
 #[test]

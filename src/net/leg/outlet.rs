@@ -43,6 +43,11 @@ impl Outlet {
         self.gone == self.bytes.len()
     }
 
+    /// How many bytes wait.
+    pub fn waiting(&self) -> usize {
+        self.bytes.len() - self.gone
+    }
+
     /// Whether what came in here ends amid a record: what waits is sent before anything that follows, and alone does not
     /// make that so.
     pub fn is_amid_record(&self) -> bool {

@@ -165,6 +165,11 @@ impl Secure {
         !self.outlet.is_empty()
     }
 
+    /// How many bytes wait to be sent.
+    pub fn waiting(&self) -> usize {
+        self.outlet.waiting()
+    }
+
     /// Answers the ClientHello; with ServerHello alone, where so asked, until [`Secure::go_on`].
     ///
     /// # Errors

@@ -1,11 +1,14 @@
 //! The TCP connection of a leg: bytes as they are on the wire.
 
+use super::unheard::Acknowledged;
 use crate::fault::Ending;
 use crate::net::readiness::is_write_closed;
 use crate::net::sys::hangup::hang_up;
+use crate::net::sys::info::{TcpState, tcp_info};
 use crate::net::sys::reset;
 use crate::net::sys::segment::{self, Segment};
 use crate::net::sys::stamp;
+use crate::net::sys::unacked::unacked;
 use socket2::SockRef;
 use std::io;
 use std::net::{IpAddr, Shutdown};
@@ -24,8 +27,12 @@ pub struct Wire {
     unread: bool,
     /// tokio believes that nothing can be written, but nobody has tried.
     unwritten: bool,
+    /// How many bytes were written.
+    written: u64,
     /// FIN has been said.
     shut: bool,
+    /// FIN is among what the peer has to acknowledge.
+    fin: bool,
     /// What shares a segment with what is written.
     segment: Segment,
     /// The kernel keeps what was written for what follows.
@@ -129,8 +136,34 @@ impl Wire {
         self.kept = false;
     }
 
+    /// How many bytes were written.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// How far the peer's TCP has acknowledged what was written; `None` where the socket is gone, or the kernel does not say.
+    pub fn acknowledged(&self) -> Option<Acknowledged> {
+        let stream = self.stream.as_ref()?;
+        // In this order: nothing is acknowledged once it is gone.
+        let is_final = tcp_info(stream).ok()?.state == TcpState::Closed;
+        let unacked = unacked(stream).ok()?.saturating_sub(u64::from(self.fin));
+        Some(Acknowledged { until: self.written.saturating_sub(unacked), is_final })
+    }
+
     /// Writes what the peer takes at once.
     pub fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let put = self.poll_put(cx, bytes);
+        if let Poll::Ready(Ok(count)) = &put {
+            self.wrote(*count);
+        }
+        put
+    }
+
+    fn wrote(&mut self, count: usize) {
+        self.written += u64::try_from(count).unwrap_or(0);
+    }
+
+    fn poll_put(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let Some(stream) = &mut self.stream else { return Poll::Pending };
         self.kept = self.segment == Segment::WithNext;
         if self.unwritten {
@@ -151,10 +184,12 @@ impl Wire {
         let Some(stream) = &self.stream else { return Ok(0) };
         // What it does not take is tried again by whoever polls, who must then not believe that there is no room.
         self.unwritten = true;
-        match SockRef::from(stream).send(bytes) {
+        let sent = match SockRef::from(stream).send(bytes) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             result => result,
-        }
+        }?;
+        self.wrote(sent);
+        Ok(sent)
     }
 
     /// After the peer's FIN, while it may still be written to: whether the connection is gone all the same. Wakes the
@@ -193,7 +228,7 @@ impl Wire {
     pub fn shut(&mut self) {
         if let Some(stream) = self.stream.as_ref().filter(|_| !self.shut) {
             // Fails only where the connection is gone already, which reading will tell.
-            let _ = SockRef::from(stream).shutdown(Shutdown::Write);
+            self.fin = SockRef::from(stream).shutdown(Shutdown::Write).is_ok();
         }
         (self.shut, self.kept) = (true, false);
     }

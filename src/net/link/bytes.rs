@@ -74,12 +74,14 @@ impl Link {
         let mut told = Vec::new();
         pump.wrote(due, written, |left| told.push(left));
         pump.amid = !pump.lane.is_whole();
-        for left in told {
-            match left {
-                Left::Note(note, _) => self.passed(now, direction, note, true),
-                Left::Tallied(count) => self.plain_passed(now, direction, count),
+        self.once_heard(now, direction, written, |link| {
+            for left in told {
+                match left {
+                    Left::Note(note, _) => link.passed(now, direction, note, true),
+                    Left::Tallied(count) => link.plain_passed(now, direction, count),
+                }
             }
-        }
+        });
     }
 
     pub(super) fn passed(&mut self, now: Time, direction: Direction, note: Note, held: bool) {
@@ -416,12 +418,14 @@ impl Link {
         plain: &[u32],
     ) {
         let mut plain = &plain[..plain_until(plain, written)];
-        for mark in marks.iter().take_while(|mark| mark.end <= written) {
-            let (before, after) = plain.split_at(plain_until(plain, mark.end));
-            self.plain_passed(now, direction, u32::try_from(before.len()).unwrap_or(u32::MAX));
-            self.passed(now, direction, mark.note, false);
-            plain = after;
-        }
-        self.plain_passed(now, direction, u32::try_from(plain.len()).unwrap_or(u32::MAX));
+        self.once_heard(now, direction, written, |link| {
+            for mark in marks.iter().take_while(|mark| mark.end <= written) {
+                let (before, after) = plain.split_at(plain_until(plain, mark.end));
+                link.plain_passed(now, direction, u32::try_from(before.len()).unwrap_or(u32::MAX));
+                link.passed(now, direction, mark.note, false);
+                plain = after;
+            }
+            link.plain_passed(now, direction, u32::try_from(plain.len()).unwrap_or(u32::MAX));
+        });
     }
 }

@@ -85,6 +85,8 @@ impl Link {
 
     pub(super) fn close(&mut self) {
         self.closed = true;
+        Side::BOTH.into_iter().for_each(|side| self.legs.get_mut(side).hear_last());
+        self.see_heard();
         let now = self.now();
         self.flush(now);
         for direction in Direction::BOTH {

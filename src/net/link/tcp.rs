@@ -11,7 +11,8 @@ use crate::net::tls::{HubTls, TlsError};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often to look whether the last bytes before a cut have left this machine.
+/// How often to look whether the last bytes before a cut have left this machine, or those to an end that had given up were
+/// heard.
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 /// What faults of TCP keep on a link.
@@ -24,7 +25,7 @@ pub(super) struct Tcp {
     pub(super) reset_senders: Option<WindowId>,
     /// The device's CONNECT, where a rule may need it.
     pub(super) connect: Kept,
-    /// When to look again whether the last bytes before a cut have left.
+    /// When to look again whether the last bytes before a cut have left, or those behind an end were heard.
     look: Option<Time>,
 }
 
@@ -40,6 +41,11 @@ impl Tcp {
         if direction == Direction::Up {
             self.connect.push(bytes);
         }
+    }
+
+    /// Looks again soon.
+    pub(super) fn look_again(&mut self, now: Time) {
+        self.look = Some(now + LOOK_AGAIN);
     }
 
     /// When to look at the link again.
@@ -96,7 +102,7 @@ impl Link {
         let Some((budget, since)) = pump.allowance.spent() else { return false };
         let now = self.core.clock().now();
         if self.legs.get(direction.to()).has_unsent() && now < since + FIN_LINGER {
-            self.tcp.look = Some(now + LOOK_AGAIN);
+            self.tcp.look_again(now);
             return false;
         }
         self.cut(Cut { window: Some(budget.window), legs: budget.legs });

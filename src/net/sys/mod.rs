@@ -33,6 +33,7 @@ pub mod segment;
 pub mod stamp;
 pub mod timer;
 pub mod transparent;
+pub mod unacked;
 pub mod user;
 pub mod wall;
 

@@ -42,6 +42,8 @@ pub struct Live {
     held: BTreeMap<u64, (LinkId, u8)>,
     /// Links whose end has been told, until they close.
     ended: BTreeSet<LinkId>,
+    /// The command beside the run was told to end.
+    stopped: bool,
 }
 
 /// A firing with windows still open.
@@ -94,6 +96,7 @@ impl Live {
             handshakes: Handshakes::default(),
             held: BTreeMap::new(),
             ended: BTreeSet::new(),
+            stopped: false,
         }
     }
 
@@ -177,6 +180,12 @@ impl Live {
                 Some((Kind::Trouble, format!("{}: REFUSED: {}", self.rule(firing.rule), printable(error))))
             }
             What::WindowClosed { window } => Some((Kind::Restored, self.closed(now, *window)?)),
+            // They were told to.
+            What::LegEnded { .. } | What::Packet { packet: Packet::Disconnect { .. }, .. }
+                if self.stopped =>
+            {
+                None
+            }
             What::LegEnded { link, side, how, error, .. } => {
                 let how = how_words(*how, error.as_deref());
                 match side {
@@ -244,6 +253,10 @@ impl Live {
                     seconds(Duration::from_nanos(*late_ns).as_secs_f64())
                 ),
             )),
+            What::CommandStopped => {
+                self.stopped = true;
+                None
+            }
             What::CommandEnded { code } => Some((
                 Kind::Over,
                 code.map_or("command ended by a signal".into(), |code| {

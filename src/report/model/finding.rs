@@ -115,7 +115,7 @@ pub struct DeliveryCounts {
     pub lost: [u64; 3],
     /// Neither completed nor lost at the end.
     pub in_flight: [u64; 3],
-    /// Left behind in flight by ended links, beyond what is followed, or come late on a link that the device had left: not
+    /// Left behind in flight by ended links, beyond what is followed, or come late on a link that an end had left: not
     /// known what became of them.
     pub unfollowed: u64,
     /// Numbers that the payloads leave out; `null` where they have none.

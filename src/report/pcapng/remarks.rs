@@ -119,6 +119,7 @@ impl Remarks {
             }
             What::RunStarted(_)
             | What::RunEnded { .. }
+            | What::CommandStopped
             | What::CommandEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }

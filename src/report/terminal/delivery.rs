@@ -88,7 +88,7 @@ fn beside(delivery: &Delivery) -> Vec<String> {
         if counts.unfollowed > 0 {
             let messages = count(counts.unfollowed, "message");
             told.push(format!(
-                "{messages} {way} on links that it had left: what became of them is not known"
+                "{messages} {way} on links that an end had left: what became of them is not known"
             ));
         }
     }

@@ -39,6 +39,14 @@ pub enum Entry {
         /// How many.
         messages: u32,
     },
+    /// So many PUBLISH packets of QoS 0 were written to a receiver that had given its link up, and whether it got them will
+    /// not be known.
+    PassedUnknown {
+        /// Which way.
+        direction: Direction,
+        /// How many.
+        messages: u32,
+    },
     /// A PUBLISH was passed on whole, so many times one after another.
     Passed {
         /// Which way.
@@ -68,6 +76,28 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// What is left to say of a packet where it is not known whether its receiver got it: of a message of QoS 1 or 2, and of
+    /// acknowledgements, that it is still in flight, which needs no word.
+    pub fn unknown(&self) -> Option<Entry> {
+        match *self {
+            Entry::PassedPlain { direction, messages } => Some(Entry::PassedUnknown { direction, messages }),
+            Entry::Passed { direction, qos: QoS::AtMostOnce, .. } => {
+                Some(Entry::PassedUnknown { direction, messages: 1 })
+            }
+            Entry::Connect { .. }
+            | Entry::Accepted { .. }
+            | Entry::Arrived(..)
+            | Entry::ArrivedPlain { .. }
+            | Entry::PassedUnknown { .. }
+            | Entry::Passed { .. }
+            | Entry::AckArrived(_)
+            | Entry::AckPassed(_)
+            | Entry::FalselyAcknowledged { .. }
+            | Entry::Meddled
+            | Entry::Disturbed(_) => None,
+        }
+    }
+
     /// Takes in what comes right behind it, where both are one entry of more messages. Messages of QoS 0 come by the
     /// hundred in a read.
     pub fn absorb(&mut self, next: &Entry) -> bool {

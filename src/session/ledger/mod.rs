@@ -175,6 +175,9 @@ impl Ledger {
             Entry::PassedPlain { direction, messages } => {
                 ways.get_mut(*direction).passed_plain(line, *direction, *messages, book);
             }
+            Entry::PassedUnknown { direction, messages } => {
+                ways.get_mut(*direction).passed_unknown(line, *direction, *messages, book);
+            }
             Entry::Passed { direction, qos, id, times } => {
                 let about = About { link: Some(line.link), direction: *direction, qos: *qos, id: *id };
                 ways.get_mut(*direction).passed(now, line, about, *times, book);

@@ -135,6 +135,11 @@ impl Way {
         }
     }
 
+    /// So many PUBLISH packets of QoS 0 were written, and whether their receiver got them will not be known.
+    pub fn passed_unknown(&mut self, line: &mut Line, of: Direction, messages: u32, book: &mut Book) {
+        book.count(of).unfollowed += line.ways.get_mut(of).go(messages);
+    }
+
     /// A PUBLISH of QoS 1 or 2: of which message it is.
     fn in_order(&mut self, now: Time, line: &mut Line, m: &Message, about: About, book: &mut Book) -> bool {
         let (id, link, of) = (m.id, line.link, about.direction);

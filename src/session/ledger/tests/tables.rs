@@ -20,6 +20,15 @@ fn a_message_of_each_quality_that_comes_through() {
 }
 
 #[test]
+fn what_may_have_reached_its_receiver_is_neither_received_nor_lost() {
+    let mut run = Run::joined();
+    run.goes(0, UP, message(0, 0, 7)).arrives(0, UP, message(0, 0, 7)).arrives(0, UP, message(0, 0, 7));
+    run.tell(0, Entry::PassedUnknown { direction: UP, messages: 2 }).arrives(0, UP, message(0, 0, 7));
+    let up = run.ends(0).over().up;
+    assert_eq!((up.sent[0], up.received[0], up.unfollowed, up.lost[0]), (4, 1, 2, 1));
+}
+
+#[test]
 fn equal_payloads_are_messages_of_their_own() {
     for of in Direction::BOTH {
         let mut run = Run::joined();
