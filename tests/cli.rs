@@ -128,6 +128,7 @@ fn usage_that_cannot_work_says_what_to_do() {
         (&["device", "--rate", "5"], "--workload"),
         (&["device", "--kind", "carefull"], "careful, typical"),
         (&["report", "./none.jsonl"], "cannot read ./none.jsonl"),
+        (&["run", "demo", "--upstream", "127.0.0.1:1", "--", "/etc/passwd"], "nobody may execute"),
     ] {
         let (code, out, err) = run(arguments);
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
@@ -182,10 +183,12 @@ fn logs_that_are_none_or_differ_are_refused() {
         ("{}\n".into(), ":1: "),
         (text.lines().skip(1).take(3).collect::<Vec<_>>().join("\n"), "not `run_started`"),
         (format!("{}\nnonsense\n{}\n", text.lines().next().unwrap(), text.lines().nth(1).unwrap()), ":2: "),
+        (without(&text, 20), ":21: the event has `seq` 21, and 20 was to come: lines are missing before it"),
+        (format!("{text}{text}"), "the event has `seq` 0, and 437 was to come: lines stand twice"),
     ] {
         fs::write(&path, content).unwrap();
-        let (code, _, err) = run(&["report", path.to_str().unwrap()]);
-        assert_eq!(code, 2, "{err}");
+        let (code, out, err) = run(&["report", path.to_str().unwrap()]);
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
         assert!(err.contains(wanted), "{err}");
     }
     fs::write(
@@ -200,6 +203,33 @@ fn logs_that_are_none_or_differ_are_refused() {
     let (code, _, err) = run(&["report", kept.to_str().unwrap(), path.to_str().unwrap()]);
     assert_eq!(code, 2);
     assert!(err.contains("of another profile"), "{err}");
+}
+
+fn without(text: &str, nth: usize) -> String {
+    let kept = text.lines().enumerate().filter(|(place, _)| *place != nth);
+    kept.map(|(_, line)| format!("{line}\n")).collect()
+}
+
+/// A run that was killed leaves a log that breaks off, at a line or amid one: of what it would have shown, nothing is known.
+#[test]
+fn a_log_that_breaks_off_is_not_through_in_every_form() {
+    let folder = TempDir::new().unwrap();
+    let (path, report) = (folder.path().join("events.jsonl"), folder.path().join("report"));
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/demo.jsonl");
+    let text = fs::read_to_string(&kept).unwrap();
+    let whole = text.lines().take(400).map(|line| format!("{line}\n")).collect::<String>();
+    for content in [&whole[..], &whole[..whole.len() - 20]] {
+        fs::write(&path, content).unwrap();
+        let (code, out, err) = run(&["report", path.to_str().unwrap(), "--report", report.to_str().unwrap()]);
+        assert_eq!(code, 1, "{err}");
+        assert!(out.contains("NOT THROUGH: ") && out.contains("the log breaks off: "), "{out}");
+        let form = |name: &str| fs::read_to_string(report.join(name)).unwrap();
+        let json: Value = serde_json::from_str(&form("report.json")).unwrap();
+        assert_eq!(json["verdict"], "not_through");
+        assert!(form("junit.xml").contains(r#"type="not_through">the log breaks off: "#));
+        assert!(form("summary.md").contains("NOT THROUGH, "));
+        assert!(form("report.html").contains("Not through"));
+    }
 }
 
 /// The main job: `brownout demo`, in a pipe, with its files.

@@ -3,12 +3,17 @@
 use super::exit::Refusal;
 use crate::net::sys::{limit, process};
 use crate::profile::TlsPlan;
+use std::fs::Metadata;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+
+/// The permission to execute a file, of its owner, its group or others.
+const ANY_EXECUTE: u32 = 0o111;
 
 /// How long a command may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -28,13 +33,21 @@ pub struct Status(Option<ExitStatus>);
 /// Looks whether there is such a program, before a run is started for it.
 pub fn find(program: &str) -> Result<(), Refusal> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = if program.contains('/') {
-        Path::new(program).is_file()
+    let places: Vec<PathBuf> = if program.contains('/') {
+        vec![PathBuf::from(program)]
     } else {
-        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+        std::env::split_paths(&path).map(|folder| folder.join(program)).collect()
     };
-    let hint = "give a program in PATH, or its path";
-    found.then_some(()).ok_or_else(|| Refusal::usage(format!("there is no command `{program}`; {hint}")))
+    let files: Vec<Metadata> =
+        places.iter().filter_map(|place| place.metadata().ok()).filter(Metadata::is_file).collect();
+    let wrong = if files.is_empty() {
+        format!("there is no command `{program}`")
+    } else if files.iter().all(|file| file.permissions().mode() & ANY_EXECUTE == 0) {
+        format!("`{program}` is a file that nobody may execute, and no command")
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::usage(format!("{wrong}; give a program in PATH, or its path")))
 }
 
 impl Beside {

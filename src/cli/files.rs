@@ -155,7 +155,8 @@ impl ReportFiles {
         for output in self.forms.iter().chain(&self.events) {
             output.file.set_len(0).map_err(|error| refused(&output.path, &error))?;
         }
-        Ok(self.events.take().map(|output| output.file))
+        let begun = |output: &Output| output.file.try_clone().map_err(|error| refused(&output.path, &error));
+        self.events.as_ref().map(begun).transpose()
     }
 
     /// Writes every form of the report.

@@ -4,7 +4,7 @@ use super::exit::Refusal;
 use super::load::{self, Text};
 use super::parts::{self, Parts};
 use crate::base::Time;
-use crate::event::{Event, RunStarted, What};
+use crate::event::{Event, Numbers, Place, RunStarted};
 use crate::measure::{Measures, Results};
 use crate::profile::{Override, Plan, Strictness};
 use crate::report::{ResourceLog, Timeline};
@@ -105,7 +105,7 @@ impl Log {
             resource_log: with_lines.then(|| ResourceLog::new(&plan)),
             lines: Vec::new(),
             end: Time::ZERO,
-            next: None,
+            numbers: Numbers::default(),
         };
         for path in paths {
             reading.part(path)?;
@@ -122,28 +122,31 @@ struct Reading {
     resource_log: Option<ResourceLog>,
     lines: Vec<String>,
     end: Time,
-    /// The number of the first event that later parts have to add; `None` before the first part.
-    next: Option<u64>,
+    numbers: Numbers,
 }
 
 impl Reading {
     fn part(&mut self, path: &Path) -> Result<(), Refusal> {
         let bad = |line: usize, problem: String| {
             Refusal::usage(format!(
-                "{}:{line}: {problem}; give an events.jsonl that brownout wrote",
+                "{}:{line}: {problem}; give an events.jsonl as brownout wrote it",
                 path.display()
             ))
         };
         let file = File::open(path)
             .map_err(|error| Refusal::usage(format!("cannot read {}: {error}", path.display())))?;
         let mut lines = BufReader::new(file).lines().zip(1..);
-        let known = self.next;
         while let Some((line, number)) = lines.next() {
             let line = line.map_err(|error| bad(number, error.to_string()))?;
             match serde_json::from_str::<Event>(&line) {
-                // What an earlier part has told already; the first event of a part has the number of its first new one.
-                Ok(event) if known.is_some_and(|next| event.seq < next || number == 1) => {}
-                Ok(event) => self.take(&event),
+                Ok(event) => {
+                    let place =
+                        if number == 1 { self.numbers.begin(&event) } else { self.numbers.follow(&event) };
+                    match place.map_err(|error| bad(number, error.to_string()))? {
+                        Place::New => self.take(&event),
+                        Place::Told => {}
+                    }
+                }
                 // A run that was killed leaves half a line; everything before it counts.
                 Err(error) if error.is_eof() && lines.next().is_none() => {
                     tracing::warn!("{}:{number}: the log breaks off here", path.display());
@@ -162,11 +165,6 @@ impl Reading {
             self.lines.extend(log.push(event, &self.measures));
         }
         self.end = self.end.max(event.at);
-        // Of a later part, `run_started` has the number of the event that follows.
-        let is_later = matches!(&event.what, What::RunStarted(start) if start.part > 0);
-        if !is_later {
-            self.next = self.next.max(Some(event.seq.saturating_add(1)));
-        }
     }
 }
 

@@ -103,10 +103,14 @@ async fn conduct(args: RunArgs, order: Order) -> Result<Exit, Refusal> {
     let (seed, listeners) = (setup.seed, setup.listeners.clone());
     let runner = Runner::start(setup, clock, signals.next()).await?;
     greet(&runner, &listeners, args.transparent, seed);
-    let (reason, failure) = match begin(&runner, &args.command, &listeners, became.as_ref(), kept) {
-        Ok(beside) => attend(&runner, beside, &args.command, &mut signals).await,
-        Err(failure) => (EndReason::CommandEnded, Some(failure)),
+    let beside = match begin(&runner, &args.command, &listeners, became.as_ref(), kept) {
+        Ok(beside) => beside,
+        Err(failure) => {
+            runner.abandon().await;
+            return Err(failure);
+        }
     };
+    let (reason, failure) = attend(&runner, beside, &args.command, &mut signals).await;
     let exit = runner.end(reason).await;
     Ok(match failure {
         Some(failure) => failure.tell().max_with(exit),

@@ -120,6 +120,16 @@ impl Runner {
         exit
     }
 
+    /// Ends a run of which nothing came: there is nothing to report.
+    pub async fn abandon(self) {
+        let _ = self.proxy.stop(EndReason::Interrupted).await;
+        self.queue.close();
+        let _ = self.recorder.finish();
+        if let Some(files) = self.files {
+            files.discard();
+        }
+    }
+
     /// Ends the run, hands its report to `show`, and writes it.
     pub async fn end_with(self, reason: EndReason, show: impl FnOnce(&Report)) -> Ended {
         let capture = self.proxy.stop(reason).await;

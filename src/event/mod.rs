@@ -10,6 +10,7 @@ mod bounded;
 mod kernel;
 mod line;
 pub mod message;
+mod numbers;
 mod packet;
 mod samples;
 mod text;
@@ -18,6 +19,7 @@ mod wire;
 pub use kernel::{Dropped, Sources};
 pub use line::Line;
 pub use message::{Delivery, Loss, MessageNews};
+pub use numbers::{Numbers, Place};
 pub use packet::{Packet, SessionTerms, Will, shown};
 pub use samples::Samples;
 pub use wire::WireNews;
@@ -696,7 +698,7 @@ pub enum RivalNews {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
-    /// Every rule is through and the devices were watched long enough after.
+    /// Every rule is through on the devices that are there, and these were watched long enough after.
     Complete,
     /// The duration is over.
     Duration,

@@ -224,7 +224,7 @@ impl EndReason {
     /// The words for it.
     pub fn words(self) -> &'static str {
         match self {
-            EndReason::Complete => "every rule is through",
+            EndReason::Complete => "every rule is through on the devices that are there",
             EndReason::Duration => "the duration is over",
             EndReason::Interrupted => "interrupted",
             EndReason::CommandEnded => "the command ended",

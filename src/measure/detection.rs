@@ -389,6 +389,8 @@ fn life(side: Side, last: LastPackets) -> Option<Time> {
 fn silence(start: Time, detection: Value, last: Time, sign: Time) -> Value {
     match detection {
         Value::Between { after, .. } => Value::bracket((start + after).since(last), sign.since(last)),
-        Value::Exact(_) | Value::Never { .. } | Value::Count(_) => Value::Exact(sign.since(last)),
+        Value::Exact(_) | Value::Never { .. } | Value::Count(_) | Value::AtLeast(_) => {
+            Value::Exact(sign.since(last))
+        }
     }
 }

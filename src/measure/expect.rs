@@ -364,7 +364,7 @@ fn of_windows(
 
 fn violations(expectation: &Expectation, number: usize, run: &RunResults) -> Vec<Evidence> {
     // A device that was never accepted had no keep-alive to keep.
-    let asked = run.devices.values().filter(|d| d.accepted > 0 && is_asked(expectation, &d.name));
+    let asked = run.devices.values().filter(|d| d.was_there && is_asked(expectation, &d.name));
     asked.map(|device| one(expectation, number, device, Value::Count(device.violations), 1)).collect()
 }
 

@@ -507,6 +507,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         keep_alive: device.keep_alive.unwrap_or_default(),
         links: count(new.iter()),
         accepted: count(links.iter().filter(|link| link.accepted().is_some() && !link.accepted_before)),
+        was_there: links.iter().any(|link| link.accepted().is_some() && !link.is_past),
         down: Duration::ZERO,
         count: passed,
         ping_rtt: facts.ping_rtt.clone(),

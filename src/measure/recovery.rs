@@ -66,7 +66,10 @@ impl<'a> Outage<'a> {
 
     /// The measures of the outage itself and of what followed it, as of `end`.
     pub fn measures(&self, end: Time) -> Vec<(Metric, Value)> {
-        let mut values = vec![(Metric::ConnectAttempts, Value::Count(self.count()))];
+        let attempts = self.count();
+        // Who is not back has not made its last one.
+        let attempts = if self.back.is_some() { Value::Count(attempts) } else { Value::AtLeast(attempts) };
+        let mut values = vec![(Metric::ConnectAttempts, attempts)];
         values.extend(self.gaps().map(|gap| (Metric::ConnectGap, Value::Exact(gap))));
         let Some((link, accepted)) = self.back else { return values };
         if link.must_resubscribe() {

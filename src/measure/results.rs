@@ -172,6 +172,8 @@ pub struct DeviceResults {
     pub links: u64,
     /// How many of them a CONNACK accepted.
     pub accepted: u64,
+    /// Whether it had a link that was accepted, then or before what is measured began.
+    pub was_there: bool,
     /// How long it was down in all: from the start of a fault that cost it its link, or from a link's end without
     /// DISCONNECT, to the next CONNACK or the end. Overlapping outages count once.
     pub down: Duration,

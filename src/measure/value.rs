@@ -24,6 +24,8 @@ pub enum Value {
     },
     /// A number of things, for measures that count.
     Count(u64),
+    /// So many things so far: what they were counted of was not over when the watch was.
+    AtLeast(u64),
 }
 
 impl Value {
@@ -35,6 +37,7 @@ impl Value {
             Value::Between { after, before } => (of(after), of(before)),
             Value::Never { watched } => (of(watched), f64::INFINITY),
             Value::Count(count) => (float(count), float(count)),
+            Value::AtLeast(count) => (float(count), f64::INFINITY),
         }
     }
 
@@ -52,14 +55,20 @@ impl Value {
             Value::Between { after, before } => Value::Between { after: of(after), before: of(before) },
             Value::Never { watched } => Value::Never { watched: of(watched) },
             Value::Count(count) => Value::Count(count.saturating_mul(u64::from(number))),
+            Value::AtLeast(count) => Value::AtLeast(count.saturating_mul(u64::from(number))),
         }
     }
 
     /// Both together; with a never it is never. A measure either counts or takes time, so the two do not meet.
     #[must_use]
     pub fn added(self, other: Value) -> Value {
-        if let (Value::Count(count), Value::Count(more)) = (self, other) {
-            return Value::Count(count.saturating_add(more));
+        match (self, other) {
+            (Value::Count(count), Value::Count(more)) => return Value::Count(count.saturating_add(more)),
+            (Value::AtLeast(count), Value::Count(more) | Value::AtLeast(more))
+            | (Value::Count(count), Value::AtLeast(more)) => {
+                return Value::AtLeast(count.saturating_add(more));
+            }
+            (_, _) => {}
         }
         let ((low, high), (other_low, other_high)) = (self.span(), other.span());
         let after = low.saturating_add(other_low);
@@ -75,7 +84,7 @@ impl Value {
             Value::Exact(span) => (span, Some(span)),
             Value::Between { after, before } => (after, Some(before)),
             Value::Never { watched } => (watched, None),
-            Value::Count(_) => (Duration::ZERO, Some(Duration::ZERO)),
+            Value::Count(_) | Value::AtLeast(_) => (Duration::ZERO, Some(Duration::ZERO)),
         }
     }
 
@@ -155,6 +164,14 @@ mod tests {
         {
             assert_eq!(rank(count, percent), expected, "{count} {percent}");
         }
+    }
+
+    #[test]
+    fn what_is_not_over_has_no_greatest_number() {
+        let so_far = Value::AtLeast(2);
+        assert_eq!(so_far.bounds(), (2.0, f64::INFINITY));
+        assert_eq!((so_far.added(Value::Count(3)), so_far.times(2)), (Value::AtLeast(5), Value::AtLeast(4)));
+        assert_eq!(Value::Count(3).added(so_far), Value::AtLeast(5));
     }
 
     #[test]

@@ -80,10 +80,10 @@ metrics! {
         "reconnect on which a PUBLISH came down";
     ConnectGap = "connect_gap", Time,
         "from one connect attempt to the next, while down",
-        "gap between two connects of an outage; where two windows share the outage, of each";
+        "gap between two connects of an outage; where two windows share the outage, of each; of one that is not over, so many so far";
     ConnectAttempts = "connect_attempts", Count,
         "connect attempts from the sign that the device knows to the CONNACK that accepts it, for each outage",
-        "outage: a window in which the link was lost or connects were refused, or a loss outside of windows after which the device tried again; where two windows share the outage, of each";
+        "outage: a window in which the link was lost or connects were refused, or a loss outside of windows after which the device tried again; where two windows share the outage, of each; of one that is not over, so many so far";
     ConnectRate = "connect_rate", Count,
         "connects of all devices together in the busiest second",
         "run";

@@ -180,8 +180,10 @@ fn end(page: &mut Page, plan: &Plan, words: Words) {
     } else {
         format!("{} have passed since a fault ended or a device was accepted", words.span(plan.settle))
     };
-    let through =
-        format!("The run ends when {devices}, every rule has fired as often as it may, and {settled}");
+    let through = format!(
+        "The run ends when {devices}, every rule has fired as often as it may on the devices that are there, and \
+             {settled}"
+    );
     let text = match (endless, plan.duration) {
         (true, None) => "The run ends when it is stopped.".to_owned(),
         (true, Some(duration)) => format!("The run ends after {}.", words.time(duration)),

@@ -98,7 +98,7 @@ fn of_regular(name: &str, rhythm: &Rhythm<'_>) -> String {
 /// `all at once: 20 of 20 devices within 0.4 s, at 12.0 s`
 fn of_crowd(run: &RunResults, crowd: &[&LinkEnd]) -> String {
     let devices: BTreeSet<DeviceId> = crowd.iter().map(|end| end.device).collect();
-    let accepted = run.devices.values().filter(|device| device.accepted > 0).count();
+    let accepted = run.devices.values().filter(|device| device.was_there).count();
     let first = crowd.first().and_then(|end| end.over).unwrap_or_default();
     let last = crowd.last().and_then(|end| end.over).unwrap_or_default();
     let within = seconds(last.since(first).as_secs_f64());

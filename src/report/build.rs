@@ -30,7 +30,7 @@ impl Report {
                 summary: plan.summary.clone(),
                 reproduces: plan.reproduces.clone(),
             },
-            verdict: verdict(&expectations, not_through.is_some(), &verdicts),
+            verdict: verdict(plan, results, &expectations, not_through.is_some(), &verdicts),
             not_through,
             runs: runs(results),
             expectations,
@@ -80,6 +80,7 @@ pub(super) fn figure(value: Value) -> Figure {
         }
         Value::Never { watched } => Figure::Never { never_watched_s: seconds(watched) },
         Value::Count(count) => Figure::Count(count),
+        Value::AtLeast(at_least) => Figure::AtLeast { at_least },
     }
 }
 
@@ -92,17 +93,24 @@ fn to_nanoseconds(seconds: f64) -> f64 {
     (seconds * 1e9).round() / 1e9
 }
 
-fn verdict(expectations: &[Expectation], is_cut_off: bool, verdicts: &Verdicts) -> Verdict {
-    if is_cut_off {
+fn verdict(
+    plan: &Plan,
+    results: &Results,
+    expectations: &[Expectation],
+    is_not_through: bool,
+    verdicts: &Verdicts,
+) -> Verdict {
+    let is_unmet = expectations.iter().any(|expectation| expectation.judgement != Judgement::Met);
+    if ending::any_cut_off(plan, results) {
         Verdict::NotThrough
-    } else if !verdicts.failed().is_empty() {
+    } else if is_unmet || !verdicts.failed().is_empty() {
         Verdict::Failed
+    } else if is_not_through {
+        Verdict::NotThrough
     } else if expectations.is_empty() {
         Verdict::NoExpectations
-    } else if expectations.iter().all(|expectation| expectation.judgement == Judgement::Met) {
-        Verdict::Passed
     } else {
-        Verdict::Failed
+        Verdict::Passed
     }
 }
 
@@ -324,7 +332,7 @@ fn noticed(noticed: &Noticed) -> (Option<Figure>, Option<Figure>) {
 fn in_keep_alives(silence: Option<Value>, keep_alive: Duration) -> Option<f64> {
     let upper = match silence? {
         Value::Exact(span) | Value::Between { before: span, .. } => span,
-        Value::Never { .. } | Value::Count(_) => return None,
+        Value::Never { .. } | Value::Count(_) | Value::AtLeast(_) => return None,
     };
     (!keep_alive.is_zero()).then(|| seconds(upper) / seconds(keep_alive))
 }

@@ -12,8 +12,13 @@ const MOST_NAMES: usize = 3;
 
 /// Why a run ended before it was through; `None` where all were, or were to last until they are ended.
 pub(super) fn not_through(plan: &Plan, results: &Results) -> Option<String> {
-    let told = told(plan, results, |run| is_cut_off(plan, run));
+    let told = told(plan, results, |run| is_cut_off(plan, run) || is_left_waiting(plan, run));
     (!told.is_empty()).then(|| told.join("; "))
+}
+
+/// Whether one was cut off: what it would have met is as unknown as what it would not.
+pub(super) fn any_cut_off(plan: &Plan, results: &Results) -> bool {
+    results.runs.iter().any(|run| is_cut_off(plan, run))
 }
 
 /// What runs that lasted as long as they may left undone.
@@ -32,14 +37,24 @@ pub(super) fn words(reason: EndReason) -> &'static str {
 }
 
 fn is_cut_off(plan: &Plan, run: &RunResults) -> bool {
-    // Without rules, or with one that fires on and on, being ended is how a run is meant to end.
-    let ends_by_itself = !plan.rules.is_empty() && plan.rules.iter().all(|rule| times(rule).is_some());
     match run.ended {
-        None | Some(EndReason::Complete | EndReason::Duration) => false,
-        Some(EndReason::Interrupted) => ends_by_itself,
+        // Of whoever watches without an end, a report is as of a moment. Else the log of a run breaks off here.
+        None => run.started.as_ref().is_none_or(|started| !started.observer),
+        Some(EndReason::Complete | EndReason::Duration) => false,
+        Some(EndReason::Interrupted) => ends_by_itself(plan),
         // A command may be done when every fault is over: with no device left, nothing more would have come.
-        Some(EndReason::CommandEnded) => ends_by_itself && !short(plan, run).is_empty(),
+        Some(EndReason::CommandEnded) => ends_by_itself(plan) && !short(plan, run).is_empty(),
     }
+}
+
+/// Whether it ended when nothing was left to do on the devices that were there, while a rule waited for one that was away.
+fn is_left_waiting(plan: &Plan, run: &RunResults) -> bool {
+    run.ended == Some(EndReason::Complete) && ends_by_itself(plan) && !short(plan, run).is_empty()
+}
+
+/// Without rules, or with one that fires on and on, being ended is how a run is meant to end.
+fn ends_by_itself(plan: &Plan) -> bool {
+    !plan.rules.is_empty() && plan.rules.iter().all(|rule| times(rule).is_some())
 }
 
 /// How often a rule may fire, each device for itself where it fires after a packet; `None`: as long as the run lasts.
@@ -60,12 +75,12 @@ fn told(plan: &Plan, results: &Results, wanted: impl Fn(&RunResults) -> bool) ->
     let runs = results.runs.iter().zip(1..).filter(|(run, _)| wanted(run));
     let told = |(run, number): (&RunResults, usize)| {
         let which = if several { format!("run {number} ") } else { String::new() };
-        let how = run.ended.map(words).unwrap_or_default();
+        let how = run.ended.map_or("the log breaks off", words);
         let short = short(plan, run);
-        let short = if short.is_empty() {
-            "every rule had fired, what followed was not watched to the end".into()
-        } else {
-            short.join(", ")
+        let short = match run.ended {
+            _ if !short.is_empty() => short.join(", "),
+            None => "what followed is not known".into(),
+            Some(_) => "every rule had fired, what followed was not watched to the end".into(),
         };
         format!("{which}{how}: {short}")
     };
@@ -120,7 +135,8 @@ mod tests {
     use crate::base::Side;
     use crate::event::What;
     use crate::fault::{Ending, LegFate, Mechanism, Toward};
-    use crate::measure::story::{Story, plan, rst};
+    use crate::measure::story::{Story, expect, plan, rst};
+    use crate::profile::{Comparison, Limit, Metric, Statistic};
     use crate::report::Report;
     use crate::report::model::Verdict;
     use std::time::Duration;
@@ -161,10 +177,45 @@ mod tests {
         assert_eq!(why(2, EndReason::Interrupted).as_deref(), Some(cut));
         let left = "ended as the command had ended and no device was left: reset fired 2 of 3 times on a";
         assert_eq!(why(2, EndReason::CommandEnded).as_deref(), Some(left));
-        assert_eq!(why(2, EndReason::Complete), None);
+        let away = "ended by itself: reset fired 2 of 3 times on a";
+        assert_eq!(why(2, EndReason::Complete).as_deref(), Some(away), "it may come back");
+        assert_eq!(why(3, EndReason::Complete), None);
         assert_eq!(why(2, EndReason::Duration), None);
         assert!(why(3, EndReason::Interrupted).is_some(), "what followed was not watched");
         assert_eq!(why(3, EndReason::CommandEnded), None);
+    }
+
+    /// The watch that the profile asks for was kept: what was not met by then is not met.
+    #[test]
+    fn what_is_left_waiting_is_no_excuse() {
+        let mut plan = thrice();
+        let limit = Limit::Number(100.0);
+        plan.expectations = vec![expect(Metric::ConnectRate, Statistic::Max, Comparison::AtMost, limit)];
+        let verdict = |plan: &Plan| {
+            let story = reset(2, EndReason::Complete);
+            Report::new(plan, &story.results(plan)).verdict
+        };
+        assert_eq!(verdict(&plan), Verdict::NotThrough);
+        plan.expectations[0].limit = Limit::Number(0.0);
+        assert_eq!(verdict(&plan), Verdict::Failed);
+    }
+
+    #[test]
+    fn a_log_that_breaks_off_is_of_no_run_that_was_through() {
+        let why = |plan: &Plan, story: &Story| why(plan, story);
+        let broken = |windows| {
+            let mut story = Story::new();
+            story.joins(1, 1, "a", 2);
+            for window in 1..=windows {
+                story.opens(window, 0, 1, 2).applies(window, 1, Mechanism::Linger);
+            }
+            story
+        };
+        let short = "the log breaks off: reset fired 1 of 3 times on a";
+        assert_eq!(why(&thrice(), &broken(1)).as_deref(), Some(short));
+        let known = "the log breaks off: what followed is not known";
+        assert_eq!(why(&thrice(), &broken(3)).as_deref(), Some(known));
+        assert_eq!(why(&plan(Vec::new()), &broken(0)).as_deref(), Some(known));
     }
 
     #[test]
@@ -173,7 +224,9 @@ mod tests {
         let repeat = Repeat { every: Duration::from_secs(1), jitter: Duration::ZERO, times: None };
         endless.rules[0].when = When::At { first: Duration::ZERO, repeat: Some(repeat) };
         assert_eq!(why(&endless, &reset(1, EndReason::Interrupted)), None);
-        assert_eq!(why(&plan(Vec::new()), &Story::new()), None);
+        let mut watched = Story::new();
+        watched.tell(What::RunEnded { reason: EndReason::Interrupted });
+        assert_eq!(why(&plan(Vec::new()), &watched), None);
     }
 
     #[test]

@@ -167,15 +167,9 @@ fn name_apart(cases: &mut [Case]) {
 
 /// Expectations are judged over all of the time, so that it is told here, once.
 fn through(report: &Report) -> Case {
-    let open: Vec<String> =
-        report.runs.iter().filter(|run| run.ended.is_none()).map(|run| run.run.to_string()).collect();
     let outcome = match &report.not_through {
         Some(why) => Outcome::Broken { kind: "not_through", message: shown(why) },
-        None if open.is_empty() => Outcome::Passed,
-        None => {
-            let message = format!("the log breaks off, the end is not known: run {}", open.join(", "));
-            Outcome::Broken { kind: "not_ended", message }
-        }
+        None => Outcome::Passed,
     };
     let seconds = report.runs.iter().map(|run| run.lasted_s).sum();
     Case { name: THROUGH.into(), seconds, output: None, outcome }

@@ -80,7 +80,7 @@ pub enum Verdict {
     Passed,
     /// Not all of them.
     Failed,
-    /// A run was cut off before it was through; what it would have shown is not known.
+    /// A run ended before it was through; what it would have shown is not known.
     NotThrough,
     /// There are none.
     NoExpectations,
@@ -191,6 +191,11 @@ pub enum Figure {
     },
     /// A number of things.
     Count(u64),
+    /// A number of things that was not over by the end of the run.
+    AtLeast {
+        /// So many by then.
+        at_least: u64,
+    },
 }
 
 /// A rule with its windows.

@@ -172,7 +172,7 @@ struct Evidence {
 
 impl Evidence {
     fn of(plan: &Plan, results: &Results, class: Class) -> Evidence {
-        let speak = |device: &&DeviceResults| device.accepted > 0 && device.version.is_some();
+        let speak = |device: &&DeviceResults| device.was_there && device.version.is_some();
         let known = || results.runs.iter().flat_map(|run| run.devices.values()).filter(speak);
         let strictness = plan.strictness();
         if known().next().is_some()

@@ -58,7 +58,7 @@ pub fn names_within(all: &[&str], room: usize) -> String {
     told(most.unwrap_or(1))
 }
 
-/// A figure in a table: `3.1 s`, `2.0 to 8.6 s`, `never (8.0 s)`, `not seen`, `31`.
+/// A figure in a table: `3.1 s`, `2.0 to 8.6 s`, `never (8.0 s)`, `not seen`, `31`, `2 so far`.
 pub fn figure(figure: &Figure) -> String {
     match figure {
         Figure::Seconds(exact) => seconds(*exact),
@@ -66,6 +66,7 @@ pub fn figure(figure: &Figure) -> String {
         Figure::Never { never_watched_s } if *never_watched_s <= 0.0 => "not seen".into(),
         Figure::Never { never_watched_s } => format!("never ({})", seconds(*never_watched_s)),
         Figure::Count(count) => count.to_string(),
+        Figure::AtLeast { at_least } => format!("{at_least} so far"),
     }
 }
 
@@ -75,9 +76,11 @@ pub fn told(value: &Figure) -> String {
         Figure::Never { never_watched_s } if *never_watched_s > 0.0 => {
             format!("never in {}", seconds(*never_watched_s))
         }
-        Figure::Never { .. } | Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_) => {
-            figure(value)
-        }
+        Figure::Never { .. }
+        | Figure::Seconds(_)
+        | Figure::Between { .. }
+        | Figure::Count(_)
+        | Figure::AtLeast { .. } => figure(value),
     }
 }
 

@@ -69,7 +69,7 @@ fn noticed(window: &WindowResults, side: Side) -> Seen {
         Some(value) if value.is_never() => Seen::Never,
         // One that had to be told has not, unless it could have shown so and nobody seen it.
         None if noticed.told.is_some() && !window.fidelities.contains(&Fidelity::Packet) => Seen::Never,
-        Some(Value::Never { .. } | Value::Count(_)) | None => Seen::Unknown,
+        Some(Value::Never { .. } | Value::Count(_) | Value::AtLeast(_)) | None => Seen::Unknown,
     }
 }
 
@@ -78,7 +78,14 @@ fn connect(window: &WindowResults) -> Option<Duration> {
     let is_connect = device.sign.is_some_and(|sign| sign.showed == Showed::Connect);
     match device.detection {
         Some(Value::Between { before, .. }) if is_connect => Some(before),
-        Some(Value::Between { .. } | Value::Exact(_) | Value::Never { .. } | Value::Count(_)) | None => None,
+        Some(
+            Value::Between { .. }
+            | Value::Exact(_)
+            | Value::Never { .. }
+            | Value::Count(_)
+            | Value::AtLeast(_),
+        )
+        | None => None,
     }
 }
 

@@ -22,11 +22,9 @@ pub const TRIED_IN_VAIN: Duration = Duration::from_secs(300);
 
 pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let (mut gone, mut slow) = (BTreeMap::new(), BTreeMap::new());
-    for (id, window) in &scene.run.windows {
-        for judged in std::iter::once(window).chain(&window.later) {
-            note_gone(scene, *id, judged, &mut gone);
-            note_slow(scene, *id, judged, &mut slow);
-        }
+    for (id, window) in scene.windows() {
+        note_gone(scene, id, window, &mut gone);
+        note_slow(scene, id, window, &mut slow);
     }
     let mut found: Vec<Finding> = gone.into_iter().map(|(device, seen)| not_back(device, seen)).collect();
     found.extend(slow.into_iter().map(|(device, seen)| slow_back(device, seen)));
@@ -56,7 +54,7 @@ fn note_gone(scene: &Scene<'_>, id: WindowId, window: &WindowResults, noted: &mu
     };
     let Some(at) = window.closed.or(window.start) else { return };
     let what = format!("path restored; {how} for {}", told(watched));
-    note(noted, window.device, Seen { seq: scene.watch.window(id), at, what }, watched, grade);
+    note(noted, window.device, Seen { seq: scene.watch.window(id, window.start), at, what }, watched, grade);
 }
 
 /// Whether the device showed that it knows, or its own system told it.
@@ -71,7 +69,13 @@ fn note_slow(scene: &Scene<'_>, id: WindowId, window: &WindowResults, noted: &mu
     }
     let Some(at) = window.closed.or(window.start) else { return };
     let what = format!("path restored; back after {}", told(took));
-    note(noted, window.device, Seen { seq: scene.watch.window(id), at, what }, took, Grade::Warn);
+    note(
+        noted,
+        window.device,
+        Seen { seq: scene.watch.window(id, window.start), at, what },
+        took,
+        Grade::Warn,
+    );
 }
 
 fn not_back(device: DeviceId, (seen, longest, grade): (Vec<Seen>, Duration, Grade)) -> Finding {

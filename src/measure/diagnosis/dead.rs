@@ -59,8 +59,7 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
 fn breaking<'a>(scene: &'a Scene<'_>) -> impl Iterator<Item = (WindowId, &'a WindowResults)> {
     let breaks =
         |window: &WindowResults| scene.plan.rule(window.rule).is_some_and(|rule| rule.fault.breaks_link());
-    let windows = scene.run.windows.iter().filter(move |(_, window)| breaks(window));
-    windows.flat_map(|(id, window)| std::iter::once(window).chain(&window.later).map(|judged| (*id, judged)))
+    scene.windows().filter(move |(_, window)| breaks(window))
 }
 
 fn device(scene: &Scene<'_>, id: WindowId, window: &WindowResults) -> Option<Case> {
@@ -98,7 +97,7 @@ fn least(value: Value) -> Option<(Duration, bool)> {
         Value::Between { after, .. } => Some((after, false)),
         Value::Never { watched } if watched.is_zero() => None,
         Value::Never { watched } => Some((watched, true)),
-        Value::Count(_) => None,
+        Value::Count(_) | Value::AtLeast(_) => None,
     }
 }
 
@@ -121,7 +120,7 @@ fn case(
     let how = if never { "not noticed in" } else { "noticed after" };
     let rule = scene.plan.rule(window.rule).map_or("", |rule| rule.id.as_str());
     let what = format!("{rule} began; {how} {}", in_keep_alives(took, keep_alive));
-    let seen = Seen { seq: scene.watch.window(id), at: window.start?, what };
+    let seen = Seen { seq: scene.watch.window(id, window.start), at: window.start?, what };
     Some(Case { seen, grade, took, keep_alive, never })
 }
 
@@ -198,7 +197,11 @@ fn keep_alive_off(scene: &Scene<'_>) -> Vec<Finding> {
         let Some(at) = window.start.filter(|_| silent && window.outcome != Outcome::NoLink) else { continue };
         if is_off(window.device) {
             let what = "its path broke without a word".to_owned();
-            met.entry(window.device).or_default().push(Seen { seq: scene.watch.window(id), at, what });
+            met.entry(window.device).or_default().push(Seen {
+                seq: scene.watch.window(id, window.start),
+                at,
+                what,
+            });
         }
     }
     let found = |(device, seen): (DeviceId, Vec<Seen>)| {

@@ -100,7 +100,8 @@ fn soon(device: DeviceId, ends: &[&LinkEnd]) -> Option<Finding> {
     let cause = if unanswered * 2 >= soon.len() {
         "the hub closes on what CONNECT says: credentials, client identifier, or a protocol that it does not speak"
     } else {
-        "the hub closes on what the device does first: a topic it may not use, QoS 2 where there is none, a packet too large"
+        "another client with the same identifier takes the name back, or the hub closes on what the device does first: a \
+         topic it may not use, QoS 2 where there is none, a packet too large"
     };
     Some(
         SOON.found(Grade::Warn, Some(device), what, shown(&soon))

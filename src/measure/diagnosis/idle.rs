@@ -29,7 +29,7 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
 /// Links that a rule's idle timeout took, of devices whose keep-alive is longer than that.
 fn injected(scene: &Scene<'_>) -> Vec<Finding> {
     let mut met: BTreeMap<DeviceId, (Vec<Seen>, Duration, &str)> = BTreeMap::new();
-    for (id, window) in &scene.run.windows {
+    for (id, window) in scene.windows() {
         let Some(rule) = scene.plan.rule(window.rule) else { continue };
         let Fault::IdleTimeout(idle) = &rule.fault else { continue };
         let after = idle.after.resolve(window.keep_alive);
@@ -40,7 +40,7 @@ fn injected(scene: &Scene<'_>) -> Vec<Finding> {
         };
         let what = format!("forgotten after {} of silence", told(after));
         let (seen, ..) = met.entry(window.device).or_insert_with(|| (Vec::new(), after, &rule.id));
-        seen.push(Seen { seq: scene.watch.window(*id), at, what });
+        seen.push(Seen { seq: scene.watch.window(id, window.start), at, what });
     }
     let found = |(device, (seen, after, rule)): (DeviceId, (Vec<Seen>, Duration, &str))| {
         let keep_alive = scene.run.devices.get(&device).map_or(Duration::ZERO, |device| device.keep_alive);

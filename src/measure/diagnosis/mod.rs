@@ -21,8 +21,8 @@ pub use dead::watched;
 pub use watch::Watch;
 
 use super::finding::{Class, Finding, Grade, MOST_EVIDENCE, Seen};
-use super::results::{LinkEnd, RunResults};
-use crate::base::DeviceId;
+use super::results::{LinkEnd, RunResults, WindowResults};
+use crate::base::{DeviceId, WindowId};
 use crate::profile::Plan;
 use crate::profile::strictness::Limits;
 use std::collections::BTreeSet;
@@ -86,12 +86,15 @@ impl Scene<'_> {
         self.run.ends.iter().filter(|end| end.under.is_none() && end.cause.rule().is_none())
     }
 
+    /// The windows, and of each every link that its fault struck.
+    fn windows(&self) -> impl Iterator<Item = (WindowId, &WindowResults)> {
+        let windows = self.run.windows.iter();
+        windows.flat_map(|(id, first)| std::iter::once(first).chain(&first.later).map(|judged| (*id, judged)))
+    }
+
     /// How many devices a CONNACK has accepted; of a part of a log also before that part.
     fn fleet(&self) -> usize {
-        let devices = self.run.devices.iter().filter(|(_, device)| device.accepted > 0).map(|(id, _)| *id);
-        let held = self.run.fleet.held.iter().filter(|(_, spans)| !spans.is_empty()).map(|(id, _)| *id);
-        let ended = self.run.ends.iter().filter(|end| end.accepted.is_some()).map(|end| end.device);
-        devices.chain(held).chain(ended).collect::<BTreeSet<DeviceId>>().len()
+        self.run.devices.values().filter(|device| device.was_there).count()
     }
 }
 

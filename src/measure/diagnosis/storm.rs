@@ -109,10 +109,10 @@ fn back_offs(scene: &Scene<'_>) -> BTreeMap<DeviceId, Vec<(BackOff, Seen)>> {
         let seen = Seen { seq: noted.over.unwrap_or(noted.opened), at: outage.over, what };
         known.entry(outage.device).or_default().push((outage.back_off, seen));
     }
-    for (id, window) in &scene.run.windows {
+    for (id, window) in scene.windows() {
         let Some(at) = window.start.filter(|_| window.back_off.shape != Shape::Unclear) else { continue };
         let what = words(window.back_off, window.attempts);
-        let seen = Seen { seq: scene.watch.window(*id), at, what };
+        let seen = Seen { seq: scene.watch.window(id, window.start), at, what };
         known.entry(window.device).or_default().push((window.back_off, seen));
     }
     known

@@ -16,6 +16,8 @@ pub struct Watch {
     closed: Store<LinkId>,
     /// The event that opened each window, and the first with which its fault held.
     windows: BTreeMap<WindowId, (u64, Option<u64>)>,
+    /// When it held on another link later, and the event of that.
+    later: BTreeMap<(WindowId, Time), u64>,
 }
 
 /// What was noted of a link.
@@ -56,7 +58,7 @@ impl Watch {
             What::Traffic(traffic) => self.traffic(traffic),
             What::WindowOpened { window, .. } => _ = self.windows.insert(*window, (event.seq, None)),
             // Where a fault came about is better evidence than where it was due.
-            What::FaultApplied { window, .. } => self.applied(*window, event.seq),
+            What::FaultApplied { window, .. } => self.applied(*window, event),
             What::RunStarted(_)
             | What::RunEnded { .. }
             | What::HeldUp { .. }
@@ -125,9 +127,11 @@ impl Watch {
         }
     }
 
-    /// The event with which a window's fault began to hold.
-    pub fn window(&self, id: WindowId) -> u64 {
-        self.windows.get(&id).map_or(0, |(opened, applied)| applied.unwrap_or(*opened))
+    /// The event with which a window's fault began to hold at this time; the first such event, where it did not then.
+    pub fn window(&self, id: WindowId, at: Option<Time>) -> u64 {
+        let later = at.and_then(|at| self.later.get(&(id, at)).copied());
+        let first = || self.windows.get(&id).map(|(opened, applied)| applied.unwrap_or(*opened));
+        later.or_else(first).unwrap_or_default()
     }
 
     fn over(&mut self, seq: u64, link: LinkId) {
@@ -136,9 +140,11 @@ impl Watch {
         }
     }
 
-    fn applied(&mut self, window: WindowId, seq: u64) {
-        if let Some((_, applied)) = self.windows.get_mut(&window) {
-            applied.get_or_insert(seq);
+    fn applied(&mut self, window: WindowId, event: &Event) {
+        match self.windows.get_mut(&window) {
+            Some((_, applied @ None)) => *applied = Some(event.seq),
+            Some(_) => _ = self.later.entry((window, event.at)).or_insert(event.seq),
+            None => {}
         }
     }
 

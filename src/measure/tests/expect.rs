@@ -42,6 +42,20 @@ fn judgement(expectation: Expectation, results: &Results) -> Judgement {
     judge(&[expectation], results)[0].judgement
 }
 
+/// Who is not back may yet need any number of attempts.
+#[test]
+fn attempts_of_who_is_not_back_speak_for_no_limit_above_them() {
+    let gone = noticing(&[Some(1_000)]);
+    for (comparison, limit, expected) in [
+        (Comparison::AtMost, 3.0, Judgement::Inconclusive),
+        (Comparison::AtLeast, 0.0, Judgement::Met),
+        (Comparison::AtLeast, 1.0, Judgement::Inconclusive),
+    ] {
+        let attempts = expect(Metric::ConnectAttempts, Statistic::Max, comparison, Limit::Number(limit));
+        assert_eq!(judgement(attempts, &gone), expected, "{comparison:?} {limit}");
+    }
+}
+
 #[test]
 fn limits_on_both_sides_of_their_edges() {
     use Comparison::{Above, AtLeast, AtMost, Below, Equal};

@@ -171,7 +171,7 @@ fn value(figure: Figure) -> Value {
         Figure::Seconds(exact) => json!(exact),
         Figure::Between { after_s, before_s } => json!([after_s, before_s]),
         Figure::Never { never_watched_s } => json!({ "never": never_watched_s }),
-        Figure::Count(count) => json!(count),
+        Figure::Count(count) | Figure::AtLeast { at_least: count } => json!(count),
     }
 }
 

@@ -37,11 +37,13 @@ fn verdict(report: &Report) -> (&'static str, &'static str, String) {
         Verdict::Passed => ("Passed", "pass", format!("{all}: all met")),
         Verdict::Failed => ("Failed", "fail", format!("{unmet} of {all} unmet")),
         Verdict::NotThrough if report.expectations.is_empty() => {
-            ("Not through", "fail", "the run was cut off".into())
+            ("Not through", "fail", "the run ended before it was through".into())
         }
-        Verdict::NotThrough => {
-            ("Not through", "fail", format!("the run was cut off; {unmet} of {all} unmet so far"))
-        }
+        Verdict::NotThrough => (
+            "Not through",
+            "fail",
+            format!("the run ended before it was through; {unmet} of {all} unmet so far"),
+        ),
         Verdict::NoExpectations => ("No expectations", "inconclusive", "the profile asks for nothing".into()),
     }
 }

@@ -2,11 +2,12 @@
 
 use super::{Anchor, Chapters, News, Summary, end_line, summary_lines};
 use crate::base::{Direction, Side, Time};
-use crate::event::{Event, Packet, What};
+use crate::event::{Event, Packet, Samples, What};
 use crate::fault::Ending;
 use crate::measure::story::{Story, plan};
 use crate::measure::{Measures, RunResults};
 use crate::profile::Plan;
+use crate::report::Report;
 use crate::session::Snapshot;
 
 fn anchor() -> Anchor {
@@ -274,6 +275,28 @@ fn what_was_found_in_a_part_is_not_found_again_in_the_next() {
     assert_eq!(later, Vec::<&str>::new());
     // Nothing but the end is in the last part: no packet of the device's is seen there.
     assert_eq!(ids(&part(&story.events, story.events.len() - 5)), Vec::<&str>::new());
+}
+
+/// A device that was accepted in an earlier part is still one whose packets are seen.
+#[test]
+fn a_long_link_is_judged_in_each_part() {
+    let mut chapters = Chapters::new(&watched());
+    let mut story = Story::new();
+    story.joins(1, 1, "a", 10);
+    for nth in 1..=20 {
+        story.at(nth * 1_000).traffic(1, 20, Samples::default());
+    }
+    let grades: Vec<_> = story
+        .events
+        .chunks(story.events.len() / 2)
+        .take(2)
+        .map(|events| {
+            events.iter().for_each(|event| _ = chapters.push(event));
+            let results = chapters.interval(events.last().unwrap().at, anchor()).results;
+            Report::new(&watched(), &results).verdicts.violation.grade
+        })
+        .collect();
+    assert_eq!(grades, ["pass", "pass"]);
 }
 
 #[test]

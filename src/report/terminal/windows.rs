@@ -101,7 +101,7 @@ fn device_sign(window: &Window, detail: Detail) -> Cell {
         Figure::Between { after_s, .. } => {
             format!(" = {}", keep_alives(Some(after_s / window.keep_alive_s), upper))
         }
-        Figure::Seconds(_) | Figure::Never { .. } | Figure::Count(_) => {
+        Figure::Seconds(_) | Figure::Never { .. } | Figure::Count(_) | Figure::AtLeast { .. } => {
             format!(" = {}", keep_alives(None, upper))
         }
     });
@@ -136,9 +136,9 @@ pub(super) fn value(value: Option<&Figure>) -> Cell {
         None => Cell::new("-", Tone::Faint),
         Some(hidden @ Figure::Never { never_watched_s: ..=0.0 }) => Cell::new(figure(hidden), Tone::Faint),
         Some(never @ Figure::Never { .. }) => Cell::new(figure(never), Tone::Bad),
-        Some(seen @ (Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_))) => {
-            Cell::plain(figure(seen))
-        }
+        Some(
+            seen @ (Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_) | Figure::AtLeast { .. }),
+        ) => Cell::plain(figure(seen)),
     }
 }
 
@@ -227,7 +227,7 @@ fn worst<'a>(windows: &[&'a Window]) -> Vec<&'a Window> {
         None => -1.0,
         Some(Figure::Seconds(exact) | Figure::Between { before_s: exact, .. }) => *exact,
         Some(Figure::Never { .. }) => f64::INFINITY,
-        Some(Figure::Count(_)) => 0.0,
+        Some(Figure::Count(_) | Figure::AtLeast { .. }) => 0.0,
     };
     let by = |w: &Window| upper(w.recovery_s.as_ref()).max(upper(w.device_detection_s.as_ref()));
     let mut sorted = windows.to_vec();

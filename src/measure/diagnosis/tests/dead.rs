@@ -230,6 +230,30 @@ fn a_keep_alive_longer_than_a_rules_idle_timeout() {
     assert_eq!(grade(&plan, &story(30), "keep-alive-over-idle-timeout"), None);
 }
 
+/// A window in which the path forgot two links, each when it was idle, has cost two.
+#[test]
+fn every_link_that_a_window_cost_counts() {
+    let idle = IdleTimeout { after: "30s".parse().unwrap(), then: Forgotten::Vanish, hold: None };
+    let plan = plan(vec![("nat", Fault::IdleTimeout(idle))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).opens(1, 0, 0, 60);
+    for link in 1..=2 {
+        story.at(link * 60_000 - 30_000).applies(1, link, Mechanism::Gate);
+        story.at(link * 60_000).ends(link, Side::Device, Ending::Fin).closes(link).joins(
+            link + 1,
+            0,
+            "a",
+            60,
+        );
+    }
+    story.at(121_000).over();
+    let told = found(&plan, &story, "keep-alive-over-idle-timeout").unwrap();
+    assert!(told.seen.ends_with("it cost 2 links."), "{}", told.seen);
+    let applied = story.events.iter().filter(|event| matches!(event.what, What::FaultApplied { .. }));
+    let evidence: Vec<u64> = told.evidence.iter().map(|seen| seen.seq).collect();
+    assert_eq!((told.count, evidence), (2, applied.map(|event| event.seq).collect()));
+}
+
 /// A device of MQTT 5 is no affair of strict-3.1.1: the standard has its say.
 #[test]
 fn strictness_judges_its_own_version() {

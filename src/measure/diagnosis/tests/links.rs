@@ -121,6 +121,8 @@ fn a_hub_that_ends_links_soon_after_the_connect() {
     let graded = |times, after| grade(&observer(), &story(times, after), "ended-soon-after-connect");
     assert_eq!((graded(2, 100), graded(3, 100)), (None, Some(Grade::Warn)));
     assert_eq!((graded(3, 2_000), graded(3, 2_001)), (Some(Grade::Warn), None));
+    let cause = found(&observer(), &story(3, 100), "ended-soon-after-connect").unwrap().cause;
+    assert!(cause.starts_with("Another client with the same identifier"), "{cause}");
 }
 
 #[test]
