@@ -37,8 +37,9 @@ fn busy() -> Story {
     story.at(5_000).connect(8, 4, "refused", 10).connack(8, false, 5);
     story.at(5_010).ends(8, Side::Hub, Ending::Fin).closes(8);
     story.at(6_000).up(5, Packet::Disconnect { reason: 0 }).ends(5, Side::Device, Ending::Fin).closes(5);
-    story.at(9_000).joins(9, 1, "reset", 10).tell(What::HeldUp { late_ns: 60_000_000 });
-    story.at(16_000).ends(2, Side::Hub, Ending::Fin).carried(2, Side::Device);
+    story.at(9_000).joins(9, 1, "reset", 10);
+    story.at(16_000).tell(What::HeldUp { late_ns: 60_000_000 });
+    story.ends(2, Side::Hub, Ending::Fin).carried(2, Side::Device);
     story.at(16_010).closes(2);
     story.tell(What::HeldUp { late_ns: 412_345_678 });
     story.at(20_000).up(6, Packet::Pingreq);
