@@ -1,9 +1,9 @@
 //! Whether a run was through: a run that was cut off has nothing to say of what did not come.
 
 use super::words::{self, count};
-use crate::base::RuleId;
+use crate::base::{DeviceId, RuleId};
 use crate::event::EndReason;
-use crate::measure::{Results, RuleResults, RunResults};
+use crate::measure::{Outcome, Results, RuleResults, RunResults};
 use crate::profile::{Plan, Repeat, Rule, When};
 use std::collections::BTreeMap;
 
@@ -101,6 +101,11 @@ fn is_open(id: RuleId, rule: &Rule, run: &RunResults) -> bool {
     rule.fault.hold().is_some() && windows.any(|window| window.closed.is_none())
 }
 
+/// Whether a fault ended its link and it was not back by the end.
+fn is_taken_away(device: DeviceId, run: &RunResults) -> bool {
+    run.windows.values().any(|window| window.device == device && window.outcome == Outcome::Gone)
+}
+
 /// `fired 2 of 3 times on a, b`
 fn short_of(id: RuleId, rule: &Rule, run: &RunResults) -> Option<String> {
     let times = times(rule)?;
@@ -116,8 +121,10 @@ fn short_of(id: RuleId, rule: &Rule, run: &RunResults) -> Option<String> {
             (done.fired < times).then(|| format!("fired {} of {of}", done.fired))
         }
         When::After { .. } => {
+            // One that left of itself, as a helper does once it has published, is waited for by nobody.
+            let waits_for = |device| run.ended != Some(EndReason::Complete) || is_taken_away(device, run);
             let mut by_times: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
-            for (device, fell) in done.fell.iter().filter(|(_, fell)| **fell < times) {
+            for (device, fell) in done.fell.iter().filter(|(id, fell)| **fell < times && waits_for(**id)) {
                 by_times.entry(*fell).or_default().push(run.name(*device));
             }
             let on = |(fell, names): (&u64, &Vec<&str>)| {
@@ -183,6 +190,19 @@ mod tests {
         assert_eq!(why(2, EndReason::Duration), None);
         assert!(why(3, EndReason::Interrupted).is_some(), "what followed was not watched");
         assert_eq!(why(3, EndReason::CommandEnded), None);
+    }
+
+    /// A client that publishes once and leaves may come under a rule, too.
+    #[test]
+    fn who_left_of_itself_is_not_waited_for() {
+        let mut plan = thrice();
+        plan.rules[0].who.client = None;
+        let why = |windows, reason| why(&plan, &reset(windows, reason));
+        let away = "ended by itself: reset fired 2 of 3 times on a";
+        assert_eq!(why(2, EndReason::Complete).as_deref(), Some(away));
+        assert_eq!(why(3, EndReason::Complete), None);
+        let cut = "ended by Ctrl-C, SIGTERM or SIGHUP: reset fired 0 of 3 times on b";
+        assert_eq!(why(3, EndReason::Interrupted).as_deref(), Some(cut));
     }
 
     /// The watch that the profile asks for was kept: what was not met by then is not met.
