@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Threads of a machine that is too busy wait to be run, and what they stamp is late by as much. What held this thread up
-//! lasted at least for as long as it is late, and at most [`EVERY`] longer, since it may have begun before the thread was due.
+//! lasted at least for as long as it is late, and at most `EVERY` longer, since it may have begun before the thread was due.
 //! The same shows that the process was stopped (SIGSTOP), or the machine suspended, which the run's own clock does not count.
 //!
 //! A thread of its own since waking it takes a fifth of what a timer of the runtime does: an idle brownout is to stay idle. It
