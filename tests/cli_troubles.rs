@@ -124,6 +124,39 @@ fn a_second_ctrl_c_ends_a_command_that_will_not() {
     assert!(took < Duration::from_secs(2), "after {took:?}");
 }
 
+/// The terminal goes: the report is written, and the command ended. Under nohup the run goes on.
+#[test]
+fn a_hang_up_ends_a_run_in_order_unless_it_was_started_to_outlive_it() {
+    let (folder, hub) = (TempDir::new().unwrap(), hub());
+    let report = folder.path().join("report");
+    let options = ["--report", report.to_str().unwrap(), "--", "sh", "-c", "echo $$; exec sleep 60"];
+    let mut child = run(folder.path(), &hub, &options).spawn().unwrap();
+    let mut pid = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut pid).unwrap();
+    signal(&child, "HUP");
+    let (output, _) = ends(child);
+    assert_eq!(output.status.code(), Some(1), "cut off before the profile was through");
+    let mut shown = String::new();
+    out.read_to_string(&mut shown).unwrap();
+    assert!(shown.contains("ended by Ctrl-C, SIGTERM or SIGHUP"), "{shown}");
+    assert!(fs::read_to_string(report.join("junit.xml")).unwrap().ends_with("</testsuites>\n"));
+    assert!(!Path::new("/proc").join(pid.trim()).exists(), "the command outlived the run");
+
+    let inner = run(folder.path(), &hub, &["--", "sh", "-c", "echo here; exec sleep 60"]);
+    let mut outer = Command::new("nohup");
+    outer.arg(inner.get_program()).args(inner.get_args());
+    outer.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = outer.spawn().unwrap();
+    let mut here = [0; 5];
+    child.stdout.as_mut().unwrap().read_exact(&mut here).unwrap();
+    signal(&child, "HUP");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(child.try_wait().unwrap().is_none(), "nohup did not hold");
+    signal(&child, "TERM");
+    assert_eq!(ends(child).0.status.code(), Some(1));
+}
+
 /// brownout raises its own limit of open files; a client that walks over all its descriptors must not pay for it.
 #[test]
 fn the_command_has_the_limit_of_open_files_that_brownout_was_given() {

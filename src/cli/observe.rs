@@ -66,7 +66,7 @@ pub(super) struct ObserveArgs {
     /// Keep so many files of the log, with the one that is written on; the oldest is deleted
     #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rotate_keep: u32,
-    /// End after this time [default: with Ctrl-C or SIGTERM]
+    /// End after this time [default: with Ctrl-C, SIGTERM or SIGHUP]
     #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
     pub duration: Option<Duration>,
     /// Write what the resource log of Azure IoT Hub would say (category Connections) into this file, a line of JSON each;

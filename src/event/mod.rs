@@ -688,7 +688,7 @@ pub enum EndReason {
     Complete,
     /// The duration is over.
     Duration,
-    /// Ctrl-C or SIGTERM.
+    /// Ctrl-C, SIGTERM or SIGHUP.
     Interrupted,
     /// The command ended and no rule is left.
     CommandEnded,

@@ -26,7 +26,7 @@ pub(super) fn words(reason: EndReason) -> &'static str {
     match reason {
         EndReason::Complete => "ended by itself",
         EndReason::Duration => "ended by its duration",
-        EndReason::Interrupted => "ended by Ctrl-C or SIGTERM",
+        EndReason::Interrupted => "ended by Ctrl-C, SIGTERM or SIGHUP",
         EndReason::CommandEnded => "ended as the command had ended and no device was left",
     }
 }
@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn a_run_that_was_cut_off_is_not_through() {
         let why = |windows, reason| why(&thrice(), &reset(windows, reason));
-        let cut = "ended by Ctrl-C or SIGTERM: reset fired 2 of 3 times on a";
+        let cut = "ended by Ctrl-C, SIGTERM or SIGHUP: reset fired 2 of 3 times on a";
         assert_eq!(why(2, EndReason::Interrupted).as_deref(), Some(cut));
         let left = "ended as the command had ended and no device was left: reset fired 2 of 3 times on a";
         assert_eq!(why(2, EndReason::CommandEnded).as_deref(), Some(left));

@@ -1,4 +1,13 @@
-//! Signals to another process.
+//! Signals: to another process, and whether this one was told to bear one.
+
+/// Whether this process was started to outlive its terminal, as nohup(1) does it: with SIGHUP ignored, which it inherits.
+pub fn bears_hangup() -> bool {
+    // SAFETY: an all-zero sigaction is a valid one to write over.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: with no new action this only writes the one in force into `action`, which outlives the call.
+    let asked = unsafe { libc::sigaction(libc::SIGHUP, std::ptr::null(), &mut action) };
+    asked == 0 && action.sa_sigaction == libc::SIG_IGN
+}
 
 /// Asks a process to end (SIGTERM, kill(2)). A process that has ended already is no error.
 pub fn terminate(pid: u32) {

@@ -58,7 +58,7 @@ fn a_strictness_that_was_asked_for_makes_test_cases_of_the_classes() {
 #[test]
 fn what_is_not_through_is_an_error_and_so_is_a_log_that_breaks_off() {
     let mut report = of(&with_findings());
-    report.not_through = Some("ended by Ctrl-C or SIGTERM: dark never fired".into());
+    report.not_through = Some("ended by Ctrl-C, SIGTERM or SIGHUP: dark never fired".into());
     assert!(render(&report).contains(r#"type="not_through">ended by Ctrl-C"#));
     report.not_through = None;
     report.runs[0].ended = None;
