@@ -2,6 +2,7 @@
 //! once it runs, so that a run that cannot start costs no earlier report.
 
 use super::exit::Refusal;
+use crate::net::sys::lock::lock;
 use crate::report::{Report, Timeline, html, junit, summary};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -13,10 +14,18 @@ const FORMS: [&str; 4] = ["report.json", "report.html", "junit.xml", "summary.md
 /// The log of a run.
 pub const EVENTS: &str = "events.jsonl";
 
+/// A report's directory, which is one brownout's alone: the reports of two would be neither's.
+#[derive(Debug)]
+pub struct ReportDirectory {
+    path: PathBuf,
+    /// Holds the lock, which leaves nothing behind; `None` where there can be none.
+    _lock: Option<File>,
+}
+
 /// The open files of a report directory.
 #[derive(Debug)]
 pub struct ReportFiles {
-    directory: PathBuf,
+    directory: ReportDirectory,
     forms: Vec<Output>,
     events: Option<Output>,
 }
@@ -34,6 +43,27 @@ struct Output {
     file: File,
     path: PathBuf,
     existed: bool,
+}
+
+impl ReportDirectory {
+    /// Makes it if need be, and takes it, until this is dropped.
+    pub fn take(path: &Path) -> Result<ReportDirectory, Refusal> {
+        fs::create_dir_all(path).map_err(|error| refused(path, &error))?;
+        let directory = File::open(path).and_then(|directory| Ok((lock(&directory)?, directory)));
+        if let Ok((false, _)) = directory {
+            return Err(Refusal::environment(format!(
+                "another brownout is writing its report to {}; wait for its end, or give another directory with --report",
+                path.display()
+            )));
+        }
+        // One that cannot be read, or on a file system without locks, can be written all the same.
+        Ok(ReportDirectory { path: path.to_owned(), _lock: directory.ok().map(|(_, lock)| lock) })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 impl LineFile {
@@ -108,16 +138,16 @@ impl CaptureFile {
 impl ReportFiles {
     /// Makes the directory if need be, and opens the forms of the report and, if wanted, `events.jsonl` in it.
     pub fn open(directory: &Path, with_events: bool) -> Result<ReportFiles, Refusal> {
-        fs::create_dir_all(directory).map_err(|error| refused(directory, &error))?;
+        let taken = ReportDirectory::take(directory)?;
         let open = |name| Output::open(directory.join(name)).map_err(|(path, error)| refused(&path, &error));
         let forms = FORMS.into_iter().map(open).collect::<Result<_, _>>()?;
         let events = with_events.then(|| open(EVENTS)).transpose()?;
-        Ok(ReportFiles { directory: directory.to_owned(), forms, events })
+        Ok(ReportFiles { directory: taken, forms, events })
     }
 
     /// Where they are.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        self.directory.path()
     }
 
     /// Empties all, and hands out the one for events.
@@ -146,7 +176,7 @@ impl ReportFiles {
             output.discard();
         }
         // Goes only if it is empty.
-        let _ = fs::remove_dir(&self.directory);
+        let _ = fs::remove_dir(self.directory.path());
     }
 }
 
@@ -184,4 +214,27 @@ fn refused(path: &Path, error: &io::Error) -> Refusal {
         "cannot write the report to {}: {error}; give another directory with --report",
         path.display()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit::Exit;
+
+    /// Two runs into one directory both said that their report was written, and what was there could not be read.
+    #[test]
+    fn a_report_directory_is_taken_by_one_until_its_end() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let one = folder.path().join("one");
+        let files = ReportFiles::open(&one, true).unwrap();
+        let refusal = ReportFiles::open(&one, true).unwrap_err();
+        assert_eq!(refusal.exit, Exit::Environment);
+        let named = format!("another brownout is writing its report to {};", one.display());
+        assert!(refusal.message.starts_with(&named), "{}", refusal.message);
+        ReportFiles::open(&folder.path().join("other"), true).unwrap();
+        assert_eq!(fs::read_dir(&one).unwrap().count(), FORMS.len() + 1, "the lock is no file");
+        files.discard();
+        assert!(!one.exists());
+        ReportFiles::open(&one, true).unwrap();
+    }
 }

@@ -142,7 +142,7 @@ async fn conduct(args: SuiteArgs) -> Result<Exit, Refusal> {
         suite,
         command: args.command,
         upstream: args.upstream,
-        directory: files.as_ref().map(|files| files.directory.clone()),
+        directory: files.as_ref().map(|files| files.directory.path().to_owned()),
         seed: args.seed.unwrap_or(SEED),
         tag: format!("{:04x}", super::run::draw_seed() & 0xffff),
         tap: args.tap.config(false),
@@ -176,7 +176,7 @@ fn conclude(card: &Scorecard, files: Option<CardFiles>) -> Result<Exit, Refusal>
         _ => Exit::Unmet,
     };
     if let Some(files) = files {
-        let directory = files.directory.clone();
+        let directory = files.directory.path().to_owned();
         match files.write(card) {
             Ok(()) => {
                 out::tell(format_args!("scorecard written to {}", directory.join("scorecard.html").display()))

@@ -66,7 +66,7 @@ impl Place {
 }
 
 /// What cannot be written to, and the way out.
-pub(super) fn refused(path: &Path, error: &io::Error, option: &str) -> Refusal {
+fn refused(path: &Path, error: &io::Error, option: &str) -> Refusal {
     Refusal::environment(format!("cannot write to {}: {error}; give another with --{option}", path.display()))
 }
 

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::cli::exit::Refusal;
-use crate::cli::files::EVENTS;
+use crate::cli::files::{EVENTS, ReportDirectory};
 use crate::event::{Event, Line};
 use crate::session::Snapshot;
 use std::fmt;
@@ -80,7 +80,7 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
 /// The log.
 #[derive(Debug)]
 pub struct Rotation {
-    directory: PathBuf,
+    directory: ReportDirectory,
     bounds: Bounds,
     /// `None` once it could not be written.
     file: Option<BufWriter<File>>,
@@ -102,12 +102,12 @@ impl Rotation {
                 "cannot write the report to {shown}: {error}; give another directory with --report"
             ))
         };
-        fs::create_dir_all(directory).map_err(refused)?;
+        let taken = ReportDirectory::take(directory)?;
         let path = directory.join(EVENTS);
         let existed = path.exists();
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path).map_err(refused)?;
         Ok(Rotation {
-            directory: directory.to_owned(),
+            directory: taken,
             bounds,
             file: Some(BufWriter::new(file)),
             existed,
@@ -122,12 +122,12 @@ impl Rotation {
     /// Takes away what an earlier observation left in its place.
     pub fn begin(&mut self) -> Result<(), Refusal> {
         let refused = |error: io::Error| {
-            Refusal::environment(format!("cannot empty the log in {}: {error}", self.directory.display()))
+            Refusal::environment(format!("cannot empty the log in {}: {error}", self.directory.path().display()))
         };
         if let Some(file) = &self.file {
             file.get_ref().set_len(0).map_err(refused)?;
         }
-        for (_, path) in rotated(&self.directory).map_err(refused)? {
+        for (_, path) in rotated(self.directory.path()).map_err(refused)? {
             fs::remove_file(path).map_err(refused)?;
         }
         Ok(())
@@ -136,10 +136,10 @@ impl Rotation {
     /// Takes away what was made, when nothing came of it.
     pub fn discard(self) {
         if !self.existed {
-            let _ = fs::remove_file(self.directory.join(EVENTS));
+            let _ = fs::remove_file(self.directory.path().join(EVENTS));
         }
         // Goes only if it is empty.
-        let _ = fs::remove_dir(&self.directory);
+        let _ = fs::remove_dir(self.directory.path());
     }
 
     /// Writes an event, that `before` has not taken in, in a new file if this one is full.
@@ -176,8 +176,8 @@ impl Rotation {
             file.flush()?;
         }
         self.part += 1;
-        let path = self.directory.join(EVENTS);
-        fs::rename(&path, self.directory.join(format!("events-{:06}.jsonl", self.part)))?;
+        let path = self.directory.path().join(EVENTS);
+        fs::rename(&path, self.directory.path().join(format!("events-{:06}.jsonl", self.part)))?;
         self.drop_oldest()?;
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
         self.file = Some(BufWriter::new(file));
@@ -192,7 +192,7 @@ impl Rotation {
     fn drop_oldest(&self) -> io::Result<()> {
         // One of those that are kept is yet to be opened.
         let beyond = i64::from(self.part) - i64::from(self.bounds.keep) + 1;
-        for (number, path) in rotated(&self.directory)? {
+        for (number, path) in rotated(self.directory.path())? {
             if i64::from(number) <= beyond {
                 fs::remove_file(path)?;
             }

@@ -1,8 +1,9 @@
 //! The files of a scorecard: opened before the first run, emptied only when they are written.
 
 use crate::cli::exit::Refusal;
+use crate::cli::files::ReportDirectory;
 use crate::report::scorecard::{self, Scorecard};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -13,21 +14,21 @@ const FORMS: [&str; 4] = ["scorecard.json", "junit.xml", "scorecard.html", "summ
 #[derive(Debug)]
 pub struct CardFiles {
     /// The directory.
-    pub directory: PathBuf,
+    pub directory: ReportDirectory,
     forms: Vec<(PathBuf, File)>,
 }
 
 impl CardFiles {
     /// Makes the directory if need be, and opens the forms in it.
     pub fn open(directory: &Path) -> Result<CardFiles, Refusal> {
-        fs::create_dir_all(directory).map_err(|error| refused(directory, &error))?;
+        let taken = ReportDirectory::take(directory)?;
         let open = |name| {
             let path = directory.join(name);
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
             file.map_err(|error| refused(&path, &error)).map(|file| (path, file))
         };
         let forms = FORMS.into_iter().map(open).collect::<Result<_, _>>()?;
-        Ok(CardFiles { directory: directory.to_owned(), forms })
+        Ok(CardFiles { directory: taken, forms })
     }
 
     /// Writes every form.

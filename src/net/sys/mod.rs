@@ -21,6 +21,7 @@ pub mod hangup;
 pub mod icmp;
 pub mod info;
 pub mod limit;
+pub mod lock;
 pub mod lossy;
 pub mod memory;
 pub mod mute;

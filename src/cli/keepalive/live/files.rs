@@ -2,14 +2,15 @@
 
 use super::LiveArgs;
 use crate::cli::exit::Refusal;
-use crate::cli::keepalive::place::{Place, refused};
+use crate::cli::files::ReportDirectory;
+use crate::cli::keepalive::place::Place;
 use crate::keepalive::live::{self, Live};
 use crate::report::Styling;
-use std::fs;
 
 /// All of them.
 #[derive(Debug, Default)]
 pub struct Files {
+    _directory: Option<ReportDirectory>,
     text: Vec<Place>,
     json: Vec<Place>,
 }
@@ -33,7 +34,7 @@ impl Files {
             self.json.push(Place::open(path, "json")?);
         }
         if let Some(directory) = &args.report {
-            fs::create_dir_all(directory).map_err(|error| refused(directory, &error, "report"))?;
+            self._directory = Some(ReportDirectory::take(directory)?);
             self.text.push(Place::open(&directory.join("live.txt"), "report")?);
             self.json.push(Place::open(&directory.join("live.json"), "report")?);
         }
