@@ -122,7 +122,10 @@ impl Rotation {
     /// Takes away what an earlier observation left in its place.
     pub fn begin(&mut self) -> Result<(), Refusal> {
         let refused = |error: io::Error| {
-            Refusal::environment(format!("cannot empty the log in {}: {error}", self.directory.path().display()))
+            Refusal::environment(format!(
+                "cannot empty the log in {}: {error}",
+                self.directory.path().display()
+            ))
         };
         if let Some(file) = &self.file {
             file.get_ref().set_len(0).map_err(refused)?;
