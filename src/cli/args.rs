@@ -5,11 +5,11 @@ use super::doctor::DoctorArgs;
 use super::expected::ExpectArgs;
 use super::keepalive::KeepaliveArgs;
 use super::lab::LabArgs;
+use super::number;
 use super::observe::ObserveArgs;
 use super::privileges::UserArgs;
 use super::suite::SuiteArgs;
-use super::tap::TapArgs;
-use crate::base::span::parse_fixed;
+use super::tap::LedTapArgs;
 use crate::device::{Backoff, Preset, Renew, Workload};
 use crate::hub::MAX_PACKET;
 use crate::mqtt::{QoS, Version};
@@ -19,6 +19,15 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+/// Room for a CONNECT with an identifier of 23 bytes [MQTT-3.1.3-5] and a short user name: with less, a hub takes nobody.
+const LEAST_PACKET: usize = 64;
+
+/// The largest packet there is: four bytes of remaining length, and what is before it [MQTT-2.2.3].
+const MOST_PACKET: usize = 268_435_455 + 5;
+
+/// No machine has ports and descriptors for more.
+const MOST_DEVICES: usize = 1_000_000;
 
 /// Breaks MQTT links the way real networks and hubs do, and measures how each end recovers.
 #[derive(Debug, Parser)]
@@ -84,7 +93,7 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "FILE")]
     pub pcap: Option<PathBuf>,
     /// The seed of every draw [default: the same each time]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = number::seed)]
     pub seed: Option<u64>,
     /// Show no progress, only the report
     #[arg(short, long)]
@@ -122,7 +131,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "GLOB", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub azure_fault_messages: Option<String>,
     /// The seed of every draw: the same seed and traffic give the same faults [default: drawn, and told]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = number::seed)]
     pub seed: Option<u64>,
     /// Put a value in the place of the profile's: `dark.for=10s`, `settle=5s`; may be given several times
     #[arg(long = "set", value_name = "RULE.PARAM=VALUE")]
@@ -132,7 +141,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "NAME", value_parser = strictness())]
     pub strictness: Option<String>,
     /// End the run after this time at the latest, and the COMMAND with it: `90s`, `1h 30m`
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
     pub duration: Option<Duration>,
     /// Show no progress, only the report
     #[arg(short, long)]
@@ -149,7 +158,7 @@ pub(super) struct RunArgs {
     #[arg(last = true, value_name = "COMMAND")]
     pub command: Vec<String>,
     #[command(flatten)]
-    pub tap: TapArgs,
+    pub tap: LedTapArgs,
     // Last, since what follows would come under its heading.
     #[command(flatten)]
     pub tls: TlsArgs,
@@ -232,7 +241,7 @@ pub(super) struct CheckArgs {
     #[arg(long, value_enum, value_name = "MODE")]
     pub tls: Option<ModeWanted>,
     /// The keep-alive to give examples for
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", default_value = "60s", allow_hyphen_values = true, value_parser = number::keep_alive)]
     pub keep_alive: Duration,
 }
 
@@ -262,7 +271,7 @@ pub(super) struct HubArgs {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:1883")]
     pub listen: String,
     /// The keep-alive that MQTT 5 devices are told to keep, in seconds [MQTT-3.2.2-21]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = number::whole(0..=u16::MAX))]
     pub server_keep_alive: Option<u16>,
     /// Serve over TLS with this certificate chain (PEM)
     #[arg(long, value_name = "FILE", requires = "key")]
@@ -281,7 +290,7 @@ pub(super) struct HubArgs {
     #[arg(long, value_name = "KEY", requires = "azure")]
     pub azure_key: Option<String>,
     /// The largest packet taken, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_PACKET)]
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_PACKET, value_parser = number::whole(LEAST_PACKET..=MOST_PACKET))]
     pub max_packet: usize,
     /// Do not tell who comes and goes
     #[arg(short, long)]
@@ -312,7 +321,7 @@ pub(super) struct DeviceArgs {
     #[arg(long, conflicts_with = "ca")]
     pub insecure: bool,
     /// How many devices
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = number::whole(1..=MOST_DEVICES))]
     pub count: usize,
     /// The kind of client; what follows changes single habits.
     /// careful: PINGREQ each 0.75 keep-alives, PINGRESP within half of one, exponential back-off with jitter;
@@ -325,13 +334,13 @@ pub(super) struct DeviceArgs {
     #[arg(long, value_name = "PREFIX")]
     pub client_id: Option<String>,
     /// The keep-alive: whole seconds, 0s for none [default: BROWNOUT_KEEPALIVE where set, else 60s]
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
     pub keep_alive: Option<Duration>,
     /// How long to wait for PINGRESP before the link counts as dead; `never` does not look [default: by kind]
     #[arg(long, value_name = "TIME")]
     pub ping_timeout: Option<PingTimeout>,
     /// How long TCP, TLS, CONNECT and CONNACK may take together [default: by kind]
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
     pub connect_timeout: Option<Duration>,
     /// The wait before each reconnect: `none`, `fixed:1s`, `linear:1s`, `exponential:200ms..30s,jitter`
     /// [default: by kind]
@@ -362,7 +371,7 @@ pub(super) struct DeviceArgs {
     #[arg(long, value_name = "HOST", requires = "azure_key")]
     pub azure_hub: Option<String>,
     /// How long each token lives, at least 1s [default: 1h]
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed, requires = "azure_key")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time, requires = "azure_key")]
     pub token_lifetime: Option<Duration>,
     /// How long before its token expires a device connects anew with a fresh one: a time, a part of the lifetime, or
     /// `never`, which waits until the hub closes the link [default: 20%]
@@ -378,13 +387,13 @@ pub(super) struct DeviceArgs {
     #[arg(long, value_name = "VERSION", default_value_t = Version::V311)]
     pub mqtt: Version,
     /// The time from one device's first connect to the next one's
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", default_value = "0s", allow_hyphen_values = true, value_parser = number::time)]
     pub stagger: Duration,
     /// End after this time
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
     pub duration: Option<Duration>,
     /// The seed of every draw [default: 0]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = number::seed)]
     pub seed: Option<u64>,
     /// Do not tell what happens
     #[arg(short, long)]
@@ -407,7 +416,7 @@ pub(super) struct PingTimeout(pub Option<Duration>);
 impl FromStr for PingTimeout {
     type Err = String;
     fn from_str(text: &str) -> Result<PingTimeout, String> {
-        if text == "never" { Ok(PingTimeout(None)) } else { Ok(PingTimeout(Some(parse_fixed(text)?))) }
+        if text == "never" { Ok(PingTimeout(None)) } else { Ok(PingTimeout(Some(number::time(text)?))) }
     }
 }
 
@@ -455,4 +464,41 @@ pub(super) enum ProfilesCommand {
     Reference,
     /// Print the JSON Schema of the profile language, for editors
     Schema,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_or_time_that_is_none_or_too_much_is_told_with_what_is_allowed() {
+        let whole = "write a whole number from ";
+        for (line, told) in [
+            ("run p --seed abc", format!("{whole}0 to 18446744073709551615")),
+            ("run p --seed 99999999999999999999999", format!("{whole}0 to 18446744073709551615")),
+            ("run p --tap-ports abc", format!("{whole}1 to 65535")),
+            ("run p --duration 5", "`5` has no unit; write a time with its unit, such as 500ms".into()),
+            ("run p --duration -5s", "`-5s` is negative".into()),
+            ("device --count abc", format!("{whole}1 to 1000000")),
+            ("device --count 0", format!("{whole}1 to 1000000")),
+            ("device --count 100000000", format!("{whole}1 to 1000000")),
+            ("hub --max-packet 0", format!("{whole}64 to 268435460")),
+            ("lab up --inside e0 --ports=", format!("{whole}1 to 65535")),
+            ("check p --keep-alive 1.5s", "whole seconds from 1s to 65535s".into()),
+            ("check p --keep-alive 99999999s", "whole seconds from 1s to 65535s".into()),
+        ] {
+            let read = Args::try_parse_from(["brownout"].into_iter().chain(line.split(' ')));
+            let error = read.unwrap_err().to_string();
+            assert!(error.contains(&told), "{line}: {error}");
+        }
+    }
+
+    /// They run on ports of their own: nothing is led there.
+    #[test]
+    fn suites_and_live_runs_have_no_way_to_be_transparent() {
+        for line in ["suite --tap-ports 1883", "suite --transparent", "keepalive live --tap-ports 1883"] {
+            let read = Args::try_parse_from(["brownout"].into_iter().chain(line.split(' ')));
+            assert_eq!(read.unwrap_err().kind(), clap::error::ErrorKind::UnknownArgument, "{line}");
+        }
+    }
 }

@@ -20,7 +20,7 @@ pub(super) const RESERVE: u64 = 64;
 #[derive(Debug, clap::Args)]
 pub(super) struct ExpectArgs {
     /// Refuse to begin where the system grants too few open files for so many devices at once
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "NUMBER", value_parser = crate::cli::number::whole(1..=10_000_000_u32))]
     pub expect_devices: Option<u32>,
 }
 

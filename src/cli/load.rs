@@ -1,7 +1,9 @@
 //! Profiles from files or from those built in.
 
 use super::exit::Refusal;
-use crate::profile::{self, Checked, Override, shipped};
+use crate::profile::{self, Checked, LARGEST, Override, shipped};
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 /// A profile's text, and what it is called in messages.
@@ -26,11 +28,25 @@ pub fn text(name: &str) -> Result<Text, Refusal> {
         })?;
         return Ok(Text { name: name.to_owned(), text: shipped.text.to_owned() });
     }
-    match std::fs::read(name).map(String::from_utf8) {
-        Ok(Ok(text)) => Ok(Text { name: name.to_owned(), text }),
-        Ok(Err(_)) => Err(Refusal::usage(format!("{name} is not UTF-8 text; a profile is a YAML file"))),
-        Err(error) => Err(Refusal::usage(format!("cannot read the profile {name}: {error}"))),
-    }
+    let bytes = beginning(Path::new(name))
+        .map_err(|error| Refusal::usage(format!("cannot read the profile {name}: {error}")))?;
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        // It is refused for its size; a character may be cut where reading ended.
+        Err(error) if error.as_bytes().len() > LARGEST => {
+            String::from_utf8_lossy(error.as_bytes()).into_owned()
+        }
+        Err(_) => return Err(Refusal::usage(format!("{name} is not UTF-8 text; a profile is a YAML file"))),
+    };
+    Ok(Text { name: name.to_owned(), text })
+}
+
+/// As much of a file as tells whether it is too large.
+fn beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let most = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The checked profile; all its problems at once where it has any.
@@ -40,4 +56,18 @@ pub fn checked(text: &Text, sets: &[Override]) -> Result<Checked, Refusal> {
         let shown = profile::render(&problems.0, &text.name, &text.text, colour);
         Refusal::usage(format!("{} cannot be run:\n{shown}", text.name))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It was read without an end, before its size was looked at.
+    #[test]
+    fn no_more_is_read_than_tells_that_it_is_too_much() {
+        let text = text("/dev/zero").unwrap();
+        assert_eq!(text.text.len(), LARGEST + 1);
+        let told = checked(&text, &[]).unwrap_err().message;
+        assert!(told.contains("more bytes than are read: at most 1048576 (1 MiB)"), "{told}");
+    }
 }

@@ -18,6 +18,7 @@ mod keepalive;
 mod lab;
 mod load;
 mod logs;
+mod number;
 mod observe;
 mod out;
 mod parts;

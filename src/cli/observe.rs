@@ -10,14 +10,15 @@ use super::exit::{Exit, Refusal};
 use super::expected::{self, ExpectArgs};
 use super::files::LineFile;
 use super::load::{self, Text};
+use super::number;
 use super::out;
 use super::privileges::{self, UserArgs};
 use super::run::{LISTEN, draw_seed};
 use super::runner::{Launch, Launched};
 use super::signals::Signals;
-use super::tap::{self, TapArgs};
+use super::tap::{self, LedTapArgs};
 use super::{tls, transparent};
-use crate::base::span::{parse_fixed, show_fixed};
+use crate::base::span::show_fixed;
 use crate::event::EndReason;
 use crate::net::Clock;
 use crate::net::sys::Capabilities;
@@ -54,7 +55,7 @@ pub(super) struct ObserveArgs {
     #[arg(long, conflicts_with = "upstream")]
     pub transparent: bool,
     /// From one summary to the next, at least 1s
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = interval)]
+    #[arg(long, value_name = "TIME", default_value = "1m", allow_hyphen_values = true, value_parser = interval)]
     pub interval: Duration,
     /// Write the log, events.jsonl, into this directory, and the report of the latest interval in all its forms, anew at
     /// each; it is made if need be
@@ -64,10 +65,10 @@ pub(super) struct ObserveArgs {
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = rotation::parse_size)]
     pub rotate_size: u64,
     /// Keep so many files of the log, with the one that is written on; the oldest is deleted
-    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = number::whole(1..=100_000_u32))]
     pub rotate_keep: u32,
     /// End after this time [default: with Ctrl-C, SIGTERM or SIGHUP]
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
     pub duration: Option<Duration>,
     /// Write what the resource log of Azure IoT Hub would say (category Connections) into this file, a line of JSON each;
     /// it grows as long as this runs
@@ -84,14 +85,14 @@ pub(super) struct ObserveArgs {
     #[command(flatten)]
     pub user: UserArgs,
     #[command(flatten)]
-    pub tap: TapArgs,
+    pub tap: LedTapArgs,
     // Last, since what follows would come under its heading.
     #[command(flatten)]
     pub tls: TlsArgs,
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
-    let interval = parse_fixed(text)?;
+    let interval = number::time(text)?;
     if interval < LEAST_INTERVAL {
         return Err(format!("`{text}` is shorter than {}", show_fixed(LEAST_INTERVAL)));
     }

@@ -13,10 +13,10 @@ pub(super) mod lateness;
 mod plan;
 
 use super::exit::{Exit, Refusal};
+use super::number;
 use super::out;
 use super::signals::Signals;
-use super::tap::TapArgs;
-use crate::base::span::parse_fixed;
+use super::tap::{TapArgs, Whether};
 use crate::profile::{self, suite as suites};
 use crate::report::Styling;
 use crate::report::scorecard::{self, Card, Cell, Row, Scorecard, Timing, Verdict};
@@ -64,7 +64,7 @@ pub(super) struct SuiteArgs {
     #[arg(long, value_name = "RUN")]
     pub only: Vec<String>,
     /// The keep-alive that the client is told to use, in whole seconds [default: what the suite says, of `client` 4s]
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
     pub keep_alive: Option<Duration>,
     /// Your own hub, plain MQTT [default: brownout's own, one for each run]
     #[arg(long, value_name = "HOST:PORT")]
@@ -74,10 +74,10 @@ pub(super) struct SuiteArgs {
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// How many runs are made at once [default: 8 for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=128))]
+    #[arg(long, value_name = "N", value_parser = number::whole(1..=128_u16))]
     pub jobs: Option<u16>,
     /// The seed of every draw [default: the same each time]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = number::seed)]
     pub seed: Option<u64>,
     #[command(flatten)]
     pub tap: TapArgs,
@@ -145,7 +145,7 @@ async fn conduct(args: SuiteArgs) -> Result<Exit, Refusal> {
         directory: files.as_ref().map(|files| files.directory.path().to_owned()),
         seed: args.seed.unwrap_or(SEED),
         tag: format!("{:04x}", super::run::draw_seed() & 0xffff),
-        tap: args.tap.config(false),
+        tap: args.tap.config(Whether::Off),
         lateness: Lateness::watch(),
         stop: stopped,
     });

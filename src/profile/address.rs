@@ -2,7 +2,7 @@
 //! resolver knows is told by whoever connects.
 
 use crate::base::text::printable;
-use std::net::{IpAddr, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 /// What is wrong with an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +57,22 @@ pub fn check_host(text: &str) -> Result<(), BadAddress> {
     };
     let is_name = text.len() <= 253 && text.split('.').all(is_label);
     if is_name || text.parse::<IpAddr>().is_ok() { Ok(()) } else { Err(BadAddress::Host(printable(text))) }
+}
+
+/// Whether two sound addresses cannot both be listened on: they are the same, or one stands for all of its family. What a
+/// name stands for is not known here, nor whether this machine takes IPv4 at `[::]`.
+pub(super) fn clash(one: &str, other: &str) -> bool {
+    let taken = port(one).filter(|port| *port != 0);
+    if taken.is_none() || taken != port(other) {
+        return false;
+    }
+    match (one.parse::<SocketAddr>(), other.parse::<SocketAddr>()) {
+        (Ok(one), Ok(other)) => {
+            let is_all = one.ip().is_unspecified() || other.ip().is_unspecified();
+            one == other || is_all && one.is_ipv4() == other.is_ipv4()
+        }
+        _ => one == other,
+    }
 }
 
 /// The port of `host:port`, where both are sound. An IPv6 address stands in brackets: without, its last part would

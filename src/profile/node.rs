@@ -8,6 +8,10 @@ use std::fmt;
 /// aliases of aliases ask for billions.
 const MOST_NODES: usize = 200_000;
 
+/// The most brackets that may be open at once: far more than the reader follows (128), and few enough that libyaml, which looks at
+/// all that are open for each that follows, is done at once.
+const MOST_OPEN: usize = 1000;
+
 /// Where a node comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -35,9 +39,25 @@ pub(super) enum Kind {
     Map(Vec<(Node, Node)>),
 }
 
+/// Whether more brackets are open somewhere than may be; those in texts and comments count, too.
+fn is_too_deep(text: &str) -> bool {
+    let mut open = 0_usize;
+    text.bytes().any(|byte| {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open > MOST_OPEN
+    })
+}
+
 impl Node {
     /// Reads the one document of a text.
     pub(super) fn parse(text: &str, origin: Origin) -> Result<Node, serde_yaml::Error> {
+        if is_too_deep(text) {
+            return Err(de::Error::custom(format!("more than {MOST_OPEN} brackets are open")));
+        }
         let budget = Cell::new(MOST_NODES);
         Seed { budget: &budget, origin }.deserialize(serde_yaml::Deserializer::from_str(text))
     }

@@ -65,10 +65,7 @@ pub fn read(text: &str, overrides: &[Override]) -> Result<Checked, Problems> {
 
 fn tree(text: &str, what: &str) -> Result<Node, Problem> {
     if text.len() > LARGEST {
-        return Err(whole(format!(
-            "the {what} has {} bytes; at most {LARGEST} (1 MiB) are read",
-            text.len()
-        )));
+        return Err(whole(format!("the {what} has more bytes than are read: at most {LARGEST} (1 MiB)")));
     }
     let root = Node::parse(&without_mark(text), Origin::File).map_err(|error| yaml_problem(text, &error))?;
     match root.kind {

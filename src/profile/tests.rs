@@ -197,3 +197,13 @@ fn colour_is_for_terminals_only() {
     assert!(!render(&problems, "a.yaml", "brownout: 2\n", false).contains('\x1b'));
     assert!(render(&problems, "a.yaml", "brownout: 2\n", true).contains('\x1b'));
 }
+
+/// libyaml looks at all brackets that are open for each that follows: a minute for a megabyte of them.
+#[test]
+fn brackets_without_end_are_refused_at_once() {
+    for text in ["[".repeat(1_000_000), format!("{HEAD}rules: {}", "{a: ".repeat(200_000))] {
+        let told = read(&text, &[]).unwrap_err().to_string();
+        assert!(told.contains("more than 1000 brackets are open"), "{told}");
+    }
+    sound(&format!("{HEAD}reproduces: '{}'\n", "[".repeat(1_000)));
+}

@@ -46,13 +46,15 @@ pub struct Row {
 }
 
 /// Where parameters decide how a fault is made, one rule for each way.
-const WAYS: [(&str, &str, &str); 6] = [
+const WAYS: [(&str, &str, &str); 8] = [
     ("blackhole", "fidelity: packet", "blackhole: { for: 1s, fidelity: packet }"),
     ("blackhole", "auto", "blackhole: { for: 1s }"),
     ("blackhole", "fidelity: stall", "blackhole: { for: 1s, fidelity: stall }"),
     ("blackhole", "connects: vanish", "blackhole: { for: 1s, fidelity: stall, connects: vanish }"),
     ("refuse", "how: closed", "refuse: { how: closed, for: 1s }"),
     ("refuse", "how: reset", "refuse: { how: reset, for: 1s }"),
+    ("cut_after", "ending: reset", "cut_after: { bytes: 1000 }"),
+    ("cut_after", "ending: close", "cut_after: { bytes: 1000, ending: close }"),
 ];
 
 /// The table: every fault of the language.

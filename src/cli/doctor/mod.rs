@@ -41,7 +41,7 @@ pub(super) struct DoctorArgs {
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub device: Option<String>,
     /// Look whether open files and local ports are enough for so many devices at once
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, value_name = "NUMBER", value_parser = crate::cli::number::whole(1..=10_000_000_u32))]
     pub expect_devices: Option<u32>,
     /// Print JSON instead of the text
     #[arg(long)]

@@ -14,9 +14,9 @@ mod outage;
 mod witness;
 mod work;
 
-use crate::base::span::parse_fixed;
 use crate::base::time::nanos;
 use crate::cli::exit::{Exit, Refusal};
+use crate::cli::number;
 use crate::cli::out;
 use crate::cli::signals::Signals;
 use crate::cli::suite::lateness::Lateness;
@@ -63,23 +63,23 @@ pub(super) struct LiveArgs {
     #[arg(long, value_name = "WHAT", default_value = "idle")]
     pub workload: Workload,
     /// How long the outages are [default: on both sides of each end's threshold, as predicted]
-    #[arg(long, value_name = "TIME,...", value_delimiter = ',', value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME,...", value_delimiter = ',', allow_hyphen_values = true, value_parser = number::time)]
     pub outage: Vec<Duration>,
     /// How often each outage is made, each time at another phase of the device's ping interval
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=20))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number::whole(1..=20_u32))]
     pub rounds: u32,
     /// How the device is given its keep-alives
     #[arg(long, value_enum, value_name = "HOW", default_value_t = ModeWanted::Auto)]
     pub mode: ModeWanted,
     /// How far a measure may be from its prediction
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed, default_value = WITHIN)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time, default_value = WITHIN)]
     pub within: Duration,
     /// Where devices that are not started here connect [default: 127.0.0.1:1884; with a command, free ports]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
     /// How many outages are made at once, each of a device of its own [default: 8 for each core where the command takes
     /// BROWNOUT_CLIENT_ID; else 1]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=128))]
+    #[arg(long, value_name = "N", value_parser = number::whole(1..=128_u16))]
     pub jobs: Option<u16>,
     /// Write all of it to this file, as JSON; `-` is standard output, in the place of the text
     #[arg(long, value_name = "FILE")]
@@ -89,7 +89,7 @@ pub(super) struct LiveArgs {
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// The seed of every draw [default: the same each time]
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = number::seed)]
     pub seed: Option<u64>,
     #[command(flatten)]
     pub tap: TapArgs,
@@ -120,7 +120,7 @@ pub(super) fn live(args: LiveArgs) -> Exit {
 }
 
 fn whole_seconds(text: &str) -> Result<u16, String> {
-    let time = parse_fixed(text)?;
+    let time = number::time(text)?;
     let seconds =
         u16::try_from(time.as_secs()).ok().filter(|&seconds| seconds > 0 && time.subsec_nanos() == 0);
     seconds.ok_or_else(|| "a keep-alive is whole seconds, from 1s to 65535s".into())
@@ -216,7 +216,6 @@ fn has_fixed_port(args: &LiveArgs) -> bool {
 }
 
 fn bench(args: &LiveArgs, faith: Faith, stop: watch::Receiver<bool>) -> Bench {
-    let tap = TapArgs { tap: Some(args.tap.tap.unwrap_or(Whether::Auto)), ..args.tap.clone() };
     Bench {
         command: args.command.clone(),
         upstream: args.upstream.clone(),
@@ -225,7 +224,7 @@ fn bench(args: &LiveArgs, faith: Faith, stop: watch::Receiver<bool>) -> Bench {
             (None, true) => crate::cli::run::LISTEN.to_owned(),
             (None, false) => crate::cli::peers::FREE_PORT.to_owned(),
         },
-        tap: tap.config(false),
+        tap: args.tap.config(Whether::Auto),
         directory: args.report.clone(),
         seed: args.seed.unwrap_or(SEED),
         within: args.within,

@@ -8,9 +8,10 @@ mod tcp;
 mod told;
 
 use crate::base::Secret;
-use crate::base::span::{parse_fixed, show_fixed};
+use crate::base::span::show_fixed;
 use crate::cli::exit::{Exit, Refusal};
 use crate::cli::keepalive::place::Place;
+use crate::cli::number;
 use crate::cli::out;
 use crate::cli::runner::raise_limit;
 use crate::cli::signals::Signals;
@@ -40,10 +41,10 @@ pub(super) struct PathArgs {
     #[arg(long, value_name = "HOST:PORT")]
     pub upstream: String,
     /// The shortest idle span of the first wave
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", default_value = "10s", allow_hyphen_values = true, value_parser = number::time)]
     pub from: Duration,
     /// The longest; a path that holds this long is not looked at any further
-    #[arg(long, value_name = "TIME", default_value = "20m", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", default_value = "20m", allow_hyphen_values = true, value_parser = number::time)]
     pub to: Duration,
     /// How wide the bracket may be that is told: a time, a share of its upper end, or the greater of both
     #[arg(long, value_name = "WIDTH", default_value_t)]
@@ -52,11 +53,11 @@ pub(super) struct PathArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 8)]
     pub connections: usize,
     /// How long the answer to a ping may take before it is silence
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", default_value = "10s", allow_hyphen_values = true, value_parser = number::time)]
     pub answer_within: Duration,
     /// The keep-alive in CONNECT, whole seconds: 0s is none, and lets the hub wait for ever. For hubs that do not take that; a hub
     /// may end connections that are idle for 1.5 times as long
-    #[arg(long, alias = "keepalive", value_name = "TIME", default_value = "0s", value_parser = parse_fixed)]
+    #[arg(long, alias = "keepalive", value_name = "TIME", default_value = "0s", allow_hyphen_values = true, value_parser = number::time)]
     pub keep_alive: Duration,
     /// The client identifiers; a number is put behind it [default: brownout-path-, and four digits of chance]
     #[arg(long, value_name = "PREFIX")]

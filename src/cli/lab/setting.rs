@@ -22,7 +22,7 @@ pub(super) struct UpArgs {
     pub inside: Vec<String>,
     /// The hubs' ports
     #[arg(long, value_name = "PORT,PORT", value_delimiter = ',', default_value = "1883,8883",
-          value_parser = clap::value_parser!(u16).range(1..))]
+          value_parser = crate::cli::number::whole(1..=u16::MAX))]
     pub ports: Vec<u16>,
     /// How the kernel leads connects to brownout
     #[arg(long, value_enum, default_value_t = Mode::Tproxy)]
@@ -32,7 +32,7 @@ pub(super) struct UpArgs {
     #[arg(long, action = ArgAction::SetTrue)]
     pub fail_open: bool,
     /// The port of `run --transparent`; the one after it is taken, too
-    #[arg(long, value_name = "PORT", default_value_t = transparent::PORT, value_parser = clap::value_parser!(u16).range(1..=65534))]
+    #[arg(long, value_name = "PORT", default_value_t = transparent::PORT, value_parser = crate::cli::number::whole(1..=65_534_u16))]
     pub to: u16,
     /// The packet mark that TPROXY's policy routing goes by
     #[arg(long, value_name = "NUMBER", default_value = MARK, value_parser = number)]

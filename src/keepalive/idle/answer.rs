@@ -210,7 +210,7 @@ impl Findings {
 }
 
 fn voids(probes: &[Probed]) -> Vec<(Void, usize)> {
-    let all = [Void::NoConnection, Void::ControlLost, Void::NoFreshConnection];
+    let all = [Void::NoConnection, Void::Down, Void::ControlLost, Void::NoFreshConnection];
     let count = |why| probes.iter().filter(|probe| probe.void == Some(why)).count();
     all.into_iter().map(|why| (why, count(why))).filter(|(_, count)| *count > 0).collect()
 }

@@ -49,8 +49,10 @@ pub struct Witness {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Void {
-    /// It did not come to be: no connection.
+    /// It did not come to be: no connection, though the path and the hub were up.
     NoConnection,
+    /// It did not come to be: the path or the hub was down for longer than is waited for.
+    Down,
     /// The connection that is kept busy was lost too: the path or the hub was down.
     ControlLost,
     /// No new connection came about: the path or the hub was down.
@@ -110,6 +112,7 @@ impl fmt::Display for Void {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Void::NoConnection => "no connection came about (where the hub takes no more: --connections)",
+            Void::Down => "the path, or the hub, went down and stayed down",
             Void::ControlLost => "the connection that is kept busy was lost too",
             Void::NoFreshConnection => "no new connection came about either",
         })

@@ -1,7 +1,7 @@
 //! The search as one pure machine: probes that it wants made, outcomes that it is told, until the bracket is as narrow as asked.
 
 use super::known::{Edge, Known, OUTLIVED};
-use super::outcome::{Evidence, Outcome};
+use super::outcome::{Evidence, Outcome, Void};
 use super::plan::{Plan, split};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -146,11 +146,12 @@ impl Search {
         self.step();
     }
 
-    /// A probe came to nothing that says anything; it is made again. A number that is not awaited is ignored.
-    pub fn void(&mut self, probe: u32) {
+    /// A probe came to nothing that says anything; it is made again, unless there is nothing that it could be made on. A number
+    /// that is not awaited is ignored.
+    pub fn void(&mut self, probe: u32, why: Void) {
         let Some(pending) = self.pending.remove(&probe) else { return };
         self.voids += 1;
-        if self.voids > self.plan.connections() * MAX_VOID {
+        if why == Void::Down || self.voids > self.plan.connections() * MAX_VOID {
             self.over(State::GivenUp);
         } else if self.state == State::Searching {
             self.order(pending);

@@ -175,19 +175,30 @@ fn void_probes_are_made_again_and_in_the_end_given_up() {
     let mut search = Search::new(plan(secs(10), secs(20), "1s", 2));
     let first = search.poll().unwrap();
     assert_eq!(search.poll().unwrap().span, secs(20));
-    search.void(first.probe);
+    search.void(first.probe, Void::NoConnection);
     let mut again = search.poll().unwrap();
     assert_eq!((again.span, again.probe), (secs(10), 3));
     let mut voids = 1;
     while search.state() == State::Searching {
-        search.void(again.probe);
+        search.void(again.probe, Void::NoConnection);
         voids += 1;
         again = search.poll().unwrap_or(again);
     }
     assert_eq!((voids, search.state()), (9, State::GivenUp));
-    search.void(77);
+    search.void(77, Void::NoConnection);
     search.tell(77, secs(1), Outcome::Alive);
     assert!(search.evidence().is_empty());
+}
+
+/// A hub that had died was waited for by probe after probe, for minutes.
+#[test]
+fn a_search_is_given_up_once_the_path_or_the_hub_stays_down() {
+    let mut search = Search::new(plan(secs(10), secs(20), "1s", 2));
+    let probes: Vec<u32> = std::iter::from_fn(|| search.poll()).map(|order| order.probe).collect();
+    search.void(probes[0], Void::ControlLost);
+    assert_eq!(search.state(), State::Searching);
+    search.void(probes[1], Void::Down);
+    assert_eq!((search.state(), search.poll()), (State::GivenUp, None));
 }
 
 #[test]
@@ -359,7 +370,7 @@ mod told {
         };
         let mut down = Search::new(plan(secs(10), secs(1280), "2%,1s", 8));
         while let Some(order) = down.poll() {
-            down.void(order.probe);
+            down.void(order.probe, Void::ControlLost);
         }
         let nothing = Answer::of(&down, circumstances(), company(), Vec::new());
         let all = [forgets_silently, nodes, of_the_hub, stray, holds, refreshed, early, nothing];

@@ -1,7 +1,7 @@
 //! An answer in words, within 80 columns.
 
 use super::answer::{Answer, Findings, Found};
-use super::outcome::End;
+use super::outcome::{End, Void};
 use crate::report::table::wrap;
 use std::fmt::{self, Write};
 use std::time::Duration;
@@ -209,8 +209,11 @@ impl Answer {
         let stray = self.findings.stray_ns.map(|idle| {
             format!("1 loss after {} that did not come again when it was repeated", precise(idle))
         });
-        let voids =
-            self.findings.void.iter().map(|(why, count)| format!("{}, made again: {why}", probes(*count)));
+        let voids = self.findings.void.iter().map(|(why, count)| {
+            // The search ended with it.
+            let again = if *why == Void::Down { "" } else { ", made again" };
+            format!("{}{again}: {why}", probes(*count))
+        });
         let all: Vec<String> = stray.into_iter().chain(voids).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }

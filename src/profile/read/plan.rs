@@ -8,6 +8,7 @@ use super::sequence::sequence;
 use super::tls::{check_reach, tls};
 use crate::base::span::show_fixed;
 use crate::base::{ListenerId, RuleId};
+use crate::profile::address::clash;
 use crate::profile::nearest::nearest;
 use crate::profile::plan::{ListenerPlan, Plan, When};
 use crate::profile::problem::Sink;
@@ -33,6 +34,7 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
         fields.many("listeners").iter().map(|fields| listener(fields, sink)).collect();
     let expectations = expectations(fields.many("expect"), &names, &rules, sink);
     check_keep_alive(fields, sink);
+    check_apart(fields.many("listeners"), sink);
     let sequence = fields.one("sequence").and_then(|fields| sequence(fields, sink));
     let plan = Plan {
         name: fields.text("name")?,
@@ -106,6 +108,22 @@ fn listener(fields: &Fields, sink: &mut Sink) -> Option<ListenerPlan> {
         upstream: fields.text("upstream")?,
         tls: tls?,
     })
+}
+
+/// The second of two at one address would find it taken, by brownout itself.
+fn check_apart(listeners: &[Fields], sink: &mut Sink) {
+    let mut taken: Vec<(String, &Fields)> = Vec::new();
+    for fields in listeners {
+        let Some(listen) = fields.text("listen") else { continue };
+        if let Some((_, first)) = taken.iter().find(|(first, _)| clash(first, &listen)) {
+            sink.error(fields.value_spot("listen"), "two listeners are at one address and port")
+                .label("the second")
+                .also(first.value_spot("listen"), "the first")
+                .help("give each listener an address and port of its own; 0.0.0.0 and [::] are all addresses, port 0 takes a free one");
+            continue;
+        }
+        taken.push((listen, fields));
+    }
 }
 
 fn check_keep_alive(fields: &Fields, sink: &mut Sink) {

@@ -129,7 +129,7 @@ impl Bundle {
         });
         match came.outcome {
             Ok(outcome) => self.search.tell(came.order.probe, came.idle, outcome),
-            Err(_) => self.search.void(came.order.probe),
+            Err(why) => self.search.void(came.order.probe, why),
         }
         self.ask_tcp();
     }

@@ -19,7 +19,7 @@ const LATE: Duration = Duration::from_secs(1);
 /// How often what the hub says unasked may begin the span anew.
 const UNASKED: u32 = 3;
 
-/// How long the path may be down before a probe that waits for it is void.
+/// How long the path may be down before the search is given up: a hub that is started anew is back by then.
 const DOWN: Duration = Duration::from_secs(30);
 
 /// How long is waited between attempts to connect while the path is up.
@@ -69,9 +69,12 @@ async fn made(terms: &Terms, pulse: &mut watch::Receiver<Pulse>, order: Order, c
     // Where the sender is gone the search is over, too.
     let up = tokio::time::timeout(DOWN, pulse.wait_for(|pulse| pulse.is_up)).await;
     let Ok(Ok(lost_before)) = up.map(|up| up.map(|pulse| pulse.lost)) else {
-        return void(Void::NoConnection);
+        return void(Void::Down);
     };
-    let Some(line) = connected(terms, pulse, client_id).await else { return void(Void::NoConnection) };
+    let line = match connected(terms, pulse, client_id).await {
+        Ok(line) => line,
+        Err(why) => return void(why),
+    };
     let keep_alive = line.connack.properties.server_keep_alive().unwrap_or(terms.keep_alive);
     let (idle, outcome, answered) = Idle::of(terms, line, order.span).watch().await;
     let outcome = by_keep_alive(outcome, idle, keep_alive);
@@ -84,18 +87,18 @@ async fn made(terms: &Terms, pulse: &mut watch::Receiver<Pulse>, order: Order, c
 }
 
 /// A connection. A hub that admits so many, or so many a second, may admit one more a little later.
-async fn connected(terms: &Terms, pulse: &watch::Receiver<Pulse>, client_id: &str) -> Option<Line> {
+async fn connected(terms: &Terms, pulse: &watch::Receiver<Pulse>, client_id: &str) -> Result<Line, Void> {
     for pause in PAUSES {
         match Line::connect(terms, client_id).await {
-            Ok(line) => return Some(line),
+            Ok(line) => return Ok(line),
             Err(why) => tracing::debug!(%why, client_id, "no connection"),
         }
         if !pulse.borrow().is_up {
-            return None;
+            return Err(Void::ControlLost);
         }
         tokio::time::sleep(pause).await;
     }
-    Line::connect(terms, client_id).await.ok()
+    Line::connect(terms, client_id).await.map_err(|_| Void::NoConnection)
 }
 
 /// A RST after the keep-alive in force may be the hub's doing. A hub that ends a connection says so: silence is the path's.

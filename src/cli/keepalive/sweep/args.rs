@@ -1,9 +1,9 @@
 //! The arguments of a sweep, and what they mean together.
 
-use crate::base::span::parse_fixed;
 use crate::base::{Chance, time};
 use crate::cli::exit::Refusal;
 use crate::cli::files::EVENTS;
+use crate::cli::number;
 use crate::device::Workload;
 use crate::keepalive::access::Access;
 use crate::keepalive::axes::{Axes, BackOff, KeepAlives, PathIdle, PingTimeout};
@@ -84,7 +84,7 @@ pub struct SweepArgs {
     #[arg(long, value_name = "NAME", default_value = "lte-m", value_parser = Access::named)]
     pub access: &'static Access,
     /// From the device to the hub and back [default: by access network]
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
     pub round_trip: Option<Duration>,
     /// Speak TLS
     #[arg(long)]
@@ -96,13 +96,13 @@ pub struct SweepArgs {
     #[arg(long, value_name = "DAYS", default_value = "1", value_parser = span)]
     pub days: Duration,
     /// The seed of every draw: the same gives the same figures
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number::seed)]
     pub seed: u64,
     /// How many devices meet one outage together, for the reconnect storm: connects in the busiest second after it
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_DEVICES)))]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = number::whole(0..=MOST_DEVICES))]
     pub fleet: u32,
     /// From when on a message that arrives is late
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", default_value = "10s", allow_hyphen_values = true, value_parser = number::time)]
     pub late: Duration,
 
     /// Write all figures as JSON into this file; `-` is standard output, in the place of the text
