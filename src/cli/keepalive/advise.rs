@@ -1,8 +1,10 @@
 //! `brownout keepalive advise`.
 
 use crate::base::Chance;
-use crate::base::span::{parse_fixed, show_fixed};
+use crate::base::span::show_fixed;
 use crate::cli::exit::{Exit, Refusal};
+use crate::cli::keepalive::place::Place;
+use crate::cli::number;
 use crate::cli::out;
 use crate::device::Workload;
 use crate::keepalive::access::Access;
@@ -23,7 +25,7 @@ const LONGEST_ROUND_TRIP: Duration = Duration::from_secs(60);
 #[derive(Debug, clap::Args)]
 pub(super) struct AdviseArgs {
     /// Within what time a lost link is to be noticed
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
     detect_within: Duration,
     /// Who has to notice in that time: `device`, `hub` or `both`
     #[arg(long, value_name = "WHO", default_value = "both")]
@@ -32,7 +34,7 @@ pub(super) struct AdviseArgs {
     #[arg(long, value_name = "DATA")]
     data_budget: Option<Budget>,
     /// After what time without a packet the path forgets a connection (see `brownout keepalive path`)
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
     path_idle: Option<Duration>,
     /// The hub: mqtt (the standard's 1.5 keep-alives), azure, azure-event-grid, aws, mosquitto, mosquitto-2.1, emqx, hivemq, nanomq
     #[arg(long, value_name = "NAME", default_value = "mqtt", value_parser = Manner::named)]
@@ -54,18 +56,18 @@ pub(super) struct AdviseArgs {
     #[arg(long, value_name = "SHARE", default_value = "0%")]
     loss: Chance,
     /// From the device to the hub and back [default: that of the access network]
-    #[arg(long, value_name = "TIME", value_parser = parse_fixed)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
     round_trip: Option<Duration>,
     /// How many devices may lose their links together, and return together
     #[arg(long, value_name = "DEVICES", default_value_t = 0)]
     fleet: u32,
     /// How many new connections a second the hub admits [default: what is known of it]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = number::whole(1..=u32::MAX))]
     connects_per_second: Option<u32>,
     /// Do not hold the advice against a simulation
     #[arg(long)]
     no_simulation: bool,
-    /// Write the advice as JSON, too
+    /// Write the advice as JSON into this file; `-` is standard output, in the place of the text
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
@@ -81,10 +83,14 @@ fn told(args: &AdviseArgs) -> Result<Exit, Refusal> {
     if !args.no_simulation {
         advice.simulated = simulations(&wish, &advice)?;
     }
-    if let Some(path) = &args.json {
-        write(path, &advice)?;
+    let json = args.json.as_deref().map(|path| Place::open(path, "json")).transpose()?;
+    if !json.as_ref().is_some_and(Place::is_stdout) {
+        out::show(text(&advice, &wish, crate::cli::colour_on_stdout()));
     }
-    out::show(text(&advice, &wish, crate::cli::colour_on_stdout()));
+    if let Some(place) = json {
+        let json = serde_json::to_string_pretty(&advice);
+        place.write(&(json.map_err(|error| Refusal::environment(error.to_string()))? + "\n"))?;
+    }
     Ok(out::conclude(if advice.setting.is_some() { Exit::Met } else { Exit::Unmet }))
 }
 
@@ -123,16 +129,4 @@ fn wish(args: &AdviseArgs) -> Result<Wish, Refusal> {
         fleet: args.fleet,
         connects_per_second: args.connects_per_second,
     })
-}
-
-fn write(path: &PathBuf, advice: &Advice) -> Result<(), Refusal> {
-    let refuse = |why: &dyn std::fmt::Display| {
-        Refusal::environment(format!(
-            "cannot write to {}: {why}; give another file with --json",
-            path.display()
-        ))
-    };
-    let mut json = serde_json::to_string_pretty(advice).map_err(|error| refuse(&error))?;
-    json.push('\n');
-    std::fs::write(path, json).map_err(|error| refuse(&error))
 }

@@ -73,8 +73,10 @@ fn candidates(wish: &Wish, bounds: &Bounds, chosen: Option<Candidate>) -> Vec<Ca
     });
     let default = wish.client.keep_alive.value;
     let shown = |keep_alive: &u16| (least.max(2)..=most.min(MOST_SHOWN)).contains(keep_alive);
+    // Whatever is of interest: what is advised, and what would be without advice.
+    let is_due = |k: &u16| *k == default || chosen.as_ref().is_some_and(|chosen| chosen.keep_alive == *k);
     let mut all: Vec<u16> =
-        around.clone().chain([default]).chain(edges).filter(|k| shown(k) || *k == default).collect();
+        around.clone().chain([default]).chain(edges).filter(|k| shown(k) || is_due(k)).collect();
     if chosen.is_none() {
         all.extend(
             ROUND.iter().copied().filter(|keep_alive| shown(keep_alive) && keep_alive % 60 == 0).take(4),

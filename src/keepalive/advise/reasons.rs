@@ -359,11 +359,19 @@ fn impossible(wish: &Wish, bound: Bound) -> Option<String> {
             show(wish.path_idle.unwrap_or_default()),
             show(wish.idle_margin(wish.path_idle.unwrap_or_default()))
         ),
-        Why::Budget => format!(
-            "The messages alone cost {} in 30 days, more than {}: no keep-alive helps; send less.",
-            show_bytes(wish.steady(u16::MAX).bytes),
-            wish.budget.as_ref().map(ToString::to_string).unwrap_or_default()
-        ),
+        Why::Budget => {
+            let least = wish.steady(u16::MAX);
+            let (what, way) = match (least.messages > 0.0, least.pings > 0.0) {
+                (true, false) => ("The messages alone", "send less"),
+                (true, true) => ("The messages, and the pings of the longest keep-alive,", "send less"),
+                (false, _) => ("Even the pings of the longest keep-alive", "allow more"),
+            };
+            format!(
+                "{what} cost {} in 30 days, more than {}: no keep-alive helps; {way}.",
+                show_bytes(least.bytes),
+                wish.budget.as_ref().map(ToString::to_string).unwrap_or_default()
+            )
+        }
         Why::Wait => "No keep-alive makes the client wait long enough for answers on this path.".to_owned(),
         Why::HubsMost | Why::HubsLeast | Why::Unreliable => return None,
     })

@@ -89,6 +89,14 @@ fn a_path_of_240_s_is_kept_clear_of_by_the_ping_interval_and_not_by_the_keep_ali
 }
 
 #[test]
+fn what_is_advised_is_beside_the_others_however_long() {
+    let advice = advise(&wish("careful", "mqtt", 3_600_000));
+    assert_eq!(advice.setting.map(|setting| setting.keep_alive), Some(65_400));
+    let chosen = advice.candidates.iter().filter(|candidate| candidate.chosen);
+    assert_eq!(chosen.map(|candidate| candidate.keep_alive).collect::<Vec<_>>(), [65_400]);
+}
+
+#[test]
 fn targets_that_exclude_each_other_are_named_with_what_could_be_had() {
     let wish = Wish { budget: Some("100kB/month".parse().unwrap()), ..wish("paho-python", "azure", 10) };
     let advice = advise(&wish);
@@ -117,6 +125,10 @@ fn what_no_keep_alive_can_do_is_said() {
                 ..wish("careful", "mqtt", 60)
             },
             "The messages alone cost",
+        ),
+        (
+            Wish { budget: Some("1B/month".parse().unwrap()), ..wish("careful", "mqtt", 60) },
+            "Even the pings of the longest keep-alive cost 10.8 kB in 30 days, more than 1B/month",
         ),
     ] {
         let all = advise(&wish).conflicts.join("\n");
