@@ -32,6 +32,14 @@ fn run(folder: &Path, hub: &TcpListener, arguments: &[&str]) -> Command {
     command
 }
 
+/// The same, started by another program, which takes its place.
+fn through(starter: &[&str], inner: &Command) -> Command {
+    let mut outer = Command::new(starter[0]);
+    outer.args(&starter[1..]).arg(inner.get_program()).args(inner.get_args());
+    outer.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    outer
+}
+
 fn hub() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
@@ -130,7 +138,9 @@ fn a_hang_up_ends_a_run_in_order_unless_it_was_started_to_outlive_it() {
     let (folder, hub) = (TempDir::new().unwrap(), hub());
     let report = folder.path().join("report");
     let options = ["--report", report.to_str().unwrap(), "--", "sh", "-c", "echo $$; exec sleep 60"];
-    let mut child = run(folder.path(), &hub, &options).spawn().unwrap();
+    // These tests may run under nohup themselves.
+    let heeding = ["env", "--default-signal=HUP"];
+    let mut child = through(&heeding, &run(folder.path(), &hub, &options)).spawn().unwrap();
     let mut pid = String::new();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     out.read_line(&mut pid).unwrap();
@@ -144,10 +154,7 @@ fn a_hang_up_ends_a_run_in_order_unless_it_was_started_to_outlive_it() {
     assert!(!Path::new("/proc").join(pid.trim()).exists(), "the command outlived the run");
 
     let inner = run(folder.path(), &hub, &["--", "sh", "-c", "echo here; exec sleep 60"]);
-    let mut outer = Command::new("nohup");
-    outer.arg(inner.get_program()).args(inner.get_args());
-    outer.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = outer.spawn().unwrap();
+    let mut child = through(&["nohup"], &inner).spawn().unwrap();
     let mut here = [0; 5];
     child.stdout.as_mut().unwrap().read_exact(&mut here).unwrap();
     signal(&child, "HUP");
