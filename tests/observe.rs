@@ -235,7 +235,7 @@ fn usage_that_cannot_work_says_what_to_do() {
         (&["--interval", "500ms"][..], "is shorter than 1s"),
         (&["--rotate-size", "1KiB"], "is less than 64 KiB"),
         (&["--rotate-size", "64"], "write a whole number and B"),
-        (&["--rotate-keep", "0"], "1..=100000"),
+        (&["--rotate-keep", "0"], "from 1 to 100000"),
         (&["--listen", "nowhere"], "--listen"),
         (&["--hub-insecure"], "says nothing without TLS"),
     ] {
