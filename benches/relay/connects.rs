@@ -16,8 +16,11 @@ use std::time::{Duration, Instant};
 /// How many devices connect at a time.
 const DEVICES: usize = 12;
 
-/// All client identifiers are as long: the hub knows how much to read.
-const CLIENT: &str = "device";
+/// The CONNECT of each device: with one identifier for all, every link would take over those of the others. They are all as
+/// long: the hub knows how much to read.
+fn connects() -> Vec<Vec<u8>> {
+    (0..DEVICES).map(|device| wire::connect(&format!("device{device:02}"))).collect()
+}
 
 /// What the hub saw.
 #[derive(Default)]
@@ -37,15 +40,16 @@ pub struct Connects {
 
 /// For so long.
 pub fn through(route: &Route, span: Duration) -> Connects {
-    let (seen, connect) = (Seen::default(), wire::connect(CLIENT));
+    let (seen, connects) = (Seen::default(), connects());
     let meter = Meter::begin(route);
     let began = Instant::now();
     let until = began + span;
     let (links, wall) = thread::scope(|scope| {
         for _ in 0..DEVICES {
-            scope.spawn(|| serve(route, &connect, &seen));
+            scope.spawn(|| serve(route, &connects, &seen));
         }
-        let devices: Vec<_> = (0..DEVICES).map(|_| scope.spawn(|| visits(route, &connect, until))).collect();
+        let devices: Vec<_> =
+            connects.iter().map(|connect| scope.spawn(|| visits(route, connect, until))).collect();
         let links = devices.into_iter().map(|device| device.join().unwrap()).sum();
         let wall = began.elapsed().as_secs_f64();
         end(route, links, &seen);
@@ -80,17 +84,17 @@ fn visit(route: &Route, connect: &[u8]) -> io::Result<()> {
 }
 
 /// One of the hub's threads: links until one comes that says nothing when all is over.
-fn serve(route: &Route, connect: &[u8], seen: &Seen) {
+fn serve(route: &Route, connects: &[Vec<u8>], seen: &Seen) {
     let mut rest = Vec::new();
     loop {
         rest.clear();
         if route.pki.is_some() {
-            let Ok(mut hub) = route.tls_hub(connect) else { return };
+            let Ok(mut hub) = route.tls_hub(connects) else { return };
             seen.connects.fetch_add(1, Relaxed);
             // A missing close_notify is an error here, after the bytes that came.
             let _ = hub.read_to_end(&mut rest);
         } else {
-            let Ok(mut hub) = route.accept(connect) else { return };
+            let Ok(mut hub) = route.accept(connects) else { return };
             seen.connects.fetch_add(1, Relaxed);
             hub.write_all(&wire::CONNACK).unwrap();
             match hub.read_to_end(&mut rest) {

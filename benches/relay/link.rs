@@ -4,6 +4,7 @@ use crate::route::{LIMIT, Route};
 use crate::wire;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::slice;
 
 pub struct Link {
     pub device: TcpStream,
@@ -25,20 +26,21 @@ impl Route {
         prepare(&device)?;
         let connect = wire::connect(client);
         device.write_all(&connect)?;
-        let mut hub = self.accept(&connect)?;
+        let mut hub = self.accept(slice::from_ref(&connect))?;
         hub.write_all(&wire::CONNACK)?;
         device.read_exact(&mut [0; wire::CONNACK.len()])?;
         Ok(Link { device, hub })
     }
 
-    /// The connection that begins with this CONNECT; what only probed the hub before it is passed over.
-    pub fn accept(&self, connect: &[u8]) -> io::Result<TcpStream> {
-        let mut came = vec![0; connect.len()];
+    /// The connection that begins with one of these CONNECTs, which are all as long; what only probed the hub before it is
+    /// passed over.
+    pub fn accept(&self, connects: &[Vec<u8>]) -> io::Result<TcpStream> {
+        let mut came = vec![0; connects[0].len()];
         loop {
             let mut hub = self.hub.accept()?.0;
             prepare(&hub)?;
             match hub.read_exact(&mut came) {
-                Ok(()) if came == connect => return Ok(hub),
+                Ok(()) if connects.contains(&came) => return Ok(hub),
                 Ok(()) => return Err(io::Error::other("another CONNECT came than was sent")),
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
                 Err(error) => return Err(error),
