@@ -266,6 +266,8 @@ impl<'a> Struck<'a> {
     /// Whether this end's side of the conversation breaks off.
     fn has_reason(&self, side: Side) -> bool {
         match (self.fault, side) {
+            // It never had the link, as while brownout still connects to it.
+            (_, Side::Hub) if self.link.connack.is_none_or(|connack| connack.code != 0) => false,
             // The hub hears all that the device sends; where its acknowledgements are lost, only the first of it.
             (Fault::Stall(stall), Side::Hub) => stall.direction != WaysWanted::Down,
             (Fault::Blackhole(Blackhole { direction, fidelity, .. }), Side::Hub) => {

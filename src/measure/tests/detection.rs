@@ -464,3 +464,18 @@ fn legs_cut_a_moment_before_the_fault_is_told_are_cut_by_it() {
     assert_eq!(values(&results, Metric::Downtime), [exact(400)]);
     assert_eq!(values(&results, Metric::Recovery), [exact(400)]);
 }
+
+/// A reset that falls while brownout still connects to the hub leaves the hub nothing to find out.
+#[test]
+fn a_hub_that_never_had_the_link_is_not_waited_for() {
+    let mut story = Story::new();
+    story.at(2_900).connect(1, 0, "a", 2);
+    story.at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Linger);
+    story.cut(1, Side::Device, LegFate::Reset, 1).closes(1);
+    story.at(4_000).joins(2, 0, "a", 2);
+    story.at(30_000).up(2, Packet::Pingreq);
+    let plan = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
+    let results = story.results(&plan);
+    assert_eq!(values(&results, Metric::HubDetection), []);
+    assert_eq!(values(&results, Metric::DeviceDetection), [exact(1_000)]);
+}
