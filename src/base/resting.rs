@@ -22,7 +22,7 @@ pub trait Rest: Pack {
 
 /// A map of things by keys that mostly come in ascending order. One that is at rest wakes where it is changed.
 #[derive(Clone, Debug)]
-pub struct Resting<K, V> {
+pub struct Resting<K: Copy, V> {
     live: Shelf<K, V>,
     at_rest: Store<K>,
     /// Those to be packed, the first one first.
@@ -31,7 +31,7 @@ pub struct Resting<K, V> {
     looked_at: LookedAt<K, V>,
 }
 
-impl<K, V> Default for Resting<K, V> {
+impl<K: Copy, V> Default for Resting<K, V> {
     fn default() -> Resting<K, V> {
         Resting {
             live: Shelf::default(),
@@ -44,13 +44,20 @@ impl<K, V> Default for Resting<K, V> {
 
 impl<K: Ord + Copy, V: Rest> Resting<K, V> {
     /// The value of that key.
+    #[inline]
     pub fn get(&self, key: &K) -> Option<&V> {
         self.live.get(key).or_else(|| self.look(key, self.at_rest.get(key)?))
     }
 
     /// The same, to be changed: it wakes.
+    #[inline]
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         self.wake(key);
+        self.live.get_mut(key)
+    }
+
+    /// The same, unless it is at rest.
+    pub fn awake_mut(&mut self, key: &K) -> Option<&mut V> {
         self.live.get_mut(key)
     }
 
@@ -69,6 +76,7 @@ impl<K: Ord + Copy, V: Rest> Resting<K, V> {
     }
 
     /// Whether there is a value of that key.
+    #[inline]
     pub fn contains_key(&self, key: &K) -> bool {
         self.live.contains_key(key) || self.at_rest.contains_key(key)
     }
@@ -124,10 +132,11 @@ impl<K: Ord + Copy, V: Rest> Resting<K, V> {
             self.leaving.push_back(key);
         }
         while self.leaving.len() > LATELY {
-            let first = self.leaving.pop_front();
-            let (first_of, rest_of) = self.leaving.as_slices();
-            let is_back = |key: &K| first_of.contains(key) || rest_of.contains(key);
-            first.filter(|first| !is_back(first)).into_iter().for_each(|first| self.pack(first));
+            let Some(first) = self.leaving.pop_front() else { break };
+            // Many more may wait, where they were woken since.
+            if !self.leaving.iter().take(LATELY).any(|later| *later == first) {
+                self.pack(first);
+            }
         }
         self.looked_at.forget_many();
     }
@@ -142,10 +151,14 @@ impl<K: Ord + Copy, V: Rest> Resting<K, V> {
     }
 
     /// It is not at rest; if it stays untouched, it soon will be again.
+    #[inline]
     fn wake(&mut self, key: &K) {
-        if self.at_rest.is_empty() || self.live.contains_key(key) {
-            return;
+        if !self.live.contains_key(key) && !self.at_rest.is_empty() {
+            self.unpack(key);
         }
+    }
+
+    fn unpack(&mut self, key: &K) {
         // What was packed here can be unpacked.
         let packed = self.at_rest.get(key).and_then(|packed| V::unpack(&mut Reader::new(packed)));
         if let Some(value) = packed {
@@ -291,6 +304,7 @@ mod tests {
             resting.rest(0);
         }
         assert!(resting.live.len() <= LATELY + 1 && resting.live.contains_key(&0));
+        assert!(resting.awake_mut(&2).is_none() && resting.awake_mut(&0).is_some(), "nobody is woken");
         assert_eq!(resting.get(&0), Some(&Thing(Box::new(2_000))));
         assert_eq!((resting.len(), resting.values().count()), (1_000, 1_000));
     }

@@ -6,7 +6,7 @@ use super::cause::Cause;
 use super::facts::{Link, Window};
 use super::fleet::{FleetResults, Loss};
 use super::fold::Measures;
-use super::judge::{cause_of, keep_alive_or};
+use super::judge::{causes_of, keep_alive_or};
 use super::results::{LinkEnd, RunResults, Sample};
 use super::tokens;
 use super::value::Value;
@@ -19,10 +19,11 @@ impl RunResults {
     pub(super) fn add_ends(&mut self, measures: &Measures, end: Time) {
         let under = fallen(measures);
         for (device, facts) in measures.devices.iter() {
-            let links: Vec<(LinkId, &Link)> =
-                facts.links.iter().filter_map(|id| Some((*id, measures.links.get(id)?))).collect();
-            for (nth, (id, link)) in links.iter().enumerate().filter(|(_, (_, link))| !link.is_past) {
-                let cause = cause_of(measures, link, links[nth + 1..].iter().map(|(_, link)| *link));
+            let (ids, links): (Vec<LinkId>, Vec<&Link>) =
+                facts.links.iter().filter_map(|id| Some((*id, measures.links.get(id)?))).unzip();
+            let causes = causes_of(measures, &links);
+            let new = ids.iter().zip(links).zip(causes).filter(|((_, link), _)| !link.is_past);
+            for ((id, link), cause) in new {
                 let accepted = link.accepted();
                 let of_end =
                     azure::End { cause, accepted: link.hub_accepted, goodbye_lost: link.goodbye_lost };

@@ -431,8 +431,9 @@ impl Measures {
     fn closed(&mut self, at: Time, id: WindowId) {
         let Some(window) = self.windows.get_mut(&id) else { return };
         window.closed = Some(at);
+        // On one that is over, nothing held any more.
         for applied in &window.applied {
-            if let Some(link) = self.links.get_mut(&applied.link) {
+            if let Some(link) = self.links.awake_mut(&applied.link) {
                 link.lifts(id);
             }
         }

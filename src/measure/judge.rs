@@ -316,7 +316,8 @@ impl WindowResults {
         if struck.leaves_links_up() {
             self.noticed = Ends::default();
         }
-        let cause = || cause_of(struck.measures, struck.link, struck.later_links().map(|(_, link)| link));
+        let later = || answered(struck.later_links().map(|(_, link)| link));
+        let cause = || cause_of(struck.measures, struck.link, later());
         if !is_lost {
             let otherwise = struck.ended_otherwise();
             self.outcome = if otherwise { Outcome::EndedOtherwise } else { Outcome::Survived };
@@ -446,16 +447,30 @@ fn fell(measures: &Measures, id: RuleId) -> BTreeMap<DeviceId, u64> {
     fell
 }
 
-/// How a link ended; `later`: the device's links after it.
-pub(super) fn cause_of<'a>(
-    measures: &Measures,
-    link: &Link,
-    mut later: impl Iterator<Item = &'a Link>,
-) -> Cause {
+/// How a link ended; `answered`: the device's first link after it that had a CONNACK.
+pub(super) fn cause_of(measures: &Measures, link: &Link, answered: Option<&Link>) -> Cause {
     let rule = link.cut.and_then(|(_, window)| Some(measures.windows.get(&window?)?.rule));
     let by = rule.and_then(|id| Some((id, &measures.plan.rule(id)?.fault)));
-    let cause = cause(link, by, later.find(|newer| newer.connack.is_some()));
+    let cause = cause(link, by, answered);
     if tokens::had_expired(measures, link, cause) { Cause::TokenOver } else { cause }
+}
+
+/// How each of a device's links ended, which are there oldest first.
+pub(super) fn causes_of(measures: &Measures, links: &[&Link]) -> Vec<Cause> {
+    let (mut causes, mut answered) = (Vec::with_capacity(links.len()), None);
+    for &link in links.iter().rev() {
+        causes.push(cause_of(measures, link, answered));
+        if link.connack.is_some() {
+            answered = Some(link);
+        }
+    }
+    causes.reverse();
+    causes
+}
+
+/// The first of these that had a CONNACK.
+pub(super) fn answered<'a>(mut later: impl Iterator<Item = &'a Link>) -> Option<&'a Link> {
+    later.find(|newer| newer.connack.is_some())
 }
 
 fn said_goodbye(link: &Link) -> bool {
@@ -495,8 +510,8 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
     let is_passed = |link: &&&Link| link.wrapped.as_ref().is_some_and(|wrapped| wrapped.passed_through);
     let passed_through = count(new.iter().filter(is_passed));
     let mut causes = BTreeMap::new();
-    for (nth, link) in links.iter().enumerate().filter(|(_, link)| !link.is_past) {
-        *causes.entry(cause_of(measures, link, links[nth + 1..].iter().copied())).or_default() += 1;
+    for (cause, _) in causes_of(measures, &links).into_iter().zip(&links).filter(|(_, link)| !link.is_past) {
+        *causes.entry(cause).or_default() += 1;
     }
     let mut hubs = BTreeMap::new();
     for to in new.iter().filter_map(|link| link.to.as_deref()) {

@@ -4,7 +4,7 @@ use super::azure::End;
 use super::cause;
 use super::facts::{Link, Sign};
 use super::fold::Measures;
-use super::judge::cause_of;
+use super::judge::{answered, cause_of};
 use crate::base::{LinkId, Time};
 use crate::fault::Fault;
 
@@ -23,7 +23,7 @@ impl Measures {
     pub fn ended(&self, id: LinkId) -> Option<Ended> {
         let link = self.links.get(&id)?;
         let closed = link.closed?;
-        let cause = cause_of(self, link, self.later(id, link).map(|(_, later)| later));
+        let cause = cause_of(self, link, answered(self.later(id, link).map(|(_, later)| later)));
         let refused = link.connack.filter(|connack| connack.code != 0).map(|connack| connack.at);
         let end = End { cause, accepted: link.hub_accepted, goodbye_lost: link.goodbye_lost };
         let known = link.signs.hub.map(|sign| sign.at).into_iter().chain(link.told.hub).min();
