@@ -1,5 +1,6 @@
 //! Things by their numbers, side by side in a few large pieces of memory.
 
+use std::cell::Cell;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
@@ -26,7 +27,7 @@ const NOWHERE: u32 = u32::MAX;
 /// of a tree. Places that become free are taken again, the first one first, so that values stay close together however their
 /// keys lie apart; and a piece in which nothing is left is given back.
 #[derive(Clone, Debug)]
-pub struct Shelf<K, V> {
+pub struct Shelf<K: Copy, V> {
     /// Keys, ascending, with the places of their values. One that was taken out stays here for a while, with [`NOWHERE`].
     index: Vec<(K, u32)>,
     pieces: Vec<Piece<V>>,
@@ -35,6 +36,8 @@ pub struct Shelf<K, V> {
     /// The first place that no value has stood in.
     fresh: u32,
     len: usize,
+    /// Who was asked for last, and which value of which piece that is: mostly, it is asked for again.
+    found: Cell<Option<(K, (usize, usize))>>,
 }
 
 /// Some places, or none where all values went.
@@ -44,9 +47,16 @@ struct Piece<V> {
     taken: usize,
 }
 
-impl<K, V> Default for Shelf<K, V> {
+impl<K: Copy, V> Default for Shelf<K, V> {
     fn default() -> Shelf<K, V> {
-        Shelf { index: Vec::new(), pieces: Vec::new(), free: BinaryHeap::new(), fresh: 0, len: 0 }
+        Shelf {
+            index: Vec::new(),
+            pieces: Vec::new(),
+            free: BinaryHeap::new(),
+            fresh: 0,
+            len: 0,
+            found: Cell::new(None),
+        }
     }
 }
 
@@ -58,14 +68,17 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
     };
 
     /// The value of that key.
+    #[inline]
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.at(self.place(key)?)
+        let (piece, at) = self.place(key)?;
+        self.pieces.get(piece)?.places.get(at)?.as_ref()
     }
 
     /// The same, to be changed.
+    #[inline]
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let place = self.place(key)?;
-        self.at_mut(place)
+        let (piece, at) = self.place(key)?;
+        self.pieces.get_mut(piece)?.places.get_mut(at)?.as_mut()
     }
 
     /// The same, made if there is none.
@@ -73,16 +86,15 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
     where
         V: Default,
     {
-        let found = self.find(&key);
-        let place = match self.taken(found) {
+        let (piece, at) = match self.place(&key) {
             Some(place) => place,
-            None => self.put_new(found, key, V::default()),
+            None => Self::split(self.put_new(self.find(&key), key, V::default())),
         };
-        let (piece, at) = Self::split(place);
         self.pieces[piece].places[at].get_or_insert_default()
     }
 
     /// Whether there is a value of that key.
+    #[inline]
     pub fn contains_key(&self, key: &K) -> bool {
         self.place(key).is_some()
     }
@@ -100,6 +112,7 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let nth = self.find(key).ok()?;
         let place = std::mem::replace(&mut self.index[nth].1, NOWHERE);
+        self.found.set(None);
         if place == NOWHERE {
             return None;
         }
@@ -111,6 +124,7 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
 
     /// Drops the values that are not to stay, in the order of keys.
     pub fn retain(&mut self, mut stays: impl FnMut(&K, &mut V) -> bool) {
+        self.found.set(None);
         for nth in 0..self.index.len() {
             let (key, place) = self.index[nth];
             if self.at_mut(place).is_some_and(|value| !stays(&key, value)) {
@@ -173,8 +187,19 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
         }
     }
 
-    fn place(&self, key: &K) -> Option<u32> {
-        self.taken(self.find(key))
+    /// Which piece its value is in, and where.
+    #[inline]
+    fn place(&self, key: &K) -> Option<(usize, usize)> {
+        match self.found.get() {
+            Some((found, place)) if found == *key => Some(place),
+            _ => self.search(key),
+        }
+    }
+
+    fn search(&self, key: &K) -> Option<(usize, usize)> {
+        let place = Self::split(self.taken(self.find(key))?);
+        self.found.set(Some((*key, place)));
+        Some(place)
     }
 
     /// The place of a key that was looked for, if it has a value.
@@ -296,7 +321,7 @@ impl<'a, K: Ord + Copy, V> IntoIterator for &'a Shelf<K, V> {
 
 /// What goes over a [`Shelf`].
 #[derive(Debug)]
-pub struct Iter<'a, K, V> {
+pub struct Iter<'a, K: Copy, V> {
     index: std::slice::Iter<'a, (K, u32)>,
     shelf: &'a Shelf<K, V>,
 }
@@ -329,6 +354,7 @@ mod tests {
         fn it_holds_what_a_map_holds(steps in prop::collection::vec((0_u8..6, 0_u32..64), 1..300)) {
             let (mut shelf, mut map) = (Shelf::default(), BTreeMap::new());
             for (value, (what, key)) in (1..).zip(steps) {
+                prop_assert_eq!(shelf.get(&key), map.get(&key), "asked for before it changes");
                 match what {
                     0..=2 => {
                         shelf.insert(key, [value; 60]);

@@ -88,15 +88,24 @@ impl Line {
         self.put([b"\"", name.as_bytes(), b"\":"]);
     }
 
-    /// Two digits at a time, and all of them moved at once: what stands behind them is overwritten, or not the line's.
+    #[inline]
     fn number(&mut self, number: u64) {
+        match usize::try_from(number) {
+            // As many of them are.
+            Ok(one @ 0..10) => self.put([&PAIRS[one][1..]]),
+            _ => self.digits(number),
+        }
+    }
+
+    /// Two digits at a time, and all of them moved at once: what stands behind them is overwritten, or not the line's.
+    fn digits(&mut self, number: u64) {
         let (mut digits, mut first, mut left) = ([0; 2 * MOST_DIGITS], MOST_DIGITS, number);
         while left >= 10 {
             first -= 2;
             digits[first..first + 2].copy_from_slice(&PAIRS[pair(left)]);
             left /= 100;
         }
-        if left > 0 || number == 0 {
+        if left > 0 {
             first -= 1;
             digits[first] = PAIRS[pair(left)][1];
         }
