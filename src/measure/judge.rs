@@ -2,7 +2,7 @@
 
 use super::backoff::BackOff;
 use super::cause::{Cause, cause};
-use super::detection::Struck;
+use super::detection::{Noticed, Struck};
 use super::facts::{DeviceFacts, Link, Showed, Window};
 use super::firings;
 use super::fleet::{FleetResults, Loss};
@@ -23,6 +23,9 @@ use crate::profile::{Metric, When};
 use crate::session::Device;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// So long after it has come anew, nobody sends on its older link any more.
+const A_WHILE: Duration = Duration::from_secs(1);
 
 impl RunResults {
     pub(super) fn of(measures: &Measures, end: Time) -> RunResults {
@@ -83,7 +86,7 @@ impl RunResults {
         run.add_beside(measures, &losses, end);
         run.add_deliveries(|keep_alive| keep_alive_or(keep_alive, measures.plan.default_keep_alive));
         for (id, device) in &mut run.devices {
-            device.down = down.of(*id);
+            device.down = device.is_followed(false).then(|| down.of(*id));
         }
         run.findings = whole::findings(measures, &run, end);
         run
@@ -102,7 +105,7 @@ impl RunResults {
         let mut judged = Vec::new();
         for struck in struck {
             let mut results = WindowResults::unjudged(window);
-            let outage = results.judge(struck);
+            let outage = results.judge(struck, self.devices.get(&window.device));
             results.held_found = struck.held_found();
             let back = outage.as_ref().and_then(|outage| outage.back);
             if let Some((restored, (_, back))) =
@@ -223,6 +226,9 @@ impl RunResults {
                 let Some(over) = over.filter(|_| !explained.contains(link_id)) else { continue };
                 let later = facts.links[nth + 1..].iter().filter_map(|later| measures.links.get(later));
                 let outage = Outage::of(later);
+                if self.devices.get(id).is_some_and(|device| !device.is_followed(outage.back.is_some())) {
+                    continue;
+                }
                 down.add(*id, over.max(measures.since), &outage, end);
                 let is_past = outage.back.is_some_and(|(_, at)| at < measures.since);
                 if outage.count() == 0 || is_past {
@@ -304,7 +310,7 @@ impl WindowResults {
     }
 
     /// Judges the window; answers with the outage, if the link was lost.
-    fn judge<'a>(&mut self, struck: &Struck<'a>) -> Option<Outage<'a>> {
+    fn judge<'a>(&mut self, struck: &Struck<'a>, device: Option<&DeviceResults>) -> Option<Outage<'a>> {
         self.noticed = struck.noticed();
         self.start = Some(struck.start);
         self.wire = struck.on_wire().filter(WireResults::is_eventful);
@@ -328,6 +334,14 @@ impl WindowResults {
         let outage =
             Outage::of(struck.later_links().map(|(_, link)| link)).with_unanswered(struck.unanswered());
         let back = outage.back.map(|(_, at)| at);
+        if device.is_some_and(|device| !device.is_followed(back.is_some())) {
+            // Its next connect would be the sign of whoever shows none before.
+            if matches!(self.noticed.device.detection, Some(Value::Never { .. })) {
+                self.noticed.device = Noticed::default();
+            }
+            self.outcome = Outcome::Unknown;
+            return None;
+        }
         let until = |from: Time| match back {
             Some(at) => Value::Exact(at.since(from)),
             None => Value::Never { watched: struck.end.since(from) },
@@ -523,7 +537,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         links: count(new.iter()),
         accepted: count(links.iter().filter(|link| link.accepted().is_some() && !link.accepted_before)),
         was_there: links.iter().any(|link| link.accepted().is_some() && !link.is_past),
-        down: Duration::ZERO,
+        down: None,
         count: passed,
         ping_rtt: facts.ping_rtt.clone(),
         publish_rtt: facts.publish_rtt.clone(),
@@ -536,10 +550,23 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         subject: subject.map(String::from),
         by_address: device.version.is_none(),
         version: device.version,
+        unnamed: device.unnamed,
+        several: device.version.is_none() && take_turns(&links),
         passed_through,
         rewritten: facts.rewritten,
         delivery: measures.deliveries.of(device.id),
     }
+}
+
+/// Whether these are links of several devices, oldest first: one still sends when a later one has been there for a while. Who
+/// comes anew may close its older link a little later.
+fn take_turns(links: &[&Link]) -> bool {
+    let mut latest = Time::ZERO;
+    links.iter().any(|link| {
+        let sends_on = latest > link.opened + A_WHILE;
+        latest = link.last.device.from.unwrap_or_default().max(latest);
+        sends_on
+    })
 }
 
 fn add(sum: &mut Count, more: Count) {

@@ -175,8 +175,9 @@ pub struct DeviceResults {
     /// Whether it had a link that was accepted, then or before what is measured began.
     pub was_there: bool,
     /// How long it was down in all: from the start of a fault that cost it its link, or from a link's end without
-    /// DISCONNECT, to the next CONNACK or the end. Overlapping outages count once.
-    pub down: Duration,
+    /// DISCONNECT, to the next CONNACK or the end. Overlapping outages count once. `None` where it is not known which links are
+    /// its own.
+    pub down: Option<Duration>,
     /// What passed.
     pub count: Ways<Count>,
     /// Round trips of its PINGREQs.
@@ -201,6 +202,10 @@ pub struct DeviceResults {
     pub by_address: bool,
     /// The protocol version of its latest CONNECT; `None` where none was seen.
     pub version: Option<Version>,
+    /// Whether that left its client identifier to the hub: if it does so again, its next link is another device's.
+    pub unnamed: bool,
+    /// Whether it is several devices behind the address that is its name, as they were seen to send in turn.
+    pub several: bool,
     /// How many of its links had their TLS passed through.
     pub passed_through: u64,
     /// Its latest keep-alive, where a fault or the profile made it another on the way.
@@ -287,8 +292,16 @@ pub enum Outcome {
     /// What its fault waits for did not come, though the device had a link: no packet that it falls on, no connect, no
     /// expiry.
     NothingMet,
-    /// Its handshakes met the fault, and which device it was, or whether it was down, cannot be told.
+    /// Which of a device's later links was its way back cannot be told: it came without a client identifier, or several are
+    /// behind its address. Or its handshakes met the fault, and whether it was down cannot be told.
     Unknown,
+}
+
+impl DeviceResults {
+    /// Whether it is known which links are its own, so that a loss of one has a way back.
+    pub fn is_followed(&self, is_back: bool) -> bool {
+        !self.several && (is_back || !self.unnamed)
+    }
 }
 
 impl RunResults {

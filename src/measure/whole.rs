@@ -61,7 +61,10 @@ const fn same(stays: &'static str, goes: &'static str, when: When, cause: bool) 
 /// All that is found of a run, as of this moment.
 pub(super) fn findings(measures: &Measures, run: &RunResults, end: Time) -> Vec<Finding> {
     let mut found = measures.conformance.findings(run, end);
-    found.extend(diagnosis::findings(run, &measures.plan, &measures.watch, &found));
+    // Nothing of what several devices do behind one address is a pattern of one.
+    let is_several = |device: DeviceId| run.devices.get(&device).is_some_and(|device| device.several);
+    let patterns = diagnosis::findings(run, &measures.plan, &measures.watch, &found);
+    found.extend(patterns.into_iter().filter(|finding| !finding.device.is_some_and(is_several)));
     let weighed = found.into_iter().filter_map(|finding| weigh(finding, run, &measures.plan)).collect();
     summed_up(told_once(weighed))
 }

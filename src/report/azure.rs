@@ -54,7 +54,8 @@ fn patterns(run: &RunResults) -> Vec<String> {
     }
     in_crowds.extend(crowds.iter().flatten().map(|end| end.device));
     let (mut regular, mut random) = (Vec::new(), Vec::new());
-    for rhythm in rhythms(&lost) {
+    let is_one = |device| run.devices.get(&device).is_none_or(|device| !device.several);
+    for rhythm in rhythms(&lost).into_iter().filter(|rhythm| is_one(rhythm.device)) {
         let name = printable(run.name(rhythm.device));
         if rhythm.regular {
             regular.push(of_regular(&name, &rhythm));

@@ -424,7 +424,7 @@ fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
         keep_alive_s: runs.last().map_or(0.0, |device| seconds(device.keep_alive)),
         links: total(|device| device.links),
         accepted: total(|device| device.accepted),
-        down_s: seconds(runs.iter().map(|device| device.down).sum()),
+        down_s: runs.iter().map(|device| device.down).sum::<Option<Duration>>().map(seconds),
         bytes_up: passed(Direction::Up, |count| count.bytes),
         bytes_down: passed(Direction::Down, |count| count.bytes),
         packets_up: passed(Direction::Up, |count| count.packets),

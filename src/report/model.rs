@@ -394,8 +394,8 @@ pub struct Device {
     /// Links accepted by the hub.
     pub accepted: u64,
     /// Down in all: from the start of a fault that cost it its link, or from a link's end without DISCONNECT, to the
-    /// next CONNACK or the end.
-    pub down_s: f64,
+    /// next CONNACK or the end. `null` where the device's links are not known for its own.
+    pub down_s: Option<f64>,
     /// Bytes from the device.
     pub bytes_up: u64,
     /// Bytes for the device.

@@ -53,6 +53,8 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     notes.extend(fault_messages(plan, results));
     notes.extend(passed_through(results));
     notes.extend(by_address(results));
+    notes.extend(several(results));
+    notes.extend(unnamed(results));
     notes.extend(assumed(results));
     notes.extend(trouble(results));
     notes
@@ -224,9 +226,42 @@ fn by_address(results: &Results) -> Option<String> {
     })
 }
 
-/// Where handshakes met a fault, and whose they were cannot be told.
+/// Addresses that several devices are behind, whose CONNECTs were not seen.
+fn several(results: &Results) -> Option<String> {
+    let devices = results.runs.iter().flat_map(|run| run.devices.values());
+    let names: BTreeSet<&str> = devices.filter(|it| it.several).map(|it| it.name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let is = if names.len() == 1 { "is" } else { "are each" };
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} {is} several devices behind one address, as their links were seen to send in turn: which of them came back, \
+             and how, is not known; give each an address of its own, or let brownout end TLS",
+            words::names(&names, MOST_NAMES, names.len())
+        )
+    })
+}
+
+/// Devices that leave their identifier to the hub are others with each link.
+fn unnamed(results: &Results) -> Option<String> {
+    let devices = results.runs.iter().flat_map(|run| run.devices.values());
+    let unnamed = to_u64(devices.filter(|device| device.unnamed).count());
+    (unnamed > 0).then(|| {
+        format!(
+            "{} came without a client identifier: with each link, such a device is another one to brownout, rules fall on \
+             it anew, and whether it came back is not known; give it one (mosquitto_sub: -i NAME)",
+            count(unnamed, "device")
+        )
+    })
+}
+
+/// Where handshakes met a fault, and whose they were cannot be told; of devices that are not told apart, notes of their own say
+/// so.
 fn way_back_unknown(name: &str, windows: &Windows<'_>) -> Option<String> {
+    let is_told = |run: &RunResults, device| {
+        run.devices.get(&device).is_some_and(|device| device.several || device.unnamed)
+    };
     let unknown = windows.iter().filter(|(_, window)| window.outcome == Outcome::Unknown);
+    let unknown = unknown.filter(|(run, window)| !is_told(run, window.device));
     let names: BTreeSet<&str> = unknown.map(|(run, window)| run.name(window.device)).collect();
     let names: Vec<&str> = names.into_iter().collect();
     (!names.is_empty()).then(|| {

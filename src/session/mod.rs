@@ -80,6 +80,8 @@ pub struct Device {
     pub hub_keep_alive: Option<Duration>,
     /// The protocol version of its latest CONNECT.
     pub version: Option<Version>,
+    /// Whether that left its client identifier to the hub: if it does so again, its next link is another device's.
+    pub unnamed: bool,
     /// The user name of its latest CONNECT, redacted.
     pub username: Option<Box<str>>,
     /// The topic filters it subscribed to and did not drop.
@@ -413,11 +415,13 @@ impl Pack for Device {
     /// Its name first: that is what it is looked for by.
     fn pack(&self, to: &mut Writer) {
         let Device { id, name, named, links: _, links_seen, address, was_two, passed_through, .. } = self;
-        let Device { accepted, keep_alive, hub_keep_alive, version, username, filters, gone, .. } = self;
+        let Device {
+            accepted, keep_alive, hub_keep_alive, version, unnamed, username, filters, gone, ..
+        } = self;
         (name.clone(), *id).pack(to);
         (*named, (*links_seen, *address)).pack(to);
         (*was_two, (*passed_through, *accepted)).pack(to);
-        (*keep_alive, (*hub_keep_alive, *version)).pack(to);
+        (*keep_alive, (*hub_keep_alive, (*version, *unnamed))).pack(to);
         (username.clone(), *gone).pack(to);
         filters.pack(to);
     }
@@ -426,7 +430,7 @@ impl Pack for Device {
         let (name, id) = Pack::unpack(from)?;
         let (named, (links_seen, address)) = Pack::unpack(from)?;
         let (was_two, (passed_through, accepted)) = Pack::unpack(from)?;
-        let (keep_alive, (hub_keep_alive, version)) = Pack::unpack(from)?;
+        let (keep_alive, (hub_keep_alive, (version, unnamed))) = Pack::unpack(from)?;
         let (username, gone) = Pack::unpack(from)?;
         let filters = Pack::unpack(from)?;
         Some(Device {
@@ -442,6 +446,7 @@ impl Pack for Device {
             keep_alive,
             hub_keep_alive,
             version,
+            unnamed,
             username,
             filters,
             gone,
@@ -469,6 +474,7 @@ impl Device {
             keep_alive: None,
             hub_keep_alive: None,
             version: None,
+            unnamed: false,
             username: None,
             filters: Filters::default(),
             gone: None,
@@ -497,7 +503,8 @@ mod tests {
         device.address = "192.0.2.7".parse().ok();
         device.keep_alive = Some(Duration::from_secs(60));
         device.hub_keep_alive = Some(Duration::ZERO);
-        (device.version, device.username) = (Some(Version::V5), Some("user".into()));
+        (device.version, device.unnamed) = (Some(Version::V5), true);
+        device.username = Some("user".into());
         device.filters.add(["a/+", "b/#"]);
         device.gone = Some(Time::from_secs(3));
         same(&device);

@@ -24,9 +24,9 @@ impl Sessions {
 
     fn said_by_device(&mut self, link: LinkId, packet: &Packet, arrives: Option<&Packet>) {
         match packet {
-            Packet::Connect { version, keep_alive, username, .. } => {
+            Packet::Connect { version, client_id, keep_alive, username, .. } => {
                 let Some(device) = self.its_device(link) else { return };
-                device.version = Some(*version);
+                (device.version, device.unnamed) = (Some(*version), client_id.is_empty());
                 device.keep_alive = Some(seconds(*keep_alive));
                 if device.username.as_deref() != username.as_deref() {
                     device.username = username.as_deref().map(Box::from);

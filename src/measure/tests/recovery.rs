@@ -33,6 +33,39 @@ fn recovery_runs_from_the_path_restored() {
     assert_eq!(outcome(&story), Outcome::Back);
 }
 
+/// `mosquitto_sub` without `-i`: each of its links is another device to brownout.
+#[test]
+fn whether_a_device_without_a_client_identifier_came_back_is_not_known() {
+    let comes = |story: &mut Story, link: u64, device: u32, name: &'static str| {
+        let connect = Packet::Connect {
+            version: crate::mqtt::Version::V311,
+            client_id: String::new(),
+            keep_alive: 5,
+            clean: true,
+            username: None,
+            token_expiry: None,
+            will: None,
+            terms: crate::event::SessionTerms::default(),
+        };
+        story.opens_link(link, device, name).up(link, connect);
+        story.connack(link, false, 0);
+    };
+    let mut story = Story::new();
+    comes(&mut story, 1, 0, "10.0.0.1:4001");
+    story.at(3_000).opens(1, 0, 0, 5).applies(1, 1, Mechanism::Linger);
+    story.cut(1, Side::Device, LegFate::Reset, 1).cut(1, Side::Hub, LegFate::Reset, 1).heals(1).closes(1);
+    story.at(4_000);
+    comes(&mut story, 2, 1, "10.0.0.1:4002");
+    story.at(120_000).over();
+    let results = story.results(&plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]));
+    assert_eq!(results.runs[0].windows[&WindowId(1)].outcome, Outcome::Unknown);
+    for metric in [Metric::DeviceDetection, Metric::Downtime, Metric::Recovery, Metric::ConnectAttempts] {
+        assert_eq!(values(&results, metric), []);
+    }
+    assert_eq!(results.runs[0].findings, []);
+    assert!(results.runs[0].devices.values().all(|device| device.unnamed && device.down.is_none()));
+}
+
 /// The machine is busy: the older link is lifted only after the device is back over the newer.
 #[test]
 fn the_path_is_restored_with_the_first_link_that_it_is_restored_on() {
@@ -286,5 +319,5 @@ fn two_faults_on_one_link_are_one_outage_of_the_device() {
     let results = story.results(&two);
     assert_eq!(values(&results, Metric::Downtime), [exact(9_000), exact(9_000)]);
     let device = results.runs[0].devices.values().next().unwrap();
-    assert_eq!(device.down.as_secs(), 9);
+    assert_eq!(device.down.map(|down| down.as_secs()), Some(9));
 }

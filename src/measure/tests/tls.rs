@@ -1,7 +1,7 @@
 //! TLS and WebSocket: handshakes that meet a fault, how long sound ones take, and how links end by them.
 
-use crate::base::{Direction, LinkId, Side, WindowId};
-use crate::event::What;
+use crate::base::{DeviceId, Direction, LinkId, Side, Time, WindowId};
+use crate::event::{LastPackets, What};
 use crate::fault::{
     BadCertificate, Ending, Fault, HandshakeFault, HandshakeStage, LegFate, Mechanism, RecordFault, TlsRecord,
 };
@@ -176,7 +176,7 @@ fn a_device_that_goes_on_over_its_link_was_not_down() {
     story.at(5_000).up(1, crate::event::Packet::Pingreq).at(10_000).heals(1).at(20_000);
     let results = story.results(&bad(EXPIRED));
     assert_eq!(of(&results).outcome, Outcome::Unknown);
-    assert_eq!(results.runs[0].devices.values().next().unwrap().down, Duration::ZERO);
+    assert_eq!(results.runs[0].devices.values().next().unwrap().down, Some(Duration::ZERO));
 }
 
 /// A reset, and then handshakes that go wrong: the way back from the reset names what was in its way.
@@ -194,7 +194,7 @@ fn the_way_back_from_another_fault_names_the_handshakes_in_its_way() {
     let results = story.results(&plan);
     let reset = &results.runs[0].windows[&WindowId(2)];
     assert_eq!(reset.held_by.iter().copied().collect::<Vec<_>>(), [crate::base::RuleId(1)]);
-    assert_eq!(results.runs[0].devices.values().next().unwrap().down, Duration::from_millis(9_500));
+    assert_eq!(results.runs[0].devices.values().next().unwrap().down, Some(Duration::from_millis(9_500)));
 }
 
 #[test]
@@ -260,6 +260,35 @@ fn of_tls_passed_through_the_first_data_from_the_hub_is_the_acceptance() {
     assert_eq!(values(&results, Metric::Recovery), [exact(1_020)]);
     let device = results.runs[0].devices.values().next().unwrap();
     assert_eq!((device.accepted, device.passed_through, device.by_address), (2, 2, true));
+}
+
+/// Both of them write on as before, and are back after the reset within a millisecond.
+#[test]
+fn several_devices_behind_one_address_are_not_followed_as_one() {
+    let reset = plan(vec![("reset", rst(crate::fault::Toward::Both, LegFate::Reset))]);
+    let told = |older_sends_until: u64| {
+        let mut story = Story::new();
+        for (link, at) in [(1, 0), (2, 500)] {
+            story.at(at).opens_link(link, 0, "10.0.0.1").hello(link, true);
+            story.tell(What::FirstData { link: LinkId(link), direction: Direction::Down });
+        }
+        let last = |millis| LastPackets { from: Some(Time::from_millis(millis)), to: None };
+        story.at(6_000).opens(1, 0, 0, 60);
+        for (link, last) in [(1, last(older_sends_until)), (2, last(5_900))] {
+            story.applies(1, link, Mechanism::Linger);
+            for side in Side::BOTH {
+                let (link, fate, window) = (LinkId(link), LegFate::Reset, Some(WindowId(1)));
+                story.tell(What::LegCut { link, side, fate, window, last });
+            }
+            story.closes(link);
+        }
+        story.heals(1).at(7_000).opens_link(3, 0, "10.0.0.1").hello(3, true);
+        story.tell(What::FirstData { link: LinkId(3), direction: Direction::Down }).at(9_000);
+        let results = story.results(&reset);
+        (results.runs[0].devices[&DeviceId(0)].several, of(&results).outcome)
+    };
+    assert_eq!(told(5_000), (true, Outcome::Unknown));
+    assert_eq!(told(1_500), (false, Outcome::Back), "a goodbye that came late");
 }
 
 #[test]

@@ -13,7 +13,8 @@ pub(super) fn section(report: &Report) -> String {
     let mut shown: Vec<&Device> = report.devices.iter().collect();
     let of = shown.len();
     if of > MOST_ROWS {
-        shown.sort_by(|a, b| b.down_s.total_cmp(&a.down_s));
+        let longest = |device: &Device| device.down_s.unwrap_or_default();
+        shown.sort_by(|a, b| longest(b).total_cmp(&longest(a)));
         shown.truncate(MOST_ROWS);
     }
     let table = Table {
@@ -64,7 +65,7 @@ fn row(device: &Device) -> Vec<Cell> {
         keep_alive,
         number(device.links),
         number(device.accepted),
-        Cell::figure(seconds(device.down_s), device.down_s),
+        device.down_s.map_or(Cell::none(), |down| Cell::figure(seconds(down), down)),
         time(device.ping_rtt.as_ref(), |q| q.p50_s),
         time(device.ping_rtt.as_ref(), |q| q.p99_s),
         time(device.publish_rtt.as_ref(), |q| q.p50_s),

@@ -71,13 +71,14 @@ impl Live {
             return Some((Kind::Refused, format!("{name} refused with code {code}")));
         }
         let keep_alive = device.keep_alive.filter(|keep_alive| !keep_alive.is_zero());
+        let unnamed = if device.unnamed { " without a client identifier" } else { "" };
         let (is_first, is_named) = (device.accepted == 1, device.version.is_some());
         let met = self.back_from_handshakes(now, id);
         if is_first {
             let none = if is_named { "no keep-alive" } else { "TLS passed through" };
             let keep_alive =
                 keep_alive.map_or(none.into(), |k| format!("keep-alive {}", whole_seconds(k.as_secs_f64())));
-            return Some((Kind::Connected, format!("{name} connected, {keep_alive}")));
+            return Some((Kind::Connected, format!("{name} connected{unnamed}, {keep_alive}")));
         }
         // The hub may still believe in the lost link.
         let watch = self.watches.get_mut(&id).filter(|watch| watch.link != link && !watch.back);

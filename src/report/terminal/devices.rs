@@ -29,9 +29,10 @@ pub(super) fn section(report: &Report, styling: Styling) -> String {
 fn worst(devices: &mut Vec<&Device>) -> String {
     let all = devices.len();
     let slowest = |device: &Device| device.ping_rtt.as_ref().map_or(0.0, |ping| ping.p99_s);
-    let was_down = devices.iter().any(|device| device.down_s > 0.0);
+    let down = |device: &Device| device.down_s.unwrap_or_default();
+    let was_down = devices.iter().any(|device| down(device) > 0.0);
     if was_down {
-        devices.sort_by(|a, b| b.down_s.total_cmp(&a.down_s));
+        devices.sort_by(|a, b| down(b).total_cmp(&down(a)));
     } else {
         devices.sort_by(|a, b| slowest(b).total_cmp(&slowest(a)));
     }
@@ -57,7 +58,7 @@ fn row(device: &Device) -> Vec<Cell> {
         Cell::plain(&device.name),
         Cell::plain(keep_alive),
         Cell::plain(device.links.to_string()),
-        Cell::plain(seconds(device.down_s)),
+        Cell::plain(device.down_s.map_or("-".into(), seconds)),
         Cell::plain(rtt(|ping| ping.p50_s)),
         Cell::plain(rtt(|ping| ping.p99_s)),
         Cell::new(device.keepalive_violations.to_string(), late),

@@ -181,6 +181,7 @@ fn outcomes(windows: &[&Window]) -> String {
         (Outcome::BackBefore, "back before"),
         (Outcome::Survived, "kept the link"),
         (Outcome::EndedOtherwise, "ended otherwise"),
+        (Outcome::Unknown, "not known"),
     ];
     let told: Vec<String> = told
         .into_iter()
