@@ -34,9 +34,9 @@ pub struct Delivery {
     pub in_flight: [u64; 3],
     /// Left behind in flight by links that ended, beyond what is followed, or by a device that an observer has forgotten, or
     /// come late on a link that the device had left, or of QoS 0 and under way to an end that had given its link up when that
-    /// was closed: what became of them is not known.
-    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
-    pub unfollowed: u64,
+    /// was closed: what became of them is not known. Each may be one more that is lost.
+    #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
+    pub unfollowed: [u64; 3],
     /// Whose payload had a number, as the profile's `sequence` reads it.
     #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
     pub numbered: u64,
@@ -85,12 +85,12 @@ impl Delivery {
             (&mut self.duplicated, more.duplicated),
             (&mut self.lost, more.lost),
             (&mut self.in_flight, more.in_flight),
+            (&mut self.unfollowed, more.unfollowed),
         ];
         for (sum, more) in pairs {
             sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
         }
         let pairs = [
-            (&mut self.unfollowed, more.unfollowed),
             (&mut self.numbered, more.numbered),
             (&mut self.missing, more.missing),
             (&mut self.repeated, more.repeated),

@@ -53,7 +53,7 @@ impl Pack for Counts {
 }
 
 /// How many counts there are.
-const COUNTS: usize = 29;
+const COUNTS: usize = 31;
 
 impl Counts {
     fn of(counts: &Delivery) -> Counts {
@@ -79,15 +79,15 @@ fn numbers(counts: &Delivery) -> [u64; COUNTS] {
     let Delivery { sent, received, completed, retransmitted, duplicated, lost, in_flight, .. } = *counts;
     let Delivery { unfollowed, numbered, missing, repeated, catch_ups, queued, .. } = *counts;
     let Delivery { numbered_catch_ups, dropped, .. } = *counts;
-    let by_qos = [sent, received, completed, retransmitted, duplicated, lost, in_flight];
-    let others = [unfollowed, numbered, missing, repeated, catch_ups, queued, numbered_catch_ups, dropped];
+    let by_qos = [sent, received, completed, retransmitted, duplicated, lost, in_flight, unfollowed];
+    let others = [numbered, missing, repeated, catch_ups, queued, numbered_catch_ups, dropped];
     let mut all = by_qos.into_iter().flatten().chain(others);
     std::array::from_fn(|_| all.next().unwrap_or(0))
 }
 
 fn delivery(numbers: &[u64; COUNTS]) -> Delivery {
     let by_qos = |nth: usize| std::array::from_fn(|qos| numbers[nth * 3 + qos]);
-    let other = |nth: usize| numbers[21 + nth];
+    let other = |nth: usize| numbers[24 + nth];
     Delivery {
         sent: by_qos(0),
         received: by_qos(1),
@@ -96,14 +96,14 @@ fn delivery(numbers: &[u64; COUNTS]) -> Delivery {
         duplicated: by_qos(4),
         lost: by_qos(5),
         in_flight: by_qos(6),
-        unfollowed: other(0),
-        numbered: other(1),
-        missing: other(2),
-        repeated: other(3),
-        catch_ups: other(4),
-        queued: other(5),
-        numbered_catch_ups: other(6),
-        dropped: other(7),
+        unfollowed: by_qos(7),
+        numbered: other(0),
+        missing: other(1),
+        repeated: other(2),
+        catch_ups: other(3),
+        queued: other(4),
+        numbered_catch_ups: other(5),
+        dropped: other(6),
     }
 }
 
@@ -178,28 +178,35 @@ impl DeliveryResults {
         [0, of(1), of(2)]
     }
 
-    /// The measures that there is evidence for.
-    pub fn measures(&self) -> Vec<(Metric, u64)> {
+    /// The measures that there is evidence for. Of messages that were not followed, each may be one more of it.
+    pub fn measures(&self) -> Vec<(Metric, Value)> {
         let all = self.both();
         if self.is_partial {
             return Vec::new();
         }
         let has = |qos: usize| all.sent[qos] > 0;
+        let of = |counts: [u64; 3], qos: usize| Value::at_least(counts[qos], all.unfollowed[qos]);
         let in_flight: u64 =
             [Direction::Up, Direction::Down].iter().flat_map(|way| self.in_flight(*way)).sum();
+        // At QoS 0 none of them is: it was under way to an end that is closed.
+        let in_flight = Value::at_least(in_flight, all.unfollowed[1] + all.unfollowed[2]);
         let known = [
-            (Metric::Qos0Lost, has(0), all.lost[0]),
-            (Metric::Qos1Lost, has(1), all.lost[1]),
-            (Metric::Qos1Duplicated, has(1), all.duplicated[1]),
-            (Metric::Qos2Lost, has(2), all.lost[2]),
-            (Metric::Qos2Duplicated, has(2), all.duplicated[2]),
-            (Metric::Retransmitted, has(1) || has(2), all.retransmitted[1] + all.retransmitted[2]),
+            (Metric::Qos0Lost, has(0), of(all.lost, 0)),
+            (Metric::Qos1Lost, has(1), of(all.lost, 1)),
+            (Metric::Qos1Duplicated, has(1), of(all.duplicated, 1)),
+            (Metric::Qos2Lost, has(2), of(all.lost, 2)),
+            (Metric::Qos2Duplicated, has(2), of(all.duplicated, 2)),
+            (
+                Metric::Retransmitted,
+                has(1) || has(2),
+                of(all.retransmitted, 1).added(of(all.retransmitted, 2)),
+            ),
             (Metric::InFlight, self.is_final && (has(0) || has(1) || has(2)), in_flight),
-            (Metric::SequenceGaps, all.numbered > 0, all.missing),
-            (Metric::QueuedOffline, all.catch_ups > 0, all.queued),
-            (Metric::DroppedOffline, all.numbered_catch_ups > 0, all.dropped),
+            (Metric::SequenceGaps, all.numbered > 0, Value::Count(all.missing)),
+            (Metric::QueuedOffline, all.catch_ups > 0, Value::Count(all.queued)),
+            (Metric::DroppedOffline, all.numbered_catch_ups > 0, Value::Count(all.dropped)),
         ];
-        known.into_iter().filter(|(_, has_evidence, _)| *has_evidence).map(|(m, _, n)| (m, n)).collect()
+        known.into_iter().filter(|(_, is_known, _)| *is_known).map(|(metric, _, of)| (metric, of)).collect()
     }
 }
 
@@ -208,9 +215,9 @@ impl RunResults {
     pub(super) fn add_deliveries(&mut self, keep_alive: impl Fn(Duration) -> Duration) {
         for (id, device) in &self.devices {
             let keep_alive = keep_alive(device.keep_alive);
-            self.samples.extend(device.delivery.measures().into_iter().map(|(metric, count)| Sample {
+            self.samples.extend(device.delivery.measures().into_iter().map(|(metric, value)| Sample {
                 metric,
-                value: Value::Count(count),
+                value,
                 device: Some(*id),
                 window: None,
                 rule: None,

@@ -391,7 +391,7 @@ fn life(side: Side, last: LastPackets) -> Option<Time> {
 fn silence(start: Time, detection: Value, last: Time, sign: Time) -> Value {
     match detection {
         Value::Between { after, .. } => Value::bracket((start + after).since(last), sign.since(last)),
-        Value::Exact(_) | Value::Never { .. } | Value::Count(_) | Value::AtLeast(_) => {
+        Value::Exact(_) | Value::Never { .. } | Value::Count(_) | Value::CountBetween { .. } => {
             Value::Exact(sign.since(last))
         }
     }

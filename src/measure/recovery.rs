@@ -68,7 +68,11 @@ impl<'a> Outage<'a> {
     pub fn measures(&self, end: Time) -> Vec<(Metric, Value)> {
         let attempts = self.count();
         // Who is not back has not made its last one.
-        let attempts = if self.back.is_some() { Value::Count(attempts) } else { Value::AtLeast(attempts) };
+        let attempts = if self.back.is_some() {
+            Value::Count(attempts)
+        } else {
+            Value::CountBetween { least: attempts, most: None }
+        };
         let mut values = vec![(Metric::ConnectAttempts, attempts)];
         values.extend(self.gaps().map(|gap| (Metric::ConnectGap, Value::Exact(gap))));
         let Some((link, accepted)) = self.back else { return values };

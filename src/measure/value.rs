@@ -24,8 +24,13 @@ pub enum Value {
     },
     /// A number of things, for measures that count.
     Count(u64),
-    /// So many things so far: what they were counted of was not over when the watch was.
-    AtLeast(u64),
+    /// A number of things that is only known within bounds.
+    CountBetween {
+        /// So many at the least.
+        least: u64,
+        /// So many at the most; `None` where what they were counted of was not over when the watch was.
+        most: Option<u64>,
+    },
 }
 
 impl Value {
@@ -37,7 +42,7 @@ impl Value {
             Value::Between { after, before } => (of(after), of(before)),
             Value::Never { watched } => (of(watched), f64::INFINITY),
             Value::Count(count) => (float(count), float(count)),
-            Value::AtLeast(count) => (float(count), f64::INFINITY),
+            Value::CountBetween { least, most } => (float(least), most.map_or(f64::INFINITY, float)),
         }
     }
 
@@ -46,29 +51,41 @@ impl Value {
         if after >= before { Value::Exact(before) } else { Value::Between { after, before } }
     }
 
+    /// A number of things, of which so many are known, and not whether these are more.
+    pub fn at_least(known: u64, perhaps: u64) -> Value {
+        match perhaps {
+            0 => Value::Count(known),
+            perhaps => Value::CountBetween { least: known, most: Some(known.saturating_add(perhaps)) },
+        }
+    }
+
     /// So many of it.
     #[must_use]
     pub fn times(self, number: u32) -> Value {
         let of = |span: Duration| span.saturating_mul(number);
+        let counts = |count: u64| count.saturating_mul(u64::from(number));
         match self {
             Value::Exact(span) => Value::Exact(of(span)),
             Value::Between { after, before } => Value::Between { after: of(after), before: of(before) },
             Value::Never { watched } => Value::Never { watched: of(watched) },
-            Value::Count(count) => Value::Count(count.saturating_mul(u64::from(number))),
-            Value::AtLeast(count) => Value::AtLeast(count.saturating_mul(u64::from(number))),
+            Value::Count(count) => Value::Count(counts(count)),
+            Value::CountBetween { least, most } => {
+                Value::CountBetween { least: counts(least), most: most.map(counts) }
+            }
         }
     }
 
     /// Both together; with a never it is never. A measure either counts or takes time, so the two do not meet.
     #[must_use]
     pub fn added(self, other: Value) -> Value {
-        match (self, other) {
-            (Value::Count(count), Value::Count(more)) => return Value::Count(count.saturating_add(more)),
-            (Value::AtLeast(count), Value::Count(more) | Value::AtLeast(more))
-            | (Value::Count(count), Value::AtLeast(more)) => {
-                return Value::AtLeast(count.saturating_add(more));
-            }
-            (_, _) => {}
+        if let Some(((least, most), (more, or_more))) = self.counts().zip(other.counts()) {
+            let most = most.zip(or_more).map(|(most, more)| most.saturating_add(more));
+            let least = least.saturating_add(more);
+            return if most == Some(least) {
+                Value::Count(least)
+            } else {
+                Value::CountBetween { least, most }
+            };
         }
         let ((low, high), (other_low, other_high)) = (self.span(), other.span());
         let after = low.saturating_add(other_low);
@@ -84,8 +101,22 @@ impl Value {
             Value::Exact(span) => (span, Some(span)),
             Value::Between { after, before } => (after, Some(before)),
             Value::Never { watched } => (watched, None),
-            Value::Count(_) | Value::AtLeast(_) => (Duration::ZERO, Some(Duration::ZERO)),
+            Value::Count(_) | Value::CountBetween { .. } => (Duration::ZERO, Some(Duration::ZERO)),
         }
+    }
+
+    /// The least and the greatest number of things it can be; the greatest is `None` where there is none.
+    fn counts(self) -> Option<(u64, Option<u64>)> {
+        match self {
+            Value::Count(count) => Some((count, Some(count))),
+            Value::CountBetween { least, most } => Some((least, most)),
+            Value::Exact(_) | Value::Between { .. } | Value::Never { .. } => None,
+        }
+    }
+
+    /// Whether two ends of it are known that differ.
+    pub fn is_bracket(self) -> bool {
+        matches!(self, Value::Between { .. } | Value::CountBetween { most: Some(_), .. })
     }
 
     /// Whether it never happened, as far as watched.
@@ -167,11 +198,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_over_has_no_greatest_number() {
-        let so_far = Value::AtLeast(2);
-        assert_eq!(so_far.bounds(), (2.0, f64::INFINITY));
-        assert_eq!((so_far.added(Value::Count(3)), so_far.times(2)), (Value::AtLeast(5), Value::AtLeast(4)));
-        assert_eq!(Value::Count(3).added(so_far), Value::AtLeast(5));
+    fn numbers_of_things_keep_their_bounds() {
+        let counts = |least, most| Value::CountBetween { least, most };
+        let (so_far, perhaps) = (counts(2, None), Value::at_least(2, 3));
+        assert_eq!((so_far.bounds(), perhaps.bounds()), ((2.0, f64::INFINITY), (2.0, 5.0)));
+        assert_eq!((so_far.times(2), perhaps.times(2)), (counts(4, None), counts(4, Some(10))));
+        assert_eq!(Value::at_least(2, 0), Value::Count(2));
+        for (a, b, expected) in [
+            (Value::Count(1), Value::Count(2), Value::Count(3)),
+            (Value::Count(3), so_far, counts(5, None)),
+            (perhaps, so_far, counts(4, None)),
+            (perhaps, Value::Count(1), counts(3, Some(6))),
+        ] {
+            assert_eq!((a.added(b), b.added(a)), (expected, expected), "{a:?} {b:?}");
+        }
     }
 
     #[test]

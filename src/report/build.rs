@@ -80,7 +80,7 @@ pub(super) fn figure(value: Value) -> Figure {
         }
         Value::Never { watched } => Figure::Never { never_watched_s: seconds(watched) },
         Value::Count(count) => Figure::Count(count),
-        Value::AtLeast(at_least) => Figure::AtLeast { at_least },
+        Value::CountBetween { least, most } => Figure::CountBetween { at_least: least, at_most: most },
     }
 }
 
@@ -332,7 +332,7 @@ fn noticed(noticed: &Noticed) -> (Option<Figure>, Option<Figure>) {
 fn in_keep_alives(silence: Option<Value>, keep_alive: Duration) -> Option<f64> {
     let upper = match silence? {
         Value::Exact(span) | Value::Between { before: span, .. } => span,
-        Value::Never { .. } | Value::Count(_) | Value::AtLeast(_) => return None,
+        Value::Never { .. } | Value::Count(_) | Value::CountBetween { .. } => return None,
     };
     (!keep_alive.is_zero()).then(|| seconds(upper) / seconds(keep_alive))
 }

@@ -191,10 +191,13 @@ pub enum Figure {
     },
     /// A number of things.
     Count(u64),
-    /// A number of things that was not over by the end of the run.
-    AtLeast {
-        /// So many by then.
+    /// A number of things that is only known within bounds.
+    CountBetween {
+        /// So many at the least.
         at_least: u64,
+        /// So many at the most; left out where what they were counted of was not over by the end of the run.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at_most: Option<u64>,
     },
 }
 

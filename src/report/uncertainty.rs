@@ -6,7 +6,7 @@ use super::model::{HeldUp, Stamps, Uncertainty};
 use super::words::count;
 use crate::base::Direction;
 use crate::base::text::printable;
-use crate::measure::{Captured, Results, RunResults, Value, WindowResults};
+use crate::measure::{Captured, Results, RunResults, WindowResults};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub(super) fn uncertainty(results: &Results) -> Uncertainty {
     let (runs, several) = (results.runs.iter().zip(1..), results.runs.len() > 1);
     Uncertainty {
         values: number(values().count()),
-        bracketed: number(values().filter(|value| matches!(value, Value::Between { .. })).count()),
+        bracketed: number(values().filter(|value| value.is_bracket()).count()),
         hidden: number(values().filter(|value| value.is_hidden()).count()),
         fidelity: fidelity(results),
         dropped: runs.flat_map(|(run, nth)| dropped(run, nth, several)).collect(),
@@ -133,7 +133,7 @@ fn not_captured(capture: &Captured) -> impl Iterator<Item = String> {
 }
 
 fn unfollowed(run: &RunResults, way: Direction) -> u64 {
-    run.devices.values().map(|device| device.delivery.counts.get(way).unfollowed).sum()
+    run.devices.values().map(|device| device.delivery.counts.get(way).unfollowed.iter().sum::<u64>()).sum()
 }
 
 fn number(count: usize) -> u64 {

@@ -7,6 +7,7 @@ use super::build::seconds;
 use super::model::{ClassVerdict, Finding, Seen, Verdicts};
 use super::words::count;
 use crate::base::{Direction, Side};
+use crate::event::Delivery;
 use crate::measure::{
     self, Cause, Class, DeviceResults, Grade, Judgement, LinkEnd, Outcome, Results, RunResults,
     WindowResults, diagnosis,
@@ -95,10 +96,11 @@ fn verdict(plan: &Plan, results: &Results, class: Class, expected: &[Judgement])
     let evidence = Evidence::of(plan, results, class);
     let worst = of_findings.max(of_expectations).max(of_counts(results, class));
     if worst < Grade::Warn && (!evidence.is_enough || worst == Grade::Inconclusive) {
-        let why = if evidence.is_enough { unmet(expected) } else { evidence.told };
+        let open = joined(&[unmet(expected), not_known(results, class).unwrap_or_default()]);
+        let why = if evidence.is_enough { open } else { evidence.told };
         return ClassVerdict { grade: Grade::Inconclusive.word(), why };
     }
-    let lost = if class == Class::Loss { lost(results) } else { None };
+    let lost = lost(results, class);
     let why = match (worst, lost) {
         (Grade::Pass, _) => evidence.told,
         (_, Some(lost)) if found.is_empty() => joined(&[lost, against(&found, expected)]),
@@ -107,21 +109,35 @@ fn verdict(plan: &Plan, results: &Results, class: Class, expected: &[Judgement])
     ClassVerdict { grade: worst.word(), why }
 }
 
-/// Where messages were lost, that is no pass, whoever lost them.
+/// Where messages were lost, or may have been, that is no pass, whoever lost them.
 fn of_counts(results: &Results, class: Class) -> Grade {
-    let is_lost = class == Class::Loss && lost(results).is_some();
-    if is_lost { Grade::Warn } else { Grade::Pass }
+    match (lost(results, class), not_known(results, class)) {
+        (Some(_), _) => Grade::Warn,
+        (None, Some(_)) => Grade::Inconclusive,
+        (None, None) => Grade::Pass,
+    }
 }
 
 /// `lost, held against nobody: 3 of QoS 0, 1 of QoS 1`; `None` where nothing was.
-fn lost(results: &Results) -> Option<String> {
+fn lost(results: &Results, class: Class) -> Option<String> {
+    by_qos(results, class, |counts| counts.lost).map(|lost| format!("lost, held against nobody: {lost}"))
+}
+
+/// `not known whether they are lost: 2 of QoS 0`
+fn not_known(results: &Results, class: Class) -> Option<String> {
+    let unfollowed = by_qos(results, class, |counts| counts.unfollowed);
+    unfollowed.map(|messages| format!("not known whether they are lost: {messages}"))
+}
+
+/// `3 of QoS 0, 1 of QoS 1`, of what only speaks of loss.
+fn by_qos(results: &Results, class: Class, of: fn(&Delivery) -> [u64; 3]) -> Option<String> {
     let devices = || results.runs.iter().flat_map(|run| run.devices.values());
     let counts =
-        || devices().flat_map(|device| Direction::BOTH.map(|way| device.delivery.counts.get(way).lost));
-    let sums = [0, 1, 2].map(|qos: usize| counts().map(|lost| lost[qos]).sum::<u64>());
-    let told = sums.iter().zip(0..).filter(|(lost, _)| **lost > 0);
-    let parts: Vec<String> = told.map(|(lost, qos)| format!("{lost} of QoS {qos}")).collect();
-    (!parts.is_empty()).then(|| format!("lost, held against nobody: {}", parts.join(", ")))
+        || devices().flat_map(|device| Direction::BOTH.map(|way| of(device.delivery.counts.get(way))));
+    let sums = [0, 1, 2].map(|qos: usize| counts().map(|counts| counts[qos]).sum::<u64>());
+    let told = sums.iter().zip(0..).filter(|(sum, _)| **sum > 0);
+    let parts: Vec<String> = told.map(|(sum, qos)| format!("{sum} of QoS {qos}")).collect();
+    (class == Class::Loss && !parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn joined(parts: &[String]) -> String {
@@ -154,14 +170,16 @@ fn against(found: &[&measure::Finding], expected: &[Judgement]) -> String {
     });
     let mut parts: Vec<String> = told.collect();
     parts.extend((more > 0).then(|| format!("{more} more")));
-    parts.extend(expected.iter().any(|judgement| !judgement.is_met()).then(|| unmet(expected)));
-    parts.join(", ")
+    parts.push(unmet(expected));
+    joined(&parts)
 }
 
-/// `2 expectations unmet`
+/// `2 expectations unmet`, or nothing.
 fn unmet(expected: &[Judgement]) -> String {
-    let unmet = expected.iter().filter(|judgement| !judgement.is_met()).count();
-    format!("{} unmet", count(number(unmet), "expectation"))
+    match expected.iter().filter(|judgement| !judgement.is_met()).count() {
+        0 => String::new(),
+        unmet => format!("{} unmet", count(number(unmet), "expectation")),
+    }
 }
 
 /// What a class is judged on.

@@ -1,6 +1,7 @@
 //! Figures, faults and expectations in words: the digits that a person can use, and no more.
 
 mod faults;
+mod messages;
 
 pub use faults::fault;
 
@@ -58,7 +59,8 @@ pub fn names_within(all: &[&str], room: usize) -> String {
     told(most.unwrap_or(1))
 }
 
-/// A figure in a table: `3.1 s`, `2.0 to 8.6 s`, `never (8.0 s)`, `not seen`, `31`, `2 so far`.
+/// A figure in a table: `3.1 s`, `2.0 to 8.6 s`, `never (8.0 s)`, `not seen`, `31`, `2 so far`,
+/// `0 to 3`.
 pub fn figure(figure: &Figure) -> String {
     match figure {
         Figure::Seconds(exact) => seconds(*exact),
@@ -66,8 +68,16 @@ pub fn figure(figure: &Figure) -> String {
         Figure::Never { never_watched_s } if *never_watched_s <= 0.0 => "not seen".into(),
         Figure::Never { never_watched_s } => format!("never ({})", seconds(*never_watched_s)),
         Figure::Count(count) => count.to_string(),
-        Figure::AtLeast { at_least } => format!("{at_least} so far"),
+        Figure::CountBetween { at_least, at_most: None } => format!("{at_least} so far"),
+        Figure::CountBetween { at_least, at_most: Some(at_most) } => {
+            perhaps(*at_least, at_most.saturating_sub(*at_least))
+        }
     }
+}
+
+/// A number of things, and of how many it is not known whether these are more: `2`, `2 to 5`.
+pub fn perhaps(known: u64, more: u64) -> String {
+    if more == 0 { known.to_string() } else { format!("{known} to {}", known.saturating_add(more)) }
 }
 
 /// A figure in a sentence: `never in 8.0 s`.
@@ -80,7 +90,7 @@ pub fn told(value: &Figure) -> String {
         | Figure::Seconds(_)
         | Figure::Between { .. }
         | Figure::Count(_)
-        | Figure::AtLeast { .. } => figure(value),
+        | Figure::CountBetween { .. } => figure(value),
     }
 }
 

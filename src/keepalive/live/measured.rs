@@ -69,7 +69,7 @@ fn noticed(window: &WindowResults, side: Side) -> Seen {
         Some(value) if value.is_never() => Seen::Never,
         // One that had to be told has not, unless it could have shown so and nobody seen it.
         None if noticed.told.is_some() && !window.fidelities.contains(&Fidelity::Packet) => Seen::Never,
-        Some(Value::Never { .. } | Value::Count(_) | Value::AtLeast(_)) | None => Seen::Unknown,
+        Some(Value::Never { .. } | Value::Count(_) | Value::CountBetween { .. }) | None => Seen::Unknown,
     }
 }
 
@@ -83,7 +83,7 @@ fn connect(window: &WindowResults) -> Option<Duration> {
             | Value::Exact(_)
             | Value::Never { .. }
             | Value::Count(_)
-            | Value::AtLeast(_),
+            | Value::CountBetween { .. },
         )
         | None => None,
     }

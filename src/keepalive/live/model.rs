@@ -265,7 +265,7 @@ fn bounds(value: Value) -> Option<Bounds> {
     match value {
         Value::Exact(at) => Some(Bounds { least_ns: nanos(at), most_ns: nanos(at) }),
         Value::Between { after, before } => Some(Bounds { least_ns: nanos(after), most_ns: nanos(before) }),
-        Value::Never { .. } | Value::Count(_) | Value::AtLeast(_) => None,
+        Value::Never { .. } | Value::Count(_) | Value::CountBetween { .. } => None,
     }
 }
 

@@ -153,7 +153,7 @@ fn summary(samples: &[Sampled], tested: usize) -> Summary {
     Summary {
         count: count(|_| true),
         tested,
-        brackets: count(|value| matches!(value, Value::Between { .. })),
+        brackets: count(|value| value.is_bracket()),
         never: count(|value| value.is_never()),
         hidden: count(|value| value.is_hidden()),
         median: at(&values, 50.0),

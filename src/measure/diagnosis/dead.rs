@@ -97,7 +97,7 @@ fn least(value: Value) -> Option<(Duration, bool)> {
         Value::Between { after, .. } => Some((after, false)),
         Value::Never { watched } if watched.is_zero() => None,
         Value::Never { watched } => Some((watched, true)),
-        Value::Count(_) | Value::AtLeast(_) => None,
+        Value::Count(_) | Value::CountBetween { .. } => None,
     }
 }
 

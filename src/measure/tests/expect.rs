@@ -1,7 +1,7 @@
 //! Expectations against results: both sides of each edge.
 
-use crate::base::Side;
-use crate::event::{EndReason, What};
+use crate::base::{DeviceId, Side};
+use crate::event::{Delivery, EndReason, What};
 use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, blackhole, expect, plan, span};
 use crate::measure::{Judgement, Results, judge};
@@ -138,4 +138,43 @@ fn counts_speak_where_a_device_was_there_to_be_counted() {
     let violations =
         expect(Metric::KeepaliveViolations, Statistic::Sum, Comparison::Equal, Limit::Number(0.0));
     assert_eq!(judgement(violations, &nobody), Judgement::NoEvidence);
+}
+
+/// Of what was under way to an end that had left it is not known whether anybody got it: that is neither lost nor arrived.
+#[test]
+fn messages_that_were_not_followed_may_turn_a_limit_on_the_lost() {
+    let told = |lost, unfollowed| {
+        let mut story = Story::new();
+        story.at(100).joins(1, 0, "a", 10);
+        let down =
+            Delivery { sent: [9, 9, 9], lost: [lost; 3], unfollowed: [unfollowed; 3], ..Delivery::default() };
+        story.tell(What::Delivery { device: DeviceId(0), up: Box::default(), down: down.into() });
+        story.at(2_000).over().results(&plan(Vec::new()))
+    };
+    let perhaps = told(1, 2);
+    for (comparison, limit, expected) in [
+        (Comparison::Equal, 0.0, Judgement::Unmet),
+        (Comparison::Equal, 1.0, Judgement::Inconclusive),
+        (Comparison::AtMost, 2.0, Judgement::Inconclusive),
+        (Comparison::AtMost, 3.0, Judgement::Met),
+        (Comparison::Below, 1.0, Judgement::Unmet),
+        (Comparison::AtLeast, 1.0, Judgement::Met),
+        (Comparison::Above, 3.0, Judgement::Unmet),
+    ] {
+        for statistic in [Statistic::Max, Statistic::Sum] {
+            for metric in [Metric::Qos0Lost, Metric::Qos1Lost, Metric::Qos2Lost] {
+                let asked = expect(metric, statistic, comparison, Limit::Number(limit));
+                assert_eq!(
+                    judgement(asked, &perhaps),
+                    expected,
+                    "{metric} {statistic:?} {comparison:?} {limit}"
+                );
+            }
+        }
+    }
+    let none = |metric| expect(metric, Statistic::Sum, Comparison::Equal, Limit::Number(0.0));
+    for metric in [Metric::Qos0Lost, Metric::Qos1Duplicated, Metric::Qos2Duplicated, Metric::Retransmitted] {
+        assert_eq!(judgement(none(metric), &told(0, 0)), Judgement::Met, "{metric}");
+        assert_eq!(judgement(none(metric), &told(0, 1)), Judgement::Inconclusive, "{metric}");
+    }
 }

@@ -171,7 +171,8 @@ fn value(figure: Figure) -> Value {
         Figure::Seconds(exact) => json!(exact),
         Figure::Between { after_s, before_s } => json!([after_s, before_s]),
         Figure::Never { never_watched_s } => json!({ "never": never_watched_s }),
-        Figure::Count(count) | Figure::AtLeast { at_least: count } => json!(count),
+        Figure::CountBetween { at_least, at_most: Some(at_most) } => json!([at_least, at_most]),
+        Figure::Count(count) | Figure::CountBetween { at_least: count, at_most: None } => json!(count),
     }
 }
 

@@ -41,19 +41,19 @@ pub(super) fn section(report: &Report) -> String {
 /// A row of one quality of service, if there were messages of it.
 fn row(way: &str, qos: usize, counts: &DeliveryCounts) -> String {
     let all = [
-        counts.sent[qos],
-        counts.received[qos],
-        counts.completed[qos],
-        counts.retransmitted[qos],
-        counts.duplicated[qos],
-        counts.lost[qos],
-        counts.in_flight[qos],
+        counts.sent[qos].to_string(),
+        counts.received(qos),
+        counts.completed[qos].to_string(),
+        counts.retransmitted(qos),
+        counts.duplicated(qos),
+        counts.lost(qos),
+        counts.in_flight(qos),
     ];
-    if all.iter().all(|count| *count == 0) {
+    if all.iter().all(|count| count == "0") {
         return String::new();
     }
-    let cell = |(column, count): (usize, &u64)| {
-        let class = if column == LOST && *count > 0 { "fig never" } else { "fig" };
+    let cell = |(column, count): (usize, &String)| {
+        let class = if column == LOST && counts.lost[qos] > 0 { "fig never" } else { "fig" };
         format!("<td class=\"{class}\">{count}</td>")
     };
     let cells: String = all.iter().enumerate().map(cell).collect();
@@ -67,9 +67,12 @@ fn further(delivery: &Delivery) -> Vec<String> {
         if let Some((missing, repeated)) = counts.missing.zip(counts.repeated) {
             told.push(format!("Numbers in the payloads {way}: {missing} missing, {repeated} repeated."));
         }
-        if counts.unfollowed > 0 {
-            let messages = count(counts.unfollowed, "message");
-            told.push(format!("{messages} {way}: not known what became of them."));
+        let unfollowed: u64 = counts.unfollowed.iter().sum();
+        if unfollowed > 0 {
+            let messages = count(unfollowed, "message");
+            told.push(format!(
+                "{messages} {way}: not known what became of them, so that counts are given from and to."
+            ));
         }
     }
     told

@@ -2,8 +2,8 @@
 
 use super::escape::text;
 use super::table::{Cell, MOST_ROWS, Table, figures, words};
-use crate::report::model::{Device, Quantiles, Report};
-use crate::report::words::{self as say, seconds, whole_seconds};
+use crate::report::model::{DeliveryCounts, Device, Quantiles, Report};
+use crate::report::words::{self as say, perhaps, seconds, whole_seconds};
 use std::collections::BTreeMap;
 
 /// So many names stand beside a way in which links ended.
@@ -56,8 +56,15 @@ fn row(device: &Device) -> Vec<Cell> {
     };
     let late = if device.keepalive_violations > 0 { "never" } else { "" };
     let lost = device.delivery.as_ref().map_or(Cell::none(), |delivery| {
-        let lost: u64 = delivery.up.lost.iter().chain(&delivery.down.lost).sum();
-        number(lost).class(if lost > 0 { "never" } else { "" })
+        let all = |of: fn(&DeliveryCounts) -> &[u64; 3]| -> u64 {
+            of(&delivery.up).iter().chain(of(&delivery.down)).sum()
+        };
+        let (lost, unfollowed) = (all(|counts| &counts.lost), all(|counts| &counts.unfollowed));
+        Cell { shown: perhaps(lost, unfollowed), ..number(lost + unfollowed) }.class(if lost > 0 {
+            "never"
+        } else {
+            ""
+        })
     });
     vec![
         Cell::text(&device.name).class("name"),

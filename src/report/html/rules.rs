@@ -199,7 +199,9 @@ fn upper(figure: &Figure) -> f64 {
         Figure::Between { before_s, .. } => *before_s,
         Figure::Never { never_watched_s } => 1e8 + never_watched_s,
         #[expect(clippy::cast_precision_loss, reason = "a number to sort by")]
-        Figure::Count(count) | Figure::AtLeast { at_least: count } => *count as f64,
+        Figure::CountBetween { at_most: Some(count), .. }
+        | Figure::Count(count)
+        | Figure::CountBetween { at_least: count, at_most: None } => *count as f64,
     }
 }
 

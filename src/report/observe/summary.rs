@@ -105,6 +105,8 @@ pub struct Way {
     pub duplicated: u64,
     /// Lost.
     pub lost: u64,
+    /// Of which it is not known what became; each may be lost.
+    pub unfollowed: u64,
 }
 
 /// A finding that is new.
@@ -183,7 +185,8 @@ impl Summary {
     /// Whether nothing came, went, or went wrong.
     pub fn is_quiet(&self) -> bool {
         let Messages { up, down } = self.messages;
-        let of_messages = up.lost + up.duplicated + down.lost + down.duplicated;
+        let of_way = |way: Way| way.lost + way.duplicated + way.unfollowed;
+        let of_messages = of_way(up) + of_way(down);
         self.links
             + self.without_connect
             + self.other_ends
@@ -215,5 +218,6 @@ fn way(counts: &Delivery) -> Way {
         retransmitted: sum(counts.retransmitted),
         duplicated: sum(counts.duplicated),
         lost: sum(counts.lost),
+        unfollowed: sum(counts.unfollowed),
     }
 }

@@ -5,7 +5,7 @@ use super::{Anchor, EndCount, NewFinding, Over, Summary, Way};
 use crate::base::text::printable;
 use crate::report::model::Quantiles;
 use crate::report::table::{NAME, WIDTH, cut_name, wrap};
-use crate::report::words::{count, seconds};
+use crate::report::words::{count, perhaps, seconds};
 
 /// The least that is left of a name.
 const LEAST_NAME: usize = 12;
@@ -135,8 +135,13 @@ fn times(what: &str, rtt: &Quantiles) -> String {
 
 fn messages(summary: &Summary) -> String {
     let of = |name: &str, way: &Way| {
-        let more = [(way.lost, "lost"), (way.duplicated, "duplicated"), (way.retransmitted, "sent again")];
-        let more = more.into_iter().filter(|(number, _)| *number > 0);
+        let lost = perhaps(way.lost, way.unfollowed);
+        let more = [
+            (lost, "lost"),
+            (way.duplicated.to_string(), "duplicated"),
+            (way.retransmitted.to_string(), "sent again"),
+        ];
+        let more = more.into_iter().filter(|(number, _)| number != "0");
         let more: String = more.map(|(number, what)| format!(", {number} {what}")).collect();
         let any = way.sent > 0 || !more.is_empty();
         any.then(|| format!("{} {name}{more}", way.sent))

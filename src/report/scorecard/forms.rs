@@ -14,7 +14,7 @@ pub(super) fn detected(cell: &Cell, keep_alive_s: f64) -> Option<String> {
         (Figure::Never { .. }, _) => "hidden".into(),
         (_, Some(keep_alives)) => format!("{keep_alives:.1} K"),
         (Figure::Seconds(_) | Figure::Between { .. }, None) => "told".into(),
-        (Figure::Count(_) | Figure::AtLeast { .. }, None) => return None,
+        (Figure::Count(_) | Figure::CountBetween { .. }, None) => return None,
     };
     Some(told)
 }
@@ -32,7 +32,7 @@ pub(super) fn recovered(cell: &Cell) -> Option<String> {
     match cell.recovered_s? {
         Figure::Seconds(after) | Figure::Between { before_s: after, .. } => Some(seconds(after)),
         Figure::Never { .. } => Some("never".into()),
-        Figure::Count(_) | Figure::AtLeast { .. } => None,
+        Figure::Count(_) | Figure::CountBetween { .. } => None,
     }
 }
 

@@ -193,7 +193,7 @@ fn is_firm(expectation: &Expectation, late_s: f64) -> bool {
         (Figure::Seconds(value), Some(limit)) => (value - limit).abs(),
         (Figure::Between { after_s, .. }, Some(limit)) => after_s - limit,
         (Figure::Never { never_watched_s }, Some(limit)) => never_watched_s - limit,
-        (Figure::Count(_) | Figure::AtLeast { .. }, _) | (_, None) => return false,
+        (Figure::Count(_) | Figure::CountBetween { .. }, _) | (_, None) => return false,
     };
     distance > late_s * FIRM_FACTOR
 }
@@ -238,8 +238,10 @@ fn upper(figure: &Figure) -> f64 {
     match figure {
         Figure::Seconds(seconds) => *seconds,
         Figure::Between { before_s, .. } => *before_s,
-        Figure::Never { .. } | Figure::AtLeast { .. } => f64::INFINITY,
-        Figure::Count(count) => f64::from(u32::try_from(*count).unwrap_or(u32::MAX)),
+        Figure::Never { .. } | Figure::CountBetween { at_most: None, .. } => f64::INFINITY,
+        Figure::Count(count) | Figure::CountBetween { at_most: Some(count), .. } => {
+            f64::from(u32::try_from(*count).unwrap_or(u32::MAX))
+        }
     }
 }
 

@@ -46,25 +46,26 @@ fn rows(name: &str, delivery: &Delivery) -> Vec<Vec<Cell>> {
     let ways = [("up", &delivery.up), ("down", &delivery.down)];
     let every = ways.into_iter().flat_map(|(way, counts)| (0..3).map(move |qos| (way, counts, qos)));
     every
-        .filter(|(_, counts, qos)| counts.sent[*qos] > 0 || counts.lost[*qos] > 0)
+        .filter(|(_, counts, qos)| counts.sent[*qos] + counts.lost[*qos] + counts.unfollowed[*qos] > 0)
         .map(|row| cells(name, row))
         .collect()
 }
 
 fn cells(name: &str, (way, counts, qos): (&str, &DeliveryCounts, usize)) -> Vec<Cell> {
-    let plain = |number: u64| Cell::plain(number.to_string());
-    let toned =
-        |number: u64, tone| Cell::new(number.to_string(), if number > 0 { tone } else { Tone::Faint });
+    let toned = |shown: String, tone| {
+        let tone = if shown == "0" { Tone::Faint } else { tone };
+        Cell::new(shown, tone)
+    };
     vec![
         Cell::plain(name),
         Cell::plain(way),
         Cell::plain(qos.to_string()),
-        plain(counts.sent[qos]),
-        plain(counts.received[qos]),
-        toned(counts.retransmitted[qos], Tone::Normal),
-        toned(counts.duplicated[qos], Tone::Bad),
-        toned(counts.lost[qos], Tone::Bad),
-        toned(counts.in_flight[qos], Tone::Normal),
+        Cell::plain(counts.sent[qos].to_string()),
+        Cell::plain(counts.received(qos)),
+        toned(counts.retransmitted(qos), Tone::Normal),
+        toned(counts.duplicated(qos), Tone::Bad),
+        toned(counts.lost(qos), Tone::Bad),
+        toned(counts.in_flight(qos), Tone::Normal),
     ]
 }
 
@@ -85,8 +86,9 @@ fn beside(delivery: &Delivery) -> Vec<String> {
         if let Some(repeated) = counts.repeated.filter(|repeated| *repeated > 0) {
             told.push(format!("{} in the payloads came before, {way}", count(repeated, "number")));
         }
-        if counts.unfollowed > 0 {
-            let messages = count(counts.unfollowed, "message");
+        let unfollowed: u64 = counts.unfollowed.iter().sum();
+        if unfollowed > 0 {
+            let messages = count(unfollowed, "message");
             told.push(format!(
                 "{messages} {way} on links that an end had left: what became of them is not known"
             ));

@@ -59,7 +59,8 @@ fn evidence(expectation: &Expectation, several_runs: bool) -> String {
     let left = expectation.against.saturating_sub(shown.iter().map(|(_, count)| count).sum());
     let mut parts = Vec::new();
     // A sum or a count is of no one device.
-    if let Some(Figure::Count(_) | Figure::AtLeast { .. }) = expectation.measured.filter(|_| shown.len() != 1)
+    if let Some(Figure::Count(_) | Figure::CountBetween { .. }) =
+        expectation.measured.filter(|_| shown.len() != 1)
     {
         parts.extend(expectation.measured.iter().map(|total| format!("it is {}", told(total))));
     }

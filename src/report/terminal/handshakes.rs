@@ -225,7 +225,7 @@ fn worst<'a>(windows: &[&'a Window]) -> Vec<&'a Window> {
         None => -1.0,
         Some(Figure::Seconds(exact) | Figure::Between { before_s: exact, .. }) => *exact,
         Some(Figure::Never { .. }) => f64::INFINITY,
-        Some(Figure::Count(_) | Figure::AtLeast { .. }) => 0.0,
+        Some(Figure::Count(_) | Figure::CountBetween { .. }) => 0.0,
     };
     let tried = |window: &Window| window.handshakes.as_ref().map_or(0, |it| it.attempts);
     let mut sorted = windows.to_vec();

@@ -150,6 +150,6 @@ fn upper(figure: &Figure) -> f64 {
     match figure {
         Figure::Seconds(exact) | Figure::Between { before_s: exact, .. } => *exact,
         Figure::Never { .. } => f64::INFINITY,
-        Figure::Count(_) | Figure::AtLeast { .. } => 0.0,
+        Figure::Count(_) | Figure::CountBetween { .. } => 0.0,
     }
 }

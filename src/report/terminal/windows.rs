@@ -101,7 +101,7 @@ fn device_sign(window: &Window, detail: Detail) -> Cell {
         Figure::Between { after_s, .. } => {
             format!(" = {}", keep_alives(Some(after_s / window.keep_alive_s), upper))
         }
-        Figure::Seconds(_) | Figure::Never { .. } | Figure::Count(_) | Figure::AtLeast { .. } => {
+        Figure::Seconds(_) | Figure::Never { .. } | Figure::Count(_) | Figure::CountBetween { .. } => {
             format!(" = {}", keep_alives(None, upper))
         }
     });
@@ -137,7 +137,10 @@ pub(super) fn value(value: Option<&Figure>) -> Cell {
         Some(hidden @ Figure::Never { never_watched_s: ..=0.0 }) => Cell::new(figure(hidden), Tone::Faint),
         Some(never @ Figure::Never { .. }) => Cell::new(figure(never), Tone::Bad),
         Some(
-            seen @ (Figure::Seconds(_) | Figure::Between { .. } | Figure::Count(_) | Figure::AtLeast { .. }),
+            seen @ (Figure::Seconds(_)
+            | Figure::Between { .. }
+            | Figure::Count(_)
+            | Figure::CountBetween { .. }),
         ) => Cell::plain(figure(seen)),
     }
 }
@@ -228,7 +231,7 @@ fn worst<'a>(windows: &[&'a Window]) -> Vec<&'a Window> {
         None => -1.0,
         Some(Figure::Seconds(exact) | Figure::Between { before_s: exact, .. }) => *exact,
         Some(Figure::Never { .. }) => f64::INFINITY,
-        Some(Figure::Count(_) | Figure::AtLeast { .. }) => 0.0,
+        Some(Figure::Count(_) | Figure::CountBetween { .. }) => 0.0,
     };
     let by = |w: &Window| upper(w.recovery_s.as_ref()).max(upper(w.device_detection_s.as_ref()));
     let mut sorted = windows.to_vec();

@@ -208,7 +208,8 @@ fn messages() {
     };
     let down = Delivery { sent: [0, 0, 7], received: [0, 0, 7], completed: [0, 0, 7], ..Delivery::default() };
     story.at(9000).tell(What::Delivery { device: DeviceId(0), up: up.into(), down: down.into() });
-    let up = Delivery { sent: [0, 9, 0], received: [0, 9, 0], completed: [0, 9, 0], unfollowed: 2, ..up };
+    let up =
+        Delivery { sent: [0, 9, 0], received: [0, 9, 0], completed: [0, 9, 0], unfollowed: [0, 2, 0], ..up };
     let up =
         Delivery { numbered: 0, catch_ups: 0, lost: [0; 3], in_flight: [0; 3], duplicated: [0; 3], ..up };
     story.tell(What::Delivery { device: DeviceId(1), up: up.into(), down: Box::default() }).at(10_000).over();

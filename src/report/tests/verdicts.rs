@@ -114,10 +114,24 @@ fn loss_never_passes_over_lost_messages() {
     assert_eq!(of_lost([0, 0, 1]).0, "warn");
 }
 
+/// Nor over messages that may be lost, for all that is known.
+#[test]
+fn loss_never_passes_over_messages_that_were_not_followed() {
+    let of_unfollowed = |lost, unfollowed: [u64; 3]| {
+        let mut story = quiet(100);
+        let up = Delivery { sent: [50, 50, 0], lost: [lost, 0, 0], unfollowed, ..Delivery::default() };
+        story.tell(What::Delivery { device: DeviceId(0), up: Box::default(), down: up.into() });
+        of(&watching(), &story, "loss")
+    };
+    let told = "not known whether they are lost: 2 of QoS 0, 1 of QoS 2".to_owned();
+    assert_eq!(of_unfollowed(0, [2, 0, 1]), ("inconclusive", told));
+    assert_eq!(of_unfollowed(1, [2, 0, 0]), ("warn", "lost, held against nobody: 1 of QoS 0".into()));
+}
+
 #[test]
 fn messages_that_were_not_followed_are_named_as_dropped() {
     let mut story = quiet(100);
-    let of = |unfollowed| Box::new(Delivery { unfollowed, ..Delivery::default() });
+    let of = |messages| Box::new(Delivery { unfollowed: [messages, 0, 0], ..Delivery::default() });
     story.tell(What::Delivery { device: DeviceId(0), up: of(2), down: of(3) });
     let known = Report::new(&watching(), &story.results(&watching())).uncertainty;
     let told = "of 5 messages it is not known what became: beyond what is followed, come late, or to an end that had left";

@@ -171,7 +171,7 @@ mod tests {
                 up.add(&counts.up);
             }
             assert_eq!(books.forget(Time::from_secs(3), device), None);
-            let counts = [up.sent[1], up.completed[1], up.unfollowed, up.lost[1] + up.in_flight[1]];
+            let counts = [up.sent[1], up.completed[1], up.unfollowed[1], up.lost[1] + up.in_flight[1]];
             sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
         }
         assert_eq!(sums, [30, 10, 20, 0]);
@@ -181,6 +181,6 @@ mod tests {
         let told: Vec<Account> = books.close(Time::from_secs(5)).collect();
         assert_eq!((told[0].device, told[0].news.len()), (DeviceId(11), 2));
         let up = told[0].counts.unwrap().up;
-        assert_eq!((up.in_flight[1], up.unfollowed), (2, 0));
+        assert_eq!((up.in_flight[1], up.unfollowed), (2, [0; 3]));
     }
 }

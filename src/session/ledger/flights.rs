@@ -93,22 +93,20 @@ impl Flights {
         }
     }
 
-    /// A new message takes the identifier of this one. Answers whether there was room to follow it further.
-    pub fn displace(&mut self, id: u16) -> bool {
-        let Some(flight) = self.remove(id) else { return true };
+    /// A new message takes the identifier of this one. Answers with the one that there is no room to follow any further.
+    pub fn displace(&mut self, id: u16) -> Option<Flight> {
+        let flight = self.remove(id)?;
         if flight.acked {
             self.settle(flight);
-            return true;
+            return None;
         }
         self.displaced_by_age.insert(flight.serial, flight.hash);
         self.displaced.insert((flight.hash, flight.serial), flight);
         if self.displaced.len() <= ENDED_LIMIT {
-            return true;
+            return None;
         }
-        if let Some((serial, hash)) = self.displaced_by_age.pop_first() {
-            self.displaced.remove(&(hash, serial));
-        }
-        false
+        let (serial, hash) = self.displaced_by_age.pop_first()?;
+        self.displaced.remove(&(hash, serial))
     }
 
     /// Finds a message of an earlier link that says the same, and gives it this identifier.
@@ -193,18 +191,15 @@ impl Flights {
         given_up
     }
 
-    /// No link is left: what is more than is followed goes, the oldest first. How many.
-    pub fn prune(&mut self) -> u64 {
+    /// No link is left: what is more than is followed goes, the oldest first.
+    pub fn prune(&mut self) -> Vec<Flight> {
         let excess = self.by_id.len().saturating_sub(ENDED_LIMIT);
         if excess == 0 {
-            return 0;
+            return Vec::new();
         }
         let mut all: Vec<(u64, u16)> = self.by_id.values().map(|flight| (flight.serial, flight.id)).collect();
         all.sort_unstable();
-        for (_, id) in all.into_iter().take(excess) {
-            self.remove(id);
-        }
-        u64::try_from(excess).unwrap_or(u64::MAX)
+        all.into_iter().take(excess).filter_map(|(_, id)| self.remove(id)).collect()
     }
 
     /// All that is in flight, oldest first.

@@ -137,7 +137,7 @@ impl Way {
 
     /// So many PUBLISH packets of QoS 0 were written, and whether their receiver got them will not be known.
     pub fn passed_unknown(&mut self, line: &mut Line, of: Direction, messages: u32, book: &mut Book) {
-        book.count(of).unfollowed += line.ways.get_mut(of).go(messages);
+        book.count(of).unfollowed[0] += line.ways.get_mut(of).go(messages);
     }
 
     /// A PUBLISH of QoS 1 or 2: of which message it is.
@@ -165,8 +165,9 @@ impl Way {
                 book.tell(now, about, MessageNews::IdInUse { first });
             }
             in_way.in_flight = in_way.in_flight.saturating_sub(u32::from(before == link));
-            let is_followed = flights.displace(id);
-            book.count(of).unfollowed += u64::from(!is_followed);
+            if let Some(left) = flights.displace(id) {
+                book.count(of).unfollowed[number(left.qos)] += 1;
+            }
         }
         in_way.in_flight += 1;
         if let Some(known) = flights.renumber(id, m.hash, m.qos, link) {
@@ -196,7 +197,7 @@ impl Way {
         self.tolerant = true;
         let is_it = |flights: &Flights| flights.is_known(m.id, m.hash, m.qos);
         let is_known = self.flights.as_deref().is_some_and(is_it);
-        book.count(of).unfollowed += u64::from(!is_known);
+        book.count(of).unfollowed[number(m.qos)] += u64::from(!is_known);
         false
     }
 
@@ -396,9 +397,8 @@ impl Way {
 
     /// No link of the device is left.
     pub fn alone(&mut self, of: Direction, book: &mut Book) {
-        let pruned = self.flights.as_mut().map_or(0, |flights| flights.prune());
-        if pruned > 0 {
-            book.count(of).unfollowed += pruned;
+        for left in self.flights.as_mut().map(|flights| flights.prune()).unwrap_or_default() {
+            book.count(of).unfollowed[number(left.qos)] += 1;
         }
     }
 
@@ -414,8 +414,9 @@ impl Way {
 
     /// The device is forgotten.
     pub fn forgotten(&mut self, now: Time, of: Direction, book: &mut Book) {
-        let left = self.take_all().len();
-        book.count(of).unfollowed += u64::try_from(left).unwrap_or(u64::MAX);
+        for left in self.take_all() {
+            book.count(of).unfollowed[number(left.qos)] += 1;
+        }
         self.no_more_numbers(now, of, book);
     }
 

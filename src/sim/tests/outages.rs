@@ -191,7 +191,7 @@ fn the_measures_agree_with_the_ends() {
                 }
                 Some(Value::Never { watched }) => assert!(watched.is_zero(), "{fault:?}: hidden"),
                 // What brownout itself told an end needs no detection.
-                None | Some(Value::Count(_) | Value::AtLeast(_)) => {}
+                None | Some(Value::Count(_) | Value::CountBetween { .. }) => {}
             }
         }
     }
