@@ -1,11 +1,13 @@
-//! The files of a report: opened before the run, so that a wrong path is known before an hour of it, and emptied only
-//! once it runs, so that a run that cannot start costs no earlier report.
+//! The files of a report: tried or opened before the run, so that a wrong path is known before an hour of it. What an earlier
+//! run left goes only once this one runs, so that a run that cannot start costs no earlier report; and goes then, so that
+//! none stands there that is not of this run.
 
 use super::exit::Refusal;
+use super::whole::WholeFile;
 use crate::net::sys::lock::lock;
 use crate::report::{Report, Timeline, html, junit, summary};
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -22,11 +24,11 @@ pub struct ReportDirectory {
     _lock: Option<File>,
 }
 
-/// The open files of a report directory.
+/// The files of a report directory.
 #[derive(Debug)]
 pub struct ReportFiles {
     directory: ReportDirectory,
-    forms: Vec<Output>,
+    forms: Vec<WholeFile>,
     events: Option<Output>,
 }
 
@@ -136,12 +138,16 @@ impl CaptureFile {
 }
 
 impl ReportFiles {
-    /// Makes the directory if need be, and opens the forms of the report and, if wanted, `events.jsonl` in it.
+    /// Makes the directory if need be, tries the forms of the report and, if wanted, opens `events.jsonl` in it.
     pub fn open(directory: &Path, with_events: bool) -> Result<ReportFiles, Refusal> {
         let taken = ReportDirectory::take(directory)?;
-        let open = |name| Output::open(directory.join(name)).map_err(|(path, error)| refused(&path, &error));
-        let forms = FORMS.into_iter().map(open).collect::<Result<_, _>>()?;
-        let events = with_events.then(|| open(EVENTS)).transpose()?;
+        let tried = |name| {
+            let path = directory.join(name);
+            WholeFile::tried(&path).map_err(|error| refused(&path, &error))
+        };
+        let forms = FORMS.into_iter().map(tried).collect::<Result<_, _>>()?;
+        let events = with_events.then(|| Output::open(directory.join(EVENTS))).transpose();
+        let events = events.map_err(|(path, error)| refused(&path, &error))?;
         Ok(ReportFiles { directory: taken, forms, events })
     }
 
@@ -150,31 +156,33 @@ impl ReportFiles {
         self.directory.path()
     }
 
-    /// Empties all, and hands out the one for events.
-    pub fn begin(&mut self) -> Result<Option<File>, Refusal> {
-        for output in self.forms.iter().chain(&self.events) {
-            output.file.set_len(0).map_err(|error| refused(&output.path, &error))?;
+    /// Takes away what an earlier run left, and hands out the one for events, empty.
+    pub fn begin(&self) -> Result<Option<File>, Refusal> {
+        for form in &self.forms {
+            form.clear().map_err(|error| refused(form.path(), &error))?;
         }
-        let begun = |output: &Output| output.file.try_clone().map_err(|error| refused(&output.path, &error));
+        let emptied = |output: &Output| output.file.set_len(0).and_then(|()| output.file.try_clone());
+        let begun = |output: &Output| emptied(output).map_err(|error| refused(&output.path, &error));
         self.events.as_ref().map(begun).transpose()
     }
 
-    /// Writes every form of the report.
-    pub fn write(&mut self, report: &Report, timelines: &[Timeline]) -> Result<(), Refusal> {
-        for (output, (_, text)) in self.forms.iter_mut().zip(forms(report, timelines)?) {
-            let write = output.file.write_all(text.as_bytes());
-            write.and_then(|()| output.file.flush()).map_err(|error| {
-                let path = output.path.display();
+    /// Writes every form of the report. The first that cannot be is told; the others are written all the same.
+    pub fn write(&self, report: &Report, timelines: &[Timeline]) -> Result<(), Refusal> {
+        let mut result = Ok(());
+        for (form, (_, text)) in self.forms.iter().zip(forms(report, timelines)?) {
+            let written = form.write(&text).map_err(|error| {
+                let path = form.path().display();
                 Refusal::environment(format!("cannot write {path}: {error}; the figures shown are complete"))
-            })?;
+            });
+            result = result.and(written);
         }
-        Ok(())
+        result
     }
 
     /// Takes away what was made, when nothing came of the run.
     pub fn discard(self) {
-        for output in self.forms.into_iter().chain(self.events) {
-            output.discard();
+        if let Some(events) = self.events {
+            events.discard();
         }
         // Goes only if it is empty.
         let _ = fs::remove_dir(self.directory.path());
@@ -233,9 +241,22 @@ mod tests {
         let named = format!("another brownout is writing its report to {};", one.display());
         assert!(refusal.message.starts_with(&named), "{}", refusal.message);
         ReportFiles::open(&folder.path().join("other"), true).unwrap();
-        assert_eq!(fs::read_dir(&one).unwrap().count(), FORMS.len() + 1, "the lock is no file");
+        assert_eq!(fs::read_dir(&one).unwrap().count(), 1, "the lock is no file, and no form is there yet");
         files.discard();
         assert!(!one.exists());
         ReportFiles::open(&one, true).unwrap();
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_goes_as_this_one_begins_and_not_before() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let report = FORMS.map(|name| folder.path().join(name));
+        report.iter().for_each(|path| fs::write(path, "of an earlier run").unwrap());
+        ReportFiles::open(folder.path(), true).unwrap().discard();
+        assert!(report.iter().all(|path| path.exists()), "it could not start");
+        let files = ReportFiles::open(folder.path(), true).unwrap();
+        files.begin().unwrap();
+        assert!(!report.iter().any(|path| path.exists()));
+        assert!(folder.path().join(EVENTS).exists());
     }
 }

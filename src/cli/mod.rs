@@ -34,6 +34,7 @@ mod suite;
 mod tap;
 mod tls;
 mod transparent;
+mod whole;
 
 pub use args::Args;
 pub use exit::Exit;

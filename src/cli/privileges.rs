@@ -135,7 +135,7 @@ pub(super) fn to_write_in(directory: &Path) -> Result<Capabilities, Refusal> {
     let tried = directory.join(format!(".brownout-{}", std::process::id()));
     let refused = |error: io::Error| {
         Refusal::environment(format!(
-            "files cannot be made in {}, which goes on while it runs: {error}; give another directory with --report, or \
+            "files cannot be made in {}, and that goes on until the end: {error}; give another directory with --report, or \
              make it writable",
             directory.display()
         ))

@@ -16,8 +16,7 @@ pub(super) fn report(args: &ReportArgs) -> Exit {
 }
 
 fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
-    let mut files =
-        args.report.as_deref().map(|directory| ReportFiles::open(directory, false)).transpose()?;
+    let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, false)).transpose()?;
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
     let Merged { plan, results, timelines, lines, .. } =
         Merged::read(&args.logs, resource_log.is_some(), args.strictness.as_deref())?;
@@ -28,7 +27,7 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     } else {
         runner::show(&report);
     }
-    if let Some(files) = &mut files {
+    if let Some(files) = &files {
         files.begin()?;
         files.write(&report, &timelines)?;
     }

@@ -80,6 +80,11 @@ fn order(args: &RunArgs, became: Option<Became>) -> Result<Order, Refusal> {
 async fn conduct(args: RunArgs, order: Order) -> Result<Exit, Refusal> {
     let Order { text, sets, plan, listeners, became, kept } = order;
     let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, true)).transpose()?;
+    // The report is put there at the end, by the thread that is here.
+    let kept = match &files {
+        Some(files) => kept.with(privileges::to_write_in(files.directory())?),
+        None => kept,
+    };
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
     let pcap = args.pcap.as_deref().map(CaptureFile::open).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;

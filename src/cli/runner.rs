@@ -68,7 +68,7 @@ impl Runner {
         clock: Clock,
         interrupted: impl Future<Output = ()>,
     ) -> Result<Runner, Refusal> {
-        let mut files = setup.files;
+        let files = setup.files;
         let capture = setup.pcap.as_ref().map(CaptureFile::file).transpose()?;
         let launch = Launch {
             text: setup.text,
@@ -97,7 +97,7 @@ impl Runner {
                 return Err(refusal);
             }
         };
-        let log = files.as_mut().map_or(Ok(None), ReportFiles::begin)?;
+        let log = files.as_ref().map_or(Ok(None), ReportFiles::begin)?;
         let resource_log = setup.resource_log.map(LineFile::begin).transpose()?;
         let logs = Logs { events: log, resource: resource_log };
         let recorder = Recorder::start(queue.clone(), &plan, logs, setup.progress);
@@ -139,7 +139,7 @@ impl Runner {
         let results = measures.results(end);
         let report = Report::new(&self.plan, &results);
         show(&report);
-        let written = self.files.map_or(Ok(()), |mut files| files.write(&report, &[timeline]));
+        let written = self.files.map_or(Ok(()), |files| files.write(&report, &[timeline]));
         let refused = |(log, error)| Refusal::environment(format!("{log} is not complete: {error}"));
         Ended { report, results, written, troubles: troubles.into_iter().map(refused).collect() }
     }

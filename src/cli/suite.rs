@@ -136,6 +136,7 @@ async fn conduct(args: SuiteArgs) -> Result<Exit, Refusal> {
     }
     let files = args.report.as_deref().map(CardFiles::open).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
+    files.as_ref().map_or(Ok(()), CardFiles::begin)?;
     let (stop, stopped) = watch::channel(false);
     let bench = Arc::new(Bench {
         late_bound: (suite.keep_alive / LATE_PART).max(LATE_LEAST),

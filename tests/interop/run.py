@@ -197,6 +197,10 @@ class BadDays(Case):
         self.assertEqual(run.wait(), 3)
         self.assertIn("events.jsonl", run.err.text())
         self.assertIn("paho-1", run.out.text())
+        left = os.listdir(os.path.join(disk, "r"))
+        self.assertNotIn("report.html", left, "it is larger than the disk")
+        self.assertEqual([name for name in left if os.path.getsize(os.path.join(disk, "r", name)) == 0], [])
+        self.assertEqual([name for name in left if name.startswith(".")], [])
 
     def test_sigterm_and_ctrl_c_report(self):
         for how in (signal.SIGTERM, signal.SIGINT):

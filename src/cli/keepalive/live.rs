@@ -154,13 +154,7 @@ async fn conduct(args: LiveArgs) -> Result<Exit, Refusal> {
             }
         }
     };
-    let (mut known, planned, rows) = match done {
-        Ok(done) => done,
-        Err(refusal) => {
-            files.discard();
-            return Err(refusal);
-        }
-    };
+    let (mut known, planned, rows) = done?;
     if bench.witness.is_blind() {
         known.notes.push(BLIND.into());
     }

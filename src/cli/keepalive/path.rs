@@ -118,13 +118,7 @@ async fn find(args: &PathArgs) -> Result<Exit, Refusal> {
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let json = args.json.as_deref().map(|path| Place::open(path, "json")).transpose()?;
     let told = Told { quiet: args.quiet, answer_within: args.answer_within };
-    let (answer, state) = match bundle::search(terms, plan, told, &mut signals).await {
-        Ok(found) => found,
-        Err(refusal) => {
-            json.into_iter().for_each(Place::discard);
-            return Err(refusal);
-        }
-    };
+    let (answer, state) = bundle::search(terms, plan, told, &mut signals).await?;
     if !json.as_ref().is_some_and(Place::is_stdout) {
         out::show(&answer);
     }

@@ -1,8 +1,9 @@
-//! A place that something is written to once all is known: a file, opened before anything is begun, so that a wrong path is
-//! known before an hour of it, and emptied only when there is something to write; or standard output.
+//! A place that something is written to once all is known: a file, tried before anything is begun, so that a wrong path is
+//! known before an hour of it; a pipe or a device, opened by then; or standard output.
 
 use crate::cli::exit::Refusal;
 use crate::cli::out;
+use crate::cli::whole::WholeFile;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -14,26 +15,32 @@ pub(super) struct Place(Kind);
 #[derive(Debug)]
 enum Kind {
     Stdout,
-    File { file: File, path: PathBuf, existed: bool },
+    File(WholeFile),
+    Through { file: File, path: PathBuf },
 }
 
 impl Place {
-    /// Opens it, and makes it if need be; `-` is standard output. `option` is the one that named it.
+    /// Tries it, or opens it; `-` is standard output. `option` is the one that named it.
     pub fn open(path: &Path, option: &str) -> Result<Place, Refusal> {
         if path == Path::new("-") {
             return Ok(Place(Kind::Stdout));
         }
-        let existed = path.exists();
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(|error| refused(path, &error, option))?;
-        Ok(Place(Kind::File { file, path: path.to_owned(), existed }))
+        let is_through = fs::metadata(path).is_ok_and(|known| !known.is_file() && !known.is_dir());
+        let kind = if is_through {
+            let file = OpenOptions::new().write(true).open(path);
+            file.map(|file| Kind::Through { file, path: path.to_owned() })
+        } else {
+            WholeFile::tried(path).map(Kind::File)
+        };
+        kind.map(Place).map_err(|error| refused(path, &error, option))
     }
 
     /// The file; `None` for standard output.
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
             Kind::Stdout => None,
-            Kind::File { path, .. } => Some(path),
+            Kind::File(file) => Some(file.path()),
+            Kind::Through { path, .. } => Some(path),
         }
     }
 
@@ -42,26 +49,17 @@ impl Place {
         self.path().is_none()
     }
 
-    /// Writes this, and nothing else, there.
+    /// Writes this, and nothing else, there. What was there before goes, and does not pass for it where it cannot be written.
     pub fn write(self, text: &str) -> Result<(), Refusal> {
-        let Kind::File { mut file, path, .. } = self.0 else {
-            out::show(text);
-            return Ok(());
+        let (written, path) = match self.0 {
+            Kind::Stdout => {
+                out::show(text);
+                return Ok(());
+            }
+            Kind::File(file) => (file.clear().and_then(|()| file.write(text)), file.path().to_owned()),
+            Kind::Through { mut file, path } => (file.write_all(text.as_bytes()), path),
         };
-        // A pipe has no length, and is empty.
-        let emptied = match file.set_len(0) {
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-            emptied => emptied,
-        };
-        let written = emptied.and_then(|()| file.write_all(text.as_bytes())).and_then(|()| file.flush());
         written.map_err(|error| Refusal::environment(format!("cannot write {}: {error}", path.display())))
-    }
-
-    /// Takes it away if it was made, when nothing came of it.
-    pub fn discard(self) {
-        if let Kind::File { path, existed: false, .. } = self.0 {
-            let _ = fs::remove_file(path);
-        }
     }
 }
 
@@ -75,12 +73,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_emptied_with_what_comes_of_it_and_taken_away_where_it_was_not() {
+    fn a_file_is_replaced_by_what_comes_and_only_then() {
         let folder = tempfile::TempDir::new().unwrap();
         let (old, new) = (folder.path().join("old"), folder.path().join("new"));
         fs::write(&old, "what was there before").unwrap();
         for path in [&old, &new] {
-            Place::open(path, "json").unwrap().discard();
+            Place::open(path, "json").unwrap();
         }
         assert_eq!(
             (fs::read_to_string(&old).unwrap(), new.exists()),

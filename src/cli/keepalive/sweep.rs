@@ -35,15 +35,8 @@ async fn conduct(args: &SweepArgs) -> Result<Exit, Refusal> {
     let signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let started = Instant::now();
     let work = Arc::new(Work::new(axes, bench, count, args.quiet));
-    let rows = match work::done(&work, signals).await {
-        Ok(rows) => rows,
-        Err(refusal) => {
-            outputs.discard();
-            return Err(refusal);
-        }
-    };
+    let rows = work::done(&work, signals).await?;
     if rows.is_empty() {
-        outputs.discard();
         return Err(Refusal::unmet("interrupted before any combination was through"));
     }
     let is_whole = u64::try_from(rows.len()).is_ok_and(|rows| rows == count);
@@ -51,7 +44,6 @@ async fn conduct(args: &SweepArgs) -> Result<Exit, Refusal> {
     let sweep = Sweep { brownout_keepalive: VERSION, terms, cases: rows };
     if !is_whole {
         // A file of a part would look like the whole.
-        outputs.discard();
         out::show(forms::text(&sweep, width(), crate::cli::colour_on_stdout()));
         return Ok(Exit::Unmet);
     }

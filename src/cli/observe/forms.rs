@@ -1,15 +1,15 @@
-//! The forms of the report of the latest interval: each written beside its place and put there when it is whole, so that
-//! whoever reads it never finds half of one.
+//! The forms of the report of the latest interval: each in the place of the one before, and whole, so that whoever reads it
+//! never finds half of one.
 //!
 //! A thread of its own makes them: a report on thousands of devices may take longer than a short interval, and what watches
 //! must not wait. While one is being made, the next intervals go without; the last one never does.
 
 use crate::cli::exit::Refusal;
 use crate::cli::files;
+use crate::cli::whole::WholeFile;
 use crate::measure::Results;
 use crate::profile::Plan;
 use crate::report::{Report, Timeline};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -72,11 +72,9 @@ impl Writer {
 
     fn write(&self, report: &Report, timeline: &Timeline) -> Result<(), Refusal> {
         for (name, text) in files::forms(report, std::slice::from_ref(timeline))? {
-            let (path, beside) = (self.directory.join(name), self.directory.join(format!(".{name}.new")));
-            let written = fs::write(&beside, text).and_then(|()| fs::rename(&beside, &path));
-            written.map_err(|error| {
-                let _ = fs::remove_file(&beside);
-                Refusal::environment(format!("cannot write {}: {error}", path.display()))
+            let form = WholeFile::at(&self.directory.join(name));
+            form.write(&text).map_err(|error| {
+                Refusal::environment(format!("cannot write {}: {error}", form.path().display()))
             })?;
         }
         Ok(())

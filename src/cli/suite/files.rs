@@ -1,46 +1,50 @@
-//! The files of a scorecard: opened before the first run, emptied only when they are written.
+//! The files of a scorecard: tried before the first run, and written after the last. What an earlier suite left goes with the
+//! first run of this one.
 
 use crate::cli::exit::Refusal;
 use crate::cli::files::ReportDirectory;
+use crate::cli::whole::WholeFile;
 use crate::report::scorecard::{self, Scorecard};
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The forms, in the order of [`CardFiles::write`].
 const FORMS: [&str; 4] = ["scorecard.json", "junit.xml", "scorecard.html", "summary.md"];
 
-/// The open files of a suite's directory.
+/// The files of a suite's directory.
 #[derive(Debug)]
 pub struct CardFiles {
     /// The directory.
     pub directory: ReportDirectory,
-    forms: Vec<(PathBuf, File)>,
+    forms: Vec<WholeFile>,
 }
 
 impl CardFiles {
-    /// Makes the directory if need be, and opens the forms in it.
+    /// Makes the directory if need be, and tries the forms in it.
     pub fn open(directory: &Path) -> Result<CardFiles, Refusal> {
         let taken = ReportDirectory::take(directory)?;
-        let open = |name| {
+        let tried = |name| {
             let path = directory.join(name);
-            let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-            file.map_err(|error| refused(&path, &error)).map(|file| (path, file))
+            WholeFile::tried(&path).map_err(|error| refused(&path, &error))
         };
-        let forms = FORMS.into_iter().map(open).collect::<Result<_, _>>()?;
+        let forms = FORMS.into_iter().map(tried).collect::<Result<_, _>>()?;
         Ok(CardFiles { directory: taken, forms })
     }
 
-    /// Writes every form.
+    /// Takes away what an earlier suite left.
+    pub fn begin(&self) -> Result<(), Refusal> {
+        self.forms.iter().try_for_each(|form| form.clear().map_err(|error| refused(form.path(), &error)))
+    }
+
+    /// Writes every form. The first that cannot be is told; the others are written all the same.
     pub fn write(self, card: &Scorecard) -> Result<(), Refusal> {
         let json =
             card.to_json().map_err(|error| Refusal::environment(format!("scorecard.json: {error}")))?;
         let forms = [json, scorecard::junit(card), scorecard::html(card), scorecard::markdown(card)];
-        for ((path, mut file), text) in self.forms.into_iter().zip(forms) {
-            let written = file.set_len(0).and_then(|()| file.write_all(text.as_bytes()));
-            written.map_err(|error| refused(&path, &error))?;
+        let mut result = Ok(());
+        for (form, text) in self.forms.iter().zip(forms) {
+            result = result.and(form.write(&text).map_err(|error| refused(form.path(), &error)));
         }
-        Ok(())
+        result
     }
 }
 

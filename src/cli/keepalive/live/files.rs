@@ -1,4 +1,4 @@
-//! The files of what came of a live run: opened before anything is started, emptied only when there is something to write.
+//! The files of what came of a live run: tried before anything is started, and written at its end.
 
 use super::LiveArgs;
 use crate::cli::exit::Refusal;
@@ -19,26 +19,15 @@ impl Files {
     /// Opens them.
     pub fn open(args: &LiveArgs) -> Result<Files, Refusal> {
         let mut files = Files::default();
-        let opened = files.open_all(args);
-        match opened {
-            Ok(()) => Ok(files),
-            Err(refusal) => {
-                files.discard();
-                Err(refusal)
-            }
-        }
-    }
-
-    fn open_all(&mut self, args: &LiveArgs) -> Result<(), Refusal> {
         if let Some(path) = &args.json {
-            self.json.push(Place::open(path, "json")?);
+            files.json.push(Place::open(path, "json")?);
         }
         if let Some(directory) = &args.report {
-            self._directory = Some(ReportDirectory::take(directory)?);
-            self.text.push(Place::open(&directory.join("live.txt"), "report")?);
-            self.json.push(Place::open(&directory.join("live.json"), "report")?);
+            files._directory = Some(ReportDirectory::take(directory)?);
+            files.text.push(Place::open(&directory.join("live.txt"), "report")?);
+            files.json.push(Place::open(&directory.join("live.json"), "report")?);
         }
-        Ok(())
+        Ok(files)
     }
 
     /// Whether standard output is taken by one of them.
@@ -62,10 +51,5 @@ impl Files {
             result = result.and(place.write(&json));
         }
         result
-    }
-
-    /// Takes away what was made, when nothing came of it.
-    pub fn discard(self) {
-        self.text.into_iter().chain(self.json).for_each(Place::discard);
     }
 }

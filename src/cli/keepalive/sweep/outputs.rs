@@ -1,4 +1,4 @@
-//! The files that a sweep writes: opened before it begins, and emptied only when there is something to write.
+//! The files that a sweep writes: tried before it begins, and written once all of it is known.
 
 use super::SweepArgs;
 use crate::cli::exit::Refusal;
@@ -31,16 +31,9 @@ impl Outputs {
         let mut outputs = Outputs(Vec::new());
         for (output, option, path) in wanted {
             let Some(path) = path else { continue };
-            match Place::open(path, option) {
-                Ok(place) => outputs.0.push((output, place)),
-                Err(refusal) => {
-                    outputs.discard();
-                    return Err(refusal);
-                }
-            }
+            outputs.0.push((output, Place::open(path, option)?));
         }
         if outputs.0.iter().filter(|(_, place)| place.is_stdout()).count() > 1 {
-            outputs.discard();
             return Err(Refusal::usage(
                 "only one form can go to standard output; give a file for the others",
             ));
@@ -65,10 +58,5 @@ impl Outputs {
             result = result.and(written);
         }
         result
-    }
-
-    /// Takes away what was made, when nothing came of it.
-    pub fn discard(self) {
-        self.0.into_iter().for_each(|(_, place)| place.discard());
     }
 }
