@@ -2,7 +2,7 @@
 
 use super::Spell;
 use crate::base::{DeviceId, Direction, LinkId, Side, Time, WindowId};
-use crate::event::{Event, LastPackets, Packet, RunStarted, What};
+use crate::event::{Event, LastPackets, Numbers, Packet, RunStarted, What};
 use crate::fault::Fault;
 use crate::profile::{self, Override, Plan};
 use std::collections::BTreeMap;
@@ -10,21 +10,27 @@ use std::collections::BTreeMap;
 /// The outages of one device.
 pub(super) fn read(content: &str, client: Option<&str>) -> Result<Vec<Spell>, String> {
     let mut reader: Option<Reader> = None;
+    let mut numbers = Numbers::default();
+    let bad = |number: usize, problem: String| {
+        format!("line {number}: {problem}; give an events.jsonl as brownout wrote it")
+    };
     let mut lines = content.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty()).peekable();
     while let Some((line, number)) = lines.next() {
         match serde_json::from_str::<Event>(line) {
-            Ok(Event { what: What::RunStarted(start), .. }) if reader.is_none() => {
-                reader = Some(Reader::new(&start)?);
-            }
-            Ok(event) => match &mut reader {
-                Some(reader) => reader.push(&event),
-                None => return Err(format!("line {number}: the log of a run begins with `run_started`")),
+            Ok(event) => match (&mut reader, &event.what) {
+                (Some(reader), _) => {
+                    numbers.follow(&event).map_err(|error| bad(number, error.to_string()))?;
+                    reader.push(&event);
+                }
+                (None, What::RunStarted(start)) => {
+                    numbers.begin(&event).map_err(|error| bad(number, error.to_string()))?;
+                    reader = Some(Reader::new(start)?);
+                }
+                (None, _) => return Err(bad(number, "the log of a run begins with `run_started`".into())),
             },
             // A run that was killed leaves half a line.
             Err(error) if error.is_eof() && lines.peek().is_none() => {}
-            Err(error) => {
-                return Err(format!("line {number}: {error}; give an events.jsonl that brownout wrote"));
-            }
+            Err(error) => return Err(bad(number, error.to_string())),
         }
     }
     reader.unwrap_or_default().of(client)
@@ -253,5 +259,22 @@ mod tests {
             log(&story, true).split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
         assert!(read(&rest, None).unwrap_err().contains("begins with `run_started`"));
         assert!(read(&head, None).unwrap_err().contains("lost without DISCONNECT"));
+    }
+
+    /// An outage whose end is missing would go on to the end of the next.
+    #[test]
+    fn a_log_that_lacks_lines_is_refused() {
+        let mut story = Story::new();
+        story.at(0).joins(1, 0, "a", 60);
+        story.at(1_000).opens(1, 0, 0, 60).applies(1, 1, Mechanism::MinTtl).at(6_000).heals(1);
+        let whole = log(&story, false);
+        assert_eq!(millis(&read(&whole, None).unwrap()), [(1_000, 6_000)]);
+        let lines: Vec<&str> = whole.lines().collect();
+        let without: Vec<&str> = [&lines[..3], &lines[4..]].concat();
+        let told = read(&without.join("\n"), None).unwrap_err();
+        assert!(
+            told.starts_with("line 4: the event has `seq` 4, and 3 was to come: lines are missing"),
+            "{told}"
+        );
     }
 }
