@@ -66,7 +66,9 @@ pub fn code_of(end: End, plan: &Plan) -> Option<Entry> {
         Cause::ConnectRefused(_) => None,
         _ if !end.accepted => return None,
         Cause::StillOpen | Cause::WithTheRun => return None,
-        Cause::Disconnect(Side::Device) if !end.goodbye_lost => Some((None, false)),
+        Cause::Disconnect(Side::Device) | Cause::ToldToEnd { clean: true } if !end.goodbye_lost => {
+            Some((None, false))
+        }
         Cause::TakenOver | Cause::TakenOverBy(_) => code(Code::ConnectionForcefullyClosedOnNewConnection),
         Cause::Injected(_) => Some(injected(rule.map(|rule| &rule.fault))),
         // Why the hub ended a link of its own accord is not told on the wire.
@@ -85,6 +87,7 @@ pub fn code_of(end: End, plan: &Plan) -> Option<Entry> {
         | Cause::WsClosed(Side::Device, _)
         | Cause::TlsFailed(Side::Device)
         | Cause::Reset(Side::Device)
+        | Cause::ToldToEnd { .. }
         | Cause::While(_)
         | Cause::KeepAliveTimeout
         | Cause::TokenOver
@@ -149,6 +152,7 @@ impl Cause {
             | Cause::TokenOver
             | Cause::Refused(_)
             | Cause::HubUnavailable
+            | Cause::ToldToEnd { .. }
             | Cause::WithTheRun => None,
         }
     }
@@ -199,6 +203,8 @@ mod tests {
         use Operation::{Connect, Disconnect};
         for (cause, expected) in [
             (Cause::Disconnect(Side::Device), Some((Disconnect, None, false))),
+            (Cause::ToldToEnd { clean: true }, Some((Disconnect, None, false))),
+            (Cause::ToldToEnd { clean: false }, Some((Disconnect, Some(404_104), false))),
             (Cause::Closed(Side::Device), Some((Disconnect, Some(404_104), false))),
             (Cause::Reset(Side::Device), Some((Disconnect, Some(404_104), false))),
             (Cause::KeepAliveTimeout, Some((Disconnect, Some(404_104), false))),

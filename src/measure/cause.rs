@@ -63,6 +63,11 @@ pub enum Cause {
     ConnectRefused(RuleId),
     /// The device ended it, without DISCONNECT, while this rule held that leaves links up.
     While(RuleId),
+    /// The device ended it once the command had been told to end: that is no choice of the device's.
+    ToldToEnd {
+        /// It said DISCONNECT.
+        clean: bool,
+    },
     /// Neither end showed anything: the link ended with the run.
     WithTheRun,
 }
@@ -97,7 +102,45 @@ impl Cause {
             Cause::RefusedBy(rule, code) => format!("refused with code {code} by {}", rule_name(rule)),
             Cause::ConnectRefused(rule) => format!("connect refused by {}", rule_name(rule)),
             Cause::While(rule) => format!("ended by the device while {} held", rule_name(rule)),
+            Cause::ToldToEnd { clean: true } => "clean DISCONNECT after the command was told to end".into(),
+            Cause::ToldToEnd { clean: false } => "no DISCONNECT, after the command was told to end".into(),
             Cause::WithTheRun => "ended with the run".into(),
+        }
+    }
+}
+
+impl Cause {
+    /// The same, where the device had not ended it before the command was told to end.
+    pub(super) fn after_the_command(self) -> Cause {
+        match self {
+            Cause::Disconnect(Side::Device) => Cause::ToldToEnd { clean: true },
+            Cause::Closed(Side::Device)
+            | Cause::Unnotified(Side::Device)
+            | Cause::TlsAlert(Side::Device, _)
+            | Cause::WsClosed(Side::Device, _)
+            | Cause::Reset(Side::Device)
+            | Cause::While(_) => Cause::ToldToEnd { clean: false },
+            Cause::StillOpen
+            | Cause::Disconnect(Side::Hub)
+            | Cause::Closed(Side::Hub)
+            | Cause::Unnotified(Side::Hub)
+            | Cause::TlsAlert(Side::Hub, _)
+            | Cause::WsClosed(Side::Hub, _)
+            | Cause::TlsFailed(_)
+            | Cause::Reset(Side::Hub)
+            | Cause::KeepAliveTimeout
+            | Cause::TakenOver
+            | Cause::Refused(_)
+            | Cause::HubUnavailable
+            | Cause::Injected(_)
+            | Cause::TakenOverBy(_)
+            | Cause::TokenOver
+            | Cause::TokenExpired(_)
+            | Cause::TokenRefused(_)
+            | Cause::RefusedBy(..)
+            | Cause::ConnectRefused(_)
+            | Cause::ToldToEnd { .. }
+            | Cause::WithTheRun => self,
         }
     }
 }

@@ -466,7 +466,11 @@ pub(super) fn cause_of(measures: &Measures, link: &Link, answered: Option<&Link>
     let rule = link.cut.and_then(|(_, window)| Some(measures.windows.get(&window?)?.rule));
     let by = rule.and_then(|id| Some((id, &measures.plan.rule(id)?.fault)));
     let cause = cause(link, by, answered);
-    if tokens::had_expired(measures, link, cause) { Cause::TokenOver } else { cause }
+    if tokens::had_expired(measures, link, cause) {
+        return Cause::TokenOver;
+    }
+    let stopped = measures.stopped.zip(link.signs.device).is_some_and(|(stopped, sign)| sign.at >= stopped);
+    if stopped { cause.after_the_command() } else { cause }
 }
 
 /// How each of a device's links ended, which are there oldest first.

@@ -76,7 +76,8 @@ fn patterns(run: &RunResults) -> Vec<String> {
 
 fn is_lost(end: &LinkEnd) -> bool {
     let is_error = |entry: Entry| entry.operation == Operation::Disconnect && entry.code.is_some();
-    end.over.is_some() && end.logged.is_some_and(is_error)
+    let is_wanted = matches!(end.cause, Cause::ToldToEnd { .. });
+    end.over.is_some() && !is_wanted && end.logged.is_some_and(is_error)
 }
 
 /// `sensor-1: every 65 s (64.9 to 65.2 s, 5 times), at token expiry`

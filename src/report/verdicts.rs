@@ -260,7 +260,7 @@ fn outages(results: &Results) -> Evidence {
 /// Links that no fault had a part in losing, after which the device was accepted again.
 fn other_returns(run: &RunResults) -> usize {
     let is_lost = |end: &LinkEnd| {
-        let is_wanted = matches!(end.cause, Cause::Disconnect(Side::Device));
+        let is_wanted = matches!(end.cause, Cause::Disconnect(Side::Device) | Cause::ToldToEnd { .. });
         end.accepted.is_some() && end.over.is_some() && end.under.is_none() && !is_wanted
     };
     let pairs = run.ends.iter().zip(run.ends.iter().skip(1));

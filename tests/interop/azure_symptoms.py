@@ -87,7 +87,7 @@ class Symptoms(Case):
         _, report, run = self.shortly("renewed.yaml", device=("--token-lifetime", "128"), limit=20, ended="duration")
         [device] = report["devices"]
         self.assertEqual(device["links"], 3)
-        self.assertEqual(device["ends"], {"clean DISCONNECT": 3})
+        self.assertEqual(device["ends"], {"clean DISCONNECT": 2, "clean DISCONNECT after the command was told to end": 1})
         self.assertEqual(run.find("(?:message|fault) .* failed .*"), [])
         events = self.events()
         accepted = [event["t"] / 1e9 for event in events if event["event"] == "packet" and event["packet"] == "connack"]

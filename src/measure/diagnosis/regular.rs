@@ -37,7 +37,8 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
 
 /// Whether a link that was up was lost, and not left in good order.
 fn is_lost(end: &LinkEnd) -> bool {
-    let is_wanted = matches!(end.cause, Cause::Disconnect(Side::Device) | Cause::TakenOver);
+    let is_wanted =
+        matches!(end.cause, Cause::Disconnect(Side::Device) | Cause::TakenOver | Cause::ToldToEnd { .. });
     end.accepted.is_some() && end.over.is_some() && !is_wanted && !end.cause.is_refusal()
 }
 
@@ -110,6 +111,7 @@ fn is_by(end: &LinkEnd, side: Side) -> bool {
         | Cause::HubUnavailable
         | Cause::Refused(_) => side == Side::Hub,
         Cause::StillOpen
+        | Cause::ToldToEnd { .. }
         | Cause::WithTheRun
         | Cause::Injected(_)
         | Cause::TakenOverBy(_)

@@ -4,7 +4,7 @@ use crate::base::{Direction, RuleId, Side};
 use crate::event::{Packet, What};
 use crate::fault::{Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
 use crate::measure::story::{Story, between, blackhole, exact, latency, never, plan, rst, stall, values};
-use crate::measure::{Outcome, Value};
+use crate::measure::{Cause, Outcome, Value};
 use crate::profile::Metric;
 
 /// Joined at 0, last heard of at 2 s, fault from 3 s.
@@ -438,6 +438,34 @@ fn what_ends_show_after_the_command_was_told_to_end_is_no_sign() {
         let window = results.runs[0].windows.values().next().unwrap();
         assert_eq!(window.outcome, Outcome::Survived);
     }
+}
+
+/// Not as its own choice: brownout told the command to end.
+#[test]
+fn how_devices_end_their_links_after_the_command_was_told_to_end_is_told_apart() {
+    let mut story = Story::new();
+    for (device, name) in ["before", "clean", "rude", "still there"].into_iter().enumerate() {
+        let device = u32::try_from(device).unwrap();
+        story.joins(u64::from(device), device, name, 60);
+    }
+    let goodbye = |story: &mut Story, link| {
+        story.passes(link, Direction::Up, Packet::Disconnect { reason: 0 }, true);
+        story.ends(link, Side::Device, Ending::Fin).closes(link);
+    };
+    goodbye(story.at(3_000), 0);
+    story.at(4_000).tell(What::CommandStopped);
+    goodbye(story.at(4_010), 1);
+    story.at(4_020).ends(2, Side::Device, Ending::Reset).closes(2).tell(What::CommandEnded { code: Some(0) });
+    story.at(4_030).closes(3).over();
+    let results = story.results(&plan(Vec::new()));
+    let causes = results.runs[0].ends.iter().map(|end| end.cause);
+    let expected = [
+        Cause::Disconnect(Side::Device),
+        Cause::ToldToEnd { clean: true },
+        Cause::ToldToEnd { clean: false },
+        Cause::WithTheRun,
+    ];
+    assert_eq!(causes.collect::<Vec<_>>(), expected);
 }
 
 #[test]
