@@ -49,6 +49,7 @@ impl RunResults {
             trouble: measures.trouble.clone(),
             wire: measures.wire.totals(),
             findings: Vec::new(),
+            undecided: measures.conformance.undecided(end),
         };
         let new = measures.links.values().filter(|link| !link.opened_before);
         new.for_each(|link| run.tls.timings.add(link));

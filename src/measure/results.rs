@@ -83,6 +83,9 @@ pub struct RunResults {
     pub wire: Option<WireTotals>,
     /// What was found out, the gravest first.
     pub findings: Vec<Finding>,
+    /// Devices that were back without their session so shortly before the end that it is not known whether they subscribe
+    /// again.
+    pub undecided: u64,
 }
 
 /// What a rule did beside its windows.

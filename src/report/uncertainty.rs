@@ -94,6 +94,12 @@ fn dropped(run: &RunResults, nth: usize, several: bool) -> Vec<String> {
             "of {messages} it is not known what became: beyond what is followed, come late, or to an end that had left"
         )));
     }
+    if run.undecided > 0 {
+        let devices = count(run.undecided, "device");
+        told.push(of(format!(
+            "{devices} came back without a session too shortly before the end to tell whether subscriptions are lost"
+        )));
+    }
     if let Some(lost) = run.wire.as_ref().map(|wire| wire.lost).filter(|lost| *lost > 0) {
         told.push(of(format!(
             "the tap lost {} for which the kernel had no room: signs of ends that a blackhole hid meanwhile are brackets",

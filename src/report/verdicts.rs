@@ -248,13 +248,15 @@ fn outages(results: &Results) -> Evidence {
     let of_faults = windows(results).filter(back).count();
     let others: usize = results.runs.iter().map(other_returns).sum();
     let seen = Evidence::counted(number(of_faults + others), LEAST_OUTAGES, "outages watched to the end");
-    match gone {
-        0 => seen,
-        gone => Evidence {
-            is_enough: false,
-            told: format!("{}; not over by the end of the run: {gone}", seen.told),
-        },
-    }
+    let undecided: u64 = results.runs.iter().map(|run| run.undecided).sum();
+    let open = [
+        (gone, "not over by the end of the run"),
+        (undecided, "back too shortly before the end to tell whether it subscribes again"),
+    ];
+    open.into_iter().filter(|(number, _)| *number > 0).fold(seen, |seen, (number, what)| Evidence {
+        is_enough: false,
+        told: format!("{}; {what}: {number}", seen.told),
+    })
 }
 
 /// Links that no fault had a part in losing, after which the device was accepted again.

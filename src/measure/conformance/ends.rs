@@ -113,6 +113,7 @@ impl Conformance {
         self.rivals.forget(link);
         self.wills.forget(link);
         let Some(mut watch) = self.links.remove(&link) else { return };
+        self.undecided += u64::from(!self.is_stopped && session::is_undecided(&watch, now.at));
         settle(&mut watch, now.at, Names::Live(sessions), &mut self.cases);
         keep_alive::kept(&watch, now.at, now.seq, Names::Live(sessions), &mut self.cases);
         let named = watch.device.or_else(|| self.only_one_at(&watch, sessions));

@@ -55,6 +55,10 @@ pub struct Conformance {
     wills: Wills,
     farewells: Farewells,
     cases: Cases,
+    /// Links that were over with the run before it was known whether their devices subscribe again.
+    undecided: u64,
+    /// The command was told to end: what devices do since is not told of.
+    is_stopped: bool,
 }
 
 /// An event's number and time, with what it is told to.
@@ -162,8 +166,8 @@ impl Conformance {
             }
             What::CommandEnded { code } => self.farewells.command_ended(now.at, *code),
             What::Rival { link, .. } => self.disturb(now, *link, |watch| watch.faults.touch()),
+            What::CommandStopped => (self.undecided, self.is_stopped) = (self.undecided(now.at), true),
             What::RunStarted(_)
-            | What::CommandStopped
             | What::RunEnded { .. }
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }
@@ -199,6 +203,7 @@ impl Conformance {
         self.farewells = Farewells::default();
         self.rivals = Rivals::default();
         self.wills = Wills::default();
+        self.undecided = 0;
         if let Some(watch) = link.and_then(|link| self.links.get_mut(&link)) {
             watch.goes_on(since);
         }
@@ -214,6 +219,13 @@ impl Conformance {
         let mut findings = cases.findings();
         findings.extend(connects::fleet(self.devices.values().map(|habits| &habits.connects)));
         findings
+    }
+
+    /// How many devices are back without their session, as of this moment, so shortly that it is not known whether they
+    /// subscribe again.
+    pub fn undecided(&self, end: Time) -> u64 {
+        let is_undecided = |watch: &&Watch| !self.is_stopped && session::is_undecided(watch, end);
+        self.undecided + u64::try_from(self.links.values().filter(is_undecided).count()).unwrap_or(u64::MAX)
     }
 
     /// What falls due by itself.

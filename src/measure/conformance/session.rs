@@ -5,7 +5,7 @@ use super::cases::{Cases, Names, News, Size, seen, shown, words};
 use super::kind::Kind;
 use super::ping::{self, patience};
 use super::watch::{Watch, release_if_empty};
-use crate::base::{DeviceId, LinkId, Time};
+use crate::base::{DeviceId, Ends, LinkId, Time};
 use crate::event::Packet;
 use crate::measure::finding::Grade;
 use crate::mqtt::Version;
@@ -95,6 +95,12 @@ pub(super) fn settle(watch: &mut Watch, at: Time, cases: &mut Cases) {
     if let Some(refused) = refused {
         tell(refused, REFUSAL_WATCHED, Kind::RefusalIgnored, Grade::Warn, "SUBACK with a refusal");
     }
+}
+
+/// Whether the device is to subscribe again, and was not watched for long enough to tell whether it does.
+pub(super) fn is_undecided(watch: &Watch, at: Time) -> bool {
+    let is_there = watch.over.device.is_none() && watch.goodbye == Ends::default() && !watch.faults.hold();
+    is_there && watch.session.owed.is_some_and(|(since, _)| at.since(since) <= WATCHED)
 }
 
 /// A SUBSCRIBE came.

@@ -128,6 +128,21 @@ fn loss_never_passes_over_messages_that_were_not_followed() {
     assert_eq!(of_unfollowed(1, [2, 0, 0]), ("warn", "lost, held against nobody: 1 of QoS 0".into()));
 }
 
+/// A device that had just come back when the run ended has not shown yet whether it subscribes again.
+#[test]
+fn recovery_never_passes_over_a_device_that_was_just_back() {
+    let of_watched = |until| {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).up(1, Packet::Subscribe { id: 1, filters: vec!["cmd/#".into()] });
+        story.down(1, Packet::Suback { id: 1, codes: vec![0] }).at(4_000).ends(1, Side::Hub, Ending::Fin);
+        story.carried(1, Side::Device).closes(1).at(5_000).joins(2, 0, "a", 60);
+        of(&watching(), story.at(until).over(), "recovery")
+    };
+    let told = "outages watched to the end: 1; back too shortly before the end to tell whether it subscribes again: 1";
+    assert_eq!(of_watched(8_000), ("inconclusive", told.into()));
+    assert_eq!(of_watched(8_001), ("fail", "lost-subscriptions".into()));
+}
+
 #[test]
 fn messages_that_were_not_followed_are_named_as_dropped() {
     let mut story = quiet(100);

@@ -175,6 +175,25 @@ fn subscriptions_are_lost_after_three_seconds_without_a_session() {
     }
 }
 
+/// Where the watch ends before that, it is not known, however the run ends; and a device that subscribes or leaves has said
+/// what it does.
+#[test]
+fn whether_subscriptions_are_lost_is_not_known_within_three_seconds() {
+    let back = |more: &dyn Fn(&mut Story)| {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).subscribes(1, "cmd/#").at(4_000).ends(1, Side::Hub, Ending::Fin);
+        story.carried(1, Side::Device).closes(1).at(5_000).joins(2, 0, "a", 2).at(7_000);
+        more(&mut story);
+        story.results(&plan(Vec::new())).runs[0].undecided
+    };
+    assert_eq!(back(&|_| {}), 1, "the log breaks off");
+    assert_eq!(back(&|story| _ = story.closes(2).over()), 1);
+    assert_eq!(back(&|story| _ = story.tell(What::CommandStopped).at(9_000).closes(2).over()), 1);
+    assert_eq!(back(&|story| _ = story.at(8_001)), 0, "they are lost");
+    assert_eq!(back(&|story| _ = story.subscribes(2, "cmd/#").closes(2).over()), 0);
+    assert_eq!(back(&|story| _ = story.ends(2, Side::Device, Ending::Fin).closes(2).over()), 0);
+}
+
 #[test]
 fn who_subscribes_again_or_had_said_disconnect_has_lost_nothing() {
     let mut story = Story::new();
