@@ -2,11 +2,15 @@
 //!
 //! The YAML reader tells places only in its errors. So the path to the node is walked again, and the walk fails on
 //! purpose at the node: the place of that error is the place of the node. Nothing is kept for the many nodes that
-//! nobody asks about.
+//! nobody asks about. Of a long text, only as much is read as the walk takes: fifty problems of it are fifty walks.
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
+
+/// So much of a text is read at first, and four times as much whenever that was not enough. Profiles are shorter, mostly.
+const READ_AT_FIRST: usize = 64 * 1024;
 
 /// Which part of an entry is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,23 +24,51 @@ pub(super) enum Part {
 /// The bytes of the node that `path` leads to: at each step the number of the item, or of the entry. For a node
 /// that an alias stands for, this is where it is written out. `written` is the scalar's text, where known.
 pub(super) fn locate(text: &str, path: &[usize], part: Part, written: Option<&str>) -> Option<Range<usize>> {
-    let walk = Walk { path, part };
-    let error = walk.deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
-    let start = after_anchor(text, error.location()?.index());
+    let start = after_anchor(text, start(text, path, part)?);
     let rest = text.get(start..)?;
     Some(start..start + length(rest, written))
+}
+
+/// Where the node begins.
+fn start(text: &str, path: &[usize], part: Part) -> Option<usize> {
+    let mut read = READ_AT_FIRST;
+    while let Some(first) = first_lines(text, read) {
+        let has_arrived = Cell::new(false);
+        let place = walk(first, path, part, &has_arrived);
+        // The end that the text has here is none of its own: neither are the errors that come of it, nor a value of nothing.
+        if has_arrived.get() {
+            return place;
+        }
+        read *= 4;
+    }
+    walk(text, path, part, &Cell::new(false))
+}
+
+/// The lines within so many bytes, where that is not all: what YAML makes of a line does not depend on later ones, but for the
+/// end of what goes on in them.
+fn first_lines(text: &str, read: usize) -> Option<&str> {
+    let bytes = text.as_bytes().get(..read)?;
+    let end = bytes.iter().rposition(|byte| *byte == b'\n')?;
+    text.get(..=end)
+}
+
+fn walk(text: &str, path: &[usize], part: Part, has_arrived: &Cell<bool>) -> Option<usize> {
+    let walk = Walk { path, part, has_arrived };
+    let error = walk.deserialize(serde_yaml::Deserializer::from_str(text)).err()?;
+    error.location().map(|place| place.index())
 }
 
 struct Walk<'a> {
     path: &'a [usize],
     part: Part,
+    has_arrived: &'a Cell<bool>,
 }
 
 impl<'de> DeserializeSeed<'de> for Walk<'_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         if self.path.is_empty() {
-            deserializer.deserialize_any(Arrived)
+            deserializer.deserialize_any(Arrived(self.has_arrived))
         } else {
             deserializer.deserialize_any(self)
         }
@@ -55,7 +87,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         for _ in 0..number {
             seq.next_element::<IgnoredAny>()?;
         }
-        seq.next_element_seed(Walk { path: rest, part: self.part }).map(drop)
+        seq.next_element_seed(Walk { path: rest, ..self }).map(drop)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
@@ -66,23 +98,30 @@ impl<'de> Visitor<'de> for Walk<'_> {
             }
         }
         if rest.is_empty() && self.part == Part::Key {
-            return map.next_key_seed(Walk { path: &[], part: Part::Key }).map(drop);
+            return map.next_key_seed(Walk { path: &[], ..self }).map(drop);
         }
         // Past the end there is no value, and asking for one is an error of ours.
         if map.next_key::<IgnoredAny>()?.is_none() {
             return Ok(());
         }
-        map.next_value_seed(Walk { path: rest, part: self.part })
+        map.next_value_seed(Walk { path: rest, ..self })
     }
 }
 
 /// Takes nothing: whatever stands here is the error that was looked for.
-struct Arrived;
+struct Arrived<'a>(&'a Cell<bool>);
 
-impl Visitor<'_> for Arrived {
+impl Visitor<'_> for Arrived<'_> {
     type Value = ();
+
+    /// Asked for the words of that error.
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.0.set(true);
         f.write_str("to fail here")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Err(E::custom("nothing stands here"))
     }
 }
 
@@ -156,6 +195,38 @@ mod tests {
             assert_eq!(&TEXT[span], found, "{path:?} {part:?}");
         }
         assert_eq!(locate(TEXT, &[7], Part::Value, None), None);
+    }
+
+    /// Of a text that is cut anywhere, a node is found where it is found in the whole, or not at all.
+    #[test]
+    fn a_part_of_a_text_leads_nowhere_else() {
+        let text = "a:\n\n  - b: 1\n    c: |\n      d\n      e\n\n    f:\n\n    # none\n    g: { h: [1,\n      2], i: \"j\n      k\" }\nl: &m\n  n: o\n    p\nq: *m\nr:\n";
+        let paths: &[&[usize]] =
+            &[&[0], &[0, 0], &[0, 0, 0], &[0, 0, 1], &[0, 0, 2], &[0, 0, 3, 0], &[0, 0, 3, 0, 1]];
+        let more: &[&[usize]] = &[&[0, 0, 3, 1], &[1], &[1, 0], &[2], &[3], &[4]];
+        let mut found = 0;
+        for (path, part) in paths.iter().chain(more).flat_map(|path| [(path, Part::Key), (path, Part::Value)])
+        {
+            let whole = walk(text, path, part, &Cell::new(false));
+            for read in 0..text.len() {
+                let Some(first) = first_lines(text, read) else { continue };
+                let has_arrived = Cell::new(false);
+                let place = walk(first, path, part, &has_arrived);
+                assert!(!has_arrived.get() || place == whole, "{path:?} {part:?} in {first:?}");
+                found += usize::from(has_arrived.get());
+            }
+        }
+        assert!(found > 1_000, "{found}");
+    }
+
+    #[test]
+    fn a_long_text_is_read_as_far_as_it_takes() {
+        let text: String = (0..30_000).map(|nth| format!("key{nth}: {nth}\n")).collect();
+        for nth in [0, 9_000, 29_999] {
+            let key = format!("key{nth}");
+            assert_eq!(locate(&text, &[nth], Part::Key, None).map(|span| &text[span]), Some(&*key));
+        }
+        assert_eq!(locate(&text, &[30_000], Part::Key, None), None);
     }
 
     #[test]
