@@ -21,27 +21,46 @@ pub(super) enum Part {
     Value,
 }
 
-/// The bytes of the node that `path` leads to: at each step the number of the item, or of the entry. For a node
-/// that an alias stands for, this is where it is written out. `written` is the scalar's text, where known.
-pub(super) fn locate(text: &str, path: &[usize], part: Part, written: Option<&str>) -> Option<Range<usize>> {
-    let start = after_anchor(text, start(text, path, part)?);
-    let rest = text.get(start..)?;
-    Some(start..start + length(rest, written))
+/// A text in which places are looked for.
+#[derive(Debug)]
+pub(super) struct Places<'t> {
+    text: &'t str,
+    /// So much of it was read for the place before; problems come in the order of the text, mostly.
+    read: usize,
 }
 
-/// Where the node begins.
-fn start(text: &str, path: &[usize], part: Part) -> Option<usize> {
-    let mut read = READ_AT_FIRST;
-    while let Some(first) = first_lines(text, read) {
-        let has_arrived = Cell::new(false);
-        let place = walk(first, path, part, &has_arrived);
-        // The end that the text has here is none of its own: neither are the errors that come of it, nor a value of nothing.
-        if has_arrived.get() {
-            return place;
-        }
-        read *= 4;
+impl<'t> Places<'t> {
+    pub(super) fn of(text: &'t str) -> Places<'t> {
+        Places { text, read: READ_AT_FIRST }
     }
-    walk(text, path, part, &Cell::new(false))
+
+    /// The bytes of the node that `path` leads to: at each step the number of the item, or of the entry. For a node
+    /// that an alias stands for, this is where it is written out. `written` is the scalar's text, where known.
+    pub(super) fn locate(
+        &mut self,
+        path: &[usize],
+        part: Part,
+        written: Option<&str>,
+    ) -> Option<Range<usize>> {
+        let start = after_anchor(self.text, self.start(path, part)?);
+        let rest = self.text.get(start..)?;
+        Some(start..start + length(rest, written))
+    }
+
+    /// Where the node begins.
+    fn start(&mut self, path: &[usize], part: Part) -> Option<usize> {
+        while let Some(first) = first_lines(self.text, self.read) {
+            let has_arrived = Cell::new(false);
+            let place = walk(first, path, part, &has_arrived);
+            // The end that the text has here is none of its own: neither are the errors that come of it, nor a value of
+            // nothing.
+            if has_arrived.get() {
+                return place;
+            }
+            self.read *= 4;
+        }
+        walk(self.text, path, part, &Cell::new(false))
+    }
 }
 
 /// The lines within so many bytes, where that is not all: what YAML makes of a line does not depend on later ones, but for the
@@ -191,10 +210,10 @@ mod tests {
             (&[1, 0, 1, 0, 1], Part::Value, "[1]"),
             (&[2], Part::Value, "[1]"),
         ] {
-            let span = locate(TEXT, path, part, None).unwrap();
+            let span = Places::of(TEXT).locate(path, part, None).unwrap();
             assert_eq!(&TEXT[span], found, "{path:?} {part:?}");
         }
-        assert_eq!(locate(TEXT, &[7], Part::Value, None), None);
+        assert_eq!(Places::of(TEXT).locate(&[7], Part::Value, None), None);
     }
 
     /// Of a text that is cut anywhere, a node is found where it is found in the whole, or not at all.
@@ -222,19 +241,21 @@ mod tests {
     #[test]
     fn a_long_text_is_read_as_far_as_it_takes() {
         let text: String = (0..30_000).map(|nth| format!("key{nth}: {nth}\n")).collect();
-        for nth in [0, 9_000, 29_999] {
+        let mut places = Places::of(&text);
+        for nth in [0, 9_000, 29_999, 10] {
             let key = format!("key{nth}");
-            assert_eq!(locate(&text, &[nth], Part::Key, None).map(|span| &text[span]), Some(&*key));
+            assert_eq!(places.locate(&[nth], Part::Key, None).map(|span| &text[span]), Some(&*key));
         }
-        assert_eq!(locate(&text, &[30_000], Part::Key, None), None);
+        assert_eq!(places.locate(&[30_000], Part::Key, None), None);
     }
 
     #[test]
     fn a_known_text_is_marked_whole() {
         let text = "summary: one, two: and three\n";
-        let span =
-            locate("summary: one, two and three", &[0], Part::Value, Some("one, two and three")).unwrap();
+        let known = Some("one, two and three");
+        let span = Places::of("summary: one, two and three").locate(&[0], Part::Value, known).unwrap();
         assert_eq!(span.len(), 18);
-        assert!(locate(text, &[0], Part::Value, None).is_none_or(|span| span.end <= text.len()));
+        let span = Places::of(text).locate(&[0], Part::Value, None);
+        assert!(span.is_none_or(|span| span.end <= text.len()));
     }
 }

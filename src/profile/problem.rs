@@ -1,6 +1,6 @@
 //! Problems of a profile: what is wrong, where, and what to do; all of a file at once.
 
-use super::locate::{Part, locate};
+use super::locate::{Part, Places};
 use super::node::{Node, Origin};
 use super::read::{Override, without_mark};
 use crate::base::text::printable;
@@ -149,6 +149,9 @@ impl Found {
 #[derive(Default)]
 pub(super) struct Sink {
     found: Vec<Found>,
+    errors: usize,
+    /// One of those errors that are only counted, for whoever has more to say of it.
+    counted: Option<Found>,
 }
 
 impl Sink {
@@ -170,9 +173,20 @@ impl Sink {
         self.push(Severity::Error, At::Set(number, span), message.into())
     }
 
+    /// Whether the next error is only counted, so that no words have to be found for it.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors >= MOST_PROBLEMS
+    }
+
     fn push(&mut self, severity: Severity, at: At, message: String) -> &mut Found {
+        let is_counted = severity == Severity::Error && self.is_full();
+        self.errors += usize::from(severity == Severity::Error);
         let message = printable(&message);
-        self.found.push(Found { severity, message, spots: vec![(at, String::new())], help: None });
+        let found = Found { severity, message, spots: vec![(at, String::new())], help: None };
+        if is_counted {
+            return self.counted.insert(found);
+        }
+        self.found.push(found);
         let last = self.found.len() - 1;
         &mut self.found[last]
     }
@@ -191,12 +205,13 @@ impl Sink {
         if !errors.is_empty() {
             notes.clear();
         }
-        let more = errors.len().saturating_sub(MOST_PROBLEMS);
-        errors.truncate(MOST_PROBLEMS);
+        let more = self.errors.saturating_sub(MOST_PROBLEMS);
         notes.truncate(MOST_PROBLEMS);
-        let place = |found: Vec<Found>| {
+        let without_mark = without_mark(text);
+        let mut places = Places::of(&without_mark);
+        let mut place = |found: Vec<Found>| {
             let mut problems: Vec<Problem> = Vec::new();
-            for problem in found.into_iter().map(|found| placed(found, text, root, sets)) {
+            for problem in found.into_iter().map(|found| placed(found, &mut places, text, root, sets)) {
                 // What stands behind an alias is met once for each alias.
                 if !problems.contains(&problem) {
                     problems.push(problem);
@@ -232,12 +247,20 @@ pub(super) fn mark_in(text: &str, span: Range<usize>, label: String) -> Mark {
     }
 }
 
-fn placed(found: Found, text: &str, root: &Node, sets: &[Override]) -> Problem {
-    let marks = found.spots.into_iter().filter_map(|(at, label)| mark(at, label, text, root, sets)).collect();
+fn placed(found: Found, places: &mut Places<'_>, text: &str, root: &Node, sets: &[Override]) -> Problem {
+    let marks = found.spots.into_iter();
+    let marks = marks.filter_map(|(at, label)| mark(at, label, places, text, root, sets)).collect();
     Problem { severity: found.severity, message: found.message, marks, help: found.help }
 }
 
-fn mark(at: At, label: String, text: &str, root: &Node, sets: &[Override]) -> Option<Mark> {
+fn mark(
+    at: At,
+    label: String,
+    places: &mut Places<'_>,
+    text: &str,
+    root: &Node,
+    sets: &[Override],
+) -> Option<Mark> {
     let spot = match at {
         At::Set(number, span) => return mark_set(sets.get(number)?, span, label),
         At::Tree(spot) => spot,
@@ -250,7 +273,7 @@ fn mark(at: At, label: String, text: &str, root: &Node, sets: &[Override]) -> Op
             mark_set(set, span, label)
         }
         Origin::File => {
-            let span = locate(&without_mark(text), &spot.path, spot.part, node.and_then(Node::scalar))?;
+            let span = places.locate(&spot.path, spot.part, node.and_then(Node::scalar))?;
             Some(mark_in(text, span, label))
         }
     }

@@ -381,6 +381,10 @@ fn default(key: &Key) -> Option<Scalar> {
 }
 
 fn unknown(place: &'static Place, name: &str, path: &[usize], sink: &mut Sink) {
+    if sink.is_full() {
+        sink.error(Spot::key(path), "unknown key");
+        return;
+    }
     let meant = nearest(name, place.names().filter(|known| *known != PERCENTILE));
     let elsewhere: Vec<&str> =
         places().into_iter().filter(|other| other.key(name).is_some()).map(|other| other.name).collect();
