@@ -51,12 +51,17 @@ pub fn names(names: &[&str], most: usize, all: usize) -> String {
     }
 }
 
-/// The same with as many names as fit into so many characters, at least one.
-pub fn names_within(all: &[&str], room: usize) -> String {
-    let told = |most| names(all, most, all.len());
-    // A name and its comma are three characters at the least.
-    let most = (1..=all.len().min(room / 3 + 1)).rfind(|most| width(&told(*most)) <= room);
+/// The same with as many of the `first` names as fit into so many characters, at least one; more than [`most_within`] are not
+/// asked for.
+pub fn names_within(first: &[&str], all: usize, room: usize) -> String {
+    let told = |most| names(first, most, all);
+    let most = (1..=first.len().min(most_within(room))).rfind(|most| width(&told(*most)) <= room);
     told(most.unwrap_or(1))
+}
+
+/// The most names that so many characters hold: a name and its comma are three at the least.
+pub fn most_within(room: usize) -> usize {
+    room / 3 + 1
 }
 
 /// A figure in a table: `3.1 s`, `2.0 to 8.6 s`, `never (8.0 s)`, `not seen`, `31`, `2 so far`,

@@ -250,6 +250,17 @@ impl Sessions {
         device.links.iter().filter_map(|link| self.link(*link)).any(Link::is_up)
     }
 
+    /// How many devices are known.
+    pub fn known(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// How many of them are connected. Those at rest have no link, and are left there.
+    pub fn connected(&self) -> usize {
+        let up = self.links.values().filter(|link| link.is_up()).filter_map(|link| link.device);
+        up.collect::<BTreeSet<DeviceId>>().len()
+    }
+
     fn device_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
         self.devices.get_mut(&id)
     }

@@ -149,7 +149,7 @@ impl Live {
 
     /// A firing that falls on no device: none is connected, or none of those is meant.
     fn on_nobody(&self) -> String {
-        match self.sessions.devices().filter(|device| self.sessions.is_up(device)).count() {
+        match self.sessions.connected() {
             0 => "no device is connected".into(),
             up => format!("it falls on none of {}", many(up, "device")),
         }

@@ -27,21 +27,20 @@ impl Live {
         lines
     }
 
+    /// Devices at rest are looked at only for their names, and only for as many as there is room for.
     fn connected_now(&self) -> String {
-        let all: Vec<_> = self.sessions.devices().collect();
-        let down: Vec<String> = all
-            .iter()
-            .filter(|device| !self.sessions.is_up(device))
-            .map(|device| printable(&device.name))
-            .collect();
-        let devices = many(all.len(), "device");
-        if down.is_empty() {
+        let (all, up) = (self.sessions.known(), self.sessions.connected());
+        let devices = many(all, "device");
+        if up == all {
             return format!("{devices} connected");
         }
-        let told = format!("{} of {devices} connected; down: ", all.len() - down.len());
-        let names: Vec<&str> = down.iter().map(String::as_str).collect();
+        let told = format!("{up} of {devices} connected; down: ");
         let room = WIDTH.saturating_sub(width(&told));
-        cut(&(told + &words::names_within(&names, room)), WIDTH)
+        let down = self.sessions.devices().filter(|device| !self.sessions.is_up(device));
+        let names: Vec<String> =
+            down.take(words::most_within(room)).map(|device| printable(&device.name)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        cut(&(told + &words::names_within(&names, all - up, room)), WIDTH)
     }
 
     /// By rule: on how many devices it is in force, and until when at the latest (`None`: to the end).

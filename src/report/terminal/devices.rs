@@ -85,7 +85,7 @@ pub(super) fn hubs(report: &Report, styling: Styling) -> String {
     let row = |(hub, (links, names)): &(&str, (u64, Vec<&str>))| {
         let links = count(*links, "link");
         let room = WIDTH.saturating_sub(2 + width(hub) + 2 + width(&links) + 2);
-        let names = words::names_within(names, room);
+        let names = words::names_within(names, names.len(), room);
         vec![Cell::plain(*hub), Cell::plain(links), Cell::new(names, Tone::Faint)]
     };
     let rows: Vec<Vec<Cell>> = hubs.iter().take(MOST_ROWS).map(row).collect();
@@ -107,7 +107,7 @@ pub(super) fn endings(report: &Report, styling: Styling) -> String {
     let causes = endings.iter().map(|ending| width(ending.cause)).max().unwrap_or(0);
     let room = WIDTH.saturating_sub(2 + numbers + 2 + causes + 2);
     let row = |ending: &Ending<'_>| {
-        let names = words::names_within(&ending.names, room);
+        let names = words::names_within(&ending.names, ending.names.len(), room);
         vec![Cell::plain(number(ending)), Cell::plain(ending.cause), Cell::new(names, Tone::Faint)]
     };
     let rows: Vec<Vec<Cell>> = endings.iter().map(row).collect();
