@@ -111,6 +111,14 @@ impl Fault {
         }
     }
 
+    /// Whether it falls on each link of a device by itself, whenever its moment comes, rather than on the one that it finds.
+    pub fn falls_on_each_link(&self) -> bool {
+        match self {
+            Fault::CutAfter(_) | Fault::IdleTimeout(_) | Fault::TokenExpiry(_) | Fault::Takeover(_) => true,
+            other => other.packets().is_some_and(PacketFault::breaks_link),
+        }
+    }
+
     /// Whether it happens in one moment and leaves nothing to lift.
     pub fn is_one_shot(&self) -> bool {
         matches!(

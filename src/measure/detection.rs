@@ -15,7 +15,7 @@ use super::value::Value;
 use super::wire::WireResults;
 use crate::base::{Ends, LinkId, Side, Time, WindowId};
 use crate::event::LastPackets;
-use crate::fault::{Blackhole, Fault, FidelityWanted, LegFate, Mechanism, PacketFault, WaysWanted};
+use crate::fault::{Blackhole, Fault, FidelityWanted, LegFate, Mechanism, WaysWanted};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ impl<'a> Struck<'a> {
     /// the newest that was there when the window opened.
     pub fn all(measures: &'a Measures, number: WindowId, window: &'a Window, end: Time) -> Vec<Struck<'a>> {
         let Some(rule) = measures.plan.rule(window.rule) else { return Vec::new() };
-        if !falls_on_each_link(&rule.fault) {
+        if !rule.fault.falls_on_each_link() {
             return Struck::find(measures, number, window, end).into_iter().collect();
         }
         let mut seen = BTreeSet::new();
@@ -130,7 +130,7 @@ impl<'a> Struck<'a> {
     ) -> Struck<'a> {
         let is_cut = link.cut.is_some_and(|(_, by)| by == Some(number));
         let for_good = fault.is_one_shot()
-            || (is_cut && falls_on_each_link(fault))
+            || (is_cut && fault.falls_on_each_link())
             || matches!(fault, Fault::IdleTimeout(_) | Fault::Takeover(_));
         let (start, id) = (applied.at, applied.link);
         Struck { measures, number, window, fault, start, since, is_cut, for_good, id, link, applied, end }
@@ -355,15 +355,6 @@ impl<'a> Struck<'a> {
     fn watched_until(&self) -> Time {
         let restored = self.window.closed.filter(|_| !self.for_good);
         restored.map_or(self.end, |restored| restored.min(self.end))
-    }
-}
-
-/// Whether a fault falls on each link of a device by itself, whenever its moment comes, rather than on the one that it
-/// finds.
-fn falls_on_each_link(fault: &Fault) -> bool {
-    match fault {
-        Fault::CutAfter(_) | Fault::IdleTimeout(_) | Fault::TokenExpiry(_) | Fault::Takeover(_) => true,
-        other => other.packets().is_some_and(PacketFault::breaks_link),
     }
 }
 

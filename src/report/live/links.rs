@@ -40,9 +40,9 @@ impl Live {
     fn noticed(&mut self, link: LinkId) {
         let Some(watch) = self.watch_of(link) else { return };
         watch.noticed = true;
-        let firing = watch.firing;
+        let (firing, is_news) = (watch.firing, !std::mem::replace(&mut watch.counted, true));
         if let Some(firing) = self.firings.get_mut(&firing) {
-            firing.noticed += 1;
+            firing.noticed += usize::from(is_news);
         }
     }
 

@@ -75,6 +75,8 @@ struct Watch {
     link: LinkId,
     restored: Option<Time>,
     noticed: bool,
+    /// The device is among those of the firing that have noticed.
+    counted: bool,
     hub_noticed: bool,
     told: Ends<bool>,
     /// The ends whose packets are dropped in the kernel: they may have noticed before it is seen.
@@ -304,14 +306,19 @@ impl Live {
         let Some(&(id, device)) = self.windows.get(&window) else { return };
         let Some(firing) = self.firings.get_mut(&id) else { return };
         let is_up = self.sessions.link(link).is_some_and(crate::session::Link::is_up);
-        let is_known = self.watches.get(&device).is_some_and(|watch| watch.firing == id);
-        if is_up && !is_known {
-            firing.struck += 1;
-            let before = self.watches.insert(device, Watch::new(id, firing.rule, now, link, means));
-            let unnoticed = before.filter(|watch| !watch.noticed).map(|watch| watch.firing);
-            if let Some(other) = unnoticed.and_then(|firing| self.firings.get_mut(&firing)) {
-                other.displaced += 1;
-            }
+        let of_each = self.plan.rule(firing.rule).is_some_and(|rule| rule.fault.falls_on_each_link());
+        let same = self.watches.get(&device).filter(|watch| watch.firing == id);
+        let is_known = same.is_some_and(|watch| watch.link == link || !of_each);
+        if !is_up || is_known {
+            return;
+        }
+        let counted = same.is_some_and(|watch| watch.counted);
+        firing.struck += usize::from(same.is_none());
+        let watch = Watch { counted, ..Watch::new(id, firing.rule, now, link, means) };
+        let before = self.watches.insert(device, watch);
+        let displaced = before.filter(|watch| !watch.noticed && watch.firing != id);
+        if let Some(other) = displaced.and_then(|watch| self.firings.get_mut(&watch.firing)) {
+            other.displaced += 1;
         }
     }
 
@@ -394,11 +401,11 @@ impl Watch {
         link: LinkId,
         means: Ends<Option<Mechanism>>,
     ) -> Watch {
-        let (noticed, hub_noticed, back) = (false, false, false);
+        let (noticed, counted, hub_noticed, back) = (false, false, false, false);
         let (restored, told) = (None, Ends::default());
         let is_mute = |by: Option<Mechanism>| matches!(by, Some(Mechanism::Filter | Mechanism::MinTtl));
         let muted = Ends { device: is_mute(means.device), hub: is_mute(means.hub) };
-        Watch { firing, rule, start, link, restored, noticed, hub_noticed, told, muted, back }
+        Watch { firing, rule, start, link, restored, noticed, counted, hub_noticed, told, muted, back }
     }
 
     /// How long after the start this end showed that it knows: `after 2.0 s`, or, its packets having been dropped,

@@ -1,12 +1,13 @@
 //! Live progress.
 
 use super::stories::{dark_and_reset, fleet, four_devices, troubled};
-use crate::base::{Direction, FiringId, RuleId, Side, Time};
+use crate::base::{Direction, FiringId, RuleId, Side, Span, Time};
 use crate::event::{Packet, What};
-use crate::fault::{Ending, LegFate, Mechanism, Toward, WaysWanted};
+use crate::fault::{Ending, Fault, Forgotten, IdleTimeout, LegFate, Mechanism, Toward, WaysWanted};
 use crate::measure::story::{Story, answers, blackhole, latency, plan, rst, stall};
 use crate::profile::Plan;
 use crate::report::Live;
+use std::time::Duration;
 
 pub(super) fn told(plan: &Plan, story: &Story) -> String {
     let mut live = Live::new(plan);
@@ -142,4 +143,28 @@ fn answers_to_nobody_and_links_that_were_cut_are_not_told_of() {
     assert!(text.contains("silent: path restored"), "{text}");
     story.at(23_500).joins(3, 0, "a", 2);
     assert_eq!(told(&plan, &story).matches("a is back, 19.5 s after").count(), 1);
+}
+
+/// A fault that falls on each link by itself is why the second is lost, too; of the devices that noticed, it is one.
+#[test]
+fn a_second_loss_in_a_window_is_the_faults_too() {
+    let (after, then) = (Span::fixed(Duration::from_secs(4)), Forgotten::Vanish);
+    let idle = Fault::IdleTimeout(IdleTimeout { after, then, hold: None });
+    let plan = plan(vec![("idle", idle)]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(1_000).opens(1, 0, 0, 2).at(5_000).applies(1, 1, Mechanism::Gate);
+    story.at(6_000).ends(1, Side::Device, Ending::Fin).at(7_000).ends(1, Side::Hub, Ending::Fin).closes(1);
+    story.at(8_000).joins(2, 0, "a", 2).at(12_000).applies(1, 2, Mechanism::Gate);
+    story.at(13_000).ends(2, Side::Device, Ending::Fin).at(14_500).ends(2, Side::Hub, Ending::Fin).closes(2);
+    story.at(61_000).heals(1);
+    let told = told(&plan, &story);
+    for line in [
+        "   6.00 s  a noticed after 1.0 s (FIN); idle",
+        "   7.00 s  hub gave a up after 2.0 s (FIN); idle",
+        "  13.00 s  a noticed after 1.0 s (FIN); idle",
+        "  14.50 s  hub gave a up after 2.5 s (FIN); idle",
+        "  61.00 s  idle: path restored; 1 of 1 device had noticed",
+    ] {
+        assert!(told.lines().any(|told| told == line), "{line}\n{told}");
+    }
 }
