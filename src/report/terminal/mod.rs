@@ -144,6 +144,8 @@ struct Legend {
     keep_alives: bool,
     /// `noticed`
     noticed: bool,
+    /// `told`, in the place of a time until it noticed
+    told: bool,
     /// `silent`
     silent: bool,
     /// `back`
@@ -170,6 +172,7 @@ impl Legend {
                 "noticed: from the start of the fault to the first sign, in time and in K",
             ),
             (self.noticed && !self.keep_alives, "noticed: from the start of the fault to the first sign"),
+            (self.told, "told: the hub's end was passed on to the device before it was seen to have noticed"),
             (self.silent, "silent: age of the last packet to the hub when it gave up [MQTT-3.1.2-24]"),
             (
                 self.attempts,

@@ -3,9 +3,9 @@
 use super::stories::{
     dark_and_reset, fleet, four_devices, restless, slow_and_dark, slow_path, troubled, ways_back,
 };
-use crate::base::DeviceId;
+use crate::base::{DeviceId, Ends, LinkId, Side, WindowId};
 use crate::event::{Delivery, EndReason, Packet, What};
-use crate::fault::{LegFate, Mechanism, Toward};
+use crate::fault::{Ending, Fidelity, LegFate, Mechanism, Toward};
 use crate::measure::story::{Story, blackhole, latency, plan, rst};
 use crate::profile::Plan;
 use crate::report::table::width;
@@ -214,4 +214,21 @@ fn messages() {
         Delivery { numbered: 0, catch_ups: 0, lost: [0; 3], in_flight: [0; 3], duplicated: [0; 3], ..up };
     story.tell(What::Delivery { device: DeviceId(1), up: up.into(), down: Box::default() }).at(10_000).over();
     insta::assert_snapshot!(shown(&plan(Vec::new()), &[story]));
+}
+
+/// Of its packets none arrive, so when it noticed is hidden; then the hub times out, and its FIN gets through. The device's next
+/// connect comes of that.
+#[test]
+fn a_device_that_the_hubs_end_got_through_to_was_told() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 4).at(3_000).opens(1, 0, 0, 4);
+    let means = Ends { device: Some(Mechanism::MinTtl), hub: None };
+    let (window, link, fidelity) = (WindowId(1), LinkId(1), Fidelity::Packet);
+    story.tell(What::FaultApplied { window, link, fidelity, means });
+    story.at(8_000).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device).at(9_000).joins(2, 0, "a", 4);
+    story.at(21_000).lifts(1, 1).heals(1).at(30_000).over();
+    let plan = plan(vec![("up-dead", blackhole("18s"))]);
+    let shown = shown(&plan, &[story]);
+    assert!(shown.contains("  a       told     5.0 s"), "{shown}");
+    assert!(shown.contains("told: the hub's end was passed on"), "{shown}");
 }
