@@ -345,7 +345,7 @@ fn summary(results: &Results, rule: RuleId, metric: Metric) -> Option<Summary> {
     let count = |wanted: fn(&Value) -> bool| values.iter().filter(|value| wanted(value)).map(|_| 1).sum();
     Some(Summary {
         samples: count(|_| true),
-        brackets: count(|value| matches!(value, Value::Between { .. })),
+        brackets: count(|value| value.is_bracket()),
         never: count(|value| value.is_never()),
         hidden: count(|value| value.is_hidden()),
         min: figure(*values.first()?),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// How many aliases are remembered: what common hubs allow is 10 to 65,535; those beyond are unknown.
+/// How many aliases are remembered: what common hubs allow is 10 to 65,535; those beyond are unknown, and match no filter.
 pub const ALIASES_LIMIT: usize = 1024;
 
 /// How many bytes of topic names are remembered, all aliases together.

@@ -43,7 +43,7 @@ pub(in crate::profile) static WHAT: Place = Place {
             name: "topic",
             ty: Type::Filter,
             presence: Presence::Optional("any, or none"),
-            doc: "A topic filter that its topic matches (section 4.7); PUBLISH alone has one.",
+            doc: "A topic filter that its topic matches (section 4.7); PUBLISH alone has one. Behind topic aliases, 1,024 names are known of each direction of a link, 64 KiB in all: any other matches no filter.",
             example: "plant/+/temperature",
         },
         Key {

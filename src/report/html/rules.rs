@@ -3,6 +3,7 @@
 use super::escape::text;
 use super::table::{Cell, MOST_ROWS, Table, figures, words};
 use crate::report::model::{Figure, Missed, Outcome, Report, Rule, Summary, Window};
+use crate::report::wire;
 use crate::report::words::{self as say, count, figure, keep_alives, seconds};
 use std::collections::BTreeSet;
 
@@ -51,6 +52,7 @@ fn rule(rule: &Rule) -> String {
         format!("{}: {}", count(altered.packets, "packet"), parts.join(", "))
     }));
     told.extend(rule.connects_refused.filter(|n| *n > 0).map(|n| format!("refused {}", count(n, "connect"))));
+    told.extend(wire::words(rule));
     told.extend(missed(&rule.missed));
     let facts: String = told.iter().map(|one| format!("<li>{}</li>", text(one))).collect();
     format!(

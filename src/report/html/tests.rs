@@ -1,11 +1,11 @@
 //! The page without its style and script, held against a golden; and what must hold of every page.
 
-use super::{POLICY, SCRIPT, STYLE, data, delivery, findings, page, render};
+use super::{POLICY, SCRIPT, STYLE, data, delivery, findings, page, render, rules};
 use crate::base::Side;
 use crate::fault::{Ending, LegFate, Mechanism, Toward};
 use crate::measure::story::{Story, blackhole, expect, plan, rst, span};
 use crate::profile::{Comparison, Metric, Plan, Statistic};
-use crate::report::model::{Delivery, DeliveryCounts, Finding, Seen};
+use crate::report::model::{Delivery, DeliveryCounts, Finding, Repeated, Seen, Wire};
 use crate::report::{Report, Timeline};
 
 fn timeline(story: &Story) -> Timeline {
@@ -65,9 +65,23 @@ fn findings_and_messages() {
     report.findings = vec![lost, fleet];
     let up =
         DeliveryCounts { sent: [0, 120, 0], received: [0, 118, 0], lost: [0, 2, 0], ..Default::default() };
-    let down = DeliveryCounts { sent: [7, 0, 0], received: [7, 0, 0], ..Default::default() };
+    let (received, unfollowed) = ([5, 0, 0], [2, 0, 0]);
+    let down = DeliveryCounts { sent: [7, 0, 0], received, unfollowed, ..Default::default() };
     report.fleet.delivery = Some(Delivery { up, down, queued_offline: Some(5), dropped_offline: None });
     insta::assert_snapshot!(findings::section(&report) + &delivery::section(&report));
+}
+
+#[test]
+fn what_a_tap_saw_is_told_with_its_rule() {
+    let (plan, story) = (dark(), one("pump"));
+    let mut report = Report::new(&plan, &story.results(&plan));
+    let again = Repeated { segments: 6, first_gap_s: Some(0.2), last_gap_s: Some(6.6), probes: 0 };
+    report.rules[0].windows[0].wire =
+        Some(Wire { whole: false, connects: 4, unanswered: 3, syns: 7, device: Some(again), hub: None });
+    let told = "<li>on the wire: 4 connects not accepted at once (7 SYNs, 1 accepted later); devices sent 6 segments again, \
+                200 ms to 6.6 s apart; not all was seen</li>";
+    let shown = rules::section(&report);
+    assert!(shown.contains(told), "{shown}");
 }
 
 #[test]

@@ -38,7 +38,10 @@ fn values(known: &Uncertainty) -> String {
     let exact = known.values.saturating_sub(known.bracketed).saturating_sub(known.hidden);
     let mut parts = vec![format!("{exact} exact")];
     if known.bracketed > 0 {
-        parts.push(format!("{} between two ends, since the fault hid when it happened", known.bracketed));
+        parts.push(format!(
+            "{} between two ends, since it is not known when it happened, or how often",
+            known.bracketed
+        ));
     }
     if known.hidden > 0 {
         parts.push(format!("{} unknown, since the fault hid whether it happened at all", known.hidden));
