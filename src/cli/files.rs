@@ -189,6 +189,11 @@ impl ReportFiles {
     }
 }
 
+/// Takes away the forms of a report that stand in this directory.
+pub fn clear(directory: &Path) -> io::Result<()> {
+    FORMS.iter().try_for_each(|name| WholeFile::at(&directory.join(name)).clear())
+}
+
 /// Every form of the report, with the name of its file.
 pub fn forms(report: &Report, timelines: &[Timeline]) -> Result<[(&'static str, String); 4], Refusal> {
     let json = report.to_json().map_err(|error| Refusal::environment(format!("report.json: {error}")))?;

@@ -7,7 +7,7 @@
 //! ```
 
 use crate::cli::exit::Refusal;
-use crate::cli::files::{EVENTS, ReportDirectory};
+use crate::cli::files::{self, EVENTS, ReportDirectory};
 use crate::event::{Event, Line};
 use crate::session::Snapshot;
 use std::fmt;
@@ -123,7 +123,7 @@ impl Rotation {
     pub fn begin(&mut self) -> Result<(), Refusal> {
         let refused = |error: io::Error| {
             Refusal::environment(format!(
-                "cannot empty the log in {}: {error}",
+                "cannot take away what an earlier one left in {}: {error}",
                 self.directory.path().display()
             ))
         };
@@ -133,7 +133,7 @@ impl Rotation {
         for (_, path) in rotated(self.directory.path()).map_err(refused)? {
             fs::remove_file(path).map_err(refused)?;
         }
-        Ok(())
+        files::clear(self.directory.path()).map_err(refused)
     }
 
     /// Takes away what was made, when nothing came of it.
