@@ -66,7 +66,9 @@ pub fn code_of(end: End, plan: &Plan) -> Option<Entry> {
         Cause::ConnectRefused(_) => None,
         _ if !end.accepted => return None,
         Cause::StillOpen | Cause::WithTheRun => return None,
-        Cause::Disconnect(Side::Device) | Cause::ToldToEnd { clean: true } if !end.goodbye_lost => {
+        Cause::Disconnect(Side::Device) | Cause::DisconnectInError(_) | Cause::ToldToEnd { clean: true }
+            if !end.goodbye_lost =>
+        {
             Some((None, false))
         }
         Cause::TakenOver | Cause::TakenOverBy(_) => code(Code::ConnectionForcefullyClosedOnNewConnection),
@@ -81,6 +83,7 @@ pub fn code_of(end: End, plan: &Plan) -> Option<Entry> {
         | Cause::Disconnect(Side::Hub)
         | Cause::HubUnavailable => Some((Some(Code::DeviceConnectionClosedRemotely), true)),
         Cause::Disconnect(Side::Device)
+        | Cause::DisconnectInError(_)
         | Cause::Closed(Side::Device)
         | Cause::Unnotified(Side::Device)
         | Cause::TlsAlert(Side::Device, _)
@@ -141,6 +144,7 @@ impl Cause {
             | Cause::While(rule) => Some(rule),
             Cause::StillOpen
             | Cause::Disconnect(_)
+            | Cause::DisconnectInError(_)
             | Cause::Closed(_)
             | Cause::Unnotified(_)
             | Cause::TlsAlert(_, _)

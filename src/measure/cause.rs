@@ -16,6 +16,9 @@ const TIMED_OUT_TENTHS: u32 = 14;
 /// How long after its CONNACK to the newer link a hub may take to close the older one.
 const TAKE_OVER_GRACE: Duration = Duration::from_secs(1);
 
+/// MQTT 5 reason codes from here on are errors (MQTT 5.0 section 2.4).
+const ERROR: u8 = 0x80;
+
 /// MQTT 5 reason codes of a hub's DISCONNECT that name the cause.
 const KEEP_ALIVE_TIMEOUT: u8 = 0x8d;
 const SESSION_TAKEN_OVER: u8 = 0x8e;
@@ -27,6 +30,8 @@ pub enum Cause {
     StillOpen,
     /// This end sent DISCONNECT.
     Disconnect(Side),
+    /// The device sent DISCONNECT with this reason code, an error (MQTT 5.0 section 3.14.2.1: 0x80 and above).
+    DisconnectInError(u8),
     /// This end closed (FIN) without DISCONNECT.
     Closed(Side),
     /// This end closed its TLS leg (FIN) without close_notify and without DISCONNECT.
@@ -79,6 +84,7 @@ impl Cause {
             Cause::StillOpen => "still open".into(),
             Cause::Disconnect(Side::Device) => "clean DISCONNECT".into(),
             Cause::Disconnect(Side::Hub) => "DISCONNECT by the hub".into(),
+            Cause::DisconnectInError(code) => format!("DISCONNECT by the device with reason {code:#04x}"),
             Cause::Closed(side) => format!("closed without DISCONNECT by the {}", side.word()),
             Cause::Unnotified(side) => format!("closed without close_notify by the {}", side.word()),
             Cause::TlsAlert(side, Some(alert)) => format!("TLS alert {alert} by the {}", side.word()),
@@ -114,7 +120,8 @@ impl Cause {
     pub(super) fn after_the_command(self) -> Cause {
         match self {
             Cause::Disconnect(Side::Device) => Cause::ToldToEnd { clean: true },
-            Cause::Closed(Side::Device)
+            Cause::DisconnectInError(_)
+            | Cause::Closed(Side::Device)
             | Cause::Unnotified(Side::Device)
             | Cause::TlsAlert(Side::Device, _)
             | Cause::WsClosed(Side::Device, _)
@@ -178,6 +185,7 @@ pub(super) fn cause(link: &Link, by: Option<(RuleId, &Fault)>, newer: Option<&Li
         (Side::Hub, Showed::Disconnect(SESSION_TAKEN_OVER)) => {
             link.rival.map_or(Cause::TakenOver, |(_, rule)| Cause::TakenOverBy(rule))
         }
+        (Side::Device, Showed::Disconnect(code @ ERROR..)) => Cause::DisconnectInError(code),
         (side, Showed::Disconnect(_)) => Cause::Disconnect(side),
         (side, showed) => {
             let closed = wrapped.and_then(|wrapped| wrapped.closed).filter(|(at, _, _)| *at <= sign.at);
@@ -298,6 +306,9 @@ mod tests {
             cause(&ended(Side::Device, Showed::Disconnect(0), 0), None, None),
             Cause::Disconnect(Side::Device)
         );
+        let with = |code| cause(&ended(Side::Device, Showed::Disconnect(code), 0), None, None);
+        assert_eq!(with(0x04), Cause::Disconnect(Side::Device), "with its will");
+        assert_eq!(with(0x82), Cause::DisconnectInError(0x82));
         let mut refused = ended(Side::Hub, fin, 0);
         refused.connack = Some(Connack { at: Time::ZERO, delivered: None, code: 5 });
         assert_eq!(cause(&refused, None, None), Cause::Refused(5));

@@ -110,6 +110,7 @@ fn is_by(end: &LinkEnd, side: Side) -> bool {
         | Cause::TokenOver
         | Cause::HubUnavailable
         | Cause::Refused(_) => side == Side::Hub,
+        Cause::DisconnectInError(_) => side == Side::Device,
         Cause::StillOpen
         | Cause::ToldToEnd { .. }
         | Cause::WithTheRun
