@@ -94,6 +94,7 @@ fn traffic(link: LinkId, at: Time) -> Traffic {
         up: count(2),
         down: count(1),
         last: Ends { device: last, hub: last },
+        under_way: None,
         publish_rtt: Samples::default(),
         control_gap: Samples::from(vec![(845_824, 1)]),
     }

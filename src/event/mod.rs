@@ -719,6 +719,9 @@ pub struct Traffic {
     pub down: Count,
     /// The last packets from and to each end.
     pub last: Ends<LastPackets>,
+    /// When bytes last came of a packet of the device's that is not there whole; `None` where all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under_way: Option<Time>,
     /// From each QoS 1 or 2 PUBLISH to its PUBACK or PUBCOMP, in nanoseconds: up, measured at the device's leg.
     #[serde(default, skip_serializing_if = "Samples::is_empty")]
     pub publish_rtt: Samples,

@@ -377,6 +377,21 @@ impl Story {
     }
 
     pub fn traffic(&mut self, link: u64, bytes: u64, publish_rtt: Samples) -> &mut Story {
+        self.carries(link, bytes, publish_rtt, None)
+    }
+
+    /// Bytes of a packet that is not there whole.
+    pub fn trickles(&mut self, link: u64) -> &mut Story {
+        self.carries(link, 1, Samples::default(), Some(self.now))
+    }
+
+    fn carries(
+        &mut self,
+        link: u64,
+        bytes: u64,
+        publish_rtt: Samples,
+        under_way: Option<Time>,
+    ) -> &mut Story {
         let count = Count { bytes, packets: 2, publishes: 1 };
         let last = *self.last.entry(LinkId(link)).or_default();
         self.tell(What::Traffic(Box::new(Traffic {
@@ -385,6 +400,7 @@ impl Story {
             down: count,
             last,
             publish_rtt,
+            under_way,
             control_gap: Samples::default(),
         })))
     }

@@ -83,6 +83,16 @@ impl Inlet {
         }
     }
 
+    /// Whether the last byte of an MQTT packet is still to come, its head being there or not.
+    pub fn is_within_packet(&self) -> bool {
+        let is_within = |framer: &Framer| !framer.is_between_frames() && !framer.is_opaque();
+        match self {
+            Inlet::Mqtt(framer) => is_within(framer),
+            Inlet::WebSocket(socket) => is_within(&socket.framer),
+            Inlet::Records(_) => false,
+        }
+    }
+
     /// Whether the head of an MQTT packet was there, and its last byte not yet.
     pub fn is_amid_packet(&self) -> bool {
         match self {

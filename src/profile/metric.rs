@@ -88,7 +88,7 @@ metrics! {
         "connects of all devices together in the busiest second",
         "run";
     ControlGap = "control_gap", Time,
-        "from one packet of the device to its next, on a sound path",
+        "from the end of one packet of the device to the beginning of its next, on a sound path",
         "gap";
     KeepaliveViolations = "keepalive_violations", Count,
         "gaps on a sound path longer than the device's keep-alive by more than a tenth [MQTT-3.1.2-23]",

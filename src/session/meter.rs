@@ -31,9 +31,20 @@ pub struct Meter {
     /// None until the device publishes with QoS 1 or 2.
     flights: Option<Box<Flights>>,
     control_gap: Gathered,
+    /// None where the device's last byte ended a packet.
+    under_way: Option<UnderWay>,
     /// Whether a fault may be hiding packets of the device, or have hidden some since the last one.
     disturbed: Disturbed,
     flushed: Time,
+}
+
+/// A packet of the device that is not there whole.
+#[derive(Clone, Copy, Debug)]
+struct UnderWay {
+    /// When its first byte came.
+    since: Time,
+    /// When bytes of it last came.
+    last: Time,
 }
 
 /// The device's PUBLISH packets of QoS 1 and 2.
@@ -111,6 +122,7 @@ impl Meter {
             keep_alive: None,
             flights: None,
             control_gap: Gathered::default(),
+            under_way: None,
             disturbed: Disturbed::Sound,
             flushed: now,
         }
@@ -126,12 +138,21 @@ impl Meter {
         self.counts.get_mut(direction).bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
     }
 
+    /// All of the device's bytes that came were looked at, and the last of them did not end a packet.
+    pub fn under_way(&mut self, now: Time) {
+        self.under_way.get_or_insert(UnderWay { since: now, last: now }).last = now;
+    }
+
     /// A packet arrived whole.
     pub fn arrived(&mut self, now: Time, direction: Direction, publish: Option<Publish>) -> Option<Remark> {
         self.counts.get_mut(direction).packets += 1;
         let before = self.last.get_mut(direction.from()).from.replace(now);
         let late = match direction {
-            Direction::Up => before.and_then(|before| self.gap(now.since(before))),
+            // The keep-alive runs from the end of a packet to the beginning of the next (3.1.1 and 5.0, section 3.1.2.10).
+            Direction::Up => {
+                let began = self.under_way.take().map_or(now, |packet| packet.since);
+                before.and_then(|before| self.gap(began.since(before)))
+            }
             Direction::Down => None,
         };
         let first = publish.is_some_and(|publish| self.publish(now, direction, publish));
@@ -206,10 +227,11 @@ impl Meter {
         };
     }
 
-    /// The device's leg ended: its last silence counts as a gap if it was already too long.
-    pub fn device_ended(&mut self, now: Time) -> Option<Duration> {
+    /// The device's leg ended in order, behind all that it had said: its last silence counts as a gap if it was already too
+    /// long.
+    pub fn device_ended(&self, now: Time) -> Option<Duration> {
         let last = self.last.device.from?;
-        let gap = now.since(last);
+        let gap = self.under_way.map_or(now, |packet| packet.since).since(last);
         (self.disturbed == Disturbed::Sound && self.exceeds(gap)).then_some(gap)
     }
 
@@ -242,6 +264,7 @@ impl Meter {
             up: counts.up,
             down: counts.down,
             last: self.last,
+            under_way: self.under_way.map(|packet| packet.last),
             publish_rtt: round_trips.map(Gathered::take).unwrap_or_default(),
             control_gap: self.control_gap.take(),
         })
@@ -309,6 +332,31 @@ mod tests {
         meter.disturb(true);
         meter.disturb(false);
         assert_eq!(meter.arrived(Time::from_secs(30), Direction::Up, None), None);
+        assert!(meter.arrived(Time::from_secs(60), Direction::Up, None).is_some());
+    }
+
+    #[test]
+    fn a_gap_runs_from_the_end_of_a_packet_to_the_beginning_of_the_next() {
+        // (the first byte of the next, its last, told)
+        for (first, last, told) in [(12_000, 60_000, false), (12_001, 60_000, true), (12_001, 12_001, true)] {
+            let mut meter = meter();
+            meter.arrived(Time::from_secs(1), Direction::Up, None);
+            for at in (first..last).step_by(1_000) {
+                meter.under_way(Time::from_millis(at));
+            }
+            assert_eq!(meter.device_ended(Time::from_millis(last)).is_some(), told, "{first} {last}");
+            let remark = meter.arrived(Time::from_millis(last), Direction::Up, None);
+            assert_eq!(remark.is_some(), told, "{first} {last}");
+        }
+        // The silence after it is one again.
+        let mut meter = meter();
+        meter.arrived(Time::from_secs(1), Direction::Up, None);
+        meter.under_way(Time::from_secs(2));
+        meter.bytes(Direction::Up, 1);
+        let under_way = |traffic: Option<Traffic>| traffic.and_then(|traffic| traffic.under_way);
+        assert_eq!(under_way(meter.flush(Time::from_secs(3))), Some(Time::from_secs(2)));
+        meter.arrived(Time::from_secs(30), Direction::Up, None);
+        assert_eq!(under_way(meter.flush(Time::from_secs(31))), None);
         assert!(meter.arrived(Time::from_secs(60), Direction::Up, None).is_some());
     }
 

@@ -1,7 +1,8 @@
 //! The keep-alive: kept by the device, and the hub's one and a half.
 //!
 //! The hub is held to it wherever it heard nothing, be it because a fault kept packets from it: its timer is to run out then.
-//! Not where its signs are dropped by the kernel, or packets come to it in pieces.
+//! Not where its signs are dropped by the kernel, or packets come to it in pieces. Whether a packet that takes long to come in
+//! keeps its timer from running out is its own affair: neither way is wrong.
 
 use super::cases::{Cases, Names, News, Size, seen, words};
 use super::kind::Kind;
@@ -55,7 +56,7 @@ pub(super) fn exceeded(watch: &Watch, at: Time, seq: u64, gap: Duration, cases: 
 
 /// The hub's leg is looked at, at `seq`: how long it was kept without a packet.
 pub(super) fn kept(watch: &Watch, at: Time, seq: u64, names: Names<'_>, cases: &mut Cases) {
-    let Some(heard) = watch.hub_heard else { return };
+    let Some(heard) = watch.hub_heard.max(watch.under_way) else { return };
     silent(watch, at, seq, watch.over.hub.unwrap_or(at).since(heard), names, cases);
 }
 

@@ -94,6 +94,7 @@ impl Conformance {
                 if let Some(watch) = self.links.get_mut(&traffic.link) {
                     watch.heard(Side::Device, traffic.last.device);
                     watch.heard(Side::Hub, traffic.last.hub);
+                    watch.under_way = watch.under_way.max(traffic.under_way);
                 }
             }
             What::KeepaliveExceeded { link, gap_ns } => {

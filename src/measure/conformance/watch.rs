@@ -33,6 +33,8 @@ pub(super) struct Watch {
     pub over: Ends<Option<Time>>,
     /// When the last packet for the hub was passed on.
     pub hub_heard: Option<Time>,
+    /// When bytes last came for it of a packet that was not there whole.
+    pub under_way: Option<Time>,
     /// When the last packet of the device came.
     pub device_heard: Option<Time>,
     pub faults: Faults,
@@ -185,6 +187,7 @@ impl Watch {
             goodbye: Ends::default(),
             over: Ends::default(),
             hub_heard: None,
+            under_way: None,
             device_heard: None,
             faults: Faults::default(),
             pings: Pings::default(),

@@ -286,7 +286,7 @@ impl Link {
             }
             Poll::Ready(Ending::Fin | Ending::Unnotified | Ending::Alert) => {
                 // The bytes before it are still to be read; only the sign is told now.
-                self.tell_end(self.now(), side, Ending::Fin, None);
+                self.tell_end(side, Ending::Fin, None);
                 true
             }
         }
@@ -326,6 +326,9 @@ impl Link {
         }
         if !attended.is_empty() {
             self.operate(now, direction, attended, out);
+        }
+        if direction == Direction::Up && self.pumps.up.inlet.is_within_packet() {
+            self.meter.under_way(now);
         }
         // What the engine had ordered when it was told of these packets holds for their bytes, and no more: it has
         // said of each whether it is held.

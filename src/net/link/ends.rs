@@ -21,13 +21,14 @@ impl Link {
         leg.writing = false;
         leg.broken = true;
         self.pumps.get_mut(side.other().sends()).discard();
-        self.tell_end(self.now(), side, how, word);
+        self.tell_end(side, how, word);
     }
 
     /// An end gave up its leg.
     pub(super) fn ended(&mut self, side: Side, how: Ending, error: Option<String>) {
         let now = self.now();
-        self.tell_end(now, side, how, error);
+        self.tell_last_silence(now, side, how);
+        self.tell_end(side, how, error);
         let leg = self.legs.get_mut(side);
         if how == Ending::Reset {
             leg.drop_socket();
@@ -70,14 +71,21 @@ impl Link {
         }
     }
 
-    pub(super) fn tell_end(&mut self, now: Time, side: Side, how: Ending, error: Option<String>) {
-        if std::mem::replace(&mut self.legs.get_mut(side).end_told, true) {
-            return;
-        }
+    /// All that the device said has been read. Where its leg was reset, or its end was seen before that, what it may have said
+    /// is not known.
+    fn tell_last_silence(&self, now: Time, side: Side, how: Ending) {
+        let is_in_order = how != Ending::Reset && !self.legs.get(side).end_told;
         if side == Side::Device
+            && is_in_order
             && let Some(gap) = self.meter.device_ended(now)
         {
             self.core.tell(Input::KeepaliveExceeded { link: self.id, gap });
+        }
+    }
+
+    pub(super) fn tell_end(&mut self, side: Side, how: Ending, error: Option<String>) {
+        if std::mem::replace(&mut self.legs.get_mut(side).end_told, true) {
+            return;
         }
         let last = self.meter.last(side);
         self.core.tell(Input::LegEnded { link: self.id, side, how, error, last });

@@ -448,7 +448,7 @@ impl Link {
             );
             self.core.tell(Input::TlsFailed { link: self.id, side, error });
         }
-        self.tell_end(self.now(), side, how, word);
+        self.tell_end(side, how, word);
         let gone = match how {
             Ending::Reset => Ending::Reset,
             Ending::Fin | Ending::Unnotified | Ending::Alert => Ending::Alert,

@@ -35,6 +35,25 @@ fn a_hub_that_keeps_a_link_for_good() {
     }
 }
 
+/// A packet takes long to come in: the hub may count its bytes, or not.
+#[test]
+fn a_hub_that_hears_bytes_of_a_packet_is_not_said_to_hear_nothing() {
+    for (last, until, expected) in [(8_000, 16_000, false), (8_000, 16_001, true)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(1_000).pings(1);
+        for at in (2_000..=last).step_by(1_000) {
+            story.at(at).trickles(1);
+        }
+        story.at(until).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device).closes(1);
+        assert_eq!(!named(&story).is_empty(), expected, "{until}");
+    }
+    // It went by whole packets, and was not too strict with it.
+    let mut story = Story::new();
+    story.joins_as(1, 0, "a", Version::V5).at(3_900).trickles(1);
+    story.at(4_000).down(1, Packet::Disconnect { reason: 0x8d });
+    assert_eq!(named(&story), NOTHING);
+}
+
 #[test]
 fn a_hub_is_not_held_to_what_is_not_seen() {
     // Its FIN is dropped by the kernel; its leg leads nowhere; the device has said goodbye.
