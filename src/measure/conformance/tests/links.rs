@@ -45,6 +45,20 @@ fn a_silence_is_excused_by_a_fault_by_a_goodbye_and_before_connack() {
     assert_eq!(named(&story), NOTHING);
 }
 
+/// The hub ends the link of a device that is silent, as it has to: told is the silence until then.
+#[test]
+fn a_silence_that_the_hub_ends_is_one() {
+    for (until, expected) in
+        [(2_200, None), (2_201, Some(Grade::Warn)), (3_000, Some(Grade::Warn)), (3_001, Some(Grade::Fail))]
+    {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(until).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+        story.at(9_000).tell(gap(1, 9_000)).ends(1, Side::Device, Ending::Fin).closes(1);
+        let told = found(&story).first().map(|finding| finding.grade);
+        assert_eq!(told, expected, "{until}");
+    }
+}
+
 #[test]
 fn a_server_keep_alive_is_ignored_by_who_goes_by_its_own() {
     for (gap_ms, id) in [(1_500, "server-keepalive-ignored"), (2_201, "keepalive-exceeded")] {
