@@ -160,13 +160,15 @@ pub enum NotMqtt {
         first_byte: u8,
     },
     /// The packet type is 0, or 15 before MQTT 5.
-    #[error("the packet type of first byte {first_byte:#04x} is reserved [section 2.1.2]")]
+    #[error(
+        "the packet type of first byte {first_byte:#04x} is reserved [section 2.2.1 in 3.1.1, 2.1.2 in 5.0]"
+    )]
     ReservedType {
         /// What it is.
         first_byte: u8,
     },
     /// The remaining length goes on after four bytes.
-    #[error("the remaining length is longer than four bytes [section 2.1.4]")]
+    #[error("the remaining length is longer than four bytes [section 2.2.3 in 3.1.1, 2.1.4 in 5.0]")]
     Length,
 }
 
