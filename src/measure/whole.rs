@@ -9,6 +9,7 @@ use super::finding::{Finding, Grade, MOST_EVIDENCE};
 use super::fold::Measures;
 use super::results::RunResults;
 use crate::base::{DeviceId, Time};
+use crate::mqtt::Version;
 use crate::profile::{Plan, Strictness, Weight};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -71,16 +72,19 @@ pub(super) fn findings(measures: &Measures, run: &RunResults, end: Time) -> Vec<
 
 fn weigh(finding: Finding, run: &RunResults, plan: &Plan) -> Option<Finding> {
     let strictness = plan.strictness();
+    let judges = |version: Option<Version>| version.is_none_or(|version| strictness.judges(version));
     let version = finding.device.and_then(|device| run.devices.get(&device)?.version);
-    let has_a_say = version.is_none_or(|version| strictness.judges(version));
-    let strictness = if has_a_say { strictness } else { Strictness::Standard };
-    let grade = match strictness.weight(finding.id) {
+    let weighed_by = if judges(version) { strictness } else { Strictness::Standard };
+    // What the hub or the fleet did, it did to devices of some version.
+    let is_spoken = run.devices.is_empty() || run.devices.values().any(|device| judges(device.version));
+    let most = if judges(version) && is_spoken { Grade::Fail } else { Grade::Warn };
+    let grade = match weighed_by.weight(finding.id) {
         Weight::AsFound => finding.grade,
         Weight::Ignored => return None,
         Weight::Warn => finding.grade.min(Grade::Warn),
         Weight::Fail => Grade::Fail,
     };
-    Some(Finding { grade, ..finding })
+    Some(Finding { grade: grade.min(most), ..finding })
 }
 
 /// The findings, each fact by one alone.

@@ -172,7 +172,7 @@ const ROWS: &[Row] = &[
     row(
         "messages-lost",
         [F0, F0, F0, F0, F0],
-        "to send again what is not acknowledged is a MUST where the session goes on [MQTT-4.4.0-1], and none where it does not",
+        "to send again what is not acknowledged is a MUST where the session goes on [MQTT-4.4.0-1], and none where it does not: that is a warning, and names no rule",
     ),
     row("qos0-messages-lost", [F0, NO, NO, F0, F0], "QoS 0 promises nothing"),
     row("qos2-duplicated", [F0, FF, FF, F0, F0], MUST),
@@ -236,7 +236,7 @@ impl Strictness {
         Strictness::ALL.into_iter().find(|strictness| strictness.word() == word)
     }
 
-    /// Whether it has a say on devices of this version; of others, the standard has.
+    /// Whether it has a say on devices of this version; of others the standard has, and what that finds is a warning at most.
     pub fn judges(self, version: Version) -> bool {
         match self {
             Strictness::Standard | Strictness::Azure | Strictness::DeviceAdvisor => true,

@@ -246,7 +246,8 @@ fn strictness(text: &mut String) {
     text.push_str(
         "\n## Strictness\n\nHow grave findings of a kind are, by each strictness. `as found`: what the finding says of \
          itself, which depends on how far\nbeyond a limit it is; `at most warn`: never a failure; `fail`: always one; `-`: it \
-         is not told.\n",
+         is not told. What is\nfound of a device whose version a strictness is not for is weighed by `standard`, and is a \
+         warning at most; so is what is found\nof the hub or the fleet where no device speaks that version.\n",
     );
     let columns = Strictness::ALL.map(|strictness| format!("`{}` |", strictness.word())).concat();
     put(
