@@ -123,6 +123,10 @@ pub enum MessageNews {
     Duplicated {
         /// When it was first passed on.
         first: Time,
+        /// Of QoS 2: its sender had released it (PUBREL) in the same session, and may not send it again. In another session
+        /// it is a new message, for all that the standard says.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        released: bool,
     },
     /// It is lost.
     Lost {
@@ -192,6 +196,8 @@ pub enum Loss {
     /// sender sent new messages, or lived on for seconds, and did not send it again; and that link is over too, or the
     /// run is.
     NeverSentAgain,
+    /// The same, but its session was over: a clean start, or no session present. Nobody had to send it again.
+    SessionOver,
     /// The numbers in the payloads leave it out.
     Missing,
 }
@@ -204,7 +210,10 @@ impl fmt::Display for MessageNews {
                 let renumbered = if *renumbered { ", under another identifier" } else { "" };
                 write!(f, "sent again{dup}{renumbered} (first at {first})")
             }
-            MessageNews::Duplicated { first } => write!(f, "passed on again (first at {first})"),
+            MessageNews::Duplicated { first, released } => {
+                let released = if *released { ", after PUBREL" } else { "" };
+                write!(f, "passed on again{released} (first at {first})")
+            }
             MessageNews::Lost { first, why } => write!(f, "lost: {} (first seen at {first})", why.words()),
             MessageNews::InFlight { first } => write!(f, "still in flight (first seen at {first})"),
             MessageNews::DupWrong { dup } => write!(f, "DUP is {}, wrongly", u8::from(*dup)),
@@ -234,6 +243,7 @@ impl Loss {
             Loss::NotPassedOn => "not passed on",
             Loss::FalselyAcknowledged => "acknowledged, and not passed on",
             Loss::NeverSentAgain => "not completed, and never sent again",
+            Loss::SessionOver => "not completed, not sent again, and its session was over",
             Loss::Missing => "left out by the numbers in the payloads",
         }
     }

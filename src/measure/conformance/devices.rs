@@ -26,7 +26,6 @@ pub(super) struct Habits {
     /// Whether it holds subscriptions that it has to make again where there is no session.
     pub holds: bool,
     pub version: Option<Version>,
-    pub clean: bool,
     /// Packets of its were dropped, changed, doubled or put in.
     pub altered: bool,
     /// How many windows are open on it.
@@ -44,14 +43,14 @@ impl Rest for Habits {
 }
 
 fields! {
-    Habits { holds, version, clean, altered, windows, struck, early, connects }
+    Habits { holds, version, altered, windows, struck, early, connects }
 }
 
 impl Conformance {
-    pub(super) fn habits_of(&self, device: DeviceId) -> (Version, bool, bool) {
+    pub(super) fn habits_of(&self, device: DeviceId) -> (Version, bool) {
         let habits = self.devices.get(&device);
         let version = habits.and_then(|habits| habits.version).unwrap_or(Version::V311);
-        (version, habits.is_some_and(|habits| habits.altered), habits.is_none_or(|habits| habits.clean))
+        (version, habits.is_some_and(|habits| habits.altered))
     }
 
     /// Whether a fault has just fallen on the device, or been lifted from it, or holds.
@@ -119,7 +118,7 @@ mod tests {
     #[test]
     fn habits_that_rested_are_what_they_were() {
         let (mut habits, mut cases) =
-            (Habits { clean: true, version: Some(Version::V5), ..Habits::default() }, Cases::default());
+            (Habits { version: Some(Version::V5), ..Habits::default() }, Cases::default());
         habits.struck = Some(Time::from_secs(1));
         for nth in 0..20 {
             let mut to = Writer::default();

@@ -250,7 +250,9 @@ impl Kind {
             Kind::IdInUse => {
                 format!("It gave a new message the packet identifier of one still in flight {often}.")
             }
-            Kind::UnknownAck => format!("It acknowledged a message that was not in flight {often}."),
+            Kind::UnknownAck => {
+                format!("It acknowledged or released a message that was not in flight {often}.")
+            }
             Kind::ReceiveMaximum => {
                 format!("It had more messages in flight than the receiver said it takes {often}.")
             }
@@ -315,16 +317,17 @@ impl Kind {
             Kind::NoJitter => "All devices have the same fixed retry interval.",
             Kind::DupWrong => "The sender does not tell a retransmission from a new message.",
             Kind::IdInUse => "The sender counts identifiers up and does not look which are in flight.",
-            Kind::UnknownAck => "The receiver acknowledges twice, or with the wrong identifier.",
+            Kind::UnknownAck => "It answers twice, or with the wrong identifier.",
             Kind::ReceiveMaximum => {
                 "The sender does not read Receive Maximum, or does not count what is in flight."
             }
             Kind::MessagesLost => {
-                "The sender does not keep messages until they are acknowledged, or drops them when it connects anew."
+                "The sender does not keep messages until they are acknowledged, or drops them when it connects anew, as it may \
+                 where the session ends with the link."
             }
             Kind::Qos0Lost => "A link ended before they were passed on, or the sender dropped them.",
             Kind::Qos2Duplicated => {
-                "The sender starts anew after a reconnect where it ought to go on with PUBREL, or with another identifier."
+                "The sender sends PUBLISH again after its PUBREL, where it ought to send PUBREL again."
             }
         }
     }
@@ -375,14 +378,15 @@ impl Kind {
             Kind::NoJitter => "Draw each wait at random, so that a fleet does not come back all at once.",
             Kind::DupWrong => "Set DUP on a retransmission, and on nothing else.",
             Kind::IdInUse => "Skip identifiers that wait for their acknowledgement.",
-            Kind::UnknownAck => "Acknowledge each PUBLISH once, with its own identifier.",
+            Kind::UnknownAck => "Answer each packet once, with its own identifier.",
             Kind::ReceiveMaximum => "Hold messages back until earlier ones are acknowledged.",
             Kind::MessagesLost => {
-                "Keep each message until PUBACK or PUBCOMP, and send it again after a reconnect, with DUP."
+                "Keep each message until PUBACK or PUBCOMP, and send it again after a reconnect, with DUP, in a session that \
+                 goes on."
             }
             Kind::Qos0Lost => "Use QoS 1 for what may not be lost.",
             Kind::Qos2Duplicated => {
-                "Keep the state of QoS 2 across reconnects, with a session that is not clean."
+                "Keep how far each message of QoS 2 has come, across reconnects too, and go on from there."
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::base::{DeviceId, Direction, Side, Time};
 use crate::event::{Loss, MessageNews};
 use crate::measure::finding::Grade;
 use crate::mqtt::Version;
+use crate::session::ledger::AckKind;
 
 /// A message, with what is known of its device.
 #[derive(Clone, Copy, Debug)]
@@ -24,8 +25,6 @@ pub(super) struct Told<'a> {
     pub altered: bool,
     /// A fault fell on the device's link, or on the device a moment ago.
     pub disturbed: bool,
-    /// Whether the device asked for a clean session: a hub then owes it nothing on its next link.
-    pub clean: bool,
 }
 
 /// The finding that the news makes, if any.
@@ -66,9 +65,10 @@ fn judge(told: Told<'_>) -> Option<(Kind, Grade, Option<&'static str>, Side)> {
             (Kind::IdInUse, Grade::Fail, rule, sender)
         }
         MessageNews::UnknownAck { .. } if told.altered => return None,
-        // An acknowledgement travels the other way than its message.
-        MessageNews::UnknownAck { .. } => {
-            (Kind::UnknownAck, Grade::Warn, numbered("MQTT-2.3.1-6", "MQTT-2.2.1-5"), receiver)
+        MessageNews::UnknownAck { packet } => {
+            // PUBREL travels the way of its message, and what else acknowledges that the other.
+            let by = if packet == AckKind::Pubrel.word() { sender } else { receiver };
+            (Kind::UnknownAck, Grade::Warn, numbered("MQTT-2.3.1-6", "MQTT-2.2.1-5"), by)
         }
         MessageNews::ReceiveMaximum { .. } if told.altered => return None,
         MessageNews::ReceiveMaximum { .. } => {
@@ -81,8 +81,8 @@ fn judge(told: Told<'_>) -> Option<(Kind, Grade, Option<&'static str>, Side)> {
         MessageNews::Gap { .. } => {
             return lost(told, Loss::Missing).map(|(kind, grade, rule)| (kind, grade, rule, sender));
         }
-        MessageNews::Duplicated { .. } if told.qos == 2 && !told.altered => {
-            (Kind::Qos2Duplicated, Grade::Fail, Some("MQTT-4.3.3-1"), sender)
+        MessageNews::Duplicated { released: true, .. } if told.qos == 2 && !told.altered => {
+            (Kind::Qos2Duplicated, Grade::Fail, numbered("MQTT-4.3.3-1", "MQTT-4.3.3-6"), sender)
         }
         MessageNews::Duplicated { .. }
         | MessageNews::Retransmitted { .. }
@@ -93,14 +93,13 @@ fn judge(told: Told<'_>) -> Option<(Kind, Grade, Option<&'static str>, Side)> {
 }
 
 fn lost(told: Told<'_>, why: Loss) -> Option<(Kind, Grade, Option<&'static str>)> {
-    let owes_nothing = told.direction == Direction::Down && told.clean;
     match (told.qos, why) {
         (_, Loss::FalselyAcknowledged) => None,
         (0, _) if told.disturbed || told.altered => None,
         (0, _) => Some((Kind::Qos0Lost, Grade::Warn, None)),
         // The numbers may leave it out since a fault dropped it.
         (_, Loss::Missing | Loss::NotPassedOn) if told.altered => None,
-        (_, Loss::NeverSentAgain) if owes_nothing => Some((Kind::MessagesLost, Grade::Warn, None)),
+        (_, Loss::SessionOver) => Some((Kind::MessagesLost, Grade::Warn, None)),
         (_, Loss::NeverSentAgain) => Some((Kind::MessagesLost, Grade::Fail, Some("MQTT-4.4.0-1"))),
         (_, Loss::Missing | Loss::NotPassedOn) => Some((Kind::MessagesLost, Grade::Fail, None)),
     }

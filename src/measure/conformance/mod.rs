@@ -107,25 +107,14 @@ impl Conformance {
                 }
             }
             What::Message { device, link, direction, qos, id, news } => {
-                let (version, altered, clean) = self.habits_of(*device);
+                let (version, altered) = self.habits_of(*device);
                 let link = link.and_then(|link| self.links.get(&link));
                 let disturbed = link.is_none_or(|link| !link.faults.is_pristine());
                 let disturbed = disturbed || self.is_struck(*device, now.at);
                 let Now { seq, at } = now;
                 let (device, direction, qos, id) = (*device, *direction, *qos, *id);
-                let told = messages::Told {
-                    at,
-                    seq,
-                    device,
-                    direction,
-                    qos,
-                    id,
-                    news,
-                    version,
-                    altered,
-                    disturbed,
-                    clean,
-                };
+                let told =
+                    messages::Told { at, seq, device, direction, qos, id, news, version, altered, disturbed };
                 messages::told(told, &mut self.cases);
             }
             What::WillDelivered { device, .. } => {

@@ -45,12 +45,12 @@ impl Conformance {
         protocol::arrives(watch, at, seq, direction, packet, names, cases);
         watch.arrives(at, direction);
         match (direction, packet) {
-            (Direction::Up, Packet::Connect { version, clean, .. }) => {
+            (Direction::Up, Packet::Connect { version, .. }) => {
                 if watch.greeting.is_none() {
                     watch.greets(packet, passed);
                 }
                 if let Some(habits) = watch.device.and_then(|device| self.devices.get_mut(&device)) {
-                    (habits.version, habits.clean) = (Some(*version), *clean);
+                    habits.version = Some(*version);
                 }
             }
             (Direction::Up, Packet::Pingreq) => watch.pings.sent(at, seq),

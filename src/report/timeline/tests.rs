@@ -273,7 +273,7 @@ fn messages_are_marked_on_the_lane_of_their_device() {
     story.events.iter().for_each(|event| timeline.push(event));
     let told = [
         of(100, Direction::Up, again),
-        of(200, Direction::Down, MessageNews::Duplicated { first }),
+        of(200, Direction::Down, MessageNews::Duplicated { first, released: false }),
         of(300, Direction::Up, lost),
         of(400, Direction::Up, MessageNews::InFlight { first }),
     ];

@@ -155,7 +155,7 @@ pub struct Ack {
 }
 
 /// Which acknowledgement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AckKind {
     /// Of QoS 1, the last.
     Puback,

@@ -38,6 +38,10 @@ pub(super) struct Flight {
     pub acked: bool,
     /// Of QoS 2: passed on again, its receiver takes it for a new one.
     pub anew: bool,
+    /// Of QoS 2: its sender has released it in this session, and may not send it again.
+    pub released: bool,
+    /// The session that it was last sent in is over: nobody has to send it again.
+    pub session_over: bool,
     /// It was counted as completed or lost: sent again all the same, it is not counted so twice.
     pub counted: bool,
     /// In the order of first sight.
@@ -79,6 +83,8 @@ impl Flights {
             passed: None,
             acked: false,
             anew: false,
+            released: false,
+            session_over: false,
             counted: false,
             serial,
         };
@@ -88,7 +94,7 @@ impl Flights {
     /// A message of that identifier is sent again on this link.
     pub fn sent_again(&mut self, id: u16, link: LinkId) {
         if let Some(flight) = self.by_id.get_mut(id) {
-            flight.link = link;
+            (flight.link, flight.session_over) = (link, false);
             self.earlier.remove(&(flight.hash, flight.serial, id));
         }
     }
@@ -125,7 +131,9 @@ impl Flights {
                 self.displaced.remove(&key)?
             }
         };
-        (flight.id, flight.link, flight.anew) = (id, link, true);
+        // That it is the same is likely, and not sure.
+        (flight.id, flight.link, flight.anew, flight.released) = (id, link, true, false);
+        flight.session_over = false;
         self.by_id.insert_new(id, flight);
         self.by_id.get(id)
     }
@@ -141,7 +149,7 @@ impl Flights {
         let is_it = |known: &Flight| known.id == id && known.hash == hash && known.qos == qos;
         let at = self.settled.iter().rposition(is_it)?;
         let mut flight = self.settled.remove(at)?;
-        (flight.link, flight.anew) = (link, true);
+        (flight.link, flight.anew, flight.session_over) = (link, true, false);
         self.by_id.insert_new(id, flight);
         self.by_id.get(id)
     }
@@ -167,10 +175,12 @@ impl Flights {
         self.earlier = earlier.map(|flight| (flight.hash, flight.serial, flight.id)).collect();
     }
 
-    /// Their receiver's session is gone: what it is passed on again, it takes for new.
-    pub fn forget_receipts(&mut self) {
+    /// Their session is over: what its receiver is passed on again, it takes for new, and nobody owes anything of it.
+    pub fn end_session(&mut self) {
         let flights = self.by_id.values_mut().chain(self.displaced.values_mut()).chain(&mut self.settled);
-        flights.for_each(|flight| flight.anew = true);
+        for flight in flights {
+            (flight.anew, flight.released, flight.session_over) = (true, false, true);
+        }
     }
 
     /// Gives up what was last sent before that link, and not again since, oldest first; what its receiver has acknowledged is

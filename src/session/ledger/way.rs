@@ -10,6 +10,7 @@ use crate::base::pack::{Pack, Reader, Writer};
 use crate::base::{Direction, LinkId, Time};
 use crate::event::{Loss, MessageNews};
 use crate::mqtt::QoS;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// On a link that was accepted, a sender that says anything so long after has sent again what it was going to: clients do
@@ -27,6 +28,8 @@ pub(super) struct Way {
     /// A fault has changed packets, or put some in: what looks wrong may come of that.
     meddled: bool,
     series: Option<Box<AllSeries>>,
+    /// PUBREC and PUBREL of nothing in flight: their other end has to answer them all the same.
+    prompted: Option<Box<BTreeSet<(AckKind, u16)>>>,
     /// The device's latest link, and whether it was accepted there.
     latest: Option<(LinkId, bool)>,
 }
@@ -34,7 +37,7 @@ pub(super) struct Way {
 impl Way {
     /// Appends what is known at rest; `false` where messages or numbers are followed.
     pub fn rest(&self, to: &mut Writer) -> bool {
-        let Way { flights, whole, tolerant, meddled, series, latest } = self;
+        let Way { flights, whole, tolerant, meddled, series, prompted: _, latest } = self;
         (*latest, (*whole, (*tolerant, *meddled))).pack(to);
         flights.is_none() && series.is_none()
     }
@@ -52,6 +55,10 @@ impl Way {
         if let Some(flights) = &mut self.flights {
             flights.next_link(line.link);
         }
+        if line.clean {
+            self.begins_anew();
+        }
+        self.prompted = None;
     }
 
     /// The device was accepted.
@@ -71,10 +78,10 @@ impl Way {
         self.latest.is_some_and(|(link, accepted)| accepted && link > line.link)
     }
 
-    /// What the receiver had of QoS 2 is forgotten with its session.
+    /// The session so far is over, and what its ends knew of messages is forgotten with it.
     pub fn begins_anew(&mut self) {
         if let Some(flights) = &mut self.flights {
-            flights.forget_receipts();
+            flights.end_session();
         }
     }
 
@@ -237,7 +244,7 @@ impl Way {
         if about.qos == QoS::AtMostOnce {
             if line.ways.get_mut(of).go(1) > 0 {
                 book.passed_plain(of, 1);
-                self.duplicated(now, about, now, times - 1, book);
+                self.duplicated(now, about, now, false, times - 1, book);
             }
             return;
         }
@@ -245,28 +252,37 @@ impl Way {
             return;
         };
         let is_new_to_it = about.qos == QoS::AtLeastOnce || flight.anew;
-        flight.anew = false;
+        let released = flight.released;
+        (flight.anew, flight.released) = (false, false);
         match flight.passed {
             None => {
                 flight.passed = Some(now);
                 book.count(of).received[qos] += 1;
                 if about.qos == QoS::AtLeastOnce {
-                    self.duplicated(now, about, now, times - 1, book);
+                    self.duplicated(now, about, now, false, times - 1, book);
                 }
             }
             Some(first) if is_new_to_it => {
                 let times = if about.qos == QoS::AtLeastOnce { times } else { 1 };
-                self.duplicated(now, about, first, times, book);
+                self.duplicated(now, about, first, released, times, book);
             }
             Some(_) => {}
         }
     }
 
-    fn duplicated(&mut self, now: Time, about: About, first: Time, times: u32, book: &mut Book) {
+    fn duplicated(
+        &mut self,
+        now: Time,
+        about: About,
+        first: Time,
+        released: bool,
+        times: u32,
+        book: &mut Book,
+    ) {
         if times > 0 {
             self.tolerant = true;
             book.count(about.direction).duplicated[number(about.qos)] += u64::from(times);
-            book.tell(now, about, MessageNews::Duplicated { first });
+            book.tell(now, about, MessageNews::Duplicated { first, released });
         }
     }
 
@@ -274,7 +290,7 @@ impl Way {
     pub fn ack_arrived(&mut self, now: Time, line: &mut Line, ack: &Ack, book: &mut Book) {
         let qos = ack.kind.qos();
         let Some(flight) = self.flight(ack.id, qos) else {
-            if self.sees_all() {
+            if self.sees_all() && !self.is_prompted(ack) {
                 let about = About { link: Some(line.link), direction: ack.direction, qos, id: ack.id };
                 let packet = ack.kind.word().to_owned();
                 book.tell(now, about, MessageNews::UnknownAck { packet });
@@ -285,9 +301,27 @@ impl Way {
             AckKind::Puback => flight.acked = true,
             AckKind::Pubrec => flight.acked |= !ack.refuses,
             AckKind::Pubcomp => {}
-            // What has come as far as PUBREC is sent on as PUBREL.
-            AckKind::Pubrel => self.sent_on(ack.id, line.link),
+            // What has come as far as PUBREC is sent on as PUBREL; sent twice, it is answered twice.
+            AckKind::Pubrel => {
+                let is_again = flight.released;
+                self.tolerant |= is_again;
+                self.sent_on(ack.id, line.link);
+            }
         }
+    }
+
+    /// Whether an acknowledgement of nothing in flight answers such a one of the other end's, as it has to. It is remembered
+    /// if it asks for an answer itself.
+    fn is_prompted(&mut self, ack: &Ack) -> bool {
+        let prompted = self.prompted.get_or_insert_default();
+        let prompt = match ack.kind {
+            AckKind::Puback => return false,
+            AckKind::Pubrec => None,
+            AckKind::Pubrel => Some(AckKind::Pubrec),
+            AckKind::Pubcomp => return prompted.contains(&(AckKind::Pubrel, ack.id)),
+        };
+        prompted.insert((ack.kind, ack.id));
+        prompt.is_some_and(|prompt| prompted.contains(&(prompt, ack.id)))
     }
 
     /// An acknowledgement, or a PUBREL, was passed on.
@@ -300,7 +334,7 @@ impl Way {
             AckKind::Pubrec => return,
             AckKind::Pubrel => {
                 // From now on its receiver has forgotten the identifier.
-                flight.anew = true;
+                (flight.anew, flight.released) = (true, true);
                 return;
             }
         }
@@ -384,7 +418,8 @@ impl Way {
             for flight in given_up.unwrap_or_default() {
                 book.count(of).lost[number(flight.qos)] += 1;
                 let about = About { qos: flight.qos, id: flight.id, ..about };
-                book.tell(now, about, MessageNews::Lost { first: flight.first, why: Loss::NeverSentAgain });
+                let why = if flight.session_over { Loss::SessionOver } else { Loss::NeverSentAgain };
+                book.tell(now, about, MessageNews::Lost { first: flight.first, why });
             }
         }
         let gaps = self

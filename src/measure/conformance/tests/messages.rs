@@ -27,8 +27,20 @@ fn news_of_messages_are_their_senders() {
         (0, lost(Loss::NotPassedOn), Some(("qos0-messages-lost", Grade::Warn, false))),
         (0, MessageNews::Gap { from: 1, to: 2 }, Some(("qos0-messages-lost", Grade::Warn, false))),
         (1, MessageNews::Gap { from: 1, to: 2 }, Some(("messages-lost", Grade::Fail, false))),
-        (1, MessageNews::Duplicated { first: FIRST }, None),
-        (2, MessageNews::Duplicated { first: FIRST }, Some(("qos2-duplicated", Grade::Fail, false))),
+        // A PUBREL is the sender's own.
+        (
+            2,
+            MessageNews::UnknownAck { packet: "pubrel".into() },
+            Some(("unknown-acknowledgement", Grade::Warn, false)),
+        ),
+        (1, lost(Loss::SessionOver), Some(("messages-lost", Grade::Warn, false))),
+        (1, MessageNews::Duplicated { first: FIRST, released: false }, None),
+        (2, MessageNews::Duplicated { first: FIRST, released: false }, None),
+        (
+            2,
+            MessageNews::Duplicated { first: FIRST, released: true },
+            Some(("qos2-duplicated", Grade::Fail, false)),
+        ),
         (1, MessageNews::Retransmitted { first: FIRST, dup: true, renumbered: false }, None),
         (1, MessageNews::InFlight { first: FIRST }, None),
         (0, MessageNews::Repeated { number: 3 }, None),
@@ -46,7 +58,7 @@ fn what_a_fault_did_to_messages_is_nobodys() {
         (0, MessageNews::Lost { first: FIRST, why: Loss::NotPassedOn }),
         (1, MessageNews::IdInUse { first: FIRST }),
         (1, MessageNews::UnknownAck { packet: "puback".into() }),
-        (2, MessageNews::Duplicated { first: FIRST }),
+        (2, MessageNews::Duplicated { first: FIRST, released: true }),
         (1, MessageNews::Gap { from: 1, to: 2 }),
     ] {
         let mut story = Story::new();
@@ -54,5 +66,22 @@ fn what_a_fault_did_to_messages_is_nobodys() {
         let what = crate::fault::Alteration::Dropped { acknowledged: false };
         story.altered(1, Direction::Up, 1, what).says_of(0, 1, news.clone(), qos);
         assert_eq!(named(&story), NOTHING, "{news:?}");
+    }
+}
+
+#[test]
+fn rules_have_the_numbers_of_the_version() {
+    let again = MessageNews::Duplicated { first: FIRST, released: true };
+    let lost = |why| MessageNews::Lost { first: FIRST, why };
+    for (news, v311, v5) in [
+        (again, Some("MQTT-4.3.3-1"), Some("MQTT-4.3.3-6")),
+        (lost(Loss::NeverSentAgain), Some("MQTT-4.4.0-1"), Some("MQTT-4.4.0-1")),
+        (lost(Loss::SessionOver), None, None),
+    ] {
+        for (version, rule) in [(Version::V311, v311), (Version::V5, v5)] {
+            let mut story = Story::new();
+            story.joins_as(1, 0, "a", version).says_of(0, 1, news.clone(), 2);
+            assert_eq!(only(&story).rule, rule, "{version:?} {news:?}");
+        }
     }
 }

@@ -51,7 +51,7 @@ fn an_acknowledgement_that_is_lost_makes_a_duplicate_on_the_next_link() {
     assert_eq!((up.sent[1], up.received[1], up.retransmitted[1], up.duplicated[1]), (1, 1, 1, 1));
     assert_eq!((up.completed[1], up.lost[1], up.in_flight[1]), (1, 0, 0));
     let retransmitted = MessageNews::Retransmitted { first: first(10), dup: true, renumbered: false };
-    assert_eq!(run.news(), [&retransmitted, &MessageNews::Duplicated { first: first(10) }]);
+    assert_eq!(run.news(), [&retransmitted, &MessageNews::Duplicated { first: first(10), released: false }]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn what_is_sent_again_with_another_identifier_is_renumbered_and_no_wrong() {
     let up = run.counts().up;
     assert_eq!((up.sent[1], up.retransmitted[1], up.duplicated[1]), (2, 1, 1));
     let retransmitted = MessageNews::Retransmitted { first: first(10), dup: false, renumbered: true };
-    assert_eq!(run.news(), [&retransmitted, &MessageNews::Duplicated { first: first(10) }]);
+    assert_eq!(run.news(), [&retransmitted, &MessageNews::Duplicated { first: first(10), released: false }]);
 }
 
 #[test]
@@ -82,6 +82,41 @@ fn of_quality_two_a_receiver_knows_the_identifier_until_pubrel() {
         let up = run.counts().up;
         assert_eq!((up.retransmitted[2], up.duplicated[2]), (1, duplicated), "{released} {goes_on}");
     }
+}
+
+/// Whose wrong that is: only the sender's that had released it in the same session.
+#[test]
+fn of_quality_two_a_message_is_released_within_its_session() {
+    // (clean start, session present, PUBREL passed on before the link is lost, sent again under its identifier, released)
+    for (clean, goes_on, released, id, expected) in [
+        (false, true, true, 5, Some(true)),
+        (false, true, false, 5, None),
+        (false, false, true, 5, Some(false)),
+        (true, false, true, 5, Some(false)),
+        (false, true, true, 6, Some(false)),
+    ] {
+        let mut run = Run::joined();
+        run.at(10).goes(0, UP, message(2, 5, 7)).ack(0, UP, AckKind::Pubrec, 5);
+        if released {
+            run.ack(0, UP, AckKind::Pubrel, 5);
+        }
+        run.ends(0).connect(clean).accepted(1, goes_on).goes(1, UP, message(2, id, 7));
+        let told = run.news().into_iter().find_map(|news| match news {
+            MessageNews::Duplicated { released, .. } => Some(*released),
+            _ => None,
+        });
+        assert_eq!(told, expected, "{clean} {goes_on} {released} {id}");
+    }
+    // Before the CONNACK says so, a clean start has ended the session.
+    let mut run = Run::joined();
+    run.at(10).goes(0, UP, message(2, 5, 7)).ack(0, UP, AckKind::Pubrec, 5).ack(0, UP, AckKind::Pubrel, 5);
+    run.ends(0).connect(true).goes(1, UP, message(2, 5, 7));
+    assert!(run.news().contains(&&MessageNews::Duplicated { first: first(10), released: false }));
+    // On the same link.
+    let mut run = Run::joined();
+    run.at(10).goes(0, UP, message(2, 5, 7)).ack(0, UP, AckKind::Pubrec, 5).ack(0, UP, AckKind::Pubrel, 5);
+    run.goes(0, UP, again(2, 5, 7));
+    assert!(run.news().contains(&&MessageNews::Duplicated { first: first(10), released: true }));
 }
 
 #[test]
@@ -180,6 +215,34 @@ fn what_is_never_sent_again_is_lost_when_the_next_link_has_shown_that() {
         let up = run.over().up;
         assert_eq!((up.lost[1], up.in_flight[1]), (lost, 1 - lost), "{accepted} {fresh} {lived}");
     }
+}
+
+#[test]
+fn what_is_not_sent_again_in_another_session_is_lost_and_nobody_had_to() {
+    // (clean start, session present, why)
+    for (clean, goes_on, why) in [
+        (false, true, Loss::NeverSentAgain),
+        (false, false, Loss::SessionOver),
+        (true, false, Loss::SessionOver),
+        (true, true, Loss::SessionOver),
+    ] {
+        for of in Direction::BOTH {
+            let mut run = Run::joined();
+            run.at(10).goes(0, of, message(1, 5, 7)).ends(0);
+            run.at(1000).connect(clean).accepted(1, goes_on).at(6000).ends(1);
+            assert_eq!(
+                run.news(),
+                [&MessageNews::Lost { first: first(10), why }],
+                "{clean} {goes_on} {of:?}"
+            );
+            assert_eq!(run.over().get(of).lost[1], 1);
+        }
+    }
+    // A link that a clean start came on, and no CONNACK; then one whose session goes on: it is another session.
+    let mut run = Run::joined();
+    run.at(10).goes(0, UP, message(1, 5, 7)).ends(0).connect(true).ends(1);
+    run.at(1000).connect(false).accepted(2, true).at(6000).ends(2);
+    assert_eq!(run.news(), [&MessageNews::Lost { first: first(10), why: Loss::SessionOver }]);
 }
 
 /// Kept back in the dark, the CONNECT of the next link comes before the end of this one is known.
@@ -292,6 +355,29 @@ fn an_acknowledgement_of_nothing_is_told_where_nothing_can_be_hidden() {
     run.tell(0, Entry::Passed { direction: UP, qos: QoS::AtLeastOnce, id: 1, times: 2 });
     run.ack(0, UP, AckKind::Puback, 1).ack(0, UP, AckKind::Puback, 1);
     assert!(!run.news().contains(&&unknown));
+}
+
+/// PUBCOMP has to answer PUBREL, whatever that is of [MQTT-3.6.4-1 in 3.1.1], and PUBREL a PUBREC.
+#[test]
+fn an_answer_that_is_asked_for_is_no_wrong() {
+    use AckKind::{Pubcomp, Pubrec, Pubrel};
+    for (comes, told) in [
+        (&[Pubrel, Pubcomp][..], &["pubrel"][..]),
+        (&[Pubrel, Pubrel, Pubcomp, Pubcomp], &["pubrel", "pubrel"]),
+        (&[Pubrec, Pubrel, Pubcomp], &["pubrec"]),
+        (&[Pubcomp], &["pubcomp"]),
+    ] {
+        let mut run = Run::joined();
+        comes.iter().for_each(|kind| _ = run.ack_arrives(0, UP, *kind, 77));
+        let unknown: Vec<MessageNews> =
+            told.iter().map(|packet| MessageNews::UnknownAck { packet: (*packet).to_owned() }).collect();
+        assert_eq!(run.news(), unknown.iter().collect::<Vec<_>>(), "{comes:?}");
+    }
+    // PUBREL of a message in flight may be sent twice.
+    let mut run = Run::joined();
+    run.goes(0, UP, message(2, 4, 7)).ack(0, UP, Pubrec, 4).ack(0, UP, Pubrel, 4).ack(0, UP, Pubrel, 4);
+    run.ack(0, UP, Pubcomp, 4).ack(0, UP, Pubcomp, 4);
+    assert_eq!(run.news(), [] as [&MessageNews; 0]);
 }
 
 #[test]
