@@ -308,8 +308,8 @@ impl Engine {
                 self.emit(What::Delivery { device, up: Box::new(up), down: Box::new(down) });
             }
             Input::Message { device, news } => {
-                let News { link, direction, qos, id, news } = *news;
-                self.emit(What::Message { device, link, direction, qos: qos.number(), id, news });
+                let News { link, direction, qos, id, news, more } = *news;
+                self.emit(What::Message { device, link, direction, qos: qos.number(), id, news, more });
             }
             Input::CommandStopped => self.emit(What::CommandStopped),
             Input::CommandEnded { code } => {

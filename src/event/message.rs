@@ -38,31 +38,26 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub unfollowed: [u64; 3],
     /// Whose payload had a number, as the profile's `sequence` reads it.
-    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
+    #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
     pub numbered: u64,
     /// Numbers that the payloads leave out, but for those in `dropped`.
-    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
+    #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
     pub missing: u64,
     /// Numbers that came before, in messages that were not known to be sent again.
-    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
+    #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
     pub repeated: u64,
     /// Reconnects of which it could be told whether the device sent what it had kept: its usual pace was known.
-    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
+    #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
     pub catch_ups: u64,
     /// Messages that the device had kept while it was away, and sent when it was back.
-    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
+    #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
     pub queued: u64,
     /// Those of `catch_ups` whose messages had numbers.
-    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
+    #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
     pub numbered_catch_ups: u64,
     /// Numbers that what it had kept leaves out: messages that it dropped, or that went astray as it lost its link.
-    #[serde(default, skip_serializing_if = "is_zero", deserialize_with = "bounded::count")]
+    #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
     pub dropped: u64,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(count: &u64) -> bool {
-    *count == 0
 }
 
 fn is_none_at_all(counts: &[u64; 3]) -> bool {
@@ -106,7 +101,7 @@ impl Delivery {
 }
 
 /// What is remarkable of one message. Counts are exact; of each kind, only the first five of each second of a device are
-/// told one by one.
+/// told one by one, and then those that are alike in one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "news", rename_all = "snake_case")]
 pub enum MessageNews {
@@ -200,6 +195,25 @@ pub enum Loss {
     SessionOver,
     /// The numbers in the payloads leave it out.
     Missing,
+}
+
+impl MessageNews {
+    /// Of how many messages it is.
+    pub fn messages(&self) -> u64 {
+        match self {
+            MessageNews::Gap { from, to } => to.saturating_sub(*from).saturating_add(1).min(bounded::MOST),
+            MessageNews::Retransmitted { .. }
+            | MessageNews::Duplicated { .. }
+            | MessageNews::Lost { .. }
+            | MessageNews::InFlight { .. }
+            | MessageNews::DupWrong { .. }
+            | MessageNews::IdInUse { .. }
+            | MessageNews::UnknownAck { .. }
+            | MessageNews::ReceiveMaximum { .. }
+            | MessageNews::Repeated { .. }
+            | MessageNews::CaughtUp { .. } => 1,
+        }
+    }
 }
 
 impl fmt::Display for MessageNews {

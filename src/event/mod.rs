@@ -325,6 +325,9 @@ pub enum What {
         /// What.
         #[serde(flatten)]
         news: MessageNews,
+        /// How many more messages alike the same second had, which are not told by themselves.
+        #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
+        more: u64,
     },
     /// The hub delivered the will of a device: a PUBLISH with its topic came down to some device.
     WillDelivered {

@@ -107,10 +107,11 @@ impl Display for What {
                 let total = |counts: [u64; 3]| counts.iter().sum::<u64>();
                 write!(f, "{device} messages: {} up, {} down", total(up.sent), total(down.sent))
             }
-            What::Message { device, direction, qos, id, news, .. } => {
+            What::Message { device, direction, qos, id, news, more, .. } => {
                 write!(f, "{device} {} message of QoS {qos}", direction.word())?;
                 id.map_or(Ok(()), |id| write!(f, ", id {id}"))?;
-                write!(f, ": {news}")
+                write!(f, ": {news}")?;
+                if *more > 0 { write!(f, ", and {more} more alike") } else { Ok(()) }
             }
             What::WillDelivered { device, link, topic } => {
                 write!(f, "{device} its will was delivered on {link}: {}", printable(topic))

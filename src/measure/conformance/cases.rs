@@ -85,6 +85,11 @@ pub(super) struct News {
 
 impl Cases {
     pub(super) fn add(&mut self, news: News) {
+        self.add_all(news, 1);
+    }
+
+    /// Adds so many that are alike, and that one event shows.
+    pub(super) fn add_all(&mut self, news: News, times: u64) {
         let News { device, kind, grade, rule, size, seen } = news;
         let mut key = (device, kind);
         if self.known.len() >= MOST_CASES && !self.known.contains_key(&key) {
@@ -92,9 +97,11 @@ impl Cases {
         }
         let Some(case) = self.known.get_mut(&key) else {
             let more = Box::default();
-            return self.known.insert(key, Case { grade, rule, count: 1, worst: size, first: seen, more });
+            return self
+                .known
+                .insert(key, Case { grade, rule, count: times, worst: size, first: seen, more });
         };
-        case.count += 1;
+        case.count += times;
         case.worst = case.worst.max(size);
         if grade > case.grade {
             (case.grade, case.rule) = (grade, rule);

@@ -20,6 +20,8 @@ pub(super) struct Told<'a> {
     pub qos: u8,
     pub id: Option<u16>,
     pub news: &'a MessageNews,
+    /// How many more alike there were.
+    pub more: u64,
     pub version: Version,
     /// A fault worked on packets of the device's.
     pub altered: bool,
@@ -31,19 +33,18 @@ pub(super) struct Told<'a> {
 pub(super) fn told(told: Told<'_>, cases: &mut Cases) {
     let Some((kind, grade, rule, sender)) = judge(told) else { return };
     let id = told.id.map(|id| format!(" (identifier {id})")).unwrap_or_default();
-    cases.add(News {
+    let alike = if told.more > 0 { format!(", and {} more alike", told.more) } else { String::new() };
+    let what = format!("QoS {} {}{id}: {}{alike}", told.qos, told.direction.word(), told.news);
+    let news = News {
         device: (sender == Side::Device || kind.class() == crate::measure::Class::Loss)
             .then_some(told.device),
         kind,
         grade,
         rule,
         size: Size::default(),
-        seen: seen(
-            told.seq,
-            told.at,
-            format!("QoS {} {}{id}: {}", told.qos, told.direction.word(), told.news),
-        ),
-    });
+        seen: seen(told.seq, told.at, what),
+    };
+    cases.add_all(news, told.news.messages() + told.more);
 }
 
 fn judge(told: Told<'_>) -> Option<(Kind, Grade, Option<&'static str>, Side)> {

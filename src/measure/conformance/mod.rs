@@ -106,15 +106,26 @@ impl Conformance {
                     protocol::not_mqtt(watch, now.at, now.seq, *direction, reason, &mut self.cases);
                 }
             }
-            What::Message { device, link, direction, qos, id, news } => {
+            What::Message { device, link, direction, qos, id, news, more } => {
                 let (version, altered) = self.habits_of(*device);
                 let link = link.and_then(|link| self.links.get(&link));
                 let disturbed = link.is_none_or(|link| !link.faults.is_pristine());
                 let disturbed = disturbed || self.is_struck(*device, now.at);
                 let Now { seq, at } = now;
                 let (device, direction, qos, id) = (*device, *direction, *qos, *id);
-                let told =
-                    messages::Told { at, seq, device, direction, qos, id, news, version, altered, disturbed };
+                let told = messages::Told {
+                    at,
+                    seq,
+                    device,
+                    direction,
+                    qos,
+                    id,
+                    news,
+                    more: *more,
+                    version,
+                    altered,
+                    disturbed,
+                };
                 messages::told(told, &mut self.cases);
             }
             What::WillDelivered { device, .. } => {

@@ -25,7 +25,7 @@ function legend() {
   if (marked.has('RST') || [...marked].some((words) => / cut /.test(words))) item((pen, w, h) => drawMark(pen, 'RST', 'device', w / 2, h / 2, true), 'RST');
   const messages = ['message lost', 'message duplicated', 'message sent again'].filter((words) => marked.has(words));
   messages.forEach((words, nth) => {
-    const more = nth === messages.length - 1 ? ' (of a kind, at most five a second of a device)' : '';
+    const more = nth === messages.length - 1 ? ' (of a kind, the first five of a device in a second)' : '';
     item((pen, w, h) => drawMark(pen, words, 'device', w / 2, h / 2, false), `${words}${more}`);
   });
   item((pen, w, h) => drawMark(pen, 'PINGREQ', 'device', w / 2, h / 2, false), 'packet (when zoomed in; above: by the device, below: by the hub)');

@@ -263,7 +263,8 @@ fn messages_are_marked_on_the_lane_of_their_device() {
     let mut story = Story::new();
     story.at(10).joins(1, 0, "a", 10);
     let of = |at: u64, direction, news| {
-        let what = What::Message { device: DeviceId(0), link: None, direction, qos: 1, id: Some(7), news };
+        let what =
+            What::Message { device: DeviceId(0), link: None, direction, qos: 1, id: Some(7), news, more: 0 };
         Event { seq: at, at: Time::from_nanos(at * 1_000_000), what }
     };
     let first = Time::from_nanos(1);

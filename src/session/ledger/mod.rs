@@ -97,6 +97,7 @@ impl Ledger {
         for entry in entries {
             self.entry(now, line, entry);
         }
+        self.book.look(now);
         self.book.take_news()
     }
 
@@ -120,6 +121,7 @@ impl Ledger {
                 way.alone(of, &mut self.book);
             }
         }
+        self.book.tell_beyond();
         self.book.take_news()
     }
 
@@ -128,6 +130,7 @@ impl Ledger {
         for of in Direction::BOTH {
             self.ways.get_mut(of).run_ended(now, of, &mut self.book);
         }
+        self.book.tell_beyond();
         self.book.take_news()
     }
 
@@ -137,6 +140,7 @@ impl Ledger {
         for of in Direction::BOTH {
             self.ways.get_mut(of).forgotten(now, of, &mut self.book);
         }
+        self.book.tell_beyond();
         self.book.take_news()
     }
 

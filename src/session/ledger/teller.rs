@@ -1,4 +1,5 @@
-//! What a ledger has to say: counts since the last flush, and news, of each kind a few a second.
+//! What a ledger has to say: counts since the last flush, and news: of each kind a few a second one by one, and then those
+//! that are alike in one.
 
 use crate::base::pack::{Pack, Reader, Writer};
 use crate::base::{Direction, LinkId, Time, Ways};
@@ -24,6 +25,24 @@ pub struct News {
     pub id: Option<u16>,
     /// What.
     pub news: MessageNews,
+    /// How many more messages like it the same second had, which are not told by themselves.
+    pub more: u64,
+}
+
+impl News {
+    /// Whether nothing sets it apart from the other but its message.
+    fn is_like(&self, other: &News) -> bool {
+        let is_same = match (&self.news, &other.news) {
+            (MessageNews::Duplicated { released: a, .. }, MessageNews::Duplicated { released: b, .. }) => {
+                a == b
+            }
+            (MessageNews::Lost { why: a, .. }, MessageNews::Lost { why: b, .. }) => a == b,
+            (MessageNews::DupWrong { dup: a }, MessageNews::DupWrong { dup: b }) => a == b,
+            (MessageNews::UnknownAck { packet: a }, MessageNews::UnknownAck { packet: b }) => a == b,
+            (a, b) => kind(a) == kind(b),
+        };
+        is_same && (self.link, self.direction, self.qos) == (other.link, other.direction, other.qos)
+    }
 }
 
 /// Of which message news are.
@@ -43,6 +62,9 @@ pub(super) struct Teller {
     /// The others; none until there is one of that direction to count.
     counts: Ways<Option<Box<Delivery>>>,
     news: Vec<News>,
+    /// What came beyond the few of this second. One for each that is not like another, so no more than some twenty a link.
+    #[expect(clippy::box_collection, reason = "most devices have none, and there may be a million of them")]
+    beyond: Option<Box<Vec<News>>>,
     /// How many of each kind were told in the second that began then.
     told: [u8; KINDS],
     since: Time,
@@ -64,12 +86,12 @@ impl Plain {
 impl Teller {
     /// Appends what is known at rest; `false` where there is something to tell.
     pub fn rest(&self, to: &mut Writer) -> bool {
-        let Teller { plain, counts, news, told, since } = self;
+        let Teller { plain, counts, news, beyond, told, since } = self;
         since.pack(to);
         told.iter().any(|count| *count > 0).then_some(told.to_vec()).pack(to);
         let is_told =
             plain.up.is_none() && plain.down.is_none() && counts.up.is_none() && counts.down.is_none();
-        is_told && news.is_empty()
+        is_told && news.is_empty() && beyond.is_none()
     }
 
     /// As it was at rest.
@@ -95,15 +117,38 @@ impl Teller {
     }
 
     pub fn tell(&mut self, now: Time, about: About, news: MessageNews) {
-        if now.since(self.since) >= Duration::from_secs(1) {
+        if self.is_over(now) {
+            self.tell_beyond();
             (self.since, self.told) = (now, [0; KINDS]);
         }
         let told = &mut self.told[kind(&news)];
+        let About { link, direction, qos, id } = about;
+        let news = News { link, direction, qos, id: (id != 0).then_some(id), news, more: 0 };
         if *told < NEWS_A_SECOND {
             *told += 1;
-            let About { link, direction, qos, id } = about;
-            self.news.push(News { link, direction, qos, id: (id != 0).then_some(id), news });
+            return self.news.push(news);
         }
+        let beyond = self.beyond.get_or_insert_default();
+        match beyond.iter_mut().find(|known| known.is_like(&news)) {
+            Some(known) => known.more += news.news.messages(),
+            None => beyond.push(news),
+        }
+    }
+
+    /// What came beyond the few of a second is told once that is over.
+    pub fn look(&mut self, now: Time) {
+        if self.beyond.is_some() && self.is_over(now) {
+            self.tell_beyond();
+        }
+    }
+
+    /// The same, though the second is not over.
+    pub fn tell_beyond(&mut self) {
+        self.news.extend(self.beyond.take().into_iter().flat_map(|beyond| *beyond));
+    }
+
+    fn is_over(&self, now: Time) -> bool {
+        now.since(self.since) >= Duration::from_secs(1)
     }
 
     /// The news that came.

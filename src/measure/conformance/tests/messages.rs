@@ -85,3 +85,17 @@ fn rules_have_the_numbers_of_the_version() {
         }
     }
 }
+
+#[test]
+fn a_finding_counts_all_that_are_told_in_one() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).says_of(0, 1, MessageNews::Gap { from: 4, to: 6 }, 1);
+    let lost = MessageNews::Lost { first: FIRST, why: Loss::NeverSentAgain };
+    story.says_of(0, 1, lost, 1);
+    if let Some(What::Message { more, .. }) = story.events.last_mut().map(|event| &mut event.what) {
+        *more = 25;
+    }
+    let finding = only(&story);
+    assert_eq!(finding.count, 3 + 26);
+    assert!(finding.evidence[1].what.ends_with(", and 25 more alike"), "{:?}", finding.evidence);
+}

@@ -78,6 +78,7 @@ impl Story {
             qos,
             id: (qos > 0).then_some(7),
             news,
+            more: 0,
         })
     }
 }

@@ -432,14 +432,34 @@ fn more_than_is_followed_is_counted() {
 }
 
 #[test]
-fn of_each_kind_only_a_few_are_told_in_a_second() {
+fn of_each_kind_a_few_are_told_in_a_second_and_the_others_in_one() {
     let mut run = Run::joined();
     let told = |run: &mut Run, millis| {
-        run.at(millis);
-        (0..9).for_each(|_| _ = run.goes(0, UP, again(0, 0, 1)));
-        std::mem::take(&mut run.news).len()
+        (0..9).for_each(|_| _ = run.at(millis).goes(0, UP, again(0, 0, 1)));
+        std::mem::take(&mut run.news).iter().map(|news| 1 + news.more).collect::<Vec<_>>()
     };
-    assert_eq!([told(&mut run, 5000), told(&mut run, 5999), told(&mut run, 6000)], [5, 0, 5]);
+    assert_eq!(told(&mut run, 5000), [1; 5]);
+    assert_eq!(told(&mut run, 5999), [] as [u64; 0]);
+    assert_eq!(told(&mut run, 6000), [13, 1, 1, 1, 1, 1]);
+    // Once the second is over, whatever comes; or with the link.
+    run.at(6999).ack_arrives(0, UP, AckKind::Puback, 3);
+    assert_eq!(run.news.len(), 1, "an unknown acknowledgement");
+    run.at(7000).ack_arrives(0, DOWN, AckKind::Puback, 3);
+    assert_eq!(run.news.iter().map(|news| news.more).collect::<Vec<_>>(), [0, 3, 0]);
+    told(&mut run, 7000);
+    run.ends(0);
+    assert_eq!(run.news.iter().map(|news| news.more).collect::<Vec<_>>(), [3]);
+}
+
+#[test]
+fn what_is_not_alike_is_told_apart() {
+    let mut run = Run::joined();
+    run.at(5000);
+    (1..=7).for_each(|id| _ = run.ack_arrives(0, UP, AckKind::Puback, id));
+    (1..=3).for_each(|id| _ = run.ack_arrives(0, UP, AckKind::Pubcomp, id));
+    (1..=2).for_each(|id| _ = run.ack_arrives(0, DOWN, AckKind::Puback, id));
+    run.ends(0);
+    assert_eq!(run.news.iter().skip(5).map(|news| news.more).collect::<Vec<_>>(), [1, 2, 1]);
 }
 
 #[test]
