@@ -7,6 +7,7 @@ use crate::event::{
     WireNews,
 };
 use crate::fault::{Alteration, Cut, Effects, Ending, Harm, Inject, LegFate, Mechanism};
+use crate::mqtt::{Flaw, PacketKind};
 use crate::session::ledger::News;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -238,6 +239,17 @@ pub enum Input {
         offset: u64,
         /// What is wrong.
         reason: String,
+    },
+    /// A packet came whose form its receiver has to refuse.
+    Malformed {
+        /// The link.
+        link: LinkId,
+        /// The direction.
+        direction: Direction,
+        /// Its type.
+        packet: PacketKind,
+        /// What is wrong with it.
+        flaw: Flaw,
     },
     /// A PUBLISH came for the device, on a topic that may be that of a will.
     Published {

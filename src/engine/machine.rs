@@ -296,6 +296,9 @@ impl Engine {
             Input::NotMqtt { link, direction, offset, reason } => {
                 self.not_mqtt(link, direction, offset, reason)
             }
+            Input::Malformed { link, direction, packet, flaw } => {
+                self.emit(What::Malformed { link, direction, packet, flaw });
+            }
             Input::Published { link, topic, retain } => self.published(link, &topic, retain),
             Input::UsesWillTopic { link } => self.uses_will_topic(link),
             Input::KeepaliveExceeded { link, gap } => {

@@ -28,6 +28,7 @@ use crate::base::{
     DeviceId, Direction, Ends, FiringId, LinkId, ListenerId, RuleId, Side, Time, Ways, WindowId,
 };
 use crate::fault::{Alteration, Ending, Fidelity, LegFate, Mechanism};
+use crate::mqtt::{Flaw, PacketKind};
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened.
@@ -349,6 +350,17 @@ pub enum What {
         /// What is wrong with it.
         reason: String,
     },
+    /// A packet came whose form its receiver has to refuse; each flaw is told once of a link and way.
+    Malformed {
+        /// The link.
+        link: LinkId,
+        /// Which way.
+        direction: Direction,
+        /// Its type.
+        packet: PacketKind,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
     /// The device sent nothing for longer than its keep-alive [MQTT-3.1.2-23], with no fault to blame.
     KeepaliveExceeded {
         /// The link.
@@ -520,6 +532,7 @@ impl What {
             | What::FirstPublish { link, .. }
             | What::WillDelivered { link, .. }
             | What::NotMqtt { link, .. }
+            | What::Malformed { link, .. }
             | What::KeepaliveExceeded { link, .. }
             | What::LegEnded { link, .. }
             | What::EndCarried { link, .. }

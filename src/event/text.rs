@@ -117,6 +117,9 @@ impl Display for What {
                 write!(f, "{device} its will was delivered on {link}: {}", printable(topic))
             }
             What::FirstPublish { link, direction } => write!(f, "{link} {} first PUBLISH", direction.word()),
+            What::Malformed { link, direction, packet, flaw } => {
+                write!(f, "{link} {} {} {}", direction.word(), packet.name(), flaw.words())
+            }
             What::NotMqtt { link, direction, offset, reason } => {
                 write!(f, "{link} {} not MQTT from byte {offset}: {}", direction.word(), printable(reason))
             }

@@ -154,7 +154,10 @@ impl Measures {
                 ignored.iter().for_each(|why| self.trouble.ignored_messages.add(why.clone()));
             }
             What::Forwarded { link, packet_seq } => self.forwarded(at, *link, *packet_seq),
-            What::Delivery { .. } | What::Message { .. } | What::WillDelivered { .. } => {}
+            What::Delivery { .. }
+            | What::Message { .. }
+            | What::WillDelivered { .. }
+            | What::Malformed { .. } => {}
             What::FirstPublish { link, direction } => {
                 self.on(*link, |link| *link.first.get_mut(*direction) = Some(at));
             }

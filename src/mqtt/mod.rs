@@ -18,6 +18,7 @@
 
 pub mod error;
 pub mod filters;
+pub mod flaw;
 pub mod framer;
 pub mod inlet;
 pub mod kind;
@@ -30,6 +31,7 @@ pub mod wire;
 
 pub use error::{DecodeError, EncodeError};
 pub use filters::FilterTree;
+pub use flaw::Flaw;
 pub use framer::{Framer, Piece};
 pub use kind::{KindSet, PacketKind, QoS, Version};
 pub use packet::{Packet, decode, encode};

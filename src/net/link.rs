@@ -119,6 +119,8 @@ pub struct Link {
     meter: Meter,
     books: Books,
     version: Option<Version>,
+    /// What was told to be wrong with the form of packets, a bit each.
+    flaws: Ways<u8>,
     wills: OfLink,
     slot: AlarmSlot,
     drop_at: Option<Time>,
@@ -203,6 +205,7 @@ impl Link {
             meter: Meter::new(id, now),
             books: Books::default(),
             version: None,
+            flaws: Ways::default(),
             wills: OfLink::default(),
             slot,
             drop_at: None,

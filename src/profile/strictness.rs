@@ -138,6 +138,7 @@ const ROWS: &[Row] = &[
     row("receive-maximum-exceeded", [F0, FF, FF, F0, F0], MUST),
     row("second-connect", [F0, FF, FF, F0, F0], MUST),
     row("unreadable-packet", [F0, FF, FF, F0, F0], MUST),
+    row("malformed-packet", [F0, FF, FF, F0, F0], MUST),
     row("keepalive-not-enforced", [F0, FF, FF, F0, WW], MUST_OF_HUBS),
     row("session-present-on-refusal", [F0, FF, FF, F0, WW], MUST_OF_HUBS),
     row("session-present-on-clean-start", [F0, FF, FF, F0, WW], MUST_OF_HUBS),

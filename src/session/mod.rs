@@ -171,6 +171,7 @@ impl Sessions {
             | What::WillDelivered { .. }
             | What::FirstPublish { .. }
             | What::NotMqtt { .. }
+            | What::Malformed { .. }
             | What::TlsEstablished { side: Side::Hub, .. }
             | What::TlsFailed { side: Side::Hub, .. }
             | What::WsUpgraded { .. }

@@ -87,6 +87,7 @@ impl Trail {
             | What::Message { .. }
             | What::WillDelivered { .. }
             | What::NotMqtt { .. }
+            | What::Malformed { .. }
             | What::KeepaliveExceeded { .. }
             | What::Traffic(_)
             | What::Fired { .. }

@@ -44,6 +44,8 @@ pub enum Kind {
     NotMqtt,
     /// A packet that cannot be read.
     Unreadable,
+    /// A packet whose form its receiver has to refuse.
+    Malformed,
     /// Connects in a tight loop.
     TightLoop,
     /// Connects at a fixed pace, quickly.
@@ -69,7 +71,7 @@ pub enum Kind {
 impl Kind {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Kind; 29] = [
+    pub(super) const ALL: [Kind; 30] = [
         Kind::KeepaliveExceeded,
         Kind::ServerKeepaliveIgnored,
         Kind::KeepaliveNotEnforced,
@@ -89,6 +91,7 @@ impl Kind {
         Kind::SecondConnect,
         Kind::NotMqtt,
         Kind::Unreadable,
+        Kind::Malformed,
         Kind::TightLoop,
         Kind::NoBackOff,
         Kind::NoJitter,
@@ -123,6 +126,7 @@ impl Kind {
             Kind::SecondConnect => "second-connect",
             Kind::NotMqtt => "not-mqtt",
             Kind::Unreadable => "unreadable-packet",
+            Kind::Malformed => "malformed-packet",
             Kind::TightLoop => "reconnect-loop",
             Kind::NoBackOff => "no-back-off",
             Kind::NoJitter => "no-jitter",
@@ -162,6 +166,7 @@ impl Kind {
             | Kind::SecondConnect
             | Kind::NotMqtt
             | Kind::Unreadable
+            | Kind::Malformed
             | Kind::DupWrong
             | Kind::IdInUse
             | Kind::UnknownAck
@@ -235,6 +240,9 @@ impl Kind {
             Kind::SecondConnect => format!("It sent a second CONNECT on the same link {often}."),
             Kind::NotMqtt => format!("It sent bytes that are not MQTT {often}."),
             Kind::Unreadable => format!("It sent a packet whose contents cannot be read {often}."),
+            Kind::Malformed => format!(
+                "It sent packets that their receiver has to refuse: {often}, counting each flaw once a link."
+            ),
             Kind::TightLoop => format!(
                 "It connected in a tight loop {often}, every {span} at the median, while no connect came to \
                  anything."
@@ -309,7 +317,7 @@ impl Kind {
             Kind::NotMqtt => {
                 "Something else speaks here: TLS or HTTP on a plain port, a health check, a scanner; or the stream broke."
             }
-            Kind::Unreadable => "The sender builds the packet wrongly.",
+            Kind::Unreadable | Kind::Malformed => "The sender builds the packet wrongly.",
             Kind::TightLoop => {
                 "The client connects again at once, or forgets its back-off as soon as it is accepted."
             }
@@ -371,7 +379,9 @@ impl Kind {
             Kind::NotMqtt => {
                 "Look who connects there; if it is a device, check its port and its TLS setting."
             }
-            Kind::Unreadable => "Compare the packet with the specification; a capture shows its bytes.",
+            Kind::Unreadable | Kind::Malformed => {
+                "Compare the packet with the specification; a capture shows its bytes."
+            }
             Kind::TightLoop | Kind::NoBackOff => {
                 "Wait between connects: longer each time up to a limit, with jitter."
             }

@@ -106,6 +106,11 @@ impl Conformance {
                     protocol::not_mqtt(watch, now.at, now.seq, *direction, reason, &mut self.cases);
                 }
             }
+            What::Malformed { link, direction, packet, flaw } => {
+                if let Some(watch) = self.links.get(link) {
+                    protocol::malformed(watch, now.at, now.seq, *direction, *packet, *flaw, &mut self.cases);
+                }
+            }
             What::Message { device, link, direction, qos, id, news, more } => {
                 let (version, altered) = self.habits_of(*device);
                 let link = link.and_then(|link| self.links.get(&link));

@@ -6,6 +6,7 @@ use super::watch::Watch;
 use crate::base::{Direction, Time};
 use crate::event::Packet;
 use crate::measure::finding::Grade;
+use crate::mqtt::{Flaw, PacketKind};
 
 /// What brownout says of TLS that is passed through and turns out to be none: no rule of MQTT.
 const NOT_TLS: &str = "TLS records";
@@ -35,6 +36,26 @@ pub(super) fn arrives(
         }
         _ => {}
     }
+}
+
+/// A packet came whose form its receiver has to refuse.
+pub(super) fn malformed(
+    watch: &Watch,
+    at: Time,
+    seq: u64,
+    direction: Direction,
+    packet: PacketKind,
+    flaw: Flaw,
+    cases: &mut Cases,
+) {
+    cases.add(News {
+        device: if direction == Direction::Up { watch.device } else { None },
+        kind: Kind::Malformed,
+        grade: Grade::Fail,
+        rule: Some(flaw.rule(direction, watch.version())),
+        size: Size::default(),
+        seen: seen(seq, at, format!("{} {}", packet.name(), flaw.words())),
+    });
 }
 
 /// From here on, what came is not MQTT.

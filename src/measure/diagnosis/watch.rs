@@ -91,6 +91,7 @@ impl Watch {
             | What::Message { .. }
             | What::WillDelivered { .. }
             | What::NotMqtt { .. }
+            | What::Malformed { .. }
             | What::KeepaliveExceeded { .. }
             | What::Fired { .. }
             | What::FaultRefused { .. }

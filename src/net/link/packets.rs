@@ -5,7 +5,7 @@ use crate::base::{Direction, Time};
 use crate::engine::{Beside, Input, PacketTicket};
 use crate::event::{Packet, Will};
 use crate::mqtt::framer::{Frame, Framer, Piece};
-use crate::mqtt::{PacketKind, QoS, Version, peek};
+use crate::mqtt::{Flaw, PacketKind, QoS, Version, peek};
 use crate::net::link::Passing;
 use crate::net::pump::{Begun, Inlet, Mark, Marks, Note, WebSocket};
 use crate::session::Meter;
@@ -183,6 +183,7 @@ impl Link {
     /// Takes in a frame whose head is there; what to say when it has been passed on, if its end is there too.
     pub(super) fn frame(&mut self, now: Time, direction: Direction, frame: &Frame<'_>) -> Option<Note> {
         self.look_for_will(direction, frame);
+        self.look_at_form(direction, frame);
         let let_go = self.take_let_go(direction);
         let begun = Begun {
             publish: (frame.kind == PacketKind::Publish).then(|| self.publish(frame)).flatten(),
@@ -196,6 +197,17 @@ impl Link {
         let note = self.packet(now, direction, begun);
         let passing = note.passing.or_else(|| self.passing(direction, frame.kind, frame.head));
         Some(Note { acknowledges: self.acknowledges(direction, frame), passing, ..note })
+    }
+
+    /// Tells what is wrong with the form of a packet, each flaw once: a device may send nothing else.
+    pub(super) fn look_at_form(&mut self, direction: Direction, frame: &Frame<'_>) {
+        let Some(flaw) = self.version.and_then(|version| Flaw::of(direction, version, frame)) else { return };
+        let (told, bit) = (self.flaws.get_mut(direction), flaw.bit());
+        if *told & bit == 0 {
+            *told |= bit;
+            let (link, packet) = (self.id, frame.kind);
+            self.core.tell(Input::Malformed { link, direction, packet, flaw });
+        }
     }
 
     /// What of these bytes goes on with a PUBLISH whose head was there before.

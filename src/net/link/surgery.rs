@@ -202,6 +202,7 @@ impl Link {
     /// A packet whose head is there: tells of it, and gives what is to be done with it.
     fn decide(&mut self, now: Time, direction: Direction, frame: &Frame<'_>) -> Option<Operation> {
         self.look_for_will(direction, frame);
+        self.look_at_form(direction, frame);
         let publish = (frame.kind == PacketKind::Publish).then(|| self.publish(frame)).flatten();
         if frame.ended {
             self.arrived(now, direction, publish);

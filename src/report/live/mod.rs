@@ -283,6 +283,7 @@ impl Live {
             | What::WillDelivered { .. }
             | What::FirstPublish { .. }
             | What::NotMqtt { direction: Direction::Down, .. }
+            | What::Malformed { .. }
             | What::TlsHello { .. }
             | What::TlsEstablished { side: Side::Hub, .. }
             | What::FirstData { direction: Direction::Up, .. }

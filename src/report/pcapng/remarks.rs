@@ -146,6 +146,7 @@ impl Remarks {
             | What::Message { .. }
             | What::WillDelivered { .. }
             | What::NotMqtt { .. }
+            | What::Malformed { .. }
             | What::KeepaliveExceeded { .. }
             | What::LegEnded { .. }
             | What::EndCarried { .. }

@@ -29,6 +29,7 @@ pub(super) struct Way {
     meddled: bool,
     series: Option<Box<AllSeries>>,
     /// PUBREC and PUBREL of nothing in flight: their other end has to answer them all the same.
+    #[expect(clippy::box_collection, reason = "most devices have none, and there may be a million of them")]
     prompted: Option<Box<BTreeSet<(AckKind, u16)>>>,
     /// The device's latest link, and whether it was accepted there.
     latest: Option<(LinkId, bool)>,

@@ -261,6 +261,28 @@ fn one_connect_a_link_and_packets_that_can_be_read() {
 }
 
 #[test]
+fn a_packet_of_a_wrong_form_is_its_senders() {
+    use crate::mqtt::{Flaw, PacketKind};
+    for (direction, version, rule) in [
+        (Direction::Up, Version::V311, "MQTT-2.3.1-1"),
+        (Direction::Up, Version::V5, "MQTT-2.2.1-3"),
+        (Direction::Down, Version::V5, "MQTT-2.2.1-4"),
+    ] {
+        let mut story = Story::new();
+        story.joins_as(1, 0, "a", version);
+        let (packet, flaw) = (PacketKind::Publish, Flaw::NoIdentifier);
+        story.tell(What::Malformed { link: LinkId(1), direction, packet, flaw });
+        let finding = only(&story);
+        let whose = finding.device.is_some();
+        assert_eq!(
+            (finding.id, finding.rule, whose),
+            ("malformed-packet", Some(rule), direction == Direction::Up)
+        );
+        assert_eq!(finding.evidence[0].what, "PUBLISH with packet identifier 0");
+    }
+}
+
+#[test]
 fn a_finding_counts_all_and_shows_eight() {
     let mut story = Story::new();
     story.joins(1, 0, "a", 2);
