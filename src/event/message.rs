@@ -28,8 +28,8 @@ pub struct Delivery {
     /// that is known. At QoS 0, also those that the numbers in the payloads leave out ([`Delivery::missing`]).
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub lost: [u64; 3],
-    /// Neither completed nor known to be lost when the run ended; told with its end. At QoS 0, those that still waited in
-    /// brownout.
+    /// Neither completed nor known to be lost when the run ended; told with its end, or when their sender gave them up, which had
+    /// never learned that their receiver has them. At QoS 0, those that still waited in brownout.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub in_flight: [u64; 3],
     /// Left behind in flight by links that ended, beyond what is followed, or by a device that an observer has forgotten, or

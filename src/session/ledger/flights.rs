@@ -99,12 +99,13 @@ impl Flights {
         }
     }
 
-    /// A new message takes the identifier of this one. Answers with the one that there is no room to follow any further.
+    /// A new message takes the identifier of this one. Answers with the one that is not followed any further: this one, if its
+    /// receiver has acknowledged it, or one that there is no room for.
     pub fn displace(&mut self, id: u16) -> Option<Flight> {
         let flight = self.remove(id)?;
         if flight.acked {
-            self.settle(flight);
-            return None;
+            self.settle(Flight { counted: true, ..flight.clone() });
+            return Some(flight).filter(|flight| !flight.counted);
         }
         self.displaced_by_age.insert(flight.serial, flight.hash);
         self.displaced.insert((flight.hash, flight.serial), flight);
@@ -183,8 +184,8 @@ impl Flights {
         }
     }
 
-    /// Gives up what was last sent before that link, and not again since, oldest first; what its receiver has acknowledged is
-    /// settled. What was sent on that link, or later, may still be sent again on the next.
+    /// Gives up what was last sent before that link, and not again since, oldest first; it is settled, and what its receiver has
+    /// acknowledged is not lost. What was sent on that link, or later, may still be sent again on the next.
     pub fn give_up(&mut self, before: LinkId) -> Vec<Flight> {
         let is_past = |flight: &Flight| flight.link < before;
         let past = self.earlier.iter().filter(|(_, _, id)| self.by_id.get(*id).is_some_and(is_past));
@@ -197,7 +198,7 @@ impl Flights {
         given_up.extend(past.into_values());
         given_up.sort_by_key(|flight| flight.serial);
         given_up.iter().for_each(|flight| self.settle(Flight { counted: true, ..flight.clone() }));
-        given_up.retain(|flight| !flight.acked && !flight.counted);
+        given_up.retain(|flight| !flight.counted);
         given_up
     }
 

@@ -174,7 +174,9 @@ impl Way {
             }
             in_way.in_flight = in_way.in_flight.saturating_sub(u32::from(before == link));
             if let Some(left) = flights.displace(id) {
-                book.count(of).unfollowed[number(left.qos)] += 1;
+                let counts = book.count(of);
+                let left_behind = if left.acked { &mut counts.in_flight } else { &mut counts.unfollowed };
+                left_behind[number(left.qos)] += 1;
             }
         }
         in_way.in_flight += 1;
@@ -417,6 +419,11 @@ impl Way {
         if line.ways.get(of).fresh || (line.accepted.is_some() && lived_on) {
             let given_up = self.flights.as_mut().map(|flights| flights.give_up(line.link));
             for flight in given_up.unwrap_or_default() {
+                if flight.acked {
+                    // Its receiver has it, and its sender never learns that.
+                    book.count(of).in_flight[number(flight.qos)] += 1;
+                    continue;
+                }
                 book.count(of).lost[number(flight.qos)] += 1;
                 let about = About { qos: flight.qos, id: flight.id, ..about };
                 let why = if flight.session_over { Loss::SessionOver } else { Loss::NeverSentAgain };

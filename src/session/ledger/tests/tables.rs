@@ -196,6 +196,19 @@ fn a_false_acknowledgement_loses_what_had_not_arrived() {
     assert!(run.news().contains(&&lost));
 }
 
+/// A fault drops the PUBACK, and the sender does not care.
+#[test]
+fn what_its_receiver_has_and_its_sender_gave_up_is_neither_completed_nor_lost() {
+    for (id, sent) in [(6, 2), (5, 2)] {
+        let mut run = Run::joined();
+        run.at(10).goes(0, UP, message(1, 5, 7)).ack_arrives(0, UP, AckKind::Puback, 5).ends(0);
+        run.at(1000).connect(false).accepted(1, true);
+        run.goes(1, UP, message(1, id, 8)).ack(1, UP, AckKind::Puback, id).at(9000).ends(1);
+        let up = run.over().up;
+        assert_eq!((up.sent[1], up.completed[1], up.lost[1], up.in_flight[1]), (sent, 1, 0, 1), "{id}");
+    }
+}
+
 #[test]
 fn what_is_never_sent_again_is_lost_when_the_next_link_has_shown_that() {
     // (CONNACK, a new message of quality 1, for how long it lived after CONNACK, lost)
