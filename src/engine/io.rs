@@ -9,6 +9,7 @@ use crate::event::{
 use crate::fault::{Alteration, Cut, Effects, Ending, Harm, Inject, LegFate, Mechanism};
 use crate::mqtt::{Flaw, PacketKind};
 use crate::session::ledger::News;
+use crate::session::meter::Silence;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -270,7 +271,7 @@ pub enum Input {
         /// The link.
         link: LinkId,
         /// How long.
-        gap: Duration,
+        silence: Silence,
     },
     /// An end gave up its leg.
     LegEnded {

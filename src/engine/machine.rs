@@ -301,8 +301,9 @@ impl Engine {
             }
             Input::Published { link, topic, retain } => self.published(link, &topic, retain),
             Input::UsesWillTopic { link } => self.uses_will_topic(link),
-            Input::KeepaliveExceeded { link, gap } => {
-                self.emit(What::KeepaliveExceeded { link, gap_ns: time::nanos(gap) });
+            Input::KeepaliveExceeded { link, silence } => {
+                let (gap_ns, took_ns) = (time::nanos(silence.gap), time::nanos(silence.took));
+                self.emit(What::KeepaliveExceeded { link, gap_ns, took_ns });
             }
             Input::Applied { link, generation, granted } => self.applied(link, generation, &granted),
             Input::CutDone { link, window, done, last } => self.cut_done(link, window, done, last),

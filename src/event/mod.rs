@@ -367,6 +367,9 @@ pub enum What {
         link: LinkId,
         /// How long it was silent.
         gap_ns: u64,
+        /// How long the packet took to come that ended it.
+        #[serde(default, skip_serializing_if = "bounded::is_none")]
+        took_ns: u64,
     },
     /// An end gave its leg up, of its own accord: the sign that it knows.
     LegEnded {

@@ -142,7 +142,7 @@ impl Display for What {
                 let code = code.map_or("no code".into(), |code| code.to_string());
                 write!(f, "{link} {} WebSocket close, {code}", direction.word())
             }
-            What::KeepaliveExceeded { link, gap_ns } => {
+            What::KeepaliveExceeded { link, gap_ns, .. } => {
                 write!(f, "{link} silent for {:?}", Duration::from_nanos(*gap_ns))
             }
             What::Traffic(traffic) => {

@@ -99,7 +99,16 @@ pub enum Remark {
     /// It is the first PUBLISH of the link in its direction.
     FirstPublish,
     /// It came later than the device's keep-alive allows [MQTT-3.1.2-23].
-    KeepaliveExceeded(Duration),
+    KeepaliveExceeded(Silence),
+}
+
+/// The device sent nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// For how long.
+    pub gap: Duration,
+    /// How long the packet took to come that ended it.
+    pub took: Duration,
 }
 
 /// A PUBLISH, as far as the meter asks.
@@ -151,7 +160,8 @@ impl Meter {
             // The keep-alive runs from the end of a packet to the beginning of the next (3.1.1 and 5.0, section 3.1.2.10).
             Direction::Up => {
                 let began = self.under_way.take().map_or(now, |packet| packet.since);
-                before.and_then(|before| self.gap(began.since(before)))
+                let too_long = before.and_then(|before| self.gap(began.since(before)));
+                too_long.map(|gap| Silence { gap, took: now.since(began) })
             }
             Direction::Down => None,
         };
@@ -229,10 +239,11 @@ impl Meter {
 
     /// The device's leg ended in order, behind all that it had said: its last silence counts as a gap if it was already too
     /// long.
-    pub fn device_ended(&self, now: Time) -> Option<Duration> {
+    pub fn device_ended(&self, now: Time) -> Option<Silence> {
         let last = self.last.device.from?;
-        let gap = self.under_way.map_or(now, |packet| packet.since).since(last);
-        (self.disturbed == Disturbed::Sound && self.exceeds(gap)).then_some(gap)
+        let began = self.under_way.map_or(now, |packet| packet.since);
+        let (gap, took) = (began.since(last), now.since(began));
+        (self.disturbed == Disturbed::Sound && self.exceeds(gap)).then_some(Silence { gap, took })
     }
 
     /// The last packets from and to an end.
@@ -315,9 +326,8 @@ mod tests {
 
     #[test]
     fn a_gap_is_too_long_from_a_tenth_over_the_keep_alive() {
-        for (gap, remark) in
-            [(11_000, None), (11_001, Some(Remark::KeepaliveExceeded(Duration::from_millis(11_001))))]
-        {
+        let silence = Silence { gap: Duration::from_millis(11_001), took: Duration::ZERO };
+        for (gap, remark) in [(11_000, None), (11_001, Some(Remark::KeepaliveExceeded(silence)))] {
             let mut meter = meter();
             assert_eq!(meter.arrived(Time::from_secs(1), Direction::Up, None), None);
             let next = Time::from_millis(1000 + gap);
@@ -344,9 +354,11 @@ mod tests {
             for at in (first..last).step_by(1_000) {
                 meter.under_way(Time::from_millis(at));
             }
-            assert_eq!(meter.device_ended(Time::from_millis(last)).is_some(), told, "{first} {last}");
+            let gap = Duration::from_millis(first - 1_000);
+            let silence = told.then_some(Silence { gap, took: Duration::from_millis(last - first) });
+            assert_eq!(meter.device_ended(Time::from_millis(last)), silence, "{first} {last}");
             let remark = meter.arrived(Time::from_millis(last), Direction::Up, None);
-            assert_eq!(remark.is_some(), told, "{first} {last}");
+            assert_eq!(remark, silence.map(Remark::KeepaliveExceeded), "{first} {last}");
         }
         // The silence after it is one again.
         let mut meter = meter();

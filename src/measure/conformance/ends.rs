@@ -31,12 +31,23 @@ impl Conformance {
         self.disturb(now, link, |watch| watch.faults.lifts(window));
     }
 
-    /// The device sent nothing for so long, on a sound path, and so the hub heard nothing.
-    pub(super) fn was_silent(&mut self, now: Now, link: LinkId, gap: Duration, sessions: &Sessions) {
+    /// The device sent nothing for so long, on a sound path, and so the hub heard nothing; then came a packet, which took so
+    /// long.
+    pub(super) fn was_silent(
+        &mut self,
+        now: Now,
+        link: LinkId,
+        gap: Duration,
+        took: Duration,
+        sessions: &Sessions,
+    ) {
         let Some(watch) = self.links.get_mut(&link) else { return };
-        keep_alive::exceeded(watch, now.at, now.seq, gap, &mut self.cases);
+        let ended = now.at - took;
+        keep_alive::exceeded(watch, now.at, ended, now.seq, gap, &mut self.cases);
         if watch.faults.is_sound() && watch.over == Ends::default() {
-            keep_alive::silent(watch, now.at, now.seq, gap, Names::Live(sessions), &mut self.cases);
+            // A hub that is slow to accept counts from there.
+            let unheard = watch.hub_accepted.map_or(gap, |accepted| gap.min(ended.since(accepted)));
+            keep_alive::silent(watch, now.at, now.seq, unheard, Names::Live(sessions), &mut self.cases);
             watch.hub_heard = Some(now.at);
         }
     }

@@ -23,14 +23,15 @@ const KEEP_ALIVE_TIMEOUT: u8 = 0x8d;
 /// Clocks of two ends, and the way between them: a hub that ends a link so little before the keep-alive is over is on time.
 const CLOCKS_APART: Duration = Duration::from_millis(100);
 
-/// The device was silent for longer than its keep-alive, on a sound path.
-pub(super) fn exceeded(watch: &Watch, at: Time, seq: u64, gap: Duration, cases: &mut Cases) {
+/// The device was silent for longer than its keep-alive, on a sound path, until a packet of its began, which is there `at`
+/// this moment.
+pub(super) fn exceeded(watch: &Watch, at: Time, began: Time, seq: u64, gap: Duration, cases: &mut Cases) {
     let Some(greeting) = &watch.greeting else { return };
     let Some(accepted) = watch.accepted else { return };
     let told = greeting.own;
     // Nobody has to say anything once the hub has given the link up, which is how most hubs answer silence.
-    let until = [watch.over.hub, watch.over.device].into_iter().flatten().fold(at, Time::min);
-    let gap = gap.saturating_sub(at.since(until));
+    let until = [watch.over.hub, watch.over.device].into_iter().flatten().fold(began, Time::min);
+    let gap = gap.saturating_sub(began.since(until));
     // Some clients count from CONNACK, and none has to say anything before it.
     let counted = gap.min(until.since(accepted));
     let is_excused = !watch.faults.is_sound() || watch.goodbye != Ends::default() || told.is_zero();

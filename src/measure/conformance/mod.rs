@@ -97,9 +97,9 @@ impl Conformance {
                     watch.under_way = watch.under_way.max(traffic.under_way);
                 }
             }
-            What::KeepaliveExceeded { link, gap_ns } => {
-                let gap = Duration::from_nanos(*gap_ns);
-                self.was_silent(now, *link, gap, sessions);
+            What::KeepaliveExceeded { link, gap_ns, took_ns } => {
+                let (gap, took) = (Duration::from_nanos(*gap_ns), Duration::from_nanos(*took_ns));
+                self.was_silent(now, *link, gap, took, sessions);
             }
             What::NotMqtt { link, direction, reason, .. } => {
                 if let Some(watch) = self.links.get(link) {

@@ -589,7 +589,11 @@ fn a_device_that_was_left_half_open_misses_no_keep_alive() {
             story.opens(1, 0, 0, 2).applies(1, 1, Mechanism::Parked).cut(1, Side::Hub, LegFate::Reset, 1);
             story.cut(1, Side::Device, LegFate::HalfOpen, 1).heals(1);
         }
-        story.at(6_000).tell(What::KeepaliveExceeded { link: crate::base::LinkId(1), gap_ns: 3_000_000_000 });
+        story.at(6_000).tell(What::KeepaliveExceeded {
+            link: crate::base::LinkId(1),
+            gap_ns: 3_000_000_000,
+            took_ns: 0,
+        });
         story.ends(1, Side::Device, Ending::Fin).closes(1);
         story.at(9_000).over().results(&plan).runs[0].devices.values().next().unwrap().violations
     };

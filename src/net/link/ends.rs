@@ -77,9 +77,9 @@ impl Link {
         let is_in_order = how != Ending::Reset && !self.legs.get(side).end_told;
         if side == Side::Device
             && is_in_order
-            && let Some(gap) = self.meter.device_ended(now)
+            && let Some(silence) = self.meter.device_ended(now)
         {
-            self.core.tell(Input::KeepaliveExceeded { link: self.id, gap });
+            self.core.tell(Input::KeepaliveExceeded { link: self.id, silence });
         }
     }
 

@@ -242,8 +242,8 @@ impl Link {
         match remark {
             None => {}
             Some(Remark::FirstPublish) => self.core.tell(Input::FirstPublish { link: self.id, direction }),
-            Some(Remark::KeepaliveExceeded(gap)) => {
-                self.core.tell(Input::KeepaliveExceeded { link: self.id, gap });
+            Some(Remark::KeepaliveExceeded(silence)) => {
+                self.core.tell(Input::KeepaliveExceeded { link: self.id, silence });
             }
         }
     }

@@ -61,7 +61,7 @@ pub(in crate::report) fn four_devices() -> Story {
     story.carried(3, Side::Device).at(11_002).ends(3, Side::Device, Ending::Fin).closes(3);
     story.at(11_010).joins(50, 1, "naive", 2).at(11_300).joins(51, 2, "sleeper", 2);
     story.at(13_100).joins(52, 0, "careful", 2);
-    story.at(14_000).tell(What::KeepaliveExceeded { link: LinkId(4), gap_ns: 2_400_000_000 });
+    story.at(14_000).tell(What::KeepaliveExceeded { link: LinkId(4), gap_ns: 2_400_000_000, took_ns: 0 });
     resets(&mut story);
     story.at(27_400).over();
     story

@@ -146,8 +146,8 @@ impl Link {
                 self.arrives(Held::Connack(0, None), &mut outcome);
             }
             What::Traffic(traffic) => self.traffic(traffic, &mut outcome),
-            What::KeepaliveExceeded { gap_ns, .. } => {
-                let before = event.at - Duration::from_nanos(*gap_ns);
+            What::KeepaliveExceeded { gap_ns, took_ns, .. } => {
+                let before = event.at - Duration::from_nanos(*took_ns) - Duration::from_nanos(*gap_ns);
                 outcome.silent_since = Some(before + self.patience());
                 outcome.mark(Kind::Late);
             }

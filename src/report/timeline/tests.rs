@@ -94,7 +94,7 @@ fn a_device_is_silent_once_it_is_late_and_not_before() {
     let mut story = Story::new();
     story.at(0).joins(1, 0, "pump", 10);
     story.at(10_900).up(1, Packet::Pingreq);
-    story.at(30_900).tell(What::KeepaliveExceeded { link: LinkId(1), gap_ns: 20_000_000_000 });
+    story.at(30_900).tell(What::KeepaliveExceeded { link: LinkId(1), gap_ns: 20_000_000_000, took_ns: 0 });
     story.up(1, Packet::Pingreq).at(50_000).closes(1).over();
     assert_eq!(lane(&story), [(0, State::Connected), (21_900, State::Silent), (30_900, State::Connected)]);
 
@@ -196,7 +196,9 @@ fn step(story: &mut Story, (kind, device, pause): (u8, u32, u64)) {
         13 => story.cut(link, Side::Hub, LegFate::HalfOpen, link),
         14 => story.is_of(link, device + 1, name),
         15 => story.down(link, Packet::Disconnect { reason: 0 }),
-        _ => story.tell(What::KeepaliveExceeded { link: LinkId(link), gap_ns: pause * 3_000_000 }),
+        _ => {
+            story.tell(What::KeepaliveExceeded { link: LinkId(link), gap_ns: pause * 3_000_000, took_ns: 0 })
+        }
     };
 }
 

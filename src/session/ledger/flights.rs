@@ -176,10 +176,11 @@ impl Flights {
         self.earlier = earlier.map(|flight| (flight.hash, flight.serial, flight.id)).collect();
     }
 
-    /// Their session is over: what its receiver is passed on again, it takes for new, and nobody owes anything of it.
-    pub fn end_session(&mut self) {
+    /// The session before this link is over: what its receiver is passed on again, it takes for new, and nobody owes anything
+    /// of it.
+    pub fn end_session(&mut self, link: LinkId) {
         let flights = self.by_id.values_mut().chain(self.displaced.values_mut()).chain(&mut self.settled);
-        for flight in flights {
+        for flight in flights.filter(|flight| flight.link != link) {
             (flight.anew, flight.released, flight.session_over) = (true, false, true);
         }
     }

@@ -216,7 +216,7 @@ impl Ledger {
         Direction::BOTH.into_iter().for_each(|of| self.ways.get_mut(of).accepted(line));
         line.allowed.up = receive_maximum.unwrap_or(u16::MAX);
         if !line.goes_on {
-            Direction::BOTH.into_iter().for_each(|of| self.ways.get_mut(of).begins_anew());
+            Direction::BOTH.into_iter().for_each(|of| self.ways.get_mut(of).begins_anew(line));
         }
         self.rhythm.get_or_insert_default().accepted(now, line.link);
     }

@@ -57,7 +57,7 @@ impl Way {
             flights.next_link(line.link);
         }
         if line.clean {
-            self.begins_anew();
+            self.begins_anew(line);
         }
         self.prompted = None;
     }
@@ -80,9 +80,9 @@ impl Way {
     }
 
     /// The session so far is over, and what its ends knew of messages is forgotten with it.
-    pub fn begins_anew(&mut self) {
+    pub fn begins_anew(&mut self, line: &Line) {
         if let Some(flights) = &mut self.flights {
-            flights.end_session();
+            flights.end_session(line.link);
         }
     }
 
@@ -158,7 +158,8 @@ impl Way {
         let flights = self.flights.get_or_insert_default();
         if let Some(known) = flights.get(id) {
             let (first, before) = (known.first, known.link);
-            let must_not_be = (before == link || line.goes_on) && !self.meddled;
+            let is_of_session = before == link || (line.goes_on && !known.session_over);
+            let must_not_be = is_of_session && !self.meddled;
             if known.hash == m.hash && known.qos == m.qos {
                 in_way.in_flight += u32::from(before != link);
                 flights.sent_again(id, link);

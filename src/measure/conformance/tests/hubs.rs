@@ -28,7 +28,11 @@ fn a_hub_that_keeps_a_link_for_good() {
         assert_eq!(!named(&story).is_empty(), expected, "{until}");
         let mut story = Story::new();
         let gap_ns = (until - 1_000) * 1_000_000;
-        story.joins(1, 0, "a", 2).at(60_000).tell(What::KeepaliveExceeded { link: LinkId(1), gap_ns });
+        story.joins(1, 0, "a", 2).at(60_000).tell(What::KeepaliveExceeded {
+            link: LinkId(1),
+            gap_ns,
+            took_ns: 0,
+        });
         story.pings(1).closes(1);
         let told = named(&story).contains(&("keepalive-not-enforced", Grade::Fail, true));
         assert_eq!(told, expected, "{until}");

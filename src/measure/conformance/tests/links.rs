@@ -11,6 +11,7 @@ fn gap(link: u64, millis: u64) -> What {
     What::KeepaliveExceeded {
         link: LinkId(link),
         gap_ns: crate::base::time::nanos(Duration::from_millis(millis)),
+        took_ns: 0,
     }
 }
 
@@ -43,6 +44,18 @@ fn a_silence_is_excused_by_a_fault_by_a_goodbye_and_before_connack() {
     let mut story = Story::new();
     story.connect(1, 0, "a", 2).at(8_000).connack(1, false, 0).at(9_000).tell(gap(1, 9_000));
     assert_eq!(named(&story), NOTHING);
+}
+
+/// The first byte of a packet came at 9 s, and its last at 20 s; nobody has to say anything before CONNACK.
+#[test]
+fn a_silence_ends_with_the_first_byte_of_a_packet() {
+    for (accepted, expected) in [(6_800, false), (6_799, true)] {
+        let mut story = Story::new();
+        story.connect(1, 0, "a", 2).at(accepted).connack(1, false, 0);
+        let (gap_ns, took_ns) = (9_000_000_000, 11_000_000_000);
+        story.at(20_000).tell(What::KeepaliveExceeded { link: LinkId(1), gap_ns, took_ns });
+        assert_eq!(!named(&story).is_empty(), expected, "{accepted}");
+    }
 }
 
 /// The hub ends the link of a device that is silent, as it has to: told is the silence until then.

@@ -251,6 +251,11 @@ fn what_is_not_sent_again_in_another_session_is_lost_and_nobody_had_to() {
             assert_eq!(run.over().get(of).lost[1], 1);
         }
     }
+    // What was sent before the CONNACK that says so is of the new session.
+    let mut run = Run::new();
+    run.connect(false).at(10).goes(0, UP, message(1, 5, 7)).accepted(0, false).ends(0);
+    run.at(1000).connect(false).accepted(1, true).at(6000).ends(1);
+    assert_eq!(run.news(), [&MessageNews::Lost { first: first(10), why: Loss::NeverSentAgain }]);
     // A link that a clean start came on, and no CONNACK; then one whose session goes on: it is another session.
     let mut run = Run::joined();
     run.at(10).goes(0, UP, message(1, 5, 7)).ends(0).connect(true).ends(1);
@@ -348,6 +353,11 @@ fn an_identifier_in_flight_may_not_be_used_again() {
         );
         assert_eq!(run.counts().up.sent[1], 2);
     }
+    // Of another session, since a clean start was in between.
+    let mut run = Run::joined();
+    run.goes(0, UP, message(1, 1, 7)).ends(0).connect(true).ends(1).connect(false).accepted(2, true);
+    run.goes(2, UP, message(1, 1, 8));
+    assert_eq!(run.news(), [] as [&MessageNews; 0]);
 }
 
 #[test]
