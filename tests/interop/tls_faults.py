@@ -339,7 +339,8 @@ class PassedThrough(FaultCase):
             windows = self.rule(report, self.rule_name(*case))["windows"]
             self.assertEqual(len(windows), 1, case)
             self.assertIsNotNone(windows[0]["start_s"], case)
-            self.assertEqual(windows[0]["outcome"], "gone", case)
+            # Those that were seen to send in turn are several behind one address, and whether one came back is not known.
+            self.assertIn(windows[0]["outcome"], ("gone", "unknown"), case)
 
 
 class Sessions(FaultCase):
