@@ -8,6 +8,7 @@ use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, Links, RoundTr
 use super::firings::Firings;
 use super::handshakes;
 use super::held_up::HeldUp;
+use super::judge::take_turns;
 use super::packets::{Greeting, KeepAlive};
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
@@ -38,6 +39,9 @@ pub struct Measures {
     pub(super) links: Links,
     pub(super) devices: Resting<DeviceId, DeviceFacts>,
     pub(super) windows: BTreeMap<WindowId, Window>,
+    /// Of devices that only an address tells, whether several were seen behind it before the first fault fell there: what the
+    /// kernel of one holds back for an older link may come after that.
+    pub(super) crowds: BTreeMap<DeviceId, bool>,
     pub(super) firings: Firings,
     pub(super) rate: ConnectRate,
     pub(super) tls: TlsResults,
@@ -95,6 +99,7 @@ impl Measures {
             links: Links::default(),
             devices: Resting::default(),
             windows: BTreeMap::new(),
+            crowds: BTreeMap::new(),
             firings: Firings::default(),
             rate: ConnectRate::default(),
             tls: TlsResults::default(),
@@ -261,6 +266,7 @@ impl Measures {
             What::FaultApplied { window, link, fidelity, means } => {
                 let applied = Applied { link: *link, at, fidelity: *fidelity, means: *means };
                 self.at_window(*window, |window| window.applied.push(applied));
+                self.note_crowd(*window);
                 self.falls(at, *window, *link);
             }
             What::FaultLifted { window, link } => {
@@ -371,6 +377,18 @@ impl Measures {
                 device.sound.ping.add(took);
             }
         }
+    }
+
+    /// A fault falls on a device, of which only the address may be known.
+    fn note_crowd(&mut self, id: WindowId) {
+        let Some(device) = self.windows.get(&id).map(|window| window.device) else { return };
+        let known = self.sessions.device(device).is_some_and(|device| device.version.is_some());
+        if known || self.crowds.contains_key(&device) {
+            return;
+        }
+        let links = self.devices.get(&device).map(|facts| facts.links.as_slice()).unwrap_or_default();
+        let several = take_turns(links.iter().filter_map(|link| self.links.get(link)));
+        self.crowds.insert(device, several);
     }
 
     /// A fault holds on a link; a one-shot is over as soon as it is told.

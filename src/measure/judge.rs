@@ -532,6 +532,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
     for (cause, _) in causes_of(measures, &links).into_iter().zip(&links).filter(|(_, link)| !link.is_past) {
         *causes.entry(cause).or_default() += 1;
     }
+    let is_crowd = measures.crowds.get(&device.id).copied();
     let mut hubs = BTreeMap::new();
     for to in new.iter().filter_map(|link| link.to.as_deref()) {
         *hubs.entry(to.to_owned()).or_default() += 1;
@@ -556,7 +557,7 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         by_address: device.version.is_none(),
         version: device.version,
         unnamed: device.unnamed,
-        several: device.version.is_none() && take_turns(&links),
+        several: device.version.is_none() && is_crowd.unwrap_or_else(|| take_turns(links.iter().copied())),
         passed_through,
         rewritten: facts.rewritten,
         delivery: measures.deliveries.of(device.id),
@@ -565,9 +566,9 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
 
 /// Whether these are links of several devices, oldest first: one still sends when a later one has been there for a while. Who
 /// comes anew may close its older link a little later.
-fn take_turns(links: &[&Link]) -> bool {
+pub(super) fn take_turns<'a>(mut links: impl Iterator<Item = &'a Link>) -> bool {
     let mut latest = Time::ZERO;
-    links.iter().any(|link| {
+    links.any(|link| {
         let sends_on = latest > link.opened + A_WHILE;
         latest = link.last.device.from.unwrap_or_default().max(latest);
         sends_on

@@ -405,6 +405,12 @@ impl Story {
         })))
     }
 
+    /// Bytes of the device's, last then.
+    pub fn says(&mut self, link: u64, last: LastPackets) -> &mut Story {
+        self.last.entry(LinkId(link)).or_default().device = last;
+        self.traffic(link, 10, Samples::default())
+    }
+
     pub fn over(&mut self) -> &mut Story {
         self.tell(What::RunEnded { reason: EndReason::Complete })
     }

@@ -262,22 +262,24 @@ fn of_tls_passed_through_the_first_data_from_the_hub_is_the_acceptance() {
     assert_eq!((device.accepted, device.passed_through, device.by_address), (2, 2, true));
 }
 
-/// Both of them write on as before, and are back after the reset within a millisecond.
+/// Both write in turn, and are back after the reset within a millisecond. What the system of a single one held back for its older
+/// link, in the dark, comes when it has a new one.
 #[test]
 fn several_devices_behind_one_address_are_not_followed_as_one() {
     let reset = plan(vec![("reset", rst(crate::fault::Toward::Both, LegFate::Reset))]);
-    let told = |older_sends_until: u64| {
+    let last = |millis| LastPackets { from: Some(Time::from_millis(millis)), to: None };
+    let told = |older_sends_until: u64, in_the_dark_until: u64| {
         let mut story = Story::new();
         for (link, at) in [(1, 0), (2, 500)] {
             story.at(at).opens_link(link, 0, "10.0.0.1").hello(link, true);
             story.tell(What::FirstData { link: LinkId(link), direction: Direction::Down });
         }
-        let last = |millis| LastPackets { from: Some(Time::from_millis(millis)), to: None };
-        story.at(6_000).opens(1, 0, 0, 60);
-        for (link, last) in [(1, last(older_sends_until)), (2, last(5_900))] {
+        story.at(6_000).says(1, last(older_sends_until)).says(2, last(5_900)).opens(1, 0, 0, 60);
+        for (link, until) in [(1, in_the_dark_until), (2, 5_900)] {
             story.applies(1, link, Mechanism::Linger);
             for side in Side::BOTH {
-                let (link, fate, window) = (LinkId(link), LegFate::Reset, Some(WindowId(1)));
+                let (link, fate, window, last) =
+                    (LinkId(link), LegFate::Reset, Some(WindowId(1)), last(until));
                 story.tell(What::LegCut { link, side, fate, window, last });
             }
             story.closes(link);
@@ -287,8 +289,9 @@ fn several_devices_behind_one_address_are_not_followed_as_one() {
         let results = story.results(&reset);
         (results.runs[0].devices[&DeviceId(0)].several, of(&results).outcome)
     };
-    assert_eq!(told(5_000), (true, Outcome::Unknown));
-    assert_eq!(told(1_500), (false, Outcome::Back), "a goodbye that came late");
+    assert_eq!(told(5_000, 5_000), (true, Outcome::Unknown));
+    assert_eq!(told(1_500, 1_500), (false, Outcome::Back), "a goodbye that came late");
+    assert_eq!(told(1_500, 5_950), (false, Outcome::Back), "held back in the dark");
 }
 
 #[test]
