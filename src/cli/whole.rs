@@ -26,9 +26,7 @@ impl WholeFile {
     /// Tries whether it can be written, long before it is.
     pub fn tried(path: &Path) -> io::Result<WholeFile> {
         let file = WholeFile::at(path);
-        if file.place.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
+        file.is_there()?;
         File::create(&file.beside)?;
         fs::remove_file(&file.beside)?;
         Ok(file)
@@ -41,9 +39,17 @@ impl WholeFile {
 
     /// Takes away the one that was there before, which would pass for what comes now.
     pub fn clear(&self) -> io::Result<()> {
-        match fs::remove_file(&self.place) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
+        if self.is_there()? { fs::remove_file(&self.place) } else { Ok(()) }
+    }
+
+    /// Whether a file is there. What is none, a device say, is an error: nothing takes its place.
+    fn is_there(&self) -> io::Result<bool> {
+        match fs::metadata(&self.place) {
+            Ok(known) if known.is_file() => Ok(true),
+            Ok(known) if known.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+            Ok(_) => Err(io::Error::other("it is no regular file")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -91,6 +97,20 @@ mod tests {
         symlink("/dev/full", folder.path().join(".a.new")).unwrap();
         assert_eq!(file.write("one").unwrap_err().kind(), io::ErrorKind::StorageFull);
         assert_eq!(names(folder.path()), [""; 0]);
+    }
+
+    /// As root, it would be gone.
+    #[test]
+    fn a_device_stays_where_it_is() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (socket, link) = (folder.path().join("socket"), folder.path().join("link"));
+        let _bound = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        symlink(&socket, &link).unwrap();
+        for path in [&socket, &link] {
+            assert_eq!(WholeFile::tried(path).unwrap_err().to_string(), "it is no regular file");
+            WholeFile::at(path).clear().unwrap_err();
+        }
+        assert!(socket.exists());
     }
 
     #[test]
