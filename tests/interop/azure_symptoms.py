@@ -108,7 +108,8 @@ class Symptoms(Case):
         # The hub ends it in the same second by itself, and may have told the device of it just before.
         cuts = [event for event in self.events() if event["event"] == "leg_cut" and event["fate"] == "close"]
         closed = list({event["link"]: event["t"] / 1e9 for event in reversed(cuts)}.values())[::-1]
-        self.assertEqual(len(closed), cut)
+        # Five times five seconds: the last may fall together with the end of the run, of which the device says nothing more.
+        self.assertIn(len(closed), (cut, cut + 1))
         for earlier, later in zip(closed, closed[1:]):
             # The token says its end in whole seconds.
             self.seconds(later - earlier, 5, 7.1, "the regular interval")
