@@ -314,8 +314,13 @@ impl<N> Lane<N> {
     /// How many of the waiting bytes are due.
     fn due(&self, now: Time) -> usize {
         let Some(queue) = self.queue.as_ref().filter(|_| self.open) else { return 0 };
-        let segments_due = queue.segments.partition_point(|segment| segment.release <= now);
-        let last = segments_due.checked_sub(1).and_then(|index| queue.segments.get(index));
+        let segments = &queue.segments;
+        let is_due = |segment: &Segment<N>| segment.release <= now;
+        // Where messages come one by one, the first is due at most, and no search is needed.
+        let last = match segments.get(1) {
+            Some(second) if is_due(second) => segments.get(segments.partition_point(is_due) - 1),
+            _ => segments.front().filter(|first| is_due(first)),
+        };
         let due = last.map_or(0, |segment| segment.end - self.gone);
         usize::try_from(due).unwrap_or(usize::MAX)
     }
