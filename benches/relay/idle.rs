@@ -15,8 +15,8 @@ use std::time::Duration;
 /// After connecting or closing many.
 const SETTLE: Duration = Duration::from_millis(1_500);
 
-/// After closing many: when most of a crowd of links has gone, and stayed away for 10 s, brownout gives free memory back
-/// (src/cli/recorder.rs). What a user sees kept is what is kept then.
+/// After closing many: when most of many links have gone, and none has come or gone for 10 s, brownout gives free memory back
+/// (src/cli/quiet.rs). What a user sees kept is what is kept then.
 const GIVEN_BACK: Duration = Duration::from_millis(11_500);
 
 /// Silence is watched for so long.
@@ -69,7 +69,7 @@ impl Idle {
         thread::sleep(GIVEN_BACK);
         let kept = memory(process);
         self.reconnect(route, &open);
-        thread::sleep(SETTLE);
+        thread::sleep(GIVEN_BACK);
         let grown = memory(process) - kept;
         [base, taken / float(self.links), cpu, kept - base, grown].map(Some).to_vec()
     }

@@ -141,6 +141,15 @@ impl<K: Ord + Copy, V: Rest> Resting<K, V> {
         self.looked_at.forget_many();
     }
 
+    /// Nothing is expected of any for a while: packs all of which [`Resting::rest`] was said.
+    pub fn pack_up(&mut self) {
+        while let Some(first) = self.leaving.pop_front() {
+            self.pack(first);
+        }
+        self.leaving.shrink_to_fit();
+        self.looked_at = LookedAt::default();
+    }
+
     fn pack(&mut self, key: K) {
         let Some(value) = self.live.get(&key).filter(|value| value.may_rest()) else { return };
         let mut to = Writer::default();
@@ -261,7 +270,7 @@ mod tests {
     proptest! {
         /// They come and go in any order, are looked at and changed while they rest.
         #[test]
-        fn it_holds_what_a_map_holds(steps in prop::collection::vec((0_u8..9, 0_u32..300), 1..900)) {
+        fn it_holds_what_a_map_holds(steps in prop::collection::vec((0_u8..10, 0_u32..300), 1..900)) {
             let (mut resting, mut map) = (Resting::default(), BTreeMap::new());
             for (number, (what, key)) in (1_u64..).zip(steps) {
                 let thing = || Thing(Box::new(number));
@@ -280,6 +289,7 @@ mod tests {
                         prop_assert_eq!(peeked.as_ref(), map.get(&key));
                     }
                     7 => prop_assert_eq!(resting.remove(&key), map.remove(&key)),
+                    8 => resting.pack_up(),
                     _ => {
                         *resting.get_or_default(key).0 += 1;
                         *map.entry(key).or_default().0 += 1;
@@ -307,5 +317,8 @@ mod tests {
         assert!(resting.awake_mut(&2).is_none() && resting.awake_mut(&0).is_some(), "nobody is woken");
         assert_eq!(resting.get(&0), Some(&Thing(Box::new(2_000))));
         assert_eq!((resting.len(), resting.values().count()), (1_000, 1_000));
+        resting.pack_up();
+        assert_eq!((resting.live.len(), resting.len()), (0, 1_000));
+        assert_eq!(resting.get(&0), Some(&Thing(Box::new(2_000))));
     }
 }

@@ -25,6 +25,7 @@ mod parts;
 mod peers;
 mod privileges;
 mod progress;
+mod quiet;
 mod recorder;
 mod report;
 mod run;

@@ -2,19 +2,19 @@
 //! slow disk or terminal never holds up a link.
 
 use super::progress::Progress;
+use super::quiet::Quiet;
 use crate::base::Time;
-use crate::event::{Event, Line, What};
+use crate::event::{Event, Line};
 use crate::measure::Measures;
 use crate::net::EventQueue;
-use crate::net::sys::{memory, privilege};
+use crate::net::queue::Taken;
+use crate::net::sys::privilege;
 use crate::profile::Plan;
 use crate::report::{ResourceLog, Timeline};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How much of a log is written at once: a page or two at a time cost some system calls more for each link.
 const BUFFER: usize = 32 * 1024;
@@ -57,7 +57,7 @@ impl Recorder {
             resource: Log::new("the resource log", logs.resource),
             lines: ResourceLog::new(plan),
             progress,
-            crowd: Crowd::default(),
+            quiet: Quiet::default(),
         };
         Recorder(thread::spawn(move || {
             privilege::renounce();
@@ -83,78 +83,35 @@ struct Tape {
     resource: Log,
     lines: ResourceLog,
     progress: Progress,
-    crowd: Crowd,
-}
-
-/// So many links at once make it worth while to give memory back when most of them are gone.
-const CROWD: usize = 512;
-
-/// So long they have to stay away: giving back makes others wait to allocate, which must not fall on devices that come back.
-const AWAY: Duration = Duration::from_secs(10);
-
-/// Links at once: how many there are, and how many there were at most since it was last seen that most of them had gone.
-#[derive(Debug, Default)]
-struct Crowd {
-    links: Arc<AtomicUsize>,
-    most: usize,
-    /// Somebody waits to see whether they stay away.
-    watched: Arc<AtomicBool>,
-}
-
-impl Crowd {
-    fn push(&mut self, event: &Event) {
-        let links = self.links.load(Relaxed);
-        if matches!(event.what, What::LinkOpened { .. }) {
-            self.links.store(links + 1, Relaxed);
-            self.most = self.most.max(links + 1);
-        } else if matches!(event.what, What::LinkClosed { .. }) {
-            self.links.store(links.saturating_sub(1), Relaxed);
-        }
-    }
-
-    /// Whether most of a crowd has gone: no more than so many are left. It is said once.
-    fn has_gone(&mut self) -> Option<usize> {
-        let (few, links) = (self.most / 4, self.links.load(Relaxed));
-        if self.most < CROWD || links > few {
-            return None;
-        }
-        self.most = links;
-        Some(few)
-    }
-
-    /// Has memory given back if most of a crowd has gone, and stays away.
-    fn clear_up(&mut self) {
-        let Some(few) = self.has_gone() else { return };
-        if self.watched.swap(true, Relaxed) {
-            return;
-        }
-        let (links, watched) = (Arc::clone(&self.links), Arc::clone(&self.watched));
-        let work = move || {
-            thread::sleep(AWAY);
-            if links.load(Relaxed) <= few {
-                memory::give_back();
-            }
-            watched.store(false, Relaxed);
-        };
-        // Without a thread, memory stays where it is.
-        if thread::Builder::new().spawn(work).is_err() {
-            self.watched.store(false, Relaxed);
-        }
-    }
+    quiet: Quiet,
 }
 
 impl Tape {
     fn run(mut self, queue: &EventQueue) -> Record {
-        while let Some(batch) = queue.take() {
-            // One after the other they go, and make room for those that come.
-            batch.into_iter().for_each(|event| self.take(&event));
+        loop {
+            let left = self.quiet.left(Instant::now());
+            if left == Some(Duration::ZERO) {
+                self.give_back();
+                continue;
+            }
+            match queue.take_within(left) {
+                // One after the other they go, and make room for those that come.
+                Taken::Events(batch) => batch.into_iter().for_each(|event| self.take(&event)),
+                Taken::Nothing => continue,
+                Taken::Closed => break,
+            }
             self.events.write(Write::flush);
             self.resource.write(Write::flush);
-            self.crowd.clear_up();
         }
         self.progress.finish();
         let troubles = [self.events, self.resource].into_iter().filter_map(Log::into_trouble).collect();
         Record { measures: self.measures, timeline: self.timeline, end: self.end, troubles }
+    }
+
+    fn give_back(&mut self) {
+        self.measures.pack_up();
+        self.timeline.pack_up();
+        self.quiet.give_back();
     }
 
     fn take(&mut self, event: &Event) {
@@ -168,7 +125,7 @@ impl Tape {
             }
         }
         self.end = event.at;
-        self.crowd.push(event);
+        self.quiet.push(event);
         self.progress.push(event, &mut self.measures);
     }
 }
@@ -200,23 +157,5 @@ impl Log {
 
     pub fn into_trouble(self) -> Option<(&'static str, io::Error)> {
         self.trouble.map(|error| (self.name, error))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_crowd_has_gone_when_a_quarter_is_left_and_that_is_said_once() {
-        let mut crowd = Crowd { most: 800, ..Crowd::default() };
-        crowd.links.store(201, Relaxed);
-        assert_eq!(crowd.has_gone(), None);
-        crowd.links.store(200, Relaxed);
-        assert_eq!((crowd.has_gone(), crowd.has_gone()), (Some(200), None));
-        // Few are no crowd.
-        crowd.most = CROWD - 1;
-        crowd.links.store(0, Relaxed);
-        assert_eq!(crowd.has_gone(), None);
     }
 }

@@ -115,6 +115,11 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
+    /// See [`Resting::pack_up`].
+    pub fn pack_up(&mut self) {
+        self.devices.pack_up();
+    }
+
     /// Takes in an event that `sessions` has taken in already.
     pub fn push(&mut self, event: &Event, sessions: &Sessions) {
         match &event.what {

@@ -296,6 +296,15 @@ impl Measures {
         }
     }
 
+    /// Nothing is expected for a while: what is over takes as little memory as it can.
+    pub fn pack_up(&mut self) {
+        self.sessions.pack_up();
+        self.links.pack_up();
+        self.devices.pack_up();
+        self.conformance.pack_up();
+        self.deliveries.pack_up();
+    }
+
     /// The results, as of this moment: what has not happened by then has "never" happened while watched.
     pub fn results(&self, end: Time) -> Results {
         Results::of(RunResults::of(self, end))

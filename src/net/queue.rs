@@ -72,9 +72,9 @@ impl EventQueue {
         self.0.drained.notify_all();
     }
 
-    /// The same as [`EventQueue::take`], waiting no longer than this for the first event.
-    pub fn take_within(&self, limit: Duration) -> Taken {
-        let inner = self.wait(self.lock(), 1, Some(limit));
+    /// The same as [`EventQueue::take`], waiting no longer than this for the first event, if that is said.
+    pub fn take_within(&self, limit: Option<Duration>) -> Taken {
+        let inner = self.wait(self.lock(), 1, limit);
         if inner.events.is_empty() {
             return if inner.closed { Taken::Closed } else { Taken::Nothing };
         }
@@ -159,11 +159,11 @@ mod tests {
         queue.close();
         assert_eq!(queue.take().map(|events| events.len()), Some(1));
         assert!(queue.take().is_none());
-        assert!(matches!(queue.take_within(Duration::from_secs(60)), Taken::Closed));
+        assert!(matches!(queue.take_within(Some(Duration::from_secs(60))), Taken::Closed));
     }
 
     #[test]
     fn who_waits_for_no_event_is_let_go_in_time() {
-        assert!(matches!(EventQueue::default().take_within(Duration::ZERO), Taken::Nothing));
+        assert!(matches!(EventQueue::default().take_within(Some(Duration::ZERO)), Taken::Nothing));
     }
 }

@@ -101,6 +101,11 @@ impl Timeline {
         }
     }
 
+    /// Nothing is expected for a while: what is over takes as little memory as it can.
+    pub fn pack_up(&mut self) {
+        self.lanes.pack_up();
+    }
+
     /// When the run began by the wall clock (RFC 3339), and its seed; `None` for a log without its first event.
     pub fn began(&self) -> Option<(&str, u64)> {
         self.began.as_ref().map(|(clock, seed)| (clock.as_str(), *seed))

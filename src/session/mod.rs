@@ -388,6 +388,11 @@ impl Sessions {
         }
     }
 
+    /// Nothing is expected for a while of devices that are away.
+    pub fn pack_up(&mut self) {
+        self.devices.pack_up();
+    }
+
     /// The device has this link no more. Without any, it may be forgotten when the next link closes.
     fn leaves(&mut self, at: Time, id: DeviceId, link: LinkId) {
         let Some(device) = self.devices.get_mut(&id) else { return };

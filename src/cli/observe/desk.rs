@@ -6,6 +6,7 @@ use super::rotation::Rotation;
 use super::voice::Voice;
 use crate::base::Time;
 use crate::cli::exit::{Exit, Refusal};
+use crate::cli::quiet::Quiet;
 use crate::cli::recorder::Log;
 use crate::event::Event;
 use crate::measure::Results;
@@ -19,7 +20,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where things go.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ impl Desk {
             log,
             forms,
             last: Time::ZERO,
+            quiet: Quiet::default(),
         };
         Desk(thread::spawn(move || watch.run(&queue)))
     }
@@ -82,13 +84,20 @@ struct Watch {
     forms: Option<Forms>,
     /// The time of the latest event.
     last: Time,
+    quiet: Quiet,
 }
 
 impl Watch {
     fn run(mut self, queue: &EventQueue) -> Exit {
         loop {
+            let quiet = self.quiet.left(Instant::now());
+            if quiet == Some(Duration::ZERO) {
+                self.chapters.pack_up();
+                self.quiet.give_back();
+                continue;
+            }
             let left = self.boundary.since(self.clock.now());
-            match queue.take_within(left) {
+            match queue.take_within(Some(quiet.map_or(left, |quiet| quiet.min(left)))) {
                 Taken::Events(events) => {
                     for event in &events {
                         self.pass(event.at);
@@ -118,6 +127,7 @@ impl Watch {
         if let Some(log) = &mut self.log {
             log.write(event, self.chapters.snapshot());
         }
+        self.quiet.push(event);
         let news = self.chapters.push(event);
         if self.resource.is_open() {
             for line in self.lines.push(event, self.chapters.measures()) {

@@ -202,6 +202,11 @@ impl Conformance {
         }
     }
 
+    /// See [`Resting::pack_up`].
+    pub fn pack_up(&mut self) {
+        self.devices.pack_up();
+    }
+
     /// An event of an earlier part of the log was taken in, since its link lives: what it shows was told in that part, and what
     /// waited for something then is not waited for any more.
     pub fn recalled(&mut self, link: Option<LinkId>, since: Time) {

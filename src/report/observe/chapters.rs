@@ -87,6 +87,12 @@ impl Chapters {
         news
     }
 
+    /// Nothing is expected for a while: what is over takes as little memory as it can.
+    pub fn pack_up(&mut self) {
+        self.measures.pack_up();
+        self.timeline.pack_up();
+    }
+
     /// The measures of the chapter.
     pub fn measures(&self) -> &Measures {
         &self.measures
