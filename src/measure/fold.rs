@@ -2,13 +2,13 @@
 
 use super::cause;
 use super::conformance::Conformance;
+use super::crowd::Crowds;
 use super::delivery::Deliveries;
 use super::diagnosis::Watch;
 use super::facts::{Applied, Connack, Delivery, DeviceFacts, Link, Links, RoundTrip, Showed, Window};
 use super::firings::Firings;
 use super::handshakes;
 use super::held_up::HeldUp;
-use super::judge::take_turns;
 use super::packets::{Greeting, KeepAlive};
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
@@ -39,9 +39,7 @@ pub struct Measures {
     pub(super) links: Links,
     pub(super) devices: Resting<DeviceId, DeviceFacts>,
     pub(super) windows: BTreeMap<WindowId, Window>,
-    /// Of devices that only an address tells, whether several were seen behind it before the first fault fell there: what the
-    /// kernel of one holds back for an older link may come after that.
-    pub(super) crowds: BTreeMap<DeviceId, bool>,
+    pub(super) crowds: Crowds,
     pub(super) firings: Firings,
     pub(super) rate: ConnectRate,
     pub(super) tls: TlsResults,
@@ -99,7 +97,7 @@ impl Measures {
             links: Links::default(),
             devices: Resting::default(),
             windows: BTreeMap::new(),
-            crowds: BTreeMap::new(),
+            crowds: Crowds::default(),
             firings: Firings::default(),
             rate: ConnectRate::default(),
             tls: TlsResults::default(),
@@ -391,13 +389,14 @@ impl Measures {
     /// A fault falls on a device, of which only the address may be known.
     fn note_crowd(&mut self, id: WindowId) {
         let Some(device) = self.windows.get(&id).map(|window| window.device) else { return };
-        let known = self.sessions.device(device).is_some_and(|device| device.version.is_some());
-        if known || self.crowds.contains_key(&device) {
+        if self.sessions.device(device).is_some_and(|device| device.version.is_some()) {
             return;
         }
-        let links = self.devices.get(&device).map(|facts| facts.links.as_slice()).unwrap_or_default();
-        let several = take_turns(links.iter().filter_map(|link| self.links.get(link)));
-        self.crowds.insert(device, several);
+        let Measures { crowds, devices, links, .. } = self;
+        crowds.fault_falls(device, || {
+            let ids = devices.get(&device).into_iter().flat_map(|facts| &facts.links);
+            ids.filter_map(|id| links.get(id))
+        });
     }
 
     /// A fault holds on a link; a one-shot is over as soon as it is told.

@@ -24,9 +24,6 @@ use crate::session::Device;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// So long after it has come anew, nobody sends on its older link any more.
-const A_WHILE: Duration = Duration::from_secs(1);
-
 impl RunResults {
     pub(super) fn of(measures: &Measures, end: Time) -> RunResults {
         let mut run = RunResults {
@@ -532,7 +529,6 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
     for (cause, _) in causes_of(measures, &links).into_iter().zip(&links).filter(|(_, link)| !link.is_past) {
         *causes.entry(cause).or_default() += 1;
     }
-    let is_crowd = measures.crowds.get(&device.id).copied();
     let mut hubs = BTreeMap::new();
     for to in new.iter().filter_map(|link| link.to.as_deref()) {
         *hubs.entry(to.to_owned()).or_default() += 1;
@@ -557,22 +553,11 @@ fn device_results(measures: &Measures, device: &Device, facts: &DeviceFacts) -> 
         by_address: device.version.is_none(),
         version: device.version,
         unnamed: device.unnamed,
-        several: device.version.is_none() && is_crowd.unwrap_or_else(|| take_turns(links.iter().copied())),
+        several: device.version.is_none() && measures.crowds.is_one(device.id, links.iter().copied()),
         passed_through,
         rewritten: facts.rewritten,
         delivery: measures.deliveries.of(device.id),
     }
-}
-
-/// Whether these are links of several devices, oldest first: one still sends when a later one has been there for a while. Who
-/// comes anew may close its older link a little later.
-pub(super) fn take_turns<'a>(mut links: impl Iterator<Item = &'a Link>) -> bool {
-    let mut latest = Time::ZERO;
-    links.any(|link| {
-        let sends_on = latest > link.opened + A_WHILE;
-        latest = link.last.device.from.unwrap_or_default().max(latest);
-        sends_on
-    })
 }
 
 fn add(sum: &mut Count, more: Count) {

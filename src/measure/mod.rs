@@ -19,6 +19,7 @@ mod beside;
 pub mod cause;
 pub mod compare;
 mod conformance;
+mod crowd;
 mod delivery;
 mod detection;
 pub mod diagnosis;
