@@ -42,6 +42,7 @@ pub mod tls;
 pub mod together;
 mod tokens;
 pub mod told;
+mod trouble;
 pub mod value;
 mod whole;
 pub mod wire;
@@ -55,7 +56,7 @@ pub use expect::{Evidence, Judgement, Verdict, judge};
 pub use facts::{RoundTrips, Showed, Sign};
 pub use finding::{Class, Finding, Grade, Seen};
 pub use fleet::{FiringResults, FleetResults, Held};
-pub use fold::{Captured, Measures, Trouble};
+pub use fold::Measures;
 pub use handshakes::{Attempt, AttemptEnd, Handshakes};
 pub use held_up::HeldUp;
 pub use packets::{Alterations, KeepAlive};
@@ -64,6 +65,7 @@ pub use results::{DeviceResults, LinkEnd, Outcome, Results, RuleResults, RunResu
 pub use tls::{Timings, TlsResults};
 pub use together::Fleet;
 pub use told::Ended;
+pub use trouble::{Captured, Trouble};
 pub use value::Value;
 
 #[cfg(test)]

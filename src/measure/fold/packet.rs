@@ -1,0 +1,130 @@
+//! What is told of a packet: what it says as it arrives, and what its delivery means.
+
+use super::Measures;
+use crate::base::{Direction, LinkId, Time};
+use crate::event::Packet;
+use crate::measure::facts::{Connack, Delivery, RoundTrip, Showed};
+use crate::measure::packets::{Greeting, KeepAlive};
+
+/// A packet that has arrived, and how it fares.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fared<'a> {
+    /// As it came.
+    pub packet: &'a Packet,
+    /// As it is passed on; `None` where a fault lets it go no further.
+    pub passed: Option<&'a Packet>,
+    /// Whether it waits.
+    pub held: bool,
+}
+
+impl Measures {
+    pub(super) fn packet(&mut self, seq: u64, at: Time, id: LinkId, direction: Direction, fared: Fared<'_>) {
+        let delivery = self.read(at, id, direction, fared);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.arrived(at, direction);
+        match (fared.passed, fared.held) {
+            (None, _) => {}
+            (Some(_), true) => link.hold(seq, direction, delivery),
+            (Some(_), false) => self.deliver(at, id, direction, delivery),
+        }
+    }
+
+    pub(super) fn forwarded(&mut self, at: Time, id: LinkId, seq: u64) {
+        let waited = self.links.get_mut(&id).and_then(|link| link.release(seq));
+        if let Some((direction, delivery)) = waited {
+            self.deliver(at, id, direction, delivery);
+        }
+    }
+
+    fn deliver(&mut self, at: Time, id: LinkId, direction: Direction, delivery: Delivery) {
+        let round_trip = self.links.get_mut(&id).and_then(|link| link.delivered(at, direction, delivery));
+        let Some(RoundTrip { took, windows, sound }) = round_trip else { return };
+        for window in windows {
+            self.at_window(window, |window| window.round_trips.ping.add(took));
+        }
+        if let Some(device) = self.device_of(id) {
+            device.ping_rtt.add(took);
+            if sound {
+                device.sound.ping.add(took);
+            }
+        }
+    }
+
+    /// What a packet that has arrived says, and what its delivery will mean. The device's own are taken as it said them;
+    /// for it, what it is given.
+    fn read(&mut self, at: Time, id: LinkId, direction: Direction, fared: Fared<'_>) -> Delivery {
+        let Some(link) = self.links.get_mut(&id) else { return Delivery::Other };
+        let given = if direction == Direction::Up { Some(fared.packet) } else { fared.passed };
+        // What a fault makes of a CONNACK stands for what the hub would have said.
+        let said = fared.passed.unwrap_or(fared.packet);
+        link.hub_accepted |= direction == Direction::Down && matches!(said, Packet::Connack { code: 0, .. });
+        if let Packet::Disconnect { reason } = fared.packet {
+            link.goodbye_lost |= direction == Direction::Up && fared.passed.is_none();
+            link.sign(direction.from(), at, Showed::Disconnect(*reason), None);
+            return Delivery::Disconnect;
+        }
+        match (direction, given) {
+            (Direction::Up, Some(asked @ Packet::Connect { .. })) => {
+                link.greeting = Greeting::of(at, asked, fared.passed.unwrap_or(asked));
+                self.note_keep_alive(id);
+                return Delivery::Connect;
+            }
+            (Direction::Down, Some(Packet::Connack { code, session_present, .. })) => {
+                link.connack = Some(Connack { at, delivered: None, code: *code });
+                if let Some(greeting) = &mut link.greeting {
+                    greeting.keep_alive.answered(fared.packet, fared.passed.unwrap_or(fared.packet));
+                }
+                let device = link.device.and_then(|device| self.devices.get(&device));
+                if let Some(device) = device.filter(|_| *code == 0 && !session_present) {
+                    link.owed.clone_from(&device.wanted);
+                }
+                self.note_keep_alive(id);
+                return Delivery::Connack;
+            }
+            (Direction::Up, Some(Packet::Pingreq)) => link.ping(at),
+            (Direction::Down, Some(Packet::Pingresp)) => return Delivery::Pingresp,
+            (Direction::Down, Some(Packet::Suback { .. })) => return self.granted(id),
+            (Direction::Up, Some(Packet::Unsubscribe { filters })) => self.given_up(id, filters),
+            (Direction::Up | Direction::Down, _) => {}
+        }
+        Delivery::Other
+    }
+
+    /// A keep-alive that was made another on the way is the device's affair, and every report's.
+    fn note_keep_alive(&mut self, id: LinkId) {
+        let Some(link) = self.links.get(&id) else { return };
+        let rewritten = link.greeting.map(|greeting| greeting.keep_alive).filter(|k| k.is_rewritten());
+        let Some(rewritten) = rewritten else { return };
+        if let Some(device) = link.device.and_then(|device| self.devices.get_mut(&device)) {
+            // A client may take what it was told for its own from then on: what it asked for first is what it came with.
+            let asked = device.rewritten.map_or(rewritten.asked, |first| first.asked);
+            device.rewritten = Some(KeepAlive { asked, ..rewritten });
+        }
+    }
+
+    /// After a SUBACK: what the device holds now is what it wants, and may be all that it is owed.
+    fn granted(&mut self, id: LinkId) -> Delivery {
+        let Some(link) = self.links.get(&id) else { return Delivery::Other };
+        let (Some(device), Some(held)) = (link.device, self.sessions.device_of(id)) else {
+            return Delivery::Other;
+        };
+        if let Some(facts) = self.devices.get_mut(&device) {
+            facts.wanted.add(held.filters.iter());
+        }
+        if link.owed.is_empty() || !link.owed.is_subset(&held.filters) {
+            return Delivery::Other;
+        }
+        Delivery::Resubscribed
+    }
+
+    fn given_up(&mut self, id: LinkId, filters: &[String]) {
+        if let Some(device) = self.device_of(id) {
+            device.wanted.drop_all(filters);
+        }
+        self.on(id, |link| {
+            if link.resubscribed.is_none() {
+                link.owed.drop_all(filters);
+            }
+        });
+    }
+}
