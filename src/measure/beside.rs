@@ -1,13 +1,10 @@
-//! What is measured whatever window holds: how each link ended, attempts without an answer, the rhythm of ends, tokens, the
-//! fleet.
+//! What is measured whatever window holds: attempts without an answer, the rhythm of ends, tokens, the fleet.
 
-use super::azure;
-use super::cause::Cause;
-use super::facts::{Link, Window};
+use super::ends::fallen;
 use super::fleet::{FleetResults, Loss};
 use super::fold::Measures;
-use super::judge::{causes_of, keep_alive_or};
-use super::results::{LinkEnd, RunResults, Sample};
+use super::judge::keep_alive_or;
+use super::results::{RunResults, Sample};
 use super::tokens;
 use super::value::Value;
 use crate::base::{DeviceId, LinkId, RuleId, Time, WindowId};
@@ -15,38 +12,7 @@ use crate::profile::Metric;
 use std::collections::BTreeMap;
 
 impl RunResults {
-    /// How each link ended, with what a hub would log of it.
-    pub(super) fn add_ends(&mut self, measures: &Measures, end: Time) {
-        let under = fallen(measures);
-        for (device, facts) in measures.devices.iter() {
-            let (ids, links): (Vec<LinkId>, Vec<&Link>) =
-                facts.links.iter().filter_map(|id| Some((*id, measures.links.get(id)?))).unzip();
-            let causes = causes_of(measures, &links);
-            let new = ids.iter().zip(links).zip(causes).filter(|((_, link), _)| !link.is_past);
-            for ((id, link), cause) in new {
-                let accepted = link.accepted();
-                let of_end =
-                    azure::End { cause, accepted: link.hub_accepted, goodbye_lost: link.goodbye_lost };
-                let under = under.get(id).and_then(|window| Some(measures.windows.get(window)?.rule));
-                let noted = measures.watch.link(*id);
-                let is_over = !matches!(cause, Cause::StillOpen | Cause::WithTheRun);
-                self.ends.push(LinkEnd {
-                    link: *id,
-                    device: *device,
-                    opened: link.opened,
-                    accepted,
-                    over: link.over().filter(|at| is_over && *at <= end),
-                    opened_seq: noted.opened,
-                    over_seq: noted.over.filter(|_| is_over),
-                    under,
-                    cause,
-                    logged: azure::code_of(of_end, &measures.plan),
-                });
-            }
-        }
-    }
-
-    /// What is measured whatever window holds: attempts without an answer, the rhythm of ends, tokens, the fleet.
+    /// Their samples, from the ends that are known.
     pub(super) fn add_beside(&mut self, measures: &Measures, losses: &[Loss], end: Time) {
         let default = measures.plan.default_keep_alive;
         let of_link = fallen(measures);
@@ -91,12 +57,4 @@ impl RunResults {
         self.fleet = FleetResults::of(measures, losses, end);
         self.samples.extend(self.fleet.samples(default));
     }
-}
-
-/// The last window whose fault held on each link.
-fn fallen(measures: &Measures) -> BTreeMap<LinkId, WindowId> {
-    let of = |(id, window): (&WindowId, &Window)| -> Vec<(LinkId, WindowId)> {
-        window.applied.iter().map(|applied| (applied.link, *id)).collect()
-    };
-    measures.windows.iter().flat_map(of).collect()
 }

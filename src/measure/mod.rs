@@ -24,6 +24,7 @@ mod delivery;
 mod detection;
 pub mod diagnosis;
 pub mod distribution;
+mod ends;
 pub mod expect;
 pub mod facts;
 pub mod finding;

@@ -2,9 +2,9 @@
 
 use super::azure::End;
 use super::cause;
+use super::ends::{answered, cause_of};
 use super::facts::{Link, Sign};
 use super::fold::Measures;
-use super::judge::{answered, cause_of};
 use crate::base::{LinkId, Time};
 use crate::fault::Fault;
 

@@ -1,0 +1,64 @@
+//! Since when, and until when: what kept devices away, and when they were down.
+
+use crate::base::{DeviceId, RuleId, Time};
+use crate::measure::facts::Window;
+use crate::measure::fold::Measures;
+use crate::measure::recovery::Outage;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// When faults that keep a device from coming back held on it.
+#[derive(Debug, Default)]
+pub(super) struct Holds(BTreeMap<DeviceId, Vec<(RuleId, Time, Option<Time>)>>);
+
+impl Holds {
+    pub fn of(measures: &Measures) -> Holds {
+        let mut holds = Holds::default();
+        for window in measures.windows.values() {
+            let fault = measures.plan.rule(window.rule).map(|rule| &rule.fault);
+            let keeps_away = fault.is_some_and(|fault| {
+                (fault.breaks_link() && !fault.is_one_shot())
+                    || fault.is_of_handshakes()
+                    || fault.is_of_connects()
+            });
+            if let Some(start) = window.start().filter(|_| keeps_away) {
+                holds.0.entry(window.device).or_default().push((window.rule, start, window.closed));
+            }
+        }
+        holds
+    }
+
+    /// The other rules of which one held on the window's device between these times.
+    pub fn during(&self, window: &Window, from: Time, until: Time) -> BTreeSet<RuleId> {
+        let of_device = self.0.get(&window.device).into_iter().flatten();
+        let held = |start: Time, closed: Option<Time>| start < until && closed.is_none_or(|at| at > from);
+        of_device
+            .filter(|(rule, start, closed)| *rule != window.rule && held(*start, *closed))
+            .map(|(rule, _, _)| *rule)
+            .collect()
+    }
+}
+
+/// When each device was down.
+#[derive(Debug, Default)]
+pub(super) struct Down(BTreeMap<DeviceId, Vec<(Time, Time)>>);
+
+impl Down {
+    /// From this moment until the outage was over.
+    pub fn add(&mut self, device: DeviceId, from: Time, outage: &Outage<'_>, end: Time) {
+        let until = outage.back.map_or(end, |(_, at)| at);
+        self.0.entry(device).or_default().push((from, until));
+    }
+
+    /// In all; what overlaps counts once.
+    pub fn of(&mut self, device: DeviceId) -> Duration {
+        let mut spans = self.0.remove(&device).unwrap_or_default();
+        spans.sort_unstable();
+        let (mut all, mut reached) = (Duration::ZERO, Time::ZERO);
+        for (from, until) in spans {
+            all += until.since(from.max(reached));
+            reached = reached.max(until);
+        }
+        all
+    }
+}

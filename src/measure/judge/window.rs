@@ -1,0 +1,127 @@
+//! One window with one link that its fault struck.
+
+use crate::base::{Ends, Side, Time};
+use crate::fault::Mechanism;
+use crate::measure::backoff::BackOff;
+use crate::measure::detection::{Noticed, Struck};
+use crate::measure::ends::{answered, cause_of};
+use crate::measure::facts::Window;
+use crate::measure::recovery::Outage;
+use crate::measure::results::{DeviceResults, Outcome, WindowResults};
+use crate::measure::value::Value;
+use crate::measure::wire::WireResults;
+use crate::profile::Metric;
+use std::collections::BTreeSet;
+
+impl WindowResults {
+    pub(super) fn unjudged(window: &Window) -> WindowResults {
+        let mut means: Ends<Vec<Mechanism>> = Ends::default();
+        for (of_leg, applied) in window
+            .applied
+            .iter()
+            .flat_map(|applied| [(Side::Device, applied.means.device), (Side::Hub, applied.means.hub)])
+        {
+            let seen = means.get_mut(of_leg);
+            seen.extend(applied.filter(|mechanism| !seen.contains(mechanism)));
+        }
+        WindowResults {
+            rule: window.rule,
+            device: window.device,
+            start: window.start(),
+            closed: window.restored(),
+            keep_alive: window.keep_alive,
+            hub_keep_alive: window.hub_keep_alive,
+            assumed: window.assumed,
+            fidelities: window.applied.iter().map(|applied| applied.fidelity).collect(),
+            means,
+            held_found: false,
+            refused: window.refused.clone(),
+            outcome: Outcome::NoLink,
+            noticed: Ends::default(),
+            downtime: None,
+            recovery: None,
+            connect_waited: false,
+            held_by: BTreeSet::new(),
+            attempts: 0,
+            back_off: BackOff::UNCLEAR,
+            end: None,
+            round_trips: window.round_trips.clone(),
+            dropped: window.dropped,
+            handshakes: None,
+            altered: None,
+            refused_connects: None,
+            wire: None,
+            later: Vec::new(),
+        }
+    }
+
+    /// Judges the window; answers with the outage, if the link was lost.
+    pub(super) fn judge<'a>(
+        &mut self,
+        struck: &Struck<'a>,
+        device: Option<&DeviceResults>,
+    ) -> Option<Outage<'a>> {
+        self.noticed = struck.noticed();
+        self.start = Some(struck.start);
+        self.wire = struck.on_wire().filter(WireResults::is_eventful);
+        // Where the link alone is broken, the path is there for the next one at once.
+        if struck.for_good && !struck.fault.is_one_shot() {
+            self.closed = Some(struck.start);
+        }
+        let is_lost = struck.is_lost(&self.noticed);
+        if struck.leaves_links_up() {
+            self.noticed = Ends::default();
+        }
+        let later = || answered(struck.later_links().map(|(_, link)| link));
+        let cause = || cause_of(struck.measures, struck.link, later());
+        if !is_lost {
+            let otherwise = struck.ended_otherwise();
+            self.outcome = if otherwise { Outcome::EndedOtherwise } else { Outcome::Survived };
+            self.end = otherwise.then(cause);
+            return None;
+        }
+        self.end = Some(cause());
+        let outage =
+            Outage::of(struck.later_links().map(|(_, link)| link)).with_unanswered(struck.unanswered());
+        let back = outage.back.map(|(_, at)| at);
+        if device.is_some_and(|device| !device.is_followed(back.is_some())) {
+            // Its next connect would be the sign of whoever shows none before.
+            if matches!(self.noticed.device.detection, Some(Value::Never { .. })) {
+                self.noticed.device = Noticed::default();
+            }
+            self.outcome = Outcome::Unknown;
+            return None;
+        }
+        let until = |from: Time| match back {
+            Some(at) => Value::Exact(at.since(from)),
+            None => Value::Never { watched: struck.end.since(from) },
+        };
+        self.downtime = Some(until(struck.start));
+        self.recovery = self.closed.filter(|restored| back.is_none_or(|at| at >= *restored)).map(until);
+        self.outcome = match (back, self.recovery) {
+            (None, _) => Outcome::Gone,
+            (Some(_), None) => Outcome::BackBefore,
+            (Some(_), Some(_)) => Outcome::Back,
+        };
+        self.attempts = outage.count();
+        self.back_off = outage.back_off();
+        Some(outage)
+    }
+
+    /// The measures that the window has one value of.
+    pub(super) fn measures(&self) -> Vec<(Metric, Value)> {
+        let Ends { device, hub } = &self.noticed;
+        [
+            (Metric::DeviceDetection, device.detection),
+            (Metric::HubDetection, hub.detection),
+            (Metric::DeviceSilence, device.silence),
+            (Metric::HubSilence, hub.silence),
+            (Metric::SplitView, self.split_view()),
+            (Metric::Downtime, self.downtime),
+            (Metric::Recovery, self.recovery),
+        ]
+        .into_iter()
+        .filter_map(|(metric, value)| Some((metric, value?)))
+        .collect()
+    }
+}
