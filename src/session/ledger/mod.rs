@@ -20,6 +20,7 @@ mod books;
 mod entry;
 mod flights;
 mod line;
+mod numbers;
 mod rhythm;
 mod series;
 mod sight;
@@ -235,7 +236,7 @@ impl Ledger {
             let (topic, greatest) = (m.topic, self.greatest);
             let number =
                 Number { topic, number, link, qos: m.qos, id: m.id, at: now, in_burst, accepted, greatest };
-            self.ways.get_mut(of).number(now, of, &number, &mut self.book);
+            self.ways.get_mut(of).numbers.take(now, of, &number, &mut self.book);
         }
     }
 
@@ -249,7 +250,7 @@ impl Ledger {
 
     fn caught_up(&mut self, now: Time, told: CaughtUp) {
         let (of, CaughtUp { link, queued, numbered }) = (Direction::Up, told);
-        let dropped = self.ways.get_mut(of).burst_over(now, of, queued > 0, &mut self.book);
+        let dropped = self.ways.get_mut(of).numbers.burst_over(now, of, queued > 0, &mut self.book);
         let counts = self.book.count(of);
         counts.catch_ups += 1;
         counts.queued += queued;

@@ -1,21 +1,19 @@
 //! One direction of a device's messages.
 
+mod acks;
+mod ends;
+
 use super::Book;
-use super::entry::{Ack, AckKind, Message};
+use super::entry::{AckKind, Message};
 use super::flights::{Flight, Flights};
 use super::line::Line;
-use super::series::{AllSeries, Gap, Number};
+use super::numbers::Numbers;
 use super::teller::About;
 use crate::base::pack::{Pack, Reader, Writer};
 use crate::base::{Direction, LinkId, Time};
 use crate::event::{Loss, MessageNews};
 use crate::mqtt::QoS;
 use std::collections::BTreeSet;
-use std::time::Duration;
-
-/// On a link that was accepted, a sender that says anything so long after has sent again what it was going to: clients do
-/// so at once. TCP keeps the order, so that what it sent before has come.
-const RESENDS_WITHIN: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Way {
@@ -27,7 +25,7 @@ pub(super) struct Way {
     tolerant: bool,
     /// A fault has changed packets, or put some in: what looks wrong may come of that.
     meddled: bool,
-    series: Option<Box<AllSeries>>,
+    pub numbers: Numbers,
     /// PUBREC and PUBREL of nothing in flight: their other end has to answer them all the same.
     #[expect(clippy::box_collection, reason = "most devices have none, and there may be a million of them")]
     prompted: Option<Box<BTreeSet<(AckKind, u16)>>>,
@@ -38,9 +36,9 @@ pub(super) struct Way {
 impl Way {
     /// Appends what is known at rest; `false` where messages or numbers are followed.
     pub fn rest(&self, to: &mut Writer) -> bool {
-        let Way { flights, whole, tolerant, meddled, series, prompted: _, latest } = self;
+        let Way { flights, whole, tolerant, meddled, numbers, prompted: _, latest } = self;
         (*latest, (*whole, (*tolerant, *meddled))).pack(to);
-        flights.is_none() && series.is_none()
+        flights.is_none() && numbers.is_none()
     }
 
     /// As it was at rest.
@@ -102,7 +100,7 @@ impl Way {
     ) -> bool {
         let about = About { link: Some(line.link), direction: of, qos: m.qos, id: m.id };
         if m.qos != QoS::AtMostOnce {
-            let is_new = self.in_order(now, line, m, about, book);
+            let is_new = self.follow(now, line, m, about, book);
             self.check_quota(now, line, about, book);
             return is_new;
         }
@@ -149,7 +147,7 @@ impl Way {
     }
 
     /// A PUBLISH of QoS 1 or 2: of which message it is.
-    fn in_order(&mut self, now: Time, line: &mut Line, m: &Message, about: About, book: &mut Book) -> bool {
+    fn follow(&mut self, now: Time, line: &mut Line, m: &Message, about: About, book: &mut Book) -> bool {
         let (id, link, of) = (m.id, line.link, about.direction);
         if self.is_stale(line) {
             return self.comes_late(m, of, book);
@@ -177,7 +175,7 @@ impl Way {
             if let Some(left) = flights.displace(id) {
                 let counts = book.count(of);
                 let left_behind = if left.acked { &mut counts.in_flight } else { &mut counts.unfollowed };
-                left_behind[number(left.qos)] += 1;
+                left_behind[nth(left.qos)] += 1;
             }
         }
         in_way.in_flight += 1;
@@ -193,7 +191,7 @@ impl Way {
             self.sent_again(now, m, about, first, false, book);
             return false;
         }
-        book.count(of).sent[number(m.qos)] += 1;
+        book.count(of).sent[nth(m.qos)] += 1;
         in_way.fresh |= line.accepted.is_some();
         if m.dup && self.sees_all() {
             book.tell(now, about, MessageNews::DupWrong { dup: true });
@@ -208,7 +206,7 @@ impl Way {
         self.tolerant = true;
         let is_it = |flights: &Flights| flights.is_known(m.id, m.hash, m.qos);
         let is_known = self.flights.as_deref().is_some_and(is_it);
-        book.count(of).unfollowed[number(m.qos)] += u64::from(!is_known);
+        book.count(of).unfollowed[nth(m.qos)] += u64::from(!is_known);
         false
     }
 
@@ -222,7 +220,7 @@ impl Way {
         book: &mut Book,
     ) {
         self.tolerant = true;
-        book.count(about.direction).retransmitted[number(m.qos)] += 1;
+        book.count(about.direction).retransmitted[nth(m.qos)] += 1;
         book.tell(now, about, MessageNews::Retransmitted { first, dup: m.dup, renumbered });
     }
 
@@ -241,7 +239,7 @@ impl Way {
 
     /// A PUBLISH was passed on.
     pub fn passed(&mut self, now: Time, line: &mut Line, about: About, times: u32, book: &mut Book) {
-        let (of, qos) = (about.direction, number(about.qos));
+        let (of, qos) = (about.direction, nth(about.qos));
         if self.is_dead(line) {
             return;
         }
@@ -285,86 +283,8 @@ impl Way {
     ) {
         if times > 0 {
             self.tolerant = true;
-            book.count(about.direction).duplicated[number(about.qos)] += u64::from(times);
+            book.count(about.direction).duplicated[nth(about.qos)] += u64::from(times);
             book.tell(now, about, MessageNews::Duplicated { first, released });
-        }
-    }
-
-    /// An acknowledgement, or a PUBREL, arrived.
-    pub fn ack_arrived(&mut self, now: Time, line: &mut Line, ack: &Ack, book: &mut Book) {
-        let qos = ack.kind.qos();
-        let Some(flight) = self.flight(ack.id, qos) else {
-            if self.sees_all() && !self.is_prompted(ack) {
-                let about = About { link: Some(line.link), direction: ack.direction, qos, id: ack.id };
-                let packet = ack.kind.word().to_owned();
-                book.tell(now, about, MessageNews::UnknownAck { packet });
-            }
-            return;
-        };
-        match ack.kind {
-            AckKind::Puback => flight.acked = true,
-            AckKind::Pubrec => flight.acked |= !ack.refuses,
-            AckKind::Pubcomp => {}
-            // What has come as far as PUBREC is sent on as PUBREL; sent twice, it is answered twice.
-            AckKind::Pubrel => {
-                let is_again = flight.released;
-                self.tolerant |= is_again;
-                self.sent_on(ack.id, line.link);
-            }
-        }
-    }
-
-    /// Whether an acknowledgement of nothing in flight answers such a one of the other end's, as it has to. It is remembered
-    /// if it asks for an answer itself.
-    fn is_prompted(&mut self, ack: &Ack) -> bool {
-        let prompted = self.prompted.get_or_insert_default();
-        let prompt = match ack.kind {
-            AckKind::Puback => return false,
-            AckKind::Pubrec => None,
-            AckKind::Pubrel => Some(AckKind::Pubrec),
-            AckKind::Pubcomp => return prompted.contains(&(AckKind::Pubrel, ack.id)),
-        };
-        prompted.insert((ack.kind, ack.id));
-        prompt.is_some_and(|prompt| prompted.contains(&(prompt, ack.id)))
-    }
-
-    /// An acknowledgement, or a PUBREL, was passed on.
-    pub fn ack_passed(&mut self, line: &mut Line, ack: &Ack, book: &mut Book) {
-        let qos = ack.kind.qos();
-        let Some(flight) = self.flight(ack.id, qos) else { return };
-        match ack.kind {
-            AckKind::Puback | AckKind::Pubcomp => {}
-            AckKind::Pubrec if ack.refuses => {}
-            AckKind::Pubrec => return,
-            AckKind::Pubrel => {
-                // From now on its receiver has forgotten the identifier.
-                (flight.anew, flight.released) = (true, true);
-                return;
-            }
-        }
-        let is_news = self.complete(line, ack.direction, ack.id);
-        book.count(ack.direction).completed[number(qos)] += u64::from(is_news);
-    }
-
-    /// A fault told the sender that the message has arrived.
-    pub fn falsely_acknowledged(
-        &mut self,
-        now: Time,
-        line: &mut Line,
-        of: Direction,
-        id: u16,
-        book: &mut Book,
-    ) {
-        self.tolerant = true;
-        let Some(flight) = self.flights.as_deref().and_then(|flights| flights.get(id)) else { return };
-        let about = About { link: Some(line.link), direction: of, qos: flight.qos, id };
-        let (first, has_arrived) = (flight.first, flight.passed.is_some());
-        let is_news = self.complete(line, of, id);
-        if has_arrived {
-            book.count(of).completed[number(about.qos)] += u64::from(is_news);
-        } else if is_news {
-            book.count(of).lost[number(about.qos)] += 1;
-            book.tell(now, about, MessageNews::Lost { first, why: Loss::FalselyAcknowledged });
         }
     }
 
@@ -372,139 +292,9 @@ impl Way {
     fn flight(&mut self, id: u16, qos: QoS) -> Option<&mut Flight> {
         self.flights.as_mut()?.get_mut(id).filter(|flight| flight.qos == qos)
     }
-
-    /// A message goes on on this link.
-    fn sent_on(&mut self, id: u16, link: LinkId) {
-        if let Some(flights) = &mut self.flights {
-            flights.sent_again(id, link);
-        }
-    }
-
-    /// All that is in flight, oldest first.
-    fn take_all(&mut self) -> Vec<Flight> {
-        self.flights.as_mut().map(|flights| flights.take_all()).unwrap_or_default()
-    }
-
-    /// A message is through. Answers whether it had not been before.
-    fn complete(&mut self, line: &mut Line, of: Direction, id: u16) -> bool {
-        let completed = self.flights.as_mut().and_then(|flights| flights.complete(id));
-        let Some((link, before)) = completed else { return false };
-        let in_way = line.ways.get_mut(of);
-        in_way.in_flight = in_way.in_flight.saturating_sub(u32::from(link == line.link));
-        !before
-    }
-
-    /// A link is over. `heard`: when its sender was last heard of on it. `stopped`: the run is over, and that ended it.
-    pub fn link_ended(
-        &mut self,
-        now: Time,
-        line: &mut Line,
-        of: Direction,
-        heard: Option<Time>,
-        stopped: bool,
-        book: &mut Book,
-    ) {
-        let about = About { link: Some(line.link), direction: of, qos: QoS::AtMostOnce, id: 0 };
-        let (waiting, times) = line.ways.get_mut(of).abandon();
-        // Where there is none, no memory is taken to count it.
-        if stopped && waiting > 0 {
-            book.count(of).in_flight[0] += waiting;
-        } else if waiting > 0 {
-            book.count(of).lost[0] += waiting;
-            for first in times {
-                book.tell(now, about, MessageNews::Lost { first, why: Loss::NotPassedOn });
-            }
-        }
-        let lived_on =
-            heard.zip(line.accepted).is_some_and(|(heard, from)| heard.since(from) >= RESENDS_WITHIN);
-        if line.ways.get(of).fresh || (line.accepted.is_some() && lived_on) {
-            let given_up = self.flights.as_mut().map(|flights| flights.give_up(line.link));
-            for flight in given_up.unwrap_or_default() {
-                if flight.acked {
-                    // Its receiver has it, and its sender never learns that.
-                    book.count(of).in_flight[number(flight.qos)] += 1;
-                    continue;
-                }
-                book.count(of).lost[number(flight.qos)] += 1;
-                let about = About { qos: flight.qos, id: flight.id, ..about };
-                let why = if flight.session_over { Loss::SessionOver } else { Loss::NeverSentAgain };
-                book.tell(now, about, MessageNews::Lost { first: flight.first, why });
-            }
-        }
-        let gaps = self
-            .series
-            .as_mut()
-            .map(|series| series.close(line.accepted, heard.unwrap_or_default()))
-            .unwrap_or_default();
-        gaps.iter().for_each(|gap| leave_out(now, of, gap, book));
-    }
-
-    /// No link of the device is left.
-    pub fn alone(&mut self, of: Direction, book: &mut Book) {
-        for left in self.flights.as_mut().map(|flights| flights.prune()).unwrap_or_default() {
-            book.count(of).unfollowed[number(left.qos)] += 1;
-        }
-    }
-
-    /// The run is over.
-    pub fn run_ended(&mut self, now: Time, of: Direction, book: &mut Book) {
-        for flight in self.take_all() {
-            book.count(of).in_flight[number(flight.qos)] += 1;
-            let about = About { link: None, direction: of, qos: flight.qos, id: flight.id };
-            book.tell(now, about, MessageNews::InFlight { first: flight.first });
-        }
-        self.no_more_numbers(now, of, book);
-    }
-
-    /// The device is forgotten.
-    pub fn forgotten(&mut self, now: Time, of: Direction, book: &mut Book) {
-        for left in self.take_all() {
-            book.count(of).unfollowed[number(left.qos)] += 1;
-        }
-        self.no_more_numbers(now, of, book);
-    }
-
-    fn no_more_numbers(&mut self, now: Time, of: Direction, book: &mut Book) {
-        let gaps = self.series.as_mut().map(|series| series.close_all()).unwrap_or_default();
-        gaps.iter().for_each(|gap| leave_out(now, of, gap, book));
-    }
-
-    /// The number of a message that is new.
-    pub fn number(&mut self, now: Time, of: Direction, number: &Number, book: &mut Book) {
-        book.count(of).numbered += 1;
-        let series = self.series.get_or_insert_default();
-        let (gaps, came_before) = series.take(number);
-        gaps.iter().for_each(|gap| leave_out(now, of, gap, book));
-        if came_before {
-            book.count(of).repeated += 1;
-            let about = About { link: Some(number.link), direction: of, qos: number.qos, id: number.id };
-            book.tell(now, about, MessageNews::Repeated { number: number.number });
-        }
-    }
-
-    /// What the device had kept has come; if it had kept any, the numbers that it leaves out are those that it dropped. How
-    /// many.
-    pub fn burst_over(&mut self, now: Time, of: Direction, had_kept: bool, book: &mut Book) -> u64 {
-        let gaps = self.series.as_mut().map(|series| series.close_burst()).unwrap_or_default();
-        if had_kept {
-            return gaps.iter().map(Gap::missing).sum();
-        }
-        gaps.iter().for_each(|gap| leave_out(now, of, gap, book));
-        0
-    }
 }
 
-/// Numbers are left out.
-fn leave_out(now: Time, of: Direction, gap: &Gap, book: &mut Book) {
-    let counts = book.count(of);
-    counts.missing += gap.missing();
-    if gap.qos == QoS::AtMostOnce {
-        counts.lost[0] += gap.missing();
-    }
-    let about = About { link: Some(gap.link), direction: of, qos: gap.qos, id: gap.id };
-    book.tell(now, about, MessageNews::Gap { from: gap.from, to: gap.to });
-}
-
-pub(super) fn number(qos: QoS) -> usize {
+/// The place of a quality of service among its counts.
+fn nth(qos: QoS) -> usize {
     usize::from(qos.number())
 }

@@ -1,0 +1,87 @@
+//! What is left of one direction's messages when a link is over, the run, or all that is known of the device.
+
+use super::{Way, nth};
+use crate::base::{Direction, Time};
+use crate::event::{Loss, MessageNews};
+use crate::mqtt::QoS;
+use crate::session::ledger::Book;
+use crate::session::ledger::flights::Flight;
+use crate::session::ledger::line::Line;
+use crate::session::ledger::teller::About;
+use std::time::Duration;
+
+/// On a link that was accepted, a sender that says anything so long after has sent again what it was going to: clients do
+/// so at once. TCP keeps the order, so that what it sent before has come.
+const RESENDS_WITHIN: Duration = Duration::from_secs(5);
+
+impl Way {
+    /// A link is over. `heard`: when its sender was last heard of on it. `stopped`: the run is over, and that ended it.
+    pub fn link_ended(
+        &mut self,
+        now: Time,
+        line: &mut Line,
+        of: Direction,
+        heard: Option<Time>,
+        stopped: bool,
+        book: &mut Book,
+    ) {
+        let about = About { link: Some(line.link), direction: of, qos: QoS::AtMostOnce, id: 0 };
+        let (waiting, times) = line.ways.get_mut(of).abandon();
+        // Where there is none, no memory is taken to count it.
+        if stopped && waiting > 0 {
+            book.count(of).in_flight[0] += waiting;
+        } else if waiting > 0 {
+            book.count(of).lost[0] += waiting;
+            for first in times {
+                book.tell(now, about, MessageNews::Lost { first, why: Loss::NotPassedOn });
+            }
+        }
+        let lived_on =
+            heard.zip(line.accepted).is_some_and(|(heard, from)| heard.since(from) >= RESENDS_WITHIN);
+        if line.ways.get(of).fresh || (line.accepted.is_some() && lived_on) {
+            let given_up = self.flights.as_mut().map(|flights| flights.give_up(line.link));
+            for flight in given_up.unwrap_or_default() {
+                if flight.acked {
+                    // Its receiver has it, and its sender never learns that.
+                    book.count(of).in_flight[nth(flight.qos)] += 1;
+                    continue;
+                }
+                book.count(of).lost[nth(flight.qos)] += 1;
+                let about = About { qos: flight.qos, id: flight.id, ..about };
+                let why = if flight.session_over { Loss::SessionOver } else { Loss::NeverSentAgain };
+                book.tell(now, about, MessageNews::Lost { first: flight.first, why });
+            }
+        }
+        self.numbers.link_ended(now, line, of, heard, book);
+    }
+
+    /// No link of the device is left.
+    pub fn alone(&mut self, of: Direction, book: &mut Book) {
+        for left in self.flights.as_mut().map(|flights| flights.prune()).unwrap_or_default() {
+            book.count(of).unfollowed[nth(left.qos)] += 1;
+        }
+    }
+
+    /// The run is over.
+    pub fn run_ended(&mut self, now: Time, of: Direction, book: &mut Book) {
+        for flight in self.take_all() {
+            book.count(of).in_flight[nth(flight.qos)] += 1;
+            let about = About { link: None, direction: of, qos: flight.qos, id: flight.id };
+            book.tell(now, about, MessageNews::InFlight { first: flight.first });
+        }
+        self.numbers.end(now, of, book);
+    }
+
+    /// The device is forgotten.
+    pub fn forgotten(&mut self, now: Time, of: Direction, book: &mut Book) {
+        for left in self.take_all() {
+            book.count(of).unfollowed[nth(left.qos)] += 1;
+        }
+        self.numbers.end(now, of, book);
+    }
+
+    /// All that is in flight, oldest first.
+    fn take_all(&mut self) -> Vec<Flight> {
+        self.flights.as_mut().map(|flights| flights.take_all()).unwrap_or_default()
+    }
+}
