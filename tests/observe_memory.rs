@@ -80,7 +80,7 @@ impl Watch {
         let mut line = Line::new(link);
         assert_eq!(ledger.take(self.now, &mut line, &entries), []);
         assert_eq!(ledger.link_ended(self.now, &mut line, Ends::default(), false), []);
-        let counts = Box::new(ledger.flush(self.now).unwrap());
+        let counts = Box::new(ledger.flush().unwrap());
         self.tell(Input::Delivery { device, counts });
     }
 

@@ -220,8 +220,6 @@ pub enum Input {
         window: Option<WindowId>,
         /// Who got it.
         toward: Side,
-        /// The last packets from and to that end.
-        last: LastPackets,
     },
     /// The first PUBLISH of a link in a direction.
     FirstPublish {

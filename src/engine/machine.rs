@@ -283,7 +283,7 @@ impl Engine {
                 self.emit(What::WsUpgraded { link, path, protocol });
             }
             Input::WsClosed { link, direction, code } => self.emit(What::WsClosed { link, direction, code }),
-            Input::Harmed { link, window, toward, last: _ } => self.harmed(link, window, toward),
+            Input::Harmed { link, window, toward } => self.harmed(link, window, toward),
             Input::Altered { link, direction, seq, window, what } => {
                 self.altered(link, direction, seq, window, what);
             }

@@ -63,14 +63,6 @@ impl Aspect {
         }
     }
 
-    /// Whether it is of the path and not chosen: settings are compared under the same of these.
-    pub fn is_condition(self) -> bool {
-        match self {
-            Aspect::Outages | Aspect::PathIdle | Aspect::Loss => true,
-            Aspect::Client | Aspect::KeepAlive | Aspect::PingTimeout | Aspect::BackOff => false,
-        }
-    }
-
     /// What it means.
     pub fn meaning(self) -> &'static str {
         match self {

@@ -171,11 +171,6 @@ fn verdict(expectation: &Expectation, sweep: &Sweep) -> Verdict {
 }
 
 impl Expectation {
-    /// What is measured.
-    pub fn metric(&self) -> Metric {
-        self.metric
-    }
-
     /// Whether it is about this combination.
     pub fn selects(&self, case: &Case) -> bool {
         // What is asked for was checked when it was read.

@@ -60,13 +60,6 @@ impl TlsTimes {
     pub fn handshakes(&self) -> u64 {
         self.resumed + self.full
     }
-
-    /// Adds all of another.
-    pub fn merge(&mut self, other: &TlsTimes) {
-        self.took.merge(&other.took);
-        self.resumed += other.resumed;
-        self.full += other.full;
-    }
 }
 
 /// Connects to the hub and TLS handshakes, of some links together.
@@ -90,13 +83,6 @@ impl Timings {
             times.took.add(took);
             *(if *wrapped.resumed.get(side) { &mut times.resumed } else { &mut times.full }) += 1;
         }
-    }
-
-    /// Adds all of another.
-    pub fn merge(&mut self, other: &Timings) {
-        self.connect.merge(&other.connect);
-        self.tls.device.merge(&other.tls.device);
-        self.tls.hub.merge(&other.tls.hub);
     }
 }
 

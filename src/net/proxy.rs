@@ -208,14 +208,9 @@ impl Proxy {
         self.no_tap.as_ref()
     }
 
-    /// Waits until the run is to end: its plan is through, or [`Proxy::finish`] was called.
+    /// Waits until the run is to end: its plan is through, its time is over, or its command has ended and nothing is left.
     pub async fn finished(&self) -> EndReason {
         self.core.finished().await
-    }
-
-    /// Ends the run for this reason, unless it has ended.
-    pub fn finish(&self, reason: EndReason) {
-        self.core.finish(reason);
     }
 
     /// The command beside the run is about to be told to end.

@@ -221,9 +221,7 @@ impl Run {
                 done: Ends { device: Some(cut.legs.device), hub: Some(cut.legs.hub) },
                 last: Ends::default(),
             },
-            Order::Harm(harm) => {
-                Input::Harmed { link, window: harm.window, toward: harm.toward, last: LastPackets::default() }
-            }
+            Order::Harm(harm) => Input::Harmed { link, window: harm.window, toward: harm.toward },
             Order::Inject { window, inject } => Input::Injected { link, window, toward: inject.toward },
             Order::HalfClose { window, toward } => Input::HalfClosed { link, window, toward, done: true },
             Order::Rival { window, .. } => Input::Rival { link, window, news: RivalNews::Accepted },

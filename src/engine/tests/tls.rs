@@ -414,7 +414,7 @@ fn a_damaged_record_is_told_when_it_was_sent() {
     };
     assert!(!packet(&mut run).held, "bytes go on");
     run.to(1700);
-    run.tell(Input::Harmed { link, window, toward: Side::Hub, last: LastPackets::default() });
+    run.tell(Input::Harmed { link, window, toward: Side::Hub });
     let means = Ends { device: None, hub: Some(Mechanism::Record) };
     assert_eq!(run.means(), [(Fidelity::Stream, means)]);
     assert_eq!((run.times(is_applied), run.times(is_closed)), (vec![1700], vec![1700]));
@@ -441,7 +441,7 @@ fn a_record_of_nobody_yet_is_told_of_once_it_is_known_whose_it_was() {
     run.to(1200);
     run.connect(link, "d", 2);
     for link in [link, silent] {
-        run.tell(Input::Harmed { link, window: None, toward: Side::Hub, last: LastPackets::default() });
+        run.tell(Input::Harmed { link, window: None, toward: Side::Hub });
     }
     assert_eq!(run.devices(), [("d", vec![1]), ("10.0.0.2", vec![2])]);
     assert_eq!(run.times(is_opened), [1200, 1200]);
@@ -524,9 +524,7 @@ proptest! {
                 8 => run.tell(Input::TlsFailed { link: id, side: Side::Device, error: String::new() }),
                 9 => run.hello(id, "hub", true),
                 10 => run.tell(Input::FirstData { link: id, direction: Direction::Down }),
-                _ => run.tell(Input::Harmed {
-                    link: id, window: None, toward: Side::Hub, last: LastPackets::default(),
-                }),
+                _ => run.tell(Input::Harmed { link: id, window: None, toward: Side::Hub }),
             }
         }
         run.confirm = true;

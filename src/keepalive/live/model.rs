@@ -57,16 +57,6 @@ pub enum Mode {
     ServerKeepAlive,
 }
 
-impl Mode {
-    /// The word for it on the command line.
-    pub fn word(self) -> &'static str {
-        match self {
-            Mode::Restart => "restart",
-            Mode::ServerKeepAlive => "server-keep-alive",
-        }
-    }
-}
-
 /// One outage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {

@@ -214,7 +214,7 @@ impl Link {
     pub(super) fn flush_books(&mut self, now: Time) {
         self.settle_books(now);
         let Some(open) = &self.books.open else { return };
-        let counts = open.ledger.lock().unwrap_or_else(PoisonError::into_inner).flush(now);
+        let counts = open.ledger.lock().unwrap_or_else(PoisonError::into_inner).flush();
         if let Some(counts) = counts {
             self.core.tell(Input::Delivery { device: open.device, counts: Box::new(counts) });
         }

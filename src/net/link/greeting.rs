@@ -495,9 +495,8 @@ impl Link {
         if self.harm.get(toward).is_none() || !self.legs.get_mut(toward).take_harmed() {
             return;
         }
-        let last = self.meter.last(toward);
         let window = self.harm.get_mut(toward).take().and_then(|harm| harm.window);
-        self.core.tell(Input::Harmed { link: self.id, window, toward, last });
+        self.core.tell(Input::Harmed { link: self.id, window, toward });
     }
 }
 

@@ -86,7 +86,7 @@ fn account(
 ) -> Account {
     let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
     let news = end(&mut ledger, now);
-    Account { device, news, counts: ledger.flush(now) }
+    Account { device, news, counts: ledger.flush() }
 }
 
 #[cfg(test)]
@@ -116,7 +116,7 @@ mod tests {
         let mut ledger = ledger.lock().unwrap();
         assert_eq!(ledger.take(now, &mut line, &entries), []);
         assert_eq!(ledger.link_ended(now, &mut line, Ends::default(), false), []);
-        ledger.flush(now).unwrap()
+        ledger.flush().unwrap()
     }
 
     #[test]
@@ -137,7 +137,7 @@ mod tests {
                 ledger.take(at, &mut line, &[Entry::PassedPlain { direction, messages: 1 }]);
             }
             ledger.link_ended(at, &mut line, Ends::default(), false);
-            ledger.flush(at);
+            ledger.flush();
         };
         for (link, messages) in [(1, 0), (2, 3), (3, 40), (4, 1)] {
             let ledger = books.of(device, Some(9));

@@ -42,12 +42,8 @@ use crate::event::{Delivery, LastPackets, MessageNews};
 use crate::mqtt::{QoS, Version};
 use rhythm::{CaughtUp, Rhythm};
 use series::Number;
-use std::time::Duration;
 use teller::{About, Teller as Book};
 use way::Way;
-
-/// How long counts are gathered before they are due.
-const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// The messages of one device.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +57,6 @@ pub struct Ledger {
     is_known: bool,
     /// The greatest number that a payload can have, where its width says so.
     greatest: Option<u64>,
-    flushed: Time,
 }
 
 impl Ledger {
@@ -73,10 +68,10 @@ impl Ledger {
 
     /// What it comes to while the device is away, in few bytes; `None` where it follows more than that, or has not told all.
     pub fn rest(&self) -> Option<Vec<u8>> {
-        let Ledger { ways, rhythm, book, live, is_known, greatest: _, flushed } = self;
+        let Ledger { ways, rhythm, book, live, is_known, greatest: _ } = self;
         let mut to = Writer::default();
         let mut is_little = *live == 0;
-        (*flushed, (*is_known, rhythm.is_some())).pack(&mut to);
+        (*is_known, rhythm.is_some()).pack(&mut to);
         is_little &= book.rest(&mut to);
         is_little &= ways.up.rest(&mut to) && ways.down.rest(&mut to);
         is_little &= rhythm.as_ref().is_none_or(|rhythm| rhythm.rest(&mut to));
@@ -86,11 +81,11 @@ impl Ledger {
     /// As it was when it came to this; `greatest` as in [`Ledger::new`].
     pub fn wake(bytes: &[u8], greatest: Option<u64>) -> Option<Ledger> {
         let from = &mut Reader::new(bytes);
-        let (flushed, (is_known, has_rhythm)) = Pack::unpack(from)?;
+        let (is_known, has_rhythm) = Pack::unpack(from)?;
         let book = Book::wake(from)?;
         let ways = Ways { up: Way::wake(from)?, down: Way::wake(from)? };
         let rhythm = if has_rhythm { Some(Box::new(Rhythm::wake(from)?)) } else { None };
-        Some(Ledger { ways, rhythm, book, live: 0, is_known, greatest, flushed })
+        Some(Ledger { ways, rhythm, book, live: 0, is_known, greatest })
     }
 
     /// Takes in what was seen on a link, in order. Answers the news.
@@ -145,14 +140,8 @@ impl Ledger {
         self.book.take_news()
     }
 
-    /// Whether counts have been gathered for long enough.
-    pub fn is_due(&self, now: Time) -> bool {
-        now.since(self.flushed) >= FLUSH_EVERY
-    }
-
     /// Hands out what was counted since the last time; `None` where that is nothing.
-    pub fn flush(&mut self, now: Time) -> Option<Ways<Delivery>> {
-        self.flushed = now;
+    pub fn flush(&mut self) -> Option<Ways<Delivery>> {
         self.book.take_counts()
     }
 

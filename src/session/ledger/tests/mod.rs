@@ -107,7 +107,7 @@ impl Run {
     }
 
     fn counts(&mut self) -> Ways<Delivery> {
-        if let Some(more) = self.ledger.flush(self.now) {
+        if let Some(more) = self.ledger.flush() {
             self.counts.up.add(&more.up);
             self.counts.down.add(&more.down);
         }
