@@ -6,7 +6,7 @@
 
 use super::firing::Window;
 use super::io::{Door, Output};
-use super::machine::{Engine, ListenerControl};
+use super::machine::Engine;
 use crate::base::{Chance, DeviceId, ListenerId, RuleId};
 use crate::event::{Sources, What};
 use crate::fault::filter::fitting;
@@ -15,6 +15,16 @@ use crate::profile::Rule;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::discriminant;
 use std::net::IpAddr;
+
+/// What a listener was asked to be.
+#[derive(Debug, Default)]
+pub(super) struct ListenerControl {
+    asked: Door,
+    /// What it was before, in case that is refused.
+    before: Door,
+    /// What the system does not let it be.
+    refused: Vec<Door>,
+}
 
 impl Engine {
     /// Orders what connects to each listener are to meet, if that is not what was last ordered.

@@ -4,8 +4,9 @@
 //! A mapping that is forgotten stays forgotten for the life of the link, also past the end of the window that it was
 //! forgotten in: what ends with the window is that further links can be. So nothing is ever said to be lifted from it.
 
+use super::control::Control;
 use super::firing::Window;
-use super::machine::{Control, Engine};
+use super::machine::Engine;
 use crate::base::{DeviceId, Direction, LinkId, WindowId};
 use crate::fault::{Effects, Fault, Forgotten, IdleTimeout};
 use std::time::Duration;

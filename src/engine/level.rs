@@ -1,9 +1,10 @@
 //! Levels: what should hold on each link, and what net/ confirmed of it.
 
 use super::compose::{self, LinkKey};
+use super::control::{Asked, Orders};
 use super::firing::Window;
 use super::io::{Granted, Order, Output};
-use super::machine::{Asked, Engine, Orders};
+use super::machine::Engine;
 use super::means::how;
 use super::pick;
 use crate::base::{DeviceId, LinkId, Side, Ways, WindowId};

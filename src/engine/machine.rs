@@ -1,21 +1,21 @@
 //! The machine itself: inputs in, events and orders out.
 
+use super::control::Control;
+use super::doors::ListenerControl;
 use super::firing::{Firings, Window};
 use super::flags;
 use super::identity::{name_of, written};
-use super::io::{Door, Input, Output};
-use super::moments::UnknownMoment;
-use super::packets::{Counts, Refusals};
+use super::io::{Input, Output};
+use super::packets::Refusals;
 use super::pick;
 use super::through::Progress;
-use super::tokens::Token;
 use super::trigger::Triggers;
 use super::wills::Wills;
 use crate::base::{
     DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Shelf, Time, Ways, WindowId, time,
 };
 use crate::event::{EndReason, Event, RunStarted, What};
-use crate::fault::{Effects, Fault, Forgotten};
+use crate::fault::Fault;
 use crate::mqtt::PacketKind;
 use crate::profile::{Plan, Sequence, Spell, When};
 use crate::session::ledger::News;
@@ -59,71 +59,6 @@ pub struct Engine {
     pub(super) next_timer: u64,
     pub(super) next_firing: u64,
     pub(super) next_window: u64,
-}
-
-/// What is known and asked of one live link.
-#[derive(Debug)]
-pub(super) struct Control {
-    /// None: nothing was ever ordered.
-    pub(super) orders: Option<Box<Orders>>,
-    /// What its CONNECT said of a token.
-    pub(super) token: Token,
-    /// It was ordered to be cut: nothing passes any more.
-    pub(super) cut: bool,
-    /// Its device was told by its address alone; CONNECT may say that it is another.
-    pub(super) by_address: bool,
-    /// None: nothing.
-    pub(super) seldom: Option<Box<Seldom>>,
-    /// What faults of packets count; none where the plan has none.
-    pub(super) packets: Option<Box<Counts>>,
-    /// A fault turns it away, once nothing holds its bytes back: in the dark no answer arrives.
-    pub(super) waits_for_light: bool,
-}
-
-/// The states that a link was ordered into.
-#[derive(Debug, Default)]
-pub(super) struct Orders {
-    /// The latest.
-    pub(super) desired: Effects,
-    pub(super) generation: u64,
-    /// What is not confirmed yet, oldest first.
-    pub(super) asked: VecDeque<Asked>,
-    /// [`Effects::idle`], as it was last confirmed.
-    pub(super) idle: Option<Duration>,
-    /// The windows behind what was confirmed.
-    pub(super) in_force: BTreeSet<WindowId>,
-}
-
-/// What is asked of few links.
-#[derive(Debug, Default)]
-pub(super) struct Seldom {
-    /// A middlebox has forgotten it, by this window, and will not remember: for the life of the link.
-    pub(super) forgotten: Option<(WindowId, Forgotten)>,
-    /// The timers of its token, by window.
-    pub(super) expiries: BTreeMap<WindowId, (Time, u64)>,
-    /// Windows of the device that it was taken to be of before, which it may still have to be lifted from.
-    pub(super) left: BTreeSet<WindowId>,
-    /// One-shots ordered before its device was known, oldest first.
-    pub(super) moments: VecDeque<UnknownMoment>,
-}
-
-/// A state that a link was ordered into.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) generation: u64,
-    /// The windows behind it.
-    pub(super) windows: BTreeSet<WindowId>,
-    /// Its [`Effects::idle`].
-    pub(super) idle: Option<Duration>,
-}
-
-#[derive(Debug, Default)]
-pub(super) struct ListenerControl {
-    pub(super) asked: Door,
-    /// What it was before, in case that is refused.
-    pub(super) before: Door,
-    /// What the system does not let it be.
-    pub(super) refused: Vec<Door>,
 }
 
 /// What is to happen at a time.
@@ -526,76 +461,5 @@ impl Engine {
         self.triggers.forget(link);
         self.refusals.retain(|(_, of, _)| *of != link);
         self.link_gone();
-    }
-}
-
-impl Control {
-    fn new() -> Control {
-        Control {
-            orders: None,
-            token: Token::default(),
-            cut: false,
-            by_address: false,
-            seldom: None,
-            packets: None,
-            waits_for_light: false,
-        }
-    }
-
-    /// Whether bytes of this direction wait, once all that was ordered is done.
-    pub(super) fn holds(&self, direction: Direction) -> bool {
-        let Some(orders) = &self.orders else { return self.cut };
-        let Effects {
-            hold_dial: _,
-            closed,
-            mute: _,
-            delays,
-            handshake: _,
-            shapes,
-            loss: _,
-            budgets: _,
-            idle: _,
-            reset_senders: _,
-            asks: _,
-        } = &orders.desired;
-        self.cut
-            || *closed.get(direction)
-            || !delays.get(direction).is_empty()
-            || !shapes.get(direction).is_empty()
-    }
-
-    /// By which window a middlebox has forgotten it, if one has.
-    pub(super) fn forgotten(&self) -> Option<(WindowId, Forgotten)> {
-        self.seldom.as_ref()?.forgotten
-    }
-
-    /// Whether a timer of its token runs, by that window.
-    pub(super) fn awaits_expiry(&self, window: WindowId) -> bool {
-        self.seldom.as_ref().is_some_and(|seldom| seldom.expiries.contains_key(&window))
-    }
-
-    pub(super) fn seldom(&mut self) -> &mut Seldom {
-        self.seldom.get_or_insert_default()
-    }
-
-    pub(super) fn awaits(&self, window: WindowId) -> bool {
-        let asked = self.orders.iter().flat_map(|orders| &orders.asked);
-        asked.into_iter().any(|asked| asked.windows.contains(&window))
-    }
-
-    /// Whether nothing was ever ordered of it, and nothing was put off: where no fault is in force, no fault has a part
-    /// in it then.
-    pub(super) fn is_untouched(&self) -> bool {
-        self.orders.is_none() && self.seldom.is_none() && !self.waits_for_light
-    }
-
-    /// Whether this window holds on it, or was ordered to.
-    pub(super) fn knows(&self, window: WindowId) -> bool {
-        self.is_under(window) || self.awaits(window)
-    }
-
-    /// Whether this window holds on it, as was confirmed.
-    pub(super) fn is_under(&self, window: WindowId) -> bool {
-        self.orders.as_ref().is_some_and(|orders| orders.in_force.contains(&window))
     }
 }

@@ -14,6 +14,7 @@
 mod arrival;
 mod asked;
 mod compose;
+mod control;
 mod cuts;
 mod doors;
 mod fire;
