@@ -5,9 +5,8 @@
 //! the order of the rules.
 
 use super::delay::Delay;
-use super::kinds::ConnackCode;
-use super::kinds::HandshakeFault;
 use super::packet::PacketMatch;
+use super::parameters::{ConnackCode, HandshakeFault};
 use crate::base::{Chance, Direction, Ends, Rate, RuleId, RuleSet, Side, Ways, WindowId, rand};
 use crate::mqtt::{KindSet, PacketKind};
 use crate::tls::{Alert, Damage};

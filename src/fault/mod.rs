@@ -14,6 +14,7 @@ pub mod idle;
 pub mod kinds;
 pub mod lane;
 pub mod packet;
+pub mod parameters;
 pub mod shaper;
 pub mod tap;
 
@@ -22,15 +23,16 @@ pub use delay::{Delay, DelayModel};
 pub use delays::Delays;
 pub use effects::{Asks, Budget, Cut, Effects, Ending, Fidelity, Harm, LegFate, Mechanism, RuleDelay, Shape};
 pub use idle::IdleWatch;
-pub use kinds::{
-    BadCertificate, Bandwidth, Blackhole, Close, ConnackCode, Connects, CutAfter, Disconnect, Fault,
-    FidelityWanted, Forgotten, HalfClose, HandshakeFault, HandshakeStage, IdleTimeout, Latency, Loss,
-    RecordFault, Refusal, Refuse, Reject, Slice, Stall, Takeover, TlsAlert, TlsHandshake, TlsRecord,
-    TokenExpiry, Toward, WaysWanted,
-};
+pub use kinds::Fault;
 pub use lane::{Lane, Left};
 pub use packet::{
     Alteration, Corrupt, Edit, Inject, Injection, MidCut, PacketAction, PacketEnd, PacketFault, PacketMatch,
     Verdict,
+};
+pub use parameters::{
+    BadCertificate, Bandwidth, Blackhole, Close, ConnackCode, Connects, CutAfter, Disconnect, FidelityWanted,
+    Forgotten, HalfClose, HandshakeFault, HandshakeStage, IdleTimeout, Latency, Loss, RecordFault, Refusal,
+    Refuse, Reject, Slice, Stall, Takeover, TlsAlert, TlsHandshake, TlsRecord, TokenExpiry, Toward,
+    WaysWanted,
 };
 pub use shaper::Shaper;

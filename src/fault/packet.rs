@@ -9,7 +9,7 @@
 
 use super::delay::Delay;
 use super::effects::LegFate;
-use super::kinds::{Close, WaysWanted};
+use super::parameters::{Close, WaysWanted};
 use crate::base::span::show_fixed;
 use crate::base::{Chance, Ends, Side, Span, WindowId};
 use crate::mqtt::{PacketKind, QoS};
