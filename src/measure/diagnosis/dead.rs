@@ -24,6 +24,10 @@ const TOLD_AT_ONCE: Duration = Duration::from_millis(100);
 /// A sound end has found its link dead after so many tenths of a keep-alive.
 const SOUND: u32 = 20;
 
+/// What the standard gives a hub for a silent link, in tenths of a keep-alive [MQTT-3.1.2-24]: an end is slow only if it takes
+/// more than that without what it may take in addition.
+const OWED: u32 = 15;
+
 /// A window in which an end was slow, or blind.
 struct Case {
     seen: Seen,
@@ -69,12 +73,13 @@ fn device(scene: &Scene<'_>, id: WindowId, window: &WindowResults) -> Option<Cas
     if window.assumed || noticed.told.is_some_and(|told| told <= start + TOLD_AT_ONCE) {
         return None;
     }
-    let (slow, blind) = (scene.limits.device_slow, scene.limits.device_blind);
     let (took, never) = least(noticed.detection?)?;
     if !never && noticed.told.is_some() {
         return None;
     }
-    case(scene, id, window, took, never, window.keep_alive, (slow, blind), Duration::ZERO)
+    let limits = (scene.limits.device_slow, scene.limits.device_blind);
+    let late = Late { took, never, keep_alive: window.keep_alive, limits, grace: Duration::ZERO };
+    late.case(scene, id, window)
 }
 
 fn hub(scene: &Scene<'_>, id: WindowId, window: &WindowResults) -> Option<Case> {
@@ -87,7 +92,7 @@ fn hub(scene: &Scene<'_>, id: WindowId, window: &WindowResults) -> Option<Case> 
     // Its timer runs from the last packet that it was sent.
     let took = noticed.silence.and_then(least).map_or(detection, |(silence, _)| silence);
     let limits = (scene.limits.hub_slow, scene.limits.hub_blind);
-    case(scene, id, window, took, never, keep_alive, limits, scene.limits.hub_looks_each)
+    Late { took, never, keep_alive, limits, grace: scene.limits.hub_looks_each }.case(scene, id, window)
 }
 
 /// The least that a value can be, and whether it never happened; `None` where nothing is known.
@@ -101,27 +106,32 @@ fn least(value: Value) -> Option<(Duration, bool)> {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "the facts of one case, put together in one place")]
-fn case(
-    scene: &Scene<'_>,
-    id: WindowId,
-    window: &WindowResults,
+/// How late an end noticed, against what it is allowed.
+struct Late {
     took: Duration,
     never: bool,
     keep_alive: Duration,
-    (slow, blind): (u32, u32),
+    /// Beyond how many tenths of a keep-alive it is slow, and beyond how many blind.
+    limits: (u32, u32),
+    /// What it may take beyond them.
     grace: Duration,
-) -> Option<Case> {
-    let counted = took.saturating_sub(grace);
-    if !exceeds(took, slow, keep_alive) || !exceeds(counted, slow.min(15), keep_alive) {
-        return None;
+}
+
+impl Late {
+    /// The case that it makes, where it is late.
+    fn case(&self, scene: &Scene<'_>, id: WindowId, window: &WindowResults) -> Option<Case> {
+        let Late { took, never, keep_alive, limits: (slow, blind), grace } = *self;
+        let counted = took.saturating_sub(grace);
+        if !exceeds(took, slow, keep_alive) || !exceeds(counted, slow.min(OWED), keep_alive) {
+            return None;
+        }
+        let grade = if exceeds(counted, blind, keep_alive) { Grade::Fail } else { Grade::Warn };
+        let how = if never { "not noticed in" } else { "noticed after" };
+        let rule = scene.plan.rule(window.rule).map_or("", |rule| rule.id.as_str());
+        let what = format!("{rule} began; {how} {}", in_keep_alives(took, keep_alive));
+        let seen = Seen { seq: scene.watch.window(id, window.start), at: window.start?, what };
+        Some(Case { seen, grade, took, keep_alive, never })
     }
-    let grade = if exceeds(counted, blind, keep_alive) { Grade::Fail } else { Grade::Warn };
-    let how = if never { "not noticed in" } else { "noticed after" };
-    let rule = scene.plan.rule(window.rule).map_or("", |rule| rule.id.as_str());
-    let what = format!("{rule} began; {how} {}", in_keep_alives(took, keep_alive));
-    let seen = Seen { seq: scene.watch.window(id, window.start), at: window.start?, what };
-    Some(Case { seen, grade, took, keep_alive, never })
 }
 
 /// The finding of these cases, in words made of how many there are and the worst of them.
