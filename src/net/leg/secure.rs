@@ -227,83 +227,94 @@ impl Secure {
             if let Err(error) = self.flush(cx, wire) {
                 return Poll::Ready(Step::Ended(Ending::Reset, word_of(&error)));
             }
-            let flushing = self.is_flushing();
-            match &mut self.stage {
+            let step = match &self.stage {
                 Stage::Waiting | Stage::Asked { .. } | Stage::Up(_) | Stage::Over => return Poll::Pending,
-                Stage::Hello { peek, bytes } => {
-                    let Poll::Ready(result) = read(cx, wire, |came| {
-                        bytes.extend_from_slice(came);
-                        peek.push(came)
-                    }) else {
-                        return Poll::Pending;
-                    };
-                    match result {
-                        Err(got) => {
-                            self.stage = Stage::Over;
-                            return Poll::Ready(step(got));
-                        }
-                        Ok(None) => {}
-                        Ok(Some(Seen::NotTls { reason, .. })) => {
-                            return Poll::Ready(Step::Failed(Failure::NotTls(reason)));
-                        }
-                        Ok(Some(Seen::Hello(hello))) => {
-                            let bytes = std::mem::take(bytes);
-                            self.stage = Stage::Asked { bytes };
-                            return Poll::Ready(Step::Hello(hello));
-                        }
-                    }
-                }
-                Stage::Shaking(shaking) => {
-                    if flushing {
-                        return Poll::Pending;
-                    }
-                    match std::mem::replace(&mut self.flight, Flight::Told) {
-                        Flight::Greeting(rest) => {
-                            self.flight = Flight::Held(rest);
-                            return Poll::Ready(Step::Greeted);
-                        }
-                        Flight::Held(rest) => {
-                            self.flight = Flight::Held(rest);
-                            return Poll::Pending;
-                        }
-                        Flight::Retried => self.flight = Flight::Retried,
-                        Flight::Whole => return Poll::Ready(Step::Flight),
-                        Flight::Told => {}
-                    }
-                    if let Some(got) = self.end.take() {
-                        self.stage = Stage::Over;
-                        return Poll::Ready(step(got));
-                    }
-                    if !shaking.state().is_handshaking() {
-                        let terms = terms(shaking.state());
-                        return Poll::Ready(match self.come_up() {
-                            Ok(()) => Step::Up(terms),
-                            Err(error) => Step::Failed(Failure::Refused(error, None)),
-                        });
-                    }
-                    let outlet = &mut self.outlet;
-                    let fed = read(cx, wire, |came| {
-                        let fed = outlet.take(|says| shaking.feed(came, says));
-                        fed.map_err(|error| end_of(error, shaking.state()))
-                    });
-                    match fed {
-                        Poll::Pending => return Poll::Pending,
-                        Poll::Ready(Err(got)) => {
-                            self.stage = Stage::Over;
-                            return Poll::Ready(step(got));
-                        }
-                        Poll::Ready(Ok(result)) => {
-                            self.end = result.err();
-                            if matches!(self.flight, Flight::Retried)
-                                && self.is_flushing()
-                                && self.end.is_none()
-                            {
-                                self.flight = Flight::Whole;
-                            }
-                        }
-                    }
-                }
+                Stage::Hello { .. } => ready!(self.poll_hello(cx, wire)),
+                Stage::Shaking(_) => ready!(self.poll_shaking(cx, wire)),
+            };
+            if let Some(step) = step {
+                return Poll::Ready(step);
             }
+        }
+    }
+
+    /// Reads the ClientHello; `None` while more of it is to come.
+    fn poll_hello(&mut self, cx: &mut Context<'_>, wire: &mut Wire) -> Poll<Option<Step>> {
+        let Stage::Hello { peek, bytes } = &mut self.stage else { return Poll::Pending };
+        let seen = ready!(read(cx, wire, |came| {
+            bytes.extend_from_slice(came);
+            peek.push(came)
+        }));
+        Poll::Ready(match seen {
+            Err(got) => {
+                self.stage = Stage::Over;
+                Some(step(got))
+            }
+            Ok(None) => None,
+            Ok(Some(Seen::NotTls { reason, .. })) => Some(Step::Failed(Failure::NotTls(reason))),
+            Ok(Some(Seen::Hello(hello))) => {
+                let bytes = std::mem::take(bytes);
+                self.stage = Stage::Asked { bytes };
+                Some(Step::Hello(hello))
+            }
+        })
+    }
+
+    /// Takes the handshake on by what has come; `None` while more is to come of it.
+    fn poll_shaking(&mut self, cx: &mut Context<'_>, wire: &mut Wire) -> Poll<Option<Step>> {
+        if self.is_flushing() {
+            return Poll::Pending;
+        }
+        if let Some(step) = ready!(self.poll_flight()) {
+            return Poll::Ready(Some(step));
+        }
+        if let Some(got) = self.end.take() {
+            self.stage = Stage::Over;
+            return Poll::Ready(Some(step(got)));
+        }
+        let Stage::Shaking(shaking) = &mut self.stage else { return Poll::Pending };
+        if !shaking.state().is_handshaking() {
+            let terms = terms(shaking.state());
+            return Poll::Ready(Some(match self.come_up() {
+                Ok(()) => Step::Up(terms),
+                Err(error) => Step::Failed(Failure::Refused(error, None)),
+            }));
+        }
+        let outlet = &mut self.outlet;
+        let fed = ready!(read(cx, wire, |came| {
+            let fed = outlet.take(|says| shaking.feed(came, says));
+            fed.map_err(|error| end_of(error, shaking.state()))
+        }));
+        match fed {
+            Err(got) => {
+                self.stage = Stage::Over;
+                return Poll::Ready(Some(step(got)));
+            }
+            Ok(result) => self.end = result.err(),
+        }
+        if matches!(self.flight, Flight::Retried) && self.is_flushing() && self.end.is_none() {
+            self.flight = Flight::Whole;
+        }
+        Poll::Ready(None)
+    }
+
+    /// What is to be told of the server's flight, all of it so far having been sent; pending while the rest is held back.
+    fn poll_flight(&mut self) -> Poll<Option<Step>> {
+        match std::mem::replace(&mut self.flight, Flight::Told) {
+            Flight::Greeting(rest) => {
+                self.flight = Flight::Held(rest);
+                Poll::Ready(Some(Step::Greeted))
+            }
+            Flight::Held(rest) => {
+                self.flight = Flight::Held(rest);
+                Poll::Pending
+            }
+            Flight::Retried => {
+                self.flight = Flight::Retried;
+                Poll::Ready(None)
+            }
+            Flight::Whole => Poll::Ready(Some(Step::Flight)),
+            Flight::Told => Poll::Ready(None),
         }
     }
 
