@@ -138,8 +138,8 @@ impl Engine {
     /// Takes in an event, as far as it is about wills. Answers with the event that follows from it.
     pub(super) fn follow_will(&mut self, seq: u64, what: &What) -> Option<What> {
         match what {
-            What::Packet { link, direction, packet, dropped, passed, held } if !dropped => {
-                let passed = passed.as_deref().unwrap_or(packet);
+            What::Packet { link, direction, packet, dropped, passed, held } => {
+                let passed = packet.passed_on(*dropped, passed.as_deref())?;
                 self.will_packet(seq, *link, *direction, passed, *held)
             }
             What::Forwarded { link, packet_seq } => {

@@ -567,6 +567,19 @@ impl What {
             | What::CaptureClosed { .. } => None,
         }
     }
+
+    /// Whether its device is accepted by it: by a CONNACK that is passed on, now or later, or, of TLS that is passed through, by
+    /// the first application data from the hub.
+    pub fn accepts(&self) -> bool {
+        match self {
+            What::FirstData { direction: Direction::Down, .. } => true,
+            What::Packet { direction: Direction::Down, packet, dropped, passed, .. } => {
+                let passed = packet.passed_on(*dropped, passed.as_deref());
+                matches!(passed, Some(Packet::Connack { code: 0, .. }))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What of TLS holds at a listener.

@@ -141,6 +141,12 @@ impl Packet {
         Packet::known(version, frame).unwrap_or_else(|| Packet::Unreadable { kind: frame.kind.word() })
     }
 
+    /// What of it is passed on, by what [`What::Packet`](super::What::Packet) says of it: what a fault made of it, where one
+    /// did; `None` where it goes no further.
+    pub fn passed_on<'a>(&'a self, dropped: bool, passed: Option<&'a Packet>) -> Option<&'a Packet> {
+        (!dropped).then(|| passed.unwrap_or(self))
+    }
+
     /// Its type; of one that could not be read, as its fixed header says.
     pub fn kind(&self) -> Option<PacketKind> {
         Some(match self {

@@ -11,6 +11,7 @@ use super::diagnosis::Watch;
 use super::facts::{Applied, DeviceFacts, Link, Links, Window};
 use super::firings::Firings;
 use super::held_up::HeldUp;
+use super::packets::Fared;
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
 use super::tls::{Listener, TlsResults};
@@ -20,7 +21,6 @@ use crate::base::{DeviceId, LinkId, Resting, Time, WindowId};
 use crate::event::{EndReason, Event, RunStarted, What};
 use crate::profile::Plan;
 use crate::session::Sessions;
-use packet::Fared;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -105,8 +105,8 @@ impl Measures {
             }
             What::LinkIdentified { link, device } => self.identified(*link, *device),
             What::Packet { link, direction, packet, held, dropped, passed } => {
-                let passed = if *dropped { None } else { Some(passed.as_deref().unwrap_or(packet)) };
-                self.packet(event.seq, at, *link, *direction, Fared { packet, passed, held: *held });
+                let fared = Fared::of(packet, *dropped, passed.as_deref(), *held);
+                self.packet(event.seq, at, *link, *direction, fared);
             }
             What::Altered { window, what, .. } => {
                 if let Some(window) = window.and_then(|window| self.windows.get_mut(&window)) {

@@ -9,6 +9,24 @@ use std::time::Duration;
 /// So many different edits of a window are told apart; a rule has one, so more are of nobody's making.
 const MOST_EDITS: usize = 8;
 
+/// A packet that has arrived, and how it fares.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fared<'a> {
+    /// As it came.
+    pub packet: &'a Packet,
+    /// As it is passed on; `None` where a fault lets it go no further.
+    pub passed: Option<&'a Packet>,
+    /// Whether it waits.
+    pub held: bool,
+}
+
+impl<'a> Fared<'a> {
+    /// By what its event says.
+    pub fn of(packet: &'a Packet, dropped: bool, passed: Option<&'a Packet>, held: bool) -> Fared<'a> {
+        Fared { packet, passed: packet.passed_on(dropped, passed), held }
+    }
+}
+
 /// What a window did to packets: each of them once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alterations {

@@ -115,7 +115,7 @@ impl Sessions {
             What::DeviceNamed { device, name } => self.name((event.seq, event.at), *device, name),
             What::LinkIdentified { link, device } => self.identify(event.at, *link, *device),
             What::Packet { link, direction, packet, dropped, passed, held: _ } => {
-                let arrives = (!dropped).then(|| passed.as_deref().unwrap_or(packet));
+                let arrives = packet.passed_on(*dropped, passed.as_deref());
                 self.packet(event.at, *link, *direction, packet, arrives);
             }
             What::LegEnded { link, side, .. } | What::LegCut { link, side, .. } => {

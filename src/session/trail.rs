@@ -46,7 +46,7 @@ impl Trail {
                 self.keep(event);
             }
             What::Packet { direction, packet, dropped, passed, .. } => {
-                let arrives = (!dropped).then(|| passed.as_deref().unwrap_or(packet));
+                let arrives = packet.passed_on(*dropped, passed.as_deref());
                 self.packet(event, *direction, packet, arrives);
             }
             What::Forwarded { packet_seq, .. } => self.forwarded(event, *packet_seq),

@@ -108,7 +108,7 @@ impl Reader {
     /// The links of an observer, lost and accepted again.
     fn of_links(&mut self, event: &Event) {
         let Some(link) = event.what.link() else { return };
-        if accepts(event) {
+        if event.what.accepts() {
             return self.accepted(link, event.at);
         }
         match &event.what {
@@ -180,17 +180,6 @@ fn since(at: Time, side: Side, by_system: bool, last: &LastPackets) -> Time {
         Side::Device if !by_system => at,
         Side::Device => last.from.unwrap_or(at),
         Side::Hub => last.to.unwrap_or(at),
-    }
-}
-
-/// Whether the device is accepted by it.
-fn accepts(event: &Event) -> bool {
-    match &event.what {
-        What::FirstData { direction: Direction::Down, .. } => true,
-        What::Packet { direction: Direction::Down, packet, dropped: false, passed, .. } => {
-            matches!(passed.as_deref().unwrap_or(packet), Packet::Connack { code: 0, .. })
-        }
-        _ => false,
     }
 }
 

@@ -31,6 +31,7 @@ mod watch;
 mod wills;
 
 use super::finding::Finding;
+use super::packets::Fared;
 use super::results::RunResults;
 use crate::base::{DeviceId, LinkId, Resting, Shelf, Side, Time, WindowId};
 use crate::event::{Event, What};
@@ -86,8 +87,8 @@ impl Conformance {
             }
             What::LinkIdentified { link, device } => self.identified(now, *link, *device, sessions),
             What::Packet { link, direction, held, dropped, passed, packet } => {
-                let passed = (!dropped).then(|| passed.as_deref().unwrap_or(packet));
-                self.packet(now, *link, *direction, packet, passed, *held, sessions);
+                let fared = Fared::of(packet, *dropped, passed.as_deref(), *held);
+                self.packet(now, *link, *direction, fared, sessions);
             }
             What::Forwarded { link, packet_seq } => self.forwarded(now, *link, *packet_seq, sessions),
             What::Traffic(traffic) => {

@@ -6,25 +6,23 @@ use super::watch::Said;
 use super::{Conformance, Now, keep_alive, ping, protocol, session};
 use crate::base::{Direction, LinkId};
 use crate::event::Packet;
+use crate::measure::packets::Fared;
 use crate::session::Sessions;
 
 impl Conformance {
-    #[expect(clippy::too_many_arguments, reason = "the fields of one event")]
     pub(super) fn packet(
         &mut self,
         now: Now,
         link: LinkId,
         direction: Direction,
-        packet: &Packet,
-        passed: Option<&Packet>,
-        held: bool,
+        fared: Fared<'_>,
         sessions: &Sessions,
     ) {
-        self.arrives(now, link, direction, packet, passed, sessions);
+        self.arrives(now, link, direction, fared, sessions);
         let Some(watch) = self.links.get_mut(&link) else { return };
-        match passed.map(Said::of) {
+        match fared.passed.map(Said::of) {
             None => watch.faults.touch(),
-            Some(said) if held && watch.waits(now.seq, direction, said) => {}
+            Some(said) if fared.held && watch.waits(now.seq, direction, said) => {}
             Some(said) => self.passes(now, link, direction, said, sessions),
         }
     }
@@ -35,10 +33,10 @@ impl Conformance {
         now: Now,
         link: LinkId,
         direction: Direction,
-        packet: &Packet,
-        passed: Option<&Packet>,
+        fared: Fared<'_>,
         sessions: &Sessions,
     ) {
+        let Fared { packet, passed, held: _ } = fared;
         let Some(watch) = self.links.get_mut(&link) else { return };
         let (Now { seq, at }, cases) = (now, &mut self.cases);
         let names = Names::Live(sessions);

@@ -4,18 +4,7 @@ use super::Measures;
 use crate::base::{Direction, LinkId, Time};
 use crate::event::Packet;
 use crate::measure::facts::{Connack, Delivery, RoundTrip, Showed};
-use crate::measure::packets::{Greeting, KeepAlive};
-
-/// A packet that has arrived, and how it fares.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fared<'a> {
-    /// As it came.
-    pub packet: &'a Packet,
-    /// As it is passed on; `None` where a fault lets it go no further.
-    pub passed: Option<&'a Packet>,
-    /// Whether it waits.
-    pub held: bool,
-}
+use crate::measure::packets::{Fared, Greeting, KeepAlive};
 
 impl Measures {
     pub(super) fn packet(&mut self, seq: u64, at: Time, id: LinkId, direction: Direction, fared: Fared<'_>) {

@@ -95,8 +95,8 @@ impl Live {
 
 /// The code of a CONNACK as it reaches the device; `None` for one that does not.
 pub(super) fn code_passed(packet: &Packet, dropped: bool, passed: Option<&Packet>) -> Option<u8> {
-    match passed.unwrap_or(packet) {
-        Packet::Connack { code, .. } if !dropped => Some(*code),
+    match packet.passed_on(dropped, passed)? {
+        Packet::Connack { code, .. } => Some(*code),
         _ => None,
     }
 }

@@ -17,7 +17,7 @@ impl Outages {
     /// Takes in an event of a link, that `before` has not taken in. Answers with an outage that is over.
     pub fn push(&mut self, event: &Event, link: LinkId, before: &Sessions) -> Option<(Duration, String)> {
         let device = before.device_of(link)?;
-        if accepts(event) {
+        if event.what.accepts() {
             let since = self.down.remove(&device.id)?;
             return Some((event.at.since(since), device.name.to_string()));
         }
@@ -45,17 +45,6 @@ impl Outages {
 
 fn has_been_accepted(sessions: &Sessions, link: LinkId) -> bool {
     sessions.link(link).is_some_and(|link| matches!(link.connack, Some((_, 0))))
-}
-
-/// Whether the device is accepted by it.
-fn accepts(event: &Event) -> bool {
-    match &event.what {
-        What::FirstData { direction: Direction::Down, .. } => true,
-        What::Packet { direction: Direction::Down, packet, dropped: false, passed, .. } => {
-            matches!(passed.as_deref().unwrap_or(packet), Packet::Connack { code: 0, .. })
-        }
-        _ => false,
-    }
 }
 
 /// Whether the device shows by it that it gives its link up, or is told. A link that closes and nothing else ends with the

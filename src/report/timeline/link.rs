@@ -133,7 +133,7 @@ impl Link {
         let mut outcome = Outcome::default();
         match &event.what {
             What::Packet { direction, held, dropped, passed, packet, .. } => {
-                let arrives = (!dropped).then(|| passed.as_deref().unwrap_or(packet));
+                let arrives = packet.passed_on(*dropped, passed.as_deref());
                 self.packet(event, *direction, packet, &mut outcome);
                 self.passes(event.seq, *held, arrives, *direction, &mut outcome);
             }
