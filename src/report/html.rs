@@ -38,11 +38,11 @@ const SCRIPT: &[&str] = &[
 ];
 
 /// Nothing is loaded from anywhere, and nothing sent.
-pub(crate) const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
                       base-uri 'none'; form-action 'none'";
 
 /// The style sheet hides what the script shows; should the script fail, nothing is hidden.
-pub(crate) const MARK: &str = "document.documentElement.classList.add('js');\
+const MARK: &str = "document.documentElement.classList.add('js');\
                     addEventListener('error', () => document.documentElement.classList.remove('js'))";
 
 /// The HTML.
@@ -54,8 +54,24 @@ pub fn render(report: &Report, timelines: &[Timeline]) -> String {
 
 fn page(report: &Report, timelines: &[Timeline], style: &str, script: &str, data: &str) -> String {
     let title = format!("{} \u{2013} brownout report", report.profile.name);
-    let title = text(&title);
-    let body = body(report, timelines);
+    let (title, body) = (text(&title), body(report, timelines));
+    document(&Parts { title: &title, style, body: &body, data, script })
+}
+
+/// What a page is made of, each as it stands there.
+pub(crate) struct Parts<'a> {
+    /// Escaped.
+    pub title: &'a str,
+    pub style: &'a str,
+    pub body: &'a str,
+    /// JSON that is safe in HTML.
+    pub data: &'a str,
+    pub script: &'a str,
+}
+
+/// The page of these parts.
+pub(crate) fn document(parts: &Parts<'_>) -> String {
+    let Parts { title, style, body, data, script } = parts;
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\

@@ -16,7 +16,7 @@ use crate::keepalive::expect::Verdict;
 use crate::keepalive::model::Sweep;
 use crate::keepalive::pareto;
 use crate::report::html::escape::{self, text};
-use crate::report::html::{MARK, PAGE, POLICY};
+use crate::report::html::{PAGE, Parts, document};
 
 const STYLE: &str = include_str!("html/sweep.css");
 const SCRIPT: &str = include_str!("html/sweep.js");
@@ -31,19 +31,9 @@ pub fn html(sweep: &Sweep, verdicts: &[Verdict]) -> String {
 
 pub(super) fn page(sweep: &Sweep, verdicts: &[Verdict], style: &str, script: &str) -> String {
     let maps = heat::Maps::of(sweep);
-    let data = escape::json(&maps.json());
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
-         <meta name=\"referrer\" content=\"no-referrer\">\n\
-         <link rel=\"icon\" href=\"data:,\">\n\
-         <title>Keep-alive sweep \u{2013} brownout</title>\n<style>\n{style}</style>\n\
-         <script>{MARK}</script>\n</head>\n<body>\n{}\
-         <script type=\"application/json\" id=\"data\">{data}</script>\n<script>\n{script}</script>\n</body>\n</html>\n",
-        body(sweep, verdicts, &maps)
-    )
+    let (body, data) = (body(sweep, verdicts, &maps), escape::json(&maps.json()));
+    let title = "Keep-alive sweep \u{2013} brownout";
+    document(&Parts { title, style, body: &body, data: &data, script })
 }
 
 fn body(sweep: &Sweep, verdicts: &[Verdict], maps: &heat::Maps) -> String {
