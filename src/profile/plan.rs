@@ -355,6 +355,28 @@ pub enum Comparison {
     Equal,
 }
 
+impl Comparison {
+    /// Of two whose signs begin alike, the longer first.
+    const ALL: [Comparison; 5] =
+        [Comparison::AtMost, Comparison::AtLeast, Comparison::Equal, Comparison::Below, Comparison::Above];
+
+    /// Its sign.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Comparison::AtMost => "<=",
+            Comparison::Below => "<",
+            Comparison::AtLeast => ">=",
+            Comparison::Above => ">",
+            Comparison::Equal => "==",
+        }
+    }
+
+    /// The one whose sign a text begins with, and the limit that follows.
+    pub fn leading(text: &str) -> Option<(Comparison, &str)> {
+        Comparison::ALL.into_iter().find_map(|one| Some((one, text.strip_prefix(one.sign())?.trim())))
+    }
+}
+
 /// The limit of an expectation.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Limit {

@@ -9,7 +9,7 @@ use super::model::Figure;
 use super::table::{NAME, cut_name, width};
 use crate::base::RuleId;
 use crate::fault::Mechanism;
-use crate::profile::{Comparison, Expectation, Limit, Plan, Statistic};
+use crate::profile::{Expectation, Limit, Plan, Statistic};
 
 /// Seconds as people say them: `412 us`, `4.2 ms`, `412 ms`, `3.1 s`, `152 s`, `12 m 30 s`, `2.5 h`.
 pub fn seconds(seconds: f64) -> String {
@@ -190,7 +190,7 @@ pub fn expectation(plan: &Plan, expectation: &Expectation) -> String {
         Limit::Number(number) => number.to_string(),
     };
     let statistic = statistic(expectation.statistic);
-    let comparison = comparison(expectation.comparison);
+    let comparison = expectation.comparison.sign();
     format!("{}{of}{client}, {statistic} {comparison} {limit}", expectation.metric)
 }
 
@@ -206,16 +206,6 @@ fn statistic(statistic: Statistic) -> String {
         Statistic::Percentile(percent) => format!("p{percent}"),
         Statistic::Sum => "sum".into(),
         Statistic::Count => "count".into(),
-    }
-}
-
-fn comparison(comparison: Comparison) -> &'static str {
-    match comparison {
-        Comparison::AtMost => "<=",
-        Comparison::Below => "<",
-        Comparison::AtLeast => ">=",
-        Comparison::Above => ">",
-        Comparison::Equal => "==",
     }
 }
 

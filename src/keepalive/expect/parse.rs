@@ -65,17 +65,9 @@ fn compared(asked: &str) -> Result<(&str, Comparison, &str), String> {
         .find(['<', '>', '=', '!'])
         .ok_or_else(|| "it says nothing of a limit: write it as `device_detection p95 <= 90s`".to_owned())?;
     let (what, rest) = asked.split_at(at);
-    let known = [
-        ("<=", Comparison::AtMost),
-        (">=", Comparison::AtLeast),
-        ("==", Comparison::Equal),
-        ("<", Comparison::Below),
-        (">", Comparison::Above),
-    ];
-    let found = known.iter().find_map(|(sign, comparison)| Some((rest.strip_prefix(sign)?, *comparison)));
-    let (limit, comparison) =
-        found.ok_or("the comparison is none of `<=`, `<`, `>=`, `>`, `==`".to_owned())?;
-    Ok((what.trim(), comparison, limit.trim()))
+    let (comparison, limit) =
+        Comparison::leading(rest).ok_or("the comparison is none of `<=`, `<`, `>=`, `>`, `==`".to_owned())?;
+    Ok((what.trim(), comparison, limit))
 }
 
 fn measured(what: &str) -> Result<(Metric, Option<Statistic>), String> {

@@ -299,16 +299,7 @@ fn metric(text: &str) -> Result<Scalar, Wrong> {
 }
 
 fn limit(text: &str) -> Result<Scalar, Wrong> {
-    const COMPARISONS: [(&str, Comparison); 5] = [
-        ("<=", Comparison::AtMost),
-        (">=", Comparison::AtLeast),
-        ("==", Comparison::Equal),
-        ("<", Comparison::Below),
-        (">", Comparison::Above),
-    ];
-    COMPARISONS
-        .into_iter()
-        .find_map(|(sign, comparison)| Some((comparison, text.strip_prefix(sign)?.trim())))
+    Comparison::leading(text)
         .map(|(comparison, rest)| Scalar::Limit(comparison, rest.to_owned()))
         .ok_or_else(|| no_comparison(text))
 }
