@@ -1,8 +1,8 @@
 //! The windows of a fault of TLS handshakes: how each device tried, how its attempts ended, and when it was back.
 
-use super::windows::{place, value};
+use super::windows::{longest, place, summary_row, value};
 use super::{Legend, MOST_ROWS, WORST, header, many};
-use crate::report::model::{Figure, HandshakeEnd, Handshakes, Outcome, Report, Rule, Window};
+use crate::report::model::{HandshakeEnd, Handshakes, Outcome, Report, Rule, Window};
 use crate::report::table::{Cell, Styling, Tone, fits, lay_out, paint, wrap};
 use crate::report::words::{self, count, range, seconds};
 use std::cmp::Reverse;
@@ -193,15 +193,7 @@ fn summed_up(rule: &Rule, windows: &[&Window], styling: Styling) -> String {
         ("recovery", "back"),
     ] {
         let Some(summary) = rule.measures.get(metric) else { continue };
-        let never = if summary.never > 0 { Tone::Bad } else { Tone::Faint };
-        rows.push(vec![
-            Cell::plain(name),
-            Cell::plain(summary.samples.to_string()),
-            Cell::new(summary.never.to_string(), never),
-            value(Some(&summary.p50)),
-            value(Some(&summary.p95)),
-            value(Some(&summary.max)),
-        ]);
+        rows.push(summary_row(name, summary));
     }
     out += &lay_out(&rows, styling);
     out + &wrap("  ", &format!("attempts ended: {}", ends(windows)))
@@ -221,16 +213,10 @@ fn ends(windows: &[&Window]) -> String {
 
 /// Those that were not back, then those that took the longest; of equals, those that tried the most.
 fn worst<'a>(windows: &[&'a Window]) -> Vec<&'a Window> {
-    let upper = |value: Option<&Figure>| match value {
-        None => -1.0,
-        Some(Figure::Seconds(exact) | Figure::Between { before_s: exact, .. }) => *exact,
-        Some(Figure::Never { .. }) => f64::INFINITY,
-        Some(Figure::Count(_) | Figure::CountBetween { .. }) => 0.0,
-    };
     let tried = |window: &Window| window.handshakes.as_ref().map_or(0, |it| it.attempts);
     let mut sorted = windows.to_vec();
     sorted.sort_by(|a, b| {
-        let by_time = upper(b.recovery_s.as_ref()).total_cmp(&upper(a.recovery_s.as_ref()));
+        let by_time = longest(b.recovery_s.as_ref()).total_cmp(&longest(a.recovery_s.as_ref()));
         by_time.then(tried(b).cmp(&tried(a)))
     });
     sorted.truncate(WORST);

@@ -1,7 +1,7 @@
 //! The windows of a fault that breaks links: who noticed, and who came back.
 
 use super::{Legend, MOST_ROWS, WORST, header, many};
-use crate::report::model::{Figure, Outcome, Report, Rule, Window};
+use crate::report::model::{Figure, Outcome, Report, Rule, Summary, Window};
 use crate::report::table::{Cell, NAME, Styling, Tone, cut_name, fits, lay_out, paint};
 use crate::report::words::{figure, keep_alives, seconds};
 use std::collections::BTreeSet;
@@ -222,28 +222,38 @@ fn summed_up(rule: &Rule, legend: &mut Legend, styling: Styling) -> String {
     for (metric, name) in shown {
         let Some(summary) = rule.measures.get(metric) else { continue };
         legend.back |= metric == "recovery";
-        let never = if summary.never > 0 { Tone::Bad } else { Tone::Faint };
-        rows.push(vec![
-            Cell::plain(name),
-            Cell::plain(summary.samples.to_string()),
-            Cell::new(summary.never.to_string(), never),
-            value(Some(&summary.p50)),
-            value(Some(&summary.p95)),
-            value(Some(&summary.max)),
-        ]);
+        rows.push(summary_row(name, summary));
     }
     lay_out(&rows, styling)
 }
 
-/// The worst few of many, by the longer of the times they took to notice and to come back.
-fn worst<'a>(windows: &[&'a Window]) -> Vec<&'a Window> {
-    let upper = |value: Option<&Figure>| match value {
+/// The samples of a measure, under the name that the table has for it.
+pub(super) fn summary_row(name: &str, summary: &Summary) -> Vec<Cell> {
+    let never = if summary.never > 0 { Tone::Bad } else { Tone::Faint };
+    vec![
+        Cell::plain(name),
+        Cell::plain(summary.samples.to_string()),
+        Cell::new(summary.never.to_string(), never),
+        value(Some(&summary.p50)),
+        value(Some(&summary.p95)),
+        value(Some(&summary.max)),
+    ]
+}
+
+/// In seconds, what a time is at most, to sort windows by: longer than any where it was never over, and shorter than all where
+/// there is none.
+pub(super) fn longest(value: Option<&Figure>) -> f64 {
+    match value {
         None => -1.0,
         Some(Figure::Seconds(exact) | Figure::Between { before_s: exact, .. }) => *exact,
         Some(Figure::Never { .. }) => f64::INFINITY,
         Some(Figure::Count(_) | Figure::CountBetween { .. }) => 0.0,
-    };
-    let by = |w: &Window| upper(w.recovery_s.as_ref()).max(upper(w.device_detection_s.as_ref()));
+    }
+}
+
+/// The worst few of many, by the longer of the times they took to notice and to come back.
+fn worst<'a>(windows: &[&'a Window]) -> Vec<&'a Window> {
+    let by = |w: &Window| longest(w.recovery_s.as_ref()).max(longest(w.device_detection_s.as_ref()));
     let mut sorted = windows.to_vec();
     sorted.sort_by(|a, b| by(b).total_cmp(&by(a)));
     sorted.truncate(WORST);
