@@ -14,6 +14,7 @@ mod doctor;
 mod exit;
 mod expected;
 mod files;
+mod jobs;
 mod keepalive;
 mod lab;
 mod load;

@@ -13,6 +13,7 @@ pub(super) mod lateness;
 mod plan;
 
 use super::exit::{Exit, Refusal};
+use super::jobs::side_by_side;
 use super::number;
 use super::out;
 use super::signals::Signals;
@@ -28,17 +29,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 
 /// Runs wait for nearly all of their time; so many side by side on each core leave timers on time.
 const JOBS_PER_CORE: usize = 8;
 
 /// The most runs at once: each has threads, sockets and a process of its own.
 const MOST_JOBS: usize = 128;
-
-/// From the start of one client to that of the next: starting is what costs time of a core.
-const APART: Duration = Duration::from_millis(150);
 
 /// A timer may be late by this part of a keep-alive (a fortieth: 100 ms of 4 s, where limits are half keep-alives) ...
 const LATE_PART: u32 = 40;
@@ -199,8 +196,6 @@ async fn work(bench: &Arc<Bench>, cases: &[Case], jobs: usize, quiet: bool) -> B
     order.sort_by_key(|&number| {
         std::cmp::Reverse(plan::estimate(&cases[number].plan, bench.suite.keep_alive))
     });
-    let room = Arc::new(Semaphore::new(jobs));
-    let mut running = JoinSet::new();
     let mut cells = BTreeMap::new();
     let mut tell = |number: usize, cell: &Cell, done: usize| {
         if !quiet {
@@ -208,34 +203,18 @@ async fn work(bench: &Arc<Bench>, cases: &[Case], jobs: usize, quiet: bool) -> B
             out::tell(format_args!("{done:>3}/{}  {word:<8} {name}  ({:.0} s)", cases.len(), cell.lasted_s));
         }
     };
-    let mut waiting = order.into_iter();
-    let mut stop = bench.stop.clone();
-    let mut left = true;
-    while left || !running.is_empty() {
-        tokio::select! {
-            biased;
-            () = async { drop(stop.wait_for(|&stop| stop).await) }, if left => left = false,
-            permit = Arc::clone(&room).acquire_owned(), if left => match (waiting.next(), permit) {
-                (Some(number), Ok(permit)) => {
-                    let (bench, case) = (Arc::clone(bench), cases[number].clone());
-                    running.spawn(async move {
-                        let cell = case::run(&bench, &case, number).await;
-                        drop(permit);
-                        (number, cell)
-                    });
-                    tokio::time::sleep(APART).await;
-                }
-                (_, _) => left = false,
-            },
-            Some(ended) = running.join_next(), if !running.is_empty() => {
-                // A run that panicked has no cell, and counts as not run.
-                if let Ok((number, cell)) = ended {
-                    tell(number, &cell, cells.len() + 1);
-                    cells.insert(number, cell);
-                }
-            }
+    let begin = |number: usize| {
+        let (bench, case) = (Arc::clone(bench), cases[number].clone());
+        async move { (number, case::run(&bench, &case, number).await) }
+    };
+    side_by_side(order, jobs, bench.stop.clone(), begin, |ended| {
+        // A run that panicked has no cell, and counts as not run.
+        if let Ok((number, cell)) = ended {
+            tell(number, &cell, cells.len() + 1);
+            cells.insert(number, cell);
         }
-    }
+    })
+    .await;
     again(bench, cases, &mut cells, &mut tell).await;
     cells
 }

@@ -8,6 +8,7 @@ use crate::base::Time;
 use crate::base::text::printable;
 use crate::base::time::nanos;
 use crate::cli::exit::Refusal;
+use crate::cli::jobs::side_by_side;
 use crate::cli::out;
 use crate::fault::{Fidelity, FidelityWanted};
 use crate::keepalive::live::{Beliefs, Case, Foretold, Measured, Mode, ROUGHLY, Row, Trail, edges, foretell};
@@ -15,11 +16,6 @@ use crate::mqtt::Version;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-
-/// From the start of one device to that of the next: starting is what costs time of a core.
-const APART: Duration = Duration::from_millis(150);
 
 /// After all was seen, so long is looked on.
 const AFTERWARDS: Duration = Duration::from_millis(500);
@@ -125,43 +121,27 @@ pub async fn work(bench: &Arc<Bench>, cases: Vec<Case>, jobs: usize, heeds: bool
     if jobs > 1 {
         order.sort_by_key(|(_, case)| std::cmp::Reverse(case.delay + case.outage + case.settle));
     }
-    let room = Arc::new(Semaphore::new(jobs.max(1)));
-    let (mut running, mut rows) = (JoinSet::new(), BTreeMap::new());
-    let mut waiting = order.into_iter();
-    let mut stop = bench.stop.clone();
-    let mut left = true;
-    while left || !running.is_empty() {
-        tokio::select! {
-            biased;
-            () = async { drop(stop.wait_for(|&stop| stop).await) }, if left => left = false,
-            permit = Arc::clone(&room).acquire_owned(), if left => match (waiting.next(), permit) {
-                (Some((number, case)), Ok(permit)) => {
-                    let bench = Arc::clone(bench);
-                    running.spawn(async move {
-                        let began = Instant::now();
-                        let row = row(&bench, &case, number).await;
-                        let row = row.map(|row| if heeds { row } else { row.unjudged() });
-                        drop(permit);
-                        (number, row, began.elapsed())
-                    });
-                    tokio::time::sleep(APART).await;
-                }
-                (_, _) => left = false,
-            },
-            Some(ended) = running.join_next(), if !running.is_empty() => {
-                match ended {
-                    Ok((number, Some(row), took)) => {
-                        if !quiet {
-                            tell(&row, rows.len() + 1, total, took);
-                        }
-                        rows.insert(number, row);
-                    }
-                    Ok((_, None, _)) => {}
-                    Err(error) => out::tell(format_args!("an outage has no row: {error}")),
-                }
-            }
+    let begin = |(number, case): (usize, Case)| {
+        let bench = Arc::clone(bench);
+        async move {
+            let began = Instant::now();
+            let row = row(&bench, &case, number).await;
+            let row = row.map(|row| if heeds { row } else { row.unjudged() });
+            (number, row, began.elapsed())
         }
-    }
+    };
+    let mut rows = BTreeMap::new();
+    side_by_side(order, jobs, bench.stop.clone(), begin, |ended| match ended {
+        Ok((number, Some(row), took)) => {
+            if !quiet {
+                tell(&row, rows.len() + 1, total, took);
+            }
+            rows.insert(number, row);
+        }
+        Ok((_, None, _)) => {}
+        Err(error) => out::tell(format_args!("an outage has no row: {error}")),
+    })
+    .await;
     rows.into_values().collect()
 }
 
