@@ -1,9 +1,16 @@
-//! Units with their bounds: a chance, a rate.
+//! Units with their bounds: a chance, a rate; and how numbers in memory become counts.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+
+/// A number of things, or of bytes, that are in memory, as counts and offsets are kept. Nothing is lost by that where an address
+/// has 64 bits at most.
+#[inline]
+pub fn to_u64(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
 
 /// A probability from 0 to 1; written `30%` or `0.3`.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]

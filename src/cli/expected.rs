@@ -1,6 +1,7 @@
 //! Whether the system grants the files that so many devices take.
 
 use super::exit::Refusal;
+use crate::base::units::to_u64;
 use crate::fault::Fault;
 use crate::net::sys::limit;
 use crate::profile::Plan;
@@ -26,7 +27,7 @@ pub(super) struct ExpectArgs {
 
 /// Open files for so many devices with a link each.
 pub(super) fn needed(devices: u32, listeners: usize, of_a_device: u64) -> u64 {
-    let listeners = u64::try_from(listeners).unwrap_or(u64::MAX);
+    let listeners = to_u64(listeners);
     u64::from(devices) * of_a_device + listeners.saturating_mul(OF_A_LISTENER) + RESERVE
 }
 

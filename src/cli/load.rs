@@ -1,6 +1,7 @@
 //! Profiles from files or from those built in.
 
 use super::exit::Refusal;
+use crate::base::units::to_u64;
 use crate::profile::{self, Checked, LARGEST, Override, shipped};
 use std::fs::File;
 use std::io::{self, Read};
@@ -43,7 +44,7 @@ pub fn text(name: &str) -> Result<Text, Refusal> {
 
 /// As much of a file as tells whether it is too large.
 fn beginning(path: &Path) -> io::Result<Vec<u8>> {
-    let most = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_add(1);
+    let most = to_u64(LARGEST).saturating_add(1);
     let mut bytes = Vec::new();
     File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -3,6 +3,7 @@
 
 use super::bounded::MOST;
 use crate::base::pack::{Pack, Reader, Writer};
+use crate::base::units::to_u64;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,7 +47,7 @@ impl Samples {
         nanos.sort_unstable();
         let is_list = nanos.len() <= FEW;
         let runs = nanos.chunk_by(|one, next| one == next).filter_map(|run| {
-            let count = u64::try_from(run.len()).unwrap_or(u64::MAX);
+            let count = to_u64(run.len());
             run.first().map(|value| (*value, count))
         });
         if self.is_empty() && !is_list {

@@ -2,6 +2,7 @@
 
 use super::effects::Budget;
 use crate::base::Time;
+use crate::base::units::to_u64;
 
 /// A budget, and what is left of it. Without one, all may pass.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,7 +38,7 @@ impl Allowance {
     /// So many have passed.
     pub fn passed(&mut self, now: Time, bytes: usize) {
         let Some(known) = &mut self.0 else { return };
-        known.left = known.left.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
+        known.left = known.left.saturating_sub(to_u64(bytes));
         if known.left == 0 {
             known.spent.get_or_insert(now);
         }

@@ -14,6 +14,7 @@
 
 use super::effects::Ending;
 use crate::base::Time;
+use crate::base::units::to_u64;
 use std::collections::VecDeque;
 
 /// What the two lanes of a link hold before their readers stop, in bytes: 1 MiB. That is 7 s of a link of 1 Mbit/s, or
@@ -137,7 +138,7 @@ impl<N> Lane<N> {
         let queue = self.queue.get_or_insert_default();
         queue.make_room(bytes.len());
         queue.bytes.extend(bytes);
-        let end = self.gone + widen(queue.bytes.len());
+        let end = self.gone + to_u64(queue.bytes.len());
         match queue.segments.back_mut() {
             // The note of the longer segment is then due with its last byte, so only one without may grow.
             Some(last) if last.release == self.latest && last.note.is_none() => {
@@ -159,9 +160,9 @@ impl<N> Lane<N> {
     /// behind `before` of them, ascending, and past all that were given before.
     pub fn tally(&mut self, before: usize, positions: impl IntoIterator<Item = usize>) {
         let Some(queue) = &mut self.queue else { return };
-        let first = self.gone + widen(before);
-        queue.tallies.extend(positions.into_iter().map(|position| first + widen(position)));
-        debug_assert!(queue.tallies.back().is_none_or(|last| *last <= self.gone + widen(queue.bytes.len())));
+        let first = self.gone + to_u64(before);
+        queue.tallies.extend(positions.into_iter().map(|position| first + to_u64(position)));
+        debug_assert!(queue.tallies.back().is_none_or(|last| *last <= self.gone + to_u64(queue.bytes.len())));
     }
 
     /// Sets the end, not to come before `release` nor before the last byte is written.
@@ -190,7 +191,7 @@ impl<N> Lane<N> {
     /// With nothing left to overtake, what comes next may be released earlier than what was thrown away.
     pub fn clear(&mut self) -> usize {
         let lost = self.len();
-        self.gone += widen(lost);
+        self.gone += to_u64(lost);
         self.queue = None;
         self.latest = Time::ZERO;
         lost
@@ -214,7 +215,7 @@ impl<N> Lane<N> {
         };
         let written = written.min(queue.bytes.len());
         queue.bytes.drain(..written);
-        self.gone += widen(written);
+        self.gone += to_u64(written);
         self.whole &= written == 0;
         while let Some((carried, end, release)) = self.next_left() {
             self.whole = end == self.gone;
@@ -324,11 +325,6 @@ impl<N> Lane<N> {
         let due = last.map_or(0, |segment| segment.end - self.gone);
         usize::try_from(due).unwrap_or(usize::MAX)
     }
-}
-
-/// A length as a stream position.
-fn widen(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::clients::Client;
 use super::model::Case;
 use super::outages::Outages;
 use crate::base::span::{parse_fixed, show_fixed};
+use crate::base::units::to_u64;
 use crate::base::{Chance, Span, time};
 use crate::device::Backoff;
 use std::fmt;
@@ -66,9 +67,8 @@ impl Axes {
     /// How many cases there are; the message of too many names the longest axis.
     pub fn count(&self) -> Result<u64, String> {
         let lengths = self.lengths();
-        let product = lengths.iter().try_fold(1u64, |product, (_, length)| {
-            product.checked_mul(u64::try_from(*length).unwrap_or(u64::MAX))
-        });
+        let product =
+            lengths.iter().try_fold(1u64, |product, (_, length)| product.checked_mul(to_u64(*length)));
         match product {
             Some(count) if count <= MOST_CASES => Ok(count),
             count => {

@@ -2,6 +2,7 @@
 //!
 //! In JSON, fields that end in `_ns` are nanoseconds.
 
+use crate::base::units::to_u64;
 use serde::{Deserialize, Serialize};
 
 /// The version of [`Sweep`]'s JSON.
@@ -143,7 +144,7 @@ impl Spread {
     /// Of these samples and so many nevers.
     pub fn of(mut samples: Vec<u64>, never: u64) -> Spread {
         samples.sort_unstable();
-        let seen = u64::try_from(samples.len()).unwrap_or(u64::MAX);
+        let seen = to_u64(samples.len());
         let count = seen.saturating_add(never);
         let at = |percent: u64| {
             let rank = (count.saturating_mul(percent)).div_ceil(100).max(1);

@@ -26,6 +26,7 @@ pub use messages::Beat;
 
 use super::model::{Figures, Spread};
 use super::outages::Spell;
+use crate::base::units::to_u64;
 use crate::base::{Direction, RuleId, Time, WindowId, time};
 use crate::device::DeviceDid;
 use crate::event::{Event, Packet, What};
@@ -146,7 +147,7 @@ impl Tally {
             self.add_downtime(down, until);
         }
         let mut figures = self.figures;
-        figures.outages = u64::try_from(self.next).unwrap_or(u64::MAX);
+        figures.outages = to_u64(self.next);
         if let Some(ledger) = self.ledger {
             figures.messages = ledger.finish();
         }
@@ -303,7 +304,7 @@ pub fn busiest_second(times: &mut [Time]) -> u64 {
         }
         most = most.max(nth - first + 1);
     }
-    u64::try_from(most).unwrap_or(u64::MAX)
+    to_u64(most)
 }
 
 /// Samples with those that never came about.

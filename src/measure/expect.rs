@@ -12,6 +12,7 @@ use super::together::Fleet;
 use super::value::{Value, float, rank};
 use crate::base::text::glob;
 use crate::base::time::nanos;
+use crate::base::units::to_u64;
 use crate::base::{Side, Time};
 use crate::event::Samples;
 use crate::profile::{Comparison, Expectation, Limit, Metric, Statistic};
@@ -145,7 +146,7 @@ fn rank_of(statistic: Statistic, count: u64) -> u64 {
         Statistic::Min => 1,
         Statistic::Percentile(percent) => {
             let size = usize::try_from(count).unwrap_or(usize::MAX);
-            u64::try_from(rank(size, percent)).unwrap_or(u64::MAX)
+            to_u64(rank(size, percent))
         }
         Statistic::Max | Statistic::Sum | Statistic::Count => count,
     }

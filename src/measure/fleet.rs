@@ -6,6 +6,7 @@ use super::facts::{Link, Showed};
 use super::fold::Measures;
 use super::results::{Outcome, Sample, WindowResults};
 use super::value::Value;
+use crate::base::units::to_u64;
 use crate::base::{DeviceId, FiringId, LinkId, RuleId, Side, Time, WindowId};
 use crate::fault::Fault;
 use crate::profile::Metric;
@@ -260,8 +261,8 @@ fn firing(measures: &Measures, losses: &[&Loss], end: Time) -> Option<FiringResu
         window: last.window,
         keep_alive: losses.iter().filter_map(|l| Some(measures.windows.get(&l.window)?.keep_alive)).max()?,
         start: losses.iter().map(|loss| loss.start).min()?,
-        lost: u64::try_from(lost.len()).unwrap_or(u64::MAX),
-        back: u64::try_from(back.len()).unwrap_or(u64::MAX),
+        lost: to_u64(lost.len()),
+        back: to_u64(back.len()),
         recovery,
         spread: spread.map(|(first, last)| Value::Exact(last.since(*first))),
         lost_within: ends().max()?.since(ends().min()?),

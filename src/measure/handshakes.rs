@@ -10,6 +10,7 @@ use super::fold::Measures;
 use super::recovery::Outage;
 use super::results::Outcome;
 use super::value::Value;
+use crate::base::units::to_u64;
 use crate::base::{DeviceId, LinkId, Time};
 use crate::fault::{Ending, Fault, HandshakeFault, Mechanism};
 use crate::profile::Metric;
@@ -102,7 +103,7 @@ pub(super) struct Judged<'a> {
 
 impl Judged<'_> {
     pub fn measures(&self) -> Vec<(Metric, Value)> {
-        let attempts = u64::try_from(self.handshakes.attempts.len()).unwrap_or(u64::MAX);
+        let attempts = to_u64(self.handshakes.attempts.len());
         let mut values = vec![(Metric::HandshakeAttempts, Value::Count(attempts))];
         values.extend(self.handshakes.gaps().map(|gap| (Metric::HandshakeGap, Value::Exact(gap))));
         values.extend(self.downtime.map(|value| (Metric::Downtime, value)));
@@ -136,7 +137,7 @@ pub(super) fn judge<'a>(
         of_one: true,
         back_off: backoff::classify(&gaps),
         gave_up: gave_up(&attempts, &gaps, window.closed.unwrap_or(end)),
-        took_bad_certificate: u64::try_from(finished).unwrap_or(u64::MAX),
+        took_bad_certificate: to_u64(finished),
         attempts,
     };
     let facts = measures.devices.get(&window.device);

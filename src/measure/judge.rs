@@ -15,6 +15,7 @@ use super::refusals::{self, Refused};
 use super::results::{OtherOutage, Outcome, RunResults, Sample, WindowResults};
 use super::value::Value;
 use super::whole;
+use crate::base::units::to_u64;
 use crate::base::{LinkId, Time, WindowId};
 use crate::fault::Fault;
 use crate::profile::Metric;
@@ -274,5 +275,5 @@ pub(super) fn keep_alive_or(keep_alive: Duration, default: Duration) -> Duration
 }
 
 fn count(items: impl Iterator) -> u64 {
-    u64::try_from(items.count()).unwrap_or(u64::MAX)
+    to_u64(items.count())
 }

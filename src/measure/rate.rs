@@ -1,6 +1,7 @@
 //! The busiest second of the fleet.
 
 use crate::base::Time;
+use crate::base::units::to_u64;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ impl ConnectRate {
             self.recent.pop_front();
         }
         self.recent.push_back(at);
-        self.peak = self.peak.max(u64::try_from(self.recent.len()).unwrap_or(u64::MAX));
+        self.peak = self.peak.max(to_u64(self.recent.len()));
     }
 
     /// The most there were in one second since this was last asked; a second that began before counts with all of it.

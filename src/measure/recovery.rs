@@ -4,6 +4,7 @@ use super::backoff::{self, BackOff};
 use super::facts::Link;
 use super::value::Value;
 use crate::base::Time;
+use crate::base::units::to_u64;
 use crate::profile::Metric;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ impl<'a> Outage<'a> {
 
     /// How many connects it took.
     pub fn count(&self) -> u64 {
-        u64::try_from(self.attempts.len()).unwrap_or(u64::MAX)
+        to_u64(self.attempts.len())
     }
 
     /// From each connect to the next; the time that an attempt took to fail is in it.

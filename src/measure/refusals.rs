@@ -8,6 +8,7 @@ use super::fold::Measures;
 use super::recovery::Outage;
 use super::results::Outcome;
 use super::value::Value;
+use crate::base::units::to_u64;
 use crate::base::{LinkId, Time, WindowId};
 use crate::fault::Mechanism;
 use crate::profile::Metric;
@@ -48,7 +49,7 @@ pub(super) fn judge<'a>(measures: &'a Measures, id: WindowId, window: &Window, e
     let first = links().find(|(_, link)| is_refused(link));
     let vanished = measures.firings.vanished.get(&window.rule);
     let was_closed = vanished.is_some_and(|means| means.contains(&Mechanism::Closed));
-    let connects = (refused > 0 || !was_closed).then(|| u64::try_from(refused).unwrap_or(u64::MAX));
+    let connects = (refused > 0 || !was_closed).then(|| to_u64(refused));
     let restored = window.restored();
     let until = restored.unwrap_or(end);
     let start = match first {

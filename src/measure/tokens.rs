@@ -8,6 +8,7 @@ use super::cause::Cause;
 use super::facts::{Link, Showed, Window};
 use super::fold::Measures;
 use super::value::Value;
+use crate::base::units::to_u64;
 use crate::base::{DeviceId, RuleId, Side, Time};
 use crate::event::RunStarted;
 use crate::fault::{Fault, LegFate, TokenExpiry};
@@ -38,7 +39,7 @@ pub(super) fn measures(measures: &Measures, device: DeviceId) -> Vec<(Metric, Va
         |link: &&Link| token(link).is_some() || tokens.expiry(link).is_some() || tokens.was_refused(link);
     if links.iter().any(has_one) {
         let stale = links.iter().filter(|link| tokens.was_stale(link)).count();
-        let stale = Value::Count(u64::try_from(stale).unwrap_or(u64::MAX));
+        let stale = Value::Count(to_u64(stale));
         values.push((Metric::StaleTokens, stale, tokens.rule()));
     }
     values

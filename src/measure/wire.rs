@@ -9,6 +9,7 @@
 
 use super::facts::Showed;
 use super::fold::Measures;
+use crate::base::units::to_u64;
 use crate::base::{DeviceId, Ends, LinkId, Side, Time};
 use crate::event::WireNews;
 use crate::session::Sessions;
@@ -254,7 +255,7 @@ impl Wire {
     pub fn totals(&self) -> Option<WireTotals> {
         let nameless =
             self.attempts.iter().filter(|attempt| attempt.link.is_none() && attempt.device.is_none());
-        let nameless = u64::try_from(nameless.count()).unwrap_or(u64::MAX);
+        let nameless = to_u64(nameless.count());
         self.opened.map(|_| WireTotals { nameless, ..self.totals.clone() })
     }
 }

@@ -27,6 +27,7 @@ use head::Header;
 use super::kind::{PacketKind, Version};
 use super::wire::{Step, VarInt};
 use crate::base::Direction;
+use crate::base::units::to_u64;
 use std::ops::Range;
 
 /// Finds the frames of one direction of one link. At most 64 bytes, and a heap buffer only while a head is split.
@@ -359,7 +360,7 @@ impl Scan<'_> {
     fn take(&mut self, count: usize) -> &[u8] {
         let from = self.at;
         self.at += count;
-        self.framer.offset += u64::try_from(count).unwrap_or(u64::MAX);
+        self.framer.offset += to_u64(count);
         &self.input[from..self.at]
     }
 

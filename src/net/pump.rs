@@ -1,5 +1,6 @@
 //! One direction of a link: where its frames are, and what waits to be passed on.
 
+use crate::base::units::to_u64;
 use crate::base::{Direction, Time};
 use crate::engine::PacketTicket;
 use crate::event::Packet;
@@ -330,6 +331,6 @@ impl Pump {
 
     /// Bytes will never be passed on.
     pub fn lose(&mut self, bytes: usize) {
-        self.lost += u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.lost += to_u64(bytes);
     }
 }

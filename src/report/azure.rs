@@ -4,6 +4,7 @@ use super::model::{Azure, AzureEntry};
 use super::words::{self, count, range, seconds};
 use crate::base::DeviceId;
 use crate::base::text::printable;
+use crate::base::units::to_u64;
 use crate::measure::azure::{Entry, Operation};
 use crate::measure::diagnosis::rhythm::{Rhythm, crowds, rhythms};
 use crate::measure::{Cause, LinkEnd, Results, RunResults};
@@ -111,8 +112,4 @@ fn of_crowd(run: &RunResults, crowd: &[&LinkEnd]) -> String {
 
 fn times(number: usize) -> String {
     count(to_u64(number), "time")
-}
-
-fn to_u64(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
 }

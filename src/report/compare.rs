@@ -8,6 +8,7 @@ mod text;
 use super::build::{figure, seconds};
 use super::model::{Figure, Finding, Judgement, Report};
 use super::{Styling, words};
+use crate::base::units::to_u64;
 use crate::base::{Direction, RuleId};
 use crate::measure::compare::{self, Comparison, Conclusion, Settings, ShareOf, Summary, Test};
 use crate::measure::{self, Results};
@@ -356,10 +357,7 @@ fn findings(reports: &[Report; 2]) -> Vec<Found> {
                 report.findings.iter().filter(|finding| (finding.id, finding.class) == (id, class)).collect();
             let devices: BTreeMap<Option<&str>, ()> =
                 of_kind.iter().map(|finding| (finding.device.as_deref(), ())).collect();
-            [
-                u64::try_from(devices.len()).unwrap_or(u64::MAX),
-                of_kind.iter().map(|finding| finding.count).sum(),
-            ]
+            [to_u64(devices.len()), of_kind.iter().map(|finding| finding.count).sum()]
         });
         let change = match (a[0], b[0]) {
             (0, _) => "new",
@@ -376,7 +374,7 @@ fn notes(comparison: &Comparison, reports: &[Report; 2], settings: Settings) -> 
     for (side, report) in ["A", "B"].into_iter().zip(reports) {
         notes.extend(report.not_through.as_ref().map(|why| format!("{side} was not through, {why}")));
         let open = report.runs.iter().filter(|run| run.ended.is_none()).count();
-        let open = words::count(u64::try_from(open).unwrap_or(u64::MAX), "run");
+        let open = words::count(to_u64(open), "run");
         let is_open = report.runs.iter().any(|run| run.ended.is_none());
         notes.extend(
             is_open.then(|| format!("{side}: {open} had not ended: figures are as of the last event")),
@@ -385,7 +383,7 @@ fn notes(comparison: &Comparison, reports: &[Report; 2], settings: Settings) -> 
     notes.push(format!(
         "p: how likely such a difference is by chance alone (Mann-Whitney by ranks, Fisher for proportions, two-sided), \
          corrected by Holm for {}; shown at {}",
-        words::count(u64::try_from(comparison.family).unwrap_or(u64::MAX), "test"),
+        words::count(to_u64(comparison.family), "test"),
         settings.alpha,
     ));
     let is_used = |wanted: fn(&compare::Measure) -> bool| comparison.measures.iter().any(wanted);

@@ -6,6 +6,7 @@ use super::together;
 use super::words::{self, count};
 use super::{dropped, ending, uncertainty};
 use crate::base::text::printable;
+use crate::base::units::to_u64;
 use crate::base::{Chance, Ends, RuleId, Side};
 use crate::event::TlsTerms;
 use crate::fault::{Blackhole, Connects, Fault, Mechanism};
@@ -490,8 +491,4 @@ fn not_mqtt(results: &Results) -> Vec<String> {
     };
     let others = (others > 0).then(|| told(others, "for other reasons"));
     reasons.into_iter().take(MOST_REASONS).map(|(why, times)| told(times, why)).chain(others).collect()
-}
-
-fn to_u64(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
 }

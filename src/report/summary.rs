@@ -6,6 +6,7 @@ use super::model::{
     ClassVerdict, DeliveryCounts, Expectation, Figure, Judgement, Report, Rule, Summary, Verdict, Window,
 };
 use super::words::{count, figure, seconds, told};
+use crate::base::units::to_u64;
 use crate::measure::value::rank;
 use markdown::{Markdown, escaped};
 
@@ -273,10 +274,6 @@ fn messages(way: &str, counts: &DeliveryCounts, qos: usize) -> Option<Vec<String
     let numbers: Vec<u64> = columns.iter().filter_map(|column| column.get(qos).copied()).collect();
     let row = [way.to_owned(), qos.to_string()].into_iter().chain(numbers.iter().map(u64::to_string));
     numbers.iter().any(|number| *number > 0).then(|| row.collect())
-}
-
-fn to_u64(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::build::{quantiles, seconds};
 use super::model::{HandshakeEnd, Handshakes, Suite, Tls, TlsFailure, TlsLeg, TlsListener, WebSocket};
 use crate::base::Side;
+use crate::base::units::to_u64;
 use crate::event::TlsTerms;
 use crate::measure::tls::Listener;
 use crate::measure::{self, Results, TlsResults};
@@ -106,7 +107,7 @@ pub(super) fn handshakes(handshakes: &measure::Handshakes) -> Handshakes {
         .collect();
     ends.sort_by_key(|end| Reverse(end.attempts));
     Handshakes {
-        attempts: u64::try_from(handshakes.attempts.len()).unwrap_or(u64::MAX),
+        attempts: to_u64(handshakes.attempts.len()),
         least_gap_s: handshakes.gaps().min().map(seconds),
         most_gap_s: handshakes.gaps().max().map(seconds),
         back_off: handshakes.back_off.to_string(),

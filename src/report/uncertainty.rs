@@ -6,6 +6,7 @@ use super::model::{HeldUp, Stamps, Uncertainty};
 use super::words::count;
 use crate::base::Direction;
 use crate::base::text::printable;
+use crate::base::units::to_u64;
 use crate::measure::{Captured, Results, RunResults, WindowResults};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -27,9 +28,9 @@ pub(super) fn uncertainty(results: &Results) -> Uncertainty {
     let values = || results.runs.iter().flat_map(|run| &run.samples).map(|sample| sample.value);
     let (runs, several) = (results.runs.iter().zip(1..), results.runs.len() > 1);
     Uncertainty {
-        values: number(values().count()),
-        bracketed: number(values().filter(|value| value.is_bracket()).count()),
-        hidden: number(values().filter(|value| value.is_hidden()).count()),
+        values: to_u64(values().count()),
+        bracketed: to_u64(values().filter(|value| value.is_bracket()).count()),
+        hidden: to_u64(values().filter(|value| value.is_hidden()).count()),
         fidelity: fidelity(results),
         dropped: runs.flat_map(|(run, nth)| dropped(run, nth, several)).collect(),
         held_up: held_up(results),
@@ -140,8 +141,4 @@ fn not_captured(capture: &Captured) -> impl Iterator<Item = String> {
 
 fn unfollowed(run: &RunResults, way: Direction) -> u64 {
     run.devices.values().map(|device| device.delivery.counts.get(way).unfollowed.iter().sum::<u64>()).sum()
-}
-
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

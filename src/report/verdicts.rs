@@ -6,6 +6,7 @@
 use super::build::seconds;
 use super::model::{ClassVerdict, Finding, Seen, Verdicts};
 use super::words::count;
+use crate::base::units::to_u64;
 use crate::base::{Direction, Side};
 use crate::event::Delivery;
 use crate::measure::{
@@ -178,7 +179,7 @@ fn against(found: &[&measure::Finding], expected: &[Judgement]) -> String {
 fn unmet(expected: &[Judgement]) -> String {
     match expected.iter().filter(|judgement| !judgement.is_met()).count() {
         0 => String::new(),
-        unmet => format!("{} unmet", count(number(unmet), "expectation")),
+        unmet => format!("{} unmet", count(to_u64(unmet), "expectation")),
     }
 }
 
@@ -236,7 +237,7 @@ fn watched(plan: &Plan, results: &Results) -> Evidence {
     let ends =
         windows(results).flat_map(|window| Side::BOTH.map(|side| diagnosis::watched(plan, window, side)));
     Evidence::counted(
-        number(ends.filter(|is_watched| *is_watched).count()),
+        to_u64(ends.filter(|is_watched| *is_watched).count()),
         LEAST_WATCHED,
         "ends of dead links watched",
     )
@@ -244,10 +245,10 @@ fn watched(plan: &Plan, results: &Results) -> Evidence {
 
 fn outages(results: &Results) -> Evidence {
     let back = |window: &&WindowResults| matches!(window.outcome, Outcome::Back | Outcome::BackBefore);
-    let gone = number(windows(results).filter(|window| window.outcome == Outcome::Gone).count());
+    let gone = to_u64(windows(results).filter(|window| window.outcome == Outcome::Gone).count());
     let of_faults = windows(results).filter(back).count();
     let others: usize = results.runs.iter().map(other_returns).sum();
-    let seen = Evidence::counted(number(of_faults + others), LEAST_OUTAGES, "outages watched to the end");
+    let seen = Evidence::counted(to_u64(of_faults + others), LEAST_OUTAGES, "outages watched to the end");
     let undecided: u64 = results.runs.iter().map(|run| run.undecided).sum();
     let open = [
         (gone, "not over by the end of the run"),
@@ -325,8 +326,4 @@ fn class_of(metric: Metric) -> Option<Class> {
         | Metric::PacketsAltered
         | Metric::ConnectsRefused => None,
     }
-}
-
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }

@@ -4,6 +4,7 @@
 
 use super::numbered::Numbered;
 use crate::base::time::nanos;
+use crate::base::units::to_u64;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways};
 use crate::event::{Count, LastPackets, Samples, Traffic};
 use crate::mqtt::{PacketKind, QoS};
@@ -144,7 +145,7 @@ impl Meter {
 
     /// Bytes arrived.
     pub fn bytes(&mut self, direction: Direction, bytes: usize) {
-        self.counts.get_mut(direction).bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.counts.get_mut(direction).bytes += to_u64(bytes);
     }
 
     /// All of the device's bytes that came were looked at, and the last of them did not end a packet.

@@ -1,6 +1,7 @@
 //! A device's connection, from its SYN until nothing of it is left: two TCP legs, and what brownout keeps between them.
 
 use super::tcp::{Kind, Segment, Tcp};
+use crate::base::units::to_u64;
 use crate::base::{Direction, Ends, LinkId, Side, Time, Ways, WindowId};
 use crate::engine::PacketTicket;
 use crate::event::{LastPackets, Packet};
@@ -211,7 +212,7 @@ impl Relay {
     }
 
     pub fn lose(&mut self, direction: Direction, bytes: usize) {
-        *self.lost.get_mut(direction) += u64::try_from(bytes).unwrap_or(u64::MAX);
+        *self.lost.get_mut(direction) += to_u64(bytes);
     }
 
     /// Whether both ends have given it up and nothing can pass between them any more.

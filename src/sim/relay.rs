@@ -2,6 +2,7 @@
 
 use super::path::{At, Hand, Leg, PathId, Relay};
 use super::world::World;
+use crate::base::units::to_u64;
 use crate::base::{Direction, Ends, LinkId, ListenerId, Side, Time};
 use crate::engine::{Beside, Granted, Input, PacketTicket};
 use crate::event::Packet;
@@ -243,7 +244,7 @@ impl World<'_> {
             hold(relay, now, direction, bytes, marks);
             return self.flow(id, direction);
         }
-        *relay.frames.get_mut(direction) += wide(marks.len());
+        *relay.frames.get_mut(direction) += to_u64(marks.len());
         let to = direction.to();
         self.tcp(id, to, At::Own, |tcp, kernel, out| tcp.write(now, bytes, kernel, out));
         for (_, ticket) in marks {
@@ -478,8 +479,4 @@ fn granted(effects: &Effects) -> Granted {
         *granted.loss.get_mut(side) = effects.loss.get(side).map(|_| Ok(Mechanism::RandomFilter));
     }
     granted
-}
-
-fn wide(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }

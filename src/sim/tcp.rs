@@ -11,6 +11,7 @@
 
 use super::scenario::Kernel;
 use crate::base::Time;
+use crate::base::units::to_u64;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
@@ -171,7 +172,7 @@ impl Tcp {
             return;
         }
         self.out.extend(bytes);
-        self.written += wide(bytes.len());
+        self.written += to_u64(bytes.len());
         self.send(now, kernel, out);
     }
 
@@ -377,10 +378,6 @@ impl Tcp {
     pub fn deadline(&self) -> Option<Time> {
         [self.due, self.ack_due, self.forget].into_iter().flatten().min()
     }
-}
-
-fn wide(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

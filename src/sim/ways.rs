@@ -6,6 +6,7 @@ use super::shake;
 use super::sight::Sight;
 use super::tcp::{ACK_DELAY, Brought, FIRST_TIMEOUT, Kind, Overdue, Segment, Tcp};
 use super::world::{Due, World};
+use crate::base::units::to_u64;
 use crate::base::{Direction, ListenerId, Side, Ways};
 use crate::device;
 use crate::engine::{Door, Input};
@@ -72,7 +73,7 @@ impl World<'_> {
             self.tell_device(id, device::Input::Closed(device::HowClosed::WriteFailed));
             return;
         }
-        path.given += wide(bytes.len());
+        path.given += to_u64(bytes.len());
         let given = path.given;
         message.into_iter().for_each(|message| path.messages.push_back((given, message)));
         path.legs.device.untold += bytes.len();
@@ -219,7 +220,7 @@ impl World<'_> {
     fn hub_gets(&mut self, id: PathId, bytes: &[u8]) {
         let now = self.now;
         let Some(path) = self.path(id) else { return };
-        path.arrived += wide(bytes.len());
+        path.arrived += to_u64(bytes.len());
         let (arrived, device) = (path.arrived, path.device);
         let Some(link) = path.link else { return };
         while let Some(path) = self.path(id)
@@ -382,7 +383,7 @@ impl World<'_> {
         }
         let before = *left;
         let taken = usize::try_from(before).unwrap_or(usize::MAX).min(bytes.len());
-        *left -= wide(taken);
+        *left -= to_u64(taken);
         let left = *left;
         match direction {
             // The ClientHello is there.
@@ -417,8 +418,4 @@ impl World<'_> {
         let bytes = vec![0; usize::try_from(length).unwrap_or_default()];
         self.tcp(id, Side::Device, from, |tcp, kernel, out| tcp.write(now, &bytes, kernel, out));
     }
-}
-
-fn wide(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }

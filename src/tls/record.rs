@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod tests;
 
+use crate::base::units::to_u64;
+
 /// The content type of application data; in TLS 1.3 also of everything else that is encrypted.
 pub const APPLICATION_DATA: u8 = 23;
 
@@ -196,7 +198,7 @@ impl Records {
             }
             Place::Opaque => available,
         };
-        self.offset += u64::try_from(taken).unwrap_or(u64::MAX);
+        self.offset += to_u64(taken);
         taken
     }
 

@@ -19,6 +19,7 @@ use super::frame::{Begun, Control, ControlKind, Extensions, Header};
 use super::head::{self, Ending};
 use super::mask::Mask;
 use crate::base::Direction;
+use crate::base::units::to_u64;
 use std::ops::Range;
 
 /// Walks one direction. At most 64 bytes, and a heap buffer only while a head is split: of at most twice
@@ -221,14 +222,14 @@ impl Scan<'_> {
     fn take(&mut self, count: usize) -> Range<usize> {
         let from = self.at;
         self.at += count;
-        self.walker.offset += u64::try_from(count).unwrap_or(u64::MAX);
+        self.walker.offset += to_u64(count);
         from..self.at
     }
 
     /// Looks at nothing any more, from `back` bytes before the next on.
     fn give_up(&mut self, back: usize, reason: String) -> Piece {
         self.walker.state = State::Opaque;
-        let back = u64::try_from(back).unwrap_or(u64::MAX);
+        let back = to_u64(back);
         Piece::NotWebSocket { offset: self.walker.offset.saturating_sub(back), reason }
     }
 

@@ -6,6 +6,7 @@
 //!   DIR/events.jsonl          the one that is written on: run_started (part 2), what lived, events
 //! ```
 
+use crate::base::units::to_u64;
 use crate::cli::exit::Refusal;
 use crate::cli::files::{self, EVENTS, ReportDirectory};
 use crate::event::{Event, Line};
@@ -169,7 +170,7 @@ impl Rotation {
     fn line(&mut self, event: &Event) -> io::Result<()> {
         let Some(file) = &mut self.file else { return Ok(()) };
         let line = self.line.of(event)?;
-        self.bytes += u64::try_from(line.len()).unwrap_or(u64::MAX);
+        self.bytes += to_u64(line.len());
         file.write_all(line)
     }
 

@@ -25,6 +25,7 @@ pub use verdicts::verdicts;
 use super::figure::{Figure, Form, Reading};
 use super::model::{Row, Sweep, Terms};
 use crate::base::span::show_fixed;
+use crate::base::units::to_u64;
 use std::time::Duration;
 
 /// Behind a figure whose samples are of too few outages ([`Figure::is_whole`]).
@@ -127,8 +128,7 @@ fn conditions(terms: &Terms) -> Vec<String> {
 
 /// `120 combinations, 24h of one device each`.
 fn extent(sweep: &Sweep) -> String {
-    let cases =
-        crate::report::words::count(u64::try_from(sweep.cases.len()).unwrap_or(u64::MAX), "combination");
+    let cases = crate::report::words::count(to_u64(sweep.cases.len()), "combination");
     format!("{cases}, {} of one device each", show_fixed(Duration::from_nanos(sweep.terms.span_ns)))
 }
 

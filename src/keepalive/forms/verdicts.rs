@@ -1,5 +1,6 @@
 //! Verdicts on a sweep for a terminal: the unmet first, each with the combinations that speak against it.
 
+use crate::base::units::to_u64;
 use crate::keepalive::aspect::describe;
 use crate::keepalive::aspect::{Aspect, axes, varying};
 use crate::keepalive::expect::Verdict;
@@ -59,7 +60,7 @@ pub(super) fn word(judgement: Judgement) -> &'static str {
 pub(super) fn selected(verdict: &Verdict) -> String {
     match verdict.cases {
         0 => "no combination is selected".into(),
-        cases => count(u64::try_from(cases).unwrap_or(u64::MAX), "combination"),
+        cases => count(to_u64(cases), "combination"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The device's links: who knows when that one is gone, and why it went.
 
 use super::{Samples, Struck};
+use crate::base::units::to_u64;
 use crate::base::{LinkId, Time};
 use crate::hub::{ConnId, Departure};
 use crate::keepalive::model::Figures;
@@ -273,7 +274,7 @@ impl Links {
                 back: strike.back,
             });
         }
-        figures.struck = u64::try_from(struck.len()).unwrap_or(u64::MAX);
+        figures.struck = to_u64(struck.len());
         figures.device_detection = device.spread();
         figures.hub_detection = hub.spread();
         figures.recovery = recovery.spread();

@@ -1,6 +1,7 @@
 //! The device's messages: due, handed to its link, arrived, late, lost.
 
 use crate::base::Time;
+use crate::base::units::to_u64;
 use crate::keepalive::model::Messages;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -94,7 +95,7 @@ impl Ledger {
 
     pub fn finish(mut self) -> Messages {
         self.count_due(self.span);
-        let lost = u64::try_from(self.under_way.len()).unwrap_or(u64::MAX);
+        let lost = to_u64(self.under_way.len());
         Messages { lost, ..self.counts }
     }
 

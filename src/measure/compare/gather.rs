@@ -1,6 +1,7 @@
 //! The samples of both sides, measure by measure.
 
 use crate::base::RuleId;
+use crate::base::units::to_u64;
 use crate::measure::expect;
 use crate::measure::results::{Results, RunResults};
 use crate::measure::value::{Value, rank};
@@ -167,7 +168,7 @@ fn at(values: &[(Value, u64)], percent: f64) -> Option<Value> {
     let mut sorted = values.to_vec();
     sorted.sort_by(|(a, _), (b, _)| a.order(*b));
     let all: u64 = sorted.iter().map(|(_, count)| count).sum();
-    let rank = u64::try_from(rank(usize::try_from(all).unwrap_or(usize::MAX), percent)).unwrap_or(u64::MAX);
+    let rank = to_u64(rank(usize::try_from(all).unwrap_or(usize::MAX), percent));
     let mut passed = 0;
     sorted.into_iter().find_map(|(value, count)| {
         passed += count;

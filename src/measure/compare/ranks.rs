@@ -6,6 +6,7 @@
 //! bounded, ties and all, and taken for normal else, with the variance that the ties leave.
 
 use super::normal;
+use crate::base::units::to_u64;
 use crate::measure::value::float;
 
 /// The most steps that counting may take: tens of milliseconds. It is enough for 35 against 35, or 5 against 900.
@@ -128,7 +129,7 @@ fn approximate(scores: &[i64], first: usize, sum: i64) -> f64 {
 }
 
 fn float_of(number: usize) -> f64 {
-    float(u64::try_from(number).unwrap_or(u64::MAX))
+    float(to_u64(number))
 }
 
 fn signed(number: i64) -> f64 {

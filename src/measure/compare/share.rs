@@ -2,6 +2,7 @@
 
 use super::gather::ONES;
 use super::{Conclusion, Measure, Worse, by_direction, fisher, worse};
+use crate::base::units::to_u64;
 use crate::base::{Direction, RuleId, Side};
 use crate::event::Delivery;
 use crate::measure::judge;
@@ -133,12 +134,12 @@ fn met(plan: &Plan, sides: [&Results; 2]) -> Vec<Share> {
         let of_run = |run: &_| judge(&plan.expectations, &Results::of(Clone::clone(run)));
         side.runs.iter().map(of_run).collect::<Vec<_>>()
     });
-    let all = sides.map(|side| u64::try_from(side.runs.len()).unwrap_or(u64::MAX));
+    let all = sides.map(|side| to_u64(side.runs.len()));
     let some = |nth: usize| {
         judged.each_ref().map(|runs| {
             let met =
                 runs.iter().filter(|run| run.get(nth).is_some_and(|verdict| verdict.judgement.is_met()));
-            u64::try_from(met.count()).unwrap_or(u64::MAX)
+            to_u64(met.count())
         })
     };
     (0..plan.expectations.len()).filter_map(|nth| share(ShareOf::Met(nth), some(nth), all)).collect()

@@ -6,6 +6,7 @@
 use super::cases::{Cases, News, Size, seen, words};
 use super::kind::Kind;
 use crate::base::pack::{Pack, Reader, Writer, fields};
+use crate::base::units::to_u64;
 use crate::base::{DeviceId, Time};
 use crate::measure::backoff::{self, Shape};
 use crate::measure::finding::{Finding, Grade};
@@ -130,7 +131,7 @@ pub(super) fn fleet<'a>(devices: impl Iterator<Item = &'a Connects>) -> Option<F
     if alike < FLEET {
         return None;
     }
-    let count = u64::try_from(alike).unwrap_or(u64::MAX);
+    let count = to_u64(alike);
     let kind = Kind::NoJitter;
     Some(Finding {
         id: kind.id(),

@@ -33,6 +33,7 @@ mod wills;
 use super::finding::Finding;
 use super::packets::Fared;
 use super::results::RunResults;
+use crate::base::units::to_u64;
 use crate::base::{DeviceId, LinkId, Resting, Shelf, Side, Time, WindowId};
 use crate::event::{Event, What};
 use crate::session::Sessions;
@@ -237,7 +238,7 @@ impl Conformance {
     /// subscribe again.
     pub fn undecided(&self, end: Time) -> u64 {
         let is_undecided = |watch: &&Watch| !self.is_stopped && session::is_undecided(watch, end);
-        self.undecided + u64::try_from(self.links.values().filter(is_undecided).count()).unwrap_or(u64::MAX)
+        self.undecided + to_u64(self.links.values().filter(is_undecided).count())
     }
 
     /// What falls due by itself.

@@ -22,6 +22,7 @@ pub use watch::Watch;
 
 use super::finding::{Class, Finding, Grade, MOST_EVIDENCE, Seen};
 use super::results::{LinkEnd, RunResults, WindowResults};
+use crate::base::units::to_u64;
 use crate::base::{DeviceId, WindowId};
 use crate::profile::Plan;
 use crate::profile::strictness::Limits;
@@ -118,7 +119,7 @@ impl Kind {
         mut evidence: Vec<Seen>,
     ) -> Finding {
         debug_assert!(KINDS.iter().any(|kind| kind.id == self.id), "{} is not in the list", self.id);
-        let count = u64::try_from(evidence.len()).unwrap_or(u64::MAX);
+        let count = to_u64(evidence.len());
         evidence.truncate(MOST_EVIDENCE);
         Finding {
             id: self.id,

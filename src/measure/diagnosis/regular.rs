@@ -3,6 +3,7 @@
 use super::rhythm::{Rhythm, crowds, rhythms};
 use super::{Kind, Scene, told};
 use crate::azure::Code;
+use crate::base::units::to_u64;
 use crate::base::{DeviceId, Side, Time};
 use crate::measure::cause::Cause;
 use crate::measure::finding::{Class, Finding, Grade, MOST_EVIDENCE, Seen};
@@ -74,7 +75,7 @@ fn at_once(scene: &Scene<'_>, crowds: &[Vec<&LinkEnd>]) -> Option<Finding> {
     let seen =
         crowds.iter().flat_map(|crowd| crowd.iter().take(2)).take(MOST_EVIDENCE).map(|end| end.shown());
     let mut finding = AT_ONCE.found(Grade::Warn, None, what, seen.collect());
-    finding.count = u64::try_from(crowds.iter().map(Vec::len).sum::<usize>()).unwrap_or(u64::MAX);
+    finding.count = to_u64(crowds.iter().map(Vec::len).sum::<usize>());
     let by_hub = worst.iter().filter(|end| is_by(end, Side::Hub)).count() * 2 >= worst.len();
     let cause = if by_hub {
         format!(

@@ -2,6 +2,7 @@
 
 use super::{Kind, Scene, many};
 use crate::base::DeviceId;
+use crate::base::units::to_u64;
 use crate::measure::backoff::{BackOff, Shape};
 use crate::measure::finding::{Class, Finding, Grade, MOST_EVIDENCE, Seen};
 use crate::measure::results::LinkEnd;
@@ -39,7 +40,7 @@ fn storm(scene: &Scene<'_>) -> Option<Finding> {
     let fleet = scene.fleet().max(peak.devices);
     let (most, limits) = (peak.connects.len(), scene.limits);
     let share = u64::try_from(peak.devices * 100 / fleet.max(1)).unwrap_or(0);
-    let over_rate = limits.storm_rate.is_some_and(|rate| u64::try_from(most).unwrap_or(u64::MAX) > rate);
+    let over_rate = limits.storm_rate.is_some_and(|rate| to_u64(most) > rate);
     let is_large = fleet >= LEAST_FLEET;
     let grade = if over_rate || (is_large && most >= fleet * KNOCKS_EACH) {
         Grade::Fail
@@ -66,7 +67,7 @@ fn storm(scene: &Scene<'_>) -> Option<Finding> {
         |rate| format!("the hub takes {rate} new connections a second and throttles the rest (429001)"),
     );
     let mut finding = STORM.found(grade, None, told, shown(peak.connects));
-    finding.count = u64::try_from(most).unwrap_or(u64::MAX);
+    finding.count = to_u64(most);
     Some(finding.because(cause, "draw the first wait at random too, from a range that grows with the fleet"))
 }
 

@@ -3,6 +3,7 @@
 use super::Capture;
 use super::queue::{LegId, Moment};
 use crate::base::text::printable;
+use crate::base::units::to_u64;
 use crate::base::{Direction, Ways};
 use crate::fault::Ending;
 use crate::report::pcapng::{End, Where};
@@ -161,7 +162,7 @@ impl Tap {
 
     fn say(&mut self, direction: Direction, bytes: Vec<u8>) {
         let offset = *self.said.get(direction);
-        *self.said.get_mut(direction) += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        *self.said.get_mut(direction) += to_u64(bytes.len());
         self.capture.push(Moment::Said { leg: self.leg, direction, offset, bytes });
     }
 

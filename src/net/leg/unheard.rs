@@ -4,6 +4,7 @@
 //! acknowledges nothing. Owns what becomes of each write. Invariant: each is told once, in order. Deliberately absent: the
 //! socket.
 
+use crate::base::units::to_u64;
 use crate::session::ledger::Entry;
 use std::collections::VecDeque;
 
@@ -73,7 +74,7 @@ impl Unheard {
         let is_known = |written: &Written| written.end <= until || is_final;
         let known = self.waiting.iter().take_while(|written| is_known(written)).count();
         for written in self.waiting.drain(..known) {
-            let begin = written.end.saturating_sub(u64::try_from(written.bytes).unwrap_or(u64::MAX));
+            let begin = written.end.saturating_sub(to_u64(written.bytes));
             let heard = match () {
                 () if written.end <= until => Heard::Whole,
                 () if begin < until => Heard::Unknown,

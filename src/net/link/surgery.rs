@@ -3,6 +3,7 @@
 use super::Link;
 use super::packets::is_connect;
 use crate::azure::{FaultRequest, message};
+use crate::base::units::to_u64;
 use crate::base::{Direction, Time, WindowId};
 use crate::engine::{Beside, Input, PacketTicket};
 use crate::fault::{Alteration, PacketEnd, Verdict};
@@ -130,7 +131,7 @@ impl Link {
             theatre.under =
                 taken_over(direction, pump.begun.take().map_or_else(Begun::default, |begun| *begun));
         }
-        theatre.copied = u64::try_from(pump.lane.len()).unwrap_or(u64::MAX);
+        theatre.copied = to_u64(pump.lane.len());
         let mut surgeon = std::mem::take(&mut theatre.surgeon);
         let mut reframer = std::mem::take(&mut theatre.reframer);
         let mut inlet = std::mem::replace(&mut pump.inlet, Inlet::Records(Records::default()));

@@ -1,6 +1,7 @@
 //! What a verdict comes to on the packet that it is on.
 
 use crate::base::WindowId;
+use crate::base::units::to_u64;
 use crate::fault::edit::Beginning;
 use crate::fault::{Alteration, Corrupt, MidCut, PacketEnd, Verdict};
 use crate::mqtt::framer::Frame;
@@ -115,7 +116,7 @@ impl Ruling {
         if !self.done.is_empty() {
             // Nothing else is done yet.
             let bytes = case.start.bytes();
-            case.header_len = wide(bytes.len() - case.start.head.len());
+            case.header_len = to_u64(bytes.len() - case.start.head.len());
             self.operation.start = Some(bytes);
             self.edited = Some(case.start.clone());
         }
@@ -225,8 +226,4 @@ fn word(what: Corrupt) -> &'static str {
         Corrupt::Body => "body",
         Corrupt::Anywhere => "bytes",
     }
-}
-
-fn wide(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }

@@ -14,6 +14,7 @@
 mod tests;
 
 use super::surgeon::Output;
+use crate::base::units::to_u64;
 use crate::net::pump::{Mark, Note};
 use crate::ws::{Mask, Piece, Walker};
 use std::hash::{BuildHasher, RandomState};
@@ -156,7 +157,7 @@ pub fn put_frame(payload: &[u8], masked: bool, out: &mut Vec<u8>) {
         }
         (_, Err(_)) => {
             out.push(bit | 127);
-            let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+            let length = to_u64(payload.len());
             out.extend_from_slice(&length.to_be_bytes());
         }
     }

@@ -15,6 +15,7 @@
 mod tests;
 
 use super::operation::{Operation, Way};
+use crate::base::units::to_u64;
 use crate::mqtt::framer::{Frame, Framer, NotMqtt, Piece};
 use crate::net::pump::{Mark, Note};
 use std::time::Duration;
@@ -268,7 +269,7 @@ impl Patient {
         if self.operation.copies > 0 {
             self.kept.extend_from_slice(passed);
         }
-        self.passed += u64::try_from(wanted).unwrap_or(u64::MAX);
+        self.passed += to_u64(wanted);
         bytes.len() - wanted
     }
 

@@ -4,6 +4,7 @@ use super::faults::{ended, later};
 use super::links::{bytes, ending_words};
 use super::words::{Words, ordinal, times};
 use crate::base::Chance;
+use crate::base::units::to_u64;
 use crate::fault::{Corrupt, Edit, Inject, Injection, PacketAction, PacketFault, PacketMatch, WaysWanted};
 
 /// `each PUBACK from hub to device, with a chance of 50%, is dropped, for 30s`
@@ -77,11 +78,11 @@ pub(super) fn inject(Inject { toward, what }: &Inject) -> String {
             let retain = if *retain { ", RETAIN" } else { "" };
             let id =
                 if qos.number() == 0 { String::new() } else { format!(", packet identifier {packet_id}") };
-            let size = u64::try_from(payload.len()).unwrap_or(u64::MAX);
+            let size = to_u64(payload.len());
             format!("a PUBLISH to `{topic}` (QoS {qos}{retain}{id}, {} of payload)", bytes(size))
         }
         Injection::Raw(raw) => {
-            let size = u64::try_from(raw.len()).unwrap_or(u64::MAX);
+            let size = to_u64(raw.len());
             let are = if size == 1 { "is" } else { "are" };
             return format!("{} {are} put into the stream to the {}", bytes(size), toward.word());
         }

@@ -1,6 +1,7 @@
 //! The comparison for a terminal: at most 80 columns, what got worse first.
 
 use super::{Compared, Expected, Found, Measure, Proportion, Samples, Side, Tested, signed};
+use crate::base::units::to_u64;
 use crate::report::model::{Figure, Judgement};
 use crate::report::table::{Cell, Styling, Tone, WIDTH, cut, lay_out, paint, width, wrap};
 use crate::report::words::{count, figure, seconds};
@@ -32,7 +33,7 @@ fn head(all: &Compared, styling: Styling) -> String {
 }
 
 fn side(name: &str, side: &Side) -> String {
-    let number = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let number = |number: usize| to_u64(number);
     let mut told = vec![
         count(number(side.runs), "run"),
         seconds(side.lasted_s),

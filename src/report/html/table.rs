@@ -1,6 +1,7 @@
 //! Tables of the page. They are read without a script; with it, they are sorted by their heads, filtered and paged.
 
 use super::escape::text;
+use crate::base::units::to_u64;
 use crate::report::words::count;
 
 /// A long table holds at most so many rows; the worst ones, if there are more.
@@ -110,7 +111,7 @@ impl Table {
         let left_out = if left == 0 {
             String::new()
         } else {
-            let more = count(u64::try_from(left).unwrap_or(u64::MAX), "more row");
+            let more = count(to_u64(left), "more row");
             format!("<p class=\"left-out\">The worst {} rows; report.json has {more}.</p>\n", self.rows.len())
         };
         let (id, caption) = (self.id, text(&self.caption));

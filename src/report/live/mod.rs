@@ -12,6 +12,7 @@ mod status;
 use self::budget::{Budget, Kind};
 use self::handshakes::Handshakes;
 use crate::base::text::printable;
+use crate::base::units::to_u64;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
 use crate::event::{Event, Packet, What};
 use crate::fault::{Ending, Fault, Mechanism};
@@ -439,5 +440,5 @@ fn span(span: Duration) -> String {
 }
 
 fn many(number: usize, thing: &str) -> String {
-    count(u64::try_from(number).unwrap_or(u64::MAX), thing)
+    count(to_u64(number), thing)
 }

@@ -1,6 +1,7 @@
 //! When devices were without a link that they had not given back with DISCONNECT: from the moment that a device knew, or was
 //! told, to the next CONNACK that accepted it, over as many attempts and intervals as it takes.
 
+use crate::base::units::to_u64;
 use crate::base::{DeviceId, Direction, LinkId, Side, Time};
 use crate::event::{Event, Packet, What};
 use crate::session::Sessions;
@@ -34,7 +35,7 @@ impl Outages {
         let longest = self.down.iter().min_by_key(|(_, since)| **since);
         let named =
             longest.and_then(|(id, since)| Some((at.since(*since), sessions.device(*id)?.name.to_string())));
-        (u64::try_from(self.down.len()).unwrap_or(u64::MAX), named)
+        (to_u64(self.down.len()), named)
     }
 
     /// Devices that are forgotten are waited for no longer.

@@ -3,6 +3,7 @@
 use super::outages::Outages;
 use super::{Anchor, Tally};
 use crate::base::Time;
+use crate::base::units::to_u64;
 use crate::event::Delivery;
 use crate::measure;
 use crate::report::build::{quantiles, seconds};
@@ -155,7 +156,7 @@ impl Summary {
             time: anchor.told(until),
             from_s: seconds(from.elapsed()),
             until_s: seconds(until.elapsed()),
-            connected: u64::try_from(connected).unwrap_or(u64::MAX),
+            connected: to_u64(connected),
             seen: u64::from(sessions.next_device().0),
             forgotten: sessions.forgotten(),
             links: tally.links,

@@ -2,6 +2,7 @@
 
 use super::model::{Cell, Scorecard};
 use crate::base::text::printable;
+use crate::base::units::to_u64;
 use crate::report::model::Figure;
 use crate::report::words::{count, seconds};
 
@@ -68,7 +69,7 @@ pub(super) fn totals(card: &Scorecard) -> String {
 pub(super) fn timing(card: &Scorecard) -> String {
     let timing = card.timing;
     let (worst, bound) = (seconds(timing.worst_s), seconds(timing.bound_s));
-    let jobs = count(u64::try_from(timing.jobs).unwrap_or(u64::MAX), "run");
+    let jobs = count(to_u64(timing.jobs), "run");
     match timing.disturbed {
         0 => format!("{jobs} at once at most; no timer was over {worst} late (bound {bound})"),
         disturbed => format!(

@@ -1,6 +1,7 @@
 //! The verdict of one run of a suite, and the figures of its cell.
 
 use super::model::{Cell, Verdict};
+use crate::base::units::to_u64;
 use crate::measure::Class;
 use crate::report::Report;
 use crate::report::model::{self, Expectation, Figure, Judgement};
@@ -65,7 +66,7 @@ pub fn judge(report: &Report, case: &Case, run: Judged) -> Cell {
         detected_keepalives: detection(report).and_then(|(_, keep_alives)| keep_alives),
         recovered_s: recovery(report),
         lost: lost(report),
-        findings: u64::try_from(findings.count()).unwrap_or(u64::MAX),
+        findings: to_u64(findings.count()),
         grades: Some(grades(report)),
         lasted_s: report.runs.iter().map(|run| run.lasted_s).sum(),
         late_s: run.late_s,

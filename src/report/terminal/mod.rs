@@ -16,6 +16,7 @@ use super::ending;
 use super::model::{Report, Verdict};
 use super::table::{Cell, Styling, Tone, WIDTH, cut, paint, width, wrap};
 use super::words::{count, names, seconds};
+use crate::base::units::to_u64;
 use crate::event::EndReason;
 
 /// Up to so many windows or devices are listed one by one; more are summed up, with the worst by name.
@@ -216,5 +217,5 @@ fn header(names: &[&str]) -> Vec<Cell> {
 }
 
 fn many(number: usize, thing: &str) -> String {
-    count(u64::try_from(number).unwrap_or(u64::MAX), thing)
+    count(to_u64(number), thing)
 }

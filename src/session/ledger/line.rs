@@ -1,5 +1,6 @@
 //! What a ledger keeps of one link; the link holds it, and it goes with it.
 
+use crate::base::units::to_u64;
 use crate::base::{LinkId, Time, Ways};
 use std::collections::VecDeque;
 
@@ -51,7 +52,7 @@ impl Line {
 impl LineWay {
     /// So many messages of QoS 0 wait to be passed on.
     pub fn wait(&mut self, now: Time, messages: u32) {
-        let all_known = self.waiting == u64::try_from(self.times.len()).unwrap_or(u64::MAX);
+        let all_known = self.waiting == to_u64(self.times.len());
         if all_known {
             let room = TIMES_KEPT.saturating_sub(self.times.len());
             let kept = usize::try_from(messages).unwrap_or(usize::MAX).min(room);

@@ -2,6 +2,7 @@
 //! far closer upon each other than its messages usually do.
 
 use crate::base::pack::{Pack, Reader, Writer};
+use crate::base::units::to_u64;
 use crate::base::{LinkId, Time};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -180,7 +181,7 @@ impl Rhythm {
     /// How many messages the device says at once when it connects.
     fn said_at_birth(&self, usual: Duration) -> u64 {
         let count = self.birth.iter().take_while(|gap| **gap * CLOSER < usual).count();
-        u64::try_from(count).unwrap_or(u64::MAX)
+        to_u64(count)
     }
 
     /// The median gap, where enough are known.

@@ -1,5 +1,6 @@
 //! The expectations, the unmet first, each with the combinations that speak against it.
 
+use crate::base::units::to_u64;
 use crate::keepalive::aspect::{Axis, varying};
 use crate::keepalive::expect::Verdict;
 use crate::keepalive::forms::verdicts::{against, word};
@@ -12,7 +13,7 @@ pub(super) fn section(verdicts: &[Verdict], axes: &[Axis]) -> String {
         return String::new();
     }
     let (met, not): (Vec<_>, Vec<_>) = verdicts.iter().partition(|verdict| verdict.judgement.is_met());
-    let all = count(u64::try_from(verdicts.len()).unwrap_or(u64::MAX), "expectation");
+    let all = count(to_u64(verdicts.len()), "expectation");
     let (grade, result, why) = if not.is_empty() {
         ("pass", "Passed", format!("{all}: all met"))
     } else {
