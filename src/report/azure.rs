@@ -1,7 +1,7 @@
 //! As Azure IoT Hub would log it: how many entries of each error, and the pattern in which they came.
 
 use super::model::{Azure, AzureEntry};
-use super::words::{self, count, range, seconds};
+use super::words::{self, count, many, range, seconds};
 use crate::base::DeviceId;
 use crate::base::text::printable;
 use crate::base::units::to_u64;
@@ -111,5 +111,5 @@ fn of_crowd(run: &RunResults, crowd: &[&LinkEnd]) -> String {
 }
 
 fn times(number: usize) -> String {
-    count(to_u64(number), "time")
+    many(number, "time")
 }

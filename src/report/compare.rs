@@ -374,7 +374,7 @@ fn notes(comparison: &Comparison, reports: &[Report; 2], settings: Settings) -> 
     for (side, report) in ["A", "B"].into_iter().zip(reports) {
         notes.extend(report.not_through.as_ref().map(|why| format!("{side} was not through, {why}")));
         let open = report.runs.iter().filter(|run| run.ended.is_none()).count();
-        let open = words::count(to_u64(open), "run");
+        let open = words::many(open, "run");
         let is_open = report.runs.iter().any(|run| run.ended.is_none());
         notes.extend(
             is_open.then(|| format!("{side}: {open} had not ended: figures are as of the last event")),
@@ -383,7 +383,7 @@ fn notes(comparison: &Comparison, reports: &[Report; 2], settings: Settings) -> 
     notes.push(format!(
         "p: how likely such a difference is by chance alone (Mann-Whitney by ranks, Fisher for proportions, two-sided), \
          corrected by Holm for {}; shown at {}",
-        words::count(to_u64(comparison.family), "test"),
+        words::many(comparison.family, "test"),
         settings.alpha,
     ));
     let is_used = |wanted: fn(&compare::Measure) -> bool| comparison.measures.iter().any(wanted);

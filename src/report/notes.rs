@@ -3,7 +3,7 @@
 
 use super::build::told_of;
 use super::together;
-use super::words::{self, count};
+use super::words::{self, count, many};
 use super::{dropped, ending, uncertainty};
 use crate::base::text::printable;
 use crate::base::units::to_u64;
@@ -70,7 +70,7 @@ fn of_rule(results: &Results, rule: RuleId) -> Windows<'_> {
 
 fn cut_off(results: &Results) -> Option<String> {
     let open = results.runs.iter().filter(|run| run.ended.is_none()).count();
-    let runs = count(to_u64(open), "run");
+    let runs = many(open, "run");
     (open > 0).then(|| format!("{runs} had not ended: figures are as of the last event"))
 }
 
@@ -345,7 +345,7 @@ fn still_open(rule: &Rule, windows: &Windows<'_>) -> Option<String> {
         window.closed.is_none() && window.start.is_some() && keeps_away
     };
     let open = windows.iter().filter(|(_, window)| is_open(window)).count();
-    let times = count(to_u64(open), "window");
+    let times = many(open, "window");
     (open > 0).then(|| format!("{name}: {times} still open at the end, so no recovery from there"))
 }
 
@@ -401,7 +401,7 @@ fn connects_waited(name: &str, windows: &Windows<'_>) -> Option<String> {
         format!(
             "{} had a connect waiting in brownout when {name} ended, so {they} {were} back at once; on a dead path \
              its SYN would have been lost, and sent again by TCP's own timer (1, 3, 7 ... s)",
-            count(to_u64(devices.len()), "device")
+            many(devices.len(), "device")
         )
     })
 }

@@ -5,7 +5,7 @@ mod markdown;
 use super::model::{
     ClassVerdict, DeliveryCounts, Expectation, Figure, Judgement, Report, Rule, Summary, Verdict, Window,
 };
-use super::words::{count, figure, seconds, told};
+use super::words::{figure, many, seconds, told};
 use crate::base::units::to_u64;
 use crate::measure::value::rank;
 use markdown::{Markdown, escaped};
@@ -44,11 +44,8 @@ fn head(report: &Report, out: &mut Markdown) {
     out.heading(2, &format!("brownout {}: {}", escaped(&report.profile.name), verdict(report)));
     out.paragraph(&escaped(&report.profile.summary));
     let lasted: f64 = report.runs.iter().map(|run| run.lasted_s).sum();
-    let mut facts = vec![
-        count(to_u64(report.runs.len()), "run"),
-        seconds(lasted),
-        count(to_u64(report.fleet.devices), "device"),
-    ];
+    let mut facts =
+        vec![many(report.runs.len(), "run"), seconds(lasted), many(report.fleet.devices, "device")];
     let seeds: Vec<String> =
         report.runs.iter().filter_map(|run| run.seed).map(|seed| seed.to_string()).collect();
     facts.extend((!seeds.is_empty()).then(|| format!("seed {}", seeds.join(", "))));
@@ -186,7 +183,7 @@ fn rules(report: &Report, out: &mut Markdown) {
             "{}: {}; {}, {} lost their link",
             escaped(&rule.id),
             escaped(&rule.description),
-            count(to_u64(rule.windows.len()), "window"),
+            many(rule.windows.len(), "window"),
             lost
         )
     });

@@ -5,7 +5,7 @@
 
 use super::build::seconds;
 use super::model::{ClassVerdict, Finding, Seen, Verdicts};
-use super::words::count;
+use super::words::many;
 use crate::base::units::to_u64;
 use crate::base::{Direction, Side};
 use crate::event::Delivery;
@@ -179,7 +179,7 @@ fn against(found: &[&measure::Finding], expected: &[Judgement]) -> String {
 fn unmet(expected: &[Judgement]) -> String {
     match expected.iter().filter(|judgement| !judgement.is_met()).count() {
         0 => String::new(),
-        unmet => format!("{} unmet", count(to_u64(unmet), "expectation")),
+        unmet => format!("{} unmet", many(unmet, "expectation")),
     }
 }
 

@@ -8,6 +8,7 @@ pub use faults::fault;
 use super::model::Figure;
 use super::table::{NAME, cut_name, width};
 use crate::base::RuleId;
+use crate::base::units::to_u64;
 use crate::fault::Mechanism;
 use crate::profile::{Expectation, Limit, Plan, Statistic};
 
@@ -130,6 +131,11 @@ pub fn count(number: u64, thing: &str) -> String {
         (_, false, false) => "s",
     };
     format!("{number} {thing}{ending}")
+}
+
+/// The same of things in memory.
+pub fn many(number: usize, thing: &str) -> String {
+    count(to_u64(number), thing)
 }
 
 /// What a fault, by its key, waited for in vain.

@@ -25,7 +25,6 @@ pub use verdicts::verdicts;
 use super::figure::{Figure, Form, Reading};
 use super::model::{Row, Sweep, Terms};
 use crate::base::span::show_fixed;
-use crate::base::units::to_u64;
 use std::time::Duration;
 
 /// Behind a figure whose samples are of too few outages ([`Figure::is_whole`]).
@@ -128,7 +127,7 @@ fn conditions(terms: &Terms) -> Vec<String> {
 
 /// `120 combinations, 24h of one device each`.
 fn extent(sweep: &Sweep) -> String {
-    let cases = crate::report::words::count(to_u64(sweep.cases.len()), "combination");
+    let cases = crate::report::words::many(sweep.cases.len(), "combination");
     format!("{cases}, {} of one device each", show_fixed(Duration::from_nanos(sweep.terms.span_ns)))
 }
 

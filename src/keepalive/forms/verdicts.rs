@@ -1,6 +1,5 @@
 //! Verdicts on a sweep for a terminal: the unmet first, each with the combinations that speak against it.
 
-use crate::base::units::to_u64;
 use crate::keepalive::aspect::describe;
 use crate::keepalive::aspect::{Aspect, axes, varying};
 use crate::keepalive::expect::Verdict;
@@ -8,7 +7,7 @@ use crate::keepalive::model::Sweep;
 use crate::measure::Judgement;
 use crate::report::Styling;
 use crate::report::table::{Tone, paint};
-use crate::report::words::count;
+use crate::report::words::many;
 
 /// The text, in lines of at most `width` columns; nothing where nothing was expected.
 pub fn verdicts(verdicts: &[Verdict], sweep: &Sweep, width: usize, colour: bool) -> String {
@@ -60,7 +59,7 @@ pub(super) fn word(judgement: Judgement) -> &'static str {
 pub(super) fn selected(verdict: &Verdict) -> String {
     match verdict.cases {
         0 => "no combination is selected".into(),
-        cases => count(to_u64(cases), "combination"),
+        cases => many(cases, "combination"),
     }
 }
 

@@ -1,10 +1,9 @@
 //! What comes first: the verdict, the classes, the runs; and what comes last: what a reader should know.
 
 use super::escape::text;
-use crate::base::units::to_u64;
 use crate::report::ending;
 use crate::report::model::{ClassVerdict, Report, Run, Verdict};
-use crate::report::words::{count, seconds};
+use crate::report::words::{count, many, seconds};
 
 /// So many runs are told of one by one.
 const MOST_RUNS: usize = 6;
@@ -32,7 +31,7 @@ pub(super) fn section(report: &Report) -> String {
 
 /// The word, its grade, and why.
 fn verdict(report: &Report) -> (&'static str, &'static str, String) {
-    let all = count(to_u64(report.expectations.len()), "expectation");
+    let all = many(report.expectations.len(), "expectation");
     let unmet = report.unmet();
     match report.verdict {
         Verdict::Passed => ("Passed", "pass", format!("{all}: all met")),
@@ -85,7 +84,7 @@ fn runs(report: &Report) -> String {
     let more =
         if left > 0 { format!("<p class=\"faint\">and {left} more runs</p>\n") } else { String::new() };
     let fleet = &report.fleet;
-    let devices = count(to_u64(fleet.devices), "device");
+    let devices = many(fleet.devices, "device");
     let dip = match (fleet.dip, fleet.dip_at_s) {
         (Some(dip), Some(at)) if dip > 0 => {
             format!("; at most {} connected, {dip} fewer at {}", fleet.most_connected, seconds(at))

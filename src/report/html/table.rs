@@ -1,8 +1,7 @@
 //! Tables of the page. They are read without a script; with it, they are sorted by their heads, filtered and paged.
 
 use super::escape::text;
-use crate::base::units::to_u64;
-use crate::report::words::count;
+use crate::report::words::many;
 
 /// A long table holds at most so many rows; the worst ones, if there are more.
 pub const MOST_ROWS: usize = 2_000;
@@ -111,7 +110,7 @@ impl Table {
         let left_out = if left == 0 {
             String::new()
         } else {
-            let more = count(to_u64(left), "more row");
+            let more = many(left, "more row");
             format!("<p class=\"left-out\">The worst {} rows; report.json has {more}.</p>\n", self.rows.len())
         };
         let (id, caption) = (self.id, text(&self.caption));

@@ -12,13 +12,12 @@ mod status;
 use self::budget::{Budget, Kind};
 use self::handshakes::Handshakes;
 use crate::base::text::printable;
-use crate::base::units::to_u64;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
 use crate::event::{Event, Packet, What};
 use crate::fault::{Ending, Fault, Mechanism};
 use crate::profile::Plan;
 use crate::report::table::wrap;
-use crate::report::words::{self, count, seconds};
+use crate::report::words::{self, many, seconds};
 use crate::session::Sessions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -437,8 +436,4 @@ fn at(time: Time) -> String {
 
 fn span(span: Duration) -> String {
     seconds(span.as_secs_f64())
-}
-
-fn many(number: usize, thing: &str) -> String {
-    count(to_u64(number), thing)
 }

@@ -2,9 +2,8 @@
 
 use super::model::{Cell, Scorecard};
 use crate::base::text::printable;
-use crate::base::units::to_u64;
 use crate::report::model::Figure;
-use crate::report::words::{count, seconds};
+use crate::report::words::{count, many, seconds};
 
 /// `1.3 K`, `>4.0 K`, or `told` where FIN or RST told it; `None` where there was nothing to notice.
 pub(super) fn detected(cell: &Cell, keep_alive_s: f64) -> Option<String> {
@@ -69,7 +68,7 @@ pub(super) fn totals(card: &Scorecard) -> String {
 pub(super) fn timing(card: &Scorecard) -> String {
     let timing = card.timing;
     let (worst, bound) = (seconds(timing.worst_s), seconds(timing.bound_s));
-    let jobs = count(to_u64(timing.jobs), "run");
+    let jobs = many(timing.jobs, "run");
     match timing.disturbed {
         0 => format!("{jobs} at once at most; no timer was over {worst} late (bound {bound})"),
         disturbed => format!(

@@ -1,10 +1,9 @@
 //! The devices over the whole report, and how their links ended.
 
 use super::{MOST_ROWS, WORST, header, heading};
-use crate::base::units::to_u64;
 use crate::report::model::{Device, Quantiles, Report};
 use crate::report::table::{Cell, Styling, Tone, WIDTH, lay_out, width};
-use crate::report::words::{self, count, seconds, whole_seconds};
+use crate::report::words::{self, count, many, seconds, whole_seconds};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -79,7 +78,7 @@ pub(super) fn hubs(report: &Report, styling: Styling) -> String {
     if hubs.len() < 2 {
         return String::new();
     }
-    let all = count(to_u64(hubs.len()), "hub");
+    let all = many(hubs.len(), "hub");
     let mut hubs: Vec<_> = hubs.into_iter().collect();
     hubs.sort_by_key(|(_, (links, _))| Reverse(*links));
     let title = if hubs.len() > MOST_ROWS { format!("the {MOST_ROWS} most dialled of {all}") } else { all };

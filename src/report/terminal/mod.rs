@@ -15,8 +15,7 @@ mod windows;
 use super::ending;
 use super::model::{Report, Verdict};
 use super::table::{Cell, Styling, Tone, WIDTH, cut, paint, width, wrap};
-use super::words::{count, names, seconds};
-use crate::base::units::to_u64;
+use super::words::{many, names, seconds};
 use crate::event::EndReason;
 
 /// Up to so many windows or devices are listed one by one; more are summed up, with the worst by name.
@@ -214,8 +213,4 @@ fn heading(name: &str, rest: &str, styling: Styling) -> String {
 
 fn header(names: &[&str]) -> Vec<Cell> {
     names.iter().map(|name| Cell::new(*name, Tone::Faint)).collect()
-}
-
-fn many(number: usize, thing: &str) -> String {
-    count(to_u64(number), thing)
 }

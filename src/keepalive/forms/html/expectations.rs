@@ -1,19 +1,18 @@
 //! The expectations, the unmet first, each with the combinations that speak against it.
 
-use crate::base::units::to_u64;
 use crate::keepalive::aspect::{Axis, varying};
 use crate::keepalive::expect::Verdict;
 use crate::keepalive::forms::verdicts::{against, word};
 use crate::measure::Judgement;
 use crate::report::html::escape::text;
-use crate::report::words::count;
+use crate::report::words::many;
 
 pub(super) fn section(verdicts: &[Verdict], axes: &[Axis]) -> String {
     if verdicts.is_empty() {
         return String::new();
     }
     let (met, not): (Vec<_>, Vec<_>) = verdicts.iter().partition(|verdict| verdict.judgement.is_met());
-    let all = count(to_u64(verdicts.len()), "expectation");
+    let all = many(verdicts.len(), "expectation");
     let (grade, result, why) = if not.is_empty() {
         ("pass", "Passed", format!("{all}: all met"))
     } else {
