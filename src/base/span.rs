@@ -102,7 +102,10 @@ fn keepalive_factor(term: &str) -> Option<Result<f64, &'static str>> {
     })
 }
 
-/// A fixed time such as `10s` or `1m 30s`; the message says what is wrong with it.
+/// A fixed time such as `10s` or `1m 30s`.
+///
+/// # Errors
+/// What is wrong with it, in words: no unit, no time, or less than none.
 pub fn parse_fixed(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     if text == "0" {

@@ -30,6 +30,7 @@ use crate::base::{
 use crate::fault::{Alteration, Ending, Fidelity, LegFate, Mechanism};
 use crate::mqtt::{Flaw, PacketKind};
 use serde::{Deserialize, Serialize};
+use std::ops::AddAssign;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -783,4 +784,12 @@ pub struct Count {
     /// PUBLISH packets among them.
     #[serde(deserialize_with = "bounded::count")]
     pub publishes: u64,
+}
+
+impl AddAssign for Count {
+    fn add_assign(&mut self, more: Count) {
+        self.bytes += more.bytes;
+        self.packets += more.packets;
+        self.publishes += more.publishes;
+    }
 }

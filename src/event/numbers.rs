@@ -43,6 +43,9 @@ pub struct OutOfOrder {
 
 impl Numbers {
     /// The first event of a part, which says which part it is.
+    ///
+    /// # Errors
+    /// It has another number than the one that is to come.
     pub fn begin(&mut self, event: &Event) -> Result<Place, OutOfOrder> {
         let part = if let What::RunStarted(start) = &event.what { start.part } else { 0 };
         // Of a later part, it has the number of the event that follows what is told again.
@@ -58,6 +61,9 @@ impl Numbers {
     }
 
     /// An event after that.
+    ///
+    /// # Errors
+    /// It has another number than the one that is to come, and is not told again.
     pub fn follow(&mut self, event: &Event) -> Result<Place, OutOfOrder> {
         let wanted = self.next.unwrap_or(0);
         if event.seq == wanted {

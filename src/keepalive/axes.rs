@@ -64,7 +64,10 @@ pub struct PathIdle(pub Option<Duration>);
 pub struct BackOff(pub Option<Backoff>);
 
 impl Axes {
-    /// How many cases there are; the message of too many names the longest axis.
+    /// How many cases there are.
+    ///
+    /// # Errors
+    /// More than [`MOST_CASES`]: how many, and the longest axis, in words.
     pub fn count(&self) -> Result<u64, String> {
         let lengths = self.lengths();
         let product =

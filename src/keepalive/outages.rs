@@ -113,7 +113,10 @@ impl Outages {
         self.loss() == Chance::ALWAYS
     }
 
-    /// Whether so long a run can have them: not too many, and a trace that has been read. The message says what to do.
+    /// Whether so long a run can have them: not too many, and a trace that has been read.
+    ///
+    /// # Errors
+    /// Why not, and what to do, in words.
     pub fn check(&self, span: Duration) -> Result<(), String> {
         let apart = match self {
             Outages::None => return Ok(()),

@@ -313,6 +313,9 @@ impl Properties {
     }
 
     /// The properties at `reader`, checked: known, in their place, once unless they may repeat, in their range.
+    ///
+    /// # Errors
+    /// The first that is none of that, or cut off.
     pub fn read(reader: &mut Reader<'_>, place: Place) -> Result<Properties, DecodeError> {
         let length = reader.varint("property length")?;
         let block = reader.bytes(usize::try_from(length).unwrap_or(usize::MAX), "properties")?;
@@ -327,6 +330,9 @@ impl Properties {
     }
 
     /// Appends the property length and the properties.
+    ///
+    /// # Errors
+    /// A value is longer than its field, or all of them than a packet.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         let mut block = Vec::new();
         for property in &self.0 {

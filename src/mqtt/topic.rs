@@ -42,6 +42,9 @@ impl fmt::Display for TopicProblem {
 }
 
 /// Checks a topic name: what a PUBLISH may carry.
+///
+/// # Errors
+/// The first rule that it breaks.
 pub fn check_name(name: &str) -> Result<(), TopicProblem> {
     check_text(name)?;
     if name.contains(['+', '#']) { Err(TopicProblem::Wildcard) } else { Ok(()) }
@@ -51,6 +54,9 @@ pub fn check_name(name: &str) -> Result<(), TopicProblem> {
 ///
 /// `$share/` has its meaning in every version here; a 3.1.1 hub that takes it literally is served by
 /// [`check_plain_filter`].
+///
+/// # Errors
+/// The first rule that it breaks.
 pub fn check_filter(filter: &str) -> Result<(), TopicProblem> {
     check_text(filter)?;
     match Shared::parse(filter) {
@@ -65,6 +71,9 @@ pub fn check_filter(filter: &str) -> Result<(), TopicProblem> {
 }
 
 /// Checks a topic filter without giving `$share/` a meaning.
+///
+/// # Errors
+/// The first rule that it breaks.
 pub fn check_plain_filter(filter: &str) -> Result<(), TopicProblem> {
     check_text(filter)?;
     let mut levels = filter.split('/').peekable();

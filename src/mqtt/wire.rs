@@ -28,6 +28,9 @@ impl<'a> Reader<'a> {
     }
 
     /// That every byte is read.
+    ///
+    /// # Errors
+    /// Some are left.
     pub fn finish(&self) -> Result<(), DecodeError> {
         match self.rest.len() {
             0 => Ok(()),
@@ -36,6 +39,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `count` bytes.
+    ///
+    /// # Errors
+    /// Fewer bytes are left.
     pub fn bytes(&mut self, count: usize, field: &'static str) -> Result<&'a [u8], DecodeError> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(DecodeError::Truncated { field })?;
         self.rest = rest;
@@ -49,21 +55,33 @@ impl<'a> Reader<'a> {
     }
 
     /// A byte.
+    ///
+    /// # Errors
+    /// Fewer bytes are left.
     pub fn u8(&mut self, field: &'static str) -> Result<u8, DecodeError> {
         Ok(u8::from_be_bytes(self.array(field)?))
     }
 
     /// A two byte integer.
+    ///
+    /// # Errors
+    /// Fewer bytes are left.
     pub fn u16(&mut self, field: &'static str) -> Result<u16, DecodeError> {
         Ok(u16::from_be_bytes(self.array(field)?))
     }
 
     /// A four byte integer.
+    ///
+    /// # Errors
+    /// Fewer bytes are left.
     pub fn u32(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         Ok(u32::from_be_bytes(self.array(field)?))
     }
 
     /// A variable byte integer, at most [`VARINT_MAX`].
+    ///
+    /// # Errors
+    /// It is cut off, goes on after four bytes, or could be shorter [MQTT-1.5.5-1].
     pub fn varint(&mut self, field: &'static str) -> Result<u32, DecodeError> {
         let mut varint = VarInt::START;
         loop {
@@ -77,6 +95,9 @@ impl<'a> Reader<'a> {
     }
 
     /// A packet identifier, which is never 0 [MQTT-2.3.1-1].
+    ///
+    /// # Errors
+    /// It is cut off, or 0.
     pub fn packet_id(&mut self) -> Result<u16, DecodeError> {
         match self.u16("packet identifier")? {
             0 => Err(DecodeError::Value {
@@ -90,12 +111,18 @@ impl<'a> Reader<'a> {
     }
 
     /// Binary data after its two byte length.
+    ///
+    /// # Errors
+    /// It is cut off.
     pub fn binary(&mut self, field: &'static str) -> Result<&'a [u8], DecodeError> {
         let length = self.u16(field)?;
         self.bytes(usize::from(length), field)
     }
 
     /// A text after its two byte length: well-formed UTF-8 without U+0000.
+    ///
+    /// # Errors
+    /// It is cut off, or not such a text [MQTT-1.5.3-1, MQTT-1.5.3-2].
     pub fn text(&mut self, field: &'static str) -> Result<&'a str, DecodeError> {
         let text = str::from_utf8(self.binary(field)?).map_err(|_| DecodeError::NotUtf8 { field })?;
         if text.contains('\0') { Err(DecodeError::NullCharacter { field }) } else { Ok(text) }
@@ -149,7 +176,10 @@ impl VarInt {
     }
 }
 
-/// Appends a variable byte integer; above [`VARINT_MAX`] it is too long for a packet.
+/// Appends a variable byte integer, at most [`VARINT_MAX`].
+///
+/// # Errors
+/// It is greater; nothing is appended.
 pub fn put_varint(out: &mut Vec<u8>, value: usize) -> Result<(), EncodeError> {
     let mut left = u32::try_from(value)
         .ok()
@@ -167,6 +197,9 @@ pub fn put_varint(out: &mut Vec<u8>, value: usize) -> Result<(), EncodeError> {
 }
 
 /// Appends binary data (or a text's bytes) after its two byte length.
+///
+/// # Errors
+/// It is longer than 65,535 bytes; nothing is appended.
 pub fn put_binary(out: &mut Vec<u8>, field: &'static str, bytes: &[u8]) -> Result<(), EncodeError> {
     let length =
         u16::try_from(bytes.len()).map_err(|_| EncodeError::FieldTooLong { field, length: bytes.len() })?;

@@ -58,6 +58,9 @@ impl Report {
     }
 
     /// As JSON, indented, with a newline at the end.
+    ///
+    /// # Errors
+    /// The serializer's.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }

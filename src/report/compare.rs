@@ -208,6 +208,9 @@ impl Compared {
     }
 
     /// As JSON, indented, with a newline at the end.
+    ///
+    /// # Errors
+    /// The serializer's.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }

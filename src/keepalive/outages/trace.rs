@@ -27,7 +27,10 @@ pub const LARGEST: u64 = 256 * 1024 * 1024;
 const DAY: i64 = 86_400;
 
 impl Recording {
-    /// With what its file holds. The message says what is wrong with it, and where.
+    /// With what its file holds.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where, in words.
     pub fn with(self, content: &str) -> Result<Outages, String> {
         let spells = read(content, self.client.as_deref())?;
         Ok(Outages::Trace(Recording { spells: Some(spells.into()), ..self }))
@@ -35,6 +38,9 @@ impl Recording {
 }
 
 /// The outages that a file holds, earliest first and apart.
+///
+/// # Errors
+/// What is wrong with it, and where, in words.
 pub fn read(content: &str, client: Option<&str>) -> Result<Vec<Spell>, String> {
     let content = content.strip_prefix('\u{feff}').unwrap_or(content);
     let spells = if content.trim_start().starts_with('{') {

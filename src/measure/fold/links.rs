@@ -40,10 +40,7 @@ impl Measures {
             link.heard(Side::Device, traffic.last.device);
             link.heard(Side::Hub, traffic.last.hub);
             for (direction, more) in [(Direction::Up, traffic.up), (Direction::Down, traffic.down)] {
-                let count = link.count.get_mut(direction);
-                count.bytes += more.bytes;
-                count.packets += more.packets;
-                count.publishes += more.publishes;
+                *link.count.get_mut(direction) += more;
             }
         });
         let timed = self.links.get_mut(&traffic.link).filter(|_| !traffic.publish_rtt.is_empty());

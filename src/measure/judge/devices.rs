@@ -29,8 +29,8 @@ fn summed_up(measures: &Measures, device: &Device, facts: &DeviceFacts) -> Devic
     let links: Vec<&Link> = facts.links.iter().filter_map(|id| measures.links.get(id)).collect();
     let mut passed: Ways<Count> = Ways::default();
     for link in &links {
-        add(&mut passed.up, link.count.up);
-        add(&mut passed.down, link.count.down);
+        passed.up += link.count.up;
+        passed.down += link.count.down;
     }
     let new: Vec<&Link> = links.iter().copied().filter(|link| !link.opened_before).collect();
     let mut timings = Timings::default();
@@ -72,10 +72,4 @@ fn summed_up(measures: &Measures, device: &Device, facts: &DeviceFacts) -> Devic
         rewritten: facts.rewritten,
         delivery: measures.deliveries.of(device.id),
     }
-}
-
-fn add(sum: &mut Count, more: Count) {
-    sum.bytes += more.bytes;
-    sum.packets += more.packets;
-    sum.publishes += more.publishes;
 }

@@ -88,6 +88,9 @@ impl Packet {
 /// Reads a packet from its first byte and its body (all that follows the remaining length).
 ///
 /// `version` is the link's; a CONNECT brings its own, and `version` is not looked at.
+///
+/// # Errors
+/// The first rule of the specification that it breaks.
 pub fn decode(version: Version, first_byte: u8, body: &[u8]) -> Result<Packet, DecodeError> {
     let kind = PacketKind::from_first_byte(first_byte).ok_or(DecodeError::ReservedType { first_byte })?;
     check_flags(version, kind, first_byte & 0x0f)?;
@@ -116,6 +119,9 @@ pub fn decode(version: Version, first_byte: u8, body: &[u8]) -> Result<Packet, D
 /// Appends the packet as bytes; on an error `out` is as it was.
 ///
 /// `version` is the link's; a CONNECT is written in its own version.
+///
+/// # Errors
+/// What the version cannot say, or what is too long for its field or for a packet.
 pub fn encode(packet: &Packet, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let mut body = Vec::new();
     write_body(packet, version, &mut body)?;

@@ -180,6 +180,9 @@ impl Wire {
     }
 
     /// Writes what the kernel takes now, asking nobody: how much that was.
+    ///
+    /// # Errors
+    /// The system's; that there is no room is none.
     pub fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(stream) = &self.stream else { return Ok(0) };
         // What it does not take is tried again by whoever polls, who must then not believe that there is no room.
