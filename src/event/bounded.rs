@@ -10,7 +10,6 @@ pub(super) fn count<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error>
     u64::deserialize(from).map(|count| count.min(MOST))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 pub(super) fn is_none(count: &u64) -> bool {
     *count == 0
 }

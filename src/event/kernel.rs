@@ -19,7 +19,6 @@ pub struct Sources {
     pub rules: Vec<RuleId>,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde asks for")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }

@@ -697,7 +697,6 @@ fn is_nothing(counts: &Box<Delivery>) -> bool {
     counts.is_empty()
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_first(part: &u32) -> bool {
     *part == 0
 }

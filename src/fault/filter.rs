@@ -132,7 +132,7 @@ fn test(code: u16, operand: u32, yes: u8, no: u8) -> Instruction {
 }
 
 /// Draws below it are lost.
-#[allow(
+#[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a chance is 0 to 1, so this is 0 to 2^32, and a float that is too great becomes the greatest integer"

@@ -192,7 +192,7 @@ fn compare((low, high): (f64, f64), comparison: Comparison, limit: f64) -> Answe
         Comparison::Below => (high < limit, low < limit),
         Comparison::AtLeast => (low >= limit, high >= limit),
         Comparison::Above => (low > limit, high > limit),
-        #[expect(clippy::float_cmp, reason = "counts, and whole nanoseconds")]
+        // Counts, and whole nanoseconds.
         Comparison::Equal => (low == limit && high == limit, low <= limit && limit <= high),
     };
     // A never that was watched up to its limit is beyond it.
