@@ -44,7 +44,7 @@ fn files(path: &Path) -> Vec<PathBuf> {
     let Ok(run) = start(&latest) else { return vec![latest] };
     let earlier = rotated(path).unwrap_or_default().into_iter().map(|(_, path)| path);
     let of_run = |path: &PathBuf| start(path).is_ok_and(|start| is_same(&start, &run));
-    earlier.filter(of_run).chain([latest.clone()]).collect()
+    earlier.filter(of_run).chain([latest]).collect()
 }
 
 fn is_same(a: &RunStarted, b: &RunStarted) -> bool {

@@ -162,11 +162,11 @@ async fn conduct(args: SuiteArgs) -> Result<Exit, Refusal> {
         }
     };
     let card = card(&bench, &cases, cells, jobs, started, interrupted);
-    conclude(&card, files)
+    Ok(conclude(&card, files))
 }
 
 /// Shows and writes the scorecard.
-fn conclude(card: &Scorecard, files: Option<CardFiles>) -> Result<Exit, Refusal> {
+fn conclude(card: &Scorecard, files: Option<CardFiles>) -> Exit {
     out::show(scorecard::terminal(card, Styling::Ansi));
     let mut exit = match card.worst() {
         Verdict::Error => Exit::Environment,
@@ -182,7 +182,7 @@ fn conclude(card: &Scorecard, files: Option<CardFiles>) -> Result<Exit, Refusal>
             Err(refusal) => exit = refusal.tell().max_with(exit),
         }
     }
-    Ok(exit)
+    exit
 }
 
 fn default_jobs() -> usize {

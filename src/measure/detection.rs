@@ -230,7 +230,7 @@ impl<'a> Struck<'a> {
     fn by_itself(&self, side: Side, sign: Option<Sign>) -> Noticed {
         let Some(sign) = sign else { return self.missed(side, self.watched_until()) };
         let detection = self.detection(side, &sign);
-        let last = self.last_packet(side, &sign);
+        let last = last_packet(side, &sign);
         let silence = last.map(|last| silence(self.start, detection, last, sign.at));
         Noticed { sign: Some(sign), detection: Some(detection), silence, told: None }
     }
@@ -333,11 +333,6 @@ impl<'a> Struck<'a> {
         Value::bracket(seen.map_or(Duration::ZERO, |at| at.since(self.start)), before)
     }
 
-    /// The packet that the end's silence runs from.
-    fn last_packet(&self, side: Side, sign: &Sign) -> Option<Time> {
-        life(side, sign.last).filter(|last| *last <= sign.at)
-    }
-
     /// For how long after the path was restored what a muted end sent in the dark may still arrive.
     fn retransmission(&self, side: Side) -> Duration {
         if self.is_hidden(side, self.watched_until()) {
@@ -368,6 +363,11 @@ fn begins(link: &Link, window: WindowId, fault: &Fault, start: Time) -> Time {
 /// From when a fault that began then counts on a link that its window may have cut a moment before.
 fn counts_from(link: &Link, window: WindowId, start: Time) -> Time {
     link.cut.filter(|(_, by)| *by == Some(window)).map_or(start, |(at, _)| at.min(start))
+}
+
+/// The packet that the end's silence runs from.
+fn last_packet(side: Side, sign: &Sign) -> Option<Time> {
+    life(side, sign.last).filter(|last| *last <= sign.at)
 }
 
 /// The last that this end had to do with its link: what the device sent, what the hub was sent.

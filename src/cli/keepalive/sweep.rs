@@ -29,7 +29,7 @@ pub(super) fn sweep(args: &SweepArgs) -> Exit {
 async fn conduct(args: &SweepArgs) -> Result<Exit, Refusal> {
     let axes = args.axes()?;
     let terms = args.terms();
-    let count = args.check(&axes, &terms)?;
+    let count = args::check(&axes, &terms)?;
     let bench = Bench::new(&terms, args::traces(&axes)).map_err(Refusal::usage)?;
     let outputs = Outputs::open(args)?;
     let signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;

@@ -23,8 +23,8 @@ pub(super) fn show(time: Duration) -> String {
 /// Why this one.
 pub(super) fn of(wish: &Wish, bounds: &Bounds, chosen: &Candidate) -> Vec<String> {
     let mut reasons = vec![binds(wish, bounds, chosen)];
-    reasons.extend(device(wish, chosen.keep_alive));
-    reasons.extend(hub(wish, chosen.keep_alive));
+    reasons.push(device(wish, chosen.keep_alive));
+    reasons.push(hub(wish, chosen.keep_alive));
     reasons.push(wait(wish, chosen.keep_alive));
     reasons.push(data(wish, chosen));
     reasons.extend(path(wish, chosen.keep_alive));
@@ -70,7 +70,7 @@ fn percent(share: f64) -> String {
     format!("{}%", (share * 10_000.0).round() / 100.0)
 }
 
-fn device(wish: &Wish, keep_alive: u16) -> Option<String> {
+fn device(wish: &Wish, keep_alive: u16) -> String {
     let habits = wish.habits(keep_alive);
     let rule = match habits.ping {
         PingRule::WhenIdleOutgoing => "after it has sent nothing for",
@@ -80,10 +80,10 @@ fn device(wish: &Wish, keep_alive: u16) -> Option<String> {
         PingRule::Never => "never, in",
     };
     let Some(time) = detect::device(&habits) else {
-        return Some(format!(
+        return format!(
             "Device: it may never notice a half-open link by itself ({}).",
             blind(&habits).unwrap_or("it does not look for PINGRESP")
-        ));
+        );
     };
     let looks = if time.look.is_zero() {
         String::new()
@@ -95,14 +95,14 @@ fn device(wish: &Wish, keep_alive: u16) -> Option<String> {
     } else {
         String::new()
     };
-    Some(format!(
+    format!(
         "Device: it pings {rule} {}{put_off} and waits {} for the answer: {} + {}{looks} is {} at most.",
         show(habits.ping_interval),
         show(time.ping_timeout),
         show(time.ping_interval),
         show(time.ping_timeout),
         show(time.total()),
-    ))
+    )
 }
 
 /// Why a device is blind, if it is while it publishes.
@@ -111,10 +111,10 @@ fn blind(habits: &crate::device::Habits) -> Option<&'static str> {
         .then_some("each message puts the ping off, and is not answered")
 }
 
-fn hub(wish: &Wish, keep_alive: u16) -> Option<String> {
+fn hub(wish: &Wish, keep_alive: u16) -> String {
     let title = wish.hub.title;
     let Some(borne) = detect::hub(wish.hub, keep_alive) else {
-        return Some(format!("Hub: {title} bears silence for ever without a keep-alive."));
+        return format!("Hub: {title} bears silence for ever without a keep-alive.");
     };
     let patience = wish.hub.patience;
     let factor = f64::from(patience.per_mille) / 1_000.0;
@@ -122,10 +122,7 @@ fn hub(wish: &Wish, keep_alive: u16) -> Option<String> {
     let looks = patience.looks(keep_alive);
     let looks =
         if looks.is_zero() { String::new() } else { format!(", and looks each {} only", show(looks)) };
-    Some(format!(
-        "Hub: {title} bears {factor} x {keep_alive} s{grace} of silence{looks}: {} at most.",
-        show(borne)
-    ))
+    format!("Hub: {title} bears {factor} x {keep_alive} s{grace} of silence{looks}: {} at most.", show(borne))
 }
 
 fn wait(wish: &Wish, keep_alive: u16) -> String {

@@ -112,25 +112,28 @@ impl Outlet {
     pub fn flush(&mut self, mut send: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
         while self.gone < self.bytes.len() {
             match send(&self.bytes[self.gone..])? {
-                0 => return self.settle(),
+                0 => {
+                    self.settle();
+                    return Ok(());
+                }
                 count => self.gone += count,
             }
         }
         if self.gone > 0 && self.harmed == Harmed::Waits {
             self.harmed = Harmed::Sent;
         }
-        self.settle()
+        self.settle();
+        Ok(())
     }
 
     /// What waits long gets a buffer of about its size, and an idle leg none.
-    fn settle(&mut self) -> io::Result<()> {
+    fn settle(&mut self) {
         let rest = &self.bytes[self.gone..];
         if self.bytes.capacity() > 2 * rest.len() {
             let rest = rest.to_vec();
             self.gone = 0;
             give_back(std::mem::replace(&mut self.bytes, rest));
         }
-        Ok(())
     }
 
     /// Bytes that are on their way past this outlet, without waiting here, at most `bytes.len()` of them: sends them

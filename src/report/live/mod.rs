@@ -355,7 +355,7 @@ impl Live {
             });
         }
         let id = &of.id;
-        if let Some(done) = self.done(firing.refused, firing.altered) {
+        if let Some(done) = packets::done(firing.refused, firing.altered) {
             return Some(format!("{id}: over; {done}"));
         }
         if firing.struck == 0 || of.fault.is_one_shot() {

@@ -1,12 +1,13 @@
 //! Links that a fault ends or refuses, packets that it works on, and the other client of a takeover: each told once, as far
 //! as the budget allows.
 
+use super::Live;
 use super::budget::Kind;
-use super::{Live, many};
 use crate::base::text::printable;
 use crate::base::{LinkId, RuleId, Side, WindowId};
 use crate::event::{Packet, RivalNews};
 use crate::fault::{Alteration, Fault, LegFate};
+use crate::report::words::count;
 
 impl Live {
     /// A fault ended this leg, or left it with nothing behind it.
@@ -76,20 +77,19 @@ impl Live {
         }
     }
 
-    /// What a firing did beside links, for the line of its end: `4 connects refused`.
-    pub(super) fn done(&self, refused: u64, altered: u64) -> Option<String> {
-        let to_usize = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        match (refused, altered) {
-            (0, 0) => None,
-            (0, packets) => Some(format!("it worked on {}", many(to_usize(packets), "packet"))),
-            (connects, _) => Some(format!("it refused {}", many(to_usize(connects), "connect"))),
-        }
-    }
-
     fn of_window(&self, window: WindowId) -> Option<(RuleId, String)> {
         let (firing, device) = self.windows.get(&window)?;
         let name = printable(&self.sessions.device(*device)?.name);
         Some((self.firings.get(firing)?.rule, name))
+    }
+}
+
+/// What a firing did beside links, for the line of its end: `it refused 4 connects`.
+pub(super) fn done(refused: u64, altered: u64) -> Option<String> {
+    match (refused, altered) {
+        (0, 0) => None,
+        (0, packets) => Some(format!("it worked on {}", count(packets, "packet"))),
+        (connects, _) => Some(format!("it refused {}", count(connects, "connect"))),
     }
 }
 

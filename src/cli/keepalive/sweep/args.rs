@@ -159,23 +159,23 @@ impl SweepArgs {
             fleet: self.fleet,
         }
     }
+}
 
-    /// What no argument says by itself. Answers with the number of cases.
-    pub fn check(&self, axes: &Axes, terms: &Terms) -> Result<u64, Refusal> {
-        let count = axes.count().map_err(Refusal::usage)?;
-        for outages in &axes.outages {
-            outages.check(Duration::from_nanos(terms.span_ns)).map_err(Refusal::usage)?;
-        }
-        let storms = count.saturating_mul(terms.fleet.into());
-        if storms > MOST_STORMS {
-            return Err(Refusal::usage(format!(
-                "{count} combinations of {} devices are {storms} simulations, more than {MOST_STORMS}; give fewer combinations \
-                 or a smaller --fleet",
-                terms.fleet
-            )));
-        }
-        Ok(count)
+/// What no argument says by itself. Answers with the number of cases.
+pub fn check(axes: &Axes, terms: &Terms) -> Result<u64, Refusal> {
+    let count = axes.count().map_err(Refusal::usage)?;
+    for outages in &axes.outages {
+        outages.check(Duration::from_nanos(terms.span_ns)).map_err(Refusal::usage)?;
     }
+    let storms = count.saturating_mul(terms.fleet.into());
+    if storms > MOST_STORMS {
+        return Err(Refusal::usage(format!(
+            "{count} combinations of {} devices are {storms} simulations, more than {MOST_STORMS}; give fewer combinations \
+             or a smaller --fleet",
+            terms.fleet
+        )));
+    }
+    Ok(count)
 }
 
 /// Outages that were read from traces.
