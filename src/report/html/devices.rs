@@ -60,7 +60,7 @@ fn row(device: &Device) -> Vec<Cell> {
             of(&delivery.up).iter().chain(of(&delivery.down)).sum()
         };
         let (lost, unfollowed) = (all(|counts| &counts.lost), all(|counts| &counts.unfollowed));
-        Cell { shown: perhaps(lost, unfollowed), ..number(lost + unfollowed) }.class(if lost > 0 {
+        Cell { shown: perhaps(lost, unfollowed), ..Cell::number(lost + unfollowed) }.class(if lost > 0 {
             "never"
         } else {
             ""
@@ -70,28 +70,23 @@ fn row(device: &Device) -> Vec<Cell> {
         Cell::text(&device.name).class("name"),
         hubs(device),
         keep_alive,
-        number(device.links),
-        number(device.accepted),
+        Cell::number(device.links),
+        Cell::number(device.accepted),
         device.down_s.map_or(Cell::none(), |down| Cell::figure(seconds(down), down)),
         time(device.ping_rtt.as_ref(), |q| q.p50_s),
         time(device.ping_rtt.as_ref(), |q| q.p99_s),
         time(device.publish_rtt.as_ref(), |q| q.p50_s),
         time(device.publish_rtt.as_ref(), |q| q.p99_s),
-        number(device.keepalive_violations).class(late),
+        Cell::number(device.keepalive_violations).class(late),
         lost,
-        number(device.packets_up),
-        number(device.packets_down),
+        Cell::number(device.packets_up),
+        Cell::number(device.packets_down),
     ]
 }
 
 fn hubs(device: &Device) -> Cell {
     let hubs: Vec<&str> = device.hubs.keys().map(String::as_str).collect();
     if hubs.is_empty() { Cell::none() } else { Cell::text(say::names(&hubs, NAMED, hubs.len())) }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a number to sort by")]
-fn number(number: u64) -> Cell {
-    Cell::figure(number.to_string(), number as f64)
 }
 
 /// How links ended, the most frequent way first.

@@ -1,7 +1,8 @@
 //! The faults: what each rule did, its measures, and all windows in one table.
 
 use super::escape::text;
-use super::table::{Cell, MOST_ROWS, Table, figures, words};
+use super::table::{Cell, MOST_ROWS, Table, figures, to_sort_by, words};
+use crate::base::units::to_u64;
 use crate::report::model::{Figure, Missed, Outcome, Report, Rule, Summary, Window};
 use crate::report::wire;
 use crate::report::words::{self as say, count, figure, keep_alives, seconds};
@@ -155,12 +156,10 @@ fn badness(window: &Window) -> f64 {
 fn row(rule: &Rule, window: &Window, several: bool) -> Vec<Cell> {
     let span = |span: Option<f64>| span.map_or(Cell::none(), |s| Cell::figure(seconds(s), s));
     let held = window.start_s.zip(window.restored_s).map(|(start, restored)| restored - start);
-    #[expect(clippy::cast_precision_loss, reason = "a number to sort by")]
-    let run = if several { Cell::figure(window.run.to_string(), window.run as f64) } else { Cell::none() };
-    #[expect(clippy::cast_precision_loss, reason = "a number to sort by")]
+    let run = if several { Cell::number(to_u64(window.run)) } else { Cell::none() };
     let attempts = match window.connect_attempts {
         0 => Cell::none(),
-        number => Cell::figure(number.to_string(), number as f64),
+        number => Cell::number(number),
     };
     let told = if window.device_told { Cell::text("told of the hub's end") } else { Cell::none() };
     vec![
@@ -200,10 +199,9 @@ fn upper(figure: &Figure) -> f64 {
         Figure::Seconds(exact) => *exact,
         Figure::Between { before_s, .. } => *before_s,
         Figure::Never { never_watched_s } => 1e8 + never_watched_s,
-        #[expect(clippy::cast_precision_loss, reason = "a number to sort by")]
         Figure::CountBetween { at_most: Some(count), .. }
         | Figure::Count(count)
-        | Figure::CountBetween { at_least: count, at_most: None } => *count as f64,
+        | Figure::CountBetween { at_least: count, at_most: None } => to_sort_by(*count),
     }
 }
 

@@ -54,6 +54,11 @@ impl Cell {
         Cell { shown: shown.into(), value: Some(value), class: "" }
     }
 
+    /// A number of things.
+    pub fn number(number: u64) -> Cell {
+        Cell::figure(number.to_string(), to_sort_by(number))
+    }
+
     /// Nothing to say.
     pub fn none() -> Cell {
         Cell { shown: "\u{2013}".into(), value: None, class: "none" }
@@ -79,6 +84,12 @@ impl Cell {
 /// A column of texts.
 pub const fn words(name: &'static str, meaning: &'static str) -> Column {
     Column { name, meaning, is_figure: false }
+}
+
+/// A number as cells are sorted by it.
+#[expect(clippy::cast_precision_loss, reason = "to sort by: those that it takes for equal are nearly so")]
+pub fn to_sort_by(number: u64) -> f64 {
+    number as f64
 }
 
 /// A column of figures.
