@@ -208,8 +208,8 @@ impl Core {
     }
 
     /// Where numbers stand in payloads.
-    pub fn sequence(&self) -> &Option<Sequence> {
-        &self.sequence
+    pub fn sequence(&self) -> Option<&Sequence> {
+        self.sequence.as_ref()
     }
 
     /// The device of a link, and its ledger, which all its links share.

@@ -128,9 +128,7 @@ impl Link {
         self.books.open.as_ref()?;
         let version = self.version.unwrap_or(Version::V311);
         match frame.kind {
-            PacketKind::Publish => {
-                self.books.sight.look(direction, version, frame, self.core.sequence().as_ref())
-            }
+            PacketKind::Publish => self.books.sight.look(direction, version, frame, self.core.sequence()),
             PacketKind::Puback | PacketKind::Pubrec | PacketKind::Pubrel | PacketKind::Pubcomp => {
                 if let Some(ack) = ack(direction, version, frame.kind, frame.head) {
                     self.books.write(Entry::AckArrived(ack));
@@ -152,7 +150,7 @@ impl Link {
 
     /// The last byte of a PUBLISH has come that was not there with its head.
     pub(super) fn looked(&mut self, direction: Direction, message: &mut Message) {
-        self.books.sight.finish(direction, message, self.core.sequence().as_ref());
+        self.books.sight.finish(direction, message, self.core.sequence());
     }
 
     /// What to write down when a packet with this head has been passed on, if it is no PUBLISH.
