@@ -9,6 +9,7 @@
 //! what is due, carry the end through, read on. So what the engine orders about a packet holds for that packet's
 //! bytes. A read uses a buffer that the worker's links share; only what is held costs the link memory.
 
+mod attend;
 mod books;
 mod bytes;
 mod ends;
