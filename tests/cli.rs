@@ -149,9 +149,21 @@ fn an_environment_that_refuses_is_code_3_and_leaves_nothing_behind() {
     let report_argument = report.to_str().unwrap();
     let at_taken =
         ["run", "slow-link", "--upstream", &taken, "--listen", &taken, "--report", report_argument];
+    let nowhere = folder.path().join("nowhere/resource.log");
+    let nowhere = [
+        "observe",
+        "--upstream",
+        &free,
+        "--report",
+        report_argument,
+        "--resource-log",
+        nowhere.to_str().unwrap(),
+    ];
     for (arguments, wanted) in [
         (&["run", "slow-link", "--upstream", &free, "--report", report_argument][..], "cannot be reached"),
         (&at_taken[..], "another program has the port"),
+        (&["observe", "--upstream", &free, "--report", report_argument], "cannot be reached"),
+        (&nowhere, "give another file with --resource-log"),
         (&["hub", "--listen", &taken], "another program has the port"),
         (&["hub", "--listen", "192.0.2.1:1"], "cannot listen on 192.0.2.1:1"),
     ] {

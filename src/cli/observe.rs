@@ -113,26 +113,24 @@ pub(super) fn observe(args: ObserveArgs) -> Exit {
 }
 
 async fn conduct(args: ObserveArgs, kept: Capabilities) -> Result<Exit, Refusal> {
-    let text = Text { name: "observe".into(), text: PROFILE.into() };
-    let overrides = overrides(&args)?;
-    let plan = load::checked(&text, &overrides)?.plan;
-    let listener = listener(&args)?;
-    expected::check(&args.expect, 1, &plan)?;
-    let bounds = Bounds { size: args.rotate_size, keep: args.rotate_keep };
-    let mut rotation =
-        args.report.as_deref().map(|directory| Rotation::open(directory, bounds)).transpose()?;
-    let to_write = match args.report.as_deref().map_or(Ok(Capabilities::NONE), privileges::to_write_in) {
-        Ok(to_write) => to_write,
+    let (launch, listener) = launch(&args)?;
+    let files = Files::open(&args)?;
+    match begun(&args, launch).await {
+        Ok(begun) => watch(args, &listener, kept, begun, files).await,
         Err(refusal) => {
-            if let Some(rotation) = rotation {
-                rotation.discard();
-            }
-            return Err(refusal);
+            files.discard();
+            Err(refusal)
         }
-    };
-    let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
-    let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
-    let clock = Clock::start();
+    }
+}
+
+/// What is started, and its listener; nothing is opened for it yet.
+fn launch(args: &ObserveArgs) -> Result<(Launch, ListenerPlan), Refusal> {
+    let text = Text { name: "observe".into(), text: PROFILE.into() };
+    let overrides = overrides(args)?;
+    let plan = load::checked(&text, &overrides)?.plan;
+    let listener = listener(args)?;
+    expected::check(&args.expect, 1, &plan)?;
     let launch = Launch {
         text,
         overrides: overrides.iter().map(|set| set.text().to_owned()).collect(),
@@ -146,18 +144,74 @@ async fn conduct(args: ObserveArgs, kept: Capabilities) -> Result<Exit, Refusal>
         capture: None,
         tap: args.tap.config(args.transparent),
     };
-    let Launched { proxy, plan, files_before: _, queue } = match launch.start(clock, signals.next()).await {
-        Ok(launched) => launched,
-        Err(refusal) => {
-            if let Some(rotation) = rotation {
-                rotation.discard();
+    Ok((launch, listener))
+}
+
+/// The files of an observation, of which nothing is taken away before it has begun.
+struct Files {
+    log: Option<Rotation>,
+    resource_log: Option<LineFile>,
+}
+
+impl Files {
+    /// Opens them, or leaves none behind.
+    fn open(args: &ObserveArgs) -> Result<Files, Refusal> {
+        let bounds = bounds(args);
+        let log = args.report.as_deref().map(|directory| Rotation::open(directory, bounds)).transpose()?;
+        let mut files = Files { log, resource_log: None };
+        match args.resource_log.as_deref().map(LineFile::open).transpose() {
+            Ok(resource_log) => files.resource_log = resource_log,
+            Err(refusal) => {
+                files.discard();
+                return Err(refusal);
             }
-            if let Some(file) = resource_log {
-                file.discard();
-            }
-            return Err(refusal);
         }
-    };
+        Ok(files)
+    }
+
+    /// Takes away what was made, when nothing came of it.
+    fn discard(self) {
+        if let Some(log) = self.log {
+            log.discard();
+        }
+        if let Some(resource_log) = self.resource_log {
+            resource_log.discard();
+        }
+    }
+}
+
+fn bounds(args: &ObserveArgs) -> Bounds {
+    Bounds { size: args.rotate_size, keep: args.rotate_keep }
+}
+
+/// An observation that is under way.
+struct Begun {
+    launched: Launched,
+    clock: Clock,
+    signals: Signals,
+    /// What it takes to go on making files.
+    to_write: Capabilities,
+}
+
+async fn begun(args: &ObserveArgs, launch: Launch) -> Result<Begun, Refusal> {
+    let to_write = args.report.as_deref().map_or(Ok(Capabilities::NONE), privileges::to_write_in)?;
+    let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
+    let clock = Clock::start();
+    let launched = launch.start(clock, signals.next()).await?;
+    Ok(Begun { launched, clock, signals, to_write })
+}
+
+/// Tells of what happens until the end.
+async fn watch(
+    args: ObserveArgs,
+    listener: &ListenerPlan,
+    kept: Capabilities,
+    begun: Begun,
+    files: Files,
+) -> Result<Exit, Refusal> {
+    let Begun { launched, clock, mut signals, to_write } = begun;
+    let Launched { proxy, plan, files_before: _, queue } = launched;
+    let Files { log: mut rotation, resource_log } = files;
     if let Some(rotation) = &mut rotation {
         rotation.begin()?;
     }
@@ -171,7 +225,7 @@ async fn conduct(args: ObserveArgs, kept: Capabilities) -> Result<Exit, Refusal>
     }
     tap::tell("observe", &proxy);
     if let Some(directory) = &args.report {
-        out::tell(format_args!("observe: {} in {}", bounds, directory.display()));
+        out::tell(format_args!("observe: {} in {}", bounds(&args), directory.display()));
     }
     // All is open; the threads that begin here go on making files.
     privileges::keep(kept.with(to_write));
