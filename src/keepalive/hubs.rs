@@ -43,6 +43,7 @@ pub struct Throttle {
     pub of: &'static str,
 }
 
+/// A hub that takes every keep-alive.
 const ANY: Limits = Limits { least: 1, most: u16::MAX };
 
 /// All of them.

@@ -10,6 +10,7 @@ use std::time::Duration;
 /// How many news of each kind are told one by one in a second of a device; counts hold all.
 pub const NEWS_A_SECOND: u8 = 5;
 
+/// Of [`MessageNews`].
 const KINDS: usize = 11;
 
 /// Something remarkable of one message.

@@ -55,6 +55,7 @@ pub(super) fn topic(
 
 /// Two digits a byte, with or without spaces between bytes.
 pub(super) fn hex(name: &str, text: &str) -> Result<Scalar, Wrong> {
+    /// In bytes.
     const MOST: usize = 65_536;
     let wrong = |what: String| {
         Wrong::new(format!("`{name}`: {what}"))
