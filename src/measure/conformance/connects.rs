@@ -83,6 +83,11 @@ impl Connects {
         self.judge(device, opened, seq, cases);
     }
 
+    /// Whether its latest link was over for the device at that moment: who still has one is not trying to connect.
+    pub fn are_over(&self, at: Time) -> bool {
+        self.over.is_some_and(|over| over <= at)
+    }
+
     /// The device had the CONNACK that accepts its latest link.
     pub fn accepted(&mut self, at: Time) {
         self.accepted.get_or_insert(at);

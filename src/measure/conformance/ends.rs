@@ -130,7 +130,7 @@ impl Conformance {
         let named = watch.device.or_else(|| self.only_one_at(&watch, sessions));
         let Some(device) = named else { return };
         let connects = &mut self.devices.get_or_default(device).connects;
-        if watch.device.is_none() {
+        if watch.device.is_none() && connects.are_over(watch.opened) {
             connects.opens(device, watch.opened, now.seq, &mut self.cases);
         }
         connects.closes(watch.opened, now.at);

@@ -31,6 +31,44 @@ fn ten_connects_within_a_tenth_of_a_second_each_are_a_loop() {
     }
 }
 
+/// Links without a CONNECT are connects of the only device at their address where they come one after another; what is open
+/// beside its link, or beside another of them, somebody else opened: a probe, a client that never speaks.
+#[test]
+fn a_link_without_connect_is_a_try_where_the_device_has_no_other() {
+    let told = |story: &Story| found(story).first().map(|finding| (finding.id, finding.count));
+    let open = |story: &mut Story, link: u64| {
+        let (link, peer) = (LinkId(link), format!("127.0.0.1:{link}"));
+        story.tell(What::LinkOpened { link, listener: crate::base::ListenerId(0), peer, to: None });
+    };
+    for (beside, expected) in [(false, Some(("reconnect-loop", 1))), (true, None)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).at(2_000).up(1, Packet::Disconnect { reason: 0 });
+        story.ends(1, Side::Device, Ending::Fin).closes(1);
+        for link in 2..13 {
+            open(story.at(2_000 + link), link);
+            if !beside {
+                story.closes(link);
+            }
+        }
+        (2..13).filter(|_| beside).for_each(|link| _ = story.at(3_000 + link).closes(link));
+        assert_eq!(told(&story), expected, "{beside}");
+    }
+    for first in [true, false] {
+        let mut story = Story::new();
+        let probes = |story: &mut Story| (2..22).for_each(|link| open(story, link));
+        if first {
+            probes(&mut story);
+        }
+        story.at(1).joins(1, 0, "a", 60).at(2);
+        if !first {
+            probes(&mut story);
+        }
+        story.at(2_000).up(1, Packet::Disconnect { reason: 0 }).ends(1, Side::Device, Ending::Fin).closes(1);
+        (2..22).for_each(|link| _ = story.at(3_000).closes(link));
+        assert_eq!(told(&story), None, "{first}");
+    }
+}
+
 #[test]
 fn a_link_that_lived_ends_the_series_and_one_that_died_at_once_does_not() {
     for (lived, expected) in [(999, true), (1_000, false)] {
