@@ -95,6 +95,7 @@ fn traffic(link: LinkId, at: Time) -> Traffic {
         down: count(1),
         last: Ends { device: last, hub: last },
         under_way: None,
+        unread: None,
         publish_rtt: Samples::default(),
         control_gap: Samples::from(vec![(845_824, 1)]),
     }

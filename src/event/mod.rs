@@ -676,6 +676,9 @@ pub struct Traffic {
     /// When bytes last came of a packet of the device's that is not there whole; `None` where all are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way: Option<Time>,
+    /// Since when what the hub sends is left unread, because the device takes no more; `None` where it is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<Time>,
     /// From each QoS 1 or 2 PUBLISH to its PUBACK or PUBCOMP, in nanoseconds: up, measured at the device's leg.
     #[serde(default, skip_serializing_if = "Samples::is_empty")]
     pub publish_rtt: Samples,

@@ -377,12 +377,17 @@ impl Story {
     }
 
     pub fn traffic(&mut self, link: u64, bytes: u64, publish_rtt: Samples) -> &mut Story {
-        self.carries(link, bytes, publish_rtt, None)
+        self.carries(link, bytes, publish_rtt, None, None)
+    }
+
+    /// The hub is left unread since then, or is read.
+    pub fn leaves_unread(&mut self, link: u64, since: Option<u64>) -> &mut Story {
+        self.carries(link, 1, Samples::default(), None, since.map(Time::from_millis))
     }
 
     /// Bytes of a packet that is not there whole.
     pub fn trickles(&mut self, link: u64) -> &mut Story {
-        self.carries(link, 1, Samples::default(), Some(self.now))
+        self.carries(link, 1, Samples::default(), Some(self.now), None)
     }
 
     fn carries(
@@ -391,6 +396,7 @@ impl Story {
         bytes: u64,
         publish_rtt: Samples,
         under_way: Option<Time>,
+        unread: Option<Time>,
     ) -> &mut Story {
         let count = Count { bytes, packets: 2, publishes: 1 };
         let last = *self.last.entry(LinkId(link)).or_default();
@@ -401,6 +407,7 @@ impl Story {
             last,
             publish_rtt,
             under_way,
+            unread,
             control_gap: Samples::default(),
         })))
     }

@@ -34,6 +34,7 @@ pub struct Meter {
     control_gap: Gathered,
     /// None where the device's last byte ended a packet.
     under_way: Option<UnderWay>,
+    unread: Unread,
     /// Whether a fault may be hiding packets of the device, or have hidden some since the last one.
     disturbed: Disturbed,
     flushed: Time,
@@ -46,6 +47,15 @@ struct UnderWay {
     since: Time,
     /// When bytes of it last came.
     last: Time,
+}
+
+/// What the hub sends while the device takes no more.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unread {
+    /// Since when it has not been read; `None` while it is.
+    since: Option<Time>,
+    /// Whether the latest event said so.
+    told: bool,
 }
 
 /// The device's PUBLISH packets of QoS 1 and 2.
@@ -133,6 +143,7 @@ impl Meter {
             flights: None,
             control_gap: Gathered::default(),
             under_way: None,
+            unread: Unread::default(),
             disturbed: Disturbed::Sound,
             flushed: now,
         }
@@ -151,6 +162,18 @@ impl Meter {
     /// All of the device's bytes that came were looked at, and the last of them did not end a packet.
     pub fn under_way(&mut self, now: Time) {
         self.under_way.get_or_insert(UnderWay { since: now, last: now }).last = now;
+    }
+
+    /// What the hub sends is left unread from now on, because the device takes no more, or is read again. Whether an event
+    /// has to say so at once: that it begins to be; that it has ended is told with the next counts.
+    pub fn left_unread(&mut self, now: Time, is_left: bool) -> bool {
+        self.unread.since = is_left.then(|| self.unread.since.unwrap_or(now));
+        is_left && !self.unread.told
+    }
+
+    /// Whether what the hub sends was left unread when that was last asked.
+    pub fn is_unread(&self) -> bool {
+        self.unread.since.is_some()
     }
 
     /// A packet arrived whole.
@@ -268,7 +291,9 @@ impl Meter {
         let counts = std::mem::take(&mut self.counts);
         let round_trips = self.flights.as_mut().map(|flights| &mut flights.round_trips);
         let round_trips = round_trips.filter(|gathered| !gathered.is_empty());
-        if counts == Ways::default() && round_trips.is_none() {
+        let is_unread = self.unread.since.is_some();
+        let was_unread = std::mem::replace(&mut self.unread.told, is_unread);
+        if counts == Ways::default() && round_trips.is_none() && was_unread == is_unread {
             return None;
         }
         Some(Traffic {
@@ -277,6 +302,7 @@ impl Meter {
             down: counts.down,
             last: self.last,
             under_way: self.under_way.map(|packet| packet.last),
+            unread: self.unread.since,
             publish_rtt: round_trips.map(Gathered::take).unwrap_or_default(),
             control_gap: self.control_gap.take(),
         })
@@ -323,6 +349,22 @@ mod tests {
         let mut meter = Meter::new(LinkId(1), Time::ZERO);
         meter.set_keep_alive(Duration::from_secs(10));
         meter
+    }
+
+    #[test]
+    fn what_is_left_unread_is_told_at_once_and_its_end_with_the_next_counts() {
+        let mut meter = meter();
+        let unread = |traffic: Option<Traffic>| traffic.map(|traffic| traffic.unread);
+        assert!(!meter.left_unread(Time::from_millis(10), false));
+        assert_eq!(unread(meter.flush(Time::from_millis(20))), None);
+        assert!(meter.left_unread(Time::from_millis(100), true) && meter.is_unread());
+        assert_eq!(unread(meter.flush(Time::from_millis(100))), Some(Some(Time::from_millis(100))));
+        assert!(!meter.left_unread(Time::from_millis(200), true), "known already");
+        assert_eq!(unread(meter.flush(Time::from_millis(300))), None);
+        assert!(!meter.left_unread(Time::from_millis(400), false) && !meter.is_unread());
+        assert!(!meter.left_unread(Time::from_millis(500), true), "nobody was told that it had ended");
+        meter.left_unread(Time::from_millis(600), false);
+        assert_eq!(unread(meter.flush(Time::from_millis(700))), Some(None));
     }
 
     #[test]

@@ -97,6 +97,7 @@ impl Conformance {
                     watch.heard(Side::Device, traffic.last.device);
                     watch.heard(Side::Hub, traffic.last.hub);
                     watch.under_way = watch.under_way.max(traffic.under_way);
+                    watch.leaves_unread(now.at, traffic.unread);
                 }
             }
             What::KeepaliveExceeded { link, gap_ns, took_ns } => {

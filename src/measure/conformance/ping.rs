@@ -4,6 +4,9 @@
 //! gives the link up in whatever way, or until it is told that the link is gone. Whether a fault is why the answer does not
 //! come is all the same: that is what PINGREQ is for. What its kernel's signs would say is not seen while they are dropped,
 //! so there only what it sends counts.
+//!
+//! A hub's answer may stand behind messages that the device does not take: brownout then leaves the hub unread, as TCP would,
+//! and the hub's time runs from when it is read again.
 
 use super::cases::{Cases, Names, News, Size, seen};
 use super::kind::Kind;
@@ -80,7 +83,7 @@ pub(super) fn device_waited(watch: &mut Watch, at: Time, cases: &mut Cases) {
 /// The hub's time to answer is over, or is looked at.
 pub(super) fn hub_waited(watch: &mut Watch, at: Time, names: Names<'_>, cases: &mut Cases) {
     let Some((since, seq)) = watch.pings.asked.take() else { return };
-    let waited = at.since(since);
+    let Some(waited) = watch.hub_kept_waiting(since, at) else { return };
     if !watch.faults.is_sound() || waited < patience(watch) {
         return;
     }

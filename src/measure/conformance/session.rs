@@ -153,7 +153,7 @@ pub(super) fn unanswered(watch: &mut Watch, at: Time, names: Names<'_>, cases: &
     }
     let (patience, is_sound) = (patience(watch), watch.faults.is_sound());
     for (since, seq) in std::mem::take(&mut watch.asked).into_values().filter_map(|asked| asked.at) {
-        let waited = at.since(since);
+        let Some(waited) = watch.hub_kept_waiting(since, at) else { continue };
         if is_sound && waited >= patience {
             cases.add(News {
                 device: None,

@@ -35,6 +35,10 @@ pub(super) struct Watch {
     pub hub_heard: Option<Time>,
     /// When bytes last came for it of a packet that was not there whole.
     pub under_way: Option<Time>,
+    /// What the hub says is left unread, because the device takes no more.
+    unread: bool,
+    /// When it was first known to be read again.
+    read_again: Option<Time>,
     /// When the last packet of the device came.
     pub device_heard: Option<Time>,
     pub faults: Faults,
@@ -188,6 +192,8 @@ impl Watch {
             over: Ends::default(),
             hub_heard: None,
             under_way: None,
+            unread: false,
+            read_again: None,
             device_heard: None,
             faults: Faults::default(),
             pings: Pings::default(),
@@ -288,6 +294,21 @@ impl Watch {
             Side::Device => self.device_heard = self.device_heard.max(last.from),
             Side::Hub => self.hub_heard = self.hub_heard.max(last.to),
         }
+    }
+
+    /// What the hub says is left unread since then, or is read.
+    pub fn leaves_unread(&mut self, at: Time, since: Option<Time>) {
+        if self.unread && since.is_none() {
+            self.read_again = Some(at);
+        }
+        self.unread = since.is_some();
+    }
+
+    /// For how long the hub, asked at `since`, has not answered as of `at`; `None` where its answer may be in what is left
+    /// unread.
+    pub fn hub_kept_waiting(&self, since: Time, at: Time) -> Option<Duration> {
+        let since = self.read_again.map_or(since, |again| again.max(since));
+        (!self.unread).then(|| at.since(since))
     }
 
     /// A part of the log begins at this moment, and an event from before it was taken in: what came between such events is

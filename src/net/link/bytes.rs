@@ -165,6 +165,17 @@ impl Link {
         }
     }
 
+    /// What came before has to be passed on first: of the hub's it is told, since an answer may be in what is left unread.
+    fn leaves_unread(&mut self, direction: Direction) {
+        let lane = &self.pumps.get(direction).lane;
+        if direction == Direction::Down && !lane.is_empty() && !lane.is_finished() {
+            let now = self.now();
+            if self.meter.left_unread(now, true) {
+                self.flush(now);
+            }
+        }
+    }
+
     /// Whether a direction has come to its end, and all of it was passed on with nothing in the way.
     fn has_ended_quietly(&self, direction: Direction) -> bool {
         let is_plain = |leg: &Leg| !leg.is_secure() && !leg.severed && !leg.broken;
@@ -191,8 +202,14 @@ impl Link {
         let awaited = direction == Direction::Up && self.is_unrouted() && self.pumps.up.has_room(beside);
         let leg = self.legs.get_mut(from);
         if !leg.severed && !awaited && !self.pumps.get(direction).wants_more(beside) {
+            self.leaves_unread(direction);
             return if self.watch(cx, from) { Read::Moved } else { Read::Rests };
         }
+        if direction == Direction::Down && self.meter.is_unread() {
+            let now = self.now();
+            self.meter.left_unread(now, false);
+        }
+        let leg = self.legs.get_mut(from);
         let mut desk = DESK.take().unwrap_or_default();
         let Desk { buffer, found } = &mut *desk;
         if buffer.len() != READ_BUFFER {

@@ -120,6 +120,40 @@ fn a_pingreq_is_answered_within_the_keep_alive_at_least_five_seconds() {
     assert_eq!(named(&story), NOTHING);
 }
 
+/// Its answer may stand behind messages that the device does not take: the hub has its time once it is read again.
+#[test]
+fn a_hub_that_is_left_unread_is_not_held_to_answer() {
+    for (since, again, until, expected) in [
+        (Some(500), None, 20_000, false),
+        (Some(3_000), None, 20_000, false),
+        (Some(3_000), Some(10_000), 14_999, false),
+        (Some(3_000), Some(10_000), 15_000, true),
+        (None, None, 6_000, true),
+    ] {
+        for subscribes in [false, true] {
+            let mut story = Story::new();
+            story.joins(1, 0, "a", 4);
+            if let Some(since) = since.filter(|since| *since < 1_000) {
+                story.at(since).leaves_unread(1, Some(since));
+            }
+            let (asks, name) = match subscribes {
+                true => (Packet::Subscribe { id: 1, filters: vec!["x".into()] }, "subscribe-unanswered"),
+                false => (Packet::Pingreq, "pingreq-unanswered"),
+            };
+            story.at(1_000).up(1, asks);
+            if let Some(since) = since.filter(|since| *since >= 1_000) {
+                story.at(since).leaves_unread(1, Some(since));
+            }
+            if let Some(again) = again {
+                story.at(again).leaves_unread(1, None);
+            }
+            story.at(until).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+            let told = found(&story).iter().any(|finding| finding.id == name);
+            assert_eq!(told, expected, "{name} {since:?} {again:?} {until}");
+        }
+    }
+}
+
 #[test]
 fn each_filter_has_its_code() {
     for (version, rule) in [(Version::V311, "MQTT-3.8.4-5"), (Version::V5, "MQTT-3.8.4-6")] {
