@@ -7,7 +7,7 @@
 use super::cause::Cause;
 use crate::azure::Code;
 use crate::base::{RuleId, Side};
-use crate::fault::Fault;
+use crate::fault::{Fault, Toward};
 use crate::profile::Plan;
 
 /// MQTT 5 reason codes [section 2.4] that say which code is meant.
@@ -119,13 +119,17 @@ fn refusal(returned: u8) -> (Option<Code>, bool) {
 fn injected(fault: Option<&Fault>) -> (Option<Code>, bool) {
     let closed = (Some(Code::DeviceConnectionClosedRemotely), false);
     let Some(Fault::Disconnect(disconnect)) = fault else { return closed };
+    // A DISCONNECT of the device's, as far as the hub can see.
+    let goodbye = (None, false);
     match disconnect.reason {
+        _ if disconnect.toward == Toward::Hub => goodbye,
         SESSION_TAKEN_OVER => (Some(Code::ConnectionForcefullyClosedOnNewConnection), false),
         KEEP_ALIVE_TIMEOUT => closed,
-        // A DISCONNECT of the device's, as far as the hub can see.
-        0..0x80 if disconnect.toward.hits(Side::Hub) => (None, false),
+        0..0x80 if disconnect.toward == Toward::Both => goodbye,
+        // Where the device is told a reason of the hub's, the hub has it too.
         reason => match refusal(reason) {
             (Some(code), nearest) => (Some(code), nearest),
+            (None, _) if disconnect.toward == Toward::Both => goodbye,
             (None, _) => closed,
         },
     }
@@ -178,8 +182,11 @@ impl Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fault::{Disconnect, LegFate, Toward};
+    use crate::fault::{Disconnect, LegFate};
     use crate::measure::story::{plan, rst};
+
+    /// The reason that a rule without one has.
+    const SERVER_SHUTTING_DOWN: u8 = 0x8b;
 
     fn disconnect(toward: Toward, reason: u8) -> Fault {
         Fault::Disconnect(Disconnect { toward, reason, other: LegFate::Close })
@@ -192,6 +199,9 @@ mod tests {
             ("other", disconnect(Toward::Device, SESSION_TAKEN_OVER)),
             ("bye", disconnect(Toward::Hub, 0)),
             ("quota", disconnect(Toward::Both, 0x97)),
+            ("left", disconnect(Toward::Hub, SERVER_SHUTTING_DOWN)),
+            ("both", disconnect(Toward::Both, SERVER_SHUTTING_DOWN)),
+            ("restart", disconnect(Toward::Device, SERVER_SHUTTING_DOWN)),
         ]);
         plan.rules[1].logged_as = Some(Code::ConnectionForcefullyClosedOnFaultInjection);
         plan
@@ -228,6 +238,9 @@ mod tests {
             (Cause::Injected(Some(RuleId(2))), Some((Disconnect, Some(400_027), false))),
             (Cause::Injected(Some(RuleId(3))), Some((Disconnect, None, false))),
             (Cause::Injected(Some(RuleId(4))), Some((Disconnect, Some(429_001), false))),
+            (Cause::Injected(Some(RuleId(5))), Some((Disconnect, None, false))),
+            (Cause::Injected(Some(RuleId(6))), Some((Disconnect, None, false))),
+            (Cause::Injected(Some(RuleId(7))), Some((Disconnect, Some(404_104), false))),
             // The hub hears nothing of a connect that is refused before it, unless the rule stands for the hub.
             (Cause::ConnectRefused(RuleId(0)), None),
             (Cause::ConnectRefused(RuleId(1)), Some((Connect, Some(400_029), false))),

@@ -3,6 +3,7 @@
 use crate::base::{Ends, Side, Time};
 use crate::fault::Mechanism;
 use crate::measure::backoff::BackOff;
+use crate::measure::cause::Cause;
 use crate::measure::detection::{Noticed, Struck};
 use crate::measure::ends::{answered, cause_of};
 use crate::measure::facts::Window;
@@ -75,9 +76,9 @@ impl WindowResults {
         let later = || answered(struck.later_links().map(|(_, link)| link));
         let cause = || cause_of(struck.measures, struck.link, later());
         if !is_lost {
-            let otherwise = struck.ended_otherwise();
-            self.outcome = if otherwise { Outcome::EndedOtherwise } else { Outcome::Survived };
-            self.end = otherwise.then(cause);
+            // What is up when the run ends has outlived what held to the end.
+            self.end = struck.ended_otherwise().then(cause).filter(|cause| *cause != Cause::WithTheRun);
+            self.outcome = if self.end.is_some() { Outcome::EndedOtherwise } else { Outcome::Survived };
             return None;
         }
         self.end = Some(cause());

@@ -331,6 +331,22 @@ fn a_device_that_leaves_under_a_fault_that_leaves_links_up_is_told_so() {
     assert_eq!(cause(vec![slow(), dark()], true), Cause::Closed(Side::Device));
 }
 
+/// A fault of packets that holds to the end: a link that the end of the run closes outlived it; one that its device leaves
+/// did not.
+#[test]
+fn a_link_that_is_up_when_the_run_ends_outlived_what_held() {
+    let plan = plan(vec![("mute", drops(PacketKind::Puback))]);
+    for (leaves, expected) in [(false, Outcome::Survived), (true, Outcome::Gone)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 4).opens(1, 0, 0, 4).applies(1, 1, Mechanism::Packets).at(4_000);
+        if leaves {
+            story.ends(1, Side::Device, Ending::Fin);
+        }
+        story.closes(1).at(4_001).over();
+        assert_eq!(outcomes(&story.results(&plan)), [expected]);
+    }
+}
+
 #[test]
 fn a_keep_alive_made_another_on_the_way_is_remembered_as_each_end_was_told() {
     let edit = Edit { keep_alive: Some(4), ..Edit::default() };
