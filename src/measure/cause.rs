@@ -160,7 +160,10 @@ impl fmt::Display for Cause {
 
 /// How this link ended. `by` is the rule whose fault cut it, `newer` the device's next link that the hub answered.
 pub(super) fn cause(link: &Link, by: Option<(RuleId, &Fault)>, newer: Option<&Link>) -> Cause {
-    if link.cut.is_some() {
+    let signs = [(Side::Device, link.signs.device), (Side::Hub, link.signs.hub)];
+    let first = signs.into_iter().filter_map(|(side, sign)| Some((side, sign?))).min_by_key(|(_, s)| s.at);
+    // What an end had given up before was not a fault's to end, though the other end had not let go of it yet.
+    if link.cut.is_some_and(|(cut, _)| first.is_none_or(|(_, sign)| cut <= sign.at)) {
         return cut_by(link, by);
     }
     if link.unreachable {
@@ -169,8 +172,6 @@ pub(super) fn cause(link: &Link, by: Option<(RuleId, &Fault)>, newer: Option<&Li
     if let Some(refused) = link.connack.filter(|connack| connack.code != 0) {
         return Cause::Refused(refused.code);
     }
-    let signs = [(Side::Device, link.signs.device), (Side::Hub, link.signs.hub)];
-    let first = signs.into_iter().filter_map(|(side, sign)| Some((side, sign?))).min_by_key(|(_, s)| s.at);
     let wrapped = link.wrapped.as_deref();
     // What followed a failure of TLS is its consequence.
     let failed = wrapped.and_then(|wrapped| wrapped.failed);

@@ -331,6 +331,29 @@ fn a_device_that_leaves_under_a_fault_that_leaves_links_up_is_told_so() {
     assert_eq!(cause(vec![slow(), dark()], true), Cause::Closed(Side::Device));
 }
 
+/// The hub ends its leg, and the device, which was told, does not close its own: the fault finds a link that is over.
+#[test]
+fn what_an_end_had_given_up_was_not_ended_by_a_fault() {
+    let plan = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
+    for (fires, expected) in [(1_999, Cause::Injected(Some(RuleId(0)))), (2_001, Cause::Closed(Side::Hub))] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60);
+        let ends = |story: &mut Story| {
+            story.at(2_000).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+        };
+        if fires > 2_000 {
+            ends(&mut story);
+        }
+        story.at(fires).opens(1, 0, 0, 60).applies(1, 1, Mechanism::Linger);
+        story.cut(1, Side::Device, LegFate::Reset, 1).cut(1, Side::Hub, LegFate::Reset, 1).heals(1);
+        if fires < 2_000 {
+            ends(&mut story);
+        }
+        let results = story.closes(1).at(9_000).over().results(&plan);
+        assert_eq!(causes(&results), [expected], "{fires}");
+    }
+}
+
 /// A fault of packets that holds to the end: a link that the end of the run closes outlived it; one that its device leaves
 /// did not.
 #[test]
