@@ -51,7 +51,7 @@ impl Live {
         let watch = self.watches.get(&device).filter(|watch| watch.link != link && !watch.noticed)?;
         let (when, rule) = (watch.when(Side::Device, now), watch.rule);
         let one_shot = self.plan.rule(rule).is_some_and(|rule| rule.fault.is_one_shot());
-        if watch.back || (watch.told.device && !one_shot) {
+        if watch.back || (watch.told.device && !watch.cut && !one_shot) {
             return None;
         }
         self.noticed(link);

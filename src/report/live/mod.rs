@@ -79,6 +79,8 @@ struct Watch {
     counted: bool,
     hub_noticed: bool,
     told: Ends<bool>,
+    /// The fault itself ended the device's leg: what it answers is no sign, and its next connect is.
+    cut: bool,
     /// The ends whose packets are dropped in the kernel: they may have noticed before it is seen.
     muted: Ends<bool>,
     back: bool,
@@ -402,11 +404,11 @@ impl Watch {
         link: LinkId,
         means: Ends<Option<Mechanism>>,
     ) -> Watch {
-        let (noticed, counted, hub_noticed, back) = (false, false, false, false);
+        let (noticed, counted, hub_noticed, cut, back) = (false, false, false, false, false);
         let (restored, told) = (None, Ends::default());
         let is_mute = |by: Option<Mechanism>| matches!(by, Some(Mechanism::Filter | Mechanism::MinTtl));
         let muted = Ends { device: is_mute(means.device), hub: is_mute(means.hub) };
-        Watch { firing, rule, start, link, restored, noticed, counted, hub_noticed, told, muted, back }
+        Watch { firing, rule, start, link, restored, noticed, counted, hub_noticed, told, cut, muted, back }
     }
 
     /// How long after the start this end showed that it knows: `after 2.0 s`, or, its packets having been dropped,

@@ -22,6 +22,7 @@ impl Live {
             && let Some(watch) = self.watch_of(link).filter(|watch| watch.link == link)
         {
             *watch.told.get_mut(side) = true;
+            watch.cut |= side == Side::Device;
         }
         let (rule, name) = self.of_window(window?)?;
         let fault = &self.plan.rule(rule)?.fault;

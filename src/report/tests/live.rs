@@ -3,7 +3,9 @@
 use super::stories::{dark_and_reset, fleet, four_devices, troubled};
 use crate::base::{Direction, FiringId, RuleId, Side, Span, Time};
 use crate::event::{Packet, What};
-use crate::fault::{Ending, Fault, Forgotten, IdleTimeout, LegFate, Mechanism, Toward, WaysWanted};
+use crate::fault::{
+    Ending, Fault, Forgotten, IdleTimeout, LegFate, Mechanism, TokenExpiry, Toward, WaysWanted,
+};
 use crate::measure::story::{Story, answers, blackhole, latency, plan, rst, stall};
 use crate::profile::Plan;
 use crate::report::Live;
@@ -76,6 +78,20 @@ fn an_answer_that_was_held_counts_when_it_reaches_the_device() {
     story.at(11_000).heals(1).at(11_200).forwarded(2, Direction::Down, seq);
     let told = told(&plan(vec![("dark", blackhole("8s"))]), &story);
     assert!(told.ends_with("  11.20 s  a is back, 200 ms after the path was restored; dark\n"), "{told}");
+}
+
+/// A fault that holds, and ends the link: the device's next connect is its sign, as in the report.
+#[test]
+fn who_connects_anew_after_a_fault_ended_its_link_has_noticed() {
+    let expiry = TokenExpiry { lifetime: None, grace: Duration::ZERO, hold: None };
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Shutdown);
+    story.cut(1, Side::Device, LegFate::Close, 1).cut(1, Side::Hub, LegFate::Close, 1);
+    story.ends(1, Side::Device, Ending::Fin).ends(1, Side::Hub, Ending::Fin).closes(1);
+    story.at(4_000).joins(2, 0, "a", 2).at(6_000).heals(1);
+    let told = told(&plan(vec![("token", Fault::TokenExpiry(expiry))]), &story);
+    assert!(told.contains("a noticed after 1.0 s (connects); token\n"), "{told}");
+    assert!(told.ends_with("token: path restored; 1 of 1 device had noticed\n"), "{told}");
 }
 
 #[test]
