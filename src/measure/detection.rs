@@ -64,6 +64,18 @@ pub struct Noticed {
     pub told: Option<Time>,
 }
 
+impl Noticed {
+    /// Connects could not be seen from then on, and the sign is one: where the fault had ended the leg, the device may have
+    /// tried before.
+    pub fn connects_unseen(&mut self, start: Time, from: Time) {
+        let sign = self.sign.filter(|sign| sign.showed == Showed::Connect && self.told.is_some());
+        let (Some(sign), Some(Value::Exact(before))) = (sign, self.detection) else { return };
+        let detection = Value::bracket(from.since(start), before);
+        self.detection = Some(detection);
+        self.silence = self.silence.and(sign.last.from.map(|last| silence(start, detection, last, sign.at)));
+    }
+}
+
 impl<'a> Struck<'a> {
     /// The links that the fault found up: of one that falls on each link by itself, every one of them, oldest first; else
     /// the newest that was there when the window opened.
@@ -156,6 +168,11 @@ impl<'a> Struck<'a> {
     pub fn unanswered(&self) -> impl Iterator<Item = Time> + use<'a> {
         let end = self.end;
         self.measures.wire.unanswered(self.window.device, self.since).filter(move |at| *at <= end)
+    }
+
+    /// Whether a tap saw all that came until then.
+    pub fn has_tap(&self, until: Time) -> bool {
+        self.measures.wire.is_whole(self.start, until)
     }
 
     /// What a tap saw of it.

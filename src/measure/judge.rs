@@ -105,6 +105,10 @@ impl RunResults {
         for struck in struck {
             let mut results = WindowResults::unjudged(window);
             let outage = results.judge(struck, self.devices.get(&window.device));
+            if let Some(sign) = results.noticed.device.sign.filter(|sign| !struck.has_tap(sign.at)) {
+                let unseen = holds.unseen(window.device, struck.start, sign.at);
+                unseen.into_iter().for_each(|from| results.noticed.device.connects_unseen(struck.start, from));
+            }
             results.held_found = struck.held_found();
             let back = outage.as_ref().and_then(|outage| outage.back);
             if let Some((restored, (_, back))) =

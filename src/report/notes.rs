@@ -41,6 +41,7 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
         let name = rule.id.as_str();
         notes.extend(refused(name, &windows));
         notes.extend(connects_met_silence(rule, id, results, &windows));
+        notes.extend(connects_unseen(name, id, results));
         notes.extend(fell_on_nobody(rule, id, results, &windows));
         notes.extend(still_open(rule, &windows));
         notes.extend(made_by(name, &windows));
@@ -306,6 +307,20 @@ fn connects_met_silence(rule: &Rule, id: RuleId, results: &Results, windows: &Wi
     }
     let told = |reason| format!("{name} could make no connects vanish, they were met with silence: {reason}");
     reasons.into_iter().map(told).collect()
+}
+
+/// A SYN that the system refuses by itself is seen by a tap alone.
+fn connects_unseen(name: &str, id: RuleId, results: &Results) -> Option<String> {
+    let is_closed = |run: &RunResults| {
+        run.rules.get(&id).is_some_and(|rule| rule.vanished.contains(&Mechanism::Closed))
+            && run.wire.is_none()
+    };
+    results.runs.iter().any(is_closed).then(|| {
+        format!(
+            "while {name} had the listener closed, connects were refused unseen: they are in no count and no gap, and a first \
+             sign that one of them may have been is known as a bracket (`--tap` sees them)"
+        )
+    })
 }
 
 fn was_made(windows: &Windows<'_>) -> bool {

@@ -9,12 +9,20 @@ use std::time::Duration;
 
 /// When faults that keep a device from coming back held on it.
 #[derive(Debug, Default)]
-pub(super) struct Holds(BTreeMap<DeviceId, Vec<(RuleId, Time, Option<Time>)>>);
+pub(super) struct Holds {
+    /// By rule, from the first link that it held on.
+    by_device: BTreeMap<DeviceId, Vec<(RuleId, Time, Option<Time>)>>,
+    /// Those for which its listener was closed, or dropped its SYNs.
+    unseen: BTreeMap<DeviceId, Vec<(Time, Option<Time>)>>,
+}
 
 impl Holds {
     pub fn of(measures: &Measures) -> Holds {
         let mut holds = Holds::default();
         for window in measures.windows.values() {
+            if measures.firings.vanished.contains_key(&window.rule) {
+                holds.unseen.entry(window.device).or_default().push((window.opened, window.closed));
+            }
             let fault = measures.plan.rule(window.rule).map(|rule| &rule.fault);
             let keeps_away = fault.is_some_and(|fault| {
                 (fault.breaks_link() && !fault.is_one_shot())
@@ -22,7 +30,7 @@ impl Holds {
                     || fault.is_of_connects()
             });
             if let Some(start) = window.start().filter(|_| keeps_away) {
-                holds.0.entry(window.device).or_default().push((window.rule, start, window.closed));
+                holds.by_device.entry(window.device).or_default().push((window.rule, start, window.closed));
             }
         }
         holds
@@ -30,13 +38,26 @@ impl Holds {
 
     /// The other rules of which one held on the window's device between these times.
     pub fn during(&self, window: &Window, from: Time, until: Time) -> BTreeSet<RuleId> {
-        let of_device = self.0.get(&window.device).into_iter().flatten();
-        let held = |start: Time, closed: Option<Time>| start < until && closed.is_none_or(|at| at > from);
+        let of_device = self.by_device.get(&window.device).into_iter().flatten();
         of_device
-            .filter(|(rule, start, closed)| *rule != window.rule && held(*start, *closed))
+            .filter(|(rule, start, closed)| *rule != window.rule && held(*start, *closed, from, until))
             .map(|(rule, _, _)| *rule)
             .collect()
     }
+
+    /// From when on, in this time, connects of the device could not be seen.
+    pub fn unseen(&self, device: DeviceId, from: Time, until: Time) -> Option<Time> {
+        let of_device = self.unseen.get(&device).into_iter().flatten();
+        of_device
+            .filter(|(start, closed)| held(*start, *closed, from, until))
+            .map(|(start, _)| from.max(*start))
+            .min()
+    }
+}
+
+/// Whether what held from `start` until it was over did so at any time between these.
+fn held(start: Time, closed: Option<Time>, from: Time, until: Time) -> bool {
+    start < until && closed.is_none_or(|at| at > from)
 }
 
 /// When each device was down.

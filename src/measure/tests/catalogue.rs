@@ -220,6 +220,51 @@ fn a_closed_listener_keeps_out_who_was_down() {
     assert_eq!(values(&story(true, 12_000), Metric::Recovery), []);
 }
 
+/// The reset is at 4 s; the connect at 12.5 s is the first that is seen, and maybe not the first.
+#[test]
+fn a_sign_that_a_closed_listener_may_have_hidden_is_known_as_a_bracket() {
+    let mut plan = plan(vec![("out", refuse(Refusal::Closed)), ("reset", rst(Toward::Both, LegFate::Reset))]);
+    plan.rules[0].when = When::At { first: Duration::from_secs(3), repeat: None };
+    let between = |after, before| {
+        let of = Duration::from_millis;
+        Value::Between { after: of(after), before: of(before) }
+    };
+    for (closes, tapped, opened_at, expected) in [
+        (Some(3_000), false, 11_000, between(0, 8_500)),
+        (Some(6_000), false, 11_000, between(2_000, 8_500)),
+        (Some(3_000), true, 11_000, exact(8_500)),
+        (Some(3_000), false, 3_900, exact(8_500)),
+        (None, false, 11_000, exact(8_500)),
+    ] {
+        let mut story = Story::new();
+        if tapped {
+            let news = crate::event::WireNews::Opened { ports: vec![1883], hub_ports: vec![1883] };
+            story.tell(What::Wire { news });
+        }
+        story.joins(1, 0, "a", 60);
+        let shut = |story: &mut Story, at| {
+            story.at(at).opens(1, 0, 0, 60).tell(What::ListenerMuted {
+                listener: ListenerId(0),
+                mechanism: Mechanism::Closed,
+                from: None,
+                dropped: None,
+            });
+        };
+        closes.filter(|at| *at < 4_000).into_iter().for_each(|at| shut(&mut story, at));
+        if opened_at < 4_000 {
+            story.at(opened_at).heals(1);
+        }
+        story.at(4_000).opens(2, 1, 0, 60).applies(2, 1, Mechanism::Linger);
+        story.cut(1, Side::Device, LegFate::Reset, 2).cut(1, Side::Hub, LegFate::Reset, 2).heals(2).closes(1);
+        closes.filter(|at| *at > 4_000).into_iter().for_each(|at| shut(&mut story, at));
+        if opened_at > 4_000 && closes.is_some() {
+            story.at(opened_at).heals(1);
+        }
+        let results = story.at(12_500).joins(2, 0, "a", 60).at(20_000).over().results(&plan);
+        assert_eq!(values(&results, Metric::DeviceDetection), [expected], "{closes:?} {tapped} {opened_at}");
+    }
+}
+
 #[test]
 fn a_device_that_gives_up_waiting_for_connack_shows_how_long_it_waits() {
     let plan = plan(vec![("lost", drops(PacketKind::Connack))]);
