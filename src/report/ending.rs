@@ -87,13 +87,22 @@ fn told(plan: &Plan, results: &Results, wanted: impl Fn(&RunResults) -> bool) ->
     runs.map(told).collect()
 }
 
-/// The rules that fired less often than they may, or hold still.
+/// The devices that the profile waits for and that did not come, the rules that fired less often than they may, or hold still.
 fn short(plan: &Plan, run: &RunResults) -> Vec<String> {
     let told = |(id, rule): (RuleId, &Rule)| {
         let what = short_of(id, rule, run).or_else(|| is_open(id, rule, run).then(|| "still held".into()))?;
         Some(format!("{} {what}", rule.id))
     };
-    plan.rules().filter_map(told).collect()
+    missing(plan, run).into_iter().chain(plan.rules().filter_map(told)).collect()
+}
+
+/// `2 of 3 devices were accepted`
+fn missing(plan: &Plan, run: &RunResults) -> Option<String> {
+    let accepted = run.devices.values().filter(|device| device.accepted > 0).count();
+    let wanted = usize::try_from(plan.devices).unwrap_or(usize::MAX);
+    // One that ended by itself has waited for them.
+    let is_short = run.ended != Some(EndReason::Complete) && wanted > 1 && accepted < wanted;
+    is_short.then(|| format!("{accepted} of {wanted} devices were accepted"))
 }
 
 fn is_open(id: RuleId, rule: &Rule, run: &RunResults) -> bool {
@@ -247,6 +256,21 @@ mod tests {
         let mut watched = Story::new();
         watched.tell(What::RunEnded { reason: EndReason::Interrupted });
         assert_eq!(why(&plan(Vec::new()), &watched), None);
+    }
+
+    #[test]
+    fn devices_that_are_waited_for_and_do_not_come_are_told() {
+        let mut plan = thrice();
+        for (devices, short) in [(2, None), (3, Some("2 of 3 devices were accepted"))] {
+            plan.devices = devices;
+            let results = reset(3, EndReason::Duration).results(&plan);
+            let told: Vec<String> =
+                short.map(|short| format!("ended by its duration: {short}")).into_iter().collect();
+            assert_eq!(left_undone(&plan, &results), told);
+            let left =
+                short.map(|short| format!("ended as the command had ended and no device was left: {short}"));
+            assert_eq!(why(&plan, &reset(3, EndReason::CommandEnded)), left);
+        }
     }
 
     #[test]
