@@ -5,7 +5,9 @@ mod rule;
 mod spans;
 mod window;
 
+use super::cause::Cause;
 use super::detection::Struck;
+use super::ends::cause_of;
 use super::facts::{Link, Showed, Window};
 use super::fleet::{FleetResults, Loss};
 use super::fold::Measures;
@@ -107,7 +109,9 @@ impl RunResults {
             let outage = results.judge(struck, self.devices.get(&window.device));
             if let Some(sign) = results.noticed.device.sign.filter(|sign| !struck.has_tap(sign.at)) {
                 let unseen = holds.unseen(window.device, struck.start, sign.at);
-                unseen.into_iter().for_each(|from| results.noticed.device.connects_unseen(struck.start, from));
+                unseen
+                    .into_iter()
+                    .for_each(|from| results.noticed.device.connects_unseen(struck.start, from));
             }
             results.held_found = struck.held_found();
             let back = outage.as_ref().and_then(|outage| outage.back);
@@ -229,6 +233,10 @@ impl RunResults {
                 let Some(over) = over.filter(|_| !explained.contains(link_id)) else { continue };
                 let later = facts.links[nth + 1..].iter().filter_map(|later| measures.links.get(later));
                 let outage = Outage::of(later);
+                // What is up to the end of the run is down at no time.
+                if outage.count() == 0 && cause_of(measures, link, None) == Cause::WithTheRun {
+                    continue;
+                }
                 if self.devices.get(id).is_some_and(|device| !device.is_followed(outage.back.is_some())) {
                     continue;
                 }

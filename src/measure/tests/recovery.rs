@@ -6,6 +6,7 @@ use crate::fault::{Close, Ending, Fault, LegFate, Mechanism, Toward, WaysWanted}
 use crate::measure::story::{Story, blackhole, exact, never, plan, rst, stall, values};
 use crate::measure::{BackOff, Cause, Outcome, Shape, Value};
 use crate::profile::{Metric, Plan};
+use std::time::Duration;
 
 fn dark() -> Plan {
     plan(vec![("dark", blackhole("8s"))])
@@ -31,6 +32,21 @@ fn recovery_runs_from_the_path_restored() {
     assert_eq!(values(&results, Metric::Recovery), [exact(400)]);
     assert_eq!(values(&results, Metric::Downtime), [exact(8_400)]);
     assert_eq!(outcome(&story), Outcome::Back);
+}
+
+/// Its links are closed a moment before the run is told to be over.
+#[test]
+fn who_is_up_when_the_run_ends_was_not_down() {
+    for (leaves, expected) in [(false, 0), (true, 3)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).at(9_000);
+        if leaves {
+            story.ends(1, Side::Device, Ending::Fin);
+        }
+        let results = story.closes(1).at(9_003).over().results(&dark());
+        let down = results.runs[0].devices.values().next().unwrap().down;
+        assert_eq!(down, Some(Duration::from_millis(expected)), "{leaves}");
+    }
 }
 
 /// `mosquitto_sub` without `-i`: each of its links is another device to brownout.
