@@ -42,6 +42,8 @@ pub struct Live {
     held: BTreeMap<u64, (LinkId, u8)>,
     /// Links whose end has been told, until they close.
     ended: BTreeSet<LinkId>,
+    /// Who said DISCONNECT before the hub had answered its CONNECT.
+    early: BTreeMap<LinkId, Side>,
     /// The command beside the run was told to end.
     stopped: bool,
 }
@@ -100,6 +102,7 @@ impl Live {
             handshakes: Handshakes::default(),
             held: BTreeMap::new(),
             ended: BTreeSet::new(),
+            early: BTreeMap::new(),
             stopped: false,
         }
     }
@@ -192,12 +195,19 @@ impl Live {
             }
             What::LegEnded { link, side, how, error, .. } => {
                 let how = how_words(*how, error.as_deref());
+                // What follows a DISCONNECT that came before the CONNACK is its consequence.
+                if let Some(side) = self.early.remove(link) {
+                    return self.sign(now, *link, side, "DISCONNECT");
+                }
                 match side {
                     Side::Device if self.handshakes.is_met(*link) => self.handshake_left(now, *link, &how),
                     Side::Device | Side::Hub => self.sign(now, *link, *side, &how),
                 }
             }
             What::Packet { link, direction, packet: Packet::Disconnect { .. }, .. } => {
+                if self.sessions.link(*link).is_some_and(|link| link.connack.is_none()) {
+                    self.early.insert(*link, direction.from());
+                }
                 self.sign(now, *link, direction.from(), "DISCONNECT")
             }
             What::EndCarried { link, to: side, .. } => {
@@ -235,6 +245,7 @@ impl Live {
             What::LinkClosed { link, .. } => {
                 self.held.retain(|_, (of, _)| of != link);
                 self.ended.remove(link);
+                self.early.remove(link);
                 self.handshakes.forget(*link);
                 None
             }

@@ -94,6 +94,16 @@ fn who_connects_anew_after_a_fault_ended_its_link_has_noticed() {
     assert!(told.ends_with("token: path restored; 1 of 1 device had noticed\n"), "{told}");
 }
 
+/// All that it has to say comes in one segment, before the CONNACK.
+#[test]
+fn a_disconnect_before_the_connack_is_told_as_one() {
+    let mut story = Story::new();
+    story.connect(1, 0, "a", 2).up(1, Packet::Disconnect { reason: 0 }).at(10).connack(1, false, 0);
+    story.at(20).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device).ends(1, Side::Device, Ending::Fin);
+    let told = told(&plan(vec![("dark", blackhole("8s"))]), story.closes(1).over());
+    assert!(told.contains("a: the device ended the link (DISCONNECT)\n") && !told.contains("FIN"), "{told}");
+}
+
 #[test]
 fn a_link_that_outlived_a_slow_path_ends_for_another_reason() {
     let mut story = Story::new();
