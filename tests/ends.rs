@@ -5,7 +5,7 @@
 mod common;
 
 use brownout::base::{Side, Span};
-use brownout::event::What;
+use brownout::event::{Event, What};
 use brownout::fault::{
     Blackhole, Close, Connects, Delay, Ending, Fault, FidelityWanted, Latency, LegFate, Toward, WaysWanted,
 };
@@ -67,6 +67,42 @@ async fn the_last_bytes_and_the_fin_behind_them_are_carried_together_and_half_cl
         ends.collect::<Vec<_>>(),
         [(device, fin, true), (hub, fin, false), (hub, fin, true), (device, fin, false)]
     );
+}
+
+/// A device that does not read, and a hub that sends more than all sockets on the way hold: it is told that the hub is left
+/// unread, and with later counts that it is read again.
+#[tokio::test]
+async fn a_hub_is_left_unread_while_its_device_takes_no_more_and_that_is_told() {
+    const PUBLISHES: usize = 2_000;
+    // QoS 0, topic t, 16 KiB in all behind the fixed header.
+    let mut publish = vec![0x30, 0x80, 0x80, 0x01, 0, 1, b't'];
+    publish.resize(4 + 16_384, 0);
+    let (bench, hub) = bench(vec![]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    let all = publish.len() * PUBLISHES;
+    let flood = tokio::spawn(async move {
+        for _ in 0..PUBLISHES {
+            served.write_all(&publish).await.unwrap();
+        }
+        served
+    });
+    let unread = |since: u64, wanted: bool| {
+        move |event: &Event| match &event.what {
+            What::Traffic(traffic) if event.seq >= since && traffic.unread.is_some() == wanted => {
+                Some(event.seq)
+            }
+            _ => None,
+        }
+    };
+    let seq = bench.until("a hub left unread", unread(0, true)).await;
+    device.read_exact(&mut vec![0; all]).await.unwrap();
+    let mut served = flood.await.unwrap();
+    // Counts are told a second apart.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    device.write_all(&wire::PINGREQ).await.unwrap();
+    expect(&mut served, &wire::PINGREQ).await;
+    bench.until("a hub read again", unread(seq, false)).await;
+    bench.stop().await;
 }
 
 /// The reset comes while nothing is read from the device any more.
