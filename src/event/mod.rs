@@ -107,7 +107,7 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dropped: Option<u64>,
     },
-    /// A connect could not be accepted (the listener lives on).
+    /// Connects could not be accepted (the listener lives on); told once a second at most.
     AcceptFailed {
         /// Which.
         listener: ListenerId,

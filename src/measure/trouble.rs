@@ -6,7 +6,7 @@ use super::tls::Tally;
 /// What went wrong around the measures.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trouble {
-    /// Connects that could not be accepted.
+    /// Seconds in which connects could not be accepted at once.
     pub accept_failed: u64,
     /// Seconds in which connects came to brownout itself that had to be led on, and could not be.
     pub astray: u64,

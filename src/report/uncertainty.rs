@@ -75,8 +75,10 @@ fn dropped(run: &RunResults, nth: usize, several: bool) -> Vec<String> {
         told.push(of("the log breaks off; what came after that is not known".into()));
     }
     if run.trouble.accept_failed > 0 {
-        let connects = count(run.trouble.accept_failed, "connect");
-        told.push(of(format!("{connects} could not be accepted by this machine")));
+        let seconds = count(run.trouble.accept_failed, "second");
+        told.push(of(format!(
+            "connects of {seconds} that this machine could not accept at once: how many, and what became of them, is not known"
+        )));
     }
     if run.nameless_links > 0 {
         let links = count(run.nameless_links, "link");
