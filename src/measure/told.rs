@@ -18,16 +18,15 @@ pub struct Ended {
 }
 
 impl Measures {
-    /// How this link ended, as far as events have told; `None` for one that is not over. It may yet turn out otherwise
-    /// while [`Measures::awaited_by`] names a link, or [`Measures::is_contested`].
+    /// How this link ended, as far as events have told; `None` for one that is not over for the hub, though the device may
+    /// not know yet. It may yet turn out otherwise while [`Measures::awaited_by`] names a link, or [`Measures::is_contested`].
     pub fn ended(&self, id: LinkId) -> Option<Ended> {
         let link = self.links.get(&id)?;
-        let closed = link.closed?;
         let cause = cause_of(self, link, answered(self.later(id, link).map(|(_, later)| later)));
         let refused = link.connack.filter(|connack| connack.code != 0).map(|connack| connack.at);
-        let end = End { cause, accepted: link.hub_accepted, goodbye_lost: link.goodbye_lost };
         let known = link.signs.hub.map(|sign| sign.at).into_iter().chain(link.told.hub).min();
-        Some(Ended { at: refused.or(known).unwrap_or(closed), end })
+        let at = refused.or(known).or(link.closed)?;
+        Some(Ended { at, end: End { cause, accepted: link.hub_accepted, goodbye_lost: link.goodbye_lost } })
     }
 
     /// The device's next link, where this one was ended by the hub, and the hub has taken in the CONNECT of that one and not

@@ -94,6 +94,10 @@ impl ResourceLog {
                 let said = passed.as_deref().unwrap_or(packet);
                 return self.packet(event.at, *link, *direction, said, measures);
             }
+            // The hub logs it then, however long the device's leg is left.
+            What::LegEnded { link, side: Side::Hub, .. } | What::EndCarried { link, to: Side::Hub, .. } => {
+                return self.over(event.at, *link, measures);
+            }
             What::LinkClosed { link, .. } => {
                 let mut lines = self.over(event.at, *link, measures);
                 lines.extend(self.settle(event.at, *link, measures));

@@ -4,7 +4,7 @@ use crate::base::{LinkId, Side, Time};
 use crate::measure::azure::{Entry, code_of};
 use crate::measure::{Cause, Ended, Measures};
 use crate::profile::Plan;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// How a link ended, and as what Azure IoT Hub would log it.
@@ -19,7 +19,7 @@ pub struct Over {
     pub device: String,
     /// When it was known to be over, as far as the hub is concerned.
     pub at: Time,
-    /// From its beginning until both legs were gone.
+    /// From its beginning until then.
     pub lasted: Duration,
     /// How it ended, and what a hub would log.
     pub kind: (Cause, Option<Entry>),
@@ -32,30 +32,40 @@ impl Over {
     }
 }
 
-/// Links that are over and wait for the answer on a newer one.
+/// Links that are over.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ends {
+    /// Those that wait for the answer on a newer one.
     waiting: BTreeMap<LinkId, Vec<Waiting>>,
+    /// Those that a leg is left of: the device's may be for long, where it has vanished.
+    lingering: BTreeSet<LinkId>,
 }
 
 #[derive(Clone, Debug)]
 struct Waiting {
     link: LinkId,
     device: String,
-    lasted: Duration,
+    opened: Time,
 }
 
 impl Ends {
-    /// A link is gone: told now, unless it has to wait.
-    pub fn closed(
+    /// A link is over for the hub: told now, unless it has to wait, or was told before.
+    pub fn over(
         &mut self,
         link: LinkId,
-        device: String,
-        lasted: Duration,
+        device: &str,
+        opened: Time,
         measures: &Measures,
         plan: &Plan,
     ) -> Option<Over> {
-        self.decide(Waiting { link, device, lasted }, measures, plan)
+        let is_news = self.lingering.insert(link);
+        let over = is_news.then(|| Waiting { link, device: device.to_owned(), opened })?;
+        self.decide(over, measures, plan)
+    }
+
+    /// Both of its legs are gone, and it was told that it is over.
+    pub fn gone(&mut self, link: LinkId) {
+        self.lingering.remove(&link);
     }
 
     /// There is an answer on this link, or none will come.
@@ -91,6 +101,6 @@ impl Waiting {
     fn told(self, measures: &Measures, plan: &Plan) -> Option<Over> {
         let Ended { at, end } = measures.ended(self.link)?;
         let kind = (end.cause, code_of(end, plan));
-        Some(Over { link: self.link, device: self.device, at, lasted: self.lasted, kind })
+        Some(Over { link: self.link, device: self.device, at, lasted: at.since(self.opened), kind })
     }
 }

@@ -21,7 +21,7 @@ pub use ends::Over;
 pub use summary::{EndCount, Messages, NewFinding, Summary, Way};
 pub use text::{end_line, summary_lines};
 
-use crate::base::{Direction, LinkId, Time};
+use crate::base::{Direction, LinkId, Side, Time};
 use crate::event::{self, Event, Packet, Samples, What};
 use crate::measure::{ConnectRate, Grade, HeldUp, Measures, RunResults};
 use crate::profile::Plan;
@@ -138,20 +138,29 @@ impl Observation {
         if is_answer(event) {
             over.extend(self.ends.settle(link, measures, &self.plan));
         }
-        if let What::LinkClosed { .. } = event.what {
-            over.extend(self.closed(event.at, link, measures, before));
+        let is_closed = matches!(event.what, What::LinkClosed { .. });
+        if is_closed {
+            over.extend(self.ends.settle(link, measures, &self.plan));
+        }
+        if is_closed || is_end_for_the_hub(event) {
+            over.extend(self.over(link, is_closed, measures, before));
         }
         over.into_iter().flat_map(|over| self.tell(over)).collect()
     }
 
-    fn closed(&mut self, at: Time, link: LinkId, measures: &Measures, before: &Sessions) -> Vec<Over> {
-        let mut over = self.ends.settle(link, measures, &self.plan);
-        match before.device_of(link).zip(before.link(link)) {
-            None => self.interval.without_connect += 1,
-            Some((device, live)) => {
-                let lasted = at.since(live.opened);
-                over.extend(self.ends.closed(link, device.name.to_string(), lasted, measures, &self.plan));
-            }
+    fn over(
+        &mut self,
+        link: LinkId,
+        is_closed: bool,
+        measures: &Measures,
+        before: &Sessions,
+    ) -> Option<Over> {
+        let known = before.device_of(link).zip(before.link(link));
+        let over = known
+            .and_then(|(device, live)| self.ends.over(link, &device.name, live.opened, measures, &self.plan));
+        if is_closed {
+            self.interval.without_connect += u64::from(known.is_none());
+            self.ends.gone(link);
         }
         over
     }
@@ -214,6 +223,12 @@ fn is_answer(event: &Event) -> bool {
         What::Packet { direction: Direction::Down, packet: Packet::Connack { .. }, .. }
             | What::FirstData { direction: Direction::Down, .. }
     )
+}
+
+/// Whether the hub has ended its leg, or was told that the device has. The device's leg may be there for long then, where
+/// nobody is left to answer.
+fn is_end_for_the_hub(event: &Event) -> bool {
+    matches!(event.what, What::LegEnded { side: Side::Hub, .. } | What::EndCarried { to: Side::Hub, .. })
 }
 
 impl Tally {

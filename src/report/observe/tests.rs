@@ -91,6 +91,30 @@ fn wherever_it_is_cut_the_totals_and_the_ends_are_the_same() {
     assert_eq!(told(&plan, &story.events, &everywhere), (whole, news));
 }
 
+/// A device that vanishes leaves brownout a leg that nobody answers on: until TCP gives up, a quarter of an hour.
+#[test]
+fn an_end_is_told_when_the_hub_knows_of_it_however_long_the_devices_leg_is_left() {
+    let plan = watched();
+    let mut story = Story::new();
+    story.at(1_000).joins(1, 1, "vanished", 4);
+    story.at(9_000).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+    let known = story.events.len() - 2;
+    story.at(900_000).ends(1, Side::Device, Ending::Reset).closes(1);
+    let mut chapters = Chapters::new(&plan);
+    let mut news = Vec::new();
+    for (nth, event) in story.events.iter().enumerate() {
+        news.extend(chapters.push(event).into_iter().map(|news| (nth, news)));
+        if nth == known {
+            let summary = chapters.interval(Time::from_secs(20), anchor()).summary;
+            assert_eq!(summary.ended.len(), 1, "in the interval in which it happened");
+        }
+    }
+    let [(nth, News::End(over))] = &news[..] else { panic!("{news:?}") };
+    assert_eq!(*nth, known);
+    assert_eq!(end_line(over, anchor()), "00:00:09Z  vanished  keep-alive timeout (404104), 8.0 s\n");
+    assert!(chapters.interval(Time::from_secs(1_000), anchor()).summary.ended.is_empty(), "and in no other");
+}
+
 /// The log of a part alone, from its first event on.
 fn part(events: &[Event], cut: usize) -> Vec<Event> {
     let mut snapshot = Snapshot::default();

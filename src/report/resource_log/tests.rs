@@ -92,6 +92,19 @@ fn each_end_of_a_link_is_one_line() {
     );
 }
 
+/// A device that vanished leaves a leg behind that nobody answers on, for long.
+#[test]
+fn an_end_is_logged_when_the_hub_knows_of_it_and_once() {
+    let plan = plan(vec![]);
+    let mut story = Story::new();
+    story.at(1_000).joins(1, 0, "d1", 4);
+    story.at(9_000).ends(1, Side::Hub, Ending::Fin);
+    let known = short(&lines(&story, &plan));
+    assert_eq!(known.last().unwrap(), "00:09.000000 deviceDisconnect Error 404104");
+    story.carried(1, Side::Device).at(900_000).ends(1, Side::Device, Ending::Reset).closes(1);
+    assert_eq!(short(&lines(run_ends(&mut story, 900_000), &plan)), known);
+}
+
 /// The hub closes the older link before it answers the newer one: which of the two causes it is, the answer tells.
 #[test]
 fn a_takeover_is_told_once_the_newer_link_is_answered() {
