@@ -1,16 +1,16 @@
 //! The connect to the hub.
 
 use super::readiness::is_write_closed;
-use super::sys::connect::begin;
+use super::sys::connect;
+use super::sys::info::tcp_info;
 use std::fmt;
-use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
 
 /// How long the hub may take to accept a connect. Past it, a device would long have given up.
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
@@ -72,17 +72,18 @@ impl Connect {
             None => Connect::Other(Box::pin(by_name(Arc::clone(&upstream.words)))),
         }
     }
+}
 
-    /// Goes on with it. It is not given up, however long it takes.
-    ///
-    /// # Errors
-    /// The system's, or a connect that met itself.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Dialled>> {
-        match self {
+/// Goes on with it. It is not given up, however long it takes. Fails with the system's error, or where it met itself.
+impl Future for Connect {
+    type Output = io::Result<Dialled>;
+
+    fn poll(self: Pin<&mut Connect>, cx: &mut Context<'_>) -> Poll<io::Result<Dialled>> {
+        match self.get_mut() {
             Connect::To(to, begun) => {
                 let stream = match begun.take() {
                     Some(stream) => stream,
-                    None => TcpStream::from_std(begin(*to)?)?,
+                    None => TcpStream::from_std(connect::begin(connect::socket(*to)?, *to)?)?,
                 };
                 if stream.poll_write_ready(cx)?.is_pending() {
                     *begun = Some(stream);
@@ -97,20 +98,32 @@ impl Connect {
 
 /// What a connect to this address has come to.
 fn come_about(stream: TcpStream, to: SocketAddr) -> io::Result<Dialled> {
-    // A connect that failed leaves a socket that nothing can be written to; only then the system is asked why.
+    // A connect that failed leaves a socket that nothing can be written to; only then the system is asked why. So does a hub
+    // that accepts and resets at once: it was reached, and that it reset is for the leg to find.
     if is_write_closed(&stream)
+        && !has_been_up(&stream)
         && let Some(error) = stream.take_error()?
     {
         return Err(error);
     }
-    unless_itself(stream, Some(to.port()))
+    unless_itself(stream, to.port())
+}
+
+/// Whether the hub has answered the SYN of a connection that is gone.
+fn has_been_up(stream: &TcpStream) -> bool {
+    tcp_info(stream).is_ok_and(|info| info.bytes_acked > 0)
 }
 
 async fn by_name(upstream: Arc<str>) -> io::Result<Dialled> {
-    let stream = TcpStream::connect(&*upstream).await?;
-    // As for an address.
-    stream.set_nodelay(true)?;
-    unless_itself(stream, upstream.rsplit_once(':').and_then(|(_, port)| port.parse().ok()))
+    let mut addresses = lookup_host(&*upstream).await?;
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    loop {
+        let address = addresses.next().ok_or(failed)?;
+        match Connect::To(address, None).await {
+            Ok(dialled) => return Ok(dialled),
+            Err(error) => failed = error,
+        }
+    }
 }
 
 /// Connects to a hub, with a limit.
@@ -118,9 +131,8 @@ async fn by_name(upstream: Arc<str>) -> io::Result<Dialled> {
 /// # Errors
 /// The system's, no answer in 30 s, or a connect that met itself.
 pub async fn dial(upstream: &Upstream) -> io::Result<TcpStream> {
-    let mut connect = Connect::to(upstream);
-    let dialled = poll_fn(|cx| connect.poll(cx));
-    Ok(tokio::time::timeout(LIMIT, dialled).await.map_err(|_| unanswered(LIMIT))??.stream)
+    let dialled = tokio::time::timeout(LIMIT, Connect::to(upstream)).await;
+    Ok(dialled.map_err(|_| unanswered(LIMIT))??.stream)
 }
 
 /// Why a connect is given up after so long.
@@ -130,10 +142,10 @@ pub(super) fn unanswered(limit: Duration) -> io::Error {
 
 /// Where nobody listens on a port of this machine, one connect in some ten thousand takes that very port as its own,
 /// and so is answered by itself (RFC 9293, simultaneous open): the device would hear what it says.
-fn unless_itself(stream: TcpStream, port: Option<u16>) -> io::Result<Dialled> {
+fn unless_itself(stream: TcpStream, port: u16) -> io::Result<Dialled> {
     let own = stream.local_addr()?;
     // Nearly always the port alone says that there are two sockets, without asking the system once more.
-    if port.is_none_or(|port| port == own.port()) && own == stream.peer_addr()? {
+    if port == own.port() && own == stream.peer_addr()? {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
     Ok(Dialled { stream, own })
@@ -142,6 +154,7 @@ fn unless_itself(stream: TcpStream, port: Option<u16>) -> io::Result<Dialled> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::sys::reset::reset;
     use tokio::net::{TcpListener, TcpSocket};
 
     #[tokio::test]
@@ -158,12 +171,25 @@ mod tests {
         let hub = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let to = hub.local_addr().unwrap();
         for words in [to.to_string(), format!("localhost:{}", to.port())] {
-            let mut connect = Connect::to(&words.as_str().into());
-            let Dialled { stream, own } = poll_fn(|cx| connect.poll(cx)).await.unwrap();
+            let Dialled { stream, own } = Connect::to(&words.as_str().into()).await.unwrap();
             assert_eq!((stream.peer_addr().unwrap(), stream.local_addr().unwrap()), (to, own));
             assert!(stream.nodelay().unwrap());
             assert_eq!(hub.accept().await.unwrap().1, own);
         }
+    }
+
+    /// The port is taken up and dropped before the connect is looked at: the hub was there all the same.
+    #[tokio::test]
+    async fn a_hub_that_resets_what_it_accepts_was_reached() {
+        let hub = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = hub.local_addr().unwrap();
+        let begun = connect::begin(connect::socket(to).unwrap(), to).unwrap();
+        reset(hub.accept().unwrap().0).unwrap();
+        let Dialled { stream, own } =
+            Connect::To(to, Some(TcpStream::from_std(begun).unwrap())).await.unwrap();
+        assert_eq!(own.ip(), to.ip());
+        stream.readable().await.unwrap();
+        assert_eq!(stream.try_read(&mut [0]).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }
 
     /// One whose failure comes at once, and one whose comes later: it is the system's word both times.

@@ -49,6 +49,7 @@ use sever::Severing;
 use sniff::Sniff;
 use std::cell::Cell;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -412,7 +413,7 @@ impl Link {
     fn poll_dial(&mut self, cx: &mut Context<'_>) -> bool {
         let Dial::Trying { since, connect } = &mut self.dial else { return false };
         let (since, limit) = (*since, self.terms.dial_limit);
-        let result = match connect.poll(cx) {
+        let result = match Pin::new(connect).poll(cx) {
             Poll::Ready(result) => result,
             Poll::Pending if self.now() < since + limit => return false,
             Poll::Pending => Err(match &self.course {

@@ -16,14 +16,14 @@
 
 use super::dial::{Connect, Dialled, LIMIT, unanswered};
 use super::door;
+use super::sys::connect;
 use super::sys::mute;
 use super::sys::transparent::{choose_port_late, is_without_family, make_transparent};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use std::future::poll_fn;
+use socket2::SockRef;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 
 /// The port that connects are led to, unless told. Nothing is registered for it (IANA).
 pub const PORT: u16 = 18830;
@@ -70,8 +70,7 @@ impl Course {
     /// # Errors
     /// The system's, or no answer in 30 s.
     pub async fn dial(self) -> io::Result<TcpStream> {
-        let mut connect = self.connect();
-        let dialled = tokio::time::timeout(LIMIT, poll_fn(|cx| connect.poll(cx))).await;
+        let dialled = tokio::time::timeout(LIMIT, self.connect()).await;
         Ok(dialled.map_err(|_| self.unanswered(LIMIT))??.stream)
     }
 
@@ -84,17 +83,13 @@ impl Course {
     }
 
     async fn as_device(self, from: SocketAddr) -> io::Result<Dialled> {
-        let socket = Socket::new(Domain::for_address(self.to), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_nonblocking(true)?;
+        let socket = connect::socket(self.to)?;
         make_transparent(&socket, self.to)?;
         // Without it there are fewer connects to be had from one address, and that is all.
         let _ = choose_port_late(&socket);
         socket.bind(&from.into())?;
-        let stream = TcpSocket::from_std_stream(socket.into()).connect(self.to).await?;
-        // As any connect to a hub does.
-        stream.set_nodelay(true)?;
-        let own = stream.local_addr()?;
-        Ok(Dialled { stream, own })
+        let begun = TcpStream::from_std(connect::begin(socket, self.to)?)?;
+        Connect::To(self.to, Some(begun)).await
     }
 
     /// Why the connect is given up after so long.

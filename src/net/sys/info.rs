@@ -67,6 +67,8 @@ pub struct TcpInfo {
     pub segments_out: u32,
     /// Bytes written and not yet sent.
     pub unsent_bytes: u32,
+    /// Bytes that the peer has acknowledged, and one for SYN: 0 as long as no connection has come about.
+    pub bytes_acked: u64,
     /// Bytes that TCP has taken in, and one for FIN: how far its sequence numbers have come.
     pub bytes_received: u64,
 }
@@ -91,6 +93,7 @@ pub fn tcp_info(socket: impl AsFd) -> io::Result<TcpInfo> {
         segments_in: raw.tcpi_segs_in,
         segments_out: raw.tcpi_segs_out,
         unsent_bytes: raw.tcpi_notsent_bytes,
+        bytes_acked: raw.tcpi_bytes_acked,
         bytes_received: raw.tcpi_bytes_received,
     })
 }
