@@ -4,6 +4,7 @@ use super::readiness::is_write_closed;
 use super::sys::connect;
 use super::sys::info::tcp_info;
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -14,6 +15,10 @@ use tokio::net::{TcpStream, lookup_host};
 
 /// How long the hub may take to accept a connect. Past it, a device would long have given up.
 pub(super) const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long an address of a hub is waited for before its next is tried beside it (RFC 8305 section 5: 2 s at most). A hub that is
+/// there answers sooner, and has no connect that nobody uses.
+const NEXT_ADDRESS_AFTER: Duration = Duration::from_secs(1);
 
 /// Where a hub is: a name or an address, and a port.
 #[derive(Clone, Debug)]
@@ -115,24 +120,44 @@ fn has_been_up(stream: &TcpStream) -> bool {
 }
 
 async fn by_name(upstream: Arc<str>) -> io::Result<Dialled> {
-    let mut addresses = lookup_host(&*upstream).await?;
+    first_of(lookup_host(&*upstream).await?).await
+}
+
+/// Connects to the first of these addresses that answers: one that is silent does not keep from the next.
+async fn first_of(mut addresses: impl Iterator<Item = SocketAddr>) -> io::Result<Dialled> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let mut tried: Vec<Connect> = Vec::new();
     loop {
-        let address = addresses.next().ok_or(failed)?;
-        match Connect::To(address, None).await {
-            Ok(dialled) => return Ok(dialled),
-            Err(error) => failed = error,
+        tried.extend(addresses.next().map(|address| Connect::To(address, None)));
+        if tried.is_empty() {
+            return Err(failed);
+        }
+        match tokio::time::timeout(NEXT_ADDRESS_AFTER, poll_fn(|cx| poll_any(&mut tried, cx))).await {
+            Ok(Ok(dialled)) => return Ok(dialled),
+            Ok(Err(error)) => failed = error,
+            Err(_) => {}
         }
     }
+}
+
+/// What one of these has come to, which is then none of them any more.
+fn poll_any(tried: &mut Vec<Connect>, cx: &mut Context<'_>) -> Poll<io::Result<Dialled>> {
+    for nth in 0..tried.len() {
+        if let Poll::Ready(result) = Pin::new(&mut tried[nth]).poll(cx) {
+            tried.swap_remove(nth);
+            return Poll::Ready(result);
+        }
+    }
+    Poll::Pending
 }
 
 /// Connects to a hub, with a limit.
 ///
 /// # Errors
-/// The system's, no answer in 30 s, or a connect that met itself.
-pub async fn dial(upstream: &Upstream) -> io::Result<TcpStream> {
-    let dialled = tokio::time::timeout(LIMIT, Connect::to(upstream)).await;
-    Ok(dialled.map_err(|_| unanswered(LIMIT))??.stream)
+/// The system's, no answer in that time, or a connect that met itself.
+pub async fn dial(upstream: &Upstream, limit: Duration) -> io::Result<TcpStream> {
+    let dialled = tokio::time::timeout(limit, Connect::to(upstream)).await;
+    Ok(dialled.map_err(|_| unanswered(limit))??.stream)
 }
 
 /// Why a connect is given up after so long.
@@ -192,15 +217,31 @@ mod tests {
         assert_eq!(stream.try_read(&mut [0]).unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     }
 
+    /// One address refuses, and one does not answer: its queue of connects is full.
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_does_not_keep_from_the_next() {
+        let refusing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let silent = TcpSocket::new_v4().unwrap();
+        silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let silent = silent.listen(0).unwrap();
+        let _first = TcpStream::connect(silent.local_addr().unwrap()).await.unwrap();
+        let hub = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addresses = [refusing, silent.local_addr().unwrap(), hub.local_addr().unwrap()];
+        let dialled = first_of(addresses.into_iter()).await.unwrap();
+        assert_eq!(dialled.stream.peer_addr().unwrap(), hub.local_addr().unwrap());
+        let refused = first_of([refusing].into_iter()).await.unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
     /// One whose failure comes at once, and one whose comes later: it is the system's word both times.
     #[tokio::test]
     async fn a_connect_that_fails_says_why() {
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let refused = dial(&nobody.into()).await.unwrap_err();
+        let refused = dial(&nobody.into(), LIMIT).await.unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
         // Broadcast is no address to connect to.
         let nowhere = SocketAddr::from(([255, 255, 255, 255], 9));
         let expected = std::net::TcpStream::connect(nowhere).unwrap_err();
-        assert_eq!(dial(&nowhere.into()).await.unwrap_err().to_string(), expected.to_string());
+        assert_eq!(dial(&nowhere.into(), LIMIT).await.unwrap_err().to_string(), expected.to_string());
     }
 }

@@ -3,6 +3,7 @@
 use super::alarm::Alarm;
 use super::capture::{Outcome, Recording, SHOWN_PORT};
 use super::core::Core;
+use super::dial::dial;
 use super::door::{self, Keeper};
 use super::leg::Leg;
 use super::link::Link;
@@ -460,13 +461,8 @@ async fn close_capture(core: &Core, recording: Recording) -> Option<io::Error> {
 
 /// Looks whether a hub answers: one connection, closed at once.
 async fn probe(upstream: &str) -> Result<(), StartError> {
-    let connect = tokio::time::timeout(PROBE_LIMIT, TcpStream::connect(upstream)).await;
-    let slow =
-        || io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {} s", PROBE_LIMIT.as_secs()));
-    connect
-        .unwrap_or_else(|_| Err(slow()))
-        .map(drop)
-        .map_err(|source| StartError::Hub { upstream: upstream.to_owned(), source })
+    let answered = dial(&upstream.into(), PROBE_LIMIT).await.map(drop);
+    answered.map_err(|source| StartError::Hub { upstream: upstream.to_owned(), source })
 }
 
 async fn bind(address: &str, is_transparent: bool) -> Result<StdListener, StartError> {

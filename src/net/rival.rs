@@ -9,7 +9,7 @@ mod connect;
 pub use connect::{Kept, keep_alive_of};
 
 use super::core::Core;
-use super::dial::{Upstream, dial};
+use super::dial::{LIMIT, Upstream, dial};
 use super::sys::limit::explain;
 use super::transparent::Course;
 use crate::base::{LinkId, Time, WindowId};
@@ -170,7 +170,7 @@ impl Way {
     async fn arrive(&self) -> io::Result<Stream> {
         let stream = match self.course {
             Some(course) => course.dial().await?,
-            None => dial(&self.upstream).await?,
+            None => dial(&self.upstream, LIMIT).await?,
         };
         Ok(match &self.tls {
             None => Box::new(stream),

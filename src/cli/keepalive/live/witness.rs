@@ -74,8 +74,8 @@ async fn stand(upstream: Upstream, presence: Arc<Mutex<Presence>>, clock: Clock)
     let told = || presence.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let begun = clock.now();
-        match tokio::time::timeout(DIAL, dial(&upstream)).await {
-            Ok(Ok(stream)) => {
+        match dial(&upstream, DIAL).await {
+            Ok(stream) => {
                 told().opened(clock.now());
                 let how = hold(stream).await;
                 let ended = clock.now();
@@ -89,8 +89,7 @@ async fn stand(upstream: Upstream, presence: Arc<Mutex<Presence>>, clock: Clock)
                     continue;
                 }
             }
-            Ok(Err(error)) => told().unreachable(begun, &format!("{upstream}: {error}")),
-            Err(_) => told().unreachable(begun, &format!("{upstream}: no answer in {} s", DIAL.as_secs())),
+            Err(error) => told().unreachable(begun, &format!("{upstream}: {error}")),
         }
         let pause = if told().is_blind() { LONG_PAUSE } else { PAUSE };
         tokio::time::sleep(pause).await;
