@@ -288,10 +288,16 @@ fn incompatible(problem: &PeerIncompatible, side: Side) -> String {
              ChaCha20-Poly1305; with TLS 1.2 the suite has to fit the certificate's key too (ECDSA or RSA)"
         ),
         PeerIncompatible::NoKxGroupsInCommon | PeerIncompatible::NamedGroupsExtensionRequired => {
-            format!("the {end} knows none of brownout's groups: X25519, P-256, P-384")
+            format!(
+                "the {end} offers none of brownout's groups (X25519, P-256, P-384), or none at all, as who knows no cipher suite \
+                 with ECDHE"
+            )
         }
+        // What is older than TLS 1.2 cannot name them (RFC 5246 section 7.4.1.4.1).
+        PeerIncompatible::SignatureAlgorithmsExtensionRequired => format!(
+            "the {end} names no signatures that it takes: it speaks neither TLS 1.2 nor TLS 1.3, or TLS 1.2 with SHA-1 alone"
+        ),
         PeerIncompatible::NoSignatureSchemesInCommon
-        | PeerIncompatible::SignatureAlgorithmsExtensionRequired
         | PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon => {
             format!(
                 "the {end} takes no signature that the certificate's key can make; give a certificate with another kind of key"

@@ -112,3 +112,35 @@ fn nothing_in_common_is_told_for_what_it_is() {
     );
     assert!(names::explain(&Error::NoApplicationProtocol, None, "", Side::Device).contains("ALPN"));
 }
+
+/// A ClientHello as devices of old send it (RFC 5246 section 7.4.1.2), which rustls cannot be made to.
+fn old_hello(version: [u8; 2], suite: [u8; 2], extensions: &[u8]) -> Vec<u8> {
+    let mut hello = [version.as_slice(), &[7; 32], &[0, 0, 2], &suite, &[1, 0]].concat();
+    if let Ok(length @ 1..) = u16::try_from(extensions.len()) {
+        hello.extend(length.to_be_bytes());
+        hello.extend(extensions);
+    }
+    let length = u8::try_from(hello.len()).unwrap();
+    [&[0x16, 3, 1, 0, length + 4, 1, 0, 0, length], hello.as_slice()].concat()
+}
+
+#[test]
+fn a_device_of_old_is_told_for_what_it_is() {
+    const SIGNATURES: &[u8] = &[0, 13, 0, 4, 0, 2, 4, 3];
+    let bench = Bench::new();
+    for (hello, expected) in [
+        (
+            old_hello([3, 2], [0xc0, 0x13], &[]),
+            "speaks neither TLS 1.2 nor TLS 1.3, or TLS 1.2 with SHA-1 alone",
+        ),
+        (old_hello([3, 2], [0xc0, 0x13], SIGNATURES), "speaks neither TLS 1.2 nor TLS 1.3"),
+        (old_hello([3, 3], [0, 0x2f], SIGNATURES), "knows no cipher suite with ECDHE"),
+    ] {
+        let ask = Ask { sni: None, local: loopback(), alpn: &[], flaw: None };
+        let mut server = ServerConnection::new(bench.devices(&bench.plan()).config(&ask).unwrap()).unwrap();
+        server.read_tls(&mut hello.as_slice()).unwrap();
+        let error = server.process_new_packets().unwrap_err();
+        let words = names::explain(&error, None, "", Side::Device);
+        assert!(words.ends_with(expected), "{error:?}: {words}");
+    }
+}
