@@ -24,8 +24,7 @@ pub struct Delivery {
     /// Passed on to their receiver again: each time. At QoS 2, only where the receiver may take it for a new one.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub duplicated: [u64; 3],
-    /// That their receiver never got, or that were never acknowledged by it and never sent again; see [`Loss`] for how
-    /// that is known. At QoS 0, also those that the numbers in the payloads leave out ([`Delivery::missing`]).
+    /// That their receiver never got; see [`Loss`] for how that is known. At QoS 0, also those that the numbers in the payloads leave out ([`Delivery::missing`]).
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub lost: [u64; 3],
     /// Neither completed nor known to be lost when the run ended; told with its end, or when their sender gave them up, which had
@@ -33,7 +32,7 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub in_flight: [u64; 3],
     /// Left behind in flight by links that ended, beyond what is followed, or by a device that an observer has forgotten, or
-    /// come late on a link that the device had left, or of QoS 0 and under way to an end that had given its link up when that
+    /// passed on, not acknowledged, and given up by their sender, or come late on a link that the device had left, or of QoS 0 and under way to an end that had given its link up when that
     /// was closed: what became of them is not known. Each may be one more that is lost.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub unfollowed: [u64; 3],
@@ -130,6 +129,12 @@ pub enum MessageNews {
         /// How that is known.
         why: Loss,
     },
+    /// It was passed on, its sender never had the last acknowledgement, and did not send it again in a session that goes on;
+    /// that is known as with [`Loss::NeverSentAgain`]. Its receiver may have it.
+    GivenUp {
+        /// When it was first seen.
+        first: Time,
+    },
     /// The run ended, and it is neither completed nor known to be lost.
     InFlight {
         /// When it was first seen.
@@ -187,7 +192,7 @@ pub enum Loss {
     NotPassedOn,
     /// Its sender was told that it had arrived, and it had not: a false acknowledgement.
     FalselyAcknowledged,
-    /// It was in flight, with no acknowledgement of its receiver, when its link ended; on a later link that was accepted its
+    /// It was in flight, and had not been passed on, when its link ended; on a later link that was accepted its
     /// sender sent new messages, or lived on for seconds, and did not send it again; and that link is over too, or the
     /// run is.
     NeverSentAgain,
@@ -205,6 +210,7 @@ impl MessageNews {
             MessageNews::Retransmitted { .. }
             | MessageNews::Duplicated { .. }
             | MessageNews::Lost { .. }
+            | MessageNews::GivenUp { .. }
             | MessageNews::InFlight { .. }
             | MessageNews::DupWrong { .. }
             | MessageNews::IdInUse { .. }
@@ -229,6 +235,12 @@ impl fmt::Display for MessageNews {
                 write!(f, "passed on again{released} (first at {first})")
             }
             MessageNews::Lost { first, why } => write!(f, "lost: {} (first seen at {first})", why.words()),
+            MessageNews::GivenUp { first } => {
+                write!(
+                    f,
+                    "not completed, and never sent again; its receiver may have it (first seen at {first})"
+                )
+            }
             MessageNews::InFlight { first } => write!(f, "still in flight (first seen at {first})"),
             MessageNews::DupWrong { dup } => write!(f, "DUP is {}, wrongly", u8::from(*dup)),
             MessageNews::IdInUse { first } => {

@@ -175,6 +175,7 @@ const ROWS: &[Row] = &[
         [F0, F0, F0, F0, F0],
         "to send again what is not acknowledged is a MUST where the session goes on [MQTT-4.4.0-1], and none where it does not: that is a warning, and names no rule",
     ),
+    row("messages-not-sent-again", [F0, FF, FF, F0, F0], MUST),
     row("qos0-messages-lost", [F0, NO, NO, F0, F0], "QoS 0 promises nothing"),
     row("qos2-duplicated", [F0, FF, FF, F0, F0], MUST),
     // Patterns over the run (diagnosis).

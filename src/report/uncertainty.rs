@@ -94,7 +94,7 @@ fn dropped(run: &RunResults, nth: usize, several: bool) -> Vec<String> {
     if unfollowed > 0 {
         let messages = count(unfollowed, "message");
         told.push(of(format!(
-            "of {messages} it is not known what became: beyond what is followed, come late, or to an end that had left"
+            "of {messages} it is not known what became: beyond what is followed, come late, passed on and never acknowledged nor sent again, or to an end that had left"
         )));
     }
     if run.undecided > 0 {

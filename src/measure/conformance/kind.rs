@@ -62,6 +62,8 @@ pub enum Kind {
     ReceiveMaximum,
     /// Messages of QoS 1 or 2 are lost.
     MessagesLost,
+    /// Messages of QoS 1 or 2 that their sender had no acknowledgement of are not sent again.
+    NotSentAgain,
     /// Messages of QoS 0 are lost.
     Qos0Lost,
     /// Messages of QoS 2 arrived twice.
@@ -71,7 +73,7 @@ pub enum Kind {
 impl Kind {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Kind; 30] = [
+    pub(super) const ALL: [Kind; 31] = [
         Kind::KeepaliveExceeded,
         Kind::ServerKeepaliveIgnored,
         Kind::KeepaliveNotEnforced,
@@ -100,6 +102,7 @@ impl Kind {
         Kind::UnknownAck,
         Kind::ReceiveMaximum,
         Kind::MessagesLost,
+        Kind::NotSentAgain,
         Kind::Qos0Lost,
         Kind::Qos2Duplicated,
     ];
@@ -135,6 +138,7 @@ impl Kind {
             Kind::UnknownAck => "unknown-acknowledgement",
             Kind::ReceiveMaximum => "receive-maximum-exceeded",
             Kind::MessagesLost => "messages-lost",
+            Kind::NotSentAgain => "messages-not-sent-again",
             Kind::Qos0Lost => "qos0-messages-lost",
             Kind::Qos2Duplicated => "qos2-duplicated",
         }
@@ -150,7 +154,7 @@ impl Kind {
             | Kind::TightLoop
             | Kind::NoBackOff
             | Kind::NoJitter => Class::Recovery,
-            Kind::MessagesLost | Kind::Qos0Lost | Kind::Qos2Duplicated => Class::Loss,
+            Kind::MessagesLost | Kind::NotSentAgain | Kind::Qos0Lost | Kind::Qos2Duplicated => Class::Loss,
             Kind::KeepaliveExceeded
             | Kind::ServerKeepaliveIgnored
             | Kind::KeepaliveNotEnforced
@@ -265,6 +269,9 @@ impl Kind {
                 format!("It had more messages in flight than the receiver said it takes {often}.")
             }
             Kind::MessagesLost => format!("Messages of QoS 1 or 2 were lost: {often}."),
+            Kind::NotSentAgain => {
+                format!("Messages of QoS 1 or 2 without an acknowledgement were not sent again: {often}.")
+            }
             Kind::Qos0Lost => {
                 format!("Messages of QoS 0 were lost with nothing wrong with the link: {often}.")
             }
@@ -329,7 +336,7 @@ impl Kind {
             Kind::ReceiveMaximum => {
                 "The sender does not read Receive Maximum, or does not count what is in flight."
             }
-            Kind::MessagesLost => {
+            Kind::MessagesLost | Kind::NotSentAgain => {
                 "The sender does not keep messages until they are acknowledged, or drops them when it connects anew, as it may \
                  where the session ends with the link."
             }
@@ -390,7 +397,7 @@ impl Kind {
             Kind::IdInUse => "Skip identifiers that wait for their acknowledgement.",
             Kind::UnknownAck => "Answer each packet once, with its own identifier.",
             Kind::ReceiveMaximum => "Hold messages back until earlier ones are acknowledged.",
-            Kind::MessagesLost => {
+            Kind::MessagesLost | Kind::NotSentAgain => {
                 "Keep each message until PUBACK or PUBCOMP, and send it again after a reconnect, with DUP, in a session that \
                  goes on."
             }

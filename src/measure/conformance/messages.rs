@@ -79,6 +79,7 @@ fn judge(told: Told<'_>) -> Option<(Kind, Grade, Option<&'static str>, Side)> {
         MessageNews::Lost { why, .. } => {
             return lost(told, *why).map(|(kind, grade, rule)| (kind, grade, rule, sender));
         }
+        MessageNews::GivenUp { .. } => (Kind::NotSentAgain, Grade::Fail, Some("MQTT-4.4.0-1"), sender),
         MessageNews::Gap { .. } => {
             return lost(told, Loss::Missing).map(|(kind, grade, rule)| (kind, grade, rule, sender));
         }

@@ -115,8 +115,8 @@ pub struct DeliveryCounts {
     pub lost: [u64; 3],
     /// Neither completed nor lost at the end.
     pub in_flight: [u64; 3],
-    /// Left behind in flight by ended links, beyond what is followed, or come late on a link that an end had left, or under
-    /// way to one that had: not known what became of them. At the most, so many more are lost, and at QoS 0 received; at
+    /// Left behind in flight by ended links, beyond what is followed, or passed on and never acknowledged nor sent again, or come
+    /// late on a link that an end had left, or under way to one that had: not known what became of them. At the most, so many more are lost, and at QoS 0 received; at
     /// QoS 1 and 2 also passed on again, or in flight.
     pub unfollowed: [u64; 3],
     /// Numbers that the payloads leave out; `null` where they have none.

@@ -89,9 +89,7 @@ fn beside(delivery: &Delivery) -> Vec<String> {
         let unfollowed: u64 = counts.unfollowed.iter().sum();
         if unfollowed > 0 {
             let messages = count(unfollowed, "message");
-            told.push(format!(
-                "{messages} {way} on links that an end had left: what became of them is not known"
-            ));
+            told.push(format!("{messages} {way} on links that ended: what became of them is not known"));
         }
     }
     let dropped = delivery.dropped_offline.map(|dropped| format!(", and had dropped {dropped}"));

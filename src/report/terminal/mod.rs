@@ -189,8 +189,7 @@ impl Legend {
             ),
             (
                 self.messages,
-                "lost: not passed on, left out by numbers in payloads, acknowledged falsely, or neither acknowledged nor \
-                 sent again on a later link",
+                "lost: not passed on, nor sent again on a later link; left out by numbers in payloads; or acknowledged falsely",
             ),
             (self.brackets, "a value \"a to b\" lies between the two; the fault hid where"),
         ]

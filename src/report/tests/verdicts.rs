@@ -149,7 +149,7 @@ fn messages_that_were_not_followed_are_named_as_dropped() {
     let of = |messages| Box::new(Delivery { unfollowed: [messages, 0, 0], ..Delivery::default() });
     story.tell(What::Delivery { device: DeviceId(0), up: of(2), down: of(3) });
     let known = Report::new(&watching(), &story.results(&watching())).uncertainty;
-    let told = "of 5 messages it is not known what became: beyond what is followed, come late, or to an end that had left";
+    let told = "of 5 messages it is not known what became: beyond what is followed, come late, passed on and never acknowledged nor sent again, or to an end that had left";
     assert_eq!(known.dropped, [told]);
 }
 

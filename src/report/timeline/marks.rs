@@ -108,7 +108,8 @@ impl Kind {
             MessageNews::Lost { .. } => (Kind::LostUp, Kind::LostDown),
             MessageNews::Retransmitted { .. } => (Kind::AgainUp, Kind::AgainDown),
             MessageNews::Duplicated { .. } => (Kind::TwiceUp, Kind::TwiceDown),
-            MessageNews::InFlight { .. }
+            MessageNews::GivenUp { .. }
+            | MessageNews::InFlight { .. }
             | MessageNews::DupWrong { .. }
             | MessageNews::IdInUse { .. }
             | MessageNews::UnknownAck { .. }

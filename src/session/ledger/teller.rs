@@ -11,7 +11,7 @@ use std::time::Duration;
 pub const NEWS_A_SECOND: u8 = 5;
 
 /// Of [`MessageNews`].
-const KINDS: usize = 11;
+const KINDS: usize = 12;
 
 /// Something remarkable of one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,6 +190,7 @@ fn kind(news: &MessageNews) -> usize {
         MessageNews::ReceiveMaximum { .. } => 7,
         MessageNews::Gap { .. } => 8,
         MessageNews::Repeated { .. } => 9,
+        MessageNews::GivenUp { .. } => 10,
         MessageNews::CaughtUp { .. } => KINDS - 1,
     }
 }

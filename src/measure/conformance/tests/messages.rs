@@ -23,6 +23,7 @@ fn news_of_messages_are_their_senders() {
             Some(("receive-maximum-exceeded", Grade::Fail, false)),
         ),
         (1, lost(Loss::NeverSentAgain), Some(("messages-lost", Grade::Fail, false))),
+        (1, MessageNews::GivenUp { first: FIRST }, Some(("messages-not-sent-again", Grade::Fail, false))),
         (1, lost(Loss::FalselyAcknowledged), None),
         (0, lost(Loss::NotPassedOn), Some(("qos0-messages-lost", Grade::Warn, false))),
         (0, MessageNews::Gap { from: 1, to: 2 }, Some(("qos0-messages-lost", Grade::Warn, false))),
@@ -76,6 +77,7 @@ fn rules_have_the_numbers_of_the_version() {
     for (news, v311, v5) in [
         (again, Some("MQTT-4.3.3-1"), Some("MQTT-4.3.3-6")),
         (lost(Loss::NeverSentAgain), Some("MQTT-4.4.0-1"), Some("MQTT-4.4.0-1")),
+        (MessageNews::GivenUp { first: FIRST }, Some("MQTT-4.4.0-1"), Some("MQTT-4.4.0-1")),
         (lost(Loss::SessionOver), None, None),
     ] {
         for (version, rule) in [(Version::V311, v311), (Version::V5, v5)] {

@@ -216,7 +216,7 @@ fn what_is_never_sent_again_is_lost_when_the_next_link_has_shown_that() {
         [(true, true, 10, 1), (true, false, 5000, 1), (true, false, 4999, 0), (false, true, 60_000, 0)]
     {
         let mut run = Run::joined();
-        run.at(10).goes(0, UP, message(1, 5, 7)).ends(0);
+        run.at(10).arrives(0, UP, message(1, 5, 7)).ends(0);
         run.at(1000).connect(false);
         if accepted {
             run.accepted(1, true);
@@ -241,7 +241,7 @@ fn what_is_not_sent_again_in_another_session_is_lost_and_nobody_had_to() {
     ] {
         for of in Direction::BOTH {
             let mut run = Run::joined();
-            run.at(10).goes(0, of, message(1, 5, 7)).ends(0);
+            run.at(10).arrives(0, of, message(1, 5, 7)).ends(0);
             run.at(1000).connect(clean).accepted(1, goes_on).at(6000).ends(1);
             assert_eq!(
                 run.news(),
@@ -253,14 +253,35 @@ fn what_is_not_sent_again_in_another_session_is_lost_and_nobody_had_to() {
     }
     // What was sent before the CONNACK that says so is of the new session.
     let mut run = Run::new();
-    run.connect(false).at(10).goes(0, UP, message(1, 5, 7)).accepted(0, false).ends(0);
+    run.connect(false).at(10).arrives(0, UP, message(1, 5, 7)).accepted(0, false).ends(0);
     run.at(1000).connect(false).accepted(1, true).at(6000).ends(1);
     assert_eq!(run.news(), [&MessageNews::Lost { first: first(10), why: Loss::NeverSentAgain }]);
     // A link that a clean start came on, and no CONNACK; then one whose session goes on: it is another session.
     let mut run = Run::joined();
-    run.at(10).goes(0, UP, message(1, 5, 7)).ends(0).connect(true).ends(1);
+    run.at(10).arrives(0, UP, message(1, 5, 7)).ends(0).connect(true).ends(1);
     run.at(1000).connect(false).accepted(2, true).at(6000).ends(2);
     assert_eq!(run.news(), [&MessageNews::Lost { first: first(10), why: Loss::SessionOver }]);
+}
+
+/// Its receiver may have what was passed on, and has what it acknowledged; that it had to be sent again is another matter.
+#[test]
+fn what_was_passed_on_and_is_not_sent_again_is_not_known_to_be_lost() {
+    for (acked, goes_on) in [(false, true), (false, false), (true, true), (true, false)] {
+        for of in Direction::BOTH {
+            let mut run = Run::joined();
+            run.at(10).goes(0, of, message(1, 5, 7));
+            if acked {
+                run.ack_arrives(0, of, AckKind::Puback, 5);
+            }
+            run.ends(0).at(1000).connect(!goes_on).accepted(1, goes_on).at(6000).ends(1);
+            let given_up = MessageNews::GivenUp { first: first(10) };
+            let told: &[&MessageNews] = if goes_on { &[&given_up] } else { &[] };
+            assert_eq!(run.news(), told, "{acked} {goes_on} {of:?}");
+            let counts = *run.over().get(of);
+            let left = (counts.lost[1], counts.unfollowed[1], counts.in_flight[1]);
+            assert_eq!(left, (0, u64::from(!acked), u64::from(acked)), "{acked} {goes_on} {of:?}");
+        }
+    }
 }
 
 /// Kept back in the dark, the CONNECT of the next link comes before the end of this one is known.
@@ -282,7 +303,7 @@ fn what_was_sent_on_a_link_is_not_lost_when_that_ends_after_the_next_has_begun()
 #[test]
 fn what_a_later_link_leaves_out_is_lost_with_that() {
     let mut run = Run::joined();
-    run.at(10).goes(0, UP, message(1, 5, 7)).connect(false).at(25_000).ends(0);
+    run.at(10).arrives(0, UP, message(1, 5, 7)).connect(false).at(25_000).ends(0);
     run.accepted(1, true).goes(1, UP, message(1, 6, 8)).ack(1, UP, AckKind::Puback, 6);
     let up = run.ends(1).over().up;
     assert_eq!((up.sent[1], up.completed[1], up.lost[1], up.in_flight[1]), (2, 1, 1, 0));

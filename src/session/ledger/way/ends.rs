@@ -41,15 +41,21 @@ impl Way {
         if line.ways.get(of).fresh || (line.accepted.is_some() && lived_on) {
             let given_up = self.flights.as_mut().map(|flights| flights.give_up(line.link));
             for flight in given_up.unwrap_or_default() {
-                if flight.acked {
-                    // Its receiver has it, and its sender never learns that.
-                    book.count(of).in_flight[nth(flight.qos)] += 1;
+                let about = About { qos: flight.qos, id: flight.id, ..about };
+                let (first, session_over) = (flight.first, flight.session_over);
+                if flight.acked || flight.passed.is_some() {
+                    let counts = book.count(of);
+                    // Its receiver has it, and its sender never learns that; or whether it has it is not known.
+                    let left = if flight.acked { &mut counts.in_flight } else { &mut counts.unfollowed };
+                    left[nth(flight.qos)] += 1;
+                    if !session_over {
+                        book.tell(now, about, MessageNews::GivenUp { first });
+                    }
                     continue;
                 }
                 book.count(of).lost[nth(flight.qos)] += 1;
-                let about = About { qos: flight.qos, id: flight.id, ..about };
-                let why = if flight.session_over { Loss::SessionOver } else { Loss::NeverSentAgain };
-                book.tell(now, about, MessageNews::Lost { first: flight.first, why });
+                let why = if session_over { Loss::SessionOver } else { Loss::NeverSentAgain };
+                book.tell(now, about, MessageNews::Lost { first, why });
             }
         }
         self.numbers.link_ended(now, line, of, heard, book);
