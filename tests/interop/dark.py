@@ -25,8 +25,9 @@ from netns import DEVICE, HUB, ROUTER
 CLIENT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "dark_client.py")
 
 # How far two runs of the same client may be apart in time, in seconds: their TCP timers are of some milliseconds, two busy
-# cores and the polls of the client of some more.
-ALIKE = 0.15
+# cores and the polls of the client of some more, and a virtual machine may not be run for some tenths of a second. What is
+# told apart by it lies a second apart and more.
+ALIKE = 0.4
 # The same for paho, which looks at its keep-alive once a second.
 PAHO = 1.2
 # How far brownout's stamps may be from the client's, in seconds.
@@ -174,13 +175,10 @@ class Blackholes(Dark):
             most = max(client.all("info", since), key=lambda it: it["backoff"])
             self.assertGreaterEqual(most["unacked"], 1)
             self.assertGreaterEqual(most["backoff"], 3, f"{name}: {client.seen}")
-            # Each wait is twice the one before, as long as the RTO is not bounded by anything: no answer came to any.
-            gaps = [later - earlier for earlier, later in zip(again[1:], again[2:])]
-            for shorter, longer in zip(gaps, gaps[1:]):
-                if longer == gaps[-1]:
-                    # TCP_USER_TIMEOUT clips the last.
-                    break
-                self.assertAlmostEqual(longer / shorter, 2, delta=0.3, msg=f"{name} {again}")
+            # Each wait is twice the one before, as the kernel itself says: no answer came to any.
+            waits = {it["backoff"]: it["rto"] for it in client.all("info", since) if it["state"] == "ESTABLISHED"}
+            for backoff in range(most["backoff"]):
+                self.assertAlmostEqual(waits[backoff + 1] / waits[backoff], 2, delta=0.01, msg=f"{name} {waits}")
             found[name] = (down["at"] - since, len(again), most["backoff"])
         self.alike(found["ours"][0], found["theirs"][0], f"IPv{family}: ETIMEDOUT after")
         self.alike(found["ours"][1], found["theirs"][1], f"IPv{family}: retransmissions", within=1)

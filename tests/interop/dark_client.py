@@ -29,8 +29,8 @@ def tell(what, **more):
 def info(sock):
     raw = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 232)
     word = lambda at: struct.unpack_from("I", raw, at)[0]
-    return {"state": STATES.get(raw[0], str(raw[0])), "retransmits": raw[2], "backoff": raw[4], "unacked": word(24),
-            "total": word(100), "out": word(136), "in": word(140)}
+    return {"state": STATES.get(raw[0], str(raw[0])), "retransmits": raw[2], "backoff": raw[4], "rto": word(8),
+            "unacked": word(24), "total": word(100), "out": word(136), "in": word(140)}
 
 
 class Client:
