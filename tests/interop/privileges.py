@@ -93,10 +93,11 @@ class Privileges(Case):
         return run
 
     def all_threads(self, run, wanted, main=None, uid=0):
-        """That the main thread comes to these capabilities, and no other thread ever has more."""
+        """That the main thread comes to these capabilities, and every other to no more: each gives up the rest as it begins."""
         main = wanted if main is None else main
         pid = run.process.pid
         wait_for("main thread without privileges", lambda: threads(pid)[0][0] == main, 10)
+        wait_for("threads without privileges", lambda: all((its[0] | its[1]) & ~(main | wanted) == 0 for its in threads(pid)), 10)
         for nth, (effective, permitted, uids) in enumerate(threads(pid)):
             most = main if nth == 0 else wanted
             self.assertEqual((effective | permitted) & ~most, 0, f"thread {nth}: {effective:x} {permitted:x}")
@@ -192,8 +193,8 @@ class Privileges(Case):
         run = self.observed(folder)
         # The files of each interval are new; root makes them in a directory of nobody's by CAP_DAC_OVERRIDE alone.
         wait_for("main thread without privileges", lambda: threads(run.process.pid)[0][0] == 0)
-        held = {effective for effective, _, _ in threads(run.process.pid)}
-        self.assertLessEqual(held, {0, DAC_OVERRIDE})
+        held = lambda: {effective for effective, _, _ in threads(run.process.pid)}
+        wait_for("no thread with more", lambda: held() <= {0, DAC_OVERRIDE})
         wait_for("the report of an interval", lambda: os.path.exists(os.path.join(folder, "report.json")))
         before = os.stat(os.path.join(folder, "report.json")).st_ino
         wait_for("the next", lambda: os.stat(os.path.join(folder, "report.json")).st_ino != before)
