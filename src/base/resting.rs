@@ -147,6 +147,8 @@ impl<K: Ord + Copy, V: Rest> Resting<K, V> {
             self.pack(first);
         }
         self.leaving.shrink_to_fit();
+        self.live.shrink();
+        self.at_rest.shrink();
         self.looked_at = LookedAt::default();
     }
 

@@ -136,6 +136,15 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
         self.tidy();
     }
 
+    /// No more comes for a while: keeps no room for it.
+    pub fn shrink(&mut self) {
+        if self.len == 0 {
+            *self = Shelf::default();
+        }
+        self.index.shrink_to_fit();
+        self.free.shrink_to_fit();
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.len
@@ -351,7 +360,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_holds_what_a_map_holds(steps in prop::collection::vec((0_u8..6, 0_u32..64), 1..300)) {
+        fn it_holds_what_a_map_holds(steps in prop::collection::vec((0_u8..7, 0_u32..64), 1..300)) {
             let (mut shelf, mut map) = (Shelf::default(), BTreeMap::new());
             for (value, (what, key)) in (1..).zip(steps) {
                 prop_assert_eq!(shelf.get(&key), map.get(&key), "asked for before it changes");
@@ -361,6 +370,7 @@ mod tests {
                         map.insert(key, [value; 60]);
                     }
                     3 | 4 => prop_assert_eq!(shelf.remove(&key), map.remove(&key)),
+                    5 => shelf.shrink(),
                     _ => {
                         shelf.retain(|held, value| held % 3 != key % 3 || value[0] % 2 == 0);
                         map.retain(|held, value| held % 3 != key % 3 || value[0] % 2 == 0);
@@ -396,6 +406,9 @@ mod tests {
             shelf.insert(key, [1; 60]);
             assert_eq!(shelf.get(&key).map(std::ptr::from_ref), place);
         }
+        shelf.remove(&999);
+        shelf.shrink();
+        assert_eq!((shelf.pieces.len(), shelf.index.capacity(), shelf.free.capacity()), (0, 0, 0));
     }
 
     #[test]

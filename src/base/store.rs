@@ -92,6 +92,15 @@ impl<K: Ord + Copy> Store<K> {
         self.keys.iter().zip(&self.places).filter_map(|(key, place)| Some((key, self.at(*place)?)))
     }
 
+    /// No more comes for a while: keeps no room for it.
+    pub fn shrink(&mut self) {
+        self.keys.shrink_to_fit();
+        self.places.shrink_to_fit();
+        if let Some(last) = self.pieces.last_mut() {
+            last.shrink_to_fit();
+        }
+    }
+
     fn find(&self, key: &K) -> Result<usize, usize> {
         match self.keys.last() {
             Some(last) if last < key => Err(self.keys.len()),
@@ -115,8 +124,8 @@ impl<K: Ord + Copy> Store<K> {
         let nth = u32::try_from(self.pieces.len() - 1).ok().filter(|nth| *nth < NOWHERE >> PIECE_BITS)?;
         let last = self.pieces.last_mut()?;
         if last.capacity() - last.len() < whole {
-            // The first grows as it fills, the others are whole from the start.
-            let room = if nth == 0 { (last.len() * 2).min(PIECE) } else { PIECE };
+            // The first grows as it fills, and one that was shrunk; the others are whole from the start.
+            let room = if nth == 0 || !last.is_empty() { (last.len() * 2).min(PIECE) } else { PIECE };
             last.reserve_exact(room.saturating_sub(last.len()).max(whole));
         }
         let at = u32::try_from(last.len()).ok()?;
@@ -167,12 +176,14 @@ mod tests {
     proptest! {
         #[test]
         fn it_holds_what_a_map_holds(
-            steps in prop::collection::vec((0_u8..4, 0_u32..64, prop_oneof![0_usize..300, 60_000_usize..70_000]), 1..200),
+            steps in prop::collection::vec((0_u8..5, 0_u32..64, prop_oneof![0_usize..300, 60_000_usize..70_000]), 1..200),
         ) {
             let (mut store, mut map) = (Store::default(), BTreeMap::new());
             for (value, (what, key, len)) in (0..=u8::MAX).cycle().zip(steps) {
                 if what == 0 {
                     prop_assert_eq!(store.remove(&key), map.remove(&key).is_some());
+                } else if what == 1 {
+                    store.shrink();
                 } else {
                     prop_assert!(store.insert(key, &vec![value; len]));
                     map.insert(key, vec![value; len]);
@@ -193,6 +204,9 @@ mod tests {
         (0..10_000_u64).for_each(|key| assert!(store.insert(key, &[7; 100])));
         let bytes: usize = store.pieces.iter().map(Vec::capacity).sum();
         assert!(bytes + 12 * store.keys.capacity() < 10_000 * 120, "{bytes} bytes");
+        store.shrink();
+        let bytes: usize = store.pieces.iter().map(Vec::capacity).sum();
+        assert!(bytes < 10_000 * 102 && store.keys.capacity() == 10_000, "{bytes} bytes");
     }
 
     /// Who comes and goes leaves bytes of nothing, which are not for ever.

@@ -91,6 +91,7 @@ impl Tape {
         loop {
             let left = self.quiet.left(Instant::now());
             if left == Some(Duration::ZERO) {
+                queue.shrink();
                 self.give_back();
                 continue;
             }

@@ -245,6 +245,7 @@ impl Measures {
         self.devices.pack_up();
         self.conformance.pack_up();
         self.deliveries.pack_up();
+        self.watch.pack_up();
     }
 
     /// The results, as of this moment: what has not happened by then has "never" happened while watched.

@@ -72,6 +72,11 @@ impl EventQueue {
         self.0.drained.notify_all();
     }
 
+    /// None is expected for a while: keeps no room for more than wait.
+    pub fn shrink(&self) {
+        self.lock().events.shrink_to_fit();
+    }
+
     /// The same as [`EventQueue::take`], waiting no longer than this for the first event, if that is said.
     pub fn take_within(&self, limit: Option<Duration>) -> Taken {
         let inner = self.wait(self.lock(), 1, limit);

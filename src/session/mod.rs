@@ -341,6 +341,7 @@ impl Sessions {
     /// Nothing is expected for a while of devices that are away.
     pub fn pack_up(&mut self) {
         self.devices.pack_up();
+        self.links.shrink();
     }
 
     /// The device has this link no more. Without any, it may be forgotten when the next link closes.

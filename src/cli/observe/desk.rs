@@ -92,6 +92,7 @@ impl Watch {
         loop {
             let quiet = self.quiet.left(Instant::now());
             if quiet == Some(Duration::ZERO) {
+                queue.shrink();
                 self.chapters.pack_up();
                 self.quiet.give_back();
                 continue;

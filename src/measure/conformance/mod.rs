@@ -208,6 +208,7 @@ impl Conformance {
     /// See [`Resting::pack_up`].
     pub fn pack_up(&mut self) {
         self.devices.pack_up();
+        self.links.shrink();
     }
 
     /// An event of an earlier part of the log was taken in, since its link lives: what it shows was told in that part, and what

@@ -38,6 +38,12 @@ pub struct Noted {
 }
 
 impl Watch {
+    /// Nothing is expected for a while.
+    pub fn pack_up(&mut self) {
+        self.links.shrink();
+        self.closed.shrink();
+    }
+
     /// Takes in one event. Events come in order.
     pub fn push(&mut self, event: &Event) {
         match &event.what {
