@@ -184,7 +184,7 @@ pub const ROWS: &[Row] = &[
         ],
         others: Others::HaProxy,
         measure: measures::links,
-        most_rounds: 2,
+        span: Duration::from_secs(1),
         ..USUAL
     },
     Row {

@@ -1,9 +1,10 @@
 //! Medians, quantiles, and how far rounds lie apart.
 
-/// The middle one of at least one; between two, the upper.
+/// The middle one of at least one; of an even number, the mean of the two in the middle.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    let (lower, upper) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
+    f64::midpoint(lower, upper)
 }
 
 /// The value that this many hundredths do not exceed, of at least one; sorts.
