@@ -2,13 +2,21 @@
 
 use crate::event::{Event, What};
 use crate::net::sys::memory;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 
 /// So many links that closed leave behind what is worth the while.
 const MANY: u64 = 512;
 
 /// So long none may come or go: giving back makes others wait to allocate, which must not fall on devices that come back.
 const QUIET: Duration = Duration::from_secs(10);
+
+/// So long at most a worker waits for the others, and what comes for its links meanwhile with it.
+const TOGETHER: Duration = Duration::from_millis(2);
+
+/// So long at most all of them are waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The links of a run as they come and go, as one who gives memory back sees them.
 #[derive(Debug, Default)]
@@ -20,9 +28,16 @@ pub struct Quiet {
     moved: bool,
     /// When such was last known.
     latest: Option<Instant>,
+    /// The runtime on which links run.
+    workers: Option<Handle>,
 }
 
 impl Quiet {
+    /// Of links that run on the runtime in which this is called.
+    pub fn new() -> Quiet {
+        Quiet { workers: Handle::try_current().ok(), ..Quiet::default() }
+    }
+
     /// Takes in an event.
     pub fn push(&mut self, event: &Event) {
         match event.what {
@@ -47,17 +62,46 @@ impl Quiet {
 
     /// Gives memory back, and waits for many to go anew.
     pub fn give_back(&mut self) {
+        if let Some(workers) = &self.workers {
+            on_each(workers, TOGETHER, PATIENCE, memory::gather);
+        }
         memory::give_back();
         self.closed = 0;
     }
 }
 
+/// Does it on each worker of the runtime, and here. A worker that has done it waits for the others, so that none does it twice, and
+/// another not at all.
+fn on_each(workers: &Handle, together: Duration, patience: Duration, act: fn()) {
+    let all = workers.metrics().num_workers() + 1;
+    let done = Arc::new((Mutex::new(0), Condvar::new()));
+    let meet = move |limit| {
+        act();
+        let (count, changed) = &*done;
+        let mut here = count.lock().unwrap_or_else(PoisonError::into_inner);
+        *here += 1;
+        changed.notify_all();
+        drop(changed.wait_timeout_while(here, limit, |here| *here < all));
+    };
+    for _ in 1..all {
+        let meet = meet.clone();
+        workers.spawn(async move { meet(together) });
+    }
+    meet(patience);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
+    use std::sync::mpsc;
+    use std::thread;
+    use tokio::runtime::Builder;
+
+    const LONG: Duration = Duration::from_secs(60);
 
     fn with(links: u64, closed: u64) -> Quiet {
-        Quiet { links, closed, moved: true, latest: None }
+        Quiet { links, closed, moved: true, ..Quiet::default() }
     }
 
     #[test]
@@ -79,5 +123,23 @@ mod tests {
         assert_eq!(with(0, 511).left(Instant::now()), None);
         assert_eq!(with(129, 512).left(Instant::now()), None);
         assert_eq!(Quiet::default().left(Instant::now()), None);
+    }
+
+    #[test]
+    fn each_thread_does_it_once() {
+        static THREADS: Mutex<Vec<thread::ThreadId>> = Mutex::new(Vec::new());
+        let runtime = Builder::new_multi_thread().worker_threads(3).build().unwrap();
+        on_each(runtime.handle(), LONG, LONG, || THREADS.lock().unwrap().push(thread::current().id()));
+        let threads = THREADS.lock().unwrap();
+        assert_eq!((threads.len(), threads.iter().collect::<HashSet<_>>().len()), (4, 4));
+    }
+
+    #[test]
+    fn nobody_waits_long_for_a_worker_that_is_busy() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (free, busy) = mpsc::channel::<()>();
+        runtime.spawn(async move { _ = busy.recv() });
+        on_each(runtime.handle(), TOGETHER, TOGETHER, || {});
+        drop(free);
     }
 }

@@ -46,7 +46,7 @@ pub struct Record {
 }
 
 impl Recorder {
-    /// Records what comes out of the queue, until it is closed.
+    /// Records what comes out of the queue, until it is closed. Called where the links run.
     pub fn start(queue: EventQueue, plan: &Plan, logs: Logs, progress: Progress) -> Recorder {
         let tape = Tape {
             measures: Measures::new(plan),
@@ -57,7 +57,7 @@ impl Recorder {
             resource: Log::new("the resource log", logs.resource),
             lines: ResourceLog::new(plan),
             progress,
-            quiet: Quiet::default(),
+            quiet: Quiet::new(),
         };
         Recorder(thread::spawn(move || {
             privilege::renounce();

@@ -40,7 +40,7 @@ pub struct Outlets {
 pub struct Desk(JoinHandle<Exit>);
 
 impl Desk {
-    /// Takes what comes out of the queue, until it is closed.
+    /// Takes what comes out of the queue, until it is closed. Called where the links run.
     pub fn start(queue: EventQueue, plan: &Plan, clock: Clock, interval: Duration, outlets: Outlets) -> Desk {
         let Outlets { voice, log, forms, resource } = outlets;
         let forms = forms.map(|directory| Forms::start(&directory, plan));
@@ -56,7 +56,7 @@ impl Desk {
             log,
             forms,
             last: Time::ZERO,
-            quiet: Quiet::default(),
+            quiet: Quiet::new(),
         };
         Desk(thread::spawn(move || watch.run(&queue)))
     }
