@@ -66,7 +66,11 @@ pub fn code_of(end: End, plan: &Plan) -> Option<Entry> {
         Cause::ConnectRefused(_) => None,
         _ if !end.accepted => return None,
         Cause::StillOpen | Cause::WithTheRun => return None,
-        Cause::Disconnect(Side::Device) | Cause::DisconnectInError(_) | Cause::ToldToEnd { clean: true }
+        // Whether the hub had heard DISCONNECT before is not known.
+        Cause::ClosedUnread(_) | Cause::ResetUnread(_) | Cause::ToldToEnd { clean: None } => return None,
+        Cause::Disconnect(Side::Device)
+        | Cause::DisconnectInError(_)
+        | Cause::ToldToEnd { clean: Some(true) }
             if !end.goodbye_lost =>
         {
             Some((None, false))
@@ -90,7 +94,7 @@ pub fn code_of(end: End, plan: &Plan) -> Option<Entry> {
         | Cause::WsClosed(Side::Device, _)
         | Cause::TlsFailed(Side::Device)
         | Cause::Reset(Side::Device)
-        | Cause::ToldToEnd { .. }
+        | Cause::ToldToEnd { clean: Some(_) }
         | Cause::While(_)
         | Cause::KeepAliveTimeout
         | Cause::TokenOver
@@ -155,6 +159,8 @@ impl Cause {
             | Cause::WsClosed(_, _)
             | Cause::TlsFailed(_)
             | Cause::Reset(_)
+            | Cause::ClosedUnread(_)
+            | Cause::ResetUnread(_)
             | Cause::KeepAliveTimeout
             | Cause::TakenOver
             | Cause::TokenOver
@@ -217,8 +223,11 @@ mod tests {
         use Operation::{Connect, Disconnect};
         for (cause, expected) in [
             (Cause::Disconnect(Side::Device), Some((Disconnect, None, false))),
-            (Cause::ToldToEnd { clean: true }, Some((Disconnect, None, false))),
-            (Cause::ToldToEnd { clean: false }, Some((Disconnect, Some(404_104), false))),
+            (Cause::ToldToEnd { clean: Some(true) }, Some((Disconnect, None, false))),
+            (Cause::ToldToEnd { clean: Some(false) }, Some((Disconnect, Some(404_104), false))),
+            (Cause::ToldToEnd { clean: None }, None),
+            (Cause::ClosedUnread(Side::Device), None),
+            (Cause::ResetUnread(Side::Hub), None),
             (Cause::Closed(Side::Device), Some((Disconnect, Some(404_104), false))),
             (Cause::Reset(Side::Device), Some((Disconnect, Some(404_104), false))),
             (Cause::KeepAliveTimeout, Some((Disconnect, Some(404_104), false))),

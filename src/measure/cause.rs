@@ -44,6 +44,10 @@ pub enum Cause {
     TlsFailed(Side),
     /// This end reset (RST, or its system gave up) without DISCONNECT.
     Reset(Side),
+    /// This end closed (FIN) a link whose TLS was passed through: a DISCONNECT before it could not have been read.
+    ClosedUnread(Side),
+    /// The same, with RST.
+    ResetUnread(Side),
     /// The hub ended it after 1.5 keep-alives without a packet.
     KeepAliveTimeout,
     /// The hub ended it because the device had connected anew.
@@ -70,8 +74,8 @@ pub enum Cause {
     While(RuleId),
     /// The device ended it once the command had been told to end: that is no choice of the device's.
     ToldToEnd {
-        /// It said DISCONNECT.
-        clean: bool,
+        /// Whether it said DISCONNECT; `None` where TLS was passed through.
+        clean: Option<bool>,
     },
     /// Neither end showed anything: the link ended with the run.
     WithTheRun,
@@ -95,6 +99,8 @@ impl Cause {
             Cause::WsClosed(side, None) => format!("WebSocket closed by the {}", side.word()),
             Cause::TlsFailed(side) => format!("TLS failed with the {}", side.word()),
             Cause::Reset(side) => format!("reset without DISCONNECT by the {}", side.word()),
+            Cause::ClosedUnread(side) => format!("closed by the {}, TLS passed through", side.word()),
+            Cause::ResetUnread(side) => format!("reset by the {}, TLS passed through", side.word()),
             Cause::KeepAliveTimeout => "keep-alive timeout".into(),
             Cause::TakenOver => "taken over".into(),
             Cause::Refused(code) => format!("refused with code {code}"),
@@ -108,25 +114,39 @@ impl Cause {
             Cause::RefusedBy(rule, code) => format!("refused with code {code} by {}", rule_name(rule)),
             Cause::ConnectRefused(rule) => format!("connect refused by {}", rule_name(rule)),
             Cause::While(rule) => format!("ended by the device while {} held", rule_name(rule)),
-            Cause::ToldToEnd { clean: true } => "clean DISCONNECT after the command was told to end".into(),
-            Cause::ToldToEnd { clean: false } => "no DISCONNECT, after the command was told to end".into(),
+            Cause::ToldToEnd { clean: Some(true) } => {
+                "clean DISCONNECT after the command was told to end".into()
+            }
+            Cause::ToldToEnd { clean: Some(false) } => "no DISCONNECT, after the command was told to end".into(),
+            Cause::ToldToEnd { clean: None } => "by the device, after the command was told to end".into(),
             Cause::WithTheRun => "ended with the run".into(),
         }
     }
 }
 
 impl Cause {
+    /// Whether the device left in good order, or may have.
+    pub fn may_be_wanted(self) -> bool {
+        matches!(
+            self,
+            Cause::Disconnect(Side::Device) | Cause::ClosedUnread(Side::Device) | Cause::ToldToEnd { .. }
+        )
+    }
+
     /// The same, where the device had not ended it before the command was told to end.
     pub(super) fn after_the_command(self) -> Cause {
         match self {
-            Cause::Disconnect(Side::Device) => Cause::ToldToEnd { clean: true },
+            Cause::Disconnect(Side::Device) => Cause::ToldToEnd { clean: Some(true) },
+            Cause::ClosedUnread(Side::Device) | Cause::ResetUnread(Side::Device) => {
+                Cause::ToldToEnd { clean: None }
+            }
             Cause::DisconnectInError(_)
             | Cause::Closed(Side::Device)
             | Cause::Unnotified(Side::Device)
             | Cause::TlsAlert(Side::Device, _)
             | Cause::WsClosed(Side::Device, _)
             | Cause::Reset(Side::Device)
-            | Cause::While(_) => Cause::ToldToEnd { clean: false },
+            | Cause::While(_) => Cause::ToldToEnd { clean: Some(false) },
             Cause::StillOpen
             | Cause::Disconnect(Side::Hub)
             | Cause::Closed(Side::Hub)
@@ -135,6 +155,8 @@ impl Cause {
             | Cause::WsClosed(Side::Hub, _)
             | Cause::TlsFailed(_)
             | Cause::Reset(Side::Hub)
+            | Cause::ClosedUnread(Side::Hub)
+            | Cause::ResetUnread(Side::Hub)
             | Cause::KeepAliveTimeout
             | Cause::TakenOver
             | Cause::Refused(_)
@@ -234,9 +256,12 @@ pub(super) fn is_about(accepted: Time, at: Time) -> bool {
     at <= accepted + TAKE_OVER_GRACE && accepted <= at + TAKE_OVER_GRACE
 }
 
-/// How an end that neither said DISCONNECT nor closed a WebSocket ended its leg.
+/// How an end that neither said DISCONNECT nor closed a WebSocket ended its leg, as far as could be read.
 fn ended(side: Side, showed: Showed, wrapped: Option<&Wrapped>) -> Cause {
+    let is_read = !wrapped.is_some_and(|wrapped| wrapped.passed_through);
     match showed {
+        Showed::Ended(Ending::Reset) if !is_read => Cause::ResetUnread(side),
+        Showed::Ended(Ending::Fin) | Showed::Connect if !is_read => Cause::ClosedUnread(side),
         Showed::Ended(Ending::Reset) => Cause::Reset(side),
         Showed::Ended(Ending::Unnotified) => Cause::Unnotified(side),
         Showed::Ended(Ending::Alert) => {

@@ -210,7 +210,8 @@ fn passed_through(results: &Results) -> Option<String> {
     (links > 0).then(|| {
         format!(
             "{} passed TLS through, so that no MQTT was seen: a device is named by its address and has no known \
-             keep-alive, and it counts as accepted, and as back, with the first application data from the hub",
+             keep-alive, it counts as accepted, and as back, with the first application data from the hub, and whether \
+             DISCONNECT was said before a link ended is not known",
             count(links, "link")
         )
     })

@@ -10,7 +10,7 @@ use crate::base::units::to_u64;
 use crate::base::{Direction, Side};
 use crate::event::Delivery;
 use crate::measure::{
-    self, Cause, Class, DeviceResults, Grade, Judgement, LinkEnd, Outcome, Results, RunResults,
+    self, Class, DeviceResults, Grade, Judgement, LinkEnd, Outcome, Results, RunResults,
     WindowResults, diagnosis,
 };
 use crate::profile::{Metric, Plan};
@@ -263,8 +263,7 @@ fn outages(results: &Results) -> Evidence {
 /// Links that no fault had a part in losing, after which the device was accepted again.
 fn other_returns(run: &RunResults) -> usize {
     let is_lost = |end: &LinkEnd| {
-        let is_wanted = matches!(end.cause, Cause::Disconnect(Side::Device) | Cause::ToldToEnd { .. });
-        end.accepted.is_some() && end.over.is_some() && end.under.is_none() && !is_wanted
+        end.accepted.is_some() && end.over.is_some() && end.under.is_none() && !end.cause.may_be_wanted()
     };
     let pairs = run.ends.iter().zip(run.ends.iter().skip(1));
     pairs.filter(|(end, next)| end.device == next.device && is_lost(end) && next.accepted.is_some()).count()

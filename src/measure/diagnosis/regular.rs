@@ -38,8 +38,7 @@ pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
 
 /// Whether a link that was up was lost, and not left in good order.
 fn is_lost(end: &LinkEnd) -> bool {
-    let is_wanted =
-        matches!(end.cause, Cause::Disconnect(Side::Device) | Cause::TakenOver | Cause::ToldToEnd { .. });
+    let is_wanted = end.cause.may_be_wanted() || end.cause == Cause::TakenOver;
     end.accepted.is_some() && end.over.is_some() && !is_wanted && !end.cause.is_refusal()
 }
 
@@ -105,6 +104,8 @@ fn is_by(end: &LinkEnd, side: Side) -> bool {
         | Cause::WsClosed(by, _)
         | Cause::TlsFailed(by)
         | Cause::Reset(by)
+        | Cause::ClosedUnread(by)
+        | Cause::ResetUnread(by)
         | Cause::Disconnect(by) => by == side,
         Cause::KeepAliveTimeout
         | Cause::TakenOver

@@ -461,8 +461,8 @@ fn how_devices_end_their_links_after_the_command_was_told_to_end_is_told_apart()
     let causes = results.runs[0].ends.iter().map(|end| end.cause);
     let expected = [
         Cause::Disconnect(Side::Device),
-        Cause::ToldToEnd { clean: true },
-        Cause::ToldToEnd { clean: false },
+        Cause::ToldToEnd { clean: Some(true) },
+        Cause::ToldToEnd { clean: Some(false) },
         Cause::WithTheRun,
     ];
     assert_eq!(causes.collect::<Vec<_>>(), expected);

@@ -262,6 +262,32 @@ fn of_tls_passed_through_the_first_data_from_the_hub_is_the_acceptance() {
     assert_eq!((device.accepted, device.passed_through, device.by_address), (2, 2, true));
 }
 
+/// A DISCONNECT may have been said before: nothing tells of a link that its device did not leave in good order.
+#[test]
+fn of_tls_passed_through_nobody_knows_whether_disconnect_was_said() {
+    let mut story = Story::new();
+    for (link, at) in [(1, 0), (2, 10_000), (3, 20_000), (4, 30_000)] {
+        story.at(at).opens_link(link, 0, "10.0.0.1").hello(link, true);
+        story.tell(What::FirstData { link: LinkId(link), direction: Direction::Down }).at(at + 5_000);
+        match link {
+            1 => story.ends(link, Side::Device, Ending::Fin),
+            2 => story.ends(link, Side::Hub, Ending::Fin),
+            3 => story.ends(link, Side::Device, Ending::Reset),
+            _ => story.tell(What::CommandStopped).ends(link, Side::Device, Ending::Fin),
+        };
+        story.closes(link);
+    }
+    let results = story.over().results(&plan(Vec::new()));
+    let ends = results.runs[0].ends.iter().map(|end| (end.cause, end.logged));
+    let expected = [
+        (Cause::ClosedUnread(Side::Device), None),
+        (Cause::ClosedUnread(Side::Hub), None),
+        (Cause::ResetUnread(Side::Device), None),
+        (Cause::ToldToEnd { clean: None }, None),
+    ];
+    assert_eq!(ends.collect::<Vec<_>>(), expected);
+}
+
 /// Both write in turn, and are back after the reset within a millisecond. What the system of a single one held back for its older
 /// link, in the dark, comes when it has a new one.
 #[test]
