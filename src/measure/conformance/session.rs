@@ -41,6 +41,8 @@ pub(super) struct Asked {
 /// What a link's session owes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Session {
+    /// The device has subscribed or dropped a subscription on this link, which it may do before CONNACK, too.
+    minded: bool,
     /// The device has no session and had subscriptions: since this moment and event it is to subscribe again.
     owed: Option<(Time, u64)>,
     /// The device was told that a subscription is refused.
@@ -63,13 +65,14 @@ impl Session {
 
     /// The device subscribes or drops a subscription.
     pub fn minds(&mut self) {
-        (self.owed, self.refused) = (None, None);
+        *self = Session { minded: true, owed: None, refused: None };
     }
 }
 
 /// A CONNACK was passed on to the device.
 pub(super) fn accepted(watch: &mut Watch, at: Time, seq: u64, session_present: bool, held_before: bool) {
-    watch.session.owed = (held_before && !session_present).then_some((at, seq));
+    let owes = held_before && !session_present && !watch.session.minded;
+    watch.session.owed = owes.then_some((at, seq));
 }
 
 /// A SUBACK was passed on to the device.
@@ -80,7 +83,7 @@ pub(super) fn granted(watch: &mut Watch, at: Time, seq: u64, refused: bool) {
 /// The device's time to subscribe is over, or is looked at.
 pub(super) fn settle(watch: &mut Watch, at: Time, cases: &mut Cases) {
     let sound = !watch.faults.hold();
-    let Session { owed, refused } = std::mem::take(&mut watch.session);
+    let Session { minded: _, owed, refused } = std::mem::take(&mut watch.session);
     let mut tell = |(since, seq): (Time, u64), least: Duration, kind, grade, what: &'static str| {
         let watched = at.since(since);
         if sound && watched > least {

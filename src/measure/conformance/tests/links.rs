@@ -231,6 +231,12 @@ fn who_subscribes_again_or_had_said_disconnect_has_lost_nothing() {
     story.joins(1, 0, "a", 2).subscribes(1, "cmd/#").at(4_000).up(1, Packet::Disconnect { reason: 0 });
     story.ends(1, Side::Device, Ending::Fin).closes(1).at(5_000).joins(2, 0, "a", 2).at(60_000).over();
     assert_eq!(named(&story), NOTHING);
+    // Nobody has to wait for CONNACK (MQTT 3.1.1 section 3.1.4).
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).subscribes(1, "cmd/#").at(4_000).ends(1, Side::Hub, Ending::Fin).closes(1);
+    story.at(5_000).connect(2, 0, "a", 2).up(2, Packet::Subscribe { id: 1, filters: vec!["cmd/#".into()] });
+    story.connack(2, false, 0).down(2, Packet::Suback { id: 1, codes: vec![0] }).at(60_000).pings(2).over();
+    assert_eq!(named(&story), NOTHING);
     // In the dark, what it sends may not come; and its link may be too short to tell.
     let mut story = Story::new();
     story.joins(1, 0, "a", 2).subscribes(1, "cmd/#").at(4_000).ends(1, Side::Hub, Ending::Fin).closes(1);
