@@ -117,7 +117,9 @@ impl Cause {
             Cause::ToldToEnd { clean: Some(true) } => {
                 "clean DISCONNECT after the command was told to end".into()
             }
-            Cause::ToldToEnd { clean: Some(false) } => "no DISCONNECT, after the command was told to end".into(),
+            Cause::ToldToEnd { clean: Some(false) } => {
+                "no DISCONNECT, after the command was told to end".into()
+            }
             Cause::ToldToEnd { clean: None } => "by the device, after the command was told to end".into(),
             Cause::WithTheRun => "ended with the run".into(),
         }

@@ -276,6 +276,12 @@ impl Link {
         self.signs.device.map(|sign| sign.at).into_iter().chain(self.told.device).chain(self.closed).min()
     }
 
+    /// Whether the device left in good order: it said DISCONNECT, and not in answer to an end that it had been told of.
+    pub fn took_leave(&self) -> bool {
+        let said = self.signs.device.filter(|sign| matches!(sign.showed, Showed::Disconnect(_)));
+        said.is_some_and(|sign| self.over_for_device() == Some(sign.at))
+    }
+
     /// Notes a sign of this end; only the first counts. Later news of its last packets is taken in.
     pub(super) fn sign(&mut self, side: Side, at: Time, showed: Showed, last: Option<LastPackets>) {
         let known = latest(*self.last.get(side), last.unwrap_or_default(), at);

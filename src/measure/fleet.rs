@@ -2,7 +2,7 @@
 
 use super::backoff::BackOff;
 use super::detection::Struck;
-use super::facts::{Link, Showed};
+use super::facts::Link;
 use super::fold::Measures;
 use super::results::{Outcome, Sample, WindowResults};
 use super::value::Value;
@@ -195,9 +195,10 @@ impl Connected {
 /// From when to when a device was connected, over all its links, as far as that is of the time from `since` on.
 fn held<'a>(links: impl Iterator<Item = &'a Link>, since: Time, end: Time) -> Vec<Held> {
     let of = |link: &Link| {
-        let said = link.signs.device.is_some_and(|sign| matches!(sign.showed, Showed::Disconnect(_)));
         let until = link.over().filter(|_| has_ended(link));
-        Some(Held { from: link.accepted()?, until, by_choice: said })
+        // Nobody had given the link up before.
+        let by_choice = link.took_leave() && until == link.over_for_device();
+        Some(Held { from: link.accepted()?, until, by_choice })
     };
     let mut spans = united(links.filter_map(of));
     spans.retain(|span| span.until.is_none_or(|at| at >= since));

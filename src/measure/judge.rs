@@ -8,7 +8,7 @@ mod window;
 use super::cause::Cause;
 use super::detection::Struck;
 use super::ends::cause_of;
-use super::facts::{Link, Showed, Window};
+use super::facts::Window;
 use super::fleet::{FleetResults, Loss};
 use super::fold::Measures;
 use super::handshakes::{self, Judged};
@@ -228,8 +228,7 @@ impl RunResults {
         for (id, facts) in measures.devices.iter() {
             for (nth, link_id) in facts.links.iter().enumerate() {
                 let Some(link) = measures.links.get(link_id) else { continue };
-                let over =
-                    link.over_for_device().filter(|_| link.accepted().is_some() && !said_goodbye(link));
+                let over = link.over_for_device().filter(|_| link.accepted().is_some() && !link.took_leave());
                 let Some(over) = over.filter(|_| !explained.contains(link_id)) else { continue };
                 let later = facts.links[nth + 1..].iter().filter_map(|later| measures.links.get(later));
                 let outage = Outage::of(later);
@@ -276,10 +275,6 @@ impl Sample {
             keep_alive: window.keep_alive,
         }
     }
-}
-
-fn said_goodbye(link: &Link) -> bool {
-    link.signs.device.is_some_and(|sign| matches!(sign.showed, Showed::Disconnect(_)))
 }
 
 pub(super) fn keep_alive_or(keep_alive: Duration, default: Duration) -> Duration {

@@ -5,7 +5,7 @@
 //! rule's lifetime after CONNACK, or at the cut that a rule made for it.
 
 use super::cause::Cause;
-use super::facts::{Link, Showed, Window};
+use super::facts::{Link, Window};
 use super::fold::Measures;
 use super::value::Value;
 use crate::base::units::to_u64;
@@ -114,7 +114,7 @@ impl<'a> Tokens<'a> {
         match (token(before), token(link)) {
             (Some(old), Some(new)) => new > old,
             (Some(_), None) | (None, Some(_)) => false,
-            (None, None) => self.is_cut_by_a_rule(before) || said_goodbye(before),
+            (None, None) => self.is_cut_by_a_rule(before) || before.took_leave(),
         }
     }
 }
@@ -150,10 +150,6 @@ fn expires(measures: &Measures, link: &Link) -> Option<Time> {
 
 fn token(link: &Link) -> Option<u64> {
     link.greeting?.token_expiry
-}
-
-fn said_goodbye(link: &Link) -> bool {
-    link.signs.device.is_some_and(|sign| matches!(sign.showed, Showed::Disconnect(_)))
 }
 
 /// When the run began, in nanoseconds since 1970; `None` for a log that does not say.

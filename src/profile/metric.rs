@@ -172,7 +172,7 @@ metrics! {
         "numbers that such messages leave out (`sequence`): dropped by the device, or gone astray as it lost its link",
         "such device whose messages have numbers";
     Dip = "dip", Count,
-        "how many devices fewer were connected at the worst moment than at the most before it; who says DISCONNECT is not missed",
+        "how many devices fewer were connected at the worst moment than at the most before it; who says DISCONNECT before anybody ended its link is not missed",
         "run in which a device was accepted";
     FleetRecovery = "fleet_recovery", Time,
         "from the path restored (of a one-shot: from the fault) until 99 % of the devices that a firing cost their links were accepted again",

@@ -10,8 +10,8 @@ use crate::base::units::to_u64;
 use crate::base::{Direction, Side};
 use crate::event::Delivery;
 use crate::measure::{
-    self, Class, DeviceResults, Grade, Judgement, LinkEnd, Outcome, Results, RunResults,
-    WindowResults, diagnosis,
+    self, Class, DeviceResults, Grade, Judgement, LinkEnd, Outcome, Results, RunResults, WindowResults,
+    diagnosis,
 };
 use crate::profile::{Metric, Plan};
 use std::cmp::Reverse;

@@ -523,6 +523,26 @@ fn a_healthy_fleet_does_not_dip() {
     assert_eq!(ends, [Value::Count(0)]);
 }
 
+/// Some clients say DISCONNECT as they close, whatever it is that they close for.
+#[test]
+fn a_disconnect_in_answer_to_the_hubs_end_is_no_leave_taken() {
+    let told = |in_answer: bool| {
+        let goodbye = Packet::Disconnect { reason: 0 };
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).at(2_000);
+        if in_answer {
+            story.ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+        }
+        story.at(2_001).passes(1, Direction::Up, goodbye, false).ends(1, Side::Device, Ending::Fin).closes(1);
+        let results = story.at(5_000).joins(2, 0, "a", 60).at(9_000).over().results(&plan(Vec::new()));
+        let run = &results.runs[0];
+        let down = run.devices.values().next().unwrap().down;
+        (run.fleet.dip, down, run.outages.len())
+    };
+    assert_eq!(told(false), (Some(0), Some(Duration::ZERO), 0));
+    assert_eq!(told(true), (Some(1), Some(Duration::from_secs(3)), 1));
+}
+
 #[test]
 fn a_fault_on_each_link_that_struck_none_says_so() {
     let close = Close { toward: Toward::Both, other: LegFate::Reset, close_notify: false };
