@@ -11,7 +11,9 @@ use super::{
     Severity, Statistic, When, Who, plan, read, render, shipped, timeline,
 };
 use crate::base::{Chance, RuleId, Span};
-use crate::fault::{Blackhole, Close, Connects, Fault, FidelityWanted, LegFate, Toward, WaysWanted};
+use crate::fault::{
+    Blackhole, Close, Connects, Fault, FidelityWanted, LegFate, PacketAction, Toward, WaysWanted,
+};
 use crate::mqtt::{PacketKind, Version};
 use std::fs;
 use std::net::IpAddr;
@@ -148,6 +150,19 @@ fn shipped_profiles_read_without_a_word_and_are_told() {
         let told = timeline::tell(&checked.plan, keep_alive);
         assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
         insta::assert_snapshot!(format!("timeline-{}", shipped.name), told);
+    }
+}
+
+/// mosquitto answers such a CONNECT of MQTT 5 with a Server Keep Alive of 65535 s, and the device keeps that.
+#[test]
+fn no_shipped_profile_takes_the_keep_alive_away() {
+    for shipped in shipped::all() {
+        for rule in read(shipped.text, &[]).unwrap().plan.rules {
+            let Some(PacketAction::Edit(edit)) = rule.fault.packets().map(|packets| &packets.action) else {
+                continue;
+            };
+            assert_ne!(edit.keep_alive, Some(0), "{}: {}", shipped.name, rule.id);
+        }
     }
 }
 
