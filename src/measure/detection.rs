@@ -252,12 +252,12 @@ impl<'a> Struck<'a> {
         Noticed { sign: Some(sign), detection: Some(detection), silence, told: None }
     }
 
-    /// An end whose leg the fault ended: of the hub nothing more can be seen, the device shows in its next connect. Its
-    /// system told it at once, so that any time without one is a miss.
+    /// An end whose leg the fault ended: of the hub nothing more can be seen, the device shows in its next connect, or, where
+    /// none comes, in its own close. Its system told it at once, so that any time without either is a miss.
     fn after_the_cut(&self, side: Side) -> Noticed {
-        match (side, self.next_connect()) {
+        match (side, self.next_connect().or_else(|| self.first_sign(side))) {
             (Side::Hub, _) => Noticed::default(),
-            (Side::Device, Some(connect)) => self.by_itself(side, Some(connect)),
+            (Side::Device, Some(sign)) => self.by_itself(side, Some(sign)),
             (Side::Device, None) => Noticed {
                 detection: Some(Value::Never { watched: self.end.since(self.start) }),
                 ..Noticed::default()

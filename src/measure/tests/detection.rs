@@ -2,7 +2,7 @@
 
 use crate::base::{Direction, RuleId, Side};
 use crate::event::{Packet, What};
-use crate::fault::{Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
+use crate::fault::{Close, Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
 use crate::measure::story::{Story, between, blackhole, exact, latency, never, plan, rst, stall, values};
 use crate::measure::{Cause, Outcome, Value};
 use crate::profile::Metric;
@@ -479,6 +479,29 @@ fn a_window_on_a_device_without_a_link_has_no_samples() {
     let window = results.runs[0].windows.values().next().unwrap();
     assert_eq!(window.outcome, Outcome::NoLink);
     assert!(results.runs[0].samples.iter().all(|sample| sample.rule.is_none()));
+}
+
+/// It has let go, and needs nothing more of the hub.
+#[test]
+fn a_device_that_answers_the_faults_end_with_its_own_has_noticed() {
+    let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::Close, close_notify: true });
+    let plan = plan(vec![("fin", fin)]);
+    for (closes, comes_back, expected) in
+        [(true, false, exact(300)), (true, true, exact(2_000)), (false, false, never(8_000))]
+    {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(1_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Shutdown);
+        story.cut(1, Side::Device, LegFate::Close, 1).cut(1, Side::Hub, LegFate::Close, 1).heals(1);
+        if closes {
+            story.at(1_300).ends(1, Side::Device, Ending::Fin);
+        }
+        story.at(1_400).closes(1);
+        if comes_back {
+            story.at(3_000).joins(2, 0, "a", 2);
+        }
+        let results = story.at(9_000).over().results(&plan);
+        assert_eq!(values(&results, Metric::DeviceDetection), [expected], "{closes} {comes_back}");
+    }
 }
 
 #[test]
