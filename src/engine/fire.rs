@@ -196,7 +196,7 @@ impl Engine {
         let Some(window) = self.windows.get_mut(&id) else { return };
         window.ending = true;
         let device = window.device;
-        self.sources_changed = true;
+        self.dark.look_at(device);
         self.remember(id, device);
         self.settle_device(device);
         self.lift_packets(id);

@@ -1,6 +1,7 @@
 //! The machine itself: inputs in, events and orders out.
 
 use super::control::Control;
+use super::dark::Dark;
 use super::doors::ListenerControl;
 use super::firing::{Firings, Window};
 use super::flags;
@@ -52,8 +53,7 @@ pub struct Engine {
     pub(super) wills: Wills,
     pub(super) timers: BTreeMap<(Time, u64), Timer>,
     pub(super) progress: Progress,
-    /// Whom connects may have to vanish for, by address, has changed.
-    pub(super) sources_changed: bool,
+    pub(super) dark: Dark,
     pub(super) outputs: VecDeque<Output>,
     pub(super) next_seq: u64,
     pub(super) next_timer: u64,
@@ -87,6 +87,7 @@ impl Engine {
             triggers: Triggers::new(&plan),
             progress: Progress::new(with_command),
             judges: flags::judges(&plan),
+            dark: Dark::new(&plan),
             plan,
             seed,
             tapped: false,
@@ -103,7 +104,6 @@ impl Engine {
             refusals: Refusals::new(),
             wills: Wills::default(),
             timers: BTreeMap::new(),
-            sources_changed: false,
             outputs: VecDeque::new(),
             next_seq: 0,
             next_timer: 0,
@@ -326,8 +326,9 @@ impl Engine {
     pub(super) fn emit(&mut self, what: What) {
         let event = Box::new(Event { seq: self.next_seq, at: self.now, what });
         self.next_seq += 1;
+        self.dark.note(&event.what, &self.sessions);
         self.sessions.apply(&event);
-        self.sources_changed |= matches!(event.what, What::WindowOpened { .. } | What::LinkIdentified { .. });
+        self.dark.note(&event.what, &self.sessions);
         let follows = self.follow_will(event.seq, &event.what);
         self.outputs.push_back(Output::Event(event));
         if let Some(what) = follows {

@@ -16,6 +16,7 @@ mod asked;
 mod compose;
 mod control;
 mod cuts;
+mod dark;
 mod doors;
 mod fire;
 mod firing;

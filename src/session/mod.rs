@@ -163,6 +163,11 @@ impl Sessions {
         self.addresses.get(&address).into_iter().flatten().copied()
     }
 
+    /// How many those are.
+    pub fn known_at(&self, address: IpAddr) -> usize {
+        self.addresses.get(&address).map_or(0, Vec::len)
+    }
+
     /// The number that a device not yet seen gets.
     pub fn next_device(&self) -> DeviceId {
         DeviceId(self.next)

@@ -1,8 +1,11 @@
 //! Connects of single devices vanish, by their source address.
 
 use super::*;
-use crate::base::RuleId;
+use crate::base::{DeviceId, RuleId};
+use crate::engine::firing::Window;
 use crate::event::Sources;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Falls on these clients, at a second, for two; their connects are to vanish.
@@ -174,6 +177,64 @@ fn a_blackhole_of_one_way_mutes_the_sender_alone_and_holds_back_only_its_bytes()
         ] {
             let effects = run.effects(link);
             assert_eq!((effects.closed, effects.mute), (closed, mute), "{direction:?} {link}");
+        }
+    }
+}
+
+impl Run {
+    /// The addresses in the dark, from all that is known.
+    fn in_the_dark(&self) -> Vec<IpAddr> {
+        let engine = &self.engine;
+        let hides =
+            |window: &&Window| !window.ending && window.until.is_none_or(|until| until > engine.now());
+        let hidden: BTreeSet<DeviceId> =
+            engine.windows.values().filter(hides).map(|window| window.device).collect();
+        let address = |id: &DeviceId| engine.sessions.device(*id)?.address;
+        let addresses: BTreeSet<IpAddr> = hidden.iter().filter_map(address).collect();
+        let all_hidden = |at: &IpAddr| engine.sessions.from_address(*at).all(|id| hidden.contains(&id));
+        addresses.into_iter().filter(all_hidden).collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Join { client: u8, address: u8 },
+    Close(usize),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        (0u8..5, 1u8..4).prop_map(|(client, address)| Step::Join { client, address }),
+        any::<usize>().prop_map(Step::Close),
+        (1u64..700).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    /// What is kept up to date is what all that is known comes to, whoever comes, moves and goes.
+    #[test]
+    fn who_is_in_the_dark_is_known_at_every_step(steps in prop::collection::vec(step(), 1..40)) {
+        let single = rule(after(PacketKind::Connack, "300ms", 9), dark("1s", Connects::Vanish));
+        let mut run = Run::new(plan(vec![single, dark_for("c1"), dark_for("c2")]));
+        for step in steps {
+            match step {
+                Step::Join { client, address } => {
+                    run.device_at(&format!("10.0.0.{address}"), &format!("c{client}"), 2);
+                }
+                Step::Close(nth) => {
+                    let opened = run.engine.first_new.0;
+                    let link = LinkId(u64::try_from(nth).unwrap() % opened.max(1));
+                    run.tell(Input::LinkClosed { link, undelivered: Ways::default() });
+                }
+                Step::Wait(millis) => {
+                    let until = run.now.elapsed() + Duration::from_millis(millis);
+                    run.to(u64::try_from(until.as_millis()).unwrap());
+                }
+            }
+            let door = run.doors.last().map_or(Door::Open, |(_, door)| door.clone());
+            let dark = run.in_the_dark();
+            prop_assert_eq!(door, if dark.is_empty() { Door::Open } else { Door::MuteTo(dark.into()) });
         }
     }
 }
