@@ -110,7 +110,7 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
     };
     let answer = match (expectation.statistic, measured) {
         (Statistic::Sum | Statistic::Count, Some(total)) => {
-            compare(total.bounds(), expectation.comparison, least_limit(&samples))
+            compare(total.bounds(), expectation.comparison, strictest(expectation.comparison, &samples))
         }
         (_, _) => ranked(expectation, &samples, count),
     };
@@ -211,9 +211,13 @@ fn sum(samples: &[Evidence]) -> Value {
     all.reduce(Value::added).unwrap_or(Value::Count(0))
 }
 
-/// A sum has one limit: the strictest of its samples'.
-fn least_limit(samples: &[Evidence]) -> f64 {
-    samples.iter().map(|sample| sample.limit).fold(f64::INFINITY, f64::min)
+/// A sum has one limit: the strictest of its samples'. Limits differ where they are in keep-alives.
+fn strictest(comparison: Comparison, samples: &[Evidence]) -> f64 {
+    let limits = samples.iter().map(|sample| sample.limit);
+    match comparison {
+        Comparison::AtMost | Comparison::Below | Comparison::Equal => limits.fold(f64::INFINITY, f64::min),
+        Comparison::AtLeast | Comparison::Above => limits.fold(f64::NEG_INFINITY, f64::max),
+    }
 }
 
 fn evidence(expectation: &Expectation, mut samples: Vec<Evidence>) -> Vec<Evidence> {

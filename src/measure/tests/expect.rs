@@ -90,6 +90,25 @@ fn limits_on_both_sides_of_their_edges() {
     }
 }
 
+/// Two devices notice after 3 s each; their keep-alives are 2 s and 20 s.
+#[test]
+fn of_limits_in_keep_alives_a_sum_has_the_strictest() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).joins(2, 1, "b", 20).at(1_000);
+    story.opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate).opens(2, 0, 1, 20).applies(2, 2, Mechanism::Gate);
+    story.at(4_000).ends(1, Side::Device, Ending::Fin).ends(2, Side::Device, Ending::Fin);
+    let seen = story.results(&plan(vec![("dark", blackhole("60s"))]));
+    for (comparison, limit, expected) in [
+        (Comparison::AtMost, "3 keepalive", Judgement::Met),
+        (Comparison::AtMost, "2.9 keepalive", Judgement::Unmet),
+        (Comparison::AtLeast, "0.3 keepalive", Judgement::Met),
+        (Comparison::AtLeast, "0.31 keepalive", Judgement::Unmet),
+    ] {
+        let sum = expect(Metric::DeviceDetection, Statistic::Sum, comparison, span(limit));
+        assert_eq!(judgement(sum, &seen), expected, "{comparison:?} {limit}");
+    }
+}
+
 #[test]
 fn a_never_is_beyond_every_limit_it_was_watched_for() {
     let seen = noticing(&[Some(1_000), None]);
