@@ -15,6 +15,10 @@ use crate::event::{Loss, MessageNews};
 use crate::mqtt::QoS;
 use std::collections::BTreeSet;
 
+/// How many PUBREC and PUBREL of nothing in flight are remembered, a direction: a client that is sound sends none. From
+/// one more on nothing is anybody's wrong.
+const PROMPTED_KEPT: usize = 1024;
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Way {
     /// None until there is a message of QoS 1 or 2.
@@ -26,7 +30,8 @@ pub(super) struct Way {
     /// A fault has changed packets, or put some in: what looks wrong may come of that.
     meddled: bool,
     pub numbers: Numbers,
-    /// PUBREC and PUBREL of nothing in flight: their other end has to answer them all the same.
+    /// PUBREC and PUBREL of nothing in flight: their other end has to answer them all the same. At most
+    /// [`PROMPTED_KEPT`].
     #[expect(clippy::box_collection, reason = "most devices have none, and there may be a million of them")]
     prompted: Option<Box<BTreeSet<(AckKind, u16)>>>,
     /// The device's latest link, and whether it was accepted there.

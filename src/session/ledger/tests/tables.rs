@@ -424,6 +424,21 @@ fn an_answer_that_is_asked_for_is_no_wrong() {
     assert_eq!(run.news(), [] as [&MessageNews; 0]);
 }
 
+/// Nobody makes a ledger grow by answering what was never sent.
+#[test]
+fn of_answers_to_nothing_so_many_are_remembered_and_then_none_is_judged() {
+    let mut run = Run::joined();
+    let known =
+        |run: &Run| run.news().iter().filter(|news| matches!(news, MessageNews::UnknownAck { .. })).count();
+    for id in 1..=1025 {
+        // Told one by one: a second each.
+        run.at(u64::from(id) * 1000).ack_arrives(0, UP, AckKind::Pubrel, id);
+    }
+    assert_eq!(known(&run), 1025);
+    run.at(2_000_000).ack_arrives(0, UP, AckKind::Pubcomp, 2000).ack_arrives(0, UP, AckKind::Pubrel, 2001);
+    assert_eq!(known(&run), 1025);
+}
+
 #[test]
 fn nothing_is_anybodys_wrong_once_a_fault_has_meddled() {
     let mut run = Run::joined();

@@ -1,6 +1,6 @@
 //! Acknowledgements of one direction's messages, and what they complete.
 
-use super::{Way, nth};
+use super::{PROMPTED_KEPT, Way, nth};
 use crate::base::{Direction, LinkId, Time};
 use crate::event::{Loss, MessageNews};
 use crate::session::ledger::Book;
@@ -43,8 +43,13 @@ impl Way {
             AckKind::Pubrel => Some(AckKind::Pubrec),
             AckKind::Pubcomp => return prompted.contains(&(AckKind::Pubrel, ack.id)),
         };
-        prompted.insert((ack.kind, ack.id));
-        prompt.is_some_and(|prompt| prompted.contains(&(prompt, ack.id)))
+        let is_prompted = prompt.is_some_and(|prompt| prompted.contains(&(prompt, ack.id)));
+        if prompted.len() < PROMPTED_KEPT {
+            prompted.insert((ack.kind, ack.id));
+        } else {
+            (self.tolerant, self.prompted) = (true, None);
+        }
+        is_prompted
     }
 
     /// An acknowledgement, or a PUBREL, was passed on.
