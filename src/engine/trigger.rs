@@ -82,7 +82,7 @@ impl Triggers {
         falls_on: impl Fn(RuleId, &Rule) -> bool,
     ) -> bool {
         let seen = self.seen.entry((link, kind.number())).or_default();
-        *seen += 1;
+        *seen = seen.saturating_add(1);
         let mut pulled = Vec::new();
         for (id, rule) in plan.rules() {
             let When::After { packet, nth, times, .. } = rule.when else { continue };
