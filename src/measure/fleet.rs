@@ -174,7 +174,7 @@ impl Connected {
             changes.push((*from, 1, false));
             changes.extend(until.map(|at| (at, -1, *by_choice)));
         }
-        // At the same moment who comes is counted before who goes: a link taken over by the device's next is no dip.
+        // At the same moment who comes is counted before who goes: they were there together.
         changes.sort_by_key(|(at, by, _)| (*at, -by));
         let mut connected = Connected::default();
         let (mut now, mut most, mut worst) = (0_i64, 0_i64, 0_i64);
@@ -234,13 +234,10 @@ fn firing(measures: &Measures, losses: &[&Loss], end: Time) -> Option<FiringResu
     let window = measures.windows.get(&last.window)?;
     let fault = &measures.plan.rule(window.rule)?.fault;
     let lost: BTreeSet<DeviceId> = losses.iter().map(|loss| loss.device).collect();
-    // Of a device that lost several links, the first counts.
+    // Of a device that lost several links, the first counts; they are in order of their starts.
     let mut first: BTreeMap<DeviceId, &Loss> = BTreeMap::new();
     for loss in losses {
-        let known = first.entry(loss.device).or_insert(loss);
-        if loss.start < known.start {
-            *known = loss;
-        }
+        first.entry(loss.device).or_insert(loss);
     }
     let mut back: Vec<(Time, Time)> = first.values().filter_map(|loss| loss.back).collect();
     back.sort_unstable();
@@ -275,4 +272,22 @@ fn firing(measures: &Measures, losses: &[&Loss], end: Time) -> Option<FiringResu
 fn restored(fault: &Fault, losses: &BTreeMap<DeviceId, &Loss>) -> Option<Time> {
     let of = |loss: &&Loss| if fault.is_one_shot() { Some(loss.start) } else { loss.restored };
     losses.values().map(of).collect::<Option<Vec<Time>>>()?.into_iter().max()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_comes_in_the_moment_that_another_goes_was_there_with_it() {
+        let held = |from, until: Option<u64>| Held {
+            from: Time::from_secs(from),
+            until: until.map(Time::from_secs),
+            by_choice: false,
+        };
+        for (comes, expected) in [(5, (2, Some(1))), (6, (1, Some(1)))] {
+            let Connected { most, dip, .. } = Connected::of([held(0, Some(5)), held(comes, None)].iter());
+            assert_eq!((most, dip), expected, "{comes}");
+        }
+    }
 }
