@@ -344,6 +344,27 @@ mod tests {
     }
 
     #[test]
+    fn a_web_socket_that_is_closed_after_the_end_is_no_cause_of_it() {
+        for (closed, expected) in
+            [(100, Cause::WsClosed(Side::Device, Some(1000))), (101, Cause::Closed(Side::Hub))]
+        {
+            let mut link = ended(Side::Hub, Showed::Ended(Ending::Fin), 0);
+            let closed = Some((Time::from_secs(closed), Side::Device, Some(1000)));
+            link.wrapped = Some(Box::new(Wrapped { closed, ..Wrapped::default() }));
+            assert_eq!(cause(&link, None, None), expected);
+        }
+    }
+
+    #[test]
+    fn a_cut_in_the_moment_of_a_sign_is_the_end() {
+        for (at, expected) in [(100, Cause::Injected(None)), (101, Cause::Closed(Side::Device))] {
+            let mut link = ended(Side::Device, Showed::Ended(Ending::Fin), 0);
+            link.cut = Some((Time::from_secs(at), None));
+            assert_eq!(cause(&link, None, None), expected);
+        }
+    }
+
+    #[test]
     fn a_hub_that_closes_when_it_takes_in_the_next_connect_was_taken_over() {
         // The older link ends at 100.0 s, silent for so long; the newer one's CONNECT and CONNACK are at these times.
         let fin = Showed::Ended(Ending::Fin);

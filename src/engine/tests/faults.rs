@@ -322,6 +322,37 @@ fn a_device_that_comes_in_mid_fault_meets_what_is_left_of_it() {
     assert!(run.effects(too_late).is_clear());
 }
 
+/// It holds for two keep-alives of each device: a firing is over with the longest of those that are there.
+#[test]
+fn a_firing_falls_on_who_comes_while_its_span_of_their_keep_alive_lasts() {
+    let hold = Fault::Blackhole(blackhole("2 keepalive", Connects::Silence));
+    let mut run = Run::new(plan(vec![rule(at(1000), hold)]));
+    run.device(1, "short", 1);
+    run.device(2, "long", 10);
+    let windows = |run: &Run| run.times(|what| matches!(what, What::WindowOpened { .. })).len();
+    run.to(2999).device(3, "in time", 1);
+    assert_eq!(windows(&run), 3);
+    run.to(3000).device(4, "late", 1);
+    assert_eq!(windows(&run), 3);
+    run.device(5, "also long", 10);
+    assert_eq!(windows(&run), 4);
+    run.to(20_999).device(6, "longer", 60);
+    assert_eq!(windows(&run), 5);
+    run.to(21_000).device(7, "too late", 60);
+    assert_eq!(windows(&run), 5);
+}
+
+/// The first link after the firing, of a device that nobody has seen: it was accepted, and meets silence, and nothing else.
+#[test]
+fn a_link_that_opens_in_a_packet_blackhole_is_not_muted() {
+    let mut run = Run::new(plan(vec![rule(at(1000), packet_dark("2s"))]));
+    run.device(1, "d", 60);
+    run.to(1000);
+    let late = run.device(2, "e", 60);
+    let effects = run.effects(late);
+    assert_eq!((effects.mute, effects.closed), (Ends::default(), Ways { up: true, down: true }));
+}
+
 #[test]
 fn a_keep_alive_of_zero_counts_as_the_default_and_is_said() {
     let mut run = Run::new(plan(vec![rule(at(1000), dark("1 keepalive", Connects::Silence))]));

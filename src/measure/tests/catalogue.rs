@@ -3,8 +3,9 @@
 use crate::base::{Chance, Direction, ListenerId, RuleId, Side, Span};
 use crate::event::{Packet, RivalNews, What};
 use crate::fault::{
-    Alteration, Close, ConnackCode, Edit, Ending, Fault, HalfClose, LegFate, Mechanism, PacketAction,
-    PacketFault, PacketMatch, Refusal, Refuse, Reject, Takeover, TokenExpiry, Toward, WaysWanted,
+    Alteration, Close, ConnackCode, Edit, Ending, Fault, HalfClose, Inject, Injection, LegFate, Mechanism,
+    PacketAction, PacketFault, PacketMatch, Refusal, Refuse, Reject, Takeover, TokenExpiry, Toward,
+    WaysWanted,
 };
 use crate::measure::story::{Story, answers, asks, exact, latency, never, plan, rst, values};
 use crate::measure::{Cause, KeepAlive, Outcome, Results, Value};
@@ -125,6 +126,18 @@ fn each_cut_at_token_expiry_is_a_start_of_its_own() {
     let window = results.runs[0].windows.values().next().unwrap();
     assert_eq!((window.outcome, window.later.len()), (Outcome::Back, 2));
     assert_eq!(causes(&results)[..2], [Cause::TokenExpired(RuleId(0)); 2]);
+}
+
+/// The rule fires on a link that is older than the lifetime: it ends at once, and had no earlier expiry.
+#[test]
+fn a_lifetime_that_was_over_before_its_rule_fired_ends_with_the_cut() {
+    let plan = plan(vec![("token", expiry(Some("10s")))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(15_000).opens(1, 0, 0, 60);
+    story.cut(1, Side::Device, LegFate::Close, 1).cut(1, Side::Hub, LegFate::Close, 1);
+    story.applies(1, 1, Mechanism::Shutdown).closes(1).at(15_500).joins(2, 0, "a", 60);
+    let results = story.at(20_000).over().results(&plan);
+    assert_eq!(values(&results, Metric::TokenLate), [exact(500)]);
 }
 
 /// By the wall clock: the token expires 10 s into the run; the next CONNECT comes at this time with one that expires then.
@@ -343,6 +356,19 @@ fn a_half_closed_link_is_the_faults_and_its_end_is_the_sign() {
     let results = story.at(90_000).results(&plan);
     assert_eq!(values(&results, Metric::DeviceDetection), [exact(400)]);
     assert_eq!(causes(&results)[0], Cause::Injected(Some(RuleId(0))));
+}
+
+#[test]
+fn who_leaves_soon_after_a_packet_that_was_put_in_minds_it() {
+    let inject = Inject { toward: Side::Device, what: Injection::Pingreq };
+    let plan = plan(vec![("inject", Fault::Inject(inject))]);
+    for (leaves, expected) in [(8_000, vec![exact(5_000)]), (8_001, vec![])] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60).applies(1, 1, Mechanism::Injected).heals(1);
+        story.at(leaves).ends(1, Side::Device, Ending::Fin).carried(1, Side::Hub).closes(1);
+        let results = story.at(9_000).joins(2, 0, "a", 60).at(90_000).over().results(&plan);
+        assert_eq!(values(&results, Metric::DeviceDetection), expected, "{leaves}");
+    }
 }
 
 /// Pings vanish from the first one on that met the fault: the device should find the link dead from there.

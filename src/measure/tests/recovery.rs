@@ -213,6 +213,21 @@ fn the_back_off_is_the_wait_without_the_time_an_attempt_took_to_fail() {
     assert_eq!(values(&results, Metric::ConnectGap), [exact(3_010); 3]);
 }
 
+/// A client that does not wait for an attempt to fail before its next: the waits are from connect to connect.
+#[test]
+fn attempts_that_overlap_are_waited_for_from_their_beginnings() {
+    let mut story = down();
+    for (link, at) in [(2, 6_000), (3, 8_000), (4, 10_000), (5, 12_000)] {
+        story.at(at).connecting(link, 0, "a", 2, true);
+        if link > 2 {
+            story.at(at + 1_000).ends(link - 1, Side::Device, Ending::Fin).closes(link - 1);
+        }
+    }
+    let results = story.results(&dark());
+    let window = results.runs[0].windows.values().next().unwrap();
+    assert_eq!(window.back_off, BackOff { shape: Shape::Fixed, jittered: false });
+}
+
 fn subscribe(story: &mut Story, link: u64, id: u16, filters: &[&str], codes: &[u8]) {
     let filters = filters.iter().map(|filter| (*filter).to_owned()).collect();
     story
@@ -245,6 +260,10 @@ fn resubscribed_when_every_earlier_filter_is_held_again() {
     subscribe(refused.at(12_100), 2, 1, &["a", "b"], &[0, 0x80]);
     refused.at(15_000);
     assert_eq!(resubscribe(&refused), [never(3_000)]);
+
+    let mut left = subscriber(false);
+    left.at(13_500).ends(2, Side::Device, Ending::Fin).closes(2).at(15_000);
+    assert_eq!(resubscribe(&left)[..1], [never(1_500)]);
 
     let mut session = subscriber(true);
     session.at(15_000);
