@@ -38,7 +38,7 @@ impl Way {
         }
         let lived_on =
             heard.zip(line.accepted).is_some_and(|(heard, from)| heard.since(from) >= RESENDS_WITHIN);
-        if line.ways.get(of).fresh || (line.accepted.is_some() && lived_on) {
+        if line.ways.get(of).fresh || lived_on {
             let given_up = self.flights.as_mut().map(|flights| flights.give_up(line.link));
             for flight in given_up.unwrap_or_default() {
                 let about = About { qos: flight.qos, id: flight.id, ..about };
