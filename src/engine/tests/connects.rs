@@ -165,6 +165,34 @@ fn a_link_that_opens_under_a_refusal_is_reset_at_once_and_one_that_is_up_is_left
     assert!(run.times(is_closed).iter().all(|at| *at == 3000));
 }
 
+/// It shakes hands while the rule fires: who it is would be known only now.
+#[test]
+fn a_link_that_was_accepted_before_a_refusal_is_left_alone_whatever_it_shows_then() {
+    let mut run = Run::new(plan(vec![rule(at(1000), refuse(Refusal::Reset, "2s"))]));
+    let before = run.open(1);
+    run.to(1000);
+    let after = run.open(2);
+    for link in [before, after] {
+        run.tell(Input::TlsHello { link, sni: None, alpn: Vec::new(), passthrough: false });
+    }
+    assert_eq!(run.cuts(), [(1000, after)]);
+}
+
+/// Its address alone says whose link it is, and so nothing of what a rule by name falls on.
+#[test]
+fn a_link_that_is_guessed_to_be_a_devices_is_not_refused_by_its_name() {
+    let everyone = rule(at(1000), refuse(Refusal::Reset, "2s"));
+    let mut run = Run::new(plan(vec![of(everyone.clone(), "d*"), everyone]));
+    let up = run.device(1, "d", 2);
+    run.close(up);
+    run.to(1000);
+    let again = run.open(2);
+    assert_eq!(run.cuts(), [(1000, again)]);
+    assert_eq!(run.rules_of_windows(), [RuleId(0), RuleId(1)]);
+    let windows: Vec<_> = run.legs_cut().into_iter().map(|(window, _)| window).collect();
+    assert_eq!(windows, [Some(WindowId(1)); 2]);
+}
+
 #[test]
 fn a_refusal_is_told_when_it_was_done_with_its_window_which_goes_on() {
     let mut run = Run::new(plan(vec![rule(at(1000), refuse(Refusal::Reset, "2s"))]));

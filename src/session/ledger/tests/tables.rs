@@ -284,6 +284,20 @@ fn what_was_passed_on_and_is_not_sent_again_is_not_known_to_be_lost() {
     }
 }
 
+/// A PUBREC that refuses is no sign that its receiver has it, be it passed on or not.
+#[test]
+fn a_message_that_its_receiver_refuses_is_not_acknowledged() {
+    for refuses in [false, true] {
+        let mut run = Run::joined();
+        run.at(10).goes(0, UP, message(2, 5, 7));
+        run.tell(0, Entry::AckArrived(Ack { direction: UP, kind: AckKind::Pubrec, id: 5, refuses }));
+        run.ends(0).at(1000).connect(false).accepted(1, true).at(6000).ends(1);
+        let counts = run.over().up;
+        let left = (counts.unfollowed[2], counts.in_flight[2]);
+        assert_eq!(left, (u64::from(refuses), u64::from(!refuses)), "{refuses}");
+    }
+}
+
 /// Kept back in the dark, the CONNECT of the next link comes before the end of this one is known.
 #[test]
 fn what_was_sent_on_a_link_is_not_lost_when_that_ends_after_the_next_has_begun() {
