@@ -227,6 +227,8 @@ mod tests {
             (&[0.8, 1.7, 2.2, 4.4], "growing, jittered"),
             (&[71.0, 12.0, 103.0, 44.0, 5.0, 97.0, 31.0], "fixed, jittered"),
             (&[1.0, 1.3, 0.8, 1.2, 0.9], "fixed, jittered"),
+            // Ever shorter is no back-off.
+            (&[97.0, 71.0, 44.0, 31.0, 12.0, 5.0], "unclear"),
             (&[0.001, 0.0, 0.002, 0.001], "none"),
         ] {
             assert_eq!(named(waits), name, "{waits:?}");
