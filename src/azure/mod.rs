@@ -3,10 +3,10 @@
 //! Owns the expiry of SAS tokens, the commands of fault-injection messages, and the error codes. Invariant: nothing here
 //! shows a signature. Deliberately absent: the hub itself (hub/azure/), and when anything of this is used.
 
-pub mod code;
-pub mod message;
-pub mod token;
-pub mod url;
+pub(crate) mod code;
+pub(crate) mod message;
+pub(crate) mod token;
+pub(crate) mod url;
 
 pub use code::Code;
 pub use message::{FaultOperation, FaultRequest};

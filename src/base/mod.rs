@@ -4,20 +4,20 @@
 //! keyed random numbers. Invariant: every type here is a plain value; nothing reads a clock or a global.
 //! Deliberately absent: anything of MQTT, of faults, of sockets.
 
-pub mod ends;
-pub mod few;
-pub mod id;
-pub mod pack;
+pub(crate) mod ends;
+pub(crate) mod few;
+pub(crate) mod id;
+pub(crate) mod pack;
 pub mod rand;
-pub mod resting;
-pub mod rules;
-pub mod secret;
-pub mod shelf;
-pub mod span;
-pub mod store;
-pub mod text;
-pub mod time;
-pub mod units;
+pub(crate) mod resting;
+pub(crate) mod rules;
+pub(crate) mod secret;
+pub(crate) mod shelf;
+pub(crate) mod span;
+pub(crate) mod store;
+pub(crate) mod text;
+pub(crate) mod time;
+pub(crate) mod units;
 
 pub use ends::{Direction, Ends, Side, Ways};
 pub use few::{Few, Name};
@@ -26,7 +26,7 @@ pub use resting::{Rest, Resting};
 pub use rules::RuleSet;
 pub use secret::Secret;
 pub use shelf::Shelf;
-pub use span::Span;
+pub use span::{MOST_KEEPALIVES, Span};
 pub use store::Store;
 pub use time::Time;
 pub use units::{Chance, Rate};

@@ -9,7 +9,7 @@
 mod bounded;
 mod kernel;
 mod line;
-pub mod message;
+pub(crate) mod message;
 mod numbers;
 mod packet;
 mod samples;

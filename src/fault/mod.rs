@@ -4,22 +4,22 @@
 //! [`Cut`], and the lane that delayed bytes wait in. Invariant: nothing here acts; net/ performs an effect and
 //! answers with what the kernel really did. Deliberately absent: when and on whom a fault falls (profile/, engine/).
 
-pub mod allowance;
-pub mod delay;
-pub mod delays;
-pub mod edit;
-pub mod effects;
-pub mod filter;
-pub mod idle;
-pub mod kinds;
+pub(crate) mod allowance;
+pub(crate) mod delay;
+pub(crate) mod delays;
+pub(crate) mod edit;
+pub(crate) mod effects;
+pub(crate) mod filter;
+pub(crate) mod idle;
+pub(crate) mod kinds;
 pub mod lane;
-pub mod packet;
-pub mod parameters;
-pub mod shaper;
-pub mod tap;
+pub(crate) mod packet;
+pub(crate) mod parameters;
+pub(crate) mod shaper;
+pub(crate) mod tap;
 
 pub use allowance::Allowance;
-pub use delay::{Delay, DelayModel};
+pub use delay::{BadDelay, Delay, DelayModel};
 pub use delays::Delays;
 pub use effects::{Asks, Budget, Cut, Effects, Ending, Fidelity, Harm, LegFate, Mechanism, RuleDelay, Shape};
 pub use idle::IdleWatch;

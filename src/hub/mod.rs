@@ -14,11 +14,11 @@
 //! in it has a bound in [`HubConfig`], and nothing that a client sends can panic it. [`serve()`] is the thin shell of
 //! sockets around it.
 //!
-//! Deliberately absent: users and passwords (but for [`azure`]'s tokens), bridges, anything on disk; and from the
+//! Deliberately absent: users and passwords (but for `azure`'s tokens), bridges, anything on disk; and from the
 //! machine TLS, which is the shell's alone. It is exact about keep-alives and reasons, because it is the other witness
 //! beside the proxy.
 
-pub mod azure;
+pub(crate) mod azure;
 mod config;
 mod connect;
 mod delivery;

@@ -9,22 +9,22 @@
 //!
 //! Deliberately absent: any machine of its own for devices, hubs or faults.
 
-pub mod access;
+pub(crate) mod access;
 pub mod advise;
-pub mod aspect;
+pub(crate) mod aspect;
 pub mod axes;
 pub mod clients;
 pub mod evaluate;
 pub mod expect;
-pub mod figure;
+pub(crate) mod figure;
 pub mod forms;
-pub mod hubs;
+pub(crate) mod hubs;
 pub mod idle;
 pub mod live;
 pub mod model;
-pub mod outages;
-pub mod pareto;
-pub mod tally;
+pub(crate) mod outages;
+pub(crate) mod pareto;
+pub(crate) mod tally;
 
 #[cfg(test)]
 mod fixtures;

@@ -40,7 +40,7 @@ impl Distribution {
         self.count
     }
 
-    /// How many of them were longer than [`LONGEST`].
+    /// How many of them were longer than `LONGEST`.
     pub fn clipped(&self) -> u64 {
         self.clipped
     }

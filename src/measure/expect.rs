@@ -51,7 +51,7 @@ pub struct Verdict {
     pub measured: Option<Value>,
     /// How many samples are not shown to be as they should (for a sum: all but zeros; for a count: none).
     pub against: u64,
-    /// Those samples, the worst first, at most [`MOST_EVIDENCE`].
+    /// Those samples, the worst first, at most `MOST_EVIDENCE`.
     pub evidence: Vec<Evidence>,
 }
 

@@ -68,7 +68,7 @@ pub struct Finding {
     pub device: Option<DeviceId>,
     /// What was seen, in a sentence.
     pub seen: String,
-    /// Where: events, at most [`MOST_EVIDENCE`] of them.
+    /// Where: events, at most `MOST_EVIDENCE` of them.
     pub evidence: Vec<Seen>,
     /// How often in all.
     pub count: u64,

@@ -13,40 +13,40 @@
 //!
 //! Memory grows with the links and windows of the run (some 700 bytes a link, 200 more with TLS), not with its packets.
 
-pub mod azure;
-pub mod backoff;
+pub(crate) mod azure;
+pub(crate) mod backoff;
 mod beside;
-pub mod cause;
-pub mod compare;
+pub(crate) mod cause;
+pub(crate) mod compare;
 mod conformance;
 mod crowd;
 mod delivery;
 mod detection;
-pub mod diagnosis;
-pub mod distribution;
+pub(crate) mod diagnosis;
+pub(crate) mod distribution;
 mod ends;
-pub mod expect;
-pub mod facts;
-pub mod finding;
+pub(crate) mod expect;
+pub(crate) mod facts;
+pub(crate) mod finding;
 mod firings;
-pub mod fleet;
+pub(crate) mod fleet;
 mod fold;
-pub mod handshakes;
+pub(crate) mod handshakes;
 mod held_up;
 mod judge;
-pub mod packets;
+pub(crate) mod packets;
 mod rate;
 mod recovery;
 mod refusals;
-pub mod results;
-pub mod tls;
-pub mod together;
+pub(crate) mod results;
+pub(crate) mod tls;
+pub(crate) mod together;
 mod tokens;
-pub mod told;
+pub(crate) mod told;
 mod trouble;
-pub mod value;
+pub(crate) mod value;
 mod whole;
-pub mod wire;
+pub(crate) mod wire;
 
 pub use backoff::{BackOff, Shape};
 pub use cause::Cause;

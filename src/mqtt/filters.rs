@@ -83,7 +83,7 @@ impl FilterTree {
         next
     }
 
-    /// Whether the filter of one of these rules may match the name. Looks at no more than [`DEPTH`] levels.
+    /// Whether the filter of one of these rules may match the name. Looks at no more than `DEPTH` levels.
     pub fn may_match(&self, name: &[u8], rules: &RuleSet) -> bool {
         // A wildcard at the beginning matches no name that begins with `$` [MQTT-4.7.2-1].
         let is_wild = name.first() != Some(&b'$');

@@ -4,11 +4,11 @@
 //!
 //! | for | modules | manner |
 //! |---|---|---|
-//! | the proxy, which forwards what it does not understand | [`framer`], [`peek`] | borrowed, lenient, bounded memory |
-//! | the embedded hub and the simulated devices | [`packet`], [`inlet`], `outbox` | owned, strict, complete |
+//! | the proxy, which forwards what it does not understand | [`framer`], `peek` | borrowed, lenient, bounded memory |
+//! | the embedded hub and the simulated devices | [`packet`], `inlet`, `outbox` | owned, strict, complete |
 //!
-//! Both stand on [`wire`] (the primitive fields), [`property`] (the one table of MQTT 5 properties) and [`kind`];
-//! [`topic`] matches names against filters, [`filters`] against many at once.
+//! Both stand on `wire` (the primitive fields), `property` (the one table of MQTT 5 properties) and `kind`;
+//! `topic` matches names against filters, `filters` against many at once.
 //!
 //! Invariant: no byte of a peer's can panic or allocate without bound. Versions differ by a branch or a table
 //! row, never by a second decoder.
@@ -16,18 +16,18 @@
 //! Deliberately absent: sessions and timers (the hub's and devices' own machines), and
 //! anything that changes traffic on its own.
 
-pub mod error;
-pub mod filters;
-pub mod flaw;
+pub(crate) mod error;
+pub(crate) mod filters;
+pub(crate) mod flaw;
 pub mod framer;
-pub mod inlet;
-pub mod kind;
+pub(crate) mod inlet;
+pub(crate) mod kind;
 pub(crate) mod outbox;
 pub mod packet;
-pub mod peek;
-pub mod property;
-pub mod topic;
-pub mod wire;
+pub(crate) mod peek;
+pub(crate) mod property;
+pub(crate) mod topic;
+pub(crate) mod wire;
 
 pub use error::{DecodeError, EncodeError};
 pub use filters::FilterTree;

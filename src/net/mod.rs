@@ -23,27 +23,27 @@
 //!   tls     certificates, configurations, words for what went wrong
 //! ```
 
-pub mod alarm;
-pub mod capture;
+pub(crate) mod alarm;
+pub(crate) mod capture;
 pub mod clock;
-pub mod core;
-pub mod dial;
-pub mod door;
-pub mod leg;
-pub mod link;
+pub(crate) mod core;
+pub(crate) mod dial;
+pub(crate) mod door;
+pub(crate) mod leg;
+pub(crate) mod link;
 pub mod proxy;
-pub mod pump;
-pub mod punctual;
-pub mod queue;
-pub mod readiness;
-pub mod rival;
-pub mod surgery;
+pub(crate) mod pump;
+pub(crate) mod punctual;
+pub(crate) mod queue;
+pub(crate) mod readiness;
+pub(crate) mod rival;
+pub(crate) mod surgery;
 pub mod sys;
 pub mod tap;
-pub mod terms;
+pub(crate) mod terms;
 pub mod tls;
-pub mod transparent;
-pub mod wills;
+pub(crate) mod transparent;
+pub(crate) mod wills;
 
 pub use clock::Clock;
 pub use proxy::{Proxy, StartError};

@@ -6,22 +6,22 @@
 
 mod address;
 pub(crate) mod codes;
-pub mod honour;
+pub(crate) mod honour;
 mod locate;
-pub mod metric;
-pub mod nearest;
+pub(crate) mod metric;
+pub(crate) mod nearest;
 mod node;
 pub mod plan;
-pub mod problem;
-pub mod reach;
+pub(crate) mod problem;
+pub(crate) mod reach;
 mod read;
-pub mod render;
-pub mod schema;
+pub(crate) mod render;
+pub(crate) mod schema;
 pub mod sequence;
 pub mod shipped;
-pub mod strictness;
-pub mod suite;
-pub mod timeline;
+pub(crate) mod strictness;
+pub(crate) mod suite;
+pub(crate) mod timeline;
 mod tls;
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub const FORMAT: u32 = 1;
 /// A comparison of two sides.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Compared {
-    /// The version of this form: [`FORMAT`].
+    /// The version of this form: `FORMAT`.
     pub format: u32,
     /// The name of the profile of both.
     pub profile: String,

@@ -26,7 +26,7 @@ pub const FORMAT: u32 = 1;
 /// A report on one or several runs of a profile.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    /// The version of this form: [`FORMAT`].
+    /// The version of this form: `FORMAT`.
     pub format: u32,
     /// What was run.
     pub profile: Profile,

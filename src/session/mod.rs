@@ -8,7 +8,7 @@ mod device;
 mod filters;
 pub mod ledger;
 mod link;
-pub mod meter;
+pub(crate) mod meter;
 mod numbered;
 mod packets;
 mod snapshot;

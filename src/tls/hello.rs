@@ -20,7 +20,7 @@ const CLIENT_HELLO: u8 = 1;
 
 /// Gathers the first bytes of a stream until it is known whether they are a ClientHello.
 ///
-/// Keeps the hello alone, at most [`HELLO_LIMIT`] bytes, and nothing once it is decided. Every split of a stream gives
+/// Keeps the hello alone, at most `HELLO_LIMIT` bytes, and nothing once it is decided. Every split of a stream gives
 /// the same.
 #[derive(Clone, Debug, Default)]
 pub struct HelloPeek {

@@ -5,12 +5,12 @@
 //! make it panic; of a stream, no more is kept than its ClientHello. Deliberately absent: the protocol itself, which
 //! is rustls's (net/tls/).
 
-pub mod alert;
-pub mod damage;
-pub mod data;
-pub mod harm;
-pub mod hello;
-pub mod record;
+pub(crate) mod alert;
+pub(crate) mod damage;
+pub(crate) mod data;
+pub(crate) mod harm;
+pub(crate) mod hello;
+pub(crate) mod record;
 
 pub use alert::Alert;
 pub use damage::Damage;

@@ -116,11 +116,11 @@ pub(super) enum Step {
 }
 
 impl Records {
-    /// Takes the next bytes of the stream. Call [`RecordScan::next_piece`] until `None`: only then all of `input` is
+    /// Takes the next bytes of the stream. Call `next_piece` until `None`: only then all of `input` is
     /// taken.
     ///
     /// Whatever is no header (content type other than 20 to 24, major version other than 3, length over
-    /// [`LENGTH_MAX`]) makes the stream opaque from that record's first byte on.
+    /// `LENGTH_MAX`) makes the stream opaque from that record's first byte on.
     pub fn scan<'a>(&'a mut self, input: &'a [u8]) -> RecordScan<'a> {
         RecordScan { records: self, input, at: 0 }
     }

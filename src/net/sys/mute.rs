@@ -143,7 +143,7 @@ pub fn mute(socket: impl AsFd, preferred: Mechanism, peer_ttl: Option<u8>) -> Re
 }
 
 /// Makes the kernel drop what comes to a socket from these addresses, which are canonical: to a listener, their SYNs. In the
-/// place of any filter that is there, without a moment between. Of too many the first are taken ([`drop_from`]).
+/// place of any filter that is there, without a moment between. Of too many the first are taken (`drop_from`).
 ///
 /// # Errors
 /// [`MuteError`]: all is as it was.

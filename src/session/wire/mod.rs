@@ -126,8 +126,7 @@ impl Observer {
         is_news
     }
 
-    /// The flows under watch.
-    /// In the order of their addresses: those of IPv4 come first.
+    /// The flows under watch in the order of their addresses: those of IPv4 come first.
     pub fn flows(&self) -> impl DoubleEndedIterator<Item = Flow> + '_ {
         self.by_flow.keys().copied()
     }
