@@ -27,7 +27,8 @@ pub struct ConnectView<'a> {
     pub keep_alive: u16,
     /// Seconds; absent before MQTT 5, and where the device gives none (then 0 is meant).
     pub session_expiry: Option<u32>,
-    /// Empty if the device leaves the choice to the hub, or if it cannot be read: see `complete`.
+    /// Empty if the device leaves the choice to the hub, or if nothing of it can be read; its beginning, where the head cuts it
+    /// off: see `complete`.
     pub client_id: Cow<'a, str>,
     /// How many messages of QoS 1 and 2 it takes at once; MQTT 5 only.
     pub receive_maximum: Option<u16>,
@@ -91,7 +92,12 @@ impl<'a> ConnectView<'a> {
             self.session_expiry = properties.session_expiry();
             self.receive_maximum = properties.receive_maximum();
         }
-        self.client_id = lossy(reader)?;
+        // An identifier that the head cuts off is known by what is there of it.
+        let (client_id, is_whole) = reader.begun("client identifier").ok()?;
+        self.client_id = String::from_utf8_lossy(client_id);
+        if !is_whole {
+            return None;
+        }
         if self.has_will {
             let delay = if v5 { Properties::read_leniently(reader).will_delay() } else { None };
             let topic = lossy(reader)?;

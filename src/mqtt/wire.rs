@@ -119,6 +119,16 @@ impl<'a> Reader<'a> {
         self.bytes(usize::from(length), field)
     }
 
+    /// Binary data after its two byte length, or what is there of it, and whether that is all.
+    ///
+    /// # Errors
+    /// Its length is cut off.
+    pub fn begun(&mut self, field: &'static str) -> Result<(&'a [u8], bool), DecodeError> {
+        let length = usize::from(self.u16(field)?);
+        let there = length.min(self.rest.len());
+        Ok((self.bytes(there, field)?, there == length))
+    }
+
     /// A text after its two byte length: well-formed UTF-8 without U+0000.
     ///
     /// # Errors

@@ -40,6 +40,15 @@ fn a_connect_cut_anywhere_shows_what_is_there() {
     }
 }
 
+/// A device is told by its name, be that longer than what is looked at.
+#[test]
+fn an_identifier_that_is_cut_off_is_known_by_its_beginning() {
+    let head = [b"\0\x04MQTT\x04\xc2\0\x3c\xff\xff".as_slice(), &[b'x'; 65_527]].concat();
+    let view = connect_view(&head).unwrap();
+    assert_eq!((view.client_id.len(), view.complete), (65_527, false));
+    assert_eq!((view.username, view.has_password, view.password), (None, true, None));
+}
+
 #[test]
 fn odd_connects() {
     let bridge = connect_view(b"\0\x04MQTT\x84\x02\0\x3c\0\x01c").unwrap();
