@@ -17,7 +17,7 @@
 pub(crate) mod xml;
 
 use super::model::{ClassVerdict, Evidence, Expectation, Finding, Judgement, Report, Run};
-use super::words::{seconds, told};
+use super::words::{against, measured, seconds};
 use crate::base::text::printable;
 use std::collections::BTreeMap;
 use xml::Element;
@@ -205,7 +205,7 @@ fn concerning(report: &Report, expectation: &Expectation) -> Option<String> {
 /// The kind of the failure and its message; `None` for what is met.
 fn failure(expectation: &Expectation) -> Option<(&'static str, String)> {
     let (samples, against) = (expectation.samples, expectation.against);
-    let measured = expectation.measured.as_ref().map(told).unwrap_or_default();
+    let measured = measured(expectation).unwrap_or_default();
     Some(match expectation.judgement {
         Judgement::Met => return None,
         Judgement::Unmet => {
@@ -239,9 +239,8 @@ fn evidence(all: &[Evidence]) -> Vec<String> {
 fn one_evidence(evidence: &Evidence) -> String {
     let who = evidence.device.as_deref().unwrap_or("all devices");
     let start = evidence.fault_start_s.map_or(String::new(), |at| format!(", fault at {}", seconds(at)));
-    let limit = evidence.limit_s.map(seconds).or_else(|| Some(evidence.limit?.to_string()));
-    let limit = limit.map_or(String::new(), |limit| format!(", limit {limit}"));
-    format!("{who}, run {}{start}: {}{limit}", evidence.run, told(&evidence.value))
+    let (value, limit) = against(evidence);
+    format!("{who}, run {}{start}: {value}{limit}", evidence.run)
 }
 
 fn of_class(report: &Report, class: &'static str, verdict: &ClassVerdict) -> Case {

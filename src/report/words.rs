@@ -5,7 +5,7 @@ mod messages;
 
 pub use faults::fault;
 
-use super::model::Figure;
+use super::model::{self, Evidence, Figure};
 use super::table::{NAME, cut_name, width};
 use crate::base::RuleId;
 use crate::base::units::to_u64;
@@ -32,6 +32,48 @@ pub fn seconds(seconds: f64) -> String {
     } else {
         format!("{:.1} h", seconds / 3_600.0)
     }
+}
+
+/// A figure beside its limit in seconds: with as many decimals as it takes to tell them apart, where they differ.
+pub fn beside(figure: &Figure, limit: f64) -> (String, String) {
+    let near = |value: f64| (value != limit && seconds(value) == seconds(limit)).then_some(value);
+    let value = match figure {
+        Figure::Seconds(exact) => near(*exact),
+        Figure::Between { after_s, before_s } => near(*after_s).or(near(*before_s)),
+        Figure::Never { never_watched_s } => near(*never_watched_s),
+        Figure::Count(_) | Figure::CountBetween { .. } => None,
+    };
+    let Some(value) = value else { return (told(figure), seconds(limit)) };
+    let (unit, scale) = if limit < 0.9995 { ("ms", 1e3) } else { ("s", 1.0) };
+    let words = |value: f64, decimals| format!("{:.decimals$} {unit}", value * scale);
+    // Nanoseconds are the last digit of either.
+    let decimals = (1..=9).find(|decimals| words(value, *decimals) != words(limit, *decimals)).unwrap_or(9);
+    let word = |value: f64| if value <= 0.0 { seconds(value) } else { words(value, decimals) };
+    let told = match figure {
+        Figure::Between { after_s, before_s } => format!("{} to {}", word(*after_s), word(*before_s)),
+        Figure::Never { never_watched_s } => format!("never in {}", word(*never_watched_s)),
+        Figure::Seconds(_) | Figure::Count(_) | Figure::CountBetween { .. } => word(value),
+    };
+    (told, word(limit))
+}
+
+/// What a piece of evidence says, and the limit that it is held against: `never in 8.0 s, limit 6.0 s`.
+pub fn against(evidence: &Evidence) -> (String, String) {
+    let (value, limit) = match (evidence.limit_s, evidence.limit) {
+        (Some(limit), _) => {
+            let (value, limit) = beside(&evidence.value, limit);
+            (value, Some(limit))
+        }
+        (None, limit) => (told(&evidence.value), limit.map(|limit| limit.to_string())),
+    };
+    (value, limit.map_or(String::new(), |limit| format!(", limit {limit}")))
+}
+
+/// What was measured of an expectation, as [`beside`] the limit of what speaks against it.
+pub fn measured(expectation: &model::Expectation) -> Option<String> {
+    let limit = expectation.evidence.iter().find_map(|evidence| evidence.limit_s);
+    let of = |figure: &Figure| limit.map_or_else(|| told(figure), |limit| beside(figure, limit).0);
+    expectation.measured.as_ref().map(of)
 }
 
 /// The same without decimals where the seconds are whole, as keep-alives are: `2 s`.
@@ -244,6 +286,25 @@ mod tests {
         }
         assert_eq!(figure(&Figure::Between { after_s: 2.0, before_s: 8.6 }), "2.0 to 8.6 s");
         assert_eq!(figure(&Figure::Between { after_s: 0.2, before_s: 8.6 }), "200 ms to 8.6 s");
+    }
+
+    #[test]
+    fn a_figure_that_rounds_to_its_limit_is_told_from_it() {
+        let never = |never_watched_s| Figure::Never { never_watched_s };
+        let between = |after_s, before_s| Figure::Between { after_s, before_s };
+        for (figure, limit, told) in [
+            (Figure::Seconds(8.000_4), 8.0, ("8.0004 s", "8.0000 s")),
+            (Figure::Seconds(8.0), 8.0, ("8.0 s", "8.0 s")),
+            (Figure::Seconds(8.06), 8.0, ("8.1 s", "8.0 s")),
+            (Figure::Seconds(0.412_1), 0.412, ("412.1 ms", "412.0 ms")),
+            (Figure::Seconds(750.2), 750.0, ("750.2 s", "750.0 s")),
+            (never(7.98), 8.0, ("never in 7.98 s", "8.00 s")),
+            (never(0.0), 8.0, ("not seen", "8.0 s")),
+            (between(0.0, 8.01), 8.0, ("0 s to 8.01 s", "8.00 s")),
+            (Figure::Count(8), 8.0, ("8", "8.0 s")),
+        ] {
+            assert_eq!(beside(&figure, limit), (told.0.into(), told.1.into()));
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::escape::text;
 use super::moment;
 use crate::report::model::{Evidence, Expectation, Judgement, Report};
-use crate::report::words::{count, seconds, told};
+use crate::report::words::{against as against_limit, count, measured};
 
 /// So many pieces of evidence are named for one.
 const MOST_EVIDENCE: usize = 8;
@@ -32,7 +32,7 @@ fn row(one: &Expectation, several: bool) -> String {
         Judgement::Inconclusive => ("inconclusive", "inconclusive"),
         Judgement::NoEvidence => ("no evidence", "inconclusive"),
     };
-    let measured = one.measured.as_ref().map_or("\u{2013}".into(), told);
+    let measured = measured(one).unwrap_or_else(|| "\u{2013}".into());
     format!(
         "<tr><td><span class=\"badge {grade}\">{word}</span></td><td>{}</td><td class=\"fig\">{}</td>\
          <td class=\"fig\">{}</td><td>{}</td></tr>\n",
@@ -62,10 +62,9 @@ fn told_of(evidence: &Evidence, several: bool) -> String {
     let device = evidence.device.as_deref();
     let lead = |at| format!(", fault {}", moment::link(at, evidence.run, device, "at "));
     let at = evidence.fault_start_s.map_or(String::new(), lead);
-    let limit = evidence.limit_s.map(seconds).or_else(|| Some(evidence.limit?.to_string()));
-    let limit = limit.map_or(String::new(), |limit| format!(", limit {limit}"));
+    let (value, limit) = against_limit(evidence);
     let times =
         if evidence.count > 1 { format!(", {}", count(evidence.count, "time")) } else { String::new() };
-    let value = format!("{who}{run}: {}{limit}", told(&evidence.value));
+    let value = format!("{who}{run}: {value}{limit}");
     format!("{}{at}{times}", text(&value))
 }

@@ -48,7 +48,7 @@ fn a_cell_has_the_worst_of_its_run() {
     assert_eq!(cell.recovered_s, Some(Figure::Seconds(0.5)));
     let cell = judge(&noticed_after(4_001), &IDLE, run());
     assert_eq!((cell.verdict, cell.output.len()), (Verdict::Fail, 1), "2 keep-alives are 4 s");
-    assert!(cell.why[0].starts_with("device_detection, max <= 2 keepalive: d 4.0 s"), "{:?}", cell.why);
+    assert!(cell.why[0].starts_with("device_detection, max <= 2 keepalive: d 4.001 s"), "{:?}", cell.why);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::heading;
 use crate::report::model::{Evidence, Expectation, Figure, Judgement, Report};
 use crate::report::table::{NAME, Styling, Tone, cut_name, paint, wrap};
-use crate::report::words::{count, seconds, told};
+use crate::report::words::{against, count, told};
 
 /// So many pieces of evidence are named under an expectation.
 const MOST_EVIDENCE: usize = 4;
@@ -74,8 +74,7 @@ fn evidence(expectation: &Expectation, several_runs: bool) -> String {
 fn one_evidence(evidence: &Evidence, times: u64, several_runs: bool) -> String {
     let who = evidence.device.as_deref().map_or("all devices".into(), |name| cut_name(name, NAME));
     let run = if several_runs { format!(" in run {}", evidence.run) } else { String::new() };
-    let limit = evidence.limit_s.map(seconds).or_else(|| Some(evidence.limit?.to_string()));
-    let limit = limit.map_or(String::new(), |limit| format!(", limit {limit}"));
+    let (value, limit) = against(evidence);
     let times = if times > 1 { format!(", worst of {times}") } else { String::new() };
-    format!("{who} {}{run}{limit}{times}", told(&evidence.value))
+    format!("{who} {value}{run}{limit}{times}")
 }
