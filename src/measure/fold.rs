@@ -129,7 +129,7 @@ impl Measures {
             What::KeepaliveExceeded { link, .. } => self.keep_alive_exceeded(*link),
             What::Traffic(traffic) => self.traffic(traffic),
             What::LegEnded { link, side, how, error, last } => {
-                self.leg_ended(at, *link, *side, *how, error.as_deref(), *last);
+                self.leg_ended(event, *link, *side, *how, error.as_deref(), *last);
             }
             What::EndCarried { link, to, .. } => self.on(*link, |link| link.told(*to, at)),
             What::LegCut { link, side, fate, window, last } => {

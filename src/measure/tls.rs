@@ -1,6 +1,7 @@
 //! What was seen of TLS and WebSocket, beside what MQTT said: of each link, and of a run.
 
 use super::facts::Link;
+use super::finding::{MOST_EVIDENCE, Seen};
 use crate::base::{Ends, Side, Time};
 use crate::event::{Samples, TlsTerms, TlsUp};
 use crate::tls::Alert;
@@ -104,6 +105,8 @@ pub struct TlsResults {
     pub suites: BTreeMap<(Side, String, String), u64>,
     /// How often brownout's TLS on a leg failed, by side and words.
     pub failures: Tally<(Side, String)>,
+    /// Devices that refused brownout's handshake, with no fault of handshakes there: by their alert.
+    pub refused: BTreeMap<Alert, Refusals>,
     /// How many links spoke WebSocket, by path and subprotocol.
     pub web_sockets: Tally<(String, Option<String>)>,
     /// Links whose TLS was passed through.
@@ -112,7 +115,25 @@ pub struct TlsResults {
     pub timings: Timings,
 }
 
+/// Handshakes that devices ended with one alert.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Refusals {
+    /// How many.
+    pub times: u64,
+    /// The first of them.
+    pub seen: Vec<Seen>,
+}
+
 impl TlsResults {
+    /// A device ended the handshake of brownout's own with this alert.
+    pub(super) fn refused(&mut self, alert: Alert, seen: Seen) {
+        let refusals = self.refused.entry(alert).or_default();
+        refusals.times += 1;
+        if refusals.seen.len() < MOST_EVIDENCE {
+            refusals.seen.push(seen);
+        }
+    }
+
     pub(super) fn established(&mut self, side: Side, up: &TlsUp) {
         *self.suites.entry((side, up.version.clone(), up.cipher.clone())).or_default() += 1;
     }
@@ -122,6 +143,7 @@ impl TlsResults {
         self.listeners.iter().any(|(_, terms)| !terms.is_plain())
             || !self.suites.is_empty()
             || !self.failures.is_empty()
+            || !self.refused.is_empty()
             || !self.web_sockets.is_empty()
             || self.passed_through > 0
     }

@@ -190,6 +190,11 @@ const ROWS: &[Row] = &[
     row("ended-soon-after-connect", [F0, NO, NO, F0, F0], SYMPTOM),
     row("client-id-fight", [F0, NO, NO, F0, F0], SYMPTOM),
     row("hub-unavailable", [F0, NO, NO, F0, WW], "no rule of MQTT, and nothing that a device does"),
+    row(
+        "tls-handshake-refused",
+        [F0, NO, NO, F0, F0],
+        "no rule of MQTT: a device and brownout's certificate, or its terms",
+    ),
 ];
 
 const fn row(finding: &'static str, weights: [Weight; 5], why: &'static str) -> Row {

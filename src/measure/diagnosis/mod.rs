@@ -12,6 +12,7 @@ mod idle;
 mod regular;
 pub mod rhythm;
 mod storm;
+mod tls;
 mod watch;
 
 #[cfg(test)]
@@ -40,7 +41,7 @@ struct Scene<'a> {
 }
 
 /// Every kind of finding that is made here.
-const KINDS: [&Kind; 18] = [
+const KINDS: [&Kind; 19] = [
     &back::NOT_BACK,
     &back::SLOW,
     &dead::NOT_DETECTED,
@@ -59,6 +60,7 @@ const KINDS: [&Kind; 18] = [
     &regular::RANDOM,
     &storm::STORM,
     &storm::NO_BACK_OFF,
+    &tls::REFUSED,
 ];
 
 /// The names of all kinds.
@@ -78,6 +80,7 @@ pub fn findings(run: &RunResults, plan: &Plan, watch: &Watch, known: &[Finding])
     found.extend(storm::findings(&scene));
     found.extend(regular::findings(&scene));
     found.extend(hub::findings(&scene));
+    found.extend(tls::findings(&scene));
     found
 }
 

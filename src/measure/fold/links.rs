@@ -2,9 +2,10 @@
 
 use super::Measures;
 use crate::base::{DeviceId, Direction, LinkId, RuleId, Side, Time};
-use crate::event::{LastPackets, Traffic};
+use crate::event::{Event, LastPackets, Traffic};
 use crate::fault::Ending;
 use crate::measure::facts::{Link, Showed};
+use crate::measure::finding::Seen;
 use crate::tls::Alert;
 
 impl Measures {
@@ -79,20 +80,36 @@ impl Measures {
         }
     }
 
+    /// A device ended brownout's handshake with an alert, of its own accord.
+    fn handshake_refused(&mut self, Event { seq, at, .. }: &Event, id: LinkId, alert: Alert) {
+        let Some(link) = self.links.get(&id) else { return };
+        let is_up = link.wrapped.as_ref().is_some_and(|it| it.passed_through || it.up.device.is_some());
+        if *seq >= self.first && !is_up && link.cut.is_none() && link.in_force.is_empty() {
+            let from = link.device.and_then(|device| self.sessions.device(device));
+            let from = from.map_or_else(String::new, |device| format!(" from {}", device.name));
+            let what = format!("alert {alert}{from}");
+            self.tls.refused(alert, Seen { seq: *seq, at: *at, what });
+        }
+    }
+
     pub(super) fn leg_ended(
         &mut self,
-        at: Time,
+        event: &Event,
         id: LinkId,
         side: Side,
         how: Ending,
         error: Option<&str>,
         last: LastPackets,
     ) {
+        let (at, alert) = (event.at, alert(how, error));
+        if let Some(alert) = alert.filter(|_| side == Side::Device) {
+            self.handshake_refused(event, id, alert);
+        }
         self.leaves(id, side);
         self.on(id, |link| {
             link.sign(side, at, Showed::Ended(how), Some(last));
             link.heard(side, last);
-            if let Some(alert) = alert(how, error) {
+            if let Some(alert) = alert {
                 link.wrapped().alert.get_mut(side).get_or_insert(alert);
             }
         });

@@ -3,7 +3,7 @@
 use super::{findings, found, grade, is_reset, lives, name, observer, reset};
 use crate::azure::Code;
 use crate::base::{LinkId, Side};
-use crate::event::What;
+use crate::event::{LastPackets, What};
 use crate::fault::Ending;
 use crate::measure::cause::Cause;
 use crate::measure::finding::Grade;
@@ -151,4 +151,26 @@ fn a_hub_that_cannot_be_reached() {
     story.tell(What::HubUnreachable { link: LinkId(2), error: "refused".into() }).closes(2).over();
     let told = found(&observer(), &story, "hub-unavailable").unwrap();
     assert_eq!((told.grade, told.device, told.count), (Grade::Warn, None, 1));
+}
+
+/// Whoever refuses brownout's certificate never says its name: what it said is told of the run.
+#[test]
+fn an_alert_to_brownouts_handshake_is_told_with_what_to_do() {
+    let refuses = |story: &mut Story, link: u64, shakes: bool| {
+        story.greets(link);
+        if shakes {
+            story.shakes_hands(link, Side::Device, 3, false);
+        }
+        let (link, error) = (LinkId(link), Some("unknown_ca".into()));
+        let (how, last) = (Ending::Alert, LastPackets::default());
+        story.tell(What::LegEnded { link, side: Side::Device, how, error, last });
+    };
+    let mut story = Story::new();
+    refuses(&mut story, 0, false);
+    refuses(&mut story, 1, false);
+    refuses(&mut story, 2, true);
+    let told = found(&observer(), &story, "tls-handshake-refused").unwrap();
+    assert_eq!(told.seen, "Devices ended 2 TLS handshakes with the alert unknown_ca.");
+    assert_eq!((told.count, told.evidence.len(), told.grade), (2, 2, Grade::Warn));
+    assert!(told.advice.contains("ca.pem"), "{}", told.advice);
 }
