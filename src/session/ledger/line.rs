@@ -1,10 +1,10 @@
 //! What a ledger keeps of one link; the link holds it, and it goes with it.
 
-use crate::base::units::to_u64;
 use crate::base::{LinkId, Time, Ways};
 use std::collections::VecDeque;
 
-/// Of messages of QoS 0 that wait to be passed on, so many are known by the time they came; the others are counted.
+/// Messages of QoS 0 that wait to be passed on are known by so many times when they came; those after are counted with the
+/// last.
 const TIMES_KEPT: usize = 16;
 
 /// A link of the device.
@@ -25,10 +25,8 @@ pub struct Line {
 /// One direction of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LineWay {
-    /// When messages of QoS 0 arrived that were not passed on yet, oldest first; the first few.
-    times: VecDeque<Time>,
-    /// How many there are.
-    pub waiting: u64,
+    /// Messages of QoS 0 that arrived and were not passed on yet, oldest first: how many, by when the first of them came.
+    times: VecDeque<(Time, u64)>,
     /// How many messages of QoS 1 and 2 were sent on this link and are not completed.
     pub in_flight: u32,
     /// Whether its sender has sent a message of QoS 1 or 2 on it that was new.
@@ -52,26 +50,29 @@ impl Line {
 impl LineWay {
     /// So many messages of QoS 0 wait to be passed on.
     pub fn wait(&mut self, now: Time, messages: u32) {
-        let all_known = self.waiting == to_u64(self.times.len());
-        if all_known {
-            let room = TIMES_KEPT.saturating_sub(self.times.len());
-            let kept = usize::try_from(messages).unwrap_or(usize::MAX).min(room);
-            self.times.extend(std::iter::repeat_n(now, kept));
+        let is_full = self.times.len() >= TIMES_KEPT;
+        match self.times.back_mut().filter(|(at, _)| is_full || *at == now) {
+            Some((_, waiting)) => *waiting += u64::from(messages),
+            None if messages > 0 => self.times.push_back((now, messages.into())),
+            None => {}
         }
-        self.waiting += u64::from(messages);
     }
 
     /// So many, the oldest, were passed on. Answers how many of them were waiting.
     pub fn go(&mut self, messages: u32) -> u64 {
-        let known = usize::try_from(messages).unwrap_or(usize::MAX).min(self.times.len());
-        self.times.drain(..known);
-        let waited = self.waiting.min(u64::from(messages));
-        self.waiting -= waited;
-        waited
+        let mut left = u64::from(messages);
+        while let Some((_, waiting)) = self.times.front_mut().filter(|_| left > 0) {
+            let gone = left.min(*waiting);
+            (*waiting, left) = (*waiting - gone, left - gone);
+            if *waiting == 0 {
+                self.times.pop_front();
+            }
+        }
+        u64::from(messages) - left
     }
 
-    /// None of them will be passed on: how many, and when the first of them came.
-    pub fn abandon(&mut self) -> (u64, VecDeque<Time>) {
-        (std::mem::take(&mut self.waiting), std::mem::take(&mut self.times))
+    /// None of them will be passed on: how many, by when the first of them came.
+    pub fn abandon(&mut self) -> VecDeque<(Time, u64)> {
+        std::mem::take(&mut self.times)
     }
 }

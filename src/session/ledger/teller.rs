@@ -118,20 +118,25 @@ impl Teller {
     }
 
     pub fn tell(&mut self, now: Time, about: About, news: MessageNews) {
+        self.tell_of_many(now, about, news, 0);
+    }
+
+    /// The same of so many more messages that are alike.
+    pub fn tell_of_many(&mut self, now: Time, about: About, news: MessageNews, more: u64) {
         if self.is_over(now) {
             self.tell_beyond();
             (self.since, self.told) = (now, [0; KINDS]);
         }
         let told = &mut self.told[kind(&news)];
         let About { link, direction, qos, id } = about;
-        let news = News { link, direction, qos, id: (id != 0).then_some(id), news, more: 0 };
+        let news = News { link, direction, qos, id: (id != 0).then_some(id), news, more };
         if *told < NEWS_A_SECOND {
             *told += 1;
             return self.news.push(news);
         }
         let beyond = self.beyond.get_or_insert_default();
         match beyond.iter_mut().find(|known| known.is_like(&news)) {
-            Some(known) => known.more += news.news.messages(),
+            Some(known) => known.more += news.news.messages() + more,
             None => beyond.push(news),
         }
     }

@@ -563,3 +563,19 @@ fn what_a_device_had_kept_is_told_with_what_it_dropped() {
     assert_eq!((up.missing, up.repeated), (0, 0));
     assert_eq!(run.news(), [&MessageNews::CaughtUp { queued: 9, dropped: Some(4) }]);
 }
+
+/// News of messages that are lost with their link come to as many as the counts, however many waited.
+#[test]
+fn all_that_waited_and_is_lost_is_told_of() {
+    for passed in [0, 3, 16, 40, 154] {
+        let mut run = Run::joined();
+        for millis in 0..155 {
+            run.at(1_000 + millis).arrives(0, DOWN, message(0, 0, 7));
+        }
+        run.tell(0, Entry::PassedPlain { direction: DOWN, messages: passed });
+        let down = run.ends(0).over().down;
+        let told: u64 = run.news.iter().map(|news| news.news.messages() + news.more).sum();
+        assert_eq!((down.received[0], down.lost[0]), (u64::from(passed), 155 - u64::from(passed)));
+        assert_eq!(told, down.lost[0], "{passed} passed on");
+    }
+}

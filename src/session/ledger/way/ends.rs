@@ -7,7 +7,7 @@ use crate::mqtt::QoS;
 use crate::session::ledger::Book;
 use crate::session::ledger::flights::Flight;
 use crate::session::ledger::line::Line;
-use crate::session::ledger::teller::About;
+use crate::session::ledger::teller::{About, NEWS_A_SECOND};
 use std::time::Duration;
 
 /// On a link that was accepted, a sender that says anything so long after has sent again what it was going to: clients do
@@ -26,14 +26,18 @@ impl Way {
         book: &mut Book,
     ) {
         let about = About { link: Some(line.link), direction: of, qos: QoS::AtMostOnce, id: 0 };
-        let (waiting, times) = line.ways.get_mut(of).abandon();
+        let left = line.ways.get_mut(of).abandon();
+        let waiting: u64 = left.iter().map(|(_, messages)| messages).sum();
         // Where there is none, no memory is taken to count it.
         if stopped && waiting > 0 {
             book.count(of).in_flight[0] += waiting;
         } else if waiting > 0 {
             book.count(of).lost[0] += waiting;
-            for first in times {
-                book.tell(now, about, MessageNews::Lost { first, why: Loss::NotPassedOn });
+            for (first, messages) in left {
+                let news = MessageNews::Lost { first, why: Loss::NotPassedOn };
+                let one_by_one = messages.min(u64::from(NEWS_A_SECOND));
+                (1..one_by_one).for_each(|_| book.tell(now, about, news.clone()));
+                book.tell_of_many(now, about, news, messages - one_by_one);
             }
         }
         let lived_on =
