@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// More than there are kinds of marks.
-pub(super) const COUNT_BY: u64 = 32;
+pub(super) const COUNT_BY: u64 = 64;
 
 /// So many values of a measure are drawn.
 const MOST_VALUES: usize = 20_000;

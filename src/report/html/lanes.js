@@ -17,7 +17,7 @@ const STATES = [
 // Which of two that share a pixel is drawn: what is rarer and worse.
 const RANK = [4, 5, 7, 0, 3, 8, 9, 10, 6, -1];
 // Marks that are signs of an end, a refusal, or trouble with a message: drawn even when packets are not.
-const SIGN = /FIN|RST|DISCONNECT|alert|cut|refused|unreachable|exceeded|lost|duplicated/;
+const SIGN = /FIN|RST|DISCONNECT|alert|cut|refused|unreachable|exceeded|lost|given up|duplicated/;
 
 function unpack(flat, each) {
   const [times, values] = [new Float64Array(flat.length / 2), new Float64Array(flat.length / 2)];
@@ -169,7 +169,7 @@ function drawMark(pen, words, from, x, y, isSign) {
   pen.lineWidth = 1.5;
   pen.beginPath();
   if (/^message/.test(words)) {
-    pen.strokeStyle = pen.fillStyle = /lost/.test(words) ? colours.refused : colours.fg;
+    pen.strokeStyle = pen.fillStyle = /lost|given up/.test(words) ? colours.refused : colours.fg;
     drawMessage(pen, words, x, y);
   } else if (/RST|cut/.test(words)) {
     for (const s of [-1, 1]) { pen.moveTo(x - 3, y - 3 * s); pen.lineTo(x + 3, y + 3 * s); }

@@ -23,7 +23,7 @@ function legend() {
   }, 'a fault holds');
   item((pen, w, h) => drawMark(pen, 'FIN', 'device', w / 2, h / 2, true), 'FIN or DISCONNECT');
   if (marked.has('RST') || [...marked].some((words) => / cut /.test(words))) item((pen, w, h) => drawMark(pen, 'RST', 'device', w / 2, h / 2, true), 'RST');
-  const messages = ['message lost', 'message duplicated', 'message sent again'].filter((words) => marked.has(words));
+  const messages = ['message lost', 'message given up', 'message duplicated', 'message sent again'].filter((words) => marked.has(words));
   messages.forEach((words, nth) => {
     const more = nth === messages.length - 1 ? ' (of a kind, the first five of a device in a second)' : '';
     item((pen, w, h) => drawMark(pen, words, 'device', w / 2, h / 2, false), `${words}${more}`);

@@ -99,6 +99,10 @@ kinds! {
     TwiceUp = "message duplicated", "device";
     /// The device was passed a message again.
     TwiceDown = "message duplicated", "hub";
+    /// The device gave a message up that it had no acknowledgement of.
+    GivenUpUp = "message given up", "device";
+    /// The hub did.
+    GivenUpDown = "message given up", "hub";
 }
 
 impl Kind {
@@ -108,8 +112,8 @@ impl Kind {
             MessageNews::Lost { .. } => (Kind::LostUp, Kind::LostDown),
             MessageNews::Retransmitted { .. } => (Kind::AgainUp, Kind::AgainDown),
             MessageNews::Duplicated { .. } => (Kind::TwiceUp, Kind::TwiceDown),
-            MessageNews::GivenUp { .. }
-            | MessageNews::InFlight { .. }
+            MessageNews::GivenUp { .. } => (Kind::GivenUpUp, Kind::GivenUpDown),
+            MessageNews::InFlight { .. }
             | MessageNews::DupWrong { .. }
             | MessageNews::IdInUse { .. }
             | MessageNews::UnknownAck { .. }

@@ -279,6 +279,7 @@ fn messages_are_marked_on_the_lane_of_their_device() {
         of(200, Direction::Down, MessageNews::Duplicated { first, released: false }),
         of(300, Direction::Up, lost),
         of(400, Direction::Up, MessageNews::InFlight { first }),
+        of(500, Direction::Up, MessageNews::GivenUp { first }),
     ];
     told.iter().for_each(|event| timeline.push(event));
     let lane = timeline.lanes().next().unwrap().1;
@@ -288,7 +289,9 @@ fn messages_are_marked_on_the_lane_of_their_device() {
         .map(|mark| (mark.at.as_nanos() / 1_000_000, mark.kind()))
         .filter(|(at, _)| *at >= 100)
         .collect();
-    assert_eq!(marks, [(100, Kind::AgainUp), (200, Kind::TwiceDown), (300, Kind::LostUp)]);
+    let expected =
+        [(100, Kind::AgainUp), (200, Kind::TwiceDown), (300, Kind::LostUp), (500, Kind::GivenUpUp)];
+    assert_eq!(marks, expected);
 }
 
 /// What a late part begins with says what lives; it is not in the picture, and does not make its bins coarse.
