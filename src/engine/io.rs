@@ -293,6 +293,15 @@ pub enum Input {
         /// How.
         how: Ending,
     },
+    /// The FIN that was said to an end waits behind what that does not take, or has been sent since.
+    EndWaits {
+        /// The link.
+        link: LinkId,
+        /// The end.
+        to: Side,
+        /// Bytes of the stream that have not been sent, the FIN counted as one.
+        unsent: u64,
+    },
     /// The effects of this generation hold on the link.
     Applied {
         /// The link.

@@ -261,6 +261,7 @@ impl Engine {
                 self.emit(What::CaptureClosed { written, dropped, error });
             }
             Input::Dropped { link, side, what } => self.emit(What::Dropped { link, side, what }),
+            Input::EndWaits { link, to, unsent } => self.emit(What::EndWaits { link, to, unsent }),
             // Taken in before.
             Input::LinkOpened { .. }
             | Input::HubConnected { .. }

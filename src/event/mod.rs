@@ -397,6 +397,17 @@ pub enum What {
         /// How.
         how: Ending,
     },
+    /// The FIN that was just said to an end waits on this machine behind what that end does not take: it has not been told. Then
+    /// once more, when it has been sent.
+    EndWaits {
+        /// The link.
+        link: LinkId,
+        /// The end that was to be told.
+        to: Side,
+        /// Bytes of the stream that have not been sent, the FIN counted as one; 0: now it has been sent.
+        #[serde(deserialize_with = "bounded::count")]
+        unsent: u64,
+    },
     /// A fault ended this leg, or left it with nothing behind it.
     LegCut {
         /// The link.
@@ -542,6 +553,7 @@ impl What {
             | What::KeepaliveExceeded { link, .. }
             | What::LegEnded { link, .. }
             | What::EndCarried { link, .. }
+            | What::EndWaits { link, .. }
             | What::LegCut { link, .. }
             | What::LinkClosed { link, .. }
             | What::FaultApplied { link, .. }

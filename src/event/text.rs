@@ -155,6 +155,10 @@ impl Display for What {
             What::EndCarried { link, to, how } => {
                 write!(f, "{link} end carried to {}: {}", to.word(), how.word())
             }
+            What::EndWaits { link, to, unsent: 0 } => write!(f, "{link} FIN sent to {}", to.word()),
+            What::EndWaits { link, to, unsent } => {
+                write!(f, "{link} FIN to {} waits behind {unsent} bytes that it does not take", to.word())
+            }
             What::LegCut { link, side, fate, window, .. } => {
                 write!(f, "{link} {} leg cut: {}", side.word(), fate.words())?;
                 window.iter().try_for_each(|window| write!(f, " ({window})"))

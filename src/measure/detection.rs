@@ -62,6 +62,8 @@ pub struct Noticed {
     pub silence: Option<Value>,
     /// When brownout told it instead, before any sign.
     pub told: Option<Time>,
+    /// It was to be told by a FIN, which was not sent: it stands behind what the end did not take.
+    pub waits: bool,
 }
 
 impl Noticed {
@@ -231,6 +233,10 @@ impl<'a> Struck<'a> {
     }
 
     fn by(&self, side: Side) -> Noticed {
+        Noticed { waits: self.link.waits.get(side).is_some(), ..self.shown_by(side) }
+    }
+
+    fn shown_by(&self, side: Side) -> Noticed {
         let sign = self.first_sign(side);
         let told = self.link.told.get(side).filter(|at| (self.since..=self.end).contains(at));
         let told = told.filter(|told| sign.is_none_or(|sign| *told <= sign.at));
@@ -249,7 +255,7 @@ impl<'a> Struck<'a> {
         let detection = self.detection(side, &sign);
         let last = last_packet(side, &sign);
         let silence = last.map(|last| silence(self.start, detection, last, sign.at));
-        Noticed { sign: Some(sign), detection: Some(detection), silence, told: None }
+        Noticed { sign: Some(sign), detection: Some(detection), silence, ..Noticed::default() }
     }
 
     /// An end whose leg the fault ended: of the hub nothing more can be seen, the device shows in its next connect, or, where
@@ -267,13 +273,14 @@ impl<'a> Struck<'a> {
 
     /// An end that showed nothing until then: a miss, if it had the time and the reason to notice. Of a muted end that
     /// was not heard of since, nothing is known: it may have given up with its sign dropped, so it was watched for no
-    /// time at all. What comes soon after the mute is no word of it either: its system may be repeating what it said
+    /// time at all; nor was one that the fault was to tell, where the FIN was not sent. What comes soon after the mute is no word of it either: its system may be repeating what it said
     /// before it gave up.
     fn missed(&self, side: Side, until: Time) -> Noticed {
         let watched = until.since(self.start);
         let news_from = self.watched_until() + self.retransmission(side);
         let heard = self.link.last.get(side).from.is_some_and(|last| last > news_from);
         let hidden = self.is_hidden(side, self.watched_until()) && !heard;
+        let hidden = hidden || (self.is_cut && self.link.waits.get(side).is_some());
         // Less than a keep-alive of silence shows nobody anything.
         let missed = watched >= self.window.keep_alive && self.has_reason(side);
         let watched = if hidden { Duration::ZERO } else { watched };

@@ -122,6 +122,8 @@ pub struct Link {
     /// When each end was told by brownout: the other's end carried through, its leg cut by a fault, or the other's
     /// DISCONNECT passed on.
     pub told: Ends<Option<Time>>,
+    /// A FIN to this end waits on this machine behind what the end does not take; and whether it is how brownout told it.
+    pub waits: Ends<Option<bool>>,
     /// The window whose fault ended it, and when.
     pub cut: Option<(Time, Option<WindowId>)>,
     /// What that did to the device's leg, or else to the hub's.
@@ -186,6 +188,7 @@ impl Link {
             hub_accepted: false,
             signs: Ends::default(),
             told: Ends::default(),
+            waits: Ends::default(),
             cut: None,
             fate: None,
             rival: None,
@@ -318,6 +321,16 @@ impl Link {
 
     pub(super) fn told(&mut self, side: Side, at: Time) {
         self.told.get_mut(side).get_or_insert(at);
+    }
+
+    /// The FIN to this end waits, or does so no more: only then has it been told.
+    pub(super) fn end_waits(&mut self, side: Side, at: Time, waits: bool) {
+        if waits {
+            let tells = self.told.get_mut(side).take().is_some();
+            *self.waits.get_mut(side) = Some(tells);
+        } else if self.waits.get_mut(side).take() == Some(true) {
+            self.told(side, at);
+        }
     }
 
     pub(super) fn heard(&mut self, side: Side, news: LastPackets) {

@@ -132,6 +132,9 @@ impl Measures {
                 self.leg_ended(event, *link, *side, *how, error.as_deref(), *last);
             }
             What::EndCarried { link, to, .. } => self.on(*link, |link| link.told(*to, at)),
+            What::EndWaits { link, to, unsent } => {
+                self.on(*link, |link| link.end_waits(*to, at, *unsent > 0))
+            }
             What::LegCut { link, side, fate, window, last } => {
                 self.on(*link, |link| link.heard(*side, *last));
                 self.leg_cut(at, *link, *side, *fate, *window);

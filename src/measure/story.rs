@@ -327,6 +327,10 @@ impl Story {
         self.tell(What::EndCarried { link: LinkId(link), to, how: Ending::Fin })
     }
 
+    pub fn waits(&mut self, link: u64, to: Side, unsent: u64) -> &mut Story {
+        self.tell(What::EndWaits { link: LinkId(link), to, unsent })
+    }
+
     pub fn cut(&mut self, link: u64, side: Side, fate: LegFate, window: u64) -> &mut Story {
         let last = *self.last.entry(LinkId(link)).or_default().get(side);
         self.tell(What::LegCut { link: LinkId(link), side, fate, window: Some(WindowId(window)), last })

@@ -19,9 +19,10 @@ pub use unheard::{Heard, Written};
 pub use wire::Wire;
 
 use super::capture::Tap;
-use super::sys::info::tcp_info;
+use super::sys::info::{TcpState, tcp_info};
 use super::sys::segment::Segment;
 use crate::base::Chance;
+use crate::base::units::to_u64;
 use crate::event::Dropped;
 use crate::fault::{Ending, Harm, LegFate};
 use crate::session::ledger::Entry;
@@ -54,6 +55,8 @@ pub struct Leg {
     pub broken: bool,
     /// FIN is to be said once all that was said before has been sent.
     shutting: bool,
+    /// FIN was said, and waits behind what the peer does not take.
+    fin_waits: bool,
     /// A fault has closed it, and it is heard out.
     lingering: bool,
     /// A fault has parked it, and it is reset once its peer sends something.
@@ -489,17 +492,39 @@ impl Leg {
         self.ingress.take_dropped(self.wire.stream())
     }
 
-    /// Bytes that were written here and have not been sent yet, in TLS or in the kernel.
-    pub fn has_unsent(&self) -> bool {
-        let sealed = self.secure.as_ref().is_some_and(|secure| secure.is_flushing());
-        let unsent = |stream| tcp_info(stream).is_ok_and(|info| info.unsent_bytes > 0);
-        sealed || self.wire.stream().is_some_and(unsent)
+    /// How many bytes that were written here have not been sent yet, in TLS or in the kernel; a FIN is one.
+    pub fn unsent(&self) -> u64 {
+        let sealed = self.secure.as_ref().map_or(0, |secure| secure.waiting());
+        let in_kernel = self.wire.stream().and_then(|stream| tcp_info(stream).ok());
+        to_u64(sealed) + in_kernel.map_or(0, |info| u64::from(info.unsent_bytes))
+    }
+
+    /// FIN was just said: how many bytes of the stream have not been sent, itself among them, where it has to wait.
+    pub fn fin_said(&mut self) -> Option<u64> {
+        let unsent =
+            Some(self.unsent()).filter(|unsent| *unsent > 0 && (self.wire.is_shut() || self.shutting));
+        self.fin_waits = unsent.is_some();
+        unsent
+    }
+
+    /// Whether a FIN that had to wait still does; else, whether it has been sent. `None` where none had to, and of a connection
+    /// that is gone before it was.
+    pub fn fin_waits(&mut self) -> Option<Poll<()>> {
+        if !std::mem::take(&mut self.fin_waits) {
+            return None;
+        }
+        let info = tcp_info(self.wire.stream()?).ok()?;
+        if self.unsent() == 0 && !self.shutting {
+            return Some(Poll::Ready(()));
+        }
+        self.fin_waits = info.state != TcpState::Closed;
+        self.fin_waits.then_some(Poll::Pending)
     }
 
     /// So many bytes were written to a peer that had given up, and this is to be written down once it has them.
     pub fn await_heard(&mut self, bytes: usize, entries: Vec<Entry>) {
         let sealed = self.secure.as_ref().map_or(0, |secure| secure.waiting());
-        let end = self.wire.written() + u64::try_from(sealed).unwrap_or(0);
+        let end = self.wire.written() + to_u64(sealed);
         self.unheard.get_or_insert_default().push(Written { bytes, entries, end });
     }
 

@@ -384,6 +384,9 @@ impl Link {
         self.drop_at = Some(self.now() + FIN_LINGER);
         let last = Ends { device: self.meter.last(Side::Device), hub: self.meter.last(Side::Hub) };
         self.core.tell(Input::CutDone { link: self.id, window: cut.window, done, last });
+        for side in Side::BOTH.into_iter().filter(|side| done.get(*side).is_some()) {
+            self.fin_said(side);
+        }
     }
 
     // The hub's leg.
@@ -477,6 +480,7 @@ impl Link {
 
     fn is_over(&mut self) -> bool {
         self.see_heard();
+        self.see_fins();
         if self.drop_at.is_some_and(|at| at <= self.core.clock().now()) {
             self.drop_at = None;
             for side in Side::BOTH {

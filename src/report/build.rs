@@ -201,6 +201,8 @@ fn rule(plan: &Plan, id: RuleId, results: &Results) -> Rule {
             fidelities.extend(judged.fidelities.iter().copied());
             let used = Side::BOTH.into_iter().flat_map(|side| judged.means.get(side));
             add_new(&mut means, used.map(|mechanism| words::means(*mechanism)));
+            let kept = Side::BOTH.into_iter().filter(|side| judged.noticed.get(*side).waits);
+            add_new(&mut means, kept.map(words::waits));
             add_new(&mut refused, judged.refused.iter().cloned());
         }
         missed.extend(self::missed(run, number, id, fault));

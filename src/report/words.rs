@@ -7,8 +7,8 @@ pub use faults::fault;
 
 use super::model::{self, Evidence, Figure};
 use super::table::{NAME, cut_name, width};
-use crate::base::RuleId;
 use crate::base::units::to_u64;
+use crate::base::{RuleId, Side};
 use crate::fault::Mechanism;
 use crate::profile::{Expectation, Limit, Plan, Statistic};
 
@@ -216,6 +216,14 @@ pub fn means(mechanism: Mechanism) -> &'static str {
         Mechanism::Rejected => "CONNACK that refuses sent, then FIN",
         Mechanism::Disconnected => "DISCONNECT sent, then FIN",
         Mechanism::Rival => "taken over by another client",
+    }
+}
+
+/// Whom a FIN did not reach, and why.
+pub fn waits(to: Side) -> &'static str {
+    match to {
+        Side::Device => "a FIN not sent: the device took nothing",
+        Side::Hub => "a FIN not sent: the hub took nothing",
     }
 }
 

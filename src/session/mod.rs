@@ -128,6 +128,7 @@ impl Sessions {
             | What::WsClosed { .. }
             | What::KeepaliveExceeded { .. }
             | What::EndCarried { .. }
+            | What::EndWaits { .. }
             | What::Traffic(_)
             | What::Fired { .. }
             | What::WindowOpened { .. }

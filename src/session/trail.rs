@@ -66,6 +66,7 @@ impl Trail {
             | What::FirstPublish { .. } => self.keep(event),
             What::LegEnded { .. }
             | What::EndCarried { .. }
+            | What::EndWaits { .. }
             | What::LegCut { .. }
             | What::LinkClosed { .. } => self.add(event),
             What::RunStarted(_)

@@ -146,6 +146,10 @@ impl Conformance {
                 self.leg_ended(now, *link, *side, *how, sessions);
             }
             What::EndCarried { link, to, .. } => self.told(now, *link, *to, sessions),
+            What::EndWaits { link, to: Side::Hub, unsent: 1.. } => {
+                let device = self.links.get(link).and_then(|watch| watch.device);
+                device.into_iter().for_each(|device| self.wills.is_not_told(device));
+            }
             What::LegCut { link, side, fate, last, .. } => {
                 if let Some(watch) = self.links.get_mut(link) {
                     watch.heard(*side, *last);
@@ -199,6 +203,7 @@ impl Conformance {
             | What::Delivery { .. }
             | What::Fired { .. }
             | What::FaultRefused { .. }
+            | What::EndWaits { .. }
             | What::Wire { .. }
             | What::HeldUp { .. }
             | What::CaptureClosed { .. } => {}

@@ -83,6 +83,11 @@ impl Wills {
         self.awaited.retain(|will| will.device != device || will.graceful || will.ended + will.delay <= at);
     }
 
+    /// The hub does not know of that end yet, and when it will is not seen.
+    pub fn is_not_told(&mut self, device: DeviceId) {
+        self.awaited.retain(|will| will.device != device || will.graceful);
+    }
+
     /// The link is over, or a fault fell on it: it would not show a will any more.
     pub fn forget(&mut self, link: LinkId) {
         self.awaited.iter_mut().for_each(|will| will.witnesses.retain(|witness| *witness != link));

@@ -77,6 +77,7 @@ impl Watch {
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
             | What::Dropped { .. }
+            | What::EndWaits { .. }
             | What::AcceptFailed { .. }
             | What::ConnectAstray { .. }
             | What::HubConnected { .. }

@@ -530,3 +530,24 @@ fn a_hub_that_never_had_the_link_is_not_waited_for() {
     assert_eq!(values(&results, Metric::HubDetection), []);
     assert_eq!(values(&results, Metric::DeviceDetection), [exact(1_000)]);
 }
+
+/// A FIN that its receiver's shut window holds back tells nobody anything: what no sign of is seen, was not missed.
+#[test]
+fn a_fin_that_was_not_sent_is_no_word() {
+    let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::Close, close_notify: true });
+    let run = |tell: &dyn Fn(&mut Story)| {
+        let mut story = struck(Mechanism::Shutdown);
+        Side::BOTH.into_iter().for_each(|side| _ = story.cut(1, side, LegFate::Close, 1));
+        tell(&mut story);
+        let results = story.at(13_000).results(&plan(vec![("reset", fin.clone())]));
+        let (_, window) = results.runs[0].windows.iter().next().unwrap();
+        (window.noticed.device.detection, window.noticed.device.told.is_some(), window.noticed.device.waits)
+    };
+    assert_eq!(run(&|_| {}), (Some(never(10_000)), true, false), "told at once");
+    assert_eq!(run(&|s| _ = s.waits(1, Side::Device, 900)), (Some(never(0)), false, true), "never told");
+    let later = |s: &mut Story| _ = s.waits(1, Side::Device, 900).at(4_000).waits(1, Side::Device, 0);
+    assert_eq!(run(&later), (Some(never(10_000)), true, false), "told later");
+    let leaves =
+        |s: &mut Story| _ = s.waits(1, Side::Device, 900).at(5_000).ends(1, Side::Device, Ending::Fin);
+    assert_eq!(run(&leaves), (Some(exact(2_000)), false, true), "left by itself");
+}

@@ -145,6 +145,7 @@ impl Link {
             // A record that waited may have gone with it.
             self.see_harmed(to);
             self.core.tell(Input::EndCarried { link: self.id, to, how });
+            self.fin_said(to);
         }
         true
     }

@@ -9,6 +9,11 @@ use crate::net::leg::ending_of;
 use crate::net::pump::Inlet;
 use crate::net::surgery::Output;
 use std::io;
+use std::task::Poll;
+use std::time::Duration;
+
+/// How often to look whether a FIN that waits behind what its receiver does not take has been sent.
+const FIN_AGAIN: Duration = Duration::from_millis(50);
 
 impl Link {
     /// A write failed: the peer is gone. What it said before is there still, and is passed on before its end.
@@ -87,8 +92,29 @@ impl Link {
         if std::mem::replace(&mut self.legs.get_mut(side).end_told, true) {
             return;
         }
+        // What it answers was sent before.
+        self.see_fins();
         let last = self.meter.last(side);
         self.core.tell(Input::LegEnded { link: self.id, side, how, error, last });
+    }
+
+    /// FIN was just said to an end: tells whether it has to wait there behind what that end does not take.
+    pub(super) fn fin_said(&mut self, to: Side) {
+        if let Some(unsent) = self.legs.get_mut(to).fin_said() {
+            self.core.tell(Input::EndWaits { link: self.id, to, unsent });
+            self.tcp.look_by(self.now() + FIN_AGAIN);
+        }
+    }
+
+    /// Tells of those that have been sent since.
+    pub(super) fn see_fins(&mut self) {
+        for to in Side::BOTH {
+            match self.legs.get_mut(to).fin_waits() {
+                None => {}
+                Some(Poll::Pending) => self.tcp.look_by(self.now() + FIN_AGAIN),
+                Some(Poll::Ready(())) => self.core.tell(Input::EndWaits { link: self.id, to, unsent: 0 }),
+            }
+        }
     }
 
     pub(super) fn close(&mut self) {

@@ -45,7 +45,12 @@ impl Tcp {
 
     /// Looks again soon.
     pub(super) fn look_again(&mut self, now: Time) {
-        self.look = Some(now + LOOK_AGAIN);
+        self.look_by(now + LOOK_AGAIN);
+    }
+
+    /// Looks again by then.
+    pub(super) fn look_by(&mut self, at: Time) {
+        self.look = Some(self.look.map_or(at, |look| look.min(at)));
     }
 
     /// When to look at the link again.
@@ -101,7 +106,7 @@ impl Link {
         let pump = self.pumps.get_mut(direction);
         let Some((budget, since)) = pump.allowance.spent() else { return false };
         let now = self.core.clock().now();
-        if self.legs.get(direction.to()).has_unsent() && now < since + FIN_LINGER {
+        if self.legs.get(direction.to()).unsent() > 0 && now < since + FIN_LINGER {
             self.tcp.look_again(now);
             return false;
         }
@@ -145,6 +150,9 @@ impl Link {
             pump.discard();
         }
         self.core.tell(Input::HalfClosed { link: self.id, window, toward, done });
+        if done {
+            self.fin_said(toward);
+        }
     }
 }
 

@@ -214,6 +214,11 @@ impl Live {
                 *self.watch_of(*link).filter(|watch| watch.link == *link)?.told.get_mut(*side) = true;
                 None
             }
+            What::EndWaits { link, to, unsent } => {
+                let watch = self.watch_of(*link).filter(|watch| watch.link == *link)?;
+                *watch.told.get_mut(*to) = *unsent == 0;
+                None
+            }
             What::LegCut { link, side, fate, window, .. } => self.cut(*link, *side, *fate, *window),
             What::Altered { window, what, .. } => self.altered(*window, what),
             What::Rival { window, news, .. } => self.rival(*window, news),

@@ -150,6 +150,7 @@ impl Remarks {
             | What::KeepaliveExceeded { .. }
             | What::LegEnded { .. }
             | What::EndCarried { .. }
+            | What::EndWaits { .. }
             | What::HeldUp { .. }
             | What::CaptureClosed { .. }
             | What::Wire { .. }

@@ -19,6 +19,8 @@ pub(super) struct Link {
     pub opened: Time,
     /// Whether each end knows that it is over.
     pub gone: Ends<bool>,
+    /// Whether each end would know, but for a FIN that waits behind what it does not take.
+    waits: Ends<bool>,
     answer: Option<u8>,
     /// What waits in brownout, by the number of its event.
     held: Option<(u64, Held)>,
@@ -78,6 +80,7 @@ pub(super) fn of(what: &What) -> Option<LinkId> {
         | What::LegEnded { link, .. }
         | What::LegCut { link, .. }
         | What::EndCarried { link, .. }
+        | What::EndWaits { link, .. }
         | What::HubUnreachable { link, .. }
         | What::FaultApplied { link, .. }
         | What::FaultLifted { link, .. }
@@ -93,6 +96,7 @@ impl Link {
             device: None,
             opened,
             gone: Ends::default(),
+            waits: Ends::default(),
             answer: None,
             held: None,
             hidden_by: BTreeSet::new(),
@@ -162,6 +166,14 @@ impl Link {
             What::EndCarried { to, .. } => {
                 outcome.mark(by_side(*to, Kind::DeviceTold, Kind::HubTold));
                 *self.gone.get_mut(*to) = true;
+            }
+            What::EndWaits { to, unsent, .. } => {
+                let (gone, waits) = (self.gone.get_mut(*to), self.waits.get_mut(*to));
+                if *unsent > 0 {
+                    *waits = std::mem::take(gone);
+                } else {
+                    *gone |= std::mem::take(waits);
+                }
             }
             What::HubUnreachable { .. } => outcome.mark(Kind::Unreachable),
             What::FaultApplied { window, means, .. } if hides(*means) => _ = self.hidden_by.insert(*window),

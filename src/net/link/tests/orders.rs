@@ -188,3 +188,30 @@ async fn packets_are_put_between_two_others() {
     assert_eq!(rest(&mut ring.device).await, b"");
     ring.done().await;
 }
+
+/// Writes this until nothing more is taken. How often it was begun.
+async fn fill(stream: &TcpStream, bytes: &[u8]) -> u64 {
+    let mut written = 0;
+    while let Ok(room) = tokio::time::timeout(Duration::from_millis(300), stream.writable()).await {
+        room.unwrap();
+        written += stream.try_write(&bytes[written % bytes.len()..]).unwrap_or(0);
+    }
+    u64::try_from(written.div_ceil(bytes.len())).unwrap()
+}
+
+/// A FIN that the device's shut window holds back is told as such, and once more when it has gone.
+#[tokio::test]
+async fn a_fin_that_waits_is_not_told_as_one_that_was_heard() {
+    let mut ring = Ring::connected(0).await;
+    fill(&ring.served, &[0; 1 << 16]).await;
+    ring.cut(LegFate::Close, LegFate::Close);
+    // The hub's FIN shows that the device's was said, too.
+    assert_eq!(rest(&mut ring.served).await, b"");
+    assert!(!rest(&mut ring.device).await.is_empty());
+    let events = ring.told().await;
+    let waits = events.iter().filter_map(|event| match event.what {
+        What::EndWaits { to, unsent, .. } => Some((to, unsent > 0)),
+        _ => None,
+    });
+    assert_eq!(waits.collect::<Vec<_>>(), [(Side::Device, true), (Side::Device, false)]);
+}
