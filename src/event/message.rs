@@ -36,6 +36,9 @@ pub struct Delivery {
     /// was closed: what became of them is not known. Each may be one more that is lost.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub unfollowed: [u64; 3],
+    /// Told as received before, and perhaps not: their receiver's system had not acknowledged them when its leg went.
+    #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
+    pub doubted: [u64; 3],
     /// Whose payload had a number, as the profile's `sequence` reads it.
     #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
     pub numbered: u64,
@@ -69,7 +72,7 @@ impl Delivery {
         *self == Delivery::default()
     }
 
-    /// Adds the counts of another.
+    /// Adds the counts of another, later one. What that doubts is of those that were received no more, and not known.
     pub fn add(&mut self, more: &Delivery) {
         let pairs = [
             (&mut self.sent, more.sent),
@@ -83,6 +86,13 @@ impl Delivery {
         ];
         for (sum, more) in pairs {
             sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+        }
+        for ((received, unfollowed), doubted) in
+            self.received.iter_mut().zip(&mut self.unfollowed).zip(more.doubted)
+        {
+            let doubted = doubted.min(*received);
+            *received -= doubted;
+            *unfollowed += doubted;
         }
         let pairs = [
             (&mut self.numbered, more.numbered),

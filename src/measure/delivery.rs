@@ -97,6 +97,8 @@ fn delivery(numbers: &[u64; COUNTS]) -> Delivery {
         lost: by_qos(5),
         in_flight: by_qos(6),
         unfollowed: by_qos(7),
+        // In a sum, those are among the ones that are not followed.
+        doubted: [0; 3],
         numbered: other(0),
         missing: other(1),
         repeated: other(2),

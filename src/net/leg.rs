@@ -61,6 +61,8 @@ pub struct Leg {
     lingering: bool,
     /// A fault has parked it, and it is reset once its peer sends something.
     trap: bool,
+    /// How many bytes the peer had not acknowledged when the socket went.
+    left: Option<u64>,
     /// What was written to the peer though it had given up.
     unheard: Option<Box<Unheard>>,
     /// What passes goes into a capture.
@@ -310,6 +312,7 @@ impl Leg {
         // To close says FIN as well, where nothing is left to be read: only then, or it would say RST.
         let is_all = !self.reading && self.secure.is_none() && self.tap.is_none() && !self.is_unheard();
         if is_all {
+            self.note_left(false);
             self.wire.close()
         } else {
             self.wire.shut()
@@ -324,7 +327,7 @@ impl Leg {
         if let Some(tap) = self.tap.as_mut().filter(|_| self.wire.is_open()) {
             tap.reset();
         }
-        self.hear_last();
+        self.hear_last(true);
         if let Some(stream) = self.wire.stream() {
             self.ingress.count(stream);
         }
@@ -337,7 +340,7 @@ impl Leg {
     pub fn drop_socket(&mut self) {
         // With it the tap goes, and says so.
         self.tap = None;
-        self.hear_last();
+        self.hear_last(false);
         if let Some(stream) = self.wire.stream() {
             self.ingress.count(stream);
         }
@@ -546,13 +549,34 @@ impl Leg {
         self.unheard.as_ref().is_some_and(|unheard| unheard.is_waiting())
     }
 
-    /// The socket goes: what it has to say of that is heard now.
-    pub fn hear_last(&mut self) {
+    /// The socket goes, by RST of ours if `resets`: what it has to say of that is heard now.
+    pub fn hear_last(&mut self, resets: bool) {
+        self.note_left(resets);
         let Some(unheard) = self.unheard.as_mut().filter(|unheard| unheard.is_waiting()) else { return };
         if let Some(acknowledged) = self.wire.acknowledged() {
             unheard.see(acknowledged);
         }
         unheard.give_up();
+    }
+
+    /// `resets`: what is under way is not sent again.
+    fn note_left(&mut self, resets: bool) {
+        let Some(unacked) = self.wire.unacknowledged() else { return };
+        let goes_on = || !resets && !self.is_mute() && self.wire.stream().is_some_and(is_well);
+        let (unacked, sealed) = match unacked {
+            // An acknowledgement may take its time: on a connection that is well, the kernel sees to what was sent.
+            1.. if goes_on() => (0, self.unsent()),
+            unacked => (unacked, self.secure.as_ref().map_or(0, |secure| to_u64(secure.waiting()))),
+        };
+        // What is waited for has books of its own.
+        let later = self.unheard.as_ref().map_or(0, |unheard| unheard.bytes());
+        self.left = Some((unacked + sealed).saturating_sub(later));
+    }
+
+    /// How many bytes that were written had not been acknowledged when the socket went, but for those that
+    /// [wait to be heard](Leg::await_heard).
+    pub fn take_left(&mut self) -> Option<u64> {
+        self.left.take()
     }
 
     /// Whether FIN could be said to a peer that has heard none.
@@ -564,6 +588,12 @@ impl Leg {
     pub fn is_trap(&self) -> bool {
         self.trap
     }
+}
+
+/// Whether both ends are there, and what is sent gets through.
+fn is_well(stream: &TcpStream) -> bool {
+    tcp_info(stream)
+        .is_ok_and(|info| info.state == TcpState::Established && info.retransmits == 0 && info.probes == 0)
 }
 
 /// What a read of a leg without TLS has brought.

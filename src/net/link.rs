@@ -12,6 +12,7 @@
 mod attend;
 mod books;
 mod bytes;
+mod doubts;
 mod ends;
 mod greeting;
 mod heard;

@@ -63,6 +63,11 @@ impl Unheard {
         }
     }
 
+    /// How many bytes are waited for.
+    pub fn bytes(&self) -> u64 {
+        self.waiting.iter().map(|written| to_u64(written.bytes)).sum()
+    }
+
     /// Whether something is still to show.
     pub fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()

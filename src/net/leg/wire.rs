@@ -146,8 +146,13 @@ impl Wire {
         let stream = self.stream.as_ref()?;
         // In this order: nothing is acknowledged once it is gone.
         let is_final = tcp_info(stream).ok()?.state == TcpState::Closed;
-        let unacked = unacked(stream).ok()?.saturating_sub(u64::from(self.fin));
+        let unacked = self.unacknowledged()?;
         Some(Acknowledged { until: self.written.saturating_sub(unacked), is_final })
+    }
+
+    /// How many bytes of what was written the peer's TCP has not acknowledged; `None` as for [`Wire::acknowledged`].
+    pub fn unacknowledged(&self) -> Option<u64> {
+        Some(unacked(self.stream.as_ref()?).ok()?.saturating_sub(u64::from(self.fin)))
     }
 
     /// Writes what the peer takes at once.

@@ -2,7 +2,8 @@
 //! all that one read brought.
 
 use super::Link;
-use crate::base::{DeviceId, Direction, Time};
+use super::doubts::Recent;
+use crate::base::{DeviceId, Direction, Time, Ways};
 use crate::engine::Input;
 use crate::event::Packet;
 use crate::mqtt::framer::Frame;
@@ -26,6 +27,9 @@ pub(super) struct Books {
     /// Those of the last read, until the ledger takes them in.
     pub(super) entries: Vec<Entry>,
     pub(super) sight: Sight,
+    /// How many messages of QoS 0 were passed on so far.
+    passed: u64,
+    pub(super) recent: Ways<Recent>,
     /// A fault makes what passes wait or vanish.
     disturbed: bool,
 }
@@ -74,6 +78,7 @@ impl Books {
         if self.open.is_none() {
             return;
         }
+        self.passed += entry.passed_plain();
         if self.entries.capacity() == 0 {
             self.entries = ENTRIES.take();
         }
@@ -88,6 +93,11 @@ impl Books {
         let is_plain = message.is_plain();
         let plain = Entry::ArrivedPlain { direction, messages: 1 };
         self.write(if is_plain { plain } else { Entry::Arrived(direction, message) });
+    }
+
+    /// How many messages of QoS 0 were passed on so far.
+    pub(super) fn passed(&self) -> u64 {
+        self.passed
     }
 
     /// Whether there is a ledger to write for.

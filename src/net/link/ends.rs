@@ -119,8 +119,9 @@ impl Link {
 
     pub(super) fn close(&mut self) {
         self.closed = true;
-        Side::BOTH.into_iter().for_each(|side| self.legs.get_mut(side).hear_last());
+        Side::BOTH.into_iter().for_each(|side| self.legs.get_mut(side).hear_last(false));
         self.see_heard();
+        Direction::BOTH.into_iter().for_each(|direction| self.doubt(direction));
         let now = self.now();
         self.flush(now);
         for direction in Direction::BOTH {

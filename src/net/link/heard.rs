@@ -15,7 +15,10 @@ impl Link {
         say: impl FnOnce(&mut Link),
     ) {
         if written == 0 || !self.legs.get(direction.to()).end_told {
-            return say(self);
+            let before = self.books.passed();
+            say(self);
+            let messages = self.books.passed() - before;
+            return self.books.recent.get_mut(direction).wrote(written, messages);
         }
         self.settle_books(now);
         say(self);

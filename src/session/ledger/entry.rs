@@ -47,6 +47,14 @@ pub enum Entry {
         /// How many.
         messages: u32,
     },
+    /// Of the PUBLISH packets of QoS 0 that were passed on last, so many at most may not have come to their receiver, whose system
+    /// had not acknowledged them when its leg went.
+    Doubted {
+        /// Which way.
+        direction: Direction,
+        /// How many.
+        messages: u32,
+    },
     /// A PUBLISH was passed on whole, so many times one after another.
     Passed {
         /// Which way.
@@ -76,6 +84,15 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// How many messages of QoS 0 it says were passed on.
+    pub fn passed_plain(&self) -> u64 {
+        match self {
+            Entry::PassedPlain { messages, .. } => u64::from(*messages),
+            Entry::Passed { qos: QoS::AtMostOnce, .. } => 1,
+            _ => 0,
+        }
+    }
+
     /// What is left to say of a packet where it is not known whether its receiver got it: of a message of QoS 1 or 2, and of
     /// acknowledgements, that it is still in flight, which needs no word.
     pub fn unknown(&self) -> Option<Entry> {
@@ -89,6 +106,7 @@ impl Entry {
             | Entry::Arrived(..)
             | Entry::ArrivedPlain { .. }
             | Entry::PassedUnknown { .. }
+            | Entry::Doubted { .. }
             | Entry::Passed { .. }
             | Entry::AckArrived(_)
             | Entry::AckPassed(_)

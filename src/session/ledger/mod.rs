@@ -172,6 +172,9 @@ impl Ledger {
             Entry::PassedUnknown { direction, messages } => {
                 ways.get_mut(*direction).passed_unknown(line, *direction, *messages, book);
             }
+            Entry::Doubted { direction, messages } => {
+                book.count(*direction).doubted[0] += u64::from(*messages);
+            }
             Entry::Passed { direction, qos, id, times } => {
                 let about = About { link: Some(line.link), direction: *direction, qos: *qos, id: *id };
                 ways.get_mut(*direction).passed(now, line, about, *times, book);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::WindowId;
+use crate::event::Delivery;
 use crate::fault::{ConnackCode, Inject, Injection, LegFate};
 use crate::mqtt::{PacketKind, QoS};
 
@@ -189,14 +190,61 @@ async fn packets_are_put_between_two_others() {
     ring.done().await;
 }
 
-/// Writes this until nothing more is taken. How often it was begun.
+/// Writes this until nothing more is taken, for long. How often it was begun.
 async fn fill(stream: &TcpStream, bytes: &[u8]) -> u64 {
-    let mut written = 0;
-    while let Ok(room) = tokio::time::timeout(Duration::from_millis(300), stream.writable()).await {
-        room.unwrap();
-        written += stream.try_write(&bytes[written % bytes.len()..]).unwrap_or(0);
+    let (mut written, mut full) = (0, 0);
+    while full < 5 {
+        match tokio::time::timeout(Duration::from_millis(60), stream.writable()).await {
+            Err(_) => full += 1,
+            Ok(room) => {
+                room.unwrap();
+                written += stream.try_write(&bytes[written % bytes.len()..]).unwrap_or(0);
+                full = 0;
+            }
+        }
     }
     u64::try_from(written.div_ceil(bytes.len())).unwrap()
+}
+
+/// What became of the hub's messages, until both ends have gone.
+async fn delivered(ring: Ring) -> Delivery {
+    let mut down = Delivery::default();
+    for event in ring.told().await {
+        if let What::Delivery { down: more, .. } = event.what {
+            down.add(&more);
+        }
+    }
+    down
+}
+
+/// What the kernel took and the device's never acknowledged was not received, for all that is known.
+#[tokio::test]
+async fn what_was_not_acknowledged_when_a_leg_was_reset_is_not_known() {
+    let publish = [b"\x30\x83\x08\x00\x01t".as_slice(), &[0; 1024]].concat();
+    // What lies unread when it closes makes it a reset, with a FIN before it or not.
+    for says_fin in [false, true] {
+        let mut ring = Ring::connected(0).await;
+        let sent = fill(&ring.served, &publish).await;
+        if says_fin {
+            ring.device.shutdown().await.unwrap();
+            assert_eq!(rest(&mut ring.served).await, b"");
+        }
+        let down = delivered(ring).await;
+        let passed = down.received[0] + down.unfollowed[0];
+        assert!(down.unfollowed[0] > 0 && passed <= sent, "{says_fin}, {sent}: {down:?}");
+    }
+    // With all of it acknowledged, a reset leaves nothing in doubt.
+    let mut ring = Ring::connected(0).await;
+    for _ in 0..20 {
+        ring.served.write_all(&publish).await.unwrap();
+        expect(&mut ring.device, &publish).await;
+    }
+    // What the device says carries its acknowledgement.
+    ring.device.write_all(b"\xc0\x00").await.unwrap();
+    expect(&mut ring.served, b"\xc0\x00").await;
+    socket2::SockRef::from(&ring.device).set_linger(Some(Duration::ZERO)).unwrap();
+    let down = delivered(ring).await;
+    assert_eq!((down.sent[0], down.received[0], down.unfollowed[0]), (20, 20, 0));
 }
 
 /// A FIN that the device's shut window holds back is told as such, and once more when it has gone.

@@ -579,3 +579,16 @@ fn all_that_waited_and_is_lost_is_told_of() {
         assert_eq!(told, down.lost[0], "{passed} passed on");
     }
 }
+
+/// What was counted as received, and was not acknowledged when its leg went, is not known.
+#[test]
+fn what_is_doubted_later_is_received_no_more() {
+    let mut run = Run::joined();
+    for _ in 0..5 {
+        run.goes(0, DOWN, message(0, 0, 7));
+    }
+    assert_eq!(run.counts().down.received[0], 5);
+    run.tell(0, Entry::Doubted { direction: DOWN, messages: 2 });
+    let down = run.ends(0).over().down;
+    assert_eq!((down.sent[0], down.received[0], down.unfollowed[0], down.lost[0]), (5, 3, 2, 0));
+}
