@@ -297,15 +297,15 @@ fn idle_after(after: Duration, then: Forgotten) -> Fault {
 
 #[tokio::test]
 async fn whoever_sends_on_a_forgotten_link_is_reset() {
-    let (bench, hub) = bench(vec![at("nat", NOW, idle_after(ms(300), Forgotten::Reset))]).await;
+    let (bench, hub) = bench(vec![at("nat", NOW, idle_after(ms(1_000), Forgotten::Reset))]).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
-    // What passes keeps it alive.
+    // What passes keeps it alive, for longer than it would live in silence.
     for _ in 0..4 {
-        tokio::time::sleep(ms(150)).await;
+        tokio::time::sleep(ms(300)).await;
         device.write_all(&wire::PINGREQ).await.unwrap();
         expect(&mut served, &wire::PINGREQ).await;
     }
-    tokio::time::sleep(ms(600)).await;
+    tokio::time::sleep(ms(1_300)).await;
     device.write_all(&wire::PINGREQ).await.unwrap();
     assert_eq!(rest(&mut device).await, (Vec::new(), Err(ErrorKind::ConnectionReset)));
     let silent = tokio::time::timeout(ms(200), served.read(&mut [0; 1])).await;

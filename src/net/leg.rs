@@ -61,7 +61,9 @@ pub struct Leg {
     lingering: bool,
     /// A fault has parked it, and it is reset once its peer sends something.
     trap: bool,
-    /// How many bytes the peer had not acknowledged when the socket went.
+    /// A message of QoS 0 was written to it, of which nothing but its peer's TCP tells whether it was received.
+    pub carried_plain: bool,
+    /// How many bytes the peer had not acknowledged when the socket went, of a leg that carried such.
     left: Option<u64>,
     /// What was written to the peer though it had given up.
     unheard: Option<Box<Unheard>>,
@@ -561,6 +563,9 @@ impl Leg {
 
     /// `resets`: what is under way is not sent again.
     fn note_left(&mut self, resets: bool) {
+        if !self.carried_plain {
+            return;
+        }
         let Some(unacked) = self.wire.unacknowledged() else { return };
         let goes_on = || !resets && !self.is_mute() && self.wire.stream().is_some_and(is_well);
         let (unacked, sealed) = match unacked {

@@ -156,9 +156,11 @@ pub async fn connected(bench: &Bench, hub: &TcpListener) -> (TcpStream, TcpStrea
     (device, served)
 }
 
+/// These bytes come next; none come for long is a failure, and not a test that hangs.
 pub async fn expect(stream: &mut (impl AsyncReadExt + Unpin), bytes: &[u8]) {
     let mut got = vec![0; bytes.len()];
-    stream.read_exact(&mut got).await.unwrap();
+    let read = tokio::time::timeout(Duration::from_secs(60), stream.read_exact(&mut got)).await;
+    read.unwrap_or_else(|_| panic!("{bytes:02x?} did not come, only {got:02x?}")).unwrap();
     assert_eq!(got, bytes);
 }
 

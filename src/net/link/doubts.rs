@@ -9,11 +9,12 @@ use super::Link;
 use crate::base::Direction;
 use crate::session::ledger::Entry;
 
-/// So many stretches are told apart.
-const STRETCHES: usize = 16;
+/// At most so many stretches are of the same number of writes.
+const OF_A_KIND: usize = 4;
 
-/// What was written to a leg: stretches of bytes and the messages of QoS 0 that end there, the newest last. The older ones are
-/// the longer, so that what lies in the last bytes is known about as well, however many.
+/// What was written to a leg: stretches of bytes and the messages of QoS 0 that end there, the newest last. A stretch is one
+/// write or twice, four times, ... as many, and there are few of a kind: so what lies in the last bytes is known about as well,
+/// however many.
 #[derive(Debug, Default)]
 pub(super) struct Recent(Vec<Stretch>);
 
@@ -21,12 +22,14 @@ pub(super) struct Recent(Vec<Stretch>);
 struct Stretch {
     bytes: u32,
     messages: u32,
+    /// How often it was doubled.
+    doubled: u8,
 }
 
 impl Stretch {
     fn and(self, other: Stretch) -> Stretch {
         let bytes = self.bytes.saturating_add(other.bytes);
-        Stretch { bytes, messages: self.messages.saturating_add(other.messages) }
+        Stretch { bytes, messages: self.messages.saturating_add(other.messages), ..self }
     }
 }
 
@@ -34,33 +37,30 @@ impl Recent {
     /// So many bytes were written, and so many messages end there.
     pub(super) fn wrote(&mut self, bytes: usize, messages: u64) {
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let stretch = Stretch { bytes, messages: u32::try_from(messages).unwrap_or(u32::MAX) };
+        let stretch = Stretch { bytes, messages: u32::try_from(messages).unwrap_or(u32::MAX), doubled: 0 };
         match self.0.last_mut() {
             // What goes on in the write after it has not ended there.
             Some(last) if last.messages == 0 => *last = last.and(stretch),
             // Before the first of them there is nothing to be in doubt of.
             None if messages == 0 => {}
-            Some(_) | None => self.0.push(stretch),
-        }
-        if self.0.len() > STRETCHES {
-            self.shorten();
+            Some(_) | None => {
+                self.0.push(stretch);
+                self.join();
+            }
         }
     }
 
-    /// Makes one of the two side by side that are the shortest beside what came after them.
-    fn shorten(&mut self) {
-        let (mut after, mut least) = (0.0, (f64::INFINITY, 0));
-        for place in (0..self.0.len().saturating_sub(1)).rev() {
-            let Some([one, next]) = self.0.get(place..place + 2) else { continue };
-            let share = f64::from(one.and(*next).bytes) / after;
-            if share < least.0 {
-                least = (share, place);
-            }
-            after += f64::from(next.bytes);
+    /// Where there is one too many of a kind, the two oldest become one of the next.
+    fn join(&mut self) {
+        let mut end = self.0.len();
+        while let Some(from) = end.checked_sub(OF_A_KIND + 1)
+            && let Some([one, next, .., newest]) = self.0.get(from..end)
+            && one.doubled == newest.doubled
+        {
+            self.0[from] = Stretch { doubled: one.doubled.saturating_add(1), ..one.and(*next) };
+            self.0.remove(from + 1);
+            end = from + 1;
         }
-        let (_, place) = least;
-        let next = self.0.remove(place + 1);
-        self.0[place] = self.0[place].and(next);
     }
 
     /// How many messages at most have not arrived whole, where the last so many bytes may not have.
@@ -113,7 +113,7 @@ mod tests {
         for _ in 0..100_000 {
             recent.wrote(10, 1);
         }
-        assert!(recent.0.len() <= STRETCHES);
+        assert!(recent.0.len() <= OF_A_KIND * 17, "of each of 2^17 writes");
         for bytes in [1, 10, 11, 40, 45, 500, 10_000, 400_000, 1_000_000, 2_000_000] {
             let (told, least) = (recent.within(bytes), bytes.div_ceil(10).min(100_000));
             assert!((least..=least * 3 + 4).contains(&told), "{bytes} bytes: {told}, {least}");
