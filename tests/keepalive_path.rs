@@ -142,9 +142,12 @@ fn a_path_that_holds_is_told_as_far_as_it_was_tried() {
     let (_hub, address) = hub(&[]);
     let told = path(&folder, &address, &["--from", "500ms", "--to", "2s", "--quiet"]);
     assert_eq!((told.code, told.err.as_str()), (0, ""));
-    assert!(told.out.starts_with("No idle timeout up to 2 s was seen.\n"), "{}", told.out);
+    // What it waited in fact, on a busy machine a little more.
+    let first = told.out.lines().next().unwrap_or_default();
+    assert!(first.starts_with("No idle timeout up to 2") && first.ends_with(" s was seen."), "{}", told.out);
     assert_eq!(told.json["found"], "holds");
-    assert!(secs(&told.json["findings"]["longest_alive_ns"]) >= 2.0 - APART);
+    let longest = secs(&told.json["findings"]["longest_alive_ns"]);
+    assert!((2.0 - APART..3.0).contains(&longest), "{longest}");
 }
 
 /// The hub's FIN is none of the path's doing, whose keep-alive it may be.
