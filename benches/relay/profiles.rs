@@ -12,7 +12,7 @@ pub enum Rules {
     Idle,
     /// A latency of nothing on every link and both ways.
     Zero,
-    /// A hundred whose devices and topics do not occur.
+    /// A hundred whose topics do not occur.
     Hundred,
     /// A latency of 50 ms towards the hub on every link.
     Late,

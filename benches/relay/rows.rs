@@ -124,7 +124,7 @@ pub const ROWS: &[Row] = &[
             FLAT,
         ],
         measure: measures::idle,
-        most_rounds: 1,
+        most_rounds: 3,
         ..USUAL
     },
     Row {
@@ -228,7 +228,7 @@ pub const ROWS: &[Row] = &[
             bar(2, Rules::Held, Absolute, HELD),
         ],
         measure: measures::held,
-        most_rounds: 1,
+        most_rounds: 3,
         ..USUAL
     },
     Row {

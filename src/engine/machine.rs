@@ -157,6 +157,12 @@ impl Engine {
         self.sessions.forgets_with(link)
     }
 
+    /// No link is left: keeps little of those that were.
+    pub fn pack_up(&mut self) {
+        self.sessions.pack_up();
+        self.links.shrink();
+    }
+
     /// Takes in what net/ saw or did. `now` may lag behind an earlier call's: then that one's counts.
     pub fn handle(&mut self, now: Time, input: Input) {
         self.advance(now);

@@ -62,8 +62,13 @@ struct Inner {
     /// One ledger for each device that a CONNECT has named.
     books: Books,
     next_link: u64,
+    /// How many closed since what they leave behind was last packed.
+    closed: u32,
     armed: Option<Time>,
 }
+
+/// So many links that closed leave behind what is worth packing, once none is left.
+const MANY_CLOSED: u32 = 512;
 
 /// Orders on their way to a link's task.
 #[derive(Debug, Default)]
@@ -111,6 +116,7 @@ impl Core {
                 listeners: BTreeMap::new(),
                 books: Books::default(),
                 next_link: 0,
+                closed: 0,
                 armed: None,
             }),
             sooner: Notify::new(),
@@ -299,6 +305,12 @@ impl Core {
         }
         inner.engine.handle(self.clock.now(), input);
         self.deliver(&mut inner);
+        inner.closed += 1;
+        if inner.links.is_empty() && inner.closed >= MANY_CLOSED {
+            inner.closed = 0;
+            inner.engine.pack_up();
+            inner.books.pack_up();
+        }
     }
 
     /// Tells what a ledger came to.

@@ -64,7 +64,7 @@ pub struct Leg {
     /// A message of QoS 0 was written to it, of which nothing but its peer's TCP tells whether it was received.
     pub carried_plain: bool,
     /// How many bytes the peer had not acknowledged when the socket went, of a leg that carried such.
-    left: Option<u64>,
+    left: u64,
     /// What was written to the peer though it had given up.
     unheard: Option<Box<Unheard>>,
     /// What passes goes into a capture.
@@ -575,13 +575,13 @@ impl Leg {
         };
         // What is waited for has books of its own.
         let later = self.unheard.as_ref().map_or(0, |unheard| unheard.bytes());
-        self.left = Some((unacked + sealed).saturating_sub(later));
+        self.left = (unacked + sealed).saturating_sub(later);
     }
 
     /// How many bytes that were written had not been acknowledged when the socket went, but for those that
     /// [wait to be heard](Leg::await_heard).
-    pub fn take_left(&mut self) -> Option<u64> {
-        self.left.take()
+    pub fn take_left(&mut self) -> u64 {
+        std::mem::take(&mut self.left)
     }
 
     /// Whether FIN could be said to a peer that has heard none.

@@ -44,6 +44,10 @@ impl Recent {
             // Before the first of them there is nothing to be in doubt of.
             None if messages == 0 => {}
             Some(_) | None => {
+                if self.0.is_empty() {
+                    // Many links carry one message and rest.
+                    self.0.reserve_exact(1);
+                }
                 self.0.push(stretch);
                 self.join();
             }
@@ -80,9 +84,8 @@ impl Recent {
 impl Link {
     /// Writes down what was passed on to a leg and not acknowledged when it went.
     pub(super) fn doubt(&mut self, direction: Direction) {
-        let left = self.legs.get_mut(direction.to()).take_left().filter(|bytes| *bytes > 0);
-        let recent = std::mem::take(self.books.recent.get_mut(direction));
-        let messages = left.map_or(0, |bytes| recent.within(bytes));
+        let left = self.legs.get_mut(direction.to()).take_left();
+        let messages = std::mem::take(self.books.recent.get_mut(direction)).within(left);
         if messages > 0 {
             let messages = u32::try_from(messages).unwrap_or(u32::MAX);
             self.books.write(Entry::Doubted { direction, messages });

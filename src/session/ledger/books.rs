@@ -54,6 +54,12 @@ impl Books {
         }
     }
 
+    /// No link is left: keeps no room for more ledgers.
+    pub fn pack_up(&mut self) {
+        self.open.shrink();
+        self.at_rest.shrink();
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.open.len() + self.at_rest.len()

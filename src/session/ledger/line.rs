@@ -53,7 +53,13 @@ impl LineWay {
         let is_full = self.times.len() >= TIMES_KEPT;
         match self.times.back_mut().filter(|(at, _)| is_full || *at == now) {
             Some((_, waiting)) => *waiting += u64::from(messages),
-            None if messages > 0 => self.times.push_back((now, messages.into())),
+            None if messages > 0 => {
+                if self.times.is_empty() {
+                    // Mostly it is one, and its room stays.
+                    self.times.reserve_exact(1);
+                }
+                self.times.push_back((now, messages.into()));
+            }
             None => {}
         }
     }
