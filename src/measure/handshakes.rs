@@ -128,8 +128,7 @@ pub(super) fn judge<'a>(
         .collect();
     met.sort_by_key(|(id, link, at)| (began(link, *at), *id));
     let first = met.first()?.0;
-    let attempts: Vec<Attempt> =
-        met.iter().map(|(_, link, at)| attempt(link, *at, window.closed, what, end)).collect();
+    let attempts: Vec<Attempt> = met.iter().map(|(_, link, at)| attempt(link, *at, what, end)).collect();
     let gaps: Vec<Duration> = attempts.windows(2).map(|pair| pair[1].began.since(pair[0].began)).collect();
     let is_bad = matches!(what, HandshakeFault::Certificate(_));
     let finished = attempts.iter().filter(|attempt| is_bad && attempt.end == AttemptEnd::Finished).count();
@@ -184,21 +183,24 @@ fn began(link: &Link, applied: Time) -> Time {
     link.wrapped.as_ref().and_then(|wrapped| wrapped.hello).unwrap_or(applied)
 }
 
-fn attempt(link: &Link, applied: Time, restored: Option<Time>, what: HandshakeFault, end: Time) -> Attempt {
+fn attempt(link: &Link, applied: Time, what: HandshakeFault, end: Time) -> Attempt {
     let began = began(link, applied);
-    let (end, at) = ended(link, restored, what, end);
+    let (end, at) = ended(link, what, end);
     Attempt { began, end, took: at.map(|at| at.since(began)) }
 }
 
 /// How the handshake on this link ended, and when.
-fn ended(link: &Link, restored: Option<Time>, what: HandshakeFault, end: Time) -> (AttemptEnd, Option<Time>) {
+fn ended(link: &Link, what: HandshakeFault, end: Time) -> (AttemptEnd, Option<Time>) {
     let wrapped = link.wrapped.as_deref();
     if let Some(up) = wrapped.and_then(|wrapped| wrapped.up.device) {
-        let waited = match what {
-            HandshakeFault::Stall(_) => restored.is_none_or(|restored| up >= restored),
-            HandshakeFault::Certificate(_) | HandshakeFault::Alert(_) | HandshakeFault::Abort(_) => false,
+        let how = match what {
+            // It is lifted from one link after the other, and the window is over with the last of them.
+            HandshakeFault::Stall(_) => AttemptEnd::Waited,
+            HandshakeFault::Certificate(_) | HandshakeFault::Alert(_) | HandshakeFault::Abort(_) => {
+                AttemptEnd::Finished
+            }
         };
-        return (if waited { AttemptEnd::Waited } else { AttemptEnd::Finished }, Some(up));
+        return (how, Some(up));
     }
     if let Some(sign) = link.signs.device {
         let how = match sign.showed {

@@ -88,6 +88,18 @@ fn a_stall_that_is_waited_out_is_no_bad_certificate_taken() {
 }
 
 #[test]
+fn of_several_stalls_each_was_waited_out_whichever_was_lifted_first() {
+    let mut story = knows();
+    for link in [2, 3] {
+        story.at(4_000).meets(link, 0, "a", 1);
+    }
+    story.at(33_000).lifts(1, 2).at(33_001).shakes_hands(2, Side::Device, 1, false);
+    story.at(33_002).lifts(1, 3).heals(1).at(33_003).shakes_hands(3, Side::Device, 3, false).at(40_000);
+    let waited = [(AttemptEnd::Waited, Some(29_001)), (AttemptEnd::Waited, Some(29_003))];
+    assert_eq!(ends(&story.results(&bad(STALL))), waited);
+}
+
+#[test]
 fn a_handshake_that_the_fault_ended_was_injected() {
     let mut story = knows();
     story.at(4_000).meets(2, 0, "a", 1).at(4_002).ends(2, Side::Device, Ending::Fin).closes(2);
