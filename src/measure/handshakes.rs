@@ -104,7 +104,10 @@ pub(super) struct Judged<'a> {
 impl Judged<'_> {
     pub fn measures(&self) -> Vec<(Metric, Value)> {
         let attempts = to_u64(self.handshakes.attempts.len());
-        let mut values = vec![(Metric::HandshakeAttempts, Value::Count(attempts))];
+        // Of several devices' attempts, one may have made any number.
+        let of_it = if self.handshakes.of_one { attempts } else { 1 };
+        let mut values =
+            vec![(Metric::HandshakeAttempts, Value::at_least(of_it, attempts.saturating_sub(of_it)))];
         values.extend(self.handshakes.gaps().map(|gap| (Metric::HandshakeGap, Value::Exact(gap))));
         values.extend(self.downtime.map(|value| (Metric::Downtime, value)));
         values.extend(self.recovery.map(|value| (Metric::Recovery, value)));
@@ -170,7 +173,7 @@ pub(super) fn judge<'a>(
 
 /// Whether the device is known by its address alone, and others are behind that: then nobody knows which of their links
 /// were its way back.
-fn is_shared(measures: &Measures, device: DeviceId) -> bool {
+pub(super) fn is_shared(measures: &Measures, device: DeviceId) -> bool {
     let Some(device) = measures.sessions.device(device).filter(|device| device.version.is_none()) else {
         return false;
     };

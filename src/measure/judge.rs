@@ -106,7 +106,10 @@ impl RunResults {
         let mut judged = Vec::new();
         for struck in struck {
             let mut results = WindowResults::unjudged(window);
-            let outage = results.judge(struck, self.devices.get(&window.device));
+            let mut outage = results.judge(struck, self.devices.get(&window.device));
+            if let Some(outage) = &mut outage {
+                results.add_nobodys(outage, struck, holds);
+            }
             if let Some(sign) = results.noticed.device.sign.filter(|sign| !struck.has_tap(sign.at)) {
                 let unseen = holds.unseen(window.device, struck.start, sign.at);
                 unseen

@@ -13,6 +13,8 @@ use std::time::Duration;
 pub(super) struct Outage<'a> {
     /// Its connects, the one that was accepted included.
     attempts: Vec<Attempt>,
+    /// How many more may be its own, of those that say no more than the address that it shares.
+    perhaps: u64,
     /// The link that was accepted, and when.
     pub back: Option<(&'a Link, Time)>,
 }
@@ -33,10 +35,10 @@ impl<'a> Outage<'a> {
         for link in later_links {
             attempts.push(Attempt { began: link.began(), over: link.over_for_device() });
             if let Some(at) = link.accepted() {
-                return Outage { attempts, back: Some((link, at)) };
+                return Outage { attempts, perhaps: 0, back: Some((link, at)) };
             }
         }
-        Outage { attempts, back: None }
+        Outage { attempts, perhaps: 0, back: None }
     }
 
     /// The same, with connects that began at these times and that only a tap saw: nobody accepted them.
@@ -48,20 +50,26 @@ impl<'a> Outage<'a> {
         self
     }
 
-    /// How many connects it took.
+    /// So many connects more may be its own.
+    pub fn may_have_made(&mut self, perhaps: u64) {
+        self.perhaps = perhaps;
+    }
+
+    /// How many connects it took, of those that are known to be its own.
     pub fn count(&self) -> u64 {
         to_u64(self.attempts.len())
     }
 
-    /// From each connect to the next; the time that an attempt took to fail is in it.
+    /// From each connect to the next, where all are known; the time that an attempt took to fail is in it.
     pub fn gaps(&self) -> impl Iterator<Item = Duration> + '_ {
-        self.pairs().map(|(one, next)| next.began.since(one.began))
+        self.pairs().filter(|_| self.perhaps == 0).map(|(one, next)| next.began.since(one.began))
     }
 
     /// The shape of the waits: from the end of each attempt to the next connect, or from connect to connect where the
     /// end was not seen before.
     pub fn back_off(&self) -> BackOff {
-        let waits: Vec<Duration> = self.pairs().map(|(one, next)| wait(one, next)).collect();
+        let pairs = self.pairs().filter(|_| self.perhaps == 0);
+        let waits: Vec<Duration> = pairs.map(|(one, next)| wait(one, next)).collect();
         backoff::classify(&waits)
     }
 
@@ -70,7 +78,7 @@ impl<'a> Outage<'a> {
         let attempts = self.count();
         // Who is not back has not made its last one.
         let attempts = if self.back.is_some() {
-            Value::Count(attempts)
+            Value::at_least(attempts, self.perhaps)
         } else {
             Value::CountBetween { least: attempts, most: None }
         };

@@ -7,6 +7,7 @@
 use super::diagnosis;
 use super::finding::{Finding, Grade, MOST_EVIDENCE};
 use super::fold::Measures;
+use super::handshakes;
 use super::results::RunResults;
 use crate::base::{DeviceId, Time};
 use crate::mqtt::Version;
@@ -16,6 +17,9 @@ use std::collections::BTreeMap;
 
 /// Of a kind of finding, so many devices are told one by one; the others are summed up in one more finding.
 pub const MOST_OF_A_KIND: usize = 100;
+
+/// What is found of the waits between a device's connects.
+const OF_WAITS: [&str; 2] = ["reconnect-loop", "no-back-off"];
 
 /// Two kinds that tell of one fact, of the same device (or both of the hub, or of the fleet).
 struct Same {
@@ -63,9 +67,14 @@ const fn same(stays: &'static str, goes: &'static str, when: When, cause: bool) 
 pub(super) fn findings(measures: &Measures, run: &RunResults, end: Time) -> Vec<Finding> {
     let mut found = measures.conformance.findings(run, end);
     // Nothing of what several devices do behind one address is a pattern of one.
-    let is_several = |device: DeviceId| run.devices.get(&device).is_some_and(|device| device.several);
+    let is_several = |device: DeviceId| {
+        run.devices.get(&device).is_some_and(|device| device.several)
+            || handshakes::is_shared(measures, device)
+    };
+    let is_of_several = |finding: &Finding| finding.device.is_some_and(is_several);
     let patterns = diagnosis::findings(run, &measures.plan, &measures.watch, &found);
-    found.extend(patterns.into_iter().filter(|finding| !finding.device.is_some_and(is_several)));
+    found.retain(|finding| !(OF_WAITS.contains(&finding.id) && is_of_several(finding)));
+    found.extend(patterns.into_iter().filter(|finding| !is_of_several(finding)));
     let weighed = found.into_iter().filter_map(|finding| weigh(finding, run, &measures.plan)).collect();
     summed_up(told_once(weighed))
 }

@@ -115,7 +115,7 @@ metrics! {
         "1 for a TLS handshake that resumed an earlier session with the hub, 0 for a full one",
         "TLS handshake with the hub that was done";
     HandshakeAttempts = "handshake_attempts", Count,
-        "TLS handshakes that a device began while a `tls_handshake` fault held",
+        "TLS handshakes that a device began while a `tls_handshake` fault held; behind an address that it shares, from 1 to all of them",
         "window of a `tls_handshake` fault";
     HandshakeGap = "handshake_gap", Time,
         "from one such handshake to the next",

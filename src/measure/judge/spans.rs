@@ -1,8 +1,10 @@
 //! Since when, and until when: what kept devices away, and when they were down.
 
 use crate::base::{DeviceId, RuleId, Time};
-use crate::measure::facts::Window;
+use crate::fault::Fault;
+use crate::measure::facts::{Link, Window};
 use crate::measure::fold::Measures;
+use crate::measure::handshakes::is_shared;
 use crate::measure::recovery::Outage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,6 +16,10 @@ pub(super) struct Holds {
     by_device: BTreeMap<DeviceId, Vec<(RuleId, Time, Option<Time>)>>,
     /// Those for which its listener was closed, or dropped its SYNs.
     unseen: BTreeMap<DeviceId, Vec<(Time, Option<Time>)>>,
+    /// When connects came whose handshakes failed behind an address of several devices.
+    nobodys: Vec<Vec<Time>>,
+    /// Which of those may be a device's own.
+    shares: BTreeMap<DeviceId, Vec<usize>>,
 }
 
 impl Holds {
@@ -24,6 +30,9 @@ impl Holds {
                 holds.unseen.entry(window.device).or_default().push((window.opened, window.closed));
             }
             let fault = measures.plan.rule(window.rule).map(|rule| &rule.fault);
+            if fault.is_some_and(Fault::is_of_handshakes) && is_shared(measures, window.device) {
+                holds.add_nobodys(measures, window);
+            }
             let keeps_away = fault.is_some_and(|fault| {
                 (fault.breaks_link() && !fault.is_one_shot())
                     || fault.is_of_handshakes()
@@ -34,6 +43,23 @@ impl Holds {
             }
         }
         holds
+    }
+
+    fn add_nobodys(&mut self, measures: &Measures, window: &Window) {
+        let links = window.applied.iter().filter_map(|applied| measures.links.get(&applied.link));
+        let begun: Vec<Time> = links.map(Link::began).collect();
+        let address = measures.sessions.device(window.device).and_then(|device| device.address);
+        for device in address.into_iter().flat_map(|address| measures.sessions.from_address(address)) {
+            self.shares.entry(device).or_default().push(self.nobodys.len());
+        }
+        self.nobodys.push(begun);
+    }
+
+    /// When, in this time, connects came that may be the device's own, and whose they were cannot be told.
+    pub fn nobodys(&self, device: DeviceId, from: Time, until: Time) -> impl Iterator<Item = Time> {
+        let shared = self.shares.get(&device).into_iter().flatten();
+        let begun = shared.filter_map(|at| self.nobodys.get(*at)).flatten().copied();
+        begun.filter(move |at| (from..until).contains(at))
     }
 
     /// The other rules of which one held on the window's device between these times.

@@ -1,5 +1,7 @@
 //! One window with one link that its fault struck.
 
+use super::spans::Holds;
+use crate::base::units::to_u64;
 use crate::base::{Ends, Side, Time};
 use crate::fault::Mechanism;
 use crate::measure::backoff::BackOff;
@@ -107,6 +109,16 @@ impl WindowResults {
         self.attempts = outage.count();
         self.back_off = outage.back_off();
         Some(outage)
+    }
+
+    /// Connects of others at the device's address, or its own: whose handshakes failed they do not say.
+    pub(super) fn add_nobodys(&mut self, outage: &mut Outage<'_>, struck: &Struck<'_>, holds: &Holds) {
+        let until = outage.back.map_or(struck.end, |(link, _)| link.began());
+        let begun = || holds.nobodys(self.device, struck.start, until);
+        let Some(first) = begun().min() else { return };
+        outage.may_have_made(to_u64(begun().count()));
+        self.back_off = outage.back_off();
+        self.noticed.device.connects_unseen(struck.start, first);
     }
 
     /// The measures that the window has one value of.
