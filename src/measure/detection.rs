@@ -240,13 +240,21 @@ impl<'a> Struck<'a> {
         let sign = self.first_sign(side);
         let told = self.link.told.get(side).filter(|at| (self.since..=self.end).contains(at));
         let told = told.filter(|told| sign.is_none_or(|sign| *told <= sign.at));
-        match (told, self.for_good) {
-            (None, _) => self.by_itself(side, sign.filter(|sign| self.is_the_faults(side, sign))),
+        let is_anothers = self.for_good && self.was_anothers(sign);
+        let is_its = |sign: &Sign| !is_anothers && self.is_the_faults(side, sign);
+        match (told, self.for_good && !is_anothers) {
+            (None, _) => self.by_itself(side, sign.filter(is_its)),
             (Some(told), false) => {
                 Noticed { told: Some(told), ..self.missed(side, told.min(self.watched_until())) }
             }
             (Some(told), true) => Noticed { told: Some(told), ..self.after_the_cut(side) },
         }
+    }
+
+    /// Whether another fault cut the link that this one had left up, before this sign: what comes then is that one's doing.
+    fn was_anothers(&self, sign: Option<Sign>) -> bool {
+        let is_before = |at: Time| at >= self.since && sign.is_none_or(|sign| at < sign.at);
+        !self.is_cut && self.link.cut.is_some_and(|(at, by)| by != Some(self.number) && is_before(at))
     }
 
     /// An end that brownout had told nothing.

@@ -371,6 +371,21 @@ fn who_leaves_soon_after_a_packet_that_was_put_in_minds_it() {
     }
 }
 
+/// Nobody minded the packet; a second later the link was reset.
+#[test]
+fn a_link_that_another_fault_cuts_was_not_lost_to_a_packet_put_in() {
+    let inject = Fault::Inject(Inject { toward: Side::Device, what: Injection::Pingreq });
+    let plan = plan(vec![("inject", inject), ("reset", rst(Toward::Both, LegFate::Reset))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60).applies(1, 1, Mechanism::Injected).heals(1);
+    story.at(4_000).opens(2, 1, 0, 60).applies(2, 1, Mechanism::Linger);
+    story.cut(1, Side::Device, LegFate::Reset, 2).cut(1, Side::Hub, LegFate::Reset, 2).heals(2).closes(1);
+    let results = story.at(6_000).joins(2, 0, "a", 60).at(90_000).over().results(&plan);
+    assert_eq!(outcomes(&results), [Outcome::EndedOtherwise, Outcome::Back]);
+    assert_eq!(values(&results, Metric::DeviceDetection), [exact(2_000)]);
+    assert_eq!(values(&results, Metric::Downtime), [exact(2_000)]);
+}
+
 /// Pings vanish from the first one on that met the fault: the device should find the link dead from there.
 #[test]
 fn pings_that_vanish_are_detected_from_the_first() {
