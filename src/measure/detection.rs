@@ -201,7 +201,13 @@ impl<'a> Struck<'a> {
 
     /// Whether the fault ended the link itself, or made an end give it up.
     pub fn is_lost(&self, noticed: &Ends<Noticed>) -> bool {
-        self.is_cut || noticed.device.sign.is_some() || noticed.hub.sign.is_some()
+        let is_given_up = noticed.device.sign.is_some() || noticed.hub.sign.is_some();
+        self.is_cut || (is_given_up && !self.was_refused())
+    }
+
+    /// Whether the hub refused the CONNECT: then there was no link to lose.
+    pub fn was_refused(&self) -> bool {
+        self.link.connack.is_some_and(|connack| connack.code != 0)
     }
 
     /// Whether it works on packets that no link depends on: an end that leaves all the same is told, and no finding.
@@ -209,12 +215,13 @@ impl<'a> Struck<'a> {
         self.fault.packets().is_some_and(|packets| !packets.breaks_link())
     }
 
-    /// Whether its link ended while it held, for something else: another fault cut it, or, of a fault that leaves links up,
-    /// an end gave it up.
+    /// Whether its link ended while it held, for something else: another fault cut it, the hub had refused it, or, of a fault
+    /// that leaves links up, an end gave it up.
     pub fn ended_otherwise(&self) -> bool {
         let held_at = |at: Time| at <= self.watched_until();
         let cut = self.link.cut.filter(|(at, by)| *by != Some(self.number) && held_at(*at));
-        let over = self.link.over().filter(|at| self.leaves_links_up() && held_at(*at) && *at < self.end);
+        let is_left = self.leaves_links_up() || self.was_refused();
+        let over = self.link.over().filter(|at| is_left && held_at(*at) && *at < self.end);
         cut.is_some() || over.is_some()
     }
 

@@ -72,7 +72,7 @@ impl WindowResults {
             self.closed = Some(struck.start);
         }
         let is_lost = struck.is_lost(&self.noticed);
-        if struck.leaves_links_up() {
+        if struck.leaves_links_up() || (!is_lost && struck.was_refused()) {
             self.noticed = Ends::default();
         }
         let later = || answered(struck.later_links().map(|(_, link)| link));

@@ -386,6 +386,20 @@ fn a_link_that_another_fault_cuts_was_not_lost_to_a_packet_put_in() {
     assert_eq!(values(&results, Metric::Downtime), [exact(2_000)]);
 }
 
+#[test]
+fn who_is_refused_on_a_slow_path_has_lost_no_link() {
+    let plan = plan(vec![("slow", latency(300, "30s"))]);
+    let mut story = Story::new();
+    story.opens(1, 0, 0, 60).connect(1, 0, "a", 60).applies(1, 1, Mechanism::Lane).at(600);
+    story.down(1, answers(5, None)).at(601).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+    story.at(700).ends(1, Side::Device, Ending::Fin).closes(1);
+    let results = story.at(40_000).heals(1).at(50_000).over().results(&plan);
+    assert_eq!(outcomes(&results), [Outcome::EndedOtherwise]);
+    for metric in [Metric::HubDetection, Metric::DeviceDetection, Metric::Downtime, Metric::Recovery] {
+        assert_eq!(values(&results, metric), [], "{metric:?}");
+    }
+}
+
 /// Pings vanish from the first one on that met the fault: the device should find the link dead from there.
 #[test]
 fn pings_that_vanish_are_detected_from_the_first() {
