@@ -85,9 +85,10 @@ fn dropped(run: &RunResults, nth: usize, several: bool) -> Vec<String> {
         told.push(of(format!("{links} ended before a CONNECT said whose: no device has them")));
     }
     if run.trouble.not_mqtt.total() > 0 {
-        let streams = count(run.trouble.not_mqtt.total(), "stream");
+        let number = run.trouble.not_mqtt.total();
+        let (streams, were) = (count(number, "stream"), if number == 1 { "was" } else { "were" });
         told.push(of(format!(
-            "{streams} were not MQTT from some byte on: what followed is not counted as packets"
+            "{streams} {were} not MQTT from some byte on: what followed is not counted as packets"
         )));
     }
     let unfollowed: u64 = Direction::BOTH.map(|way| unfollowed(run, way)).iter().sum();
