@@ -358,6 +358,29 @@ async fn the_hub_is_shown_the_certificate_that_goes_with_the_devices() {
     bench.stop().await;
 }
 
+/// With a certificate for each device, TLS with the hub has to wait for the device's: where none comes, there is none.
+#[tokio::test]
+async fn a_device_that_is_turned_away_is_not_announced_to_the_hub() {
+    let (pki, hubs) = (Pki::new(), Pki::new());
+    let tls = TlsPlan {
+        client_certificates: ClientCertificates::Require,
+        hub_ca: Some(hubs.ca_file()),
+        hub_certificates: Some(hubs.path()),
+        ..pki.plan(TlsMode::Reoriginate)
+    };
+    let (bench, hub) = bench(plan(vec![]), tls).await;
+    let config = pki.device();
+    for _ in 0..50 {
+        let (device, served) = tokio::join!(connect(&bench, &config, "localhost"), hub.accept());
+        let mut said = Vec::new();
+        let (mut served, _) = served.unwrap();
+        _ = served.read_to_end(&mut said).await;
+        assert_eq!(said.len(), 0, "a ClientHello for nobody");
+        drop(device);
+    }
+    bench.stop().await;
+}
+
 #[tokio::test]
 async fn plain_mqtt_on_a_tls_port_and_the_reverse_are_named() {
     let pki = Pki::new();

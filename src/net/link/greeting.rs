@@ -351,8 +351,10 @@ impl Link {
         if self.terms.hub.is_none() || !self.legs.hub.is_shaking() {
             return false;
         }
-        let known = !self.terms.mode.serves()
-            || (self.hello.is_some() && (!self.terms.by_device || self.greeting.is_none()));
+        // Who is turned away is never announced.
+        let is_device_up = self.greeting.is_none() && self.legs.device.secure().is_some_and(|it| it.is_up());
+        let known =
+            !self.terms.mode.serves() || (self.hello.is_some() && (!self.terms.by_device || is_device_up));
         let now = self.now();
         if self.is_dark() || !known {
             // The time in the dark is not the hub's.
