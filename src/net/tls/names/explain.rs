@@ -109,7 +109,7 @@ fn of_hub(problem: &CertificateError, certificate: Option<&Certificate>, wanted:
             ),
             None => format!(
                 "the hub's certificate is refused: {}: {insecure} skips the check",
-                because(other, certificate)
+                because(other, certificate, ", or trust it as it is, by its own file in --hub-ca")
             ),
         },
     }
@@ -136,7 +136,7 @@ fn of_device(problem: &CertificateError, certificate: Option<&Certificate>) -> S
             None => {
                 format!(
                     "the device's certificate{whose} is refused: {}; {way_out}",
-                    because(other, certificate)
+                    because(other, certificate, "")
                 )
             }
         },
@@ -172,8 +172,8 @@ fn times(problem: &CertificateError, certificate: Option<&Certificate>) -> Optio
     Some(format!("{whose}{words} {when}"))
 }
 
-/// What else is wrong.
-fn because(problem: &CertificateError, certificate: Option<&Certificate>) -> String {
+/// What else is wrong; `or_trust` is what else can be done about a CA's certificate.
+fn because(problem: &CertificateError, certificate: Option<&Certificate>, or_trust: &str) -> String {
     if certificate.is_some_and(|known| known.is_old) {
         return "it is of X.509 version 1, which has no names and no extensions; make one of version 3 (openssl x509 -req \
                 with -extfile)"
@@ -181,9 +181,9 @@ fn because(problem: &CertificateError, certificate: Option<&Certificate>) -> Str
     }
     let is_other = matches!(problem, CertificateError::Other(_));
     if is_other && certificate.is_some_and(|known| known.is_ca) {
-        return "it is that of a CA (basicConstraints CA:TRUE), used as that of a server or device; make one with CA:FALSE, or \
-                trust it as it is, by its own file in --hub-ca"
-            .to_owned();
+        return format!(
+            "it is that of a CA (basicConstraints CA:TRUE), used as that of a server or device; make one with CA:FALSE{or_trust}"
+        );
     }
     match problem {
         CertificateError::BadSignature => {

@@ -3,7 +3,8 @@
 use super::*;
 use crate::base::Side;
 use crate::fault::BadCertificate;
-use rustls::{AlertDescription, Error, InvalidMessage, PeerIncompatible};
+use rustls::pki_types::pem::PemObject;
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 /// What a hub with this flaw is told of.
 fn told(flaw: BadCertificate) -> (String, String) {
@@ -47,6 +48,17 @@ fn a_hub_that_is_refused_is_told_with_the_way_out() {
         "the hub's certificate is signed by itself (CN=hub.example), and is not in the trusted CAs: give its CA with \
          --hub-ca FILE (hub_ca), or skip the check with --hub-insecure (hub_verify: false)"
     );
+}
+
+/// The hub's own can be trusted by itself; the file of `--client-ca` names CAs alone.
+#[test]
+fn a_ca_s_certificate_is_told_with_what_helps_on_that_side() {
+    let ca = CertificateDer::from_pem_file(Bench::new().path("ca/ca.pem")).unwrap();
+    let flaw = rustls::OtherError(Arc::new(std::io::Error::other("CaUsedAsEndEntity")));
+    let error = Error::InvalidCertificate(CertificateError::Other(flaw));
+    let told = |side| names::explain(&error, Some(&ca), "hub.example", side);
+    assert!(told(Side::Hub).contains("with CA:FALSE, or trust it as it is, by its own file in --hub-ca"));
+    assert!(told(Side::Device).contains("with CA:FALSE; leave out --client-ca"), "{}", told(Side::Device));
 }
 
 #[test]
