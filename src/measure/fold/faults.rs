@@ -103,6 +103,16 @@ impl Measures {
 
     /// Another client with the device's name: each time that the hub accepts it, it takes the link that the device has then.
     pub(super) fn rival(&mut self, at: Time, id: WindowId, news: &RivalNews) {
+        match news {
+            // None has been there before: it does not even come to the hub.
+            RivalNews::Failed { error } => self.at_window(id, |window| {
+                if window.applied.is_empty() && !window.refused.contains(error) {
+                    window.refused.push(error.clone());
+                }
+            }),
+            RivalNews::Accepted => self.at_window(id, |window| window.refused.clear()),
+            RivalNews::Refused { .. } | RivalNews::Ended { .. } | RivalNews::Left => {}
+        }
         let accepted = self.windows.get(&id).filter(|_| *news == RivalNews::Accepted);
         let Some(link_id) = accepted.and_then(|window| self.taken_over(at, window.device)) else { return };
         let Some(window) = self.windows.get_mut(&id) else { return };

@@ -646,6 +646,27 @@ fn each_time_that_another_client_is_accepted_it_takes_the_link_that_is_up() {
     assert_eq!((window.outcome, window.later.len()), (Outcome::Back, 2));
 }
 
+/// Of WebSocket there is no CONNECT to send: that is no doing of the hub's.
+#[test]
+fn a_rival_that_cannot_come_is_told_with_the_reason() {
+    let fault = Fault::Takeover(Takeover { hold: span("20s"), again: Some(Duration::from_secs(1)) });
+    let plan = plan(vec![("rival", fault)]);
+    let refused = |comes: bool| {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).at(2_900).opens(1, 0, 0, 60);
+        for at in [3_000, 4_000] {
+            story.at(at).rival(1, 1, RivalNews::Failed { error: "no CONNECT".into() });
+        }
+        if comes {
+            story.at(5_000).rival(1, 1, RivalNews::Accepted);
+        }
+        let results = story.at(20_000).over().results(&plan);
+        (results.runs[0].windows.values().next().unwrap().refused.clone(), outcomes(&results))
+    };
+    assert_eq!(refused(false), (vec!["no CONNECT".to_owned()], vec![Outcome::NoLink]));
+    assert_eq!(refused(true).0, Vec::<String>::new());
+}
+
 /// A lifetime stands for tokens that brownout cannot read: a device that comes back and is accepted has shown none that
 /// was stale.
 #[test]
