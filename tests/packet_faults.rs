@@ -115,6 +115,41 @@ async fn a_false_acknowledgement_of_qos_2_goes_to_its_end() {
     assert_eq!(altered(&bench.stop().await), [Alteration::Dropped { acknowledged: true }]);
 }
 
+/// [MQTT-3.2.0-1]: the CONNACK is the first packet that a device gets.
+#[tokio::test]
+async fn a_false_acknowledgement_waits_for_the_connack() {
+    let (bench, hub) =
+        bench(vec![rule(of(PacketKind::Publish), PacketAction::Drop { acknowledge: true })]).await;
+    let (mut device, mut served) = joined(&bench, &hub).await;
+    send(&mut device, &[&wire::connect("d1", 60), QOS1, QOS2, &wire::PINGREQ]).await;
+    expect(&mut served, &[&wire::connect("d1", 60)[..], &wire::PINGREQ].concat()).await;
+    send(&mut served, &[&wire::CONNACK, &wire::PINGRESP]).await;
+    expect(&mut device, &[&wire::CONNACK[..], b"\x40\x02\x00\x07\x50\x02\x00\x09\xd0\x00"].concat()).await;
+    assert_eq!(altered(&bench.stop().await), [Alteration::Dropped { acknowledged: true }; 2]);
+}
+
+#[tokio::test]
+async fn who_is_refused_gets_no_false_acknowledgement() {
+    for (more, came) in [
+        (None, &b"\x20\x02\x00\x05"[..]),
+        (Some(PacketAction::Drop { acknowledge: false }), b""),
+        (Some(PacketAction::Edit(Edit { code: Some(5), ..Edit::default() })), b"\x20\x02\x00\x05"),
+    ] {
+        let mut rules = vec![rule(of(PacketKind::Publish), PacketAction::Drop { acknowledge: true })];
+        let says = if more.is_some() { wire::CONNACK } else { *b"\x20\x02\x00\x05" };
+        rules.extend(more.map(|action| rule(of(PacketKind::Connack), action)));
+        let (bench, hub) = bench(rules).await;
+        let (mut device, mut served) = joined(&bench, &hub).await;
+        send(&mut device, &[&wire::connect("d1", 60), QOS1]).await;
+        expect(&mut served, &wire::connect("d1", 60)).await;
+        send(&mut served, &[&says, &wire::PINGRESP]).await;
+        expect(&mut device, &[came, &wire::PINGRESP].concat()).await;
+        let altered = altered(&bench.stop().await);
+        assert!(altered.contains(&Alteration::Dropped { acknowledged: false }), "{altered:?}");
+        assert!(!altered.contains(&Alteration::Dropped { acknowledged: true }), "{altered:?}");
+    }
+}
+
 #[tokio::test]
 async fn connect_and_connack_are_edited() {
     let up = Edit { keep_alive: Some(4), clean: Some(false), ..Edit::default() };

@@ -9,7 +9,7 @@ use crate::mqtt::property::Properties;
 use crate::mqtt::{Packet, PacketKind, QoS, encode};
 use crate::net::pump::{Inlet, Note};
 use crate::net::surgery::reframe::put_frame;
-use crate::net::surgery::{Own, Told, WAITING_LIMIT};
+use crate::net::surgery::{Own, Told};
 use crate::session::ledger::Entry;
 
 impl Link {
@@ -18,7 +18,10 @@ impl Link {
         let toward = inject.toward;
         match self.injection(inject) {
             Ok(bytes) => {
-                self.put(toward, Own { bytes, told: Told::Injected { window, toward } });
+                let own = Own { bytes, told: Told::Injected { window, toward } };
+                if let Some(theatre) = &mut self.pumps.get_mut(toward.other().sends()).theatre {
+                    theatre.wait(own);
+                }
             }
             Err(error) => {
                 let error = error.to_owned();
@@ -76,7 +79,7 @@ impl Link {
         let beside = self.pumps.get(direction.to().sends()).lane.used();
         let pump = self.pumps.get_mut(direction);
         let Some(theatre) = &mut pump.theatre else { return false };
-        if theatre.waiting.is_empty() && theatre.failed.is_empty() {
+        if theatre.waiting.is_empty() && theatre.early.is_empty() && theatre.failed.is_empty() {
             return false;
         }
         let leg = self.legs.get(direction.to());
@@ -150,19 +153,8 @@ impl Link {
     /// An acknowledgement of brownout's own. False where it will not go.
     pub(super) fn put_ack(&mut self, toward: Side, kind: PacketKind, id: u16, told: Told) -> bool {
         let bytes = ack(kind, id).and_then(|packet| self.encoded(&packet)).unwrap_or_default();
-        self.put(toward, Own { bytes, told })
-    }
-
-    /// Has a packet of brownout's own wait for its place. False where that will not come.
-    fn put(&mut self, toward: Side, own: Own) -> bool {
-        let Some(theatre) = &mut self.pumps.get_mut(toward.other().sends()).theatre else { return false };
-        let has_room = !own.bytes.is_empty() && theatre.waiting.len() < WAITING_LIMIT;
-        if has_room {
-            theatre.waiting.push_back(own);
-        } else {
-            theatre.failed.push(own.told);
-        }
-        has_room
+        let theatre = &mut self.pumps.get_mut(toward.other().sends()).theatre;
+        theatre.as_mut().is_some_and(|theatre| theatre.acknowledge(toward, Own { bytes, told }))
     }
 
     fn encoded(&self, packet: &Packet) -> Option<Vec<u8>> {

@@ -14,7 +14,7 @@ use crate::mqtt::{PacketKind, QoS, Version, peek};
 use crate::net::link::Passing;
 use crate::net::pump::{Begun, Inlet, Note, WebSocket};
 use crate::net::surgery::{
-    COPIES_LIMIT, Carried, Done, OWED_LIMIT, Operation, Output, Ruling, Seen, Swallowed, Told, Under,
+    COPIES_LIMIT, Carried, Done, Greeted, OWED_LIMIT, Operation, Output, Ruling, Seen, Swallowed, Told, Under,
 };
 use crate::session::ledger::{Entry, Message};
 use crate::tls::record::Records;
@@ -115,6 +115,7 @@ impl Link {
         let (ticket, verdict) = if let_go { (None, None) } else { self.ask(direction, frame) };
         let version = self.version.unwrap_or(Version::V311);
         let mut operation = None;
+        let mut greets = self.greets(direction, frame.kind, frame.head);
         let mut acknowledges = self.acknowledges(direction, frame);
         let owed = self.owed(direction, frame);
         if let (Some(ticket), Some(verdict)) = (ticket, &verdict)
@@ -131,6 +132,7 @@ impl Link {
             if let Some(edited) = &ruling.edited {
                 passing = self.passing(direction, frame.kind, &edited.head);
                 acknowledges = self.acknowledges(direction, &Frame { head: &edited.head, ..*frame });
+                greets = self.greets(direction, frame.kind, &edited.head);
                 self.learn_edited(direction, frame.kind, &edited.head);
             }
             operation = Some(self.rule(direction, frame, ticket, ruling, &mut under));
@@ -143,6 +145,7 @@ impl Link {
             operation = Some(Operation::swallow());
         }
         self.is_known_anew(direction, frame, &under);
+        under.greets = greets;
         let publish = under.message.as_ref().map(|(message, _)| Passing::of(direction, message, times));
         let passing = publish.or(passing);
         under.note =
@@ -161,6 +164,16 @@ impl Link {
         // It is answered here, and goes no further in any case.
         let is_answered = owed.is_some() && verdict.end.is_none();
         is_answered.then_some("this PUBREL is of a PUBLISH that was acknowledged falsely")
+    }
+
+    /// Of a CONNACK with this head, what it says to the device.
+    fn greets(&self, direction: Direction, kind: PacketKind, head: &[u8]) -> Option<Greeted> {
+        if direction == Direction::Up || kind != PacketKind::Connack {
+            return None;
+        }
+        let view = peek::connack_view(self.version.unwrap_or(Version::V311), head);
+        let is_accepted = view.is_some_and(|view| view.code == 0);
+        Some(if is_accepted { Greeted::Accepted } else { Greeted::Refused })
     }
 
     /// How many bytes of copies there is room for, beside what waits.
@@ -314,7 +327,11 @@ impl Link {
         let frame = pump.frame;
         pump.frame += 1;
         let Some(theatre) = &mut pump.theatre else { return };
-        let Under { arrival, message, note, done, swallowed, .. } = std::mem::take(&mut theatre.under);
+        let Under { arrival, greets, message, note, done, swallowed, .. } =
+            std::mem::take(&mut theatre.under);
+        if let Some(greets) = greets {
+            theatre.greet(if passed { greets } else { Greeted::Refused });
+        }
         self.write_arrived(direction, message, passed, swallowed);
         let Some(theatre) = &mut self.pumps.get_mut(direction).theatre else { return };
         if passed {

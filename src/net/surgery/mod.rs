@@ -50,6 +50,10 @@ pub struct Theatre {
     pub done: VecDeque<Done>,
     /// Packets of brownout's own that wait for their place between two others.
     pub waiting: VecDeque<Own>,
+    /// Acknowledgements of brownout's own that came before the CONNACK that they are to follow, in order.
+    pub early: Vec<Own>,
+    /// What the first CONNACK of this direction came to for the device that gets it; `None` while there was none.
+    pub greeted: Option<Greeted>,
     /// What is to be told when they have been passed on, in order.
     pub sent: VecDeque<Told>,
     /// What will never be passed on, still to be told.
@@ -62,9 +66,20 @@ pub struct Theatre {
     pub copied: u64,
 }
 
+/// What a CONNACK, as it was passed on, said to the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Greeted {
+    /// It is accepted.
+    Accepted,
+    /// It is not: it was refused, or the CONNACK kept from it.
+    Refused,
+}
+
 /// What is known of a packet between its head and its last byte.
 #[derive(Debug, Default)]
 pub struct Under {
+    /// Of a CONNACK, what it says to the device if it is passed on.
+    pub greets: Option<Greeted>,
     /// For the meter, when it is there whole; `None` once that was told.
     pub arrival: Option<Option<Publish>>,
     /// Of a PUBLISH, for the ledger, and whether it was there whole with its head.
@@ -155,6 +170,46 @@ impl Theatre {
         !self.surgeon.is_over() && self.waiting.is_empty() && self.owed.is_empty()
     }
 
+    /// Has an acknowledgement wait for its place, which is behind the CONNACK [MQTT-3.2.0-1]. False where that will not come.
+    pub fn acknowledge(&mut self, toward: Side, own: Own) -> bool {
+        match (toward, self.greeted) {
+            (Side::Hub, _) | (Side::Device, Some(Greeted::Accepted)) => self.wait(own),
+            (Side::Device, None) if self.has_room_for(&own) => {
+                self.early.push(own);
+                true
+            }
+            (Side::Device, None | Some(Greeted::Refused)) => {
+                self.failed.push(own.told);
+                false
+            }
+        }
+    }
+
+    /// Has a packet wait for its place between two others. False where that will not come.
+    pub fn wait(&mut self, own: Own) -> bool {
+        let has_room = self.has_room_for(&own);
+        if has_room {
+            self.waiting.push_back(own);
+        } else {
+            self.failed.push(own.told);
+        }
+        has_room
+    }
+
+    fn has_room_for(&self, own: &Own) -> bool {
+        !own.bytes.is_empty() && self.waiting.len() + self.early.len() < WAITING_LIMIT
+    }
+
+    /// A CONNACK has come whole. What was kept for it follows, or never will.
+    pub fn greet(&mut self, greeted: Greeted) {
+        let first = *self.greeted.get_or_insert(greeted);
+        let early = std::mem::take(&mut self.early);
+        match first {
+            Greeted::Accepted => self.waiting.extend(early),
+            Greeted::Refused => self.failed.extend(early.into_iter().map(|own| own.told)),
+        }
+    }
+
     /// Puts the packets that wait into the output, which ends between two packets.
     pub fn put_in(&mut self, frame: u64, out: &mut Output) {
         while let Some(own) = self.waiting.pop_front() {
@@ -179,7 +234,7 @@ impl Theatre {
 
     /// What waits for its place will find none.
     pub fn give_up(&mut self) {
-        self.failed.extend(self.waiting.drain(..).map(|own| own.told));
+        self.failed.extend(self.early.drain(..).chain(self.waiting.drain(..)).map(|own| own.told));
     }
 
     /// What was done to the packet of that number, which has been passed on.
