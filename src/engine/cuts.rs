@@ -46,8 +46,8 @@ impl Engine {
         if device.is_some() || rule.needs_connect() {
             return Vec::new();
         }
-        let unknown = self.sessions.links().filter(|(_, link)| link.device.is_none());
-        unknown.filter(|(_, link)| pick::may_match(&rule.who, link)).map(|(id, _)| id).collect()
+        let hit = self.sessions.unknown().filter(|(_, link)| pick::may_match(&rule.who, link));
+        hit.map(|(id, _)| id).collect()
     }
 
     pub(super) fn order_cut(&mut self, link: LinkId, cut: Cut) {

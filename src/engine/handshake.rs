@@ -36,8 +36,7 @@ impl Engine {
 
     /// A fault of handshakes has come into force: handshakes under way are struck.
     pub(super) fn strike_unknown(&mut self) {
-        let unknown =
-            self.sessions.links().filter(|(_, link)| link.device.is_none() && is_shaking_hands(link));
+        let unknown = self.sessions.unknown().filter(|(_, link)| is_shaking_hands(link));
         let unknown: Vec<LinkId> = unknown.map(|(id, _)| id).collect();
         for link in unknown {
             self.strike(link);

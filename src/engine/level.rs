@@ -23,8 +23,7 @@ impl Engine {
     }
 
     pub(super) fn settle_unknown(&mut self) {
-        let unknown: Vec<LinkId> =
-            self.sessions.links().filter(|(_, link)| link.device.is_none()).map(|(id, _)| id).collect();
+        let unknown: Vec<LinkId> = self.sessions.unknown().map(|(id, _)| id).collect();
         for link in unknown {
             self.settle_link(link);
         }

@@ -48,6 +48,8 @@ pub struct Sessions {
     /// Whose latest link came from each address, in order of numbers.
     addresses: BTreeMap<IpAddr, Vec<DeviceId>>,
     links: Shelf<LinkId, Link>,
+    /// Those of them whose device is not known.
+    unknown: BTreeSet<LinkId>,
 }
 
 impl Sessions {
@@ -61,6 +63,7 @@ impl Sessions {
         match &event.what {
             What::LinkOpened { link, listener, peer, to: _ } => {
                 self.links.insert(*link, Link::new(*listener, peer, event.at));
+                self.unknown.insert(*link);
             }
             What::DeviceNamed { device, name } => self.name((event.seq, event.at), *device, name),
             What::LinkIdentified { link, device } => self.identify(event.at, *link, *device),
@@ -197,6 +200,11 @@ impl Sessions {
         self.links.iter().map(|(id, link)| (*id, link))
     }
 
+    /// Those of them whose device is not known: few, since most say at once whose they are.
+    pub fn unknown(&self) -> impl Iterator<Item = (LinkId, &Link)> {
+        self.unknown.iter().filter_map(|id| Some((*id, self.link(*id)?)))
+    }
+
     /// The device of a live link.
     pub fn device_of(&self, link: LinkId) -> Option<&Device> {
         self.device(self.link(link)?.device?)
@@ -281,6 +289,7 @@ impl Sessions {
         device.links.reserve_exact(1);
         device.links.push(link_id);
         let mut address = None;
+        self.unknown.remove(&link_id);
         if let Some(link) = self.links.get_mut(&link_id) {
             link.device = Some(id);
             link.nth = device.links_seen;
@@ -333,6 +342,7 @@ impl Sessions {
 
     fn close(&mut self, at: Time, link_id: LinkId) {
         let Some(link) = self.links.remove(&link_id) else { return };
+        self.unknown.remove(&link_id);
         if let Some(id) = link.device {
             self.leaves(at, id, link_id);
         }
@@ -376,5 +386,30 @@ impl Sessions {
         if let Some(address) = device.address {
             self.leave_address(address, id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ListenerId;
+
+    #[test]
+    fn a_link_is_unknown_until_its_device_is_known_or_it_closes() {
+        let mut sessions = Sessions::default();
+        let (first, second, device) = (LinkId(1), LinkId(2), DeviceId(0));
+        let open =
+            |link| What::LinkOpened { link, listener: ListenerId(0), peer: "127.0.0.1:5".into(), to: None };
+        let closed = |link| What::LinkClosed { link, undelivered: crate::base::Ways::default() };
+        let mut unknown = |what| {
+            sessions.apply(&Event { seq: 0, at: Time::ZERO, what });
+            sessions.unknown().map(|(id, _)| id).collect::<Vec<_>>()
+        };
+        assert_eq!(unknown(open(first)), [first]);
+        assert_eq!(unknown(open(second)), [first, second]);
+        assert_eq!(unknown(What::DeviceNamed { device, name: "d".into() }), [first, second]);
+        assert_eq!(unknown(What::LinkIdentified { link: first, device }), [second]);
+        assert_eq!(unknown(closed(first)), [second]);
+        assert_eq!(unknown(closed(second)), []);
     }
 }
