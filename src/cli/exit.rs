@@ -1,6 +1,7 @@
 //! Exit codes.
 
 use super::out;
+use crate::net::queue::Panicked;
 use std::process::{ExitCode, Termination};
 
 /// How the program ends.
@@ -14,6 +15,8 @@ pub enum Exit {
     Usage,
     /// 3: the environment refused: a port, a capability, the hub, an output file.
     Environment,
+    /// 101, as for every panic of a Rust program: brownout itself failed.
+    Broken,
 }
 
 impl Exit {
@@ -24,6 +27,7 @@ impl Exit {
             Exit::Unmet => 1,
             Exit::Usage => 2,
             Exit::Environment => 3,
+            Exit::Broken => 101,
         }
     }
 }
@@ -38,6 +42,17 @@ impl Exit {
 impl Termination for Exit {
     fn report(self) -> ExitCode {
         ExitCode::from(self.code())
+    }
+}
+
+/// Nothing was recorded from then on, so there is nothing to report.
+impl From<Panicked> for Refusal {
+    fn from(Panicked(said): Panicked) -> Refusal {
+        let message = format!(
+            "what records the run has failed ({said}): the run ends here, without a report, and its log lacks what came \
+             last; this is a mistake in brownout, please report it with what stands above"
+        );
+        Refusal { exit: Exit::Broken, message }
     }
 }
 

@@ -235,7 +235,7 @@ async fn watch(
         forms: args.report.clone(),
         resource: resource_log.map(LineFile::begin).transpose()?,
     };
-    let desk = Desk::start(queue.clone(), &plan, clock, args.interval, outlets);
+    let desk = Desk::start(&queue, &plan, clock, args.interval, outlets);
     privileges::keep(kept);
     let reason = tokio::select! {
         reason = proxy.finished() => reason,

@@ -1,19 +1,19 @@
 //! The consumer of a run's events: writes the logs, folds the measures, shows progress. A thread of its own, so that a
 //! slow disk or terminal never holds up a link.
 
+use super::exit::Refusal;
 use super::progress::Progress;
 use super::quiet::Quiet;
 use crate::base::Time;
 use crate::event::{Event, Line};
 use crate::measure::Measures;
 use crate::net::EventQueue;
-use crate::net::queue::Taken;
+use crate::net::queue::{Consumer, Taken};
 use crate::net::sys::privilege;
 use crate::profile::Plan;
 use crate::report::{ResourceLog, Timeline};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// How much of a log is written at once: a page or two at a time cost some system calls more for each link.
@@ -30,7 +30,7 @@ pub struct Logs {
 
 /// A running recorder.
 #[derive(Debug)]
-pub struct Recorder(JoinHandle<Record>);
+pub struct Recorder(Consumer<Record>);
 
 /// What came of it.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub struct Record {
 
 impl Recorder {
     /// Records what comes out of the queue, until it is closed. Called where the links run.
-    pub fn start(queue: EventQueue, plan: &Plan, logs: Logs, progress: Progress) -> Recorder {
+    pub fn start(queue: &EventQueue, plan: &Plan, logs: Logs, progress: Progress) -> Recorder {
         let tape = Tape {
             measures: Measures::new(plan),
             timeline: Timeline::default(),
@@ -59,18 +59,15 @@ impl Recorder {
             progress,
             quiet: Quiet::new(),
         };
-        Recorder(thread::spawn(move || {
+        Recorder(queue.consume(move |queue| {
             privilege::renounce();
-            tape.run(&queue)
+            tape.run(queue)
         }))
     }
 
-    /// Waits for the queue to close, and hands out what was recorded.
-    pub fn finish(self) -> Record {
-        match self.0.join() {
-            Ok(record) => record,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+    /// Waits for the queue to close, and hands out what was recorded; or says that the recorder panicked.
+    pub fn finish(self) -> Result<Record, Refusal> {
+        self.0.finish().map_err(Refusal::from)
     }
 }
 

@@ -100,14 +100,17 @@ impl Runner {
         let log = files.as_ref().map_or(Ok(None), ReportFiles::begin)?;
         let resource_log = setup.resource_log.map(LineFile::begin).transpose()?;
         let logs = Logs { events: log, resource: resource_log };
-        let recorder = Recorder::start(queue.clone(), &plan, logs, setup.progress);
+        let recorder = Recorder::start(&queue, &plan, logs, setup.progress);
         Ok(Runner { proxy, plan, files_before, queue, recorder, files })
     }
 
     /// Ends the run, and shows and writes its report. The code says whether the expectations were met.
     pub async fn end(self, reason: EndReason) -> Exit {
         let directory = self.files.as_ref().map(|files| files.directory().to_owned());
-        let Ended { report, written, troubles, .. } = self.end_with(reason, show).await;
+        let Ended { report, written, troubles, .. } = match self.end_with(reason, show).await {
+            Ok(ended) => ended,
+            Err(refusal) => return refusal.tell(),
+        };
         let mut exit = if report.is_met() { Exit::Met } else { Exit::Unmet };
         match (written, directory) {
             (Ok(()), Some(directory)) => out::tell(format_args!("report written to {}", directory.display())),
@@ -130,18 +133,18 @@ impl Runner {
         }
     }
 
-    /// Ends the run, hands its report to `show`, and writes it.
-    pub async fn end_with(self, reason: EndReason, show: impl FnOnce(&Report)) -> Ended {
+    /// Ends the run, hands its report to `show`, and writes it. There is none where the recorder panicked.
+    pub async fn end_with(self, reason: EndReason, show: impl FnOnce(&Report)) -> Result<Ended, Refusal> {
         let capture = self.proxy.stop(reason).await;
         self.queue.close();
-        let Record { measures, timeline, end, mut troubles } = self.recorder.finish();
+        let Record { measures, timeline, end, mut troubles } = self.recorder.finish()?;
         troubles.extend(capture.map(|error| ("the capture", error)));
         let results = measures.results(end);
         let report = Report::new(&self.plan, &results);
         show(&report);
         let written = self.files.map_or(Ok(()), |files| files.write(&report, &[timeline]));
         let refused = |(log, error)| Refusal::environment(format!("{log} is not complete: {error}"));
-        Ended { report, results, written, troubles: troubles.into_iter().map(refused).collect() }
+        Ok(Ended { report, results, written, troubles: troubles.into_iter().map(refused).collect() })
     }
 }
 

@@ -50,6 +50,7 @@ const STOP_LIMIT: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Proxy {
     core: Arc<Core>,
+    events: EventQueue,
     addresses: Vec<SocketAddr>,
     tasks: Vec<JoinHandle<()>>,
     watch: Watch,
@@ -169,12 +170,13 @@ impl Proxy {
             }
         };
         let engine = Engine::new(Arc::clone(&config.plan), config.start.seed, config.with_command);
-        let core = Core::new(engine.beside_tap(tap.is_some()), clock, events).beside_tap(tap.clone());
+        let core = Core::new(engine.beside_tap(tap.is_some()), clock, events.clone()).beside_tap(tap.clone());
         let core = Arc::new(core.captured(recording.as_ref().map(Recording::capture)));
         core.tell(Input::Started(Box::new(config.start)));
         let watch = Watch::start(Arc::clone(&core)).map_err(StartError::Thread)?;
         let (addresses, tasks) = (Vec::new(), Vec::new());
-        let mut proxy = Proxy { core, addresses, tasks, warnings, recording, guards, tap, no_tap, watch };
+        let mut proxy =
+            Proxy { core, events, addresses, tasks, warnings, recording, guards, tap, no_tap, watch };
         if let Some(tap) = proxy.tap.clone() {
             let core = Arc::clone(&proxy.core);
             proxy.tasks.push(tokio::spawn(tap.run(core)));
@@ -209,9 +211,13 @@ impl Proxy {
         self.no_tap.as_ref()
     }
 
-    /// Waits until the run is to end: its plan is through, its time is over, or its command has ended and nothing is left.
+    /// Waits until the run is to end: its plan is through, its time is over, its command has ended and nothing is left, or
+    /// nobody records it any more.
     pub async fn finished(&self) -> EndReason {
-        self.core.finished().await
+        tokio::select! {
+            reason = self.core.finished() => reason,
+            () = self.events.unheard() => EndReason::Interrupted,
+        }
     }
 
     /// The command beside the run is about to be told to end.

@@ -3,7 +3,9 @@
 use crate::event::Event;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// How many events may wait for the consumer: some 100 MB of them, minutes of a busy run. Beyond, producers wait:
 /// the run slows down rather than lose an event.
@@ -32,17 +34,30 @@ pub enum Taken {
     Closed,
 }
 
+/// Who takes events out of a queue, on a thread of its own. If it panics, the queue is closed: nobody waits for what nobody
+/// takes, and the run is known to be unheard.
+#[derive(Debug)]
+pub struct Consumer<T>(JoinHandle<T>);
+
+/// The consumer of a queue panicked; what it said.
+#[derive(Debug)]
+pub struct Panicked(pub String);
+
 #[derive(Debug, Default)]
 struct Shared {
     inner: Mutex<Inner>,
     filled: Condvar,
     drained: Condvar,
+    /// The consumer is gone before its time.
+    unheard: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
     events: VecDeque<Event>,
     closed: bool,
+    /// Its consumer panicked.
+    unheard: bool,
     /// With how many events the consumer is to be woken; 0: it does not wait.
     wake_at: usize,
     /// How many producers wait for room.
@@ -50,13 +65,39 @@ struct Inner {
 }
 
 impl EventQueue {
-    /// Adds an event; waits while the queue is full.
+    /// Has its events taken by this, on a thread of its own, which ends when the queue is closed and empty.
+    pub fn consume<T: Send + 'static>(
+        &self,
+        take: impl FnOnce(&EventQueue) -> T + Send + 'static,
+    ) -> Consumer<T> {
+        let queue = self.clone();
+        Consumer(thread::spawn(move || {
+            let attendance = Attendance(queue);
+            take(&attendance.0)
+        }))
+    }
+
+    /// Waits until the consumer is gone before its time.
+    pub async fn unheard(&self) {
+        loop {
+            let told = self.0.unheard.notified();
+            if self.lock().unheard {
+                return;
+            }
+            told.await;
+        }
+    }
+
+    /// Adds an event; waits while the queue is full. Once it is closed, the event is not wanted.
     pub fn push(&self, event: Event) {
         let mut inner = self.lock();
         while inner.events.len() >= LIMIT && !inner.closed {
             inner.blocked += 1;
             inner = self.0.drained.wait(inner).unwrap_or_else(PoisonError::into_inner);
             inner.blocked -= 1;
+        }
+        if inner.closed {
+            return;
         }
         inner.events.push_back(event);
         // To notify costs a system call whether anybody waits or not.
@@ -127,8 +168,43 @@ impl EventQueue {
         inner
     }
 
+    /// Nobody takes what waits.
+    fn abandon(&self) {
+        let mut inner = self.lock();
+        (inner.closed, inner.unheard) = (true, true);
+        let lost = std::mem::take(&mut inner.events);
+        drop(inner);
+        drop(lost);
+        self.0.drained.notify_all();
+        self.0.unheard.notify_waiters();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Consumer<T> {
+    /// Waits until it is through.
+    ///
+    /// # Errors
+    /// It panicked, and took no more from then on.
+    pub fn finish(self) -> Result<T, Panicked> {
+        self.0.join().map_err(|panic| {
+            let said = panic.downcast_ref::<&str>().map(|said| (*said).to_owned());
+            Panicked(said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default())
+        })
+    }
+}
+
+/// Held by the consumer's thread.
+struct Attendance(EventQueue);
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.abandon();
+        }
     }
 }
 
@@ -165,6 +241,31 @@ mod tests {
         assert_eq!(queue.take().map(|events| events.len()), Some(1));
         assert!(queue.take().is_none());
         assert!(matches!(queue.take_within(Some(Duration::from_secs(60))), Taken::Closed));
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_panics_leaves_nobody_waiting_and_nothing_behind() {
+        let queue = EventQueue::default();
+        let consumer = queue.consume(|queue| {
+            let first = queue.take().and_then(|mut events| events.pop_front()).map(|event| event.seq);
+            assert_eq!(first, Some(1), "the first is 1");
+        });
+        (2..).take(LIMIT).for_each(|seq| queue.push(event(seq)));
+        tokio::time::timeout(Duration::from_secs(60), queue.unheard()).await.unwrap();
+        // More than there is room for.
+        (0..=u64::try_from(LIMIT).unwrap()).for_each(|seq| queue.push(event(seq)));
+        assert_eq!(queue.lock().events.len(), 0);
+        assert!(consumer.finish().unwrap_err().0.contains("the first is 1"));
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_is_through_was_heard() {
+        let queue = EventQueue::default();
+        let consumer = queue.consume(|queue| queue.take().map(|events| events.len()));
+        queue.push(event(1));
+        queue.close();
+        assert_eq!(consumer.finish().unwrap(), Some(1));
+        assert!(tokio::time::timeout(Duration::ZERO, queue.unheard()).await.is_err());
     }
 
     #[test]

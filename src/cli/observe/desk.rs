@@ -12,14 +12,13 @@ use crate::event::Event;
 use crate::measure::Results;
 use crate::net::Clock;
 use crate::net::EventQueue;
-use crate::net::queue::Taken;
+use crate::net::queue::{Consumer, Taken};
 use crate::profile::Plan;
 use crate::report::observe::{Anchor, Chapters, Interval};
 use crate::report::{Report, ResourceLog, Timeline};
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Where things go.
@@ -37,11 +36,17 @@ pub struct Outlets {
 
 /// Who watches, on a thread of its own.
 #[derive(Debug)]
-pub struct Desk(JoinHandle<Exit>);
+pub struct Desk(Consumer<Exit>);
 
 impl Desk {
     /// Takes what comes out of the queue, until it is closed. Called where the links run.
-    pub fn start(queue: EventQueue, plan: &Plan, clock: Clock, interval: Duration, outlets: Outlets) -> Desk {
+    pub fn start(
+        queue: &EventQueue,
+        plan: &Plan,
+        clock: Clock,
+        interval: Duration,
+        outlets: Outlets,
+    ) -> Desk {
         let Outlets { voice, log, forms, resource } = outlets;
         let forms = forms.map(|directory| Forms::start(&directory, plan));
         let watch = Watch {
@@ -58,15 +63,12 @@ impl Desk {
             last: Time::ZERO,
             quiet: Quiet::new(),
         };
-        Desk(thread::spawn(move || watch.run(&queue)))
+        Desk(queue.consume(|queue| watch.run(queue)))
     }
 
     /// Waits for the queue to close, and for all to be told.
     pub fn finish(self) -> Exit {
-        match self.0.join() {
-            Ok(exit) => exit,
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+        self.0.finish().unwrap_or_else(|panicked| Refusal::from(panicked).tell())
     }
 }
 

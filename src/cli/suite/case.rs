@@ -107,7 +107,7 @@ async fn attempt(bench: &Bench, case: &Case, number: usize) -> Result<Cell, Refu
         hub.stopped().await;
     }
     let late_s = bench.lateness.worst_since(started).as_secs_f64();
-    judge(bench, case, run, how, output, late_s)
+    judge(bench, case, run?, how, output, late_s)
 }
 
 async fn hub(

@@ -82,12 +82,13 @@ pub async fn run(
     let look = || is_over(&trail.lock().unwrap_or_else(PoisonError::into_inner), clock.now());
     let (reason, ended) = attend(bench, &runner, client.as_mut(), look).await;
     let until = clock.now();
-    let Ended { results, written, troubles, .. } = runner.end_with(reason, |_| {}).await;
+    let run = runner.end_with(reason, |_| {}).await;
     let output = client.as_ref().map(Client::last_lines).unwrap_or_default();
     if let Some(mut client) = client {
         // Only now: how a device bears SIGTERM is no part of the run.
         client.stop().await;
     }
+    let Ended { results, written, troubles, .. } = run?;
     written?;
     if let Some(trouble) = troubles.into_iter().find(|trouble| trouble.exit == Exit::Environment) {
         return Err(trouble);
