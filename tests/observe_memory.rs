@@ -99,6 +99,8 @@ impl Watch {
             clean: true,
             username: None,
             token_expiry: None,
+            password: None,
+            same_password: false,
             will: None,
             terms,
         };

@@ -1,7 +1,8 @@
 //! Floor 0: the words everything else is written in.
 //!
 //! Owns time, spans (also in keep-alives), units, identifiers, the two ends and two directions of a link, and
-//! keyed random numbers. Invariant: every type here is a plain value; nothing reads a clock or a global.
+//! keyed random numbers. Invariant: every type here is a plain value; nothing reads a clock, nor a global but the key that secrets are
+//! known again by.
 //! Deliberately absent: anything of MQTT, of faults, of sockets.
 
 pub(crate) mod ends;
@@ -24,7 +25,7 @@ pub use few::{Few, Name};
 pub use id::{DeviceId, FiringId, LinkId, ListenerId, RuleId, WindowId};
 pub use resting::{Rest, Resting};
 pub use rules::RuleSet;
-pub use secret::Secret;
+pub use secret::{Print, Secret};
 pub use shelf::Shelf;
 pub use span::{MOST_KEEPALIVES, Span};
 pub use store::Store;

@@ -51,20 +51,21 @@ impl Engine {
         now: Time,
         link: LinkId,
         direction: Direction,
-        packet: Packet,
+        mut packet: Packet,
         beside: Beside<'_>,
         held: bool,
     ) -> (PacketTicket, Option<Box<Verdict>>) {
         self.advance(now);
         self.do_what_is_due();
         let is_new = self.identify_by_packet(link, direction, &packet);
+        self.look_at_password(link, &mut packet);
         let seq = self.next_seq;
         let mut is_turned_away = false;
         let as_is = Fate { held, dropped: false, passed: None };
         if is_new {
             // On whom it falls is known once the CONNECT is; what is told of it here is put right below.
             self.tell_packet(link, direction, packet.clone(), as_is.clone());
-            is_turned_away = self.connected(link, token_expiry(&packet));
+            is_turned_away = self.connected(link, &packet);
         }
         let request = beside.request.as_ref();
         let verdict =
@@ -91,6 +92,7 @@ impl Engine {
         }
         if accepts {
             self.changed();
+            self.keep_password(link);
             self.watch_token(link);
         }
         let pulled = kind.is_some_and(|kind| self.pull_triggers(link, kind, seq));
@@ -185,9 +187,4 @@ impl Engine {
 
 fn hub_keep_alive_ns(device: &Device) -> Option<u64> {
     device.hub_keep_alive.filter(|told| Some(*told) != device.keep_alive).map(time::nanos)
-}
-
-/// When the SAS token of a CONNECT expires.
-fn token_expiry(packet: &Packet) -> Option<u64> {
-    if let Packet::Connect { token_expiry, .. } = packet { *token_expiry } else { None }
 }

@@ -12,6 +12,12 @@ pub(super) fn judges(plan: &Plan) -> bool {
         || plan.rules.iter().any(|rule| rule.fault.packets().is_some())
 }
 
+/// Whether a rule gives links without a SAS token a lifetime.
+pub(super) fn has_lifetimes(plan: &Plan) -> bool {
+    let gives = |fault: &Fault| matches!(fault, Fault::TokenExpiry(expiry) if expiry.lifetime.is_some());
+    plan.rules.iter().any(|rule| gives(&rule.fault))
+}
+
 impl Engine {
     /// Whether packets may be worked on, put between others, or said as last words: then net/ has to know where each ends,
     /// on the way in and on the way out. Constant over the run.

@@ -13,7 +13,7 @@ use super::through::Progress;
 use super::trigger::Triggers;
 use super::wills::Wills;
 use crate::base::{
-    DeviceId, Direction, FiringId, LinkId, ListenerId, RuleId, Shelf, Time, Ways, WindowId, time,
+    DeviceId, Direction, FiringId, LinkId, ListenerId, Print, RuleId, Shelf, Time, Ways, WindowId, time,
 };
 use crate::event::{EndReason, Event, RunStarted, What};
 use crate::fault::Fault;
@@ -51,6 +51,10 @@ pub struct Engine {
     pub(super) triggers: Triggers,
     pub(super) refusals: Refusals,
     pub(super) wills: Wills,
+    /// Whether a rule gives links without a SAS token a lifetime.
+    pub(super) has_lifetimes: bool,
+    /// What each device was last accepted with, where that is so.
+    pub(super) passwords: BTreeMap<DeviceId, Print>,
     pub(super) timers: BTreeMap<(Time, u64), Timer>,
     pub(super) progress: Progress,
     pub(super) dark: Dark,
@@ -87,6 +91,8 @@ impl Engine {
             triggers: Triggers::new(&plan),
             progress: Progress::new(with_command),
             judges: flags::judges(&plan),
+            has_lifetimes: flags::has_lifetimes(&plan),
+            passwords: BTreeMap::new(),
             dark: Dark::new(&plan),
             plan,
             seed,

@@ -13,6 +13,7 @@ use super::machine::Engine;
 use super::pick;
 use super::tokens::Token;
 use crate::base::{DeviceId, Ends, LinkId, WindowId};
+use crate::event::Packet;
 use crate::fault::{ConnackCode, Fault, LegFate};
 use std::net::IpAddr;
 
@@ -40,9 +41,11 @@ impl Engine {
     }
 
     /// The CONNECT of a link has come, the first thing that says for certain whose it is. Answers whether it goes no further.
-    pub(super) fn connected(&mut self, link: LinkId, token_expiry: Option<u64>) -> bool {
+    pub(super) fn connected(&mut self, link: LinkId, packet: &Packet) -> bool {
         self.join_firings(link);
-        self.show_token(link, token_expiry);
+        if let Packet::Connect { token_expiry, password, .. } = packet {
+            self.show_token(link, *token_expiry, *password);
+        }
         if self.is_cut(link) {
             return true;
         }

@@ -5,7 +5,8 @@
 
 use super::firing::Window;
 use super::machine::{Engine, Timer};
-use crate::base::{Ends, LinkId, Time, WindowId};
+use crate::base::{Ends, LinkId, Print, Time, WindowId};
+use crate::event::Packet;
 use crate::fault::{Fault, LegFate, TokenExpiry};
 
 /// What the CONNECT of a link said of a token.
@@ -14,8 +15,8 @@ pub(super) enum Token {
     /// No CONNECT was seen.
     #[default]
     Unseen,
-    /// There is none, or none that says when it expires.
-    Absent,
+    /// There is none, or none that says when it expires; what its password is known again by.
+    Absent(Option<Print>),
     /// It expires at this time, in seconds since 1970.
     Until(u64),
 }
@@ -39,9 +40,29 @@ fn over_at(began: i128, seconds: u64, grace_nanos: u128) -> Option<Time> {
 }
 
 impl Engine {
-    pub(super) fn show_token(&mut self, link: LinkId, expiry: Option<u64>) {
+    pub(super) fn show_token(&mut self, link: LinkId, expiry: Option<u64>, password: Option<Print>) {
         if let Some(control) = self.links.get_mut(&link) {
-            control.token = expiry.map_or(Token::Absent, Token::Until);
+            control.token = expiry.map_or(Token::Absent(password), Token::Until);
+        }
+    }
+
+    /// A CONNECT is about to be told of: says of it whether its password is the one that its device was last accepted with, if
+    /// that may matter.
+    pub(super) fn look_at_password(&self, link: LinkId, packet: &mut Packet) {
+        let Packet::Connect { password, token_expiry: None, same_password, .. } = packet else { return };
+        let before = self.sessions.device_of(link).and_then(|device| self.passwords.get(&device.id));
+        *same_password = password.is_some() && before == password.as_ref();
+    }
+
+    /// A link was accepted with its password, if it has one and that may matter later.
+    pub(super) fn keep_password(&mut self, link: LinkId) {
+        if !self.has_lifetimes {
+            return;
+        }
+        let Some(device) = self.sessions.device_of(link).map(|device| device.id) else { return };
+        match self.links.get(&link).map(|control| control.token) {
+            Some(Token::Absent(Some(password))) => _ = self.passwords.insert(device, password),
+            _ => _ = self.passwords.remove(&device),
         }
     }
 
@@ -50,7 +71,7 @@ impl Engine {
         match self.links.get(&link)?.token {
             Token::Unseen => None,
             Token::Until(seconds) => over_at(self.began?, seconds, fault.grace.as_nanos()),
-            Token::Absent => {
+            Token::Absent(_) => {
                 let (accepted, _) = self.sessions.link(link)?.connack.filter(|(_, code)| *code == 0)?;
                 let over = accepted + fault.lifetime?.resolve(window.keep_alive) + fault.grace;
                 Some(over).filter(|at| *at < Time::MAX)

@@ -1,6 +1,7 @@
 //! What an MQTT packet says, as far as rules and measures ask. Secrets are gone; payloads never get here.
 
 use crate::azure;
+use crate::base::Print;
 use crate::base::text::{printable, redact};
 use crate::fault::Edit;
 use crate::mqtt::framer::Frame;
@@ -26,6 +27,12 @@ pub enum Packet {
         /// When the SAS token in its password expires, in seconds since 1970.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token_expiry: Option<u64>,
+        /// Its password, where that may have to be known again; nothing of it is written.
+        #[serde(skip)]
+        password: Option<Print>,
+        /// Its password is that of the link before, where a rule gives links without a SAS token a lifetime.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        same_password: bool,
         /// The will that it leaves.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         will: Option<Will>,
@@ -268,7 +275,9 @@ fn connect(head: &[u8]) -> Option<Packet> {
         keep_alive: view.keep_alive,
         clean: view.clean_start,
         username: view.username.map(|name| shown(&name)),
-        token_expiry: view.password.and_then(|password| azure::token::expiry(password.0)),
+        token_expiry: view.password.as_ref().and_then(|password| azure::token::expiry(password.0)),
+        password: view.password.map(|password| Print::of(password.0)),
+        same_password: false,
         will: view.will.map(|will| Will { topic: shown(&will.topic), qos: will.qos, delay: will.delay }),
         terms: SessionTerms { session_expiry: view.session_expiry, receive_maximum: view.receive_maximum },
     })
@@ -315,6 +324,8 @@ mod tests {
             clean,
             username: None,
             token_expiry: None,
+            password: None,
+            same_password: false,
             will: None,
             terms: SessionTerms::default(),
         };

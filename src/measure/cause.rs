@@ -302,6 +302,8 @@ mod tests {
             clean: true,
             username: None,
             token_expiry: None,
+            password: None,
+            same_password: false,
             will: None,
             terms: crate::event::SessionTerms::default(),
         };

@@ -98,6 +98,8 @@ pub struct Greeting {
     pub at: Time,
     /// When the SAS token in it expires, in seconds since 1970.
     pub token_expiry: Option<u64>,
+    /// It shows the password of the link before again.
+    pub same_password: bool,
     /// The keep-alive in it, and what became of that.
     pub keep_alive: KeepAlive,
 }
@@ -120,12 +122,14 @@ pub struct KeepAlive {
 impl Greeting {
     /// Of this CONNECT, passed on so.
     pub(super) fn of(at: Time, asked: &Packet, passed: &Packet) -> Option<Greeting> {
-        let Packet::Connect { version, keep_alive, token_expiry, .. } = asked else { return None };
+        let Packet::Connect { version, keep_alive, token_expiry, same_password, .. } = asked else {
+            return None;
+        };
         let hub_told =
             if let Packet::Connect { keep_alive, .. } = passed { *keep_alive } else { *keep_alive };
         let (version, asked) = (*version, *keep_alive);
         let keep_alive = KeepAlive { version, asked, hub_told, hub_answered: None, device_told: None };
-        Some(Greeting { at, token_expiry: *token_expiry, keep_alive })
+        Some(Greeting { at, token_expiry: *token_expiry, same_password: *same_password, keep_alive })
     }
 }
 

@@ -158,6 +158,8 @@ impl Story {
             clean: true,
             username: None,
             token_expiry: None,
+            password: None,
+            same_password: false,
             will: None,
             terms: SessionTerms::default(),
         };
@@ -311,6 +313,8 @@ impl Story {
             clean: true,
             username: None,
             token_expiry: None,
+            password: None,
+            same_password: false,
             will: None,
             terms: SessionTerms::default(),
         };
@@ -453,6 +457,8 @@ pub(crate) fn asks(name: &str, version: Version, keep_alive: u16, token_expiry: 
         clean: true,
         username: None,
         token_expiry,
+        password: None,
+        same_password: false,
         will: None,
         terms: SessionTerms::default(),
     }

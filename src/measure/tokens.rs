@@ -22,7 +22,11 @@ pub(super) fn measures(measures: &Measures, device: DeviceId) -> Vec<(Metric, Va
     let tokens = Tokens::of(measures, device);
     let mut values = Vec::new();
     let mut old: Option<(Time, &Link)> = None;
+    let mut perhaps_stale = 0;
     for link in &links {
+        if old.is_some_and(|(expiry, _)| tokens.is_perhaps_stale(expiry, link)) {
+            perhaps_stale += 1;
+        }
         if let Some((expiry, _)) = old.filter(|(_, before)| tokens.is_renewed(before, link)) {
             let asked = link.greeting.map_or(link.opened, |greeting| greeting.at);
             values.push(match asked <= expiry {
@@ -38,8 +42,8 @@ pub(super) fn measures(measures: &Measures, device: DeviceId) -> Vec<(Metric, Va
     let has_one =
         |link: &&Link| token(link).is_some() || tokens.expiry(link).is_some() || tokens.was_refused(link);
     if links.iter().any(has_one) {
-        let stale = links.iter().filter(|link| tokens.was_stale(link)).count();
-        let stale = Value::Count(to_u64(stale));
+        let stale = to_u64(links.iter().filter(|link| tokens.was_stale(link)).count());
+        let stale = Value::at_least(stale, perhaps_stale);
         values.push((Metric::StaleTokens, stale, tokens.rule()));
     }
     values
@@ -105,10 +109,17 @@ impl<'a> Tokens<'a> {
         has_expired || self.was_refused(link)
     }
 
+    /// Whether it comes, after the expiry that a rule's lifetime made, with the password of the link before: a token that has
+    /// expired, or a password that does not expire.
+    fn is_perhaps_stale(&self, expiry: Time, link: &Link) -> bool {
+        let asked = link.greeting.filter(|greeting| greeting.same_password).map(|greeting| greeting.at);
+        asked.is_some_and(|asked| expiry <= asked) && !self.was_stale(link)
+    }
+
     /// Whether `link` comes with a fresh token after `before`: one that expires later, or, where tokens cannot be read, a
-    /// link after one that the expiry ended, or that the device left in good order.
+    /// link after one that the expiry ended, or that the device left in good order, unless it shows the same password.
     fn is_renewed(&self, before: &Link, link: &Link) -> bool {
-        if link.greeting.is_none() || self.was_stale(link) {
+        if link.greeting.is_none_or(|greeting| greeting.same_password) || self.was_stale(link) {
             return false;
         }
         match (token(before), token(link)) {

@@ -139,7 +139,7 @@ metrics! {
         "from the expiry of a token to the CONNECT with a fresh one, where it came after that",
         "renewal after the expiry";
     StaleTokens = "stale_tokens", Count,
-        "CONNECTs whose token had expired",
+        "CONNECTs whose token had expired; at most also those that showed the same password again after a `lifetime`",
         "device that showed a token, or whose links have a lifetime in its place";
     Qos0Lost = "qos0_lost", Count,
         "messages of QoS 0, both directions together, that were not passed on, and numbers that their payloads leave out (`sequence`), but for `dropped_offline`",

@@ -12,6 +12,8 @@ fn connect(version: Version, keep_alive: u16) -> Packet {
         clean: true,
         username: None,
         token_expiry: None,
+        password: None,
+        same_password: false,
         will: None,
         terms: crate::event::SessionTerms::default(),
     }

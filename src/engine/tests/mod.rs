@@ -256,6 +256,8 @@ impl Run {
             clean: true,
             username: None,
             token_expiry: None,
+            password: None,
+            same_password: false,
             will: None,
             terms: crate::event::SessionTerms::default(),
         };

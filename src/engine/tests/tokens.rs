@@ -1,6 +1,7 @@
 //! Tokens that expire. The run of these tests begins at the beginning of 2026.
 
 use super::*;
+use crate::base::Print;
 use crate::fault::{ConnackCode, TokenExpiry};
 
 /// 2026-01-01T00:00:00Z in seconds since 1970.
@@ -23,16 +24,10 @@ fn run_with(fault: Fault) -> Run {
 
 impl Run {
     fn connect_with(&mut self, link: LinkId, name: &str, token_expiry: Option<u64>) {
-        let packet = Packet::Connect {
-            version: Version::V311,
-            client_id: name.into(),
-            keep_alive: 2,
-            clean: true,
-            username: None,
-            token_expiry,
-            will: None,
-            terms: crate::event::SessionTerms::default(),
-        };
+        let mut packet = asks(name);
+        if let Packet::Connect { token_expiry: expires, .. } = &mut packet {
+            *expires = token_expiry;
+        }
         self.packet(link, Direction::Up, packet);
     }
 
@@ -193,4 +188,54 @@ fn a_run_waits_for_the_first_token_to_expire_and_for_what_comes_of_it() {
     assert_eq!(run.finished, None);
     run.to(63_000);
     assert!(run.finished.is_some(), "the next token is like the first");
+}
+
+/// A lifetime stands for what a password cannot be read to say: whether it is the one that the device was last accepted with.
+#[test]
+fn a_password_is_known_again_where_a_rule_gives_links_a_lifetime() {
+    for (lifetime, expected) in [(Some("5s"), [false, true, false, false, true]), (None, [false; 5])] {
+        let mut run = run_with(expiry(0, lifetime, None));
+        let shown = |run: &mut Run, link: u64, password: &[u8], code: u8| {
+            let link = run.open(link);
+            let mut packet = asks("d");
+            if let Packet::Connect { password: of, .. } = &mut packet {
+                *of = Some(Print::of(password));
+            }
+            run.packet(link, Direction::Up, packet);
+            run.connack(link, code);
+            run.close(link);
+            let told = run.events.iter().rev().find_map(|event| match &event.what {
+                What::Packet { packet: Packet::Connect { same_password, .. }, .. } => Some(*same_password),
+                _ => None,
+            });
+            told.unwrap()
+        };
+        // The last one but two was not accepted, so the one before it is what counts.
+        let told = [
+            shown(&mut run, 1, b"one", 0),
+            shown(&mut run, 2, b"one", 0),
+            shown(&mut run, 3, b"two", 0),
+            shown(&mut run, 4, b"three", 5),
+            shown(&mut run, 5, b"two", 0),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(run.engine.passwords.len(), usize::from(lifetime.is_some()));
+        let written = serde_json::to_string(&run.events).unwrap();
+        assert!(!written.contains(r#""password""#) && !written.contains("***"), "{written}");
+    }
+}
+
+fn asks(name: &str) -> Packet {
+    Packet::Connect {
+        version: Version::V311,
+        client_id: name.into(),
+        keep_alive: 2,
+        clean: true,
+        username: None,
+        token_expiry: None,
+        password: None,
+        same_password: false,
+        will: None,
+        terms: crate::event::SessionTerms::default(),
+    }
 }

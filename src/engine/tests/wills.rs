@@ -17,6 +17,8 @@ impl Run {
             clean: true,
             username: None,
             token_expiry: None,
+            password: None,
+            same_password: false,
             will,
             terms: crate::event::SessionTerms::default(),
         };

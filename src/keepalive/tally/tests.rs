@@ -80,6 +80,8 @@ impl Told {
             clean: true,
             username: None,
             token_expiry: None,
+            password: None,
+            same_password: false,
             will: None,
             terms: SessionTerms::default(),
         };

@@ -690,6 +690,39 @@ fn a_device_whose_link_a_lifetime_cut_gives_evidence_of_stale_tokens() {
     }
 }
 
+/// What shows the password of the link before is no fresh token: after the expiry it is a stale one, or a password that does
+/// not expire.
+#[test]
+fn the_same_password_again_is_no_fresh_token() {
+    let plan = plan(vec![("token", expiry(Some("10s")))]);
+    let shows = |again| {
+        let mut packet = asks("a", Version::V311, 60, None);
+        if let Packet::Connect { same_password, .. } = &mut packet {
+            *same_password = again;
+        }
+        packet
+    };
+    let back = |at, again| {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).opens(1, 0, 0, 60);
+        if at > 10_000 {
+            story.at(10_000).cut(1, Side::Device, LegFate::Close, 1).cut(1, Side::Hub, LegFate::Close, 1);
+            story.applies(1, 1, Mechanism::Shutdown);
+        } else {
+            story.at(at).up(1, Packet::Disconnect { reason: 0 }).ends(1, Side::Device, Ending::Fin);
+        }
+        story.closes(1).at(at).opens_link(2, 0, "a").up(2, shows(again)).connack(2, false, 0);
+        let results = story.at(15_000).over().results(&plan);
+        let of = |metric| values(&results, metric);
+        (of(Metric::TokenMargin), of(Metric::TokenLate), of(Metric::StaleTokens))
+    };
+    let perhaps = |most| vec![Value::CountBetween { least: 0, most: Some(most) }];
+    assert_eq!(back(10_500, false), (vec![], vec![exact(500)], vec![Value::Count(0)]));
+    assert_eq!(back(10_500, true), (vec![], vec![], perhaps(1)));
+    assert_eq!(back(8_000, false), (vec![exact(2_000)], vec![], vec![Value::Count(0)]));
+    assert_eq!(back(8_000, true), (vec![], vec![], vec![Value::Count(0)]));
+}
+
 /// The hub accepted it and logs its end, whether the CONNACK was dropped, or let through when the device had gone.
 #[test]
 fn a_link_whose_connack_never_reached_the_device_is_one_to_the_hub_alone() {

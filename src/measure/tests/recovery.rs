@@ -60,6 +60,8 @@ fn whether_a_device_without_a_client_identifier_came_back_is_not_known() {
             clean: true,
             username: None,
             token_expiry: None,
+            password: None,
+            same_password: false,
             will: None,
             terms: crate::event::SessionTerms::default(),
         };

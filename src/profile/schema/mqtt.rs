@@ -14,7 +14,9 @@ pub(super) static TOKEN_EXPIRY: Place = Place {
             name: "lifetime",
             ty: Type::Span { zero: false },
             presence: Presence::Optional("a link whose CONNECT has no SAS token lasts for ever"),
-            doc: "How long a link lasts whose CONNECT has no SAS token, from its CONNACK on.",
+            doc: "How long a link lasts whose CONNECT has no SAS token, from its CONNACK on. Whoever comes back is let in, since \
+                  a password may be one that does not expire; one that is the same again after the lifetime is no fresh token in \
+                  the report, and may be a stale one (`stale_tokens` is a bracket then).",
             example: "1h",
         },
         Key {

@@ -233,6 +233,8 @@ proptest! {
             clean: true,
             username: Some(username),
             token_expiry: None,
+            password: None,
+            same_password: false,
             will: None,
             terms: crate::event::SessionTerms::default(),
         });

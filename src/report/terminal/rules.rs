@@ -47,7 +47,7 @@ fn done(rule: &Rule) -> String {
 }
 
 /// Of a `token_expiry` fault: `3 fresh tokens in time, 1.0 to 1.2 s before expiry`, `6 fresh tokens late, by 163 to 178 ms`,
-/// `up to 6 stale tokens by one device`.
+/// `up to 6 stale tokens by one device`, `0 to 2 stale tokens`.
 fn tokens(rule: &Rule) -> Vec<String> {
     let of = |metric| rule.measures.get(metric);
     let spread = |summary: &Summary| match (&summary.min, &summary.max) {
@@ -63,6 +63,8 @@ fn tokens(rule: &Rule) -> Vec<String> {
             let whom = if summary.samples > 1 { " by one device" } else { "" };
             Some(format!("{by}{}{whom}", count(most, "stale token")))
         }
+        // The same password again.
+        bracket @ Figure::CountBetween { .. } => Some(format!("{} stale tokens", words::figure(&bracket))),
         _ => None,
     });
     in_time.into_iter().chain(late).chain(stale).collect()
