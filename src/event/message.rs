@@ -36,9 +36,19 @@ pub struct Delivery {
     /// was closed: what became of them is not known. Each may be one more that is lost.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub unfollowed: [u64; 3],
-    /// Told as received before, and perhaps not: their receiver's system had not acknowledged them when its leg went.
+    /// Told as received before, and perhaps not: their receiver's system had not acknowledged them when its leg went. At QoS 1 and
+    /// 2, of those that were not sent again since.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub doubted: [u64; 3],
+    /// Told as duplicated, before or now, and perhaps not: one of both times is as doubtful.
+    #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
+    pub doubted_again: [u64; 3],
+    /// In a sum: what was doubted so of those received, at QoS 1 and 2; never in an event.
+    #[serde(skip)]
+    pub perhaps_received: [u64; 3],
+    /// The same of those duplicated.
+    #[serde(skip)]
+    pub perhaps_duplicated: [u64; 3],
     /// Whose payload had a number, as the profile's `sequence` reads it.
     #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
     pub numbered: u64,
@@ -83,17 +93,16 @@ impl Delivery {
             (&mut self.lost, more.lost),
             (&mut self.in_flight, more.in_flight),
             (&mut self.unfollowed, more.unfollowed),
+            (&mut self.perhaps_received, more.perhaps_received),
+            (&mut self.perhaps_duplicated, more.perhaps_duplicated),
         ];
         for (sum, more) in pairs {
             sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
         }
-        for ((received, unfollowed), doubted) in
-            self.received.iter_mut().zip(&mut self.unfollowed).zip(more.doubted)
-        {
-            let doubted = doubted.min(*received);
-            *received -= doubted;
-            *unfollowed += doubted;
-        }
+        // What became of one at QoS 0 is not known; others have counts of their own for what became of them.
+        let [_, one, two] = &mut self.perhaps_received;
+        doubt(&mut self.received, [&mut self.unfollowed[0], one, two], more.doubted);
+        doubt(&mut self.duplicated, self.perhaps_duplicated.each_mut(), more.doubted_again);
         let pairs = [
             (&mut self.numbered, more.numbered),
             (&mut self.missing, more.missing),
@@ -106,6 +115,15 @@ impl Delivery {
         for (sum, more) in pairs {
             *sum += more;
         }
+    }
+}
+
+/// Of what was counted, so many are only perhaps.
+fn doubt(counted: &mut [u64; 3], perhaps: [&mut u64; 3], doubted: [u64; 3]) {
+    for ((counted, perhaps), doubted) in counted.iter_mut().zip(perhaps).zip(doubted) {
+        let doubted = doubted.min(*counted);
+        *counted -= doubted;
+        *perhaps += doubted;
     }
 }
 

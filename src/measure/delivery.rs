@@ -53,7 +53,7 @@ impl Pack for Counts {
 }
 
 /// How many counts there are.
-const COUNTS: usize = 31;
+const COUNTS: usize = 37;
 
 impl Counts {
     fn of(counts: &Delivery) -> Counts {
@@ -78,16 +78,17 @@ impl Counts {
 fn numbers(counts: &Delivery) -> [u64; COUNTS] {
     let Delivery { sent, received, completed, retransmitted, duplicated, lost, in_flight, .. } = *counts;
     let Delivery { unfollowed, numbered, missing, repeated, catch_ups, queued, .. } = *counts;
-    let Delivery { numbered_catch_ups, dropped, .. } = *counts;
+    let Delivery { numbered_catch_ups, dropped, perhaps_received, perhaps_duplicated, .. } = *counts;
     let by_qos = [sent, received, completed, retransmitted, duplicated, lost, in_flight, unfollowed];
+    let by_qos = by_qos.into_iter().chain([perhaps_received, perhaps_duplicated]);
     let others = [numbered, missing, repeated, catch_ups, queued, numbered_catch_ups, dropped];
-    let mut all = by_qos.into_iter().flatten().chain(others);
+    let mut all = by_qos.flatten().chain(others);
     std::array::from_fn(|_| all.next().unwrap_or(0))
 }
 
 fn delivery(numbers: &[u64; COUNTS]) -> Delivery {
     let by_qos = |nth: usize| std::array::from_fn(|qos| numbers[nth * 3 + qos]);
-    let other = |nth: usize| numbers[24 + nth];
+    let other = |nth: usize| numbers[30 + nth];
     Delivery {
         sent: by_qos(0),
         received: by_qos(1),
@@ -97,8 +98,11 @@ fn delivery(numbers: &[u64; COUNTS]) -> Delivery {
         lost: by_qos(5),
         in_flight: by_qos(6),
         unfollowed: by_qos(7),
-        // In a sum, those are among the ones that are not followed.
+        perhaps_received: by_qos(8),
+        perhaps_duplicated: by_qos(9),
+        // In a sum, those are among the ones that are not followed, or only perhaps.
         doubted: [0; 3],
+        doubted_again: [0; 3],
         numbered: other(0),
         missing: other(1),
         repeated: other(2),
@@ -193,6 +197,9 @@ impl DeliveryResults {
         }
         let has = |qos: usize| all.sent[qos] > 0;
         let of = |counts: [u64; 3], qos: usize| Value::at_least(counts[qos], all.unfollowed[qos]);
+        let again = |qos: usize| {
+            Value::at_least(all.duplicated[qos], all.unfollowed[qos] + all.perhaps_duplicated[qos])
+        };
         let in_flight: u64 =
             [Direction::Up, Direction::Down].iter().flat_map(|way| self.in_flight(*way)).sum();
         // At QoS 0 none of them is: it was under way to an end that is closed.
@@ -200,9 +207,9 @@ impl DeliveryResults {
         let known = [
             (Metric::Qos0Lost, has(0), of(all.lost, 0)),
             (Metric::Qos1Lost, has(1), of(all.lost, 1)),
-            (Metric::Qos1Duplicated, has(1), of(all.duplicated, 1)),
+            (Metric::Qos1Duplicated, has(1), again(1)),
             (Metric::Qos2Lost, has(2), of(all.lost, 2)),
-            (Metric::Qos2Duplicated, has(2), of(all.duplicated, 2)),
+            (Metric::Qos2Duplicated, has(2), again(2)),
             (
                 Metric::Retransmitted,
                 has(1) || has(2),

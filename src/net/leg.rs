@@ -62,7 +62,7 @@ pub struct Leg {
     /// A fault has parked it, and it is reset once its peer sends something.
     trap: bool,
     /// A message of QoS 0 was written to it, of which nothing but its peer's TCP tells whether it was received.
-    pub carried_plain: bool,
+    pub carried: bool,
     /// How many bytes the peer had not acknowledged when the socket went, of a leg that carried such.
     left: u64,
     /// What was written to the peer though it had given up.
@@ -563,7 +563,7 @@ impl Leg {
 
     /// `resets`: what is under way is not sent again.
     fn note_left(&mut self, resets: bool) {
-        if !self.carried_plain {
+        if !self.carried {
             return;
         }
         let Some(unacked) = self.wire.unacknowledged() else { return };

@@ -224,7 +224,7 @@ mod tests {
         let events = u64::try_from(GATHERED).unwrap();
         let producer = queue.clone();
         // The consumer may wait already, or not yet.
-        let pushing = std::thread::spawn(move || (0..events).for_each(|seq| producer.push(event(seq))));
+        let pushing = thread::spawn(move || (0..events).for_each(|seq| producer.push(event(seq))));
         let mut taken = Vec::new();
         while taken.len() < GATHERED {
             taken.extend(queue.take().unwrap().into_iter().map(|event| event.seq));

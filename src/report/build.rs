@@ -393,6 +393,8 @@ fn delivery_counts(sum: &event::Delivery, in_flight: [u64; 3]) -> DeliveryCounts
         lost: sum.lost,
         in_flight,
         unfollowed: sum.unfollowed,
+        perhaps_received: sum.perhaps_received,
+        perhaps_duplicated: sum.perhaps_duplicated,
         missing: is_numbered.then_some(sum.missing),
         repeated: is_numbered.then_some(sum.repeated),
     }

@@ -261,16 +261,15 @@ fn delivery(report: &Report, out: &mut Markdown) {
 
 fn messages(way: &str, counts: &DeliveryCounts, qos: usize) -> Option<Vec<String>> {
     let columns = [
-        counts.sent,
-        counts.received,
-        counts.lost,
-        counts.duplicated,
-        counts.retransmitted,
-        counts.in_flight,
+        counts.sent[qos].to_string(),
+        counts.received(qos),
+        counts.lost(qos),
+        counts.duplicated(qos),
+        counts.retransmitted(qos),
+        counts.in_flight(qos),
     ];
-    let numbers: Vec<u64> = columns.iter().filter_map(|column| column.get(qos).copied()).collect();
-    let row = [way.to_owned(), qos.to_string()].into_iter().chain(numbers.iter().map(u64::to_string));
-    numbers.iter().any(|number| *number > 0).then(|| row.collect())
+    let is_any = columns.iter().any(|column| column != "0");
+    is_any.then(|| [way.to_owned(), qos.to_string()].into_iter().chain(columns).collect())
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::words::count;
 use crate::base::Direction;
 use crate::base::text::printable;
 use crate::base::units::to_u64;
+use crate::event::Delivery;
 use crate::measure::{Captured, Results, RunResults, WindowResults};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -98,6 +99,13 @@ fn dropped(run: &RunResults, nth: usize, several: bool) -> Vec<String> {
             "of {messages} it is not known what became: beyond what is followed, come late, passed on and never acknowledged nor sent again, or to an end that had left"
         )));
     }
+    let doubtful: u64 = Direction::BOTH.map(|way| doubtful(run, way)).iter().sum();
+    if doubtful > 0 {
+        let messages = count(doubtful, "message");
+        told.push(of(format!(
+            "of {messages} of QoS 1 or 2 it is not known whether they came once, or twice: their receiver's system had not acknowledged them when its leg went"
+        )));
+    }
     if run.undecided > 0 {
         let devices = count(run.undecided, "device");
         told.push(of(format!(
@@ -140,6 +148,12 @@ fn not_captured(capture: &Captured) -> impl Iterator<Item = String> {
     let error = capture.error.as_deref();
     let cut = error.map(|error| format!("the capture ends before the run: {}", printable(error)));
     lacking.into_iter().chain(cut)
+}
+
+fn doubtful(run: &RunResults, way: Direction) -> u64 {
+    let of =
+        |counts: &Delivery| counts.perhaps_received.iter().chain(&counts.perhaps_duplicated).sum::<u64>();
+    run.devices.values().map(|device| of(device.delivery.counts.get(way))).sum()
 }
 
 fn unfollowed(run: &RunResults, way: Direction) -> u64 {

@@ -29,6 +29,8 @@ pub(super) struct Books {
     pub(super) sight: Sight,
     /// How many messages of QoS 0 were passed on so far.
     passed: u64,
+    /// Whether messages, of whatever quality of service, were passed on since that was last taken.
+    has_passed: bool,
     pub(super) recent: Ways<Recent>,
     /// A fault makes what passes wait or vanish.
     disturbed: bool,
@@ -79,6 +81,7 @@ impl Books {
             return;
         }
         self.passed += entry.passed_plain();
+        self.has_passed |= entry.has_passed();
         if self.entries.capacity() == 0 {
             self.entries = ENTRIES.take();
         }
@@ -98,6 +101,11 @@ impl Books {
     /// How many messages of QoS 0 were passed on so far.
     pub(super) fn passed(&self) -> u64 {
         self.passed
+    }
+
+    /// Whether messages, of whatever quality of service, were passed on since this was last asked.
+    pub(super) fn take_has_passed(&mut self) -> bool {
+        std::mem::take(&mut self.has_passed)
     }
 
     /// Whether there is a ledger to write for.

@@ -1,8 +1,8 @@
 //! What was passed on last, in case that it never arrived.
 //!
 //! What the kernel takes counts as passed on. Where a leg is gone before its peer's TCP has acknowledged all of that, whether
-//! the last messages of QoS 0 were got is not known; those of QoS 1 and 2 are acknowledged by themselves. Owns how many
-//! messages lie in the last so many bytes of a leg. Invariant: it may be too many, and never too few. Deliberately absent: each
+//! the last messages were got is not known. Those of QoS 1 and 2 are acknowledged by themselves, so that the ledger knows which
+//! that can be. Owns how many messages of QoS 0 lie in the last so many bytes of a leg. Invariant: it may be too many, and never too few. Deliberately absent: each
 //! message's own place, which would cost memory.
 
 use super::Link;
@@ -85,6 +85,9 @@ impl Link {
     /// Writes down what was passed on to a leg and not acknowledged when it went.
     pub(super) fn doubt(&mut self, direction: Direction) {
         let left = self.legs.get_mut(direction.to()).take_left();
+        if left > 0 {
+            self.books.write(Entry::DoubtedInFlight { direction });
+        }
         let messages = std::mem::take(self.books.recent.get_mut(direction)).within(left);
         if messages > 0 {
             let messages = u32::try_from(messages).unwrap_or(u32::MAX);

@@ -18,7 +18,7 @@ impl Link {
             let before = self.books.passed();
             say(self);
             let messages = self.books.passed() - before;
-            self.legs.get_mut(direction.to()).carried_plain |= messages > 0;
+            self.legs.get_mut(direction.to()).carried |= self.books.take_has_passed();
             return self.books.recent.get_mut(direction).wrote(written, messages);
         }
         self.settle_books(now);

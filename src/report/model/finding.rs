@@ -119,6 +119,10 @@ pub struct DeliveryCounts {
     /// late on a link that an end had left, or under way to one that had: not known what became of them. At the most, so many more are lost, and at QoS 0 received; at
     /// QoS 1 and 2 also passed on again, or in flight.
     pub unfollowed: [u64; 3],
+    /// At QoS 1 and 2, perhaps received beside those in `received`: their receiver's system had not acknowledged them when its leg went.
+    pub perhaps_received: [u64; 3],
+    /// Perhaps passed on again beside those in `duplicated`, for the same reason.
+    pub perhaps_duplicated: [u64; 3],
     /// Numbers that the payloads leave out; `null` where they have none.
     pub missing: Option<u64>,
     /// Numbers that came before; `null` where the payloads have none.

@@ -4,9 +4,10 @@ use super::perhaps;
 use crate::report::model::DeliveryCounts;
 
 impl DeliveryCounts {
-    /// Passed on to their receiver. At QoS 1 and 2, what is not followed any more has been counted as it was passed on.
+    /// Passed on to their receiver. At QoS 1 and 2, what is not followed any more has been counted as it was passed on, but for what is
+    /// in doubt.
     pub fn received(&self, qos: usize) -> String {
-        perhaps(self.received[qos], if qos == 0 { self.unfollowed[0] } else { 0 })
+        perhaps(self.received[qos], if qos == 0 { self.unfollowed[0] } else { self.perhaps_received[qos] })
     }
 
     /// Sent again.
@@ -16,7 +17,7 @@ impl DeliveryCounts {
 
     /// Passed on again.
     pub fn duplicated(&self, qos: usize) -> String {
-        perhaps(self.duplicated[qos], self.unfollowed_in_order(qos))
+        perhaps(self.duplicated[qos], self.unfollowed_in_order(qos) + self.perhaps_duplicated[qos])
     }
 
     /// Lost.

@@ -55,6 +55,12 @@ pub enum Entry {
         /// How many.
         messages: u32,
     },
+    /// The receiver's system had not acknowledged all that was passed on when its leg went: of the messages of QoS 1 and 2 that it
+    /// has not answered itself, each may not have come.
+    DoubtedInFlight {
+        /// Which way.
+        direction: Direction,
+    },
     /// A PUBLISH was passed on whole, so many times one after another.
     Passed {
         /// Which way.
@@ -84,6 +90,11 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// Whether it says that messages were passed on.
+    pub fn has_passed(&self) -> bool {
+        matches!(self, Entry::PassedPlain { .. } | Entry::Passed { .. })
+    }
+
     /// How many messages of QoS 0 it says were passed on.
     pub fn passed_plain(&self) -> u64 {
         match self {
@@ -107,6 +118,7 @@ impl Entry {
             | Entry::ArrivedPlain { .. }
             | Entry::PassedUnknown { .. }
             | Entry::Doubted { .. }
+            | Entry::DoubtedInFlight { .. }
             | Entry::Passed { .. }
             | Entry::AckArrived(_)
             | Entry::AckPassed(_)

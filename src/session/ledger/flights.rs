@@ -34,6 +34,12 @@ pub(super) struct Flight {
     pub link: LinkId,
     /// When it was first passed on.
     pub passed: Option<Time>,
+    /// The link on which it was last passed on, and its receiver took it for new.
+    pub on: LinkId,
+    /// The link on which it had been before, where it was counted as a duplicate.
+    pub before: Option<LinkId>,
+    /// It was passed on once that counts, and perhaps never got there.
+    pub doubted: bool,
     /// Its receiver has acknowledged it, and so has it.
     pub acked: bool,
     /// Of QoS 2: passed on again, its receiver takes it for a new one.
@@ -81,6 +87,9 @@ impl Flights {
             first,
             link,
             passed: None,
+            on: link,
+            before: None,
+            doubted: false,
             acked: false,
             anew: false,
             released: false,
@@ -89,6 +98,32 @@ impl Flights {
             serial,
         };
         self.by_id.insert(id, flight);
+    }
+
+    /// A leg of this link went before its system had acknowledged all. How many messages were counted as duplicates, and are only
+    /// perhaps, by quality of service.
+    pub fn doubt(&mut self, link: LinkId) -> [u64; 3] {
+        let mut duplicates = [0; 3];
+        let flights = self.by_id.values_mut().chain(self.displaced.values_mut()).chain(&mut self.settled);
+        for flight in flights {
+            let is_open = flight.passed.is_some() && !flight.acked && !flight.counted;
+            let is_again = match flight.before {
+                Some(before) if before == link => {
+                    flight.before = None;
+                    true
+                }
+                Some(before) if flight.on == link && is_open => {
+                    (flight.on, flight.before) = (before, None);
+                    true
+                }
+                Some(_) | None => {
+                    flight.doubted |= flight.before.is_none() && flight.on == link && is_open;
+                    false
+                }
+            };
+            duplicates[usize::from(flight.qos.number())] += u64::from(is_again);
+        }
+        duplicates
     }
 
     /// A message of that identifier is sent again on this link.

@@ -175,6 +175,7 @@ impl Ledger {
             Entry::Doubted { direction, messages } => {
                 book.count(*direction).doubted[0] += u64::from(*messages);
             }
+            Entry::DoubtedInFlight { direction } => ways.get_mut(*direction).doubt(line, *direction, book),
             Entry::Passed { direction, qos, id, times } => {
                 let about = About { link: Some(line.link), direction: *direction, qos: *qos, id: *id };
                 ways.get_mut(*direction).passed(now, line, about, *times, book);

@@ -178,6 +178,7 @@ impl Way {
             }
             in_way.in_flight = in_way.in_flight.saturating_sub(u32::from(before == link));
             if let Some(left) = flights.displace(id) {
+                Way::leave(of, &left, book);
                 let counts = book.count(of);
                 let left_behind = if left.acked { &mut counts.in_flight } else { &mut counts.unfollowed };
                 left_behind[nth(left.qos)] += 1;
@@ -261,19 +262,48 @@ impl Way {
         let is_new_to_it = about.qos == QoS::AtLeastOnce || flight.anew;
         let released = flight.released;
         (flight.anew, flight.released) = (false, false);
+        let was_doubted = std::mem::take(&mut flight.doubted);
         match flight.passed {
             None => {
-                flight.passed = Some(now);
+                (flight.passed, flight.on) = (Some(now), line.link);
                 book.count(of).received[qos] += 1;
                 if about.qos == QoS::AtLeastOnce {
                     self.duplicated(now, about, now, false, times - 1, book);
                 }
             }
+            Some(_) if was_doubted => {
+                flight.on = line.link;
+                if is_new_to_it {
+                    let counts = book.count(of);
+                    counts.duplicated[qos] += u64::from(times);
+                    counts.doubted_again[qos] += 1;
+                    self.tolerant = true;
+                }
+            }
             Some(first) if is_new_to_it => {
+                if flight.on != line.link {
+                    flight.before = Some(std::mem::replace(&mut flight.on, line.link));
+                }
                 let times = if about.qos == QoS::AtLeastOnce { times } else { 1 };
                 self.duplicated(now, about, first, released, times, book);
             }
             Some(_) => {}
+        }
+    }
+
+    /// A receiver's leg went before its system had acknowledged all that was passed on.
+    pub fn doubt(&mut self, line: &Line, of: Direction, book: &mut Book) {
+        let duplicates = self.flights.as_mut().map_or([0; 3], |flights| flights.doubt(line.link));
+        if duplicates != [0; 3] {
+            let counts = book.count(of);
+            counts.doubted_again.iter_mut().zip(duplicates).for_each(|(sum, more)| *sum += more);
+        }
+    }
+
+    /// What is no longer followed was received, or perhaps not.
+    fn leave(of: Direction, flight: &Flight, book: &mut Book) {
+        if flight.doubted {
+            book.count(of).doubted[nth(flight.qos)] += 1;
         }
     }
 

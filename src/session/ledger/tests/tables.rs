@@ -592,3 +592,57 @@ fn what_is_doubted_later_is_received_no_more() {
     let down = run.ends(0).over().down;
     assert_eq!((down.sent[0], down.received[0], down.unfollowed[0], down.lost[0]), (5, 3, 2, 0));
 }
+
+/// Of QoS 1, what was not acknowledged when its leg went was perhaps never received; sent again, it was, and is perhaps no duplicate.
+#[test]
+fn what_is_doubted_in_flight_is_perhaps_received_or_a_duplicate() {
+    let doubted = Entry::DoubtedInFlight { direction: DOWN };
+    let of = |run: &mut Run| {
+        let down = run.over().down;
+        let received = (down.received[1], down.perhaps_received[1]);
+        (received, (down.duplicated[1], down.perhaps_duplicated[1]), (down.lost[1], down.unfollowed[1]))
+    };
+    // It is all that there was: in flight, and perhaps received.
+    let mut run = Run::joined();
+    run.goes(0, DOWN, message(1, 1, 7)).tell(0, doubted).ends(0);
+    assert_eq!(of(&mut run), ((0, 1), (0, 0), (0, 0)));
+    // It was answered: it is through, whatever was not acknowledged.
+    let mut run = Run::joined();
+    run.goes(0, DOWN, message(1, 1, 7)).ack(0, DOWN, AckKind::Puback, 1).tell(0, doubted).ends(0);
+    assert_eq!(of(&mut run), ((1, 0), (0, 0), (0, 0)));
+    // The session is over, and it is never sent again.
+    let mut run = Run::joined();
+    run.goes(0, DOWN, message(1, 1, 7)).tell(0, doubted).ends(0);
+    run.connect(true)
+        .accepted(1, false)
+        .goes(1, DOWN, message(1, 9, 9))
+        .ack(1, DOWN, AckKind::Puback, 9)
+        .ends(1);
+    assert_eq!(of(&mut run), ((1, 1), (0, 0), (0, 1)));
+    // It is sent again on the next link, before or after the leg of the first went, and that one is well or not.
+    for (late, second, expected) in [
+        (false, false, ((1, 0), (0, 1), (0, 0))),
+        (true, false, ((1, 0), (0, 1), (0, 0))),
+        (false, true, ((0, 1), (0, 1), (0, 0))),
+    ] {
+        let mut run = Run::new();
+        run.connect(false).accepted(0, false).goes(0, DOWN, message(1, 1, 7));
+        if !late {
+            run.tell(0, doubted).ends(0);
+        }
+        run.connect(false).accepted(1, true).goes(1, DOWN, again(1, 1, 7));
+        if late {
+            run.tell(0, doubted).ends(0);
+        }
+        if second {
+            run.tell(1, doubted);
+        }
+        run.ends(1);
+        assert_eq!(of(&mut run), expected, "{late} {second}");
+    }
+    // The first time is sure, the second is not.
+    let mut run = Run::new();
+    run.connect(false).accepted(0, false).goes(0, DOWN, message(1, 1, 7)).ends(0);
+    run.connect(false).accepted(1, true).goes(1, DOWN, again(1, 1, 7)).tell(1, doubted).ends(1);
+    assert_eq!(of(&mut run), ((1, 0), (0, 1), (0, 0)));
+}

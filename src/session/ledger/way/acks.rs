@@ -21,8 +21,9 @@ impl Way {
             return;
         };
         match ack.kind {
-            AckKind::Puback => flight.acked = true,
-            AckKind::Pubrec => flight.acked |= !ack.refuses,
+            AckKind::Puback => (flight.acked, flight.doubted) = (true, false),
+            AckKind::Pubrec if ack.refuses => flight.doubted = false,
+            AckKind::Pubrec => (flight.acked, flight.doubted) = (true, false),
             AckKind::Pubcomp => {}
             // What has come as far as PUBREC is sent on as PUBREL; sent twice, it is answered twice.
             AckKind::Pubrel => {
@@ -82,10 +83,14 @@ impl Way {
         self.tolerant = true;
         let Some(flight) = self.flights.as_deref().and_then(|flights| flights.get(id)) else { return };
         let about = About { link: Some(line.link), direction: of, qos: flight.qos, id };
-        let (first, has_arrived) = (flight.first, flight.passed.is_some());
+        let (first, has_arrived, is_doubted) = (flight.first, flight.passed.is_some(), flight.doubted);
         let is_news = self.complete(line, of, id);
         if has_arrived {
-            book.count(of).completed[nth(about.qos)] += u64::from(is_news);
+            let counts = book.count(of);
+            counts.completed[nth(about.qos)] += u64::from(is_news);
+            let is_doubted = u64::from(is_news && is_doubted);
+            counts.doubted[nth(about.qos)] += is_doubted;
+            counts.unfollowed[nth(about.qos)] += is_doubted;
         } else if is_news {
             book.count(of).lost[nth(about.qos)] += 1;
             book.tell(now, about, MessageNews::Lost { first, why: Loss::FalselyAcknowledged });

@@ -48,6 +48,7 @@ impl Way {
                 let about = About { qos: flight.qos, id: flight.id, ..about };
                 let (first, session_over) = (flight.first, flight.session_over);
                 if flight.acked || flight.passed.is_some() {
+                    Way::leave(of, &flight, book);
                     let counts = book.count(of);
                     // Its receiver has it, and its sender never learns that; or whether it has it is not known.
                     let left = if flight.acked { &mut counts.in_flight } else { &mut counts.unfollowed };
@@ -68,6 +69,7 @@ impl Way {
     /// No link of the device is left.
     pub fn alone(&mut self, of: Direction, book: &mut Book) {
         for left in self.flights.as_mut().map(|flights| flights.prune()).unwrap_or_default() {
+            Way::leave(of, &left, book);
             book.count(of).unfollowed[nth(left.qos)] += 1;
         }
     }
@@ -75,6 +77,7 @@ impl Way {
     /// The run is over.
     pub fn run_ended(&mut self, now: Time, of: Direction, book: &mut Book) {
         for flight in self.take_all() {
+            Way::leave(of, &flight, book);
             book.count(of).in_flight[nth(flight.qos)] += 1;
             let about = About { link: None, direction: of, qos: flight.qos, id: flight.id };
             book.tell(now, about, MessageNews::InFlight { first: flight.first });
@@ -85,6 +88,7 @@ impl Way {
     /// The device is forgotten.
     pub fn forgotten(&mut self, now: Time, of: Direction, book: &mut Book) {
         for left in self.take_all() {
+            Way::leave(of, &left, book);
             book.count(of).unfollowed[nth(left.qos)] += 1;
         }
         self.numbers.end(now, of, book);
