@@ -6,7 +6,7 @@
 mod common;
 
 use brownout::base::{Direction, Side, Span};
-use brownout::event::What;
+use brownout::event::{EndReason, What};
 use brownout::fault::{
     Blackhole, Close, Connects, Delay, Ending, Fault, Fidelity, FidelityWanted, Latency, LegFate, Stall,
     Toward, WaysWanted,
@@ -282,4 +282,18 @@ async fn a_device_whose_hub_is_gone_is_reset_and_the_others_live_on() {
         What::HubUnreachable { error, .. } => Some(error.clone()),
         _ => None,
     });
+}
+
+/// Links go on as they were, and nobody waits for the consumer that is gone.
+#[tokio::test]
+async fn a_run_that_nobody_records_any_more_is_to_end() {
+    let (bench, hub) = bench(vec![]).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    let panicked = bench.queue.consume(|_| panic!("of a test")).finish();
+    assert_eq!(panicked.unwrap_err().0, "of a test");
+    let reason = tokio::time::timeout(Duration::from_secs(20), bench.proxy.finished()).await;
+    assert_eq!(reason.unwrap(), EndReason::Interrupted);
+    device.write_all(&wire::PINGREQ).await.unwrap();
+    expect(&mut served, &wire::PINGREQ).await;
+    bench.stop().await;
 }

@@ -21,7 +21,7 @@ pub struct Bench {
     pub address: SocketAddr,
     pub events: Arc<Mutex<Vec<Event>>>,
     reader: std::thread::JoinHandle<()>,
-    queue: EventQueue,
+    pub queue: EventQueue,
 }
 
 /// A rule that fires once by the run's time, on everyone.
