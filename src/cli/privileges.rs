@@ -29,7 +29,7 @@ const SETTING_UP: Capabilities = Capabilities::NET_BIND_SERVICE
 /// Whom brownout is to be.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct UserArgs {
-    /// Become this user at once; files are made and written as this user, and the COMMAND is this user's. Ports below
+    /// Become this user at once; files are made and written as this user, and a COMMAND beside it is this user's. Ports below
     /// 1024 and keys that only root can read work all the same. Needs root
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub user: Option<String>,

@@ -109,9 +109,7 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
         }
     };
     let answer = match (expectation.statistic, measured) {
-        (Statistic::Sum | Statistic::Count, Some(total)) => {
-            compare(total.bounds(), expectation.comparison, strictest(expectation.comparison, &samples))
-        }
+        (Statistic::Sum | Statistic::Count, Some(sum)) => total(sum, expectation.comparison, &samples),
         (_, _) => ranked(expectation, &samples, count),
     };
     let judgement = match answer {
@@ -211,13 +209,11 @@ fn sum(samples: &[Evidence]) -> Value {
     all.reduce(Value::added).unwrap_or(Value::Count(0))
 }
 
-/// A sum has one limit: the strictest of its samples'. Limits differ where they are in keep-alives.
-fn strictest(comparison: Comparison, samples: &[Evidence]) -> f64 {
-    let limits = samples.iter().map(|sample| sample.limit);
-    match comparison {
-        Comparison::AtMost | Comparison::Below | Comparison::Equal => limits.fold(f64::INFINITY, f64::min),
-        Comparison::AtLeast | Comparison::Above => limits.fold(f64::NEG_INFINITY, f64::max),
-    }
+/// A sum is held against the limit of each of its samples, and so against the strictest. Limits differ where they are in
+/// keep-alives: then no sum is equal to all.
+fn total(total: Value, comparison: Comparison, samples: &[Evidence]) -> Answer {
+    let answers = samples.iter().map(|sample| compare(total.bounds(), comparison, sample.limit));
+    answers.reduce(both).unwrap_or(Answer::Open)
 }
 
 fn evidence(expectation: &Expectation, mut samples: Vec<Evidence>) -> Vec<Evidence> {

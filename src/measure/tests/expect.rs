@@ -103,6 +103,9 @@ fn of_limits_in_keep_alives_a_sum_has_the_strictest() {
         (Comparison::AtMost, "2.9 keepalive", Judgement::Unmet),
         (Comparison::AtLeast, "0.3 keepalive", Judgement::Met),
         (Comparison::AtLeast, "0.31 keepalive", Judgement::Unmet),
+        (Comparison::Equal, "6s", Judgement::Met),
+        (Comparison::Equal, "3 keepalive", Judgement::Unmet),
+        (Comparison::Equal, "0.3 keepalive", Judgement::Unmet),
     ] {
         let sum = expect(Metric::DeviceDetection, Statistic::Sum, comparison, span(limit));
         assert_eq!(judgement(sum, &seen), expected, "{comparison:?} {limit}");
