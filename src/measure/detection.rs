@@ -274,16 +274,24 @@ impl<'a> Struck<'a> {
     }
 
     /// An end whose leg the fault ended: of the hub nothing more can be seen, the device shows in its next connect, or, where
-    /// none comes, in its own close. Its system told it at once, so that any time without either is a miss.
+    /// none comes, in its own close. Its system told it at once, so that any time without either is a miss; but its own FIN, in
+    /// answer to brownout's, is only seen as long as brownout hears it out.
     fn after_the_cut(&self, side: Side) -> Noticed {
         match (side, self.next_connect().or_else(|| self.first_sign(side))) {
             (Side::Hub, _) => Noticed::default(),
             (Side::Device, Some(sign)) => self.by_itself(side, Some(sign)),
-            (Side::Device, None) => Noticed {
-                detection: Some(Value::Never { watched: self.end.since(self.start) }),
-                ..Noticed::default()
-            },
+            (Side::Device, None) => {
+                let heard_out = self.link.closed.filter(|_| self.may_answer_with_fin());
+                let until = heard_out.map_or(self.end, |closed| closed.min(self.end));
+                let watched = until.since(self.start);
+                Noticed { detection: Some(Value::Never { watched }), ..Noticed::default() }
+            }
         }
+    }
+
+    /// Whether the device was told FIN, and may close its own side without another connect.
+    fn may_answer_with_fin(&self) -> bool {
+        self.applied.means.device != Some(Mechanism::Linger)
     }
 
     /// An end that showed nothing until then: a miss, if it had the time and the reason to notice. Of a muted end that
