@@ -25,6 +25,8 @@ pub struct Link {
     /// When its CONNACK came, and the code; where TLS is passed through, when the first application data came from the
     /// hub, as accepted (0).
     pub connack: Option<(Time, u8)>,
+    /// It had been accepted before that: a hub says CONNACK once [MQTT-3.2.0-2].
+    pub accepted_before: bool,
     /// Whether the device sent DISCONNECT.
     pub disconnected: bool,
     /// The ends that have given it up.
@@ -92,6 +94,7 @@ impl Link {
             subject: None,
             handshake: Handshake::None,
             connack: None,
+            accepted_before: false,
             disconnected: false,
             ended: Ends::default(),
             asked: Vec::new(),

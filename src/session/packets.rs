@@ -66,10 +66,12 @@ impl Sessions {
         match arrives {
             Some(Packet::Connack { code, session_present, server_keep_alive, .. }) => {
                 let Some(link) = self.links.get_mut(&link) else { return };
+                link.accepted_before |= matches!(link.connack, Some((_, 0)));
                 link.connack = Some((at, *code));
+                let is_first = !link.accepted_before;
                 let Some(device) = link.device.and_then(|id| self.devices.get_mut(&id)) else { return };
                 if *code == 0 {
-                    device.accepted += 1;
+                    device.accepted += u32::from(is_first);
                     if !session_present {
                         // Filters held before count as lost until subscribed again; measures keep the old set.
                         device.filters.clear();

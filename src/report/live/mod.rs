@@ -236,6 +236,8 @@ impl Live {
                 passed,
             } => {
                 let code = packets::code_passed(packet, *dropped, passed.as_deref())?;
+                // A finding, and no news of its device.
+                self.sessions.link(*link).filter(|link| !link.accepted_before)?;
                 if *held {
                     self.held.insert(event.seq, (*link, code));
                     None

@@ -194,3 +194,15 @@ fn a_second_loss_in_a_window_is_the_faults_too() {
         assert!(told.lines().any(|told| told == line), "{line}\n{told}");
     }
 }
+
+/// A hub that says CONNACK twice is a finding; its device has not come back for that.
+#[test]
+fn a_second_connack_is_no_way_back() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).connack(1, false, 0);
+    let text = told(&plan(Vec::new()), &story);
+    assert!(text.contains("a connected, keep-alive 2 s") && !text.contains("is back"), "{text}");
+    // On a link of its own it is.
+    story.at(4_000).ends(1, Side::Device, Ending::Fin).closes(1).at(5_000).joins(2, 0, "a", 2);
+    assert_eq!(told(&plan(Vec::new()), &story).matches("a is back").count(), 1);
+}
