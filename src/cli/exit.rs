@@ -48,6 +48,7 @@ impl Termination for Exit {
 /// Nothing was recorded from then on, so there is nothing to report.
 impl From<Panicked> for Refusal {
     fn from(Panicked(said): Panicked) -> Refusal {
+        let said = said.lines().next().unwrap_or_default();
         let message = format!(
             "what records the run has failed ({said}): the run ends here, without a report, and its log lacks what came \
              last; this is a mistake in brownout, please report it with what stands above"
