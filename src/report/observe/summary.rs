@@ -108,6 +108,8 @@ pub struct Way {
     pub lost: u64,
     /// Of which it is not known what became; each may be lost.
     pub unfollowed: u64,
+    /// Perhaps passed on again beside those in `duplicated`: their receiver's system had not acknowledged them when its leg went.
+    pub perhaps_duplicated: u64,
 }
 
 /// A finding that is new.
@@ -186,7 +188,7 @@ impl Summary {
     /// Whether nothing came, went, or went wrong.
     pub fn is_quiet(&self) -> bool {
         let Messages { up, down } = self.messages;
-        let of_way = |way: Way| way.lost + way.duplicated + way.unfollowed;
+        let of_way = |way: Way| way.lost + way.duplicated + way.unfollowed + way.perhaps_duplicated;
         let of_messages = of_way(up) + of_way(down);
         self.links
             + self.without_connect
@@ -220,5 +222,6 @@ fn way(counts: &Delivery) -> Way {
         duplicated: sum(counts.duplicated),
         lost: sum(counts.lost),
         unfollowed: sum(counts.unfollowed),
+        perhaps_duplicated: sum(counts.perhaps_duplicated),
     }
 }

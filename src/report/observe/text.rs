@@ -138,7 +138,7 @@ fn messages(summary: &Summary) -> String {
         let lost = perhaps(way.lost, way.unfollowed);
         let more = [
             (lost, "lost"),
-            (way.duplicated.to_string(), "duplicated"),
+            (perhaps(way.duplicated, way.perhaps_duplicated), "duplicated"),
             (way.retransmitted.to_string(), "sent again"),
         ];
         let more = more.into_iter().filter(|(number, _)| number != "0");
