@@ -3,6 +3,8 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 /// The names of the variants of `What`, as JSON has them.
 fn events() -> BTreeSet<String> {
@@ -34,4 +36,62 @@ fn every_event_is_told() {
     let told: BTreeSet<String> = rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned())).collect();
     let told: BTreeSet<String> = told.into_iter().filter(|name| name != "event").collect();
     assert_eq!(told, events());
+}
+
+/// The pages that people read, by their path from the root.
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = [root.to_owned(), root.join("docs"), root.join("profiles")];
+    let files =
+        folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()).map(|file| file.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
+}
+
+/// Where a page's headings can be jumped to: lower case, without punctuation, words joined by dashes.
+fn anchors(page: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(page).unwrap();
+    let headings =
+        text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let kept = |letter: &char| letter.is_alphanumeric() || "-_ ".contains(*letter);
+    headings
+        .map(|heading| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-"))
+        .collect()
+}
+
+#[test]
+fn every_link_between_pages_leads_somewhere() {
+    let link = regex::Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let mut seen = 0;
+    for page in pages() {
+        for target in link.captures_iter(&fs::read_to_string(&page).unwrap()).map(|found| found[1].to_owned())
+        {
+            if target.starts_with("http") {
+                continue;
+            }
+            let (file, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let file = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(file.exists(), "{}: {target}: there is no such file", page.display());
+            let leads = anchor.is_empty() || anchors(&file).contains(anchor);
+            assert!(leads, "{}: {target}: there is no such heading", page.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "only {seen} links were looked at");
+}
+
+#[test]
+fn readme_says_what_each_measure_means() {
+    let readme = include_str!("../README.md");
+    let figures =
+        readme.split_once("\n## What each figure means\n").unwrap().1.split_once("\n## ").unwrap().0;
+    let rows = figures.lines().filter_map(|line| line.strip_prefix("| ")?.split_once(" |"));
+    let told: BTreeSet<String> = rows
+        .flat_map(|(names, _)| names.split(", ").filter_map(|name| name.strip_prefix('`')?.strip_suffix('`')))
+        .map(str::to_owned)
+        .collect();
+    let measures = include_str!("../profiles/REFERENCE.md").split_once("\n## Measures\n").unwrap().1;
+    let measures =
+        measures.split_once("\n| `of` |").unwrap().0.lines().filter_map(|line| line.strip_prefix("| `"));
+    let measures = measures.filter_map(|row| Some(row.split_once('`')?.0.to_owned())).collect();
+    assert_eq!(told, measures);
 }

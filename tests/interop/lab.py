@@ -266,9 +266,13 @@ leg.connect((hub, 1883))
 
 class Readme(Way):
     def test_its_words(self):
-        """README's block, as it stands, but for the name of the interface, and for sudo, as this is root."""
-        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "README.md")) as file:
-            [block] = [block for block in re.findall(r"^```bash\n(.*?)^```$", file.read(), re.M | re.S) if "lab up" in block]
+        """The block of README and docs/LAB.md, as it stands, but for the name of the interface, and for sudo, as this is root."""
+        root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+        found = set()
+        for page in ("README.md", "docs/LAB.md"):
+            with open(os.path.join(root, page), encoding="utf-8") as file:
+                found |= {block for block in re.findall(r"^```bash\n(.*?)^```$", file.read(), re.M | re.S) if "lab up" in block}
+        [block] = found
         lab = self.lab()
         self.hub(lab)
         before = self.rules(lab)

@@ -129,8 +129,8 @@ static BLACKHOLE: Place = Place {
             ty: Type::Word(&[
                 Word {
                     word: "auto",
-                    doc: "the truest that still shows when each end gave up; where nothing sees dropped packets, \
-                          as in this version, that is `stall`",
+                    doc: "the truest that still shows when each end gave up: `packet` where a tap sees the dropped \
+                          packets (`--tap`) and the machine lets it, else `stall`",
                 },
                 Word {
                     word: "packet",

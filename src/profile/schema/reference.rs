@@ -249,10 +249,10 @@ fn strictness(text: &mut String) {
          is not told. What is\nfound of a device whose version a strictness is not for is weighed by `standard`, and is a \
          warning at most; so is what is found\nof the hub or the fleet where no device speaks that version.\n",
     );
-    let columns = Strictness::ALL.map(|strictness| format!("`{}` |", strictness.word())).concat();
+    let columns = Strictness::ALL.map(|strictness| format!("`{}` | ", strictness.word())).concat();
     put(
         text,
-        format_args!("\n| finding | {columns} why |\n|---|{}---|\n", "---|".repeat(Strictness::ALL.len())),
+        format_args!("\n| finding | {columns}why |\n|---|{}---|\n", "---|".repeat(Strictness::ALL.len())),
     );
     for kind in Strictness::kinds() {
         let weights =

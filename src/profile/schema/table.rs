@@ -384,7 +384,7 @@ pub(in crate::profile) static WHEN: Place = Place {
             name: "nth",
             ty: Type::Count { most: 1_000_000 },
             presence: Presence::Default("1"),
-            doc: "With `after`: the how-manieth packet of that type on the link.",
+            doc: "With `after`: which packet of that type on the link, counted from 1.",
             example: "2",
         },
         Key {

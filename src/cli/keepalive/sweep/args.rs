@@ -29,7 +29,7 @@ const MOST_DAYS: f64 = 366.0;
 #[command(after_help = "\
 Lists are separated by commas; each combination of all values is simulated, at most 200,000. Without options: paho-python, \
 ten keep-alives from 30s to 20m, outages of 30s and of 5m, one each hour, on a path that never forgets and on one that does \
-after 4m; LTE-M, idle, one day. What each figure means is said in the README.
+after 4m; LTE-M, idle, one day. What each figure means is said in docs/KEEPALIVE.md.
 
   brownout keepalive sweep --client mqtt.js,azure-python --hub azure \\
     --outages exponential:2m,every=3h --html keepalive.html
