@@ -66,31 +66,35 @@ impl Markdown {
 
 /// The text as it is shown, and nothing else: no markup, no HTML, no link, no end of a cell.
 pub fn escaped(text: &str) -> String {
-    let letters: Vec<char> = printable(text).chars().collect();
+    let text = printable(text);
     let mut out = String::with_capacity(text.len());
-    for (nth, &c) in letters.iter().enumerate() {
-        if is_markup(c, letters.get(..nth).unwrap_or_default(), letters.get(nth + 1).copied()) {
+    let (mut before, mut is_number) = (None, false);
+    let mut letters = text.chars().peekable();
+    while let Some(c) = letters.next() {
+        if is_markup(c, before, is_number, letters.peek().copied()) {
             let _ = write!(out, "&#{};", u32::from(c));
         } else {
             out.push(c);
         }
+        is_number = c.is_ascii_digit() && (is_number || before.is_none());
+        before = Some(c);
     }
     out
 }
 
-fn is_markup(c: char, before: &[char], after: Option<char>) -> bool {
+/// Whether a character would be markup between these two; `is_number`: all that is before it are digits.
+fn is_markup(c: char, before: Option<char>, is_number: bool, after: Option<char>) -> bool {
     let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    let is_number = !before.is_empty() && before.iter().all(char::is_ascii_digit);
     match c {
         '&' | '<' | '>' | '"' | '`' | '\\' | '*' | '[' | ']' | '|' | '~' | '@' | '$' | '#' => true,
         // Amid a word it is no emphasis: `device_detection` stays readable.
-        '_' => !is_word(before.last().copied()) || !is_word(after),
+        '_' => !is_word(before) || !is_word(after),
         // A scheme, and a shorthand of an emoji.
         ':' => after == Some('/') || is_word(after),
-        '.' => is_number && !is_word(after) || before.ends_with(&['w']) || before.ends_with(&['W']),
+        '.' => is_number && !is_word(after) || matches!(before, Some('w' | 'W')),
         ')' => is_number,
         // A list, or a line under a heading.
-        '+' | '-' | '=' => before.is_empty(),
+        '+' | '-' | '=' => before.is_none(),
         _ => false,
     }
 }
@@ -118,6 +122,15 @@ mod tests {
             ("水", "水"),
         ] {
             assert_eq!(escaped(text), shown);
+        }
+    }
+
+    /// A client identifier may be that long, and each of a hundred findings may name another.
+    #[test]
+    fn a_long_number_takes_no_longer_than_a_long_word() {
+        let number = "1".repeat(65_535);
+        for _ in 0..100 {
+            assert_eq!(escaped(&format!("{number}.")), format!("{number}&#46;"));
         }
     }
 
