@@ -42,9 +42,12 @@ pub fn printable(text: &str) -> String {
 }
 
 fn is_unseen(c: char) -> bool {
-    // Marks of direction, joiners, invisible operators (general category Cf), and the two line separators.
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    // Marks of direction, joiners, invisible operators, tags (general category Cf), the two line separators, and fillers,
+    // which stand for a letter that is not there.
+    let is_format = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    let is_filler = matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}');
+    c.is_control() || is_format || is_filler
 }
 
 /// Whether `text` matches the glob: `*` stands for any run of characters, `?` for one.
@@ -118,5 +121,13 @@ mod tests {
         assert_eq!(printable("a\x1b[2Jb\n"), "a\\u{1b}[2Jb\\n");
         assert_eq!(printable("d1\u{202e}2d\u{200b}"), "d1\\u{202e}2d\\u{200b}");
         assert_eq!(printable("Äpfel 水 e\u{301}"), "Äpfel 水 e\u{301}");
+        for unseen in ["\u{e0041}", "\u{180e}", "\u{fffa}", "\u{3164}"] {
+            assert_ne!(
+                printable(&format!("d1{unseen}")),
+                format!("d1{unseen}"),
+                "{}",
+                unseen.escape_default()
+            );
+        }
     }
 }
