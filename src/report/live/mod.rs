@@ -38,8 +38,8 @@ pub struct Live {
     watches: BTreeMap<DeviceId, Watch>,
     /// Handshakes that meet a fault.
     handshakes: Handshakes,
-    /// CONNACKs that wait in brownout, by the number of their event.
-    held: BTreeMap<u64, (LinkId, u8)>,
+    /// The codes of CONNACKs that wait in brownout, by their link and the number of their event.
+    held: BTreeMap<(LinkId, u64), u8>,
     /// Links whose end has been told, until they close.
     ended: BTreeSet<LinkId>,
     /// Who said DISCONNECT before the hub had answered its CONNECT.
@@ -239,18 +239,20 @@ impl Live {
                 // A finding, and no news of its device.
                 self.sessions.link(*link).filter(|link| !link.accepted_before)?;
                 if *held {
-                    self.held.insert(event.seq, (*link, code));
+                    self.held.insert((*link, event.seq), code);
                     None
                 } else {
                     self.answered(now, *link, code)
                 }
             }
-            What::Forwarded { packet_seq, .. } => {
-                let (link, code) = self.held.remove(packet_seq)?;
-                self.answered(now, link, code)
+            What::Forwarded { link, packet_seq } => {
+                let code = self.held.remove(&(*link, *packet_seq))?;
+                self.answered(now, *link, code)
             }
             What::LinkClosed { link, .. } => {
-                self.held.retain(|_, (of, _)| of != link);
+                while let Some((&held, _)) = self.held.range((*link, 0)..=(*link, u64::MAX)).next() {
+                    self.held.remove(&held);
+                }
                 self.ended.remove(link);
                 self.early.remove(link);
                 self.handshakes.forget(*link);
