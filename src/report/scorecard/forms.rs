@@ -3,7 +3,7 @@
 use super::model::{Cell, Scorecard};
 use crate::base::text::printable;
 use crate::report::model::Figure;
-use crate::report::words::{count, many, seconds};
+use crate::report::words::{count, many, perhaps, seconds};
 
 /// `1.3 K`, `>4.0 K`, or `told` where FIN or RST told it; `None` where there was nothing to notice.
 pub(super) fn detected(cell: &Cell, keep_alive_s: f64) -> Option<String> {
@@ -36,18 +36,19 @@ pub(super) fn recovered(cell: &Cell) -> Option<String> {
     }
 }
 
-/// How many messages of QoS 1 and 2 were lost; 0 also where none could be followed.
-pub(super) fn lost(cell: &Cell) -> u64 {
-    cell.lost.map_or(0, |[_, once, exactly]| once + exactly)
+/// `2 lost`, `0 to 3 lost`: messages of QoS 1 and 2; `None` where none was, as far as is known.
+pub(super) fn lost(cell: &Cell) -> Option<String> {
+    let in_order = |counts: Option<[u64; 3]>| counts.map_or(0, |[_, once, exactly]| once + exactly);
+    let (lost, unknown) = (in_order(cell.lost), in_order(cell.perhaps_lost));
+    (lost + unknown > 0).then(|| format!("{} lost", perhaps(lost, unknown)))
 }
 
 /// What a cell says, in a line: `detected after 1.3 K, back after 0.4 s, 2 findings`.
 pub(super) fn sentence(cell: &Cell, keep_alive_s: f64) -> String {
     let detected = detected_words(cell, keep_alive_s);
     let recovered = recovered(cell).map(|after| format!("back after {after}"));
-    let lost = (lost(cell) > 0).then(|| format!("{} lost", lost(cell)));
     let findings = (cell.findings > 0).then(|| count(cell.findings, "finding"));
-    let parts: Vec<String> = [detected, recovered, lost, findings].into_iter().flatten().collect();
+    let parts: Vec<String> = [detected, recovered, lost(cell), findings].into_iter().flatten().collect();
     parts.join(", ")
 }
 

@@ -97,9 +97,8 @@ fn cell(row: &Row, run: &Card, keep_alive_s: f64) -> String {
     };
     let detected = detected_words(cell, keep_alive_s);
     let recovered = recovered(cell).map(|after| format!("back after {after}"));
-    let lost = (lost(cell) > 0).then(|| format!("{} lost", lost(cell)));
     let findings = (cell.findings > 0).then(|| count(cell.findings, "finding"));
-    let below = [detected, recovered, lost, findings].into_iter().flatten();
+    let below = [detected, recovered, lost(cell), findings].into_iter().flatten();
     let below: String = below.map(|part| format!("<small>{}</small>", escape(&part))).collect();
     format!("<td>{verdict}{below}</td>")
 }

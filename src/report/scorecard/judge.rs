@@ -4,7 +4,7 @@ use super::model::{Cell, Verdict};
 use crate::base::units::to_u64;
 use crate::measure::Class;
 use crate::report::Report;
-use crate::report::model::{self, Expectation, Figure, Judgement};
+use crate::report::model::{self, DeliveryCounts, Expectation, Figure, Judgement};
 use crate::report::terminal::expectations::because;
 use crate::report::words::{seconds, whole_seconds};
 
@@ -65,7 +65,8 @@ pub fn judge(report: &Report, case: &Case, run: Judged) -> Cell {
         detected_s: detection(report).map(|(figure, _)| figure),
         detected_keepalives: detection(report).and_then(|(_, keep_alives)| keep_alives),
         recovered_s: recovery(report),
-        lost: lost(report),
+        lost: both_ways(report, |counts| counts.lost),
+        perhaps_lost: both_ways(report, |counts| counts.unfollowed),
         findings: to_u64(findings.count()),
         grades: Some(grades(report)),
         lasted_s: report.runs.iter().map(|run| run.lasted_s).sum(),
@@ -246,9 +247,9 @@ fn upper(figure: &Figure) -> f64 {
     }
 }
 
-fn lost(report: &Report) -> Option<[u64; 3]> {
+fn both_ways(report: &Report, of: fn(&DeliveryCounts) -> [u64; 3]) -> Option<[u64; 3]> {
     let delivery = report.fleet.delivery.as_ref()?;
-    let (up, down) = (delivery.up.lost, delivery.down.lost);
+    let (up, down) = (of(&delivery.up), of(&delivery.down));
     Some(std::array::from_fn(|qos| up[qos] + down[qos]))
 }
 

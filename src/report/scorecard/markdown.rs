@@ -46,9 +46,8 @@ fn cell(run: &Card, keep_alive_s: f64) -> String {
             format!("**{}**", cell.verdict.word())
         }
     };
-    let lost = (lost(cell) > 0).then(|| format!("{} lost", lost(cell)));
     let findings = (cell.findings > 0).then(|| count(cell.findings, "finding"));
-    let parts = [Some(word), detected(cell, keep_alive_s), recovered(cell), lost, findings];
+    let parts = [Some(word), detected(cell, keep_alive_s), recovered(cell), lost(cell), findings];
     plain(&parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")).replace("&gt;", "\\>")
 }
 

@@ -83,6 +83,8 @@ pub struct Cell {
     pub recovered_s: Option<Figure>,
     /// Messages lost, by quality of service, both ways; `null` where none could be followed.
     pub lost: Option<[u64; 3]>,
+    /// So many more of which it is not known whether they were lost.
+    pub perhaps_lost: Option<[u64; 3]>,
     /// How many findings of grade `warn` or `fail` there are.
     pub findings: u64,
     /// The grade of each class: violation, detection, recovery, loss; `null` where there is no report.

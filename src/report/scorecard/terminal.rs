@@ -60,7 +60,7 @@ fn table(card: &Scorecard, styling: Styling) -> String {
             second.push(found.map_or_else(|| faint(""), beneath));
         }
         rows.push(first);
-        if row.cells.iter().any(|card| lost(&card.cell) > 0 || card.cell.findings > 0) {
+        if row.cells.iter().any(|card| lost(&card.cell).is_some() || card.cell.findings > 0) {
             rows.push(second);
         }
     }
@@ -88,9 +88,8 @@ fn close_up(text: &str) -> String {
 
 fn beneath(card: &Card) -> Text {
     let cell = &card.cell;
-    let lost = (lost(cell) > 0).then(|| format!("{} lost", lost(cell)));
     let findings = (cell.findings > 0).then(|| count(cell.findings, "finding"));
-    let parts: Vec<String> = [lost, findings].into_iter().flatten().collect();
+    let parts: Vec<String> = [lost(cell), findings].into_iter().flatten().collect();
     Text::new(cut(&parts.join(", "), 20), Tone::Faint)
 }
 

@@ -197,6 +197,27 @@ fn on_a_terminal_of_80_columns() {
 }
 
 #[test]
+fn what_was_lost_is_told_without_a_finding_too() {
+    let row = |cell| {
+        let cells = vec![card(cell, "idle", None)];
+        Row { entry: "rst".into(), profile: "rst".into(), summary: "A reset.".into(), cells }
+    };
+    let pass = || Cell { verdict: Verdict::Pass, ..Cell::default() };
+    let told = |cell: Cell| {
+        terminal(&Scorecard { rows: Vec::new(), ..example() }.with_rows(vec![row(cell)]), Styling::Plain)
+    };
+    for (lost, perhaps_lost, words) in [
+        ([9, 2, 0], [0, 0, 0], Some("  2 lost\n")),
+        ([0, 1, 1], [7, 2, 1], Some("  2 to 5 lost\n")),
+        ([0, 0, 0], [0, 0, 1], Some("  0 to 1 lost\n")),
+        ([3, 0, 0], [3, 0, 0], None),
+    ] {
+        let told = told(Cell { lost: Some(lost), perhaps_lost: Some(perhaps_lost), ..pass() });
+        assert!(words.map_or(!told.contains("lost"), |words| told.contains(words)), "{words:?} {told}");
+    }
+}
+
+#[test]
 fn as_junit() {
     insta::assert_snapshot!(junit(&example()));
 }
