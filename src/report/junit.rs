@@ -18,9 +18,8 @@ pub(crate) mod xml;
 
 use super::model::{ClassVerdict, Evidence, Expectation, Finding, Judgement, Report, Run};
 use super::words::{against, measured, seconds};
-use crate::base::text::printable;
 use std::collections::BTreeMap;
-use xml::Element;
+use xml::{Element, inert};
 
 /// The test case of the runs themselves. It is there also without expectations: Jenkins takes a file without test cases
 /// for an error.
@@ -120,14 +119,14 @@ impl<'a> Suite<'a> {
 
     fn element(&self) -> Element {
         let report = self.report;
-        let named = self.tally().on(Element::new("testsuite").with("name", shown(&report.profile.name)));
+        let named = self.tally().on(Element::new("testsuite").with("name", inert(&report.profile.name)));
         let timed = match report.runs.iter().find_map(|run| run.wall_clock.as_deref()) {
             Some(wall_clock) => named.with("timestamp", timestamp(wall_clock)),
             None => named,
         };
         let properties = properties(report).into_iter();
         let properties = properties
-            .map(|(name, value)| Element::new("property").with("name", name).with("value", shown(&value)));
+            .map(|(name, value)| Element::new("property").with("name", name).with("value", inert(&value)));
         timed
             .child(Element::new("properties").children(properties))
             .children(self.cases.iter().map(|case| case.element(&report.profile.name)))
@@ -137,7 +136,7 @@ impl<'a> Suite<'a> {
 
 impl Case {
     fn element(&self, profile: &str) -> Element {
-        let case = Element::new("testcase").with("classname", shown(profile)).with("name", &self.name);
+        let case = Element::new("testcase").with("classname", inert(profile)).with("name", &self.name);
         let case = case.with("time", time(self.seconds));
         let case = match &self.outcome {
             Outcome::Passed => case,
@@ -168,7 +167,7 @@ fn name_apart(cases: &mut [Case]) {
 /// Expectations are judged over all of the time, so that it is told here, once.
 fn through(report: &Report) -> Case {
     let outcome = match &report.not_through {
-        Some(why) => Outcome::Broken { kind: "not_through", message: shown(why) },
+        Some(why) => Outcome::Broken { kind: "not_through", message: inert(why) },
         None => Outcome::Passed,
     };
     let seconds = report.runs.iter().map(|run| run.lasted_s).sum();
@@ -184,11 +183,11 @@ fn of_expectation(report: &Report, expectation: &Expectation) -> Case {
             let told: u64 = expectation.evidence.iter().map(|evidence| evidence.count).sum();
             let left = expectation.against.saturating_sub(told);
             body.extend((left > 0).then(|| format!("and {left} more")));
-            Outcome::Failed { kind, message: shown(&message), body: lines(&body) }
+            Outcome::Failed { kind, message: inert(&message), body: lines(&body) }
         }
     };
     let output = matches!(outcome, Outcome::Failed { .. }).then(|| concerning(report, expectation)).flatten();
-    Case { name: shown(&expectation.expectation), seconds: 0.0, output, outcome }
+    Case { name: inert(&expectation.expectation), seconds: 0.0, output, outcome }
 }
 
 /// The findings on the devices that speak against an expectation, and on all of them together: Jenkins and GitLab show the
@@ -244,7 +243,7 @@ fn one_evidence(evidence: &Evidence) -> String {
 }
 
 fn of_class(report: &Report, class: &'static str, verdict: &ClassVerdict) -> Case {
-    let message = shown(&format!("{}: {}", verdict.grade, verdict.why));
+    let message = inert(&format!("{}: {}", verdict.grade, verdict.why));
     let outcome = match verdict.grade {
         "fail" => {
             let of_class = report.findings.iter().filter(|finding| finding.class == class.to_lowercase());
@@ -335,25 +334,12 @@ fn time(seconds: f64) -> String {
 pub(super) fn timestamp(wall_clock: &str) -> String {
     match wall_clock.parse::<jiff::Timestamp>() {
         Ok(at) => at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        Err(_) => shown(wall_clock),
+        Err(_) => inert(wall_clock),
     }
 }
 
 fn lines(lines: &[String]) -> String {
-    lines.iter().map(|line| shown(line)).collect::<Vec<_>>().join("\n")
-}
-
-/// Text of one line that does nothing but be read: GitLab, and a plugin of Jenkins, take `[[ATTACHMENT|path]]` in the
-/// output of a test case for a file to show, and a client identifier may hold that.
-fn shown(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in printable(text).chars() {
-        if c == '[' && out.ends_with('[') {
-            out.push(' ');
-        }
-        out.push(c);
-    }
-    out
+    lines.iter().map(|line| inert(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The report as GitHub-flavoured Markdown, for the summary of a CI job (`cat DIR/summary.md >> "$GITHUB_STEP_SUMMARY"`).
 
-mod markdown;
+pub(super) mod markdown;
 
 use super::model::{
     ClassVerdict, DeliveryCounts, Expectation, Figure, Judgement, Report, Rule, Summary, Verdict, Window,

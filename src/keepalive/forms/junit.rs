@@ -3,12 +3,11 @@
 
 use super::verdicts::{against, selected, word};
 use super::{conditions, extent};
-use crate::base::text::printable;
 use crate::keepalive::aspect::{Aspect, axes, varying};
 use crate::keepalive::expect::Verdict;
 use crate::keepalive::model::Sweep;
 use crate::measure::Judgement;
-use crate::report::junit::xml::Element;
+use crate::report::junit::xml::{Element, inert, inert_lines};
 use std::collections::BTreeMap;
 
 /// The test case that is always there: Jenkins takes a file without test cases for an error.
@@ -45,19 +44,19 @@ pub fn junit(sweep: &Sweep, verdicts: &[Verdict]) -> String {
         )
         .child(simulated)
         .children(cases)
-        .child(Element::new("system-out").text(lines(&told)));
+        .child(Element::new("system-out").text(inert_lines(&told)));
     counted(Element::new("testsuites").with("name", "brownout")).child(suite).document()
 }
 
 fn case(name: &str) -> Element {
     Element::new("testcase")
         .with("classname", "keepalive sweep")
-        .with("name", printable(name))
+        .with("name", inert(name))
         .with("time", "0.000")
 }
 
 fn failure(kind: &str, message: &str) -> Element {
-    Element::new("failure").with("message", printable(message)).with("type", kind)
+    Element::new("failure").with("message", inert(message)).with("type", kind)
 }
 
 fn judged(name: &str, verdict: &Verdict, aspects: &[Aspect]) -> Element {
@@ -71,11 +70,5 @@ fn judged(name: &str, verdict: &Verdict, aspects: &[Aspect]) -> Element {
     let message = if verdict.cases == 0 { selected(verdict) } else { message };
     let body =
         std::iter::once(message.clone()).chain(against(verdict, aspects)).collect::<Vec<_>>().join("\n");
-    case(name).child(failure(kind, &message).text(lines(&body)))
-}
-
-/// Line by line, so that nothing but the lines' ends ends a line; GitLab and a plugin of Jenkins take `[[ATTACHMENT|path]]` for a
-/// file to show.
-fn lines(text: &str) -> String {
-    text.lines().map(|line| printable(line).replace("[[", "[ [")).collect::<Vec<_>>().join("\n")
+    case(name).child(failure(kind, &message).text(inert_lines(&body)))
 }

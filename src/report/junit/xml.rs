@@ -3,6 +3,7 @@
 //! Text is of peers in part. What XML 1.0 forbids even as a reference (most control characters, U+FFFE, U+FFFF; section
 //! 2.2, production `Char`) is written as its escape (`\u{1b}`), so that no client identifier can spoil the file.
 
+use crate::base::text::printable;
 use std::fmt::Write;
 
 /// An element under construction.
@@ -85,6 +86,24 @@ impl Element {
         }
         let _ = writeln!(out, "{}</{}>", if holds_text { "" } else { &indent }, self.name);
     }
+}
+
+/// Text of one line that does nothing but be read: GitLab, and a plugin of Jenkins, take `[[ATTACHMENT|path]]` in the
+/// output of a test case for a file to show, and a client identifier may hold that.
+pub fn inert(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in printable(text).chars() {
+        if c == '[' && out.ends_with('[') {
+            out.push(' ');
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// The same, of each line of a text.
+pub fn inert_lines(text: &str) -> String {
+    text.lines().map(inert).collect::<Vec<_>>().join("\n")
 }
 
 /// The text as XML may hold it. In an attribute, white space would be read as a blank, and is written as a reference.

@@ -1,82 +1,68 @@
 //! The scorecard as JUnit XML: a suite a workload, a case a profile.
 
-use super::forms::{escape, sentence, timing};
+use super::forms::{sentence, timing};
 use super::model::{Card, Row, Scorecard, Verdict};
 use crate::report::junit::timestamp;
-use std::fmt::Write;
+use crate::report::junit::xml::{Element, inert, inert_lines};
 
 /// The XML.
 pub fn render(card: &Scorecard) -> String {
     let all: Vec<(&Row, &Card)> = card.cards().collect();
-    let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let name = format!("brownout suite {}", card.suite);
-    let _ = writeln!(out, "<testsuites name=\"{}\" {}>", escape(&name), counts(&all));
-    for workload in &card.workloads {
-        let cases: Vec<_> = all.iter().copied().filter(|(_, card)| card.workload == *workload).collect();
-        let _ = writeln!(
-            out,
-            "  <testsuite name=\"{}\" {} timestamp=\"{}\">",
-            escape(&format!("{}.{workload}", card.suite)),
-            counts(&cases),
-            escape(&timestamp(&card.wall_clock))
-        );
-        out += &properties(card);
-        for (row, run) in cases {
-            out += &case(card, row, run);
-        }
-        let _ = writeln!(out, "    <system-out>{}</system-out>\n  </testsuite>", escape(&timing(card)));
-    }
-    out + "</testsuites>\n"
+    let name = inert(&format!("brownout suite {}", card.suite));
+    let suites = card.workloads.iter().map(|workload| suite(card, workload, &all));
+    counted(Element::new("testsuites").with("name", name), &all).children(suites).document()
+}
+
+/// The cases of one workload.
+fn suite(card: &Scorecard, workload: &str, all: &[(&Row, &Card)]) -> Element {
+    let cases: Vec<_> = all.iter().copied().filter(|(_, run)| run.workload == workload).collect();
+    let name = inert(&format!("{}.{workload}", card.suite));
+    counted(Element::new("testsuite").with("name", name), &cases)
+        .with("timestamp", timestamp(&card.wall_clock))
+        .child(properties(card))
+        .children(cases.iter().map(|(row, run)| case(card, row, run)))
+        .child(Element::new("system-out").text(inert(&timing(card))))
 }
 
 /// What the suite was run with.
-fn properties(card: &Scorecard) -> String {
+fn properties(card: &Scorecard) -> Element {
     let pairs = [
         ("client", card.command.join(" ")),
         ("hub", card.hub.clone().unwrap_or_else(|| "brownout".into())),
-        ("keep_alive_s", format!("{}", card.keep_alive_s)),
+        ("keep_alive_s", card.keep_alive_s.to_string()),
         ("seed", card.seed.to_string()),
     ];
     let one = |(name, value): (&str, String)| {
-        format!("      <property name=\"{name}\" value=\"{}\"/>\n", escape(&value))
+        Element::new("property").with("name", name).with("value", inert(&value))
     };
-    format!("    <properties>\n{}    </properties>\n", pairs.map(one).concat())
+    Element::new("properties").children(pairs.map(one))
 }
 
-fn counts(cases: &[(&Row, &Card)]) -> String {
+fn counted(element: Element, cases: &[(&Row, &Card)]) -> Element {
     let of =
         |wanted: &[Verdict]| cases.iter().filter(|(_, card)| wanted.contains(&card.cell.verdict)).count();
     let time: f64 = cases.iter().map(|(_, card)| card.cell.lasted_s).sum();
-    format!(
-        "tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{time:.3}\"",
-        cases.len(),
-        of(&[Verdict::Fail, Verdict::Inconclusive]),
-        of(&[Verdict::Error]),
-        of(&[Verdict::NotApplicable, Verdict::NotRun])
-    )
+    element
+        .with("tests", cases.len())
+        .with("failures", of(&[Verdict::Fail, Verdict::Inconclusive]))
+        .with("errors", of(&[Verdict::Error]))
+        .with("skipped", of(&[Verdict::NotApplicable, Verdict::NotRun]))
+        .with("time", format!("{time:.3}"))
 }
 
-fn case(card: &Scorecard, row: &Row, run: &Card) -> String {
+fn case(card: &Scorecard, row: &Row, run: &Card) -> Element {
     let cell = &run.cell;
-    let mut out = format!(
-        "    <testcase name=\"{}\" classname=\"{}\" time=\"{:.3}\">\n",
-        escape(&row.entry),
-        escape(&format!("{}.{}", card.suite, run.workload)),
-        cell.lasted_s
-    );
-    let why = cell.why.join("\n");
-    let first = escape(cell.why.first().map_or(cell.verdict.word(), String::as_str));
-    let body = lines(&why);
-    let _ = match cell.verdict {
-        Verdict::Pass | Verdict::Warn => Ok(()),
-        Verdict::NotApplicable | Verdict::NotRun => writeln!(out, "      <skipped message=\"{first}\"/>"),
-        Verdict::Fail => writeln!(out, "      <failure message=\"{first}\" type=\"fail\">{body}</failure>"),
-        Verdict::Inconclusive => {
-            writeln!(out, "      <failure message=\"{first}\" type=\"inconclusive\">{body}</failure>")
-        }
-        Verdict::Error => {
-            writeln!(out, "      <error message=\"{first}\" type=\"environment\">{body}</error>")
-        }
+    let first = inert(cell.why.first().map_or(cell.verdict.word(), String::as_str));
+    let wrong = |element, kind: &str| {
+        let message = Element::new(element).with("message", &first).with("type", kind);
+        Some(message.text(inert_lines(&cell.why.join("\n"))))
+    };
+    let result = match cell.verdict {
+        Verdict::Pass | Verdict::Warn => None,
+        Verdict::NotApplicable | Verdict::NotRun => Some(Element::new("skipped").with("message", &first)),
+        Verdict::Fail => wrong("failure", "fail"),
+        Verdict::Inconclusive => wrong("failure", "inconclusive"),
+        Verdict::Error => wrong("error", "environment"),
     };
     let mut told = vec![row.summary.clone(), sentence(cell, card.keep_alive_s)];
     if cell.verdict == Verdict::Warn {
@@ -85,11 +71,10 @@ fn case(card: &Scorecard, row: &Row, run: &Card) -> String {
     told.extend(run.directory.iter().map(|directory| format!("report: {directory}")));
     told.extend(cell.output.iter().cloned());
     told.retain(|line| !line.is_empty());
-    let _ = writeln!(out, "      <system-out>{}</system-out>\n    </testcase>", lines(&told.join("\n")));
-    out
-}
-
-/// Escaped, line by line.
-fn lines(text: &str) -> String {
-    text.lines().map(escape).collect::<Vec<_>>().join("\n")
+    Element::new("testcase")
+        .with("name", inert(&row.entry))
+        .with("classname", inert(&format!("{}.{}", card.suite, run.workload)))
+        .with("time", format!("{:.3}", cell.lasted_s))
+        .children(result)
+        .child(Element::new("system-out").text(inert_lines(&told.join("\n"))))
 }

@@ -1,14 +1,15 @@
 //! The scorecard as GitHub-flavoured Markdown, for the summary of a CI job.
 
-use super::forms::{detected, escape, lost, recovered, timing, totals};
+use super::forms::{detected, lost, recovered, timing, totals};
 use super::model::{Card, Scorecard, Verdict};
+use crate::report::summary::markdown::escaped;
 use crate::report::words::{count, whole_seconds};
 use std::fmt::Write;
 
 /// The Markdown.
 pub fn render(card: &Scorecard) -> String {
     let result = if card.is_passed() { "passed" } else { "not passed" };
-    let mut out = format!("## brownout suite {}: {result}\n\n{}. ", plain(&card.suite), totals(card));
+    let mut out = format!("## brownout suite {}: {result}\n\n{}. ", escaped(&card.suite), totals(card));
     let keep_alive = whole_seconds(card.keep_alive_s);
     let _ = writeln!(out, "Keep-alive (K) {keep_alive}; detected, then back, the worst of each run.\n");
     let _ = writeln!(out, "| fault | {} |", card.workloads.join(" | "));
@@ -17,27 +18,28 @@ pub fn render(card: &Scorecard) -> String {
         let cells = card.workloads.iter().map(|workload| {
             row.cell(workload).map_or_else(|| "-".into(), |run| cell(run, card.keep_alive_s))
         });
-        let _ = writeln!(out, "| {} | {} |", plain(&row.entry), cells.collect::<Vec<_>>().join(" | "));
+        let _ = writeln!(out, "| {} | {} |", escaped(&row.entry), cells.collect::<Vec<_>>().join(" | "));
     }
     out.push('\n');
     for class in &card.classes {
         let places =
             if class.runs.is_empty() { String::new() } else { format!(": {}", class.runs.join(", ")) };
-        let _ = writeln!(out, "- **{}** {}{}", class.class.to_uppercase(), class.grade, plain(&places));
+        let _ = writeln!(out, "- **{}** {}{}", class.class.to_uppercase(), class.grade, escaped(&places));
     }
     for (row, run) in card.cards().filter(|(_, run)| !run.cell.verdict.is_sound()) {
         if run.cell.verdict == Verdict::NotRun {
             continue;
         }
-        let _ = writeln!(out, "\n**{}/{}** {}\n", plain(&row.entry), run.workload, run.cell.verdict.word());
+        let _ = writeln!(out, "\n**{}/{}** {}\n", escaped(&row.entry), run.workload, run.cell.verdict.word());
         for why in &run.cell.why {
-            let _ = writeln!(out, "- {}", plain(why));
+            let _ = writeln!(out, "- {}", escaped(why));
         }
     }
     let _ = writeln!(out, "\nTiming: {}.", timing(card));
     out
 }
 
+/// Its parts are of brownout's own words.
 fn cell(run: &Card, keep_alive_s: f64) -> String {
     let cell = &run.cell;
     let word = match cell.verdict {
@@ -47,11 +49,7 @@ fn cell(run: &Card, keep_alive_s: f64) -> String {
         }
     };
     let findings = (cell.findings > 0).then(|| count(cell.findings, "finding"));
-    let parts = [Some(word), detected(cell, keep_alive_s), recovered(cell), lost(cell), findings];
-    plain(&parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")).replace("&gt;", "\\>")
-}
-
-/// Text that ends no cell of a table and begins no markup of HTML.
-fn plain(text: &str) -> String {
-    escape(text).replace('|', "\\|").replace('`', "'")
+    let parts = [detected(cell, keep_alive_s), recovered(cell), lost(cell), findings];
+    let parts = parts.into_iter().flatten().map(|part| escaped(&part));
+    std::iter::once(word).chain(parts).collect::<Vec<_>>().join(" · ")
 }

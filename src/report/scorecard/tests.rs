@@ -217,6 +217,19 @@ fn what_was_lost_is_told_without_a_finding_too() {
     }
 }
 
+/// A client chooses its identifier, and what it prints.
+#[test]
+fn nothing_that_a_client_says_is_markup_or_a_file_to_show() {
+    let mut card = example();
+    let name = "[x](https://x.y) ![i](https://x.y/i.png) [[[ATTACHMENT|/etc/passwd]] </testcase>";
+    let cell = &mut card.rows[1].cells[1].cell;
+    (cell.why, cell.output) = (vec![name.to_owned()], vec![name.to_owned()]);
+    let shown = markdown(&card);
+    assert!(!shown.contains("](") && !shown.contains("://"), "{shown}");
+    let xml = junit(&card);
+    assert!(!xml.contains("[[") && xml.matches("</testcase>").count() == card.cards().count(), "{xml}");
+}
+
 #[test]
 fn as_junit() {
     insta::assert_snapshot!(junit(&example()));
