@@ -17,7 +17,7 @@ mod tests;
 
 pub use csv::csv;
 pub use html::html;
-pub use json::{json, read};
+pub use json::json;
 pub use junit::junit;
 pub use text::text;
 pub use verdicts::verdicts;

@@ -93,16 +93,9 @@ fn as_csv_of_any_script() {
 #[test]
 fn as_json_and_back() {
     for sweep in [small(), large(), any_script(), sweep_of(Vec::new())] {
-        assert_eq!(read(&json(&sweep)), Ok(sweep));
+        assert_eq!(serde_json::from_str::<Sweep>(&json(&sweep)).unwrap(), sweep);
     }
     insta::assert_snapshot!(json(&small()).lines().take(6).collect::<Vec<_>>().join("\n"));
-    for (text, expected) in [
-        ("{}", "it is no sweep"),
-        ("{\"brownout_keepalive\": 9}", "version 9"),
-        ("{\"brownout_keepalive\": 1}", "no whole sweep"),
-    ] {
-        assert!(read(text).unwrap_err().contains(expected), "{text}");
-    }
 }
 
 #[test]

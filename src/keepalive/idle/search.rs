@@ -64,7 +64,8 @@ pub struct Wave {
 #[derive(Debug)]
 pub struct Search {
     plan: Plan,
-    evidence: Vec<Evidence>,
+    /// The outcomes that count, in the order in which they came.
+    pub(super) evidence: Vec<Evidence>,
     pending: BTreeMap<u32, Pending>,
     orders: VecDeque<Order>,
     waves: VecDeque<Wave>,
@@ -120,11 +121,6 @@ impl Search {
     /// What is known by now.
     pub fn known(&self) -> Known {
         Known::of(&self.evidence)
-    }
-
-    /// The outcomes that count, in the order in which they came.
-    pub fn evidence(&self) -> &[Evidence] {
-        &self.evidence
     }
 
     /// Whether a span was lost though a longer one was outlived, by more than is to be told apart.

@@ -187,7 +187,7 @@ fn void_probes_are_made_again_and_in_the_end_given_up() {
     assert_eq!((voids, search.state()), (9, State::GivenUp));
     search.void(77, Void::NoConnection);
     search.tell(77, secs(1), Outcome::Alive);
-    assert!(search.evidence().is_empty());
+    assert!(search.evidence.is_empty());
 }
 
 /// A hub that had died was waited for by probe after probe, for minutes.
@@ -225,6 +225,10 @@ fn plans_that_cannot_be_are_told() {
         let told = Plan::new(from, to, within, connections).unwrap_err().to_string();
         assert!(told.contains(problem), "{told}");
     }
+    assert!(
+        Plan::new(ms(500), secs(86_400), within, 2).is_ok()
+            && Plan::new(secs(10), secs(20), within, 64).is_ok()
+    );
     for (text, shown) in [("2%,1s", "2%,1s"), ("5%", "5%"), ("100ms", "100ms")] {
         assert_eq!(text.parse::<Within>().unwrap().to_string(), shown);
     }
@@ -292,7 +296,7 @@ proptest! {
         prop_assert!(search.made() <= 2_000);
         let known = search.known();
         if let Some(edge) = known.first {
-            for it in search.evidence() {
+            for it in &search.evidence {
                 match it.outcome {
                     Outcome::Lost(_) => prop_assert!(it.idle >= edge.lost || Some(it.idle) == known.stray),
                     Outcome::Alive => prop_assert!(known.last.is_none_or(|last| it.idle < last.lost)),
@@ -336,7 +340,7 @@ mod told {
             end: it.outcome.end(),
             void: None,
         };
-        search.evidence().iter().map(probed).collect()
+        search.evidence.iter().map(probed).collect()
     }
 
     fn answer(rule: &dyn Fn(u32, Duration) -> (Duration, Outcome)) -> Answer {
