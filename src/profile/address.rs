@@ -134,6 +134,8 @@ mod tests {
             ("*.example.com", false),
             (&"a".repeat(63), true),
             (&"a".repeat(64), false),
+            (&format!("{}a", "a.".repeat(126)), true),
+            (&format!("{}ab", "a.".repeat(126)), false),
         ] {
             assert_eq!(check_host(text).is_ok(), sound, "{text}");
         }

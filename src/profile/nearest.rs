@@ -51,6 +51,8 @@ mod tests {
             ("Fidelity", Some("fidelity")),
             ("default-keepalive", Some("default_keepalive")),
             ("conn", Some("connects")),
+            ("fid", Some("fidelity")),
+            ("fi", None),
             ("banana", None),
             ("4", None),
             ("", None),

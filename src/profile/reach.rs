@@ -380,6 +380,27 @@ mod tests {
     }
 
     #[test]
+    fn only_measures_that_are_expected_are_looked_for() {
+        for (metric, is_told) in [("ping_rtt", true), ("downtime", false)] {
+            let text = format!(
+                "brownout: 1\nname: case\nsummary: A case.\nexpect: [{{ metric: {metric}, max: \"<= 1s\" }}]\n"
+            );
+            let plan = read(&text, &[]).unwrap().plan;
+            let found = out_of_reach(&plan, &listeners(&[TlsMode::Passthrough]), Wording::CommandLine);
+            assert_eq!(found.len(), usize::from(is_told), "{metric}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn three_listeners_are_named_and_more_are_counted() {
+        let listeners = listeners(&[TlsMode::None; 4]);
+        let all: Vec<&ListenerPlan> = listeners.iter().collect();
+        let told = |number: usize| there(Need::Mqtt, &all[..number]);
+        assert_eq!(told(3).matches("listener `main`").count(), 3);
+        assert!(!told(3).contains("more") && told(4).ends_with("; and 1 more"), "{} / {}", told(3), told(4));
+    }
+
+    #[test]
     fn where_some_listeners_give_it_there_is_a_note_and_where_none_are_known_nothing() {
         let text = "brownout: 1\nname: case\nsummary: A case.\nrules: [{ id: a, when: { after: connack }, fault: { rst: {} } }]\n";
         let plan = read(text, &[]).unwrap().plan;

@@ -202,6 +202,7 @@ mod tests {
         assert_eq!(json("/seq").read(b"[1]"), None);
         assert_eq!(json("/0").read(b"[1]"), Some(1));
         assert!(json_pointer("seq").is_none() && json_pointer(&"/a".repeat(33)).is_none());
+        assert_eq!(json_pointer(&"/a".repeat(32)).unwrap().len(), DEEPEST);
     }
 
     #[test]
@@ -213,6 +214,13 @@ mod tests {
         let mut late = vec![b' '; LOOKED_AT];
         late.extend(br#"{"seq": 5}"#);
         assert_eq!(json("/seq").read(&late), None);
+    }
+
+    #[test]
+    fn expressions_are_alike_where_their_texts_are() {
+        let pattern = |text| Pattern::new(text).unwrap();
+        assert_eq!(pattern(r"seq=(\d+)"), pattern(r"seq=(\d+)"));
+        assert_ne!(pattern(r"seq=(\d+)"), pattern(r"seq=([0-9]+)"));
     }
 
     #[test]

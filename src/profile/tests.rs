@@ -197,6 +197,84 @@ fn a_profile_of_more_than_a_mebibyte_and_one_of_too_many_rules_are_refused() {
     assert!(read(&text, &[]).unwrap_err().to_string().contains("`rules` has 1001 items; at most 1000"));
 }
 
+/// What the whole of a text is at most: so much is taken, and one more is not.
+#[test]
+fn both_sides_of_every_limit() {
+    let fault =
+        |fault: &str| format!("{HEAD}rules: [{{ id: a, when: {{ at: 1s }}, fault: {{ {fault} }} }}]\n");
+    let name = |length: usize| HEAD.replace("case", &"a".repeat(length));
+    let rules = |number: usize| {
+        let rule = |at: usize| format!("  - {{ id: r{at}, when: {{ at: 1s }}, fault: {{ rst: {{}} }} }}\n");
+        format!("{HEAD}rules:\n{}", (0..number).map(rule).collect::<String>())
+    };
+    let raw = |bytes: usize| fault(&format!("inject: {{ raw: \"{}\" }}", "d0".repeat(bytes)));
+    let place = |at: usize| format!("{HEAD}sequence: {{ byte: {at}, width: 4 }}\n");
+    for (what, most, text) in [
+        ("the letters of a name", 64, &name as &dyn Fn(usize) -> String),
+        ("rules", 1_000, &rules),
+        ("bytes that are injected", 65_536, &raw),
+        ("the bytes before a number", 4_092, &place),
+    ] {
+        assert!(read(&text(most), &[]).is_ok(), "{most}: {what}");
+        assert!(read(&text(most + 1), &[]).is_err(), "{}: {what}", most + 1);
+    }
+}
+
+#[test]
+fn a_suite_says_a_hundred_overrides_of_an_entry_and_no_more() {
+    let text = |sets: usize| {
+        let sets = vec!["settle=5s"; sets].join(", ");
+        format!(
+            "brownout: 1\nname: case\nsummary: A case.\nentries: [{{ profile: control, set: [{sets}] }}]\n"
+        )
+    };
+    assert!(super::read_suite(&text(100)).is_ok());
+    assert!(super::read_suite(&text(101)).is_err());
+}
+
+#[test]
+fn problems_are_told_a_line_each_and_of_overrides_by_their_place() {
+    let Err(problems) = read("brownout: 1\nname: A\nsummary: 1\nsettled: 1s\n", &[]) else { panic!() };
+    let told = problems.to_string();
+    assert_eq!(told.lines().count(), problems.0.len(), "{told}");
+    assert!(told.starts_with("2:7: ") && told.lines().count() > 1, "{told}");
+
+    let sets = ["settle=5 apples".parse().unwrap()];
+    let Err(Problems(problems)) = read(HEAD, &sets) else { panic!() };
+    let mark = &problems[0].marks[0];
+    let shown = "--set settle=5 apples";
+    assert_eq!((mark.column, &shown[mark.span.clone()]), (14, "5 apples"));
+    let empty = ["settle=".parse().unwrap()];
+    let Err(Problems(problems)) = read(HEAD, &empty) else { panic!() };
+    assert_eq!(
+        &"--set settle="[problems[0].marks[0].span.clone()],
+        "=",
+        "what is not there cannot be marked"
+    );
+}
+
+#[test]
+fn networks_hold_what_their_leading_bits_say() {
+    let networks = [
+        ("10.1.0.0", 16, "10.1.255.1", true),
+        ("10.1.0.0", 16, "10.2.0.1", false),
+        ("10.1.2.3", 32, "10.1.2.3", true),
+        ("10.1.2.3", 32, "10.1.2.2", false),
+        ("0.0.0.0", 0, "192.168.0.1", true),
+        ("10.0.0.0", 8, "::ffff:10.9.9.9", true),
+        ("10.0.0.0", 8, "::1", false),
+        ("fd00::", 8, "fd77::1", true),
+        ("fd00::", 8, "fe80::1", false),
+        ("fd77::1", 128, "fd77::1", true),
+        ("fd77::1", 128, "fd77::2", false),
+        ("::", 0, "fd77::2", true),
+    ];
+    for (base, prefix, address, is_in) in networks {
+        let network = Network { base: base.parse().unwrap(), prefix };
+        assert_eq!(network.contains(address.parse().unwrap()), is_in, "{base}/{prefix} {address}");
+    }
+}
+
 #[test]
 fn problems_without_end_are_counted() {
     let text = format!("{HEAD}rules:\n{}", "  - {}\n".repeat(100));

@@ -240,10 +240,7 @@ mod tests {
     use crate::keepalive::hubs::Manner;
     use crate::sim::Kernel;
 
-    /// mosquitto 2.0 looks each 6 s. What its device sent in the dark comes 9.25 s after the CONNACK, and from 9 s on it may end
-    /// the link: whether it looks in between is chance.
-    #[test]
-    fn a_hub_that_looks_now_and_then_is_surely_content_only_if_one_that_looks_all_the_time_is() {
+    fn of(outage: u64) -> Foretold {
         let keep_alive = Duration::from_secs(6);
         let beliefs = Beliefs {
             habits: Client::named("mosquitto").unwrap().habits("device", keep_alive),
@@ -257,18 +254,38 @@ mod tests {
             seed: 1,
             variants: ROUGHLY,
         };
-        let of = |outage| {
-            let case = Case {
-                keep_alive: 6,
-                server_keep_alive: false,
-                delay: Duration::from_secs(3),
-                outage: Duration::from_millis(outage),
-                round: 1,
-                settle: Duration::from_secs(20),
-                limit: Duration::from_secs(60),
-            };
-            foretell(&beliefs, &case, FidelityWanted::Packet, None).unwrap().hub
+        let case = Case {
+            keep_alive: 6,
+            server_keep_alive: false,
+            delay: Duration::from_secs(3),
+            outage: Duration::from_millis(outage),
+            round: 1,
+            settle: Duration::from_secs(20),
+            limit: Duration::from_secs(60),
         };
+        foretell(&beliefs, &case, FidelityWanted::Packet, None).unwrap()
+    }
+
+    /// A device dials once it has given its link up, and is back once the path is; over a link that held it does neither.
+    #[test]
+    fn a_device_dials_when_it_knows_and_is_back_when_the_path_is() {
+        let (short, long) = (of(1_000), of(20_000));
+        for guess in [short.device, short.connect, short.recovery] {
+            assert!(guess.is_never(), "{short:?}");
+        }
+        for guess in [long.device, long.connect, long.recovery] {
+            assert!(guess.is_sure(), "{long:?}");
+        }
+        let (known, dials) = (long.device.at.unwrap(), long.connect.at.unwrap());
+        assert!(known.0 <= dials.0 && dials.1 < Duration::from_secs(20), "{long:?}");
+        assert!(long.recovery.at.unwrap().1 < Duration::from_secs(20), "{long:?}");
+    }
+
+    /// mosquitto 2.0 looks each 6 s. What its device sent in the dark comes 9.25 s after the CONNACK, and from 9 s on it may end
+    /// the link: whether it looks in between is chance.
+    #[test]
+    fn a_hub_that_looks_now_and_then_is_surely_content_only_if_one_that_looks_all_the_time_is() {
+        let of = |outage| of(outage).hub;
         assert!(of(4_000).is_never(), "{:?}", of(4_000));
         assert!(!of(4_800).is_never() && !of(4_800).is_sure(), "{:?}", of(4_800));
         assert!(of(13_000).is_sure() && of(13_000).at.unwrap().0 < Duration::from_millis(6_200));

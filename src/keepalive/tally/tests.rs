@@ -393,6 +393,14 @@ fn a_new_session_sends_again_what_was_not_acknowledged_and_that_is_no_new_messag
     }
 }
 
+/// The span is 1,000 s: what is handed over at its very end belongs to the next.
+#[test]
+fn messages_count_up_to_the_end_of_the_span() {
+    let mut told = publisher(false);
+    told.at(0).joins(1).at(999_999).publishes().at(1_000_000).publishes();
+    assert_eq!(told.figures().messages.sent, 1);
+}
+
 #[test]
 fn a_device_that_is_done_owes_no_more() {
     let mut told = with(&[], |watch| {

@@ -219,3 +219,28 @@ pub(super) fn record(fault: &TlsRecord) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_order_have_the_endings_of_english() {
+        for (number, told) in [
+            (1, "1st"),
+            (2, "2nd"),
+            (3, "3rd"),
+            (4, "4th"),
+            (11, "11th"),
+            (12, "12th"),
+            (13, "13th"),
+            (21, "21st"),
+            (22, "22nd"),
+            (23, "23rd"),
+            (111, "111th"),
+            (113, "113th"),
+        ] {
+            assert_eq!(ordinal(number), told);
+        }
+    }
+}

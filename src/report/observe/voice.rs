@@ -51,6 +51,15 @@ impl Voice {
 mod tests {
     use super::*;
 
+    /// A long silence saves up no more than what may be told at once.
+    #[test]
+    fn rest_earns_nothing() {
+        let mut voice = Voice::default();
+        let told = |voice: &mut Voice, at| (0..50).filter(|_| voice.may_tell(at).0).count();
+        assert_eq!(told(&mut voice, Time::from_secs(100)), 10);
+        assert_eq!(told(&mut voice, Time::from_secs(100_000)), 10);
+    }
+
     #[test]
     fn a_burst_is_cut_and_counted() {
         let mut voice = Voice::default();

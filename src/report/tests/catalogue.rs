@@ -5,13 +5,13 @@ use super::live;
 use crate::base::{Chance, Direction, RuleId, Side};
 use crate::event::{Packet, RivalNews, What};
 use crate::fault::{
-    Alteration, ConnackCode, Edit, Fault, LegFate, Mechanism, PacketAction, PacketFault, PacketMatch, Reject,
-    Takeover, TokenExpiry, Toward, WaysWanted,
+    Alteration, ConnackCode, Edit, Ending, Fault, LegFate, Mechanism, PacketAction, PacketFault, PacketMatch,
+    Reject, Takeover, TokenExpiry, Toward, WaysWanted,
 };
 use crate::measure::story::{Story, answers, asks, plan, rst};
 use crate::mqtt::{PacketKind, Version};
 use crate::profile::Plan;
-use crate::report::Report;
+use crate::report::{Report, Styling, terminal};
 use std::time::Duration;
 
 fn packets(packet: PacketKind, action: PacketAction) -> Fault {
@@ -58,7 +58,7 @@ fn odd_packets() -> (Plan, Story) {
         }
     }
     story.at(6_000).opens(30, 3, 0, 60).rival(30, 1, RivalNews::Accepted).applies(30, 1, Mechanism::Rival);
-    story.ends(1, Side::Hub, crate::fault::Ending::Fin).carried(1, Side::Device).closes(1);
+    story.ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device).closes(1);
     story
         .at(6_500)
         .opens_link(3, 0, "sensor-1")
@@ -254,6 +254,54 @@ fn devices_that_the_plans_keep_alive_left_alone_are_named() {
                 keep-alive held for both ends";
     assert_eq!(notes(Version::V311), [told]);
     assert!(notes(Version::V5).is_empty());
+}
+
+/// A device that loses its link now and then does so at random; one that loses it with all the others is none of its own case.
+#[test]
+fn who_is_lost_with_the_crowd_is_not_told_as_lost_at_random() {
+    let plan = plan(Vec::new());
+    let names = ["d-0", "d-1", "d-2"];
+    let patterns = |names: &[&'static str]| {
+        let mut story = Story::new();
+        for (lost, nth) in [10_000, 40_000, 140_000, 160_000].into_iter().zip(0..) {
+            for (name, device) in names.iter().zip(0_u32..) {
+                let link = 1 + u64::from(device) + 10 * nth;
+                story.at(lost - 5_000 + u64::from(device)).joins(link, device, name, 60);
+            }
+            for device in (0_u64..).take(names.len()) {
+                let link = 1 + device + 10 * nth;
+                story
+                    .at(lost + device)
+                    .ends(link, Side::Device, Ending::Fin)
+                    .carried(link, Side::Hub)
+                    .closes(link);
+            }
+        }
+        story.at(170_000).over();
+        Report::new(&plan, &story.results(&plan)).azure.unwrap().patterns
+    };
+    assert_eq!(patterns(&names[..1]), ["d-0: at random (20.0 to 100 s apart, 4 times)"]);
+    let together = patterns(&names);
+    assert_eq!(together.len(), 4, "{together:?}");
+    assert!(together.iter().all(|told| told.starts_with("all at once: 3 of 3 devices")), "{together:?}");
+}
+
+/// Nothing stale is nothing to tell, and one hub is no news; two are.
+#[test]
+fn what_is_nothing_is_not_told() {
+    let lifetime = Some("65s".parse().unwrap());
+    let expiry = TokenExpiry { lifetime, grace: Duration::ZERO, hold: None };
+    let plan = plan(vec![("token", Fault::TokenExpiry(expiry))]);
+    let mut story = Story::new();
+    story.joins(100, 0, "d-1", 60).opens(1, 0, 0, 60).at(30_000).over();
+    let mut report = Report::new(&plan, &story.results(&plan));
+    assert_eq!(report.rules[0].measures["stale_tokens"].samples, 1);
+    let told = |report: &Report| terminal::render(report, Styling::Plain);
+    assert!(!told(&report).contains("stale"), "{}", told(&report));
+    report.devices[0].hubs = [("10.0.0.1:1883".to_owned(), 2)].into();
+    assert!(!told(&report).contains("hubs dialled"), "{}", told(&report));
+    report.devices[0].hubs.insert("10.0.0.2:1883".into(), 1);
+    assert!(told(&report).contains("hubs dialled  2 hubs\n"), "{}", told(&report));
 }
 
 #[test]
