@@ -79,6 +79,35 @@ fn every_link_between_pages_leads_somewhere() {
     assert!(seen > 100, "only {seen} links were looked at");
 }
 
+/// All files below a folder, as `/` and the path from the root.
+fn files(folder: &Path, root: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let of = |path: PathBuf| match path.is_dir() {
+        true => files(&path, root),
+        false => vec![format!("/{}", path.strip_prefix(root).unwrap().display())],
+    };
+    entries.flat_map(of).collect()
+}
+
+/// A page may name a file by the end of its path: `net/clock.rs`.
+#[test]
+fn every_source_that_a_page_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["src", "tests", "benches", "build", "docs", "profiles"].map(|folder| root.join(folder));
+    let there: Vec<String> = folders.iter().flat_map(|folder| files(folder, root)).collect();
+    let named = regex::Regex::new(r"`([a-z_/]+\.rs|[a-z_/]+/[a-z_]+\.(?:py|md))`").unwrap();
+    let mut seen = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for name in named.captures_iter(&text).map(|found| format!("/{}", &found[1])) {
+            let is_there = there.iter().any(|path| path.ends_with(&name));
+            assert!(is_there, "{} names {name}, which is not there", page.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "only {seen} names were looked at");
+}
+
 #[test]
 fn readme_says_what_each_measure_means() {
     let readme = include_str!("../README.md");

@@ -12,7 +12,7 @@ pub struct Key {
     pub purpose: u64,
     /// Whom it is drawn for: a hash of the device's name.
     pub subject: u64,
-    /// The how-manieth draw of this purpose for this subject.
+    /// The number of the draw, of this purpose and for this subject.
     pub nth: u64,
 }
 

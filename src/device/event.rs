@@ -21,7 +21,7 @@ pub struct DeviceEvent {
 pub enum DeviceDid {
     /// It began to connect.
     Dialing {
-        /// The how-manieth attempt, from 1.
+        /// The number of the attempt, from 1.
         attempt: u64,
     },
     /// It could not connect.
@@ -59,7 +59,7 @@ pub enum DeviceDid {
     ReconnectIn {
         /// After this long.
         delay: Duration,
-        /// The back-off's how-manieth step since the last link that stood long enough, from 0.
+        /// The number of the back-off's step since the last link that stood long enough, from 0.
         failed: u32,
     },
     /// It sent PUBLISH.

@@ -97,7 +97,7 @@ fn shape(effects: &mut Effects, ways: WaysWanted, shape: Shape) {
 pub struct LinkKey {
     /// The seed of the run.
     pub seed: u64,
-    /// The device's how-manieth link it is.
+    /// Its number among the device's links.
     pub link_nth: u32,
     /// The window whose share it is.
     pub window: WindowId,

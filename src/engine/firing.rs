@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Firing {
     /// Its rule.
     pub rule: RuleId,
-    /// The how-manieth of the rule, for its scope.
+    /// Its number among the rule's, for its scope.
     pub nth: u32,
     /// When.
     pub at: Time,

@@ -107,7 +107,7 @@ impl Triggers {
         self.pulled.remove(&(link, seq)).unwrap_or_default()
     }
 
-    /// A rule fires on a device; its how-manieth firing there, from 1.
+    /// A rule fires on a device; the number of the firing there, from 1.
     pub fn fire(&mut self, rule: RuleId, device: DeviceId) -> u32 {
         let spent = self.spent.entry((rule, device)).or_default();
         spent.fired += 1;

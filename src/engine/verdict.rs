@@ -47,11 +47,11 @@ pub struct Draws {
     pub seed: u64,
     /// The rule.
     pub rule: RuleId,
-    /// The hash of the device's name, and the how-manieth of its links this is.
+    /// The hash of the device's name, and the number of this link among its links.
     pub link: LinkDraws,
     /// Which way the packet travels.
     pub direction: Direction,
-    /// The how-manieth packet that fits the rule on this link in this direction, from 1.
+    /// The packet's number among those that fit the rule on this link in this direction, from 1.
     pub count: u64,
 }
 
@@ -61,7 +61,7 @@ pub struct Draws {
 pub struct LinkDraws {
     /// The hash of the device's name.
     pub subject: u64,
-    /// The device's how-manieth link it is.
+    /// Its number among the device's links.
     pub nth: u32,
 }
 

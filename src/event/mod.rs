@@ -437,7 +437,7 @@ pub enum What {
         firing: FiringId,
         /// The rule.
         rule: RuleId,
-        /// The rule's how-manieth firing (for this device, where it fires per device), from 1.
+        /// The number of the firing among the rule's (for this device, where it fires per device), from 1.
         nth: u32,
     },
     /// A firing fell on a device. What was done to its links follows.
@@ -619,7 +619,7 @@ pub struct RunStarted {
     /// Whether this is `brownout observe`: nothing is broken, and the run has no end of its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub observer: bool,
-    /// The how-manieth part of the log this is, from 0: a long log is cut into parts, each of which stands for itself. Of a
+    /// The number of this part of the log, from 0: a long log is cut into parts, each of which stands for itself. Of a
     /// later part, this event has the time at which the part begins and the number of its first new event; what is told
     /// with lower numbers is what lived then, and stands in earlier parts too.
     #[serde(default, skip_serializing_if = "is_first")]

@@ -34,7 +34,7 @@ pub enum WireNews {
         peer: String,
         /// To this port.
         port: u16,
-        /// The how-manieth time that this very SYN was sent, from 1: the same port and initial sequence number. More than 1 is
+        /// How often this very SYN has been sent by now, from 1: the same port and initial sequence number. More than 1 is
         /// the kernel's repetition, not another attempt.
         nth: u32,
         /// From the time before.

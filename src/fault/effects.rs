@@ -103,7 +103,7 @@ pub struct RuleDelay {
     pub seed: u64,
     /// The hash of the device's name.
     pub subject: u64,
-    /// The device's how-manieth link this is: frames of a later link draw anew.
+    /// The number of this link among the device's: frames of a later link draw anew.
     pub link_nth: u32,
 }
 

@@ -37,7 +37,7 @@ pub struct Pump {
     pub shaper: Shaper,
     /// How much may pass before the link ends.
     pub allowance: Allowance,
-    /// The how-manieth frame is under way; for bytes that are not MQTT, the how-manieth read.
+    /// The number of the frame that is under way; for bytes that are not MQTT, of the read.
     pub frame: u64,
     /// A packet whose last byte is still to come: a PUBLISH in pieces, or a huge one of another kind.
     pub begun: Option<Box<Begun>>,

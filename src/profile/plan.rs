@@ -267,7 +267,7 @@ pub enum When {
     After {
         /// The kind of packet.
         packet: PacketKind,
-        /// The how-manieth of that kind on the link, from 1.
+        /// Its number among those of that kind on the link, from 1.
         nth: u32,
         /// How long after it.
         delay: Span,

@@ -14,7 +14,7 @@ pub struct Link {
     pub opened: Time,
     /// Its device, once known.
     pub device: Option<DeviceId>,
-    /// The device's how-manieth link it is, from 1; 0 while the device is unknown.
+    /// Its number among the device's links, from 1; 0 while the device is unknown.
     pub nth: u32,
     /// The server name that its ClientHello asked for.
     pub sni: Option<Box<str>>,

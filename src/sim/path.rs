@@ -72,7 +72,7 @@ impl Leg {
 /// How far the device's connect is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialling {
-    /// SYN was sent for the how-manieth time, from 0, then; it is due again.
+    /// SYN was sent then, after so many before; when it is due again.
     Syn {
         tries: u32,
         sent: Time,

@@ -171,7 +171,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     /// What each link meets in each direction is the same whoever comes first: draws know the seed, the rule, the device's
-    /// name, the how-manieth of its links it is, the direction and the count of packets that fit, and nothing else; no
+    /// name, the number of the link among its links, the direction and the count of packets that fit, and nothing else; no
     /// number of a firing, a window or a link. `times` is over the whole window: it is the same only where the window's
     /// packets come on one link in one direction, as those of `b` do here.
     #[test]

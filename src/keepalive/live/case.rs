@@ -15,7 +15,7 @@ pub struct Case {
     pub delay: Duration,
     /// How long the outage lasts.
     pub outage: Duration,
-    /// The how-manieth of its keep-alive and outage, from 1.
+    /// Its number among those of its keep-alive and outage, from 1.
     pub round: u32,
     /// How long is watched after the last change.
     pub settle: Duration,

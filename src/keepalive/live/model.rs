@@ -66,7 +66,7 @@ pub struct Row {
     pub asked: u16,
     /// How long the outage was.
     pub outage_ns: u64,
-    /// The how-manieth of its like, from 1.
+    /// Its number among its like, from 1.
     pub round: u32,
     /// From the device's last packet to the outage, where that was seen.
     pub silent_ns: Option<u64>,
