@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// A profile's text, and what it is called in messages.
+/// The text of a profile or a suite, and what it is called in messages.
 #[derive(Debug)]
 pub struct Text {
     /// The path as given, or the shipped name.
@@ -17,27 +17,39 @@ pub struct Text {
 }
 
 /// The profile of that path or shipped name.
-///
-/// What looks like a path (a slash, or the ending of a YAML file) is one; else it is a shipped name.
 pub fn text(name: &str) -> Result<Text, Refusal> {
+    of("profile", name, |name| {
+        shipped::find(name).map(|shipped| shipped.text).map_err(|error| error.to_string())
+    })
+}
+
+/// The text of the file of that path, or of what is shipped under that name.
+///
+/// What looks like a path (a slash, or the ending of a YAML file) is one, and so is the name of a file that is there; else
+/// it is a shipped name.
+pub(super) fn of(
+    what: &str,
+    name: &str,
+    find: impl FnOnce(&str) -> Result<&'static str, String>,
+) -> Result<Text, Refusal> {
     let is_path = name.contains('/') || [".yaml", ".yml"].iter().any(|ending| name.ends_with(ending));
     if !is_path && !Path::new(name).is_file() {
-        let shipped = shipped::find(name).map_err(|unknown| {
+        let text = find(name).map_err(|unknown| {
             Refusal::usage(format!(
-                "{unknown}\n  a profile of your own is named by its file, such as ./{name}.yaml"
+                "{unknown}\n  a {what} of your own is named by its file, such as ./{name}.yaml"
             ))
         })?;
-        return Ok(Text { name: name.to_owned(), text: shipped.text.to_owned() });
+        return Ok(Text { name: name.to_owned(), text: text.to_owned() });
     }
     let bytes = beginning(Path::new(name))
-        .map_err(|error| Refusal::usage(format!("cannot read the profile {name}: {error}")))?;
+        .map_err(|error| Refusal::usage(format!("cannot read the {what} {name}: {error}")))?;
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         // It is refused for its size; a character may be cut where reading ended.
         Err(error) if error.as_bytes().len() > LARGEST => {
             String::from_utf8_lossy(error.as_bytes()).into_owned()
         }
-        Err(_) => return Err(Refusal::usage(format!("{name} is not UTF-8 text; a profile is a YAML file"))),
+        Err(_) => return Err(Refusal::usage(format!("{name} is not UTF-8 text; a {what} is a YAML file"))),
     };
     Ok(Text { name: name.to_owned(), text })
 }

@@ -8,7 +8,6 @@ use crate::cli::tls;
 use crate::profile::{
     self, BadOverride, Checked, ListenerPlan, Override, Plan, Suite, TlsPlan, When, Workload, nearest, suite,
 };
-use std::path::Path;
 use std::time::Duration;
 
 /// A run that is to be made.
@@ -31,8 +30,6 @@ pub struct Case {
 }
 
 /// The suite of that path or shipped name.
-///
-/// What looks like a path (a slash, or the ending of a YAML file) is one; else it is a shipped name.
 pub fn load(name: &str, keep_alive: Option<Duration>) -> Result<Suite, Refusal> {
     let suite = read(name)?;
     let Some(keep_alive) = keep_alive else { return Ok(suite) };
@@ -43,18 +40,9 @@ pub fn load(name: &str, keep_alive: Option<Duration>) -> Result<Suite, Refusal> 
 }
 
 fn read(name: &str) -> Result<Suite, Refusal> {
-    let is_path = name.contains('/') || [".yaml", ".yml"].iter().any(|ending| name.ends_with(ending));
-    let text = if is_path || Path::new(name).is_file() {
-        let read = std::fs::read_to_string(name);
-        read.map_err(|error| Refusal::usage(format!("cannot read the suite {name}: {error}")))?
-    } else {
-        let shipped = suite::find(name).map_err(|unknown| {
-            Refusal::usage(format!(
-                "{unknown}\n  a suite of your own is named by its file, such as ./{name}.yaml"
-            ))
-        })?;
-        shipped.text.to_owned()
-    };
+    let Text { text, .. } = load::of("suite", name, |name| {
+        suite::find(name).map(|shipped| shipped.text).map_err(|unknown| unknown.to_string())
+    })?;
     profile::read_suite(&text).map_err(|problems| {
         let shown = profile::render(&problems.0, name, &text, crate::cli::colour_on_stderr());
         Refusal::usage(format!("{name} cannot be run:\n{shown}"))
@@ -166,5 +154,28 @@ pub fn estimate(plan: &Plan, keep_alive: Duration) -> Duration {
         Some(duration) if plan.rules.is_empty() => duration,
         Some(duration) => settled.min(duration),
         None => settled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It was read without an end, before its size was looked at.
+    #[test]
+    fn no_more_of_a_suite_is_read_than_tells_that_it_is_too_much() {
+        let told = load("/dev/zero", None).unwrap_err().message;
+        assert!(told.contains("the suite has more bytes than are read: at most 1048576 (1 MiB)"), "{told}");
+    }
+
+    #[test]
+    fn a_name_that_nobody_knows_is_answered_with_the_nearest() {
+        let told = load("cliet", None).unwrap_err().message;
+        assert!(told.contains("did you mean `client`?") && told.contains("such as ./cliet.yaml"), "{told}");
+        assert_eq!(load("client", Some(Duration::from_secs(2))).unwrap().name, "client");
+        for refused in [Duration::ZERO, Duration::from_millis(1_500), Duration::from_secs(65_536)] {
+            assert!(load("client", Some(refused)).unwrap_err().message.contains("from 1s to 65535s"));
+        }
+        assert!(load("client", Some(Duration::from_secs(65_535))).is_ok());
     }
 }
