@@ -42,6 +42,21 @@ fn a_small_story() {
     insta::assert_snapshot!(told.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
 }
 
+/// Who was told of the other end's end has not noticed, and who was not told has nothing in that place.
+#[test]
+fn a_device_that_was_told_is_said_to_have_been_told() {
+    let (plan, story) = (dark(), one("pump"));
+    let mut report = Report::new(&plan, &story.results(&plan));
+    let words = |report: &Report| page(report, &[], "", "", "").matches("told of the hub&#39;s end").count();
+    assert_eq!(words(&report), 0);
+    report.rules[0].windows[0].device_told = true;
+    assert_eq!(words(&report), 0, "it noticed before");
+    report.rules[0].windows[0].device_detection_s = None;
+    assert_eq!(words(&report), 1);
+    report.rules[0].windows[0].device_told = false;
+    assert_eq!(words(&report), 0);
+}
+
 /// What was found out, told as a whole; messages, where there were any.
 #[test]
 fn findings_and_messages() {
