@@ -1,5 +1,6 @@
 //! The arguments of a sweep, and what they mean together.
 
+use crate::base::units::to_u64;
 use crate::base::{Chance, time};
 use crate::cli::exit::Refusal;
 use crate::cli::files::EVENTS;
@@ -188,21 +189,24 @@ fn with_recording(outages: Outages) -> Result<Outages, Refusal> {
     let Outages::Trace(recording) = outages else { return Ok(outages) };
     let path = PathBuf::from(&recording.file);
     let path = if path.is_dir() { path.join(EVENTS) } else { path };
-    let content = content(&path)?;
+    let content = content(&path, trace::LARGEST)?;
     let wrong = |problem| Refusal::usage(format!("{}: {problem}", path.display()));
     recording.with(&content).map_err(wrong)
 }
 
-fn content(path: &Path) -> Result<String, Refusal> {
+/// All of a file, where that is at most so many bytes. What has no length, a pipe say, may turn out to be longer.
+fn content(path: &Path, most: u64) -> Result<String, Refusal> {
     let cannot = |error: std::io::Error| Refusal::usage(format!("cannot read {}: {error}", path.display()));
-    let length = fs::metadata(path).map_err(cannot)?.len();
-    if length > trace::LARGEST {
-        let most = trace::LARGEST / (1024 * 1024);
-        return Err(Refusal::usage(format!("{} is larger than {most} MiB", path.display())));
+    let is_too_large = || {
+        let most = most / (1024 * 1024);
+        Refusal::usage(format!("{} is larger than {most} MiB", path.display()))
+    };
+    if fs::metadata(path).map_err(cannot)?.len() > most {
+        return Err(is_too_large());
     }
     let mut content = String::new();
-    File::open(path).map_err(cannot)?.take(trace::LARGEST).read_to_string(&mut content).map_err(cannot)?;
-    Ok(content)
+    File::open(path).map_err(cannot)?.take(most + 1).read_to_string(&mut content).map_err(cannot)?;
+    if to_u64(content.len()) > most { Err(is_too_large()) } else { Ok(content) }
 }
 
 fn length(text: &str) -> Result<Outages, String> {
@@ -214,4 +218,18 @@ fn span(text: &str) -> Result<Duration, String> {
     let days = days.ok_or_else(|| format!("`{text}` is no number of days above 0 and up to {MOST_DAYS}"))?;
     let span = Duration::from_secs_f64(days * DAY);
     if span < Duration::from_secs(60) { Err("less than a minute shows nothing".into()) } else { Ok(span) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The end of a longer one was left out without a word.
+    #[test]
+    fn what_has_no_length_is_not_cut_off_unsaid() {
+        let zeros = Path::new("/dev/zero");
+        assert!(content(zeros, 3 << 20).unwrap_err().message.contains("/dev/zero is larger than 3 MiB"));
+        let nothing = content(Path::new("/dev/null"), 3 << 20).unwrap();
+        assert_eq!(nothing, "");
+    }
 }
