@@ -26,6 +26,8 @@ DARK = 16
 # How far brownout's time of a sign may be from the client's own callback, which comes when its thread has its turn, after it
 # has closed the socket. 1 to 3 ms were measured on two idle cores.
 SIGN = 0.1
+# How late a timer may be on a busy machine.
+LATE = 0.2
 
 
 def tests():
@@ -123,9 +125,10 @@ def tests():
                   flush=True)
             self.assertGreaterEqual(before, 3, "this test is of nothing")
             self.assertTrue(before <= seen["segments"] <= after, (before, seen, after))
-            # The timeout doubles (RFC 6298 section 5.5), but for the first, which may be a probe of the tail.
+            # The timeout doubles (RFC 6298 section 5.5), but for the first, which may be a probe of the tail. Each may be
+            # late: by an eighth, as timers of Linux are, and by what the machine had no processor for.
             for one, next_one in zip(gaps[1:], gaps[2:]):
-                self.assertTrue(1.6 < next_one / one < 2.4, gaps)
+                self.assertAlmostEqual(next_one, 2 * one, delta=0.4 * one + LATE, msg=gaps)
 
         def test_paho_and_mosquitto_in_the_dark(self):
             broker = self.broker()
