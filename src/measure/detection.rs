@@ -166,10 +166,21 @@ impl<'a> Struck<'a> {
             .filter(move |(_, link)| (since..=end).contains(&link.opened))
     }
 
-    /// When the device tried to connect since, seen by a tap alone: nobody accepted it.
+    /// When the device tried to connect since, seen by a tap alone: nobody accepted it. A connect before it was last known to
+    /// go on over this link was somebody else's at its address.
     pub fn unanswered(&self) -> impl Iterator<Item = Time> + use<'a> {
-        let end = self.end;
-        self.measures.wire.unanswered(self.window.device, self.since).filter(move |at| *at <= end)
+        let (end, since) = (self.end, self.since.max(self.went_on().unwrap_or(self.since)));
+        self.measures.wire.unanswered(self.window.device, since).filter(move |at| *at <= end)
+    }
+
+    /// When the device last said something new over this link: in the dark, as a tap saw, or so long after that it cannot be
+    /// what it had said in the dark.
+    fn went_on(&self) -> Option<Time> {
+        let until = self.watched_until();
+        let in_the_dark = self.measures.wire.last_fresh(self.id, Side::Device, self.start, until);
+        let latest = until + until.since(self.start) + RETRANSMISSION_GRACE;
+        let after = life(Side::Device, self.link.last.device).filter(|at| *at > latest);
+        in_the_dark.max(after)
     }
 
     /// Whether a tap saw all that came until then.

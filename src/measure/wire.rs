@@ -5,7 +5,7 @@
 //! was not seen, may have given up before it showed.
 //!
 //! Whose a connect is that was not accepted: its device's, where its port was accepted later; else the one device that is known
-//! at its address; else nobody's.
+//! at its address, unless that one went on over the link it has; else nobody's.
 
 use super::facts::Showed;
 use super::fold::Measures;
@@ -237,6 +237,13 @@ impl Wire {
         let mut own = of_link.filter(|watched| watched.side == side && watched.overlaps(since, until));
         let kept = own.find(|watched| watched.again.is_some_and(|again| again <= until))?;
         Some(kept.fresh.filter(|fresh| *fresh <= until))
+    }
+
+    /// When this end was last seen to send something new, while it was watched in this time.
+    pub fn last_fresh(&self, link: LinkId, side: Side, since: Time, until: Time) -> Option<Time> {
+        let of_link = self.repeated.get(&link).into_iter().flatten();
+        let own = of_link.filter(|watched| watched.side == side && watched.overlaps(since, until));
+        own.filter_map(|watched| watched.fresh).filter(|at| (since..=until).contains(at)).max()
     }
 
     /// When this device tried to connect and nobody accepted it ever, from this time on.

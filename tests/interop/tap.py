@@ -234,6 +234,8 @@ def tests():
             sockets = []
             for _ in range(300):
                 one = socket.socket()
+                # Not the device's address: what comes from there may be its own.
+                one.bind(("127.0.0.2", 0))
                 one.setblocking(False)
                 one.connect_ex(("127.0.0.1", port))
                 sockets.append(one)

@@ -198,6 +198,27 @@ fn a_sign_on_the_wire_is_exact_as_far_as_all_was_seen_until_then() {
             hub: never(8_000),
         },
         Case {
+            name: "a SYN before the device's last word over its link in the dark is somebody else's",
+            tapped: true,
+            tell: |s| {
+                syn(s.at(3_200), 50_001, 1, 3_040);
+                heals(s).at(11_600).ends(1, Side::Device, Ending::Fin);
+                repeated(s, 4_000, 4_200);
+            },
+            device: between(1_000, 8_600),
+            hub: never(8_000),
+        },
+        Case {
+            name: "and so is one in the dark, where the device goes on over its link long after",
+            tapped: true,
+            tell: |s| {
+                syn(s.at(3_200), 50_001, 1, 3_040);
+                heals(s).at(21_000).up(1, crate::event::Packet::Pingreq);
+            },
+            device: never(8_000),
+            hub: never(8_000),
+        },
+        Case {
             name: "an end whose data is sent again may keep its FIN back: a bracket, from its last word on",
             tapped: true,
             tell: |s| {
