@@ -13,7 +13,12 @@ pub struct Process {
 }
 
 impl Process {
+    /// Reads its program from the disk, as a program that was installed is; a template's is the shell's to find, and stays as it is.
     pub fn start(mut command: Command, cores: &[usize], stderr: &Path) -> Process {
+        let program = Path::new(command.get_program());
+        if program.is_absolute() {
+            sys::forget(program).unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(stderr).unwrap());
         sys::pin(&mut command, cores);
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));

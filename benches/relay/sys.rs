@@ -2,8 +2,11 @@
 
 #![allow(unsafe_code, reason = "each call has its safety argument")]
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -45,6 +48,19 @@ pub fn cpu_time(process: u32) -> Duration {
     };
     assert_eq!(code, 0, "the process {process} has ended");
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
+}
+
+/// Has the kernel hold nothing of a file in memory but what somebody maps (posix_fadvise(2)). What a linker or a copy has just
+/// written lies there in larger pieces than what is read from the disk, and a fault maps the whole piece.
+///
+/// # Errors
+/// Those of opening and of writing to the disk.
+pub fn forget(file: &Path) -> io::Result<()> {
+    let file = File::open(file)?;
+    file.sync_all()?;
+    // SAFETY: takes a descriptor, which is ours, and touches no memory.
+    let code = unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+    if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
 }
 
 /// Sends SIGINT.

@@ -2,7 +2,7 @@
 
 use crate::event::{Event, What};
 use crate::net::sys::memory;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
@@ -62,32 +62,49 @@ impl Quiet {
 
     /// Gives memory back, and waits for many to go anew.
     pub fn give_back(&mut self) {
-        if let Some(workers) = &self.workers {
-            on_each(workers, TOGETHER, PATIENCE, memory::gather);
-        }
-        memory::give_back();
+        let kept = match &self.workers {
+            Some(workers) => on_each(workers, TOGETHER, PATIENCE, memory::take_kept),
+            None => vec![memory::take_kept()],
+        };
+        memory::give_back(kept);
         self.closed = 0;
     }
 }
 
-/// Does it on each worker of the runtime, and here. A worker that has done it waits for the others, so that none does it twice, and
-/// another not at all.
-fn on_each(workers: &Handle, together: Duration, patience: Duration, act: fn()) {
+/// Does it on each worker of the runtime, and here, and returns what came of it for those that were in time. A worker that has
+/// done it waits for the others, so that none does it twice, and another not at all.
+fn on_each<T: Send + 'static>(
+    workers: &Handle,
+    together: Duration,
+    patience: Duration,
+    act: fn() -> T,
+) -> Vec<T> {
     let all = workers.metrics().num_workers() + 1;
-    let done = Arc::new((Mutex::new(0), Condvar::new()));
-    let meet = move |limit| {
-        act();
-        let (count, changed) = &*done;
-        let mut here = count.lock().unwrap_or_else(PoisonError::into_inner);
-        *here += 1;
-        changed.notify_all();
-        drop(changed.wait_timeout_while(here, limit, |here| *here < all));
-    };
+    let met = Arc::new(Met { done: Mutex::new((0, Vec::new())), changed: Condvar::new() });
     for _ in 1..all {
-        let meet = meet.clone();
-        workers.spawn(async move { meet(together) });
+        let met = Arc::clone(&met);
+        workers.spawn(async move { drop(met.with(act(), all, together)) });
     }
-    meet(patience);
+    let mut done = met.with(act(), all, patience);
+    std::mem::take(&mut done.1)
+}
+
+/// Threads that have done something: how many, and what came of it.
+struct Met<T> {
+    done: Mutex<(usize, Vec<T>)>,
+    changed: Condvar,
+}
+
+impl<T> Met<T> {
+    /// Adds what one has done, and waits for the others.
+    fn with(&self, made: T, all: usize, limit: Duration) -> MutexGuard<'_, (usize, Vec<T>)> {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.0 += 1;
+        done.1.push(made);
+        self.changed.notify_all();
+        let waited = self.changed.wait_timeout_while(done, limit, |done| done.0 < all);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
 }
 
 #[cfg(test)]
@@ -127,10 +144,8 @@ mod tests {
 
     #[test]
     fn each_thread_does_it_once() {
-        static THREADS: Mutex<Vec<thread::ThreadId>> = Mutex::new(Vec::new());
         let runtime = Builder::new_multi_thread().worker_threads(3).build().unwrap();
-        on_each(runtime.handle(), LONG, LONG, || THREADS.lock().unwrap().push(thread::current().id()));
-        let threads = THREADS.lock().unwrap();
+        let threads = on_each(runtime.handle(), LONG, LONG, || thread::current().id());
         assert_eq!((threads.len(), threads.iter().collect::<HashSet<_>>().len()), (4, 4));
     }
 
@@ -139,7 +154,8 @@ mod tests {
         let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
         let (free, busy) = mpsc::channel::<()>();
         runtime.spawn(async move { _ = busy.recv() });
-        on_each(runtime.handle(), TOGETHER, TOGETHER, || {});
+        let threads = on_each(runtime.handle(), TOGETHER, TOGETHER, || thread::current().id());
+        assert_eq!(threads, [thread::current().id()]);
         drop(free);
     }
 }
