@@ -126,7 +126,10 @@ impl Measures {
             What::FirstPublish { link, direction } => {
                 self.on(*link, |link| *link.first.get_mut(*direction) = Some(at));
             }
-            What::KeepaliveExceeded { link, .. } => self.keep_alive_exceeded(*link),
+            What::KeepaliveExceeded { link, gap_ns, took_ns } => {
+                let (gap, took) = (Duration::from_nanos(*gap_ns), Duration::from_nanos(*took_ns));
+                self.keep_alive_exceeded(*link, gap, at - took);
+            }
             What::Traffic(traffic) => self.traffic(traffic),
             What::LegEnded { link, side, how, error, last } => {
                 self.leg_ended(event, *link, *side, *how, error.as_deref(), *last);

@@ -23,17 +23,23 @@ const KEEP_ALIVE_TIMEOUT: u8 = 0x8d;
 /// Clocks of two ends, and the way between them: a hub that ends a link so little before the keep-alive is over is on time.
 const CLOCKS_APART: Duration = Duration::from_millis(100);
 
+/// Of a silence of the device's that lasted until `began`: what of it the device had a live link for, and how much of that
+/// counts against its keep-alive.
+pub fn counted(gap: Duration, began: Time, accepted: Time, over: Ends<Option<Time>>) -> (Duration, Duration) {
+    // Nobody has to say anything once the hub has given the link up, which is how most hubs answer silence.
+    let until = [over.hub, over.device].into_iter().flatten().fold(began, Time::min);
+    let gap = gap.saturating_sub(began.since(until));
+    // Some clients count from CONNACK, and none has to say anything before it.
+    (gap, gap.min(until.since(accepted)))
+}
+
 /// The device was silent for longer than its keep-alive, on a sound path, until a packet of its began, which is there `at`
 /// this moment.
 pub(super) fn exceeded(watch: &Watch, at: Time, began: Time, seq: u64, gap: Duration, cases: &mut Cases) {
     let Some(greeting) = &watch.greeting else { return };
     let Some(accepted) = watch.accepted else { return };
     let told = greeting.own;
-    // Nobody has to say anything once the hub has given the link up, which is how most hubs answer silence.
-    let until = [watch.over.hub, watch.over.device].into_iter().flatten().fold(began, Time::min);
-    let gap = gap.saturating_sub(began.since(until));
-    // Some clients count from CONNACK, and none has to say anything before it.
-    let counted = gap.min(until.since(accepted));
+    let (gap, counted) = counted(gap, began, accepted, watch.over);
     let is_excused = !watch.faults.is_sound() || watch.goodbye != Ends::default() || told.is_zero();
     if is_excused || counted <= told + told / 10 {
         return;

@@ -30,6 +30,8 @@ mod tests;
 mod watch;
 mod wills;
 
+pub use keep_alive::counted;
+
 use super::finding::Finding;
 use super::packets::Fared;
 use super::results::RunResults;

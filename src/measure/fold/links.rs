@@ -1,12 +1,14 @@
 //! What is told of a link: its beginning, its device, its legs and its end.
 
 use super::Measures;
-use crate::base::{DeviceId, Direction, LinkId, RuleId, Side, Time};
+use crate::base::{DeviceId, Direction, Ends, LinkId, RuleId, Side, Time};
 use crate::event::{Event, LastPackets, Traffic};
 use crate::fault::Ending;
+use crate::measure::conformance::counted;
 use crate::measure::facts::{Link, Showed};
 use crate::measure::finding::Seen;
 use crate::tls::Alert;
+use std::time::Duration;
 
 impl Measures {
     pub(super) fn link_opened(&mut self, at: Time, id: LinkId, peer: &str, to: Option<&str>, is_new: bool) {
@@ -59,10 +61,17 @@ impl Measures {
     }
 
     /// Of a link that a fault has cut, and that its device may not know of yet, nothing more is heard: that is no silence
-    /// of the device's.
-    pub(super) fn keep_alive_exceeded(&mut self, id: LinkId) {
-        let is_cut = self.links.get(&id).is_some_and(|link| link.cut.is_some());
-        if let Some(device) = self.device_of(id).filter(|_| !is_cut) {
+    /// of the device's. Nor is a wait for CONNACK, or what comes after the hub's end.
+    pub(super) fn keep_alive_exceeded(&mut self, id: LinkId, gap: Duration, began: Time) {
+        let Some(link) = self.links.get(&id).filter(|link| link.cut.is_none()) else { return };
+        let accepted = link.connack.filter(|connack| connack.code == 0);
+        let Some(accepted) = accepted.and_then(|connack| connack.delivered) else { return };
+        let over = Ends { device: link.told.device, hub: link.signs.hub.map(|sign| sign.at) };
+        let (_, counted) = counted(gap, began, accepted, over);
+        let keep_alive = link.keep_alive();
+        if counted > keep_alive + keep_alive / 10
+            && let Some(device) = self.device_of(id)
+        {
             device.violations += 1;
         }
     }

@@ -1,6 +1,6 @@
 //! The whole catalogue of faults: packets, connects, tokens, takeovers, fleets.
 
-use crate::base::{Chance, Direction, ListenerId, RuleId, Side, Span};
+use crate::base::{Chance, DeviceId, Direction, ListenerId, RuleId, Side, Span};
 use crate::event::{Packet, RivalNews, What};
 use crate::fault::{
     Alteration, Close, ConnackCode, Edit, Ending, Fault, HalfClose, Inject, Injection, LegFate, Mechanism,
@@ -811,6 +811,28 @@ fn a_device_that_was_left_half_open_misses_no_keep_alive() {
         story.at(9_000).over().results(&plan).runs[0].devices.values().next().unwrap().violations
     };
     assert_eq!((story(true), story(false)), (0, 1));
+}
+
+/// Nobody has to say anything before CONNACK, nor once the hub has given the link up.
+#[test]
+fn a_wait_for_connack_and_a_link_that_the_hub_has_left_miss_no_keep_alive() {
+    let plan = plan(vec![("lost", drops(PacketKind::Connect))]);
+    let exceeded = |gap_ns| What::KeepaliveExceeded { link: crate::base::LinkId(1), gap_ns, took_ns: 0 };
+    let violations = |story: &mut Story| story.over().results(&plan).runs[0].devices[&DeviceId(0)].violations;
+
+    let mut story = Story::new();
+    story.opens_link(1, 0, "a").fares(1, Direction::Up, asks("a", Version::V311, 2, None), None);
+    story.at(10_000).tell(exceeded(10_000_000_000)).ends(1, Side::Device, Ending::Fin).closes(1);
+    story.at(11_000).joins(2, 0, "a", 2).at(12_000);
+    assert_eq!(violations(&mut story), 0, "no CONNACK");
+
+    // (the hub's end, so many violations)
+    for (left, expected) in [(2_200, 0), (2_201, 1)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(left).ends(1, Side::Hub, Ending::Fin);
+        story.at(10_000).tell(exceeded(10_000_000_000)).ends(1, Side::Device, Ending::Fin).closes(1);
+        assert_eq!(violations(&mut story), expected, "{left}");
+    }
 }
 
 /// A fault of packets that goes on over a device's links is judged where it began.
