@@ -7,8 +7,9 @@ use std::time::Duration;
 pub const MAX_PACKET: usize = 1024 * 1024;
 
 /// A connection that has not sent a whole CONNECT after this long is closed. MQTT says "a reasonable amount of time"
-/// (section 3.1.4) and no more.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// (section 3.1.4) and no more. It is longer than clients wait for CONNACK (60 s at most): where their CONNECT is swallowed on
+/// the way, it is they who have to give up.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// A connection whose TLS handshake is not done after this long is closed: as long as most TLS servers wait.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);

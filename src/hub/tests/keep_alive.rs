@@ -76,13 +76,13 @@ fn the_hubs_keep_alive_takes_the_place_of_the_devices_where_it_can_be_told() {
 }
 
 #[test]
-fn a_connection_without_connect_is_closed_after_10_seconds() {
+fn a_connection_without_connect_is_closed_after_a_minute_and_a_half() {
     let mut bench = Bench::new(HubConfig::default());
     bench.open(1, Version::V311);
     bench.raw(1, &[0x10, 0x20, 0]);
-    bench.at(Time::from_secs(10) - NANO);
+    bench.at(Time::from_secs(90) - NANO);
     assert!(bench.is_open(1));
-    bench.at(Time::from_secs(10));
+    bench.at(Time::from_secs(90));
     assert_eq!(bench.departure(1), Some(Departure::ConnectTimeout));
 }
 

@@ -23,9 +23,9 @@ fn a_handshake_has_its_time_and_connect_its_own_after_it() {
     bench.at(Time::from_millis(9_999));
     secured(&mut bench);
     assert_eq!(bench.log.last().unwrap().to_string(), "conn 1: secured, TLS 1.3, resumed");
-    bench.at(Time::from_millis(19_998));
+    bench.at(Time::from_millis(99_998));
     assert!(bench.is_open(1));
-    bench.at(Time::from_millis(19_999));
+    bench.at(Time::from_millis(99_999));
     assert_eq!(bench.departure(1), Some(Departure::ConnectTimeout));
 
     let mut bench = handshaking();
