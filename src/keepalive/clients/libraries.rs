@@ -1,6 +1,6 @@
 //! MQTT libraries, and the SDKs of AWS, which are one.
 
-use super::{Client, OfK, PLAIN, Redial, assumed, documented, read};
+use super::{Client, OfK, PLAIN, Redial, assumed, documented, measured, read};
 use crate::device::{Backoff, Growth, Jitter, PingRule};
 use crate::mqtt::Version;
 use std::time::Duration;
@@ -196,18 +196,19 @@ pub(super) const ALL: &[Client] = &[
     Client {
         name: "aws-sdk",
         title: "AWS IoT Device SDK v2, MQTT 5 client (aws-c-mqtt)",
-        source: "aws-c-mqtt, mqtt5_utils.h (defaults), mqtt5_client.c (s_reset_ping), release notes of 0.4.27",
+        source: "aws-c-mqtt, mqtt5_utils.h (defaults), mqtt5_client.c (s_reset_ping), pull request 361; awscrt 0.36.1, \
+                 measured",
         keep_alive: documented(1_200),
-        ping: assumed(PingRule::EveryKeepAlive),
+        ping: measured(PingRule::EveryKeepAlive),
         ping_interval: read(K),
-        ping_timeout: read(Some(fixed(secs(30)))),
+        ping_timeout: read(Some(OfK::share(0.5).at_most(secs(30)))),
         sets_ping_timeout: true,
         check_every: read(OfK::ZERO),
         connect_timeout: read(fixed(secs(20))),
         redial: read(Redial::Client(doubling(secs(1), secs(120), Jitter::Full))),
         clean_session: assumed(true),
         version: documented(Version::V5),
-        note: "The MQTT 3.1.1 client of the same SDKs waits 3 s for PINGRESP; that jitter is full is assumed.",
+        note: "It waits for PINGRESP for half of K at most, whatever is set. The MQTT 3.1.1 client of the same SDKs waits 3 s.",
         ..PLAIN
     },
 ];

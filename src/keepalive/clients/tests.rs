@@ -38,6 +38,15 @@ fn a_client_at_its_default_has_the_times_of_its_source() {
     }
 }
 
+/// Measured with awscrt 0.36.1, whose PINGREQ a hub left unanswered: PINGREQ, and the end of the link after it.
+#[test]
+fn the_sdk_of_aws_waits_for_half_a_keep_alive_and_half_a_minute_at_most() {
+    for (keep_alive, timeout) in [(4, 2), (20, 10), (60, 30), (1_200, 30)] {
+        let habits = Client::named("aws-sdk").unwrap().habits("d", Duration::from_secs(keep_alive));
+        assert_eq!(habits.ping_timeout, Some(Duration::from_secs(timeout)), "{keep_alive}");
+    }
+}
+
 #[test]
 fn our_own_characters_are_those_of_the_device() {
     for preset in Preset::ALL {
