@@ -49,7 +49,9 @@ impl Live {
     /// A device opened another link.
     pub(super) fn connected(&mut self, now: Time, link: LinkId, device: DeviceId) -> Option<(Kind, String)> {
         let watch = self.watches.get(&device).filter(|watch| watch.link != link && !watch.noticed)?;
-        let (when, rule) = (watch.when(Side::Device, now), watch.rule);
+        // It had noticed by its connect, however long its CONNECT took to say whose that was.
+        let opened = self.sessions.link(link).map_or(now, |link| link.opened.max(watch.start));
+        let (when, rule) = (watch.when(Side::Device, opened), watch.rule);
         let one_shot = self.plan.rule(rule).is_some_and(|rule| rule.fault.is_one_shot());
         if watch.back || (watch.told.device && !watch.cut && !one_shot) {
             return None;

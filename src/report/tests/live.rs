@@ -1,7 +1,7 @@
 //! Live progress.
 
 use super::stories::{dark_and_reset, fleet, four_devices, troubled};
-use crate::base::{Direction, FiringId, RuleId, Side, Span, Time};
+use crate::base::{Direction, FiringId, LinkId, ListenerId, RuleId, Side, Span, Time};
 use crate::event::{Packet, What};
 use crate::fault::{
     Ending, Fault, Forgotten, IdleTimeout, LegFate, Mechanism, TokenExpiry, Toward, WaysWanted,
@@ -92,6 +92,23 @@ fn who_connects_anew_after_a_fault_ended_its_link_has_noticed() {
     let told = told(&plan(vec![("token", Fault::TokenExpiry(expiry))]), &story);
     assert!(told.contains("a noticed after 1.0 s (connects); token\n"), "{told}");
     assert!(told.ends_with("token: path restored; 1 of 1 device had noticed\n"), "{told}");
+}
+
+/// As in the report, though it is known only with its CONNECT whose connect that was.
+#[test]
+fn who_connects_anew_has_noticed_when_its_link_was_opened() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Linger);
+    story.cut(1, Side::Device, LegFate::Reset, 1).cut(1, Side::Hub, LegFate::Reset, 1).heals(1).closes(1);
+    story.at(4_000).tell(What::LinkOpened {
+        link: LinkId(2),
+        listener: ListenerId(0),
+        peer: "127.0.0.1:2".into(),
+        to: None,
+    });
+    story.at(5_100).is_of(2, 0, "a");
+    let told = told(&plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]), &story);
+    assert!(told.ends_with("   5.10 s  a noticed after 1.0 s (connects); reset\n"), "{told}");
 }
 
 /// All that it has to say comes in one segment, before the CONNACK.
