@@ -106,8 +106,8 @@ class Silence(Symptom):
         dropped = self.altered(events, "dropped")
         self.assertGreaterEqual(len(dropped), 1)
         self.assertGreaterEqual(len(sent), len(dropped))
-        window = report["rules"][0]["windows"][0]
-        at = self.applied(events, 0)[0]
+        window = self.windows(report, "unanswered")[0]
+        at = self.applied(events, 1)[0]
         self.near(window["device_detection_s"], next(d for d in device.seen["down"] if d > at) - at, "detection")
 
     def test_one_direction_dies(self):
@@ -332,7 +332,7 @@ class KeepAlive(Symptom):
 
     def test_a_client_that_uses_the_servers(self):
         broker = self.broker()
-        run = self.shortly("lost-pingresp", broker, "server_keepalive=3s", "settle=5s")
+        run = self.shortly("lost-pingresp", broker, "patient.client=nobody", "server_keepalive=3s", "settle=5s")
         client = self.sub(run.port(), "sub-1", "-V", "5", host="127.0.0.1", keep_alive=60).up()
         events, report = self.over(run)
         broker.log.told(r"as sub-1 \(p5, c\d, k3")
@@ -348,7 +348,7 @@ class KeepAlive(Symptom):
     def test_a_client_that_does_not(self):
         """paho 2.1 has no notion of Server Keep Alive [MQTT-3.2.2-21]."""
         broker = self.broker()
-        run = self.shortly("lost-pingresp", broker, "server_keepalive=3s", "settle=5s")
+        run = self.shortly("lost-pingresp", broker, "patient.client=nobody", "server_keepalive=3s", "settle=5s")
         device = self.device(run.port(), "paho-1", 60, protocol=paho.MQTTv5).up()
         events, report = self.over(run, 1)
         broker.log.told(r"as paho-1 \(p5, c\d, k3")
