@@ -361,14 +361,15 @@ impl<'a> Struck<'a> {
         if self.leaves_links_up() {
             return side == Side::Device && self.link.left_under == Some(self.window.rule);
         }
+        // What it made late, or took, may still be waited for when it is over.
+        let is_waiting = side == Side::Device && self.link.unanswered.contains(&self.number);
         if !self.fault.breaks_link() {
-            // What it made late may still be waited for when it is over.
-            let is_waiting = side == Side::Device && self.link.unanswered.contains(&self.number);
             let in_time = restored.is_none_or(|restored| sign.at <= restored) || is_waiting;
             return in_time && !matches!(sign.showed, Showed::Disconnect(0));
         }
         let Some(restored) = restored else { return true };
-        sign.at <= restored + self.retransmission(side) || self.is_left_over(side, sign, restored)
+        let is_in_time = sign.at <= restored + self.retransmission(side);
+        is_in_time || is_waiting || self.is_left_over(side, sign, restored)
     }
 
     /// Whether a sign after the path was restored is still the fault's: the end had nothing to do with the link in

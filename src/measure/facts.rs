@@ -10,7 +10,7 @@ pub use window::{Applied, Window};
 use super::packets::{Greeting, KeepAlive};
 use super::tls::Wrapped;
 use crate::base::{DeviceId, Direction, Ends, LinkId, RuleId, Side, Time, Ways, WindowId};
-use crate::event::{Count, LastPackets, Samples};
+use crate::event::{Count, LastPackets, Packet, Samples};
 use crate::fault::{Ending, LegFate};
 use crate::session::Filters;
 use std::collections::{BTreeMap, VecDeque};
@@ -75,6 +75,8 @@ struct Ping {
     windows: Vec<WindowId>,
     /// Whether no fault has held on its link since.
     sound: bool,
+    /// The event of the packet, itself or its answer, that a fault dropped: it gets none.
+    lost: Option<u64>,
 }
 
 /// The round trip of a PINGREQ.
@@ -150,7 +152,7 @@ pub struct Link {
     pub first: Ways<Option<Time>>,
     /// What passed.
     pub count: Ways<Count>,
-    /// The windows that the oldest PINGREQ without an answer came under, when the device gave the link up.
+    /// The windows that the oldest PINGREQ without an answer came under or was lost to, when the device gave the link up.
     pub unanswered: Vec<WindowId>,
     /// When a fault that breaks links last fell on it.
     pub broken: Option<Time>,
@@ -342,7 +344,28 @@ impl Link {
         let pings = &mut self.pending.get_or_insert_default().pings;
         if pings.len() < MOST_PINGS {
             let windows = self.in_force.clone();
-            pings.push_back(Ping { at, sound: windows.is_empty(), windows });
+            pings.push_back(Ping { at, sound: windows.is_empty(), windows, lost: None });
+        }
+    }
+
+    /// A fault dropped a PINGREQ, or the PINGRESP to the oldest one that waits.
+    pub(super) fn drops(&mut self, seq: u64, at: Time, packet: &Packet) {
+        let Some(pings) = self.pending.as_mut().map(|pending| &mut pending.pings) else { return };
+        let lost = match packet {
+            Packet::Pingreq => pings.back_mut().filter(|ping| ping.at == at),
+            Packet::Pingresp => pings.iter_mut().find(|ping| ping.lost.is_none()),
+            _ => None,
+        };
+        if let Some(ping) = lost {
+            ping.lost = Some(seq);
+        }
+    }
+
+    /// The window whose fault dropped this packet.
+    pub(super) fn dropped_by(&mut self, seq: u64, window: WindowId) {
+        let pings = self.pending.iter_mut().flat_map(|pending| &mut pending.pings);
+        for ping in pings.filter(|ping| ping.lost == Some(seq) && !ping.windows.contains(&window)) {
+            ping.windows.push(window);
         }
     }
 
@@ -408,8 +431,13 @@ impl Link {
             }
             Delivery::Disconnect => self.told(direction.to(), at),
             Delivery::Pingresp => {
-                let Ping { at: asked, windows, sound } = self.pending.as_mut()?.pings.pop_front()?;
+                let pings = &mut self.pending.as_mut()?.pings;
+                while pings.front().is_some_and(|ping| ping.lost.is_some()) {
+                    pings.pop_front();
+                }
+                let answered = pings.pop_front();
                 self.tidy();
+                let Ping { at: asked, windows, sound, lost: _ } = answered?;
                 // What a device that had given the link up by then was sent is no answer.
                 let heard = self.signs.device.is_none();
                 return heard.then(|| RoundTrip { took: at.since(asked), windows, sound });

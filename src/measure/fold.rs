@@ -108,8 +108,9 @@ impl Measures {
                 let fared = Fared::of(packet, *dropped, passed.as_deref(), *held);
                 self.packet(event.seq, at, *link, *direction, fared);
             }
-            What::Altered { window, what, .. } => {
-                if let Some(window) = window.and_then(|window| self.windows.get_mut(&window)) {
+            What::Altered { link, packet_seq, window: Some(id), what, .. } => {
+                self.on(*link, |link| link.dropped_by(*packet_seq, *id));
+                if let Some(window) = self.windows.get_mut(id) {
                     window.altered.get_or_insert_default().add(what);
                 }
             }
@@ -122,6 +123,7 @@ impl Measures {
             What::Delivery { .. }
             | What::Message { .. }
             | What::WillDelivered { .. }
+            | What::Altered { window: None, .. }
             | What::Malformed { .. } => {}
             What::FirstPublish { link, direction } => {
                 self.on(*link, |link| *link.first.get_mut(*direction) = Some(at));

@@ -12,7 +12,7 @@ impl Measures {
         let Some(link) = self.links.get_mut(&id) else { return };
         link.arrived(at, direction);
         match (fared.passed, fared.held) {
-            (None, _) => {}
+            (None, _) => link.drops(seq, at, fared.packet),
             (Some(_), true) => link.hold(seq, direction, delivery),
             (Some(_), false) => self.deliver(at, id, direction, delivery),
         }

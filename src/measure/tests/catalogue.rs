@@ -35,7 +35,7 @@ fn packets(packet: PacketKind, action: PacketAction) -> Fault {
     Fault::Packets(PacketFault { what, action, hold: None })
 }
 
-fn drops(packet: PacketKind) -> Fault {
+pub(super) fn drops(packet: PacketKind) -> Fault {
     packets(packet, PacketAction::Drop { acknowledge: false })
 }
 

@@ -1,10 +1,12 @@
 //! Who noticed, and after how long.
 
-use crate::base::{Direction, RuleId, Side};
+use super::catalogue::drops;
+use crate::base::{Direction, LinkId, RuleId, Side, WindowId};
 use crate::event::{Packet, What};
-use crate::fault::{Close, Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
+use crate::fault::{Alteration, Close, Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
 use crate::measure::story::{Story, between, blackhole, exact, latency, never, plan, rst, stall, values};
 use crate::measure::{Cause, Outcome, Value};
+use crate::mqtt::PacketKind;
 use crate::profile::Metric;
 
 /// Joined at 0, last heard of at 2 s, fault from 3 s.
@@ -400,6 +402,37 @@ fn a_slow_path_is_to_blame_for_an_answer_that_it_made_late() {
         story.at(12_000).ends(1, Side::Device, Ending::Fin);
         let results = story.results(&plan(vec![("slow", latency(300, "8s"))]));
         assert_eq!(values(&results, Metric::DeviceDetection), expected, "{answered}");
+    }
+}
+
+/// The PINGRESP stays away, though the rule is over before the device has waited for long enough.
+#[test]
+fn a_lost_answer_is_to_blame_when_the_fault_is_over() {
+    let (dropped, down) = (Alteration::Dropped { acknowledged: false }, Direction::Down);
+    let losing = plan(vec![("lost", drops(PacketKind::Pingresp))]);
+    for (answered, expected, outcome) in
+        [(false, vec![exact(2_500)], Outcome::Back), (true, vec![], Outcome::Survived)]
+    {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 5).at(3_000).opens(1, 0, 0, 5).at(4_000).up(1, Packet::Pingreq);
+        story.fares(1, down, Packet::Pingresp, None).applies(1, 1, Mechanism::Packets);
+        story.tell(What::Altered {
+            link: LinkId(1),
+            direction: down,
+            packet_seq: story.seq() - 1,
+            window: Some(WindowId(1)),
+            what: dropped,
+        });
+        story.at(5_000).lifts(1, 1).heals(1);
+        // It goes on to send, and another answer would do.
+        story.at(6_000).up(1, Packet::Puback);
+        if answered {
+            story.up(1, Packet::Pingreq).down(1, Packet::Pingresp);
+        }
+        story.at(6_500).ends(1, Side::Device, Ending::Fin).closes(1).at(7_500).joins(2, 0, "a", 5);
+        let results = story.results(&losing);
+        assert_eq!(values(&results, Metric::DeviceDetection), expected, "{answered}");
+        assert_eq!(results.runs[0].windows.values().next().unwrap().outcome, outcome, "{answered}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::{Direction, LinkId};
 use crate::event::{Packet, Samples};
-use crate::fault::{LegFate, Mechanism, Toward};
+use crate::fault::{Alteration, LegFate, Mechanism, Toward};
 use crate::measure::story::{Story, blackhole, expect, latency, plan, rst, span};
 use crate::measure::{Judgement, Results, RoundTrips, judge};
 use crate::profile::{Comparison, Expectation, Metric, Plan, Statistic};
@@ -166,4 +166,31 @@ fn expectations_of_a_rule_see_its_round_trips_alone() {
     assert_eq!(of(None, Metric::PingRtt, "600ms"), (Judgement::Unmet, 2));
     assert_eq!(of(Some(1), Metric::PingRtt, "1h"), (Judgement::NoEvidence, 0));
     assert_eq!(of(Some(0), Metric::PublishRtt, "1h"), (Judgement::NoEvidence, 0));
+}
+
+/// A PINGREQ that is dropped, or whose PINGRESP is, gets no answer: the next PINGRESP is not for it.
+#[test]
+fn what_a_fault_dropped_is_not_answered_by_what_comes_later() {
+    let dropped = Alteration::Dropped { acknowledged: false };
+    for (direction, packet) in [(Direction::Up, Packet::Pingreq), (Direction::Down, Packet::Pingresp)] {
+        let mut story = joined();
+        story.at(3_000).opens(1, 0, 0, 2);
+        for (at, is_dropped) in [(3_000, true), (4_000, true), (5_000, false), (6_000, true)] {
+            story.at(at);
+            if direction == Direction::Down || !is_dropped {
+                story.up(1, Packet::Pingreq);
+            }
+            match is_dropped {
+                true => story.fares(1, direction, packet.clone(), None).altered(1, direction, 1, dropped),
+                false => story.at(at + 2).down(1, Packet::Pingresp),
+            };
+        }
+        story.at(11_000).heals(1);
+        ping(&mut story, 12_000, 12_003);
+        // One that was under way, and was not dropped, is answered all the same.
+        story.at(13_000).up(1, Packet::Pingreq).at(13_001).fares(1, Direction::Up, Packet::Pingreq, None);
+        story.at(13_004).down(1, Packet::Pingresp);
+        let results = story.results(&slow());
+        assert_eq!(pings_of_device(&results).0, [2, 3, 4], "{direction:?}");
+    }
 }
