@@ -170,6 +170,14 @@ pub struct Link {
 struct Pending {
     pings: VecDeque<Ping>,
     waiting: BTreeMap<u64, (Direction, Delivery)>,
+    /// Filters that are owed still.
+    owed: Filters,
+}
+
+impl Pending {
+    fn is_nothing(&self) -> bool {
+        self.pings.is_empty() && self.waiting.is_empty() && self.owed.is_empty()
+    }
 }
 
 impl Link {
@@ -253,6 +261,29 @@ impl Link {
     /// Whether an end had shown by then, at the latest, that it gives the link up.
     pub fn is_given_up(&self, at: Time) -> bool {
         Side::BOTH.into_iter().filter_map(|side| *self.signs.get(side)).any(|sign| sign.at < at)
+    }
+
+    /// The hub has no session of the device, which held these filters before.
+    pub(super) fn owes(&mut self, wanted: &Filters) {
+        self.owed.clone_from(wanted);
+        if !wanted.is_empty() {
+            self.pending.get_or_insert_default().owed.clone_from(wanted);
+        }
+    }
+
+    /// The device has given these filters up.
+    pub(super) fn owes_no_more(&mut self, filters: &[String]) {
+        self.owed.drop_all(filters);
+        self.gives_back(filters);
+    }
+
+    /// Filters were granted. Whether all are held again that were owed.
+    pub(super) fn gives_back(&mut self, filters: &[String]) -> bool {
+        if let Some(pending) = &mut self.pending {
+            pending.owed.drop_all(filters);
+            self.tidy();
+        }
+        !self.owed.is_empty() && self.pending.as_ref().is_none_or(|pending| pending.owed.is_empty())
     }
 
     /// Whether the device has filters to subscribe to again, the hub having no session for it.
@@ -448,7 +479,7 @@ impl Link {
     }
 
     fn tidy(&mut self) {
-        self.pending.take_if(|pending| pending.pings.is_empty() && pending.waiting.is_empty());
+        self.pending.take_if(|pending| pending.is_nothing());
     }
 
     /// Nothing more comes of it: what only a live link needs goes.

@@ -2,32 +2,66 @@
 
 use crate::base::Few;
 use crate::base::pack::{Pack, Reader, Writer};
-use std::iter;
+use std::collections::BTreeSet;
+use std::{iter, mem};
 
-/// Topic filters, in order, each behind its length. A device has few: they stand side by side, and what most devices have, one
-/// or two short ones, in place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filters(Few<30>);
+/// So many bytes at most stand side by side. Beyond, each change would cost what all changes before it cost.
+const SIDE_BY_SIDE: usize = 1024;
+
+/// Topic filters, in order. A device has few: they stand side by side, each behind its length, and what most devices have, one
+/// or two short ones, in place. Many have each a place of its own.
+#[derive(Clone, Debug)]
+pub struct Filters(Held);
+
+#[derive(Clone, Debug)]
+enum Held {
+    Few(Few<30>),
+    Many(BTreeSet<Box<str>>),
+}
+
+impl Default for Filters {
+    fn default() -> Filters {
+        Filters(Held::Few(Few::default()))
+    }
+}
+
+impl PartialEq for Filters {
+    fn eq(&self, other: &Filters) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Filters {}
 
 impl Filters {
     /// Adds those filters that are not there.
     pub fn add<'a>(&mut self, filters: impl IntoIterator<Item = &'a str>) {
-        let before = std::mem::take(self);
-        let mut all: Vec<&str> = before.iter().collect();
-        for filter in filters {
-            all.push(filter);
+        match self.changing() {
+            Held::Many(held) => held.extend(filters.into_iter().map(Box::from)),
+            Held::Few(held) => {
+                let before = mem::take(held);
+                let mut all: Vec<&str> = side_by_side(&before).collect();
+                for filter in filters {
+                    all.push(filter);
+                }
+                // The sort is stable, and what was there is in order already.
+                all.sort();
+                all.dedup();
+                *held = packed(all);
+            }
         }
-        // The sort is stable, and what was there is in order already.
-        all.sort();
-        all.dedup();
-        *self = Filters::of(&all);
     }
 
     /// Takes these filters out.
     pub fn drop_all(&mut self, dropped: &[String]) {
-        let before = std::mem::take(self);
-        let stays = |filter: &&str| !dropped.iter().any(|other| other == filter);
-        *self = Filters::of(&before.iter().filter(stays).collect::<Vec<_>>());
+        match self.changing() {
+            Held::Many(held) => dropped.iter().for_each(|filter| _ = held.remove(filter.as_str())),
+            Held::Few(held) => {
+                let before = mem::take(held);
+                let stays = |filter: &&str| !dropped.iter().any(|other| other == filter);
+                *held = packed(side_by_side(&before).filter(stays));
+            }
+        }
     }
 
     /// Takes all filters out.
@@ -37,46 +71,63 @@ impl Filters {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether another set has all of them.
-    pub fn is_subset(&self, other: &Filters) -> bool {
-        let mut others = other.iter();
-        self.iter().all(|filter| others.by_ref().find(|other| *other >= filter) == Some(filter))
+        match &self.0 {
+            Held::Few(held) => held.is_empty(),
+            Held::Many(held) => held.is_empty(),
+        }
     }
 
     /// In alphabetical order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        let mut left = &*self.0;
-        iter::from_fn(move || {
-            let (len, rest) = left.split_first_chunk()?;
-            let (filter, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
-            left = rest;
-            str::from_utf8(filter).ok()
-        })
+        let (few, many) = match &self.0 {
+            Held::Few(held) => (Some(side_by_side(held)), None),
+            Held::Many(held) => (None, Some(held.iter().map(AsRef::as_ref))),
+        };
+        few.into_iter().flatten().chain(many.into_iter().flatten())
     }
 
-    /// Of filters in order. None is longer than a packet can say: 65,535 bytes (MQTT 3.1.1, section 1.5.3).
-    fn of(filters: &[&str]) -> Filters {
-        let mut bytes = Vec::new();
-        for filter in filters {
-            if let Ok(len) = u16::try_from(filter.len()) {
-                bytes.extend_from_slice(&len.to_le_bytes());
-                bytes.extend_from_slice(filter.as_bytes());
-            }
+    /// As it is best changed: many have each a place of its own.
+    fn changing(&mut self) -> &mut Held {
+        if matches!(&self.0, Held::Few(held) if held.len() > SIDE_BY_SIDE) {
+            let many = self.iter().map(Box::from).collect();
+            self.0 = Held::Many(many);
         }
-        Filters(bytes.as_slice().into())
+        &mut self.0
     }
+}
+
+fn side_by_side(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    let mut left = bytes;
+    iter::from_fn(move || {
+        let (len, rest) = left.split_first_chunk()?;
+        let (filter, rest) = rest.split_at_checked(usize::from(u16::from_le_bytes(*len)))?;
+        left = rest;
+        str::from_utf8(filter).ok()
+    })
+}
+
+/// Filters in order, side by side. None is longer than a packet can say: 65,535 bytes (MQTT 3.1.1, section 1.5.3).
+fn packed<'a>(filters: impl IntoIterator<Item = &'a str>) -> Few<30> {
+    let mut bytes = Vec::new();
+    for filter in filters {
+        if let Ok(len) = u16::try_from(filter.len()) {
+            bytes.extend_from_slice(&len.to_le_bytes());
+            bytes.extend_from_slice(filter.as_bytes());
+        }
+    }
+    bytes.as_slice().into()
 }
 
 impl Pack for Filters {
     fn pack(&self, to: &mut Writer) {
-        self.0.pack(to);
+        match &self.0 {
+            Held::Few(held) => held.pack(to),
+            Held::Many(_) => packed(self.iter()).pack(to),
+        }
     }
 
     fn unpack(from: &mut Reader<'_>) -> Option<Filters> {
-        Pack::unpack(from).map(Filters)
+        Pack::unpack(from).map(|held| Filters(Held::Few(held)))
     }
 }
 
@@ -94,7 +145,6 @@ mod tests {
     fn it_is_a_set() {
         let mut filters = set(&["b", "a", "b", "c"]);
         assert_eq!(filters.iter().collect::<Vec<_>>(), ["a", "b", "c"]);
-        assert!(set(&["c", "a"]).is_subset(&filters) && !set(&["d"]).is_subset(&filters));
         filters.drop_all(&["b".to_owned(), "d".to_owned()]);
         assert_eq!(filters, set(&["a", "c"]));
         filters.add(set(&["d", "a"]).iter());
@@ -106,11 +156,28 @@ mod tests {
     #[test]
     fn many_and_long_ones_have_room() {
         let long: Vec<String> = (0..300).map(|n| format!("{n:03}/{}", "x".repeat(n))).collect();
-        let all = set(&long.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut all = set(&long.iter().map(String::as_str).collect::<Vec<_>>());
         assert!(all.iter().eq(long.iter()));
-        assert!(
-            all.is_subset(&all) && set(&[&long[299]]).is_subset(&all) && !all.is_subset(&set(&[&long[7]]))
-        );
-        assert!(Filters::default().is_subset(&all) && !set(&["zzz"]).is_subset(&all));
+        let mut by_themselves = Filters::default();
+        long.iter().rev().for_each(|filter| by_themselves.add([filter.as_str()]));
+        assert_eq!(by_themselves, all);
+        all.drop_all(&long[1..]);
+        assert_eq!(all, set(&[&long[0]]));
+        assert!(size_of::<Filters>() <= 32);
+    }
+
+    #[test]
+    fn many_rest_as_they_were() {
+        for number in [1, 100, 10_000] {
+            let all: Vec<String> = (0..number).map(|n| format!("t/{n}/+")).collect();
+            let before = set(&all.iter().map(String::as_str).collect::<Vec<_>>());
+            let mut to = Writer::default();
+            before.pack(&mut to);
+            let bytes = to.finish();
+            let mut after = Filters::unpack(&mut Reader::new(&bytes)).unwrap();
+            assert_eq!(after, before);
+            after.add(["t"]);
+            assert_eq!((after.iter().count(), after.iter().next()), (number + 1, Some("t")));
+        }
     }
 }

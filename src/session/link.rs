@@ -1,6 +1,7 @@
 //! A live link, as far as events have told of it.
 
 use crate::base::{DeviceId, Ends, ListenerId, Time};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// A live link.
@@ -32,7 +33,7 @@ pub struct Link {
     /// The ends that have given it up.
     pub ended: Ends<bool>,
     /// The filters of each SUBSCRIBE that waits for its SUBACK, by packet identifier.
-    pub(super) asked: Vec<(u16, Vec<String>)>,
+    pub(super) asked: BTreeMap<u16, Vec<String>>,
 }
 
 /// How far the TLS handshake of a device's leg is.
@@ -69,10 +70,9 @@ impl Link {
 impl Link {
     /// A SUBACK came: what was asked for with this identifier. A link that waits for none keeps no memory for it.
     pub(super) fn answered(&mut self, id: u16) -> Vec<String> {
-        let place = self.asked.iter().position(|(asked, _)| *asked == id);
-        let asked = place.map(|place| self.asked.swap_remove(place).1).unwrap_or_default();
+        let asked = self.asked.remove(&id).unwrap_or_default();
         if self.asked.is_empty() {
-            self.asked = Vec::new();
+            self.asked = BTreeMap::new();
         }
         asked
     }
@@ -97,7 +97,7 @@ impl Link {
             accepted_before: false,
             disconnected: false,
             ended: Ends::default(),
-            asked: Vec::new(),
+            asked: BTreeMap::new(),
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct Sessions {
     links: Shelf<LinkId, Link>,
     /// Those of them whose device is not known.
     unknown: BTreeSet<LinkId>,
+    /// What the latest SUBACK granted.
+    granted: Vec<String>,
 }
 
 impl Sessions {
@@ -213,6 +215,11 @@ impl Sessions {
     /// Whether a device is connected, as far as both ends have shown.
     pub fn is_up(&self, device: &Device) -> bool {
         device.links.iter().filter_map(|link| self.link(*link)).any(Link::is_up)
+    }
+
+    /// The filters that the latest SUBACK granted, to be asked when that has been taken in.
+    pub fn granted(&self) -> &[String] {
+        &self.granted
     }
 
     /// How many devices are known.

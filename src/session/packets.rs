@@ -38,8 +38,7 @@ impl Sessions {
             }
             Packet::Subscribe { id, filters } => {
                 if let Some(link) = self.links.get_mut(&link) {
-                    link.asked.retain(|(asked, _)| asked != id);
-                    link.asked.push((*id, filters.clone()));
+                    link.asked.insert(*id, filters.clone());
                 }
             }
             Packet::Unsubscribe { filters } => {
@@ -82,11 +81,12 @@ impl Sessions {
                 }
             }
             Some(Packet::Suback { id, codes }) => {
+                self.granted.clear();
                 let Some(link) = self.links.get_mut(&link) else { return };
-                let asked = link.answered(*id);
-                let granted = asked.iter().zip(codes).filter(|(_, code)| **code < 0x80);
+                let asked = link.answered(*id).into_iter().zip(codes);
+                self.granted = asked.filter(|(_, code)| **code < 0x80).map(|(filter, _)| filter).collect();
                 if let Some(device) = link.device.and_then(|id| self.devices.get_mut(&id)) {
-                    device.filters.add(granted.map(|(filter, _)| filter.as_str()));
+                    device.filters.add(self.granted.iter().map(String::as_str));
                 }
             }
             Some(_) | None => {}

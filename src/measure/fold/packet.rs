@@ -65,7 +65,7 @@ impl Measures {
                 }
                 let device = link.device.and_then(|device| self.devices.get(&device));
                 if let Some(device) = device.filter(|_| *code == 0 && !session_present) {
-                    link.owed.clone_from(&device.wanted);
+                    link.owes(&device.wanted);
                 }
                 self.note_keep_alive(id);
                 return Delivery::Connack;
@@ -93,17 +93,13 @@ impl Measures {
 
     /// After a SUBACK: what the device holds now is what it wants, and may be all that it is owed.
     fn granted(&mut self, id: LinkId) -> Delivery {
-        let Some(link) = self.links.get(&id) else { return Delivery::Other };
-        let (Some(device), Some(held)) = (link.device, self.sessions.device_of(id)) else {
+        let (granted, Some(link)) = (self.sessions.granted(), self.links.get_mut(&id)) else {
             return Delivery::Other;
         };
-        if let Some(facts) = self.devices.get_mut(&device) {
-            facts.wanted.add(held.filters.iter());
+        if let Some(facts) = link.device.and_then(|device| self.devices.get_mut(&device)) {
+            facts.wanted.add(granted.iter().map(String::as_str));
         }
-        if link.owed.is_empty() || !link.owed.is_subset(&held.filters) {
-            return Delivery::Other;
-        }
-        Delivery::Resubscribed
+        if link.gives_back(granted) { Delivery::Resubscribed } else { Delivery::Other }
     }
 
     fn given_up(&mut self, id: LinkId, filters: &[String]) {
@@ -112,7 +108,7 @@ impl Measures {
         }
         self.on(id, |link| {
             if link.resubscribed.is_none() {
-                link.owed.drop_all(filters);
+                link.owes_no_more(filters);
             }
         });
     }
