@@ -19,9 +19,10 @@ use super::trouble::{Captured, Trouble};
 use super::wire::Wire;
 use crate::base::{DeviceId, LinkId, Resting, Time, WindowId};
 use crate::event::{EndReason, Event, RunStarted, What};
+use crate::fault::Fault;
 use crate::profile::Plan;
 use crate::session::Sessions;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The measures of one run, being made.
@@ -40,6 +41,8 @@ pub struct Measures {
     pub(super) links: Links,
     pub(super) devices: Resting<DeviceId, DeviceFacts>,
     pub(super) windows: BTreeMap<WindowId, Window>,
+    /// The devices that another client fights with, by an open window of a `takeover`.
+    pub(super) fights: BTreeSet<(DeviceId, WindowId)>,
     pub(super) crowds: Crowds,
     pub(super) firings: Firings,
     pub(super) rate: ConnectRate,
@@ -66,6 +69,7 @@ impl Measures {
             links: Links::default(),
             devices: Resting::default(),
             windows: BTreeMap::new(),
+            fights: BTreeSet::new(),
             crowds: Crowds::default(),
             firings: Firings::default(),
             rate: ConnectRate::default(),
@@ -214,6 +218,9 @@ impl Measures {
                 let mut opened = Window::new(*firing, *rule, *device, at, *until, keep_alive, *assumed);
                 opened.hub_keep_alive = hub_keep_alive_ns.map(Duration::from_nanos);
                 self.windows.insert(*window, opened);
+                if self.plan.rule(*rule).is_some_and(|rule| matches!(rule.fault, Fault::Takeover(_))) {
+                    self.fights.insert((*device, *window));
+                }
             }
             What::FaultApplied { window, link, fidelity, means } => {
                 let applied = Applied { link: *link, at, fidelity: *fidelity, means: *means };

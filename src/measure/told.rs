@@ -5,8 +5,7 @@ use super::cause;
 use super::ends::{answered, cause_of};
 use super::facts::{Link, Sign};
 use super::fold::Measures;
-use crate::base::{LinkId, Time};
-use crate::fault::Fault;
+use crate::base::{LinkId, Time, WindowId};
 
 /// A link's end, and when the hub knew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,9 +44,9 @@ impl Measures {
         let link = self.links.get(&id).filter(|link| is_ended_by_hub(link) && link.hub_accepted);
         let Some(link) = link.filter(|link| link.rival.is_none()) else { return false };
         let is_fresh = link.signs.hub.is_some_and(|sign| cause::is_about(now, sign.at));
-        let mut windows = self.windows.values().filter(|window| Some(window.device) == link.device);
-        let is_takeover = |rule| self.plan.rule(rule).is_some_and(|r| matches!(r.fault, Fault::Takeover(_)));
-        is_fresh && windows.any(|window| window.closed.is_none() && is_takeover(window.rule))
+        let is_fought_for =
+            |device| self.fights.range((device, WindowId(0))..=(device, WindowId(u64::MAX))).next().is_some();
+        is_fresh && link.device.is_some_and(is_fought_for)
     }
 
     /// The device's links after this one, oldest first.

@@ -19,7 +19,7 @@ use crate::measure::{Ended, Measures};
 use crate::profile::Plan;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 /// In the place of a hub's resource identifier.
@@ -41,8 +41,9 @@ pub struct ResourceLog {
     links: BTreeMap<LinkId, Client>,
     /// Links that are over, by the link whose CONNACK tells why.
     waiting: BTreeMap<LinkId, Vec<LinkId>>,
-    /// Links that the hub ended, perhaps for the other client of a `takeover` fault: the hub's answer to that tells.
-    contested: Vec<LinkId>,
+    /// Links that the hub ended, perhaps for the other client of a `takeover` fault, in the order of their ends: the hub's
+    /// answer to that tells, and after a moment that there is none.
+    contested: VecDeque<LinkId>,
 }
 
 /// What the log says of a client.
@@ -66,7 +67,7 @@ impl ResourceLog {
             first: 0,
             links: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            contested: Vec::new(),
+            contested: VecDeque::new(),
         }
     }
 
@@ -153,7 +154,7 @@ impl ResourceLog {
     /// A link is over: its line, unless the answer to the device's next CONNECT is needed for it.
     fn over(&mut self, now: Time, link: LinkId, measures: &Measures) -> Vec<String> {
         if measures.is_contested(link, now) {
-            self.contested.push(link);
+            self.contested.push_back(link);
             return Vec::new();
         }
         match measures.awaited_by(link) {
@@ -165,10 +166,17 @@ impl ResourceLog {
         }
     }
 
-    /// The lines of the links of which it is known by now whether another client took them.
+    /// The lines of the links of which it is known by now whether another client took them. The oldest is looked at alone:
+    /// thousands may end in the second for which it can be open.
     fn decided(&mut self, now: Time, measures: &Measures) -> Vec<String> {
-        let contested = std::mem::take(&mut self.contested);
-        contested.into_iter().flat_map(|link| self.over(now, link, measures)).collect()
+        let mut lines = Vec::new();
+        while let Some(link) =
+            self.contested.front().filter(|link| !measures.is_contested(**link, now)).copied()
+        {
+            self.contested.pop_front();
+            lines.extend(self.over(now, link, measures));
+        }
+        lines
     }
 
     /// The lines of the links that waited for this one.

@@ -67,6 +67,7 @@ impl Measures {
     pub(super) fn window_closed(&mut self, at: Time, id: WindowId) {
         let Some(window) = self.windows.get_mut(&id) else { return };
         window.closed = Some(at);
+        self.fights.remove(&(window.device, id));
         // On one that is over, nothing held any more.
         for applied in &window.applied {
             if let Some(link) = self.links.awake_mut(&applied.link) {
