@@ -213,11 +213,10 @@ impl Engine {
     }
 
     pub(super) fn close_if_lifted(&mut self, id: WindowId) {
-        let Some(window) = self.windows.get(&id) else { return };
+        let Some(window) = self.windows.get(&id).filter(|window| window.is_lifted()) else { return };
         let device = window.device;
         let links = self.sessions.device(device).map(|known| known.links.as_slice()).unwrap_or_default();
-        let still_asked = links.iter().filter_map(|link| self.links.get(link)).any(|link| link.awaits(id));
-        if !window.ending || !window.in_force.is_empty() || !window.pending.is_empty() || still_asked {
+        if links.iter().filter_map(|link| self.links.get(link)).any(|link| link.awaits(id)) {
             return;
         }
         self.windows.remove(&id);

@@ -131,6 +131,11 @@ pub struct Window {
 }
 
 impl Window {
+    /// Whether it is over, and holds nothing any more.
+    pub fn is_lifted(&self) -> bool {
+        self.ending && self.in_force.is_empty() && self.pending.is_empty()
+    }
+
     /// Of this rule on this device, holding on no link.
     pub fn new(rule: RuleId, device: DeviceId) -> Window {
         Window {
