@@ -53,7 +53,8 @@ pub fn check_upstream(text: &str) -> Result<(), BadAddress> {
 pub fn check_host(text: &str) -> Result<(), BadAddress> {
     let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let is_label = |label: &str| {
-        !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && label.chars().all(is_letter)
+        let is_framed = label.starts_with('-') || label.ends_with('-');
+        !label.is_empty() && label.len() <= 63 && !is_framed && label.chars().all(is_letter)
     };
     let is_name = text.len() <= 253 && text.split('.').all(is_label);
     if is_name || text.parse::<IpAddr>().is_ok() { Ok(()) } else { Err(BadAddress::Host(printable(text))) }
@@ -130,6 +131,8 @@ mod tests {
             ("hub:8883", false),
             ("hub..com", false),
             ("-hub", false),
+            ("hub-", false),
+            ("hub-.example.com", false),
             ("", false),
             ("*.example.com", false),
             (&"a".repeat(63), true),
