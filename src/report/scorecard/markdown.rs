@@ -2,11 +2,15 @@
 
 use super::forms::{detected, lost, recovered, timing, totals};
 use super::model::{Card, Scorecard, Verdict};
-use crate::report::summary::markdown::escaped;
+use crate::report::summary::MOST_BYTES;
+use crate::report::summary::markdown::{escaped, within};
 use crate::report::words::{count, whole_seconds};
 use std::fmt::Write;
 
-/// The Markdown.
+/// What stands in the place of what does not fit.
+const CUT: &str = "**The rest is left out:** GitHub takes 1 MiB of a step. All of it is in scorecard.json and scorecard.html.";
+
+/// The Markdown, at most [`MOST_BYTES`] of it.
 pub fn render(card: &Scorecard) -> String {
     let result = if card.is_passed() { "passed" } else { "not passed" };
     let mut out = format!("## brownout suite {}: {result}\n\n{}. ", escaped(&card.suite), totals(card));
@@ -36,7 +40,7 @@ pub fn render(card: &Scorecard) -> String {
         }
     }
     let _ = writeln!(out, "\nTiming: {}.", timing(card));
-    out
+    within(out, MOST_BYTES, CUT)
 }
 
 /// Its parts are of brownout's own words.

@@ -7,6 +7,7 @@ use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, blackhole, expect, plan, span};
 use crate::profile::{Comparison, Limit, Metric, Plan, Statistic};
 use crate::report::model::Figure;
+use crate::report::summary::MOST_BYTES;
 use crate::report::{Report, Styling};
 
 const IDLE: Case = Case { told: Told::Idle, keep_alive_s: Some(2.0), needs_mqtt5: false, late_bound_s: 0.05 };
@@ -238,6 +239,18 @@ fn as_junit() {
 #[test]
 fn as_markdown() {
     insta::assert_snapshot!(markdown(&example()));
+}
+
+/// Of a step of a job GitHub takes 1 MiB, and drops what is longer.
+#[test]
+fn a_summary_that_is_too_long_is_cut_openly() {
+    let mut card = example();
+    card.rows.iter_mut().flat_map(|row| &mut row.cells).for_each(|run| {
+        run.cell.verdict = Verdict::Fail;
+        run.cell.why = vec!["x".repeat(1_000); 2_000];
+    });
+    let text = markdown(&card);
+    assert!(text.len() <= MOST_BYTES && text.contains("\n**The rest is left out:** "), "{}", text.len());
 }
 
 #[test]

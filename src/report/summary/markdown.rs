@@ -51,17 +51,22 @@ impl Markdown {
         self.text.push('\n');
     }
 
-    /// All of it, in at most so many bytes: what is over goes line by line from the end, and `instead` is put in its place.
+    /// All of it, in at most so many bytes.
     pub fn within(self, most: usize, instead: &str) -> String {
-        if self.text.len() <= most {
-            return self.text;
-        }
-        let room = most.saturating_sub(instead.len() + 2);
-        let fits = |end: &usize| *end <= room;
-        let ends = self.text.match_indices('\n').map(|(at, _)| at + 1);
-        let end = ends.take_while(fits).last().unwrap_or(0);
-        format!("{}\n{instead}\n", &self.text[..end])
+        within(self.text, most, instead)
     }
+}
+
+/// At most so many bytes of it: what is over goes line by line from the end, and `instead` is put in its place.
+pub fn within(text: String, most: usize, instead: &str) -> String {
+    if text.len() <= most {
+        return text;
+    }
+    let room = most.saturating_sub(instead.len() + 2);
+    let fits = |end: &usize| *end <= room;
+    let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+    let end = ends.take_while(fits).last().unwrap_or(0);
+    format!("{}\n{instead}\n", &text[..end])
 }
 
 /// The text as it is shown, and nothing else: no markup, no HTML, no link, no end of a cell.
