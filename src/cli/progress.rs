@@ -2,6 +2,7 @@
 //! each notable moment.
 
 use super::out;
+use crate::base::Time;
 use crate::event::Event;
 use crate::keepalive::live::Trail;
 use crate::measure::Measures;
@@ -23,7 +24,7 @@ pub enum Progress {
     /// Not at all.
     Silent,
     /// A line for each notable moment.
-    Lines(Box<Live>),
+    Lines(Box<Live>, Clock),
     /// Those, and a status block below.
     Block(Block),
     /// Not here: they are folded for somebody who waits for what they tell.
@@ -53,7 +54,7 @@ impl Progress {
         }
         let live = Live::new(plan);
         if !block || !super::is_terminal_stderr() {
-            return Progress::Lines(Box::new(live));
+            return Progress::Lines(Box::new(live), clock);
         }
         let shared = Arc::new(Shared {
             live: Mutex::new(Some(live)),
@@ -75,13 +76,38 @@ impl Progress {
     pub fn push(&mut self, event: &Event, measures: &mut Measures) {
         match self {
             Progress::Silent => {}
-            Progress::Lines(live) => {
+            Progress::Lines(live, _) => {
                 if let Some(line) = live.push_beside(event, measures.sessions_mut()) {
                     out::tell(line);
                 }
             }
-            Progress::Block(block) => block.shared.push(event),
+            Progress::Block(block) => block.shared.tell(|live, _| live.push(event)),
             Progress::Trail(trail) => trail.lock().unwrap_or_else(PoisonError::into_inner).push(event),
+        }
+    }
+
+    /// In how long there is something to tell though no event comes.
+    pub fn left(&self) -> Option<Duration> {
+        let (deadline, clock) = match self {
+            Progress::Silent | Progress::Trail(_) => return None,
+            Progress::Lines(live, clock) => (live.deadline(), clock),
+            Progress::Block(Block { shared, .. }) => {
+                (shared.live().as_ref().and_then(Live::deadline), &shared.clock)
+            }
+        };
+        Some(deadline?.since(clock.now()))
+    }
+
+    /// Tells what there is to tell by now.
+    pub fn tick(&mut self) {
+        match self {
+            Progress::Silent | Progress::Trail(_) => {}
+            Progress::Lines(live, clock) => {
+                if let Some(line) = live.tick(clock.now()) {
+                    out::tell(line);
+                }
+            }
+            Progress::Block(block) => block.shared.tell(|live, now| live.tick(now)),
         }
     }
 
@@ -100,8 +126,8 @@ impl Shared {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, event: &Event) {
-        let line = self.live().as_mut().and_then(|live| live.push(event));
+    fn tell(&self, what: impl FnOnce(&mut Live, Time) -> Option<String>) {
+        let line = self.live().as_mut().and_then(|live| what(live, self.clock.now()));
         if let Some(line) = line {
             let _ = self.screen.println(line);
         }

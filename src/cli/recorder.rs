@@ -92,7 +92,8 @@ impl Tape {
                 self.give_back();
                 continue;
             }
-            match queue.take_within(left) {
+            self.progress.tick();
+            match queue.take_within(left.into_iter().chain(self.progress.left()).min()) {
                 // One after the other they go, and make room for those that come.
                 Taken::Events(batch) => batch.into_iter().for_each(|event| self.take(&event)),
                 Taken::Nothing => continue,

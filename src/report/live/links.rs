@@ -53,7 +53,7 @@ impl Live {
         let opened = self.sessions.link(link).map_or(now, |link| link.opened.max(watch.start));
         let (when, rule) = (watch.when(Side::Device, opened), watch.rule);
         let one_shot = self.plan.rule(rule).is_some_and(|rule| rule.fault.is_one_shot());
-        if watch.back || (watch.told.device && !watch.cut && !one_shot) {
+        if watch.back || watch.cut_by_another || (watch.told.device && !watch.cut && !one_shot) {
             return None;
         }
         self.noticed(link);

@@ -8,9 +8,11 @@ mod handshakes;
 mod links;
 mod packets;
 mod status;
+mod wait;
 
 use self::budget::{Budget, Kind};
 use self::handshakes::Handshakes;
+use self::wait::Wait;
 use crate::base::text::printable;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
 use crate::event::{Event, Packet, What};
@@ -46,6 +48,8 @@ pub struct Live {
     early: BTreeMap<LinkId, Side>,
     /// The command beside the run was told to end.
     stopped: bool,
+    /// Nobody has connected yet.
+    wait: Wait,
 }
 
 /// A firing with windows still open.
@@ -83,6 +87,8 @@ struct Watch {
     told: Ends<bool>,
     /// The fault itself ended the device's leg: what it answers is no sign, and its next connect is.
     cut: bool,
+    /// Another fault did: neither is one.
+    cut_by_another: bool,
     /// The ends whose packets are dropped in the kernel: they may have noticed before it is seen.
     muted: Ends<bool>,
     back: bool,
@@ -104,6 +110,7 @@ impl Live {
             ended: BTreeSet::new(),
             early: BTreeMap::new(),
             stopped: false,
+            wait: Wait::default(),
         }
     }
 
@@ -122,7 +129,19 @@ impl Live {
         told
     }
 
+    /// When there is something to tell though nothing happens.
+    pub fn deadline(&self) -> Option<Time> {
+        self.wait.deadline()
+    }
+
+    /// At the deadline: what there is to tell. Before it, nothing.
+    pub fn tick(&mut self, now: Time) -> Option<String> {
+        let text = self.wait.tick(now, self.plan.duration.is_some())?;
+        Some(line(now, &text))
+    }
+
     fn tell(&mut self, event: &Event) -> Option<String> {
+        self.wait.push(&event.what);
         let fresh = self.told_fresh(&event.what);
         let moment = self.moment(event).map(|(kind, text)| (kind, event.at, text));
         let is_over = matches!(event.what, What::RunEnded { .. });
@@ -130,7 +149,7 @@ impl Live {
         lines.extend(self.budget.left_out(event.at, is_over));
         for (kind, since, text) in fresh.into_iter().chain(moment) {
             if self.budget.allows(kind) {
-                lines.push(wrap(&format!("{:>9}  ", at(since)), &text).trim_end().to_owned());
+                lines.push(line(since, &text));
             }
         }
         (!lines.is_empty()).then(|| lines.join("\n"))
@@ -354,8 +373,8 @@ impl Live {
     }
 
     fn closed(&mut self, now: Time, window: WindowId) -> Option<String> {
-        let (id, device) = self.windows.remove(&window)?;
-        if let Some(watch) = self.watches.get_mut(&device).filter(|watch| watch.firing == id) {
+        let (number, device) = self.windows.remove(&window)?;
+        if let Some(watch) = self.watches.get_mut(&device).filter(|watch| watch.firing == number) {
             watch.restored.get_or_insert(now);
             // A slow path over which the link held leaves nothing to notice.
             let breaks = self.plan.rule(watch.rule).is_some_and(|rule| rule.fault.breaks_link());
@@ -364,12 +383,12 @@ impl Live {
             }
         }
         self.handshakes.restored(device, window, now);
-        let firing = self.firings.get_mut(&id)?;
+        let firing = self.firings.get_mut(&number)?;
         firing.open.remove(&window);
         if !firing.open.is_empty() {
             return None;
         }
-        let firing = self.firings.remove(&id)?;
+        let firing = self.firings.remove(&number)?;
         let of = self.plan.rule(firing.rule)?;
         if of.fault.is_of_handshakes() {
             return (firing.struck > 0).then(|| {
@@ -391,7 +410,11 @@ impl Live {
             return Some(format!("{id}: path restored"));
         }
         let struck = many(watched, "device");
-        Some(format!("{id}: path restored; {} of {struck} had noticed", firing.noticed))
+        // Packets of these were dropped: that they had noticed may be seen from now on only.
+        let is_hidden = |watch: &Watch| watch.firing == number && !watch.noticed && watch.muted.device;
+        let mut watches = firing.devices.iter().filter_map(|device| self.watches.get(device));
+        let noticed = if watches.any(is_hidden) { "had been seen to notice" } else { "had noticed" };
+        Some(format!("{id}: path restored; {} of {struck} {noticed}", firing.noticed))
     }
 
     fn names(&self, devices: &[DeviceId]) -> String {
@@ -424,11 +447,22 @@ impl Watch {
         link: LinkId,
         means: Ends<Option<Mechanism>>,
     ) -> Watch {
-        let (noticed, counted, hub_noticed, cut, back) = (false, false, false, false, false);
-        let (restored, told) = (None, Ends::default());
         let is_mute = |by: Option<Mechanism>| matches!(by, Some(Mechanism::Filter | Mechanism::MinTtl));
-        let muted = Ends { device: is_mute(means.device), hub: is_mute(means.hub) };
-        Watch { firing, rule, start, link, restored, noticed, counted, hub_noticed, told, cut, muted, back }
+        Watch {
+            firing,
+            rule,
+            start,
+            link,
+            restored: None,
+            noticed: false,
+            counted: false,
+            hub_noticed: false,
+            told: Ends::default(),
+            cut: false,
+            cut_by_another: false,
+            muted: Ends { device: is_mute(means.device), hub: is_mute(means.hub) },
+            back: false,
+        }
     }
 
     /// How long after the start this end showed that it knows: `after 2.0 s`, or, its packets having been dropped,
@@ -449,6 +483,11 @@ fn how_words(how: Ending, error: Option<&str>) -> String {
 
 fn trouble(what: &str, error: &str) -> Option<(Kind, String)> {
     Some((Kind::Trouble, format!("{what}: {}", printable(error))))
+}
+
+/// What is told of a moment, wrapped behind its time.
+fn line(since: Time, text: &str) -> String {
+    wrap(&format!("{:>9}  ", at(since)), text).trim_end().to_owned()
 }
 
 /// A time of the run: `12.34 s`.

@@ -18,11 +18,15 @@ impl Live {
         fate: LegFate,
         window: Option<WindowId>,
     ) -> Option<(Kind, String)> {
+        let by = window.and_then(|window| self.windows.get(&window)).map(|(firing, _)| *firing);
         if !matches!(fate, LegFate::HalfOpen | LegFate::ResetWhenSends)
             && let Some(watch) = self.watch_of(link).filter(|watch| watch.link == link)
         {
             *watch.told.get_mut(side) = true;
-            watch.cut |= side == Side::Device;
+            match by == Some(watch.firing) {
+                true => watch.cut |= side == Side::Device,
+                false => watch.cut_by_another |= side == Side::Device,
+            }
         }
         let (rule, name) = self.of_window(window?)?;
         let fault = &self.plan.rule(rule)?.fault;

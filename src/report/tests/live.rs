@@ -2,12 +2,12 @@
 
 use super::stories::{dark_and_reset, fleet, four_devices, troubled};
 use crate::base::{Direction, FiringId, LinkId, ListenerId, RuleId, Side, Span, Time};
-use crate::event::{Packet, What};
+use crate::event::{Packet, TlsTerms, What};
 use crate::fault::{
     Ending, Fault, Forgotten, IdleTimeout, LegFate, Mechanism, TokenExpiry, Toward, WaysWanted,
 };
-use crate::measure::story::{Story, answers, blackhole, latency, plan, rst, stall};
-use crate::profile::Plan;
+use crate::measure::story::{Story, answers, blackhole, latency, never, plan, rst, stall, values};
+use crate::profile::{Metric, Plan};
 use crate::report::Live;
 use std::time::Duration;
 
@@ -212,6 +212,36 @@ fn a_second_loss_in_a_window_is_the_faults_too() {
     }
 }
 
+/// A device whose link another fault ended was told, and had not noticed the first: so says the report.
+#[test]
+fn who_is_cut_off_by_another_fault_has_not_noticed_the_first() {
+    let plan = plan(vec![("dark", blackhole("8s")), ("reset", rst(Toward::Both, LegFate::Reset))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+    story.at(6_000).ends(1, Side::Hub, Ending::Fin).at(8_000).opens(2, 1, 0, 2);
+    story.applies(2, 1, Mechanism::Linger).cut(1, Side::Device, LegFate::Reset, 2).heals(2).closes(1);
+    story.at(9_000).connect(2, 0, "a", 2).applies(1, 2, Mechanism::Gate).at(11_000).heals(1);
+    let text = told(&plan, &story);
+    assert!(text.contains("hub gave a up after 3.0 s (FIN); dark"), "{text}");
+    assert!(!text.contains("a noticed"), "{text}");
+    assert!(text.ends_with("dark: path restored; 0 of 1 device had noticed\n"), "{text}");
+    let results = story.at(12_000).results(&plan);
+    assert_eq!(values(&results, Metric::DeviceDetection), [never(5_000)]);
+}
+
+/// Whether a device had noticed whose packets the kernel dropped is not known when the path is restored, and the report may
+/// say that it had.
+#[test]
+fn of_whom_nothing_was_to_be_seen_it_is_said() {
+    let plan = plan(vec![("dark", blackhole("8s"))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Filter);
+    story.at(11_000).heals(1).at(11_500).ends(1, Side::Device, Ending::Fin);
+    let text = told(&plan, &story);
+    assert!(text.contains("dark: path restored; 0 of 1 device had been seen to notice\n"), "{text}");
+    assert!(text.ends_with("a noticed by 8.5 s at the latest (FIN); dark\n"), "{text}");
+}
+
 /// A hub that says CONNACK twice is a finding; its device has not come back for that.
 #[test]
 fn a_second_connack_is_no_way_back() {
@@ -222,4 +252,34 @@ fn a_second_connack_is_no_way_back() {
     // On a link of its own it is.
     story.at(4_000).ends(1, Side::Device, Ending::Fin).closes(1).at(5_000).joins(2, 0, "a", 2);
     assert_eq!(told(&plan(Vec::new()), &story).matches("a is back").count(), 1);
+}
+
+/// A job that stands still says what for, ever more rarely, until somebody comes.
+#[test]
+fn what_a_run_waits_for_is_told_while_nobody_comes() {
+    let mut endless = plan(Vec::new());
+    let address = String::from("127.0.0.1:1884");
+    let (listener, upstream, tls) = (ListenerId(0), "hub:1883".into(), TlsTerms::default());
+    let opened = What::ListenerOpened { listener, address, upstream, tls };
+    let wait = |plan: &Plan| {
+        let mut story = Story::new();
+        story.tell(opened.clone());
+        let mut live = Live::new(plan);
+        story.events.iter().for_each(|event| _ = live.push(event));
+        let mut lines = Vec::new();
+        while let Some(at) = live.deadline().filter(|at| *at < Time::from_secs(100)) {
+            assert_eq!(live.tick(Time::from_millis(9_999)), None);
+            lines.extend(live.tick(at));
+        }
+        story.at(100_000).joins(1, 0, "a", 2);
+        story.events.iter().for_each(|event| _ = live.push(event));
+        assert_eq!((live.deadline(), live.tick(Time::from_secs(999))), (None, None));
+        lines
+    };
+    let first = "  10.00 s  no device has connected to 127.0.0.1:1884 yet; the run waits for one,\n           \
+                 and --duration would end it";
+    let lines = wait(&endless);
+    assert_eq!((lines.len(), lines[0].as_str()), (3, first), "at 10, 30 and 70 s");
+    endless.duration = Some(Duration::from_secs(300));
+    assert_eq!(wait(&endless)[1], "  30.00 s  no device has connected to 127.0.0.1:1884 yet");
 }
