@@ -123,6 +123,24 @@ async fn what_faults_do_to_packets_is_in_the_books() {
 }
 
 /// A link that is dark, and whose hub has given it up meanwhile: closed it, or said that it sends no more.
+/// An end that closes with bytes that it has not read: its system had acknowledged them, and resets. Sent again, the message
+/// comes there for the first time, or not.
+#[tokio::test]
+async fn what_an_end_that_resets_may_not_have_read_is_perhaps_a_duplicate() {
+    let (bench, hub) = bench(Vec::new()).await;
+    let (mut device, served) = connected(&bench, &hub).await;
+    device.write_all(QOS1).await.unwrap();
+    while served.peek(&mut [0; 64]).await.unwrap() < QOS1.len() {}
+    drop((served, device));
+    closed(&bench).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    pass(&mut device, &mut served, QOS1_AGAIN).await;
+    pass(&mut served, &mut device, PUBACK).await;
+    let (up, _, _) = told(&bench.stop().await);
+    assert_eq!((up.sent, up.received, up.completed), ([0, 1, 0], [0, 1, 0], [0, 1, 0]));
+    assert_eq!((up.duplicated, up.perhaps_duplicated), ([0; 3], [0, 1, 0]));
+}
+
 async fn given_up_in_the_dark(closes: bool) -> (Bench, TcpStream, Option<TcpStream>) {
     let dark = Fault::Blackhole(Blackhole {
         direction: WaysWanted::Both,

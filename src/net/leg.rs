@@ -65,6 +65,9 @@ pub struct Leg {
     pub carried: bool,
     /// How many bytes the peer had not acknowledged when the socket went, of a leg that carried such.
     left: u64,
+    /// The peer has reset it. What its system acknowledged its program may not have read: Linux resets where one closes a
+    /// connection with bytes unread.
+    pub was_reset: bool,
     /// What was written to the peer though it had given up.
     unheard: Option<Box<Unheard>>,
     /// What passes goes into a capture.

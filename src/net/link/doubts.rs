@@ -2,7 +2,7 @@
 //!
 //! What the kernel takes counts as passed on. Where a leg is gone before its peer's TCP has acknowledged all of that, whether
 //! the last messages were got is not known. Those of QoS 1 and 2 are acknowledged by themselves, so that the ledger knows which
-//! that can be. Owns how many messages of QoS 0 lie in the last so many bytes of a leg. Invariant: it may be too many, and never too few. Deliberately absent: each
+//! that can be, also where the peer's TCP had them and its program, perhaps without having read them, reset the leg. Owns how many messages of QoS 0 lie in the last so many bytes of a leg. Invariant: it may be too many, and never too few. Deliberately absent: each
 //! message's own place, which would cost memory.
 
 use super::Link;
@@ -84,8 +84,9 @@ impl Recent {
 impl Link {
     /// Writes down what was passed on to a leg and not acknowledged when it went.
     pub(super) fn doubt(&mut self, direction: Direction) {
-        let left = self.legs.get_mut(direction.to()).take_left();
-        if left > 0 {
+        let leg = self.legs.get_mut(direction.to());
+        let left = leg.take_left();
+        if left > 0 || leg.was_reset {
             self.books.write(Entry::DoubtedInFlight { direction });
         }
         let messages = std::mem::take(self.books.recent.get_mut(direction)).within(left);

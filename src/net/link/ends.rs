@@ -36,6 +36,7 @@ impl Link {
         self.tell_end(side, how, error);
         let leg = self.legs.get_mut(side);
         if how == Ending::Reset {
+            leg.was_reset = true;
             leg.drop_socket();
         }
         // On a forgotten link it is not carried, and a FIN is answered as all else is.
