@@ -5,6 +5,7 @@ use super::{Live, Watch, span};
 use crate::base::text::printable;
 use crate::base::{DeviceId, LinkId, Side, Time};
 use crate::report::words::whole_seconds;
+use crate::session::Link;
 
 impl Live {
     /// An end gave a link up.
@@ -75,12 +76,20 @@ impl Live {
         let keep_alive = device.keep_alive.filter(|keep_alive| !keep_alive.is_zero());
         let unnamed = if device.unnamed { " without a client identifier" } else { "" };
         let (is_first, is_named) = (device.accepted == 1, device.version.is_some());
+        let is_up = |other: &LinkId| *other != link && self.sessions.link(*other).is_some_and(Link::is_up);
+        if !is_named && device.links.iter().any(is_up) {
+            self.crowds.insert(id);
+        }
         let met = self.back_from_handshakes(now, id);
         if is_first {
             let none = if is_named { "no keep-alive" } else { "TLS passed through" };
             let keep_alive =
                 keep_alive.map_or(none.into(), |k| format!("keep-alive {}", whole_seconds(k.as_secs_f64())));
             return Some((Kind::Connected, format!("{name} connected{unnamed}, {keep_alive}")));
+        }
+        // Which of the devices at an address this is, nobody knows, nor whether it had been away.
+        if self.crowds.contains(&id) {
+            return Some((Kind::Connected, format!("{name} connected on one more link")));
         }
         // The hub may still believe in the lost link.
         let watch = self.watches.get_mut(&id).filter(|watch| watch.link != link && !watch.back);

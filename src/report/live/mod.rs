@@ -44,6 +44,8 @@ pub struct Live {
     held: BTreeMap<(LinkId, u64), u8>,
     /// Links whose end has been told, until they close.
     ended: BTreeSet<LinkId>,
+    /// Addresses behind which there are several devices, whose identifiers are not known: several of their links were up at once.
+    crowds: BTreeSet<DeviceId>,
     /// Who said DISCONNECT before the hub had answered its CONNECT.
     early: BTreeMap<LinkId, Side>,
     /// The command beside the run was told to end.
@@ -108,6 +110,7 @@ impl Live {
             handshakes: Handshakes::default(),
             held: BTreeMap::new(),
             ended: BTreeSet::new(),
+            crowds: BTreeSet::new(),
             early: BTreeMap::new(),
             stopped: false,
             wait: Wait::default(),

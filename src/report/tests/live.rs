@@ -254,6 +254,23 @@ fn a_second_connack_is_no_way_back() {
     assert_eq!(told(&plan(Vec::new()), &story).matches("a is back").count(), 1);
 }
 
+/// Where TLS is passed through, a device is its address: which of those behind it came, and whether it had been away, is not known.
+#[test]
+fn of_several_devices_behind_an_address_none_is_back() {
+    let mut story = Story::new();
+    for (link, at) in [(1, 0), (2, 10), (3, 9_000)] {
+        story.at(at).opens_link(link, 0, "10.0.0.7").hello(link, true);
+        story.tell(What::FirstData { link: LinkId(link), direction: Direction::Down });
+        if link == 2 {
+            story.at(5_000).ends(1, Side::Device, Ending::Fin).closes(1);
+            story.ends(2, Side::Device, Ending::Fin).closes(2);
+        }
+    }
+    let text = told(&plan(Vec::new()), &story);
+    assert!(text.contains("10.0.0.7 connected, TLS passed through\n"), "{text}");
+    assert_eq!((text.matches("connected on one more link").count(), text.matches("is back").count()), (2, 0));
+}
+
 /// A job that stands still says what for, ever more rarely, until somebody comes.
 #[test]
 fn what_a_run_waits_for_is_told_while_nobody_comes() {
