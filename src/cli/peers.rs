@@ -7,12 +7,14 @@ mod tokens;
 use super::args::{DeviceArgs, HubArgs, SessionKind};
 use super::exit::{Exit, Refusal};
 use super::out;
+use super::privileges;
 use super::runner::raise_limit;
 use super::signals::Signals;
 use crate::base::Secret;
 use crate::device::{self, DeviceDid, Fleet, Habits, Workload};
 use crate::hub::{self, Azure, HubConfig};
 use crate::net::Clock;
+use crate::net::sys::Capabilities;
 use crate::profile;
 use std::collections::BTreeSet;
 use std::future;
@@ -47,7 +49,10 @@ pub(super) async fn local_listener(address: &str) -> Result<TcpListener, Refusal
 
 /// Serves until a signal.
 pub(super) fn hub(args: HubArgs) -> Exit {
-    super::in_runtime(async move { serve(args).await.unwrap_or_else(Refusal::tell) })
+    super::in_runtime_keeping(
+        Capabilities::NONE,
+        async move { serve(args).await.unwrap_or_else(Refusal::tell) },
+    )
 }
 
 async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
@@ -77,6 +82,7 @@ async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
         Some(acceptor) => hub::serve_tls(listener, acceptor, config, clock, sink, stopped),
     };
     let hub = hub.map_err(|error| Refusal::environment(format!("cannot start the hub: {error}")))?;
+    privileges::keep(Capabilities::NONE);
     out::tell(format_args!("hub: listening on {}{over}; Ctrl-C ends it", hub.address()));
     signals.next().await;
     let _ = stop.send(true);
@@ -99,7 +105,10 @@ fn azure(args: &HubArgs) -> Result<Option<Azure>, Refusal> {
 
 /// Runs devices until a signal, or the duration is over.
 pub(super) fn device(args: DeviceArgs) -> Exit {
-    super::in_runtime(async move { connect(args).await.unwrap_or_else(Refusal::tell) })
+    super::in_runtime_keeping(
+        Capabilities::NONE,
+        async move { connect(args).await.unwrap_or_else(Refusal::tell) },
+    )
 }
 
 async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
@@ -111,6 +120,8 @@ async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
     let (count, seed, stagger) = (args.count, args.seed.unwrap_or(0), args.stagger);
     let fleet = Fleet { count, template, seed, stagger };
     let target = tls::target(&args, address)?;
+    // Keys have been read, and no port is taken.
+    privileges::keep(Capabilities::NONE);
     let clock = Clock::start();
     let quiet = args.quiet;
     let met = Arc::new(Mutex::new(BTreeSet::new()));

@@ -120,6 +120,16 @@ class Privileges(Case):
         run = self.run_with("rst-without-disconnect", self.broker())
         self.all_threads(run, 0)
 
+    def test_hub_and_device_keep_nothing(self):
+        port = free_port()
+        hub = subprocess.Popen([BROWNOUT, "hub", "--quiet", "--listen", f"127.0.0.1:{port}"], stderr=subprocess.DEVNULL)
+        self.addCleanup(hub.kill)
+        wait_for("the hub", lambda: Doctor.connects(port))
+        device = subprocess.Popen([BROWNOUT, "device", "--quiet", "--connect", f"127.0.0.1:{port}"])
+        self.addCleanup(device.kill)
+        for process in (hub, device):
+            wait_for("threads without privileges", lambda: all(its[:2] == (0, 0) for its in threads(process.pid)), 10)
+
     def test_a_command_begins_with_all_that_root_has(self):
         run = self.run_with("rst-without-disconnect", self.broker(), "--stop-command",
                             command=["bash", "-c", "grep CapEff /proc/self/status; exec sleep 60"])
