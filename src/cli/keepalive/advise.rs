@@ -30,7 +30,8 @@ pub(super) struct AdviseArgs {
     /// Who has to notice in that time: `device`, `hub` or `both`
     #[arg(long, value_name = "WHO", default_value = "both")]
     detected_by: DetectedBy,
-    /// The data that keeping the link may cost, messages included: `5MB/month`, `200kB/day`
+    /// The data that keeping the link may cost, messages included, on a path that loses nothing, whatever --loss: `5MB/month`,
+    /// `200kB/day`
     #[arg(long, value_name = "DATA")]
     data_budget: Option<Budget>,
     /// After what time without a packet the path forgets a connection (see `brownout keepalive path`)
