@@ -3,15 +3,14 @@
 Usage: azure_run.py PATH-TO-BROWNOUT [TEST ...], by a Python that has `azure-iot-device` (2.14.0 is what it is held against)
 """
 
-import concurrent.futures
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 import unittest
 
+import runner
 from azure_bench import (BROWNOUT, DEVICE, KEEP_ALIVE, KEY, PATIENCE, PORT, ROOT, Case, Program, in_namespaces,
                          remove_namespaces)
 from azure_symptoms import FaultMessages, Symptoms
@@ -205,30 +204,16 @@ def main():
     groups = [Profiles, Symptoms, AllProfiles, FaultMessages, ToTheHub, Tokens, Readme]
     cases = [case for group in groups for case in loader.loadTestsFromTestCase(group)]
     cases = [case for case in cases if not chosen or case._testMethodName in chosen]
-    failures = []
-
-    def one(case):
-        started, result = time.monotonic(), unittest.TestResult()
-        case.run(result)
-        bad = result.failures + result.errors
-        word = "FAILED" if bad else "ok"
-        print(f"azure {case.id().removeprefix('__main__.')} ... {word} ({time.monotonic() - started:.1f} s)", flush=True)
-        for _, trace in bad:
-            print(trace, flush=True)
-        failures.extend(bad)
 
     # A signal is an end like another: what was started is ended, and no namespace is left.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, Program.interrupt)
     try:
         # Most of the time is waiting; few enough at once not to disturb each other's timing.
-        with concurrent.futures.ThreadPoolExecutor(8 if Case.apart else 1) as pool:
-            list(pool.map(one, cases))
+        return runner.run(cases, 8 if Case.apart else 1, "azure")
     finally:
         if Case.apart:
             remove_namespaces()
-    print(f"{len(cases) - len(failures)} passed, {len(failures)} failed")
-    return 1 if failures or not cases else 0
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ system gives out; what is started is stopped by its pid.
 """
 
 import collections
-import concurrent.futures
 import datetime
 import json
 import os
@@ -20,6 +19,8 @@ import time
 import unittest
 
 import paho.mqtt.client as paho
+
+import runner
 
 BROWNOUT = os.path.abspath(sys.argv[1])
 
@@ -248,23 +249,4 @@ def main(classes, workers=4):
     cases = [case for group in classes for case in loader.loadTestsFromTestCase(group)]
     cases = [case for case in cases if not chosen or case._testMethodName in chosen]
     # Most of the time is waiting for keep-alives: some at once, few enough not to disturb each other's timing.
-    failures, skipped = [], []
-
-    def one(case):
-        started, result = time.time(), unittest.TestResult()
-        case.run(result)
-        bad = result.failures + result.errors
-        skipped.extend(result.skipped)
-        word = "FAILED" if bad else "SKIPPED" if result.skipped else "ok"
-        print(f"interop {case.id().removeprefix('__main__.')} ... {word} ({time.time() - started:.1f} s)", flush=True)
-        for _, trace in bad:
-            print(trace, flush=True)
-        for _, reason in result.skipped:
-            print(f"  {reason}", flush=True)
-        failures.extend(bad)
-
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        list(pool.map(one, cases))
-    print(f"{len(cases) - len(failures) - len(skipped)} passed, {len(failures)} failed, {len(skipped)} skipped")
-    return 1 if failures or not cases else 0
-
+    return runner.run(cases, workers)
