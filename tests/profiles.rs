@@ -5,6 +5,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "common/machine.rs"]
+mod machine;
+
+use machine::Machine;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -439,9 +443,16 @@ fn no_shipped_profile_is_left_out() {
     }
 }
 
+/// So often a profile is run where what was wrong may be the machine's doing; from the second time on alone.
+const TRIES: usize = 5;
+
+/// Later than that, and what a profile expects to the tenth of a second proves nothing.
+const LATE: Duration = Duration::from_millis(30);
+
 #[test]
 fn each_profile_does_what_it_says() {
-    let wrong: Vec<String> = std::thread::scope(|scope| {
+    let machine = Machine::watched();
+    let wrong: Vec<(&Case, Vec<String>)> = std::thread::scope(|scope| {
         let running: Vec<_> = CASES
             .iter()
             .zip(0u64..)
@@ -453,7 +464,26 @@ fn each_profile_does_what_it_says() {
                 })
             })
             .collect();
-        running.into_iter().flat_map(|case| case.join().unwrap()).collect()
+        CASES.iter().zip(running).map(|(case, run)| (case, run.join().unwrap())).collect()
     });
+    let held_up = machine.late().worst > LATE;
+    let wrong: Vec<String> = wrong
+        .into_iter()
+        .filter(|(_, wrong)| !wrong.is_empty())
+        .flat_map(|(case, wrong)| if held_up { again(case, wrong) } else { wrong })
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// What is wrong with a profile in a run of its own that the machine did not hold up, or in the last.
+fn again(case: &Case, mut wrong: Vec<String>) -> Vec<String> {
+    for _ in 1..TRIES {
+        println!("{} again, alone, since the machine was held up: {}", case.profile, wrong.join("\n"));
+        let machine = Machine::watched();
+        wrong = case.run();
+        if wrong.is_empty() || machine.late().worst <= LATE {
+            break;
+        }
+    }
+    wrong
 }
