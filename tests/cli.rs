@@ -2,7 +2,11 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "common/machine.rs"]
+mod machine;
+
 use assert_cmd::Command;
+use machine::Machine;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -15,7 +19,7 @@ fn brownout() -> Command {
         .env_remove("BROWNOUT_URL")
         .env_remove("BROWNOUT_CA")
         .env_remove("BROWNOUT_PORT")
-        .timeout(std::time::Duration::from_secs(60));
+        .timeout(std::time::Duration::from_secs(180));
     command
 }
 
@@ -249,10 +253,11 @@ fn a_log_that_breaks_off_is_not_through_in_every_form() {
 fn the_demo_shows_how_devices_differ() {
     let folder = TempDir::new().unwrap();
     let report = folder.path().join("report");
-    let started = std::time::Instant::now();
+    let (machine, started) = (Machine::watched(), std::time::Instant::now());
     let (code, out, err) = run(&["demo", "--report", report.to_str().unwrap()]);
+    let (took, late) = (started.elapsed(), machine.late());
     assert_eq!(code, 0, "{err}");
-    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+    assert!(took < std::time::Duration::from_secs(30) + late.all, "{took:?}");
     for told in ["noticed", "path restored", "is back"] {
         assert!(err.contains(told), "{told}: {err}");
     }
@@ -260,6 +265,9 @@ fn the_demo_shows_how_devices_differ() {
     assert!(!out.contains('\x1b') && !err.contains('\x1b'), "colours in a pipe");
     assert!(out.lines().all(|line| line.chars().count() <= 80), "{out}");
     let json: Value = serde_json::from_str(&fs::read_to_string(report.join("report.json")).unwrap()).unwrap();
+    // What the machine was late, as this test or as brownout itself saw it, at each end of a span.
+    let held_up = json["uncertainty"]["held_up"]["worst_s"].as_f64().unwrap_or(0.0);
+    let late = 2.0 * held_up.max(late.worst.as_secs_f64());
     let dark = &json["rules"][0];
     assert_eq!(dark["id"], "dark");
     let of = |device: &str, key: &str| -> Value {
@@ -268,15 +276,18 @@ fn the_demo_shows_how_devices_differ() {
     };
     let detection = |device| of(device, "device_detection_s").as_f64().unwrap();
     // By their habits, at a keep-alive of 2 s: within 1.25, 1.9 and 3.9 keep-alives, and never.
-    assert!(detection("careful") < 2.5 + 0.5);
-    assert!(detection("careful") < detection("typical") && detection("typical") < 3.8 + 0.5);
-    assert!(detection("typical") < detection("naive") && detection("naive") < 7.8 + 0.2);
-    assert!(of("oblivious", "device_detection_s")["never_watched_s"].as_f64().unwrap() > 7.9);
+    assert!(detection("careful") < 2.5 + 0.5 + late);
+    assert!(detection("careful") < detection("typical") && detection("typical") < 3.8 + 0.5 + late);
+    assert!(detection("typical") < detection("naive") && detection("naive") < 7.8 + 0.2 + late);
+    assert!(of("oblivious", "device_detection_s")["never_watched_s"].as_f64().unwrap() > 7.9 - late);
     let attempts = |device| of(device, "connect_attempts").as_u64().unwrap();
     assert!(attempts("naive") > attempts("careful"), "{} {}", attempts("naive"), attempts("careful"));
     for device in ["careful", "typical", "naive", "oblivious"] {
         let silence = of(device, "hub_silence_s").as_f64().unwrap();
-        assert!((2.99..3.15).contains(&silence), "the hub keeps 1.5 keep-alives: {device} {silence}");
+        assert!(
+            (2.99 - late..3.15 + late).contains(&silence),
+            "the hub keeps 1.5 keep-alives: {device} {silence}"
+        );
     }
     // Every report again, from the log alone, to the byte.
     let log = report.join("events.jsonl");

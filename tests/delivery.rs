@@ -12,7 +12,7 @@ use brownout::fault::{
 use brownout::mqtt::{PacketKind, QoS};
 use brownout::profile::sequence::json_pointer;
 use brownout::profile::{Rule, Sequence, SequencePlace};
-use common::{Bench, at, bench, connected, expect, hub, plan, wire};
+use common::{Bench, after_connack, at, bench, connected, expect, hub, plan, wire};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -145,11 +145,11 @@ async fn given_up_in_the_dark(closes: bool) -> (Bench, TcpStream, Option<TcpStre
     let dark = Fault::Blackhole(Blackhole {
         direction: WaysWanted::Both,
         toward: Toward::Both,
-        hold: Span::fixed(Duration::from_millis(700)),
+        hold: Span::fixed(Duration::from_millis(1_500)),
         fidelity: FidelityWanted::Stall,
         connects: Connects::Silence,
     });
-    let (bench, hub) = bench(vec![at("dark", Duration::from_millis(300), dark)]).await;
+    let (bench, hub) = bench(vec![after_connack("dark", Duration::from_millis(100), dark)]).await;
     let (device, mut served) = connected(&bench, &hub).await;
     bench.until("applied fault", |e| matches!(e.what, What::FaultApplied { .. }).then_some(())).await;
     served.shutdown().await.unwrap();

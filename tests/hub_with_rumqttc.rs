@@ -2,10 +2,14 @@
 //!
 //! Every wait is for something that happens (a packet at the client, an event of the hub), bounded by [`PATIENCE`].
 
+#[path = "common/machine.rs"]
+mod machine;
+
 use brownout::base::Time;
 use brownout::hub::tls::{Devices, load};
 use brownout::hub::{Departure, HubConfig, HubEvent, HubHandle, HubSaw, serve, serve_tls};
 use brownout::net::clock::Clock;
+use machine::Machine;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rumqttc::{TlsConfiguration, Transport};
 use rustls::{ClientConfig, RootCertStore};
@@ -16,9 +20,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Longer than anything here takes on a busy machine; only a failure waits for it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The hub keeps 1.5 keep-alives to within 100 ms; as much again is for a machine that runs other tests.
+/// The hub keeps 1.5 keep-alives to within 100 ms; as much again is for a machine that runs other tests, and what it shows to be late.
 const TOLERANCE: Duration = Duration::from_millis(200);
 
 /// A hub on a free port, and what it saw.
@@ -291,12 +295,16 @@ macro_rules! for_version {
                 let (_client, mut event_loop) = AsyncClient::new(options, 10);
                 let first = event_loop.poll().await.unwrap();
                 assert!(matches!(first, Event::Incoming(Packet::ConnAck(_))), "{first:?}");
+                let machine = Machine::watched();
                 let connected = bench.saw_connected("silent").await;
                 let (gone, why) = bench.saw_gone("silent").await;
                 assert!(matches!(why, Departure::KeepAliveTimeout { .. }), "{why:?}");
                 let silence = gone.since(connected);
                 let expected = Duration::from_millis(1_500);
-                assert!(silence >= expected && silence <= expected + TOLERANCE, "closed after {silence:?}");
+                assert!(
+                    silence >= expected && silence <= expected + TOLERANCE + machine.late().all,
+                    "closed after {silence:?}"
+                );
                 bench.stop().await;
             }
 

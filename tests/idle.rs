@@ -14,7 +14,7 @@ use brownout::fault::{
     HandshakeStage, IdleTimeout, Latency, LegFate, Stall, TlsHandshake, Toward, WaysWanted,
 };
 use brownout::profile::{Rule, TlsPlan};
-use common::{Bench, at, connected, expect, plan, wire};
+use common::{Bench, after_connack, at, connected, expect, plan, wire};
 use std::time::Duration;
 use tls::{Pki, accept, connect};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,13 +57,22 @@ fn used() -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
+/// So often it is looked: on a slow machine what was written may still be on its way. A task that spins does so each time.
+const LOOKS: usize = 8;
+
 async fn rests(what: &str) {
-    tokio::time::sleep(SOON).await;
-    let before = used();
-    tokio::time::sleep(WATCHED).await;
-    let took = used() - before;
-    println!("{what}: {took:?} in {WATCHED:?}");
-    assert!(took <= MOST, "{what}: {took:?} of processor time in {WATCHED:?}");
+    let mut all = Vec::new();
+    for _ in 0..LOOKS {
+        tokio::time::sleep(SOON).await;
+        let before = used();
+        tokio::time::sleep(WATCHED).await;
+        all.push(used() - before);
+        println!("{what}: {all:?} in {WATCHED:?}");
+        if all.last() <= Some(&MOST) {
+            return;
+        }
+    }
+    panic!("{what}: {all:?} of processor time in {WATCHED:?}");
 }
 
 async fn linked(rules: Vec<Rule>) -> (Bench, TcpListener, TcpStream, TcpStream) {
@@ -86,7 +95,7 @@ async fn waiting_takes_no_processor_time() {
     drop((bench, hub, served, device));
 
     for fidelity in [FidelityWanted::Stall, FidelityWanted::Packet] {
-        let rule = at("dark", SOON, blackhole(fidelity, Connects::Allow));
+        let rule = after_connack("dark", SOON, blackhole(fidelity, Connects::Allow));
         let (bench, hub, mut device, mut served) = linked(vec![rule]).await;
         applied(&bench).await;
         fill(&mut device).await;
@@ -102,7 +111,8 @@ async fn waiting_takes_no_processor_time() {
 
     let slow =
         Latency { direction: WaysWanted::Both, delay: Delay::fixed(Duration::from_secs(30)), hold: None };
-    let (bench, hub, mut device, mut served) = linked(vec![at("slow", SOON, Fault::Latency(slow))]).await;
+    let (bench, hub, mut device, mut served) =
+        linked(vec![after_connack("slow", SOON, Fault::Latency(slow))]).await;
     applied(&bench).await;
     fill(&mut device).await;
     served.write_all(&wire::PINGRESP).await.unwrap();
@@ -115,8 +125,9 @@ async fn waiting_takes_no_processor_time() {
     let bandwidth = Bandwidth { rate: Rate::from_bits(8).unwrap(), direction: WaysWanted::Up, hold: None };
     let after = Span::fixed(Duration::from_millis(300));
     let idle = Fault::IdleTimeout(IdleTimeout { after, then: Forgotten::Vanish, hold: None });
-    let rules = vec![at("narrow", SOON, Fault::Bandwidth(bandwidth)), at("idle", SOON, idle)];
-    let (bench, hub, mut device, served) = linked(rules).await;
+    let rules = [("narrow", Fault::Bandwidth(bandwidth)), ("idle", idle)]
+        .map(|(id, fault)| after_connack(id, SOON, fault));
+    let (bench, hub, mut device, served) = linked(rules.to_vec()).await;
     applied(&bench).await;
     fill(&mut device).await;
     rests("a full lane that is emptied at a byte a second, on a link that is forgotten").await;
@@ -132,7 +143,7 @@ async fn waiting_takes_no_processor_time() {
 
     for other in [LegFate::HalfOpen, LegFate::Close] {
         let rst = Fault::Rst(Close { toward: Toward::Device, other, close_notify: false });
-        let (bench, hub, device, mut served) = linked(vec![at("rst", SOON, rst)]).await;
+        let (bench, hub, device, mut served) = linked(vec![after_connack("rst", SOON, rst)]).await;
         bench.until("cut", |e| matches!(e.what, What::LegCut { .. }).then_some(())).await;
         if other == LegFate::HalfOpen {
             served.write_all(&wire::PINGRESP).await.unwrap();
@@ -235,7 +246,7 @@ async fn tls_links_wait() {
 
     let dark =
         Fault::Stall(Stall { direction: WaysWanted::Both, hold: Span::fixed(Duration::from_secs(60)) });
-    let (bench, hub, mut device, mut served) = secured(vec![at("dark", 3 * SOON, dark)]).await;
+    let (bench, hub, mut device, mut served) = secured(vec![after_connack("dark", SOON, dark)]).await;
     // What the device has not taken by then waits behind TLS.
     tokio::join!(fill(&mut served), applied(&bench));
     rests("TLS in the dark").await;

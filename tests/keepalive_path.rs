@@ -2,6 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "common/machine.rs"]
+mod machine;
+
+use machine::Machine;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -10,7 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How far the proxy's idea of when something passed may be from that of an end of the connection: scheduling on busy cores.
+/// How far the proxy's idea of when something passed may be from that of an end of the connection: scheduling on busy cores, where
+/// the machine does not show to be later.
 const APART: f64 = 0.06;
 
 /// A brownout that runs beside the test, ended with it.
@@ -66,6 +71,8 @@ struct Told {
     out: String,
     err: String,
     json: Value,
+    /// How far spans may be off: either end may have been late.
+    apart: f64,
 }
 
 fn path(folder: &TempDir, upstream: &str, options: &[&str]) -> Told {
@@ -80,7 +87,9 @@ fn path(folder: &TempDir, upstream: &str, options: &[&str]) -> Told {
         "--answer-within",
         "1s",
     ];
+    let machine = Machine::watched();
     let output = brownout(&[&fixed[..], options].concat()).output().unwrap();
+    let apart = APART + 2.0 * machine.late().worst.as_secs_f64();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     let read = fs::read_to_string(json).ok();
     Told {
@@ -88,6 +97,7 @@ fn path(folder: &TempDir, upstream: &str, options: &[&str]) -> Told {
         out: text(output.stdout),
         err: text(output.stderr),
         json: read.map_or(Value::Null, |json| serde_json::from_str(&json).unwrap()),
+        apart,
     }
 }
 
@@ -101,7 +111,7 @@ fn assert_found(told: &Told, truth: f64, within: f64) {
     assert_eq!((told.code, told.json["found"].as_str()), (0, Some("forgets")), "{shown}");
     let findings = &told.json["findings"];
     let (alive, lost) = (secs(&findings["alive_to_ns"]), secs(&findings["always_lost_from_ns"]));
-    assert!(alive < truth + APART && truth - APART <= lost, "{alive} to {lost}\n{shown}");
+    assert!(alive < truth + told.apart && truth - told.apart <= lost, "{alive} to {lost}\n{shown}");
     assert!(lost - alive <= within, "{alive} to {lost}\n{shown}");
     // Where TCP still acknowledges, it may be the hub that is mute.
     let how =
@@ -144,10 +154,10 @@ fn a_path_that_holds_is_told_as_far_as_it_was_tried() {
     assert_eq!((told.code, told.err.as_str()), (0, ""));
     // What it waited in fact, on a busy machine a little more.
     let first = told.out.lines().next().unwrap_or_default();
-    assert!(first.starts_with("No idle timeout up to 2") && first.ends_with(" s was seen."), "{}", told.out);
+    assert!(first.starts_with("No idle timeout up to ") && first.ends_with(" s was seen."), "{}", told.out);
     assert_eq!(told.json["found"], "holds");
     let longest = secs(&told.json["findings"]["longest_alive_ns"]);
-    assert!((2.0 - APART..3.0).contains(&longest), "{longest}");
+    assert!((2.0 - told.apart..3.0 + told.apart).contains(&longest), "{longest}");
 }
 
 /// The hub's FIN is none of the path's doing, whose keep-alive it may be.
@@ -163,7 +173,7 @@ fn a_hub_that_ends_idle_connections_is_told_apart() {
         assert_eq!(told.json["findings"]["how"], "closed", "{shown}");
         assert_eq!(told.json["circumstances"]["server_keep_alive"], in_force, "{shown}");
         let lost = secs(&told.json["findings"]["lost_from_ns"]);
-        assert!((1.5 - APART..2.0).contains(&lost), "{lost} {shown}");
+        assert!((1.5 - told.apart..2.0 + told.apart).contains(&lost), "{lost} {shown}");
         assert!(told.out.starts_with("The hub, or a proxy in its place, ends an idle connection"), "{shown}");
     }
 }
@@ -202,6 +212,7 @@ fn plans_that_cannot_be_end_with_code_2() {
 fn an_interrupted_search_tells_what_it_knows() {
     let (_hub, address) = hub(&[]);
     let options = ["keepalive", "path", "--upstream", &address, "--from", "500ms", "--to", "1h"];
+    let machine = Machine::watched();
     let mut search = brownout(&options).spawn().unwrap();
     let mut lines = BufReader::new(search.stderr.take().unwrap()).lines();
     lines.by_ref().map(Result::unwrap).find(|line| line.contains("alive, answer")).unwrap();
@@ -209,11 +220,15 @@ fn an_interrupted_search_tells_what_it_knows() {
     interrupt(pid);
     let began = Instant::now();
     let code = search.wait().unwrap().code();
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let (took, late) = (began.elapsed(), machine.late());
+    assert!(took < Duration::from_secs(5) + late.all, "{took:?}");
     let mut out = String::new();
     search.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     assert_eq!(code, Some(1));
-    assert!(out.starts_with("Ended early: every connection was alive after up to 0.5"), "{out}");
+    let up_to = out.strip_prefix("Ended early: every connection was alive after up to ").expect(&out);
+    let up_to: f64 = up_to.split(' ').next().unwrap().parse().expect(&out);
+    // One that is still idle when it ends may be told with more than the wave's own span.
+    assert!((0.49..0.6 + 2.0 * late.worst.as_secs_f64()).contains(&up_to), "{out}");
 }
 
 /// SIGINT.

@@ -12,7 +12,8 @@ use brownout::fault::{
 };
 use brownout::mqtt::{PacketKind, QoS};
 use brownout::profile::Rule;
-use common::{Bench, at, bench, connected, expect, find, joined, plan, wire};
+use common::machine::Machine;
+use common::{Bench, after_connack, at, bench, connected, expect, find, joined, plan, wire};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -89,13 +90,15 @@ async fn a_false_puback_comes_between_two_packets() {
     let (bench, hub) =
         bench(vec![rule(of(PacketKind::Publish), PacketAction::Drop { acknowledge: true })]).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
-    // The hub is amid a packet: the acknowledgement waits for its end.
+    // The hub is amid a packet: the acknowledgement waits for its end, or, where a busy machine has not read of it, comes first.
     send(&mut served, &[b"\xd0"]).await;
     tokio::time::sleep(Duration::from_millis(50)).await;
     send(&mut device, &[QOS1, &wire::PINGREQ]).await;
     expect(&mut served, &wire::PINGREQ).await;
     send(&mut served, &[b"\x00"]).await;
-    expect(&mut device, b"\xd0\x00\x40\x02\x00\x07").await;
+    let mut got = [0; 6];
+    device.read_exact(&mut got).await.unwrap();
+    assert!([*b"\xd0\x00\x40\x02\x00\x07", *b"\x40\x02\x00\x07\xd0\x00"].contains(&got), "{got:02x?}");
     assert_eq!(altered(&bench.stop().await), [Alteration::Dropped { acknowledged: true }]);
 }
 
@@ -218,10 +221,10 @@ async fn what_is_delayed_keeps_its_order_and_does_not_add_up() {
     let delay = Delay { model: DelayModel::Fixed { delay: base }, jitter: Duration::ZERO };
     let (bench, hub) = bench(vec![rule(of(PacketKind::Publish), PacketAction::Delay(delay))]).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
-    let sent = Instant::now();
+    let (machine, sent) = (Machine::watched(), Instant::now());
     send(&mut device, &[&wire::PINGREQ]).await;
     expect(&mut served, &wire::PINGREQ).await;
-    assert!(sent.elapsed() < base);
+    let undelayed = sent.elapsed();
     for _ in 0..4 {
         send(&mut device, &[QOS0, &wire::PINGREQ]).await;
         tokio::time::sleep(Duration::from_millis(30)).await;
@@ -229,7 +232,8 @@ async fn what_is_delayed_keeps_its_order_and_does_not_add_up() {
     expect(&mut served, &[QOS0, &wire::PINGREQ].concat().repeat(4)).await;
     let took = sent.elapsed();
     assert!(took >= base + Duration::from_millis(90), "{took:?}");
-    assert!(took < base * 3, "{took:?}");
+    let late = machine.late().all;
+    assert!(undelayed < base + late && took < base * 3 + late, "{undelayed:?}, {took:?}");
     let by_ns = u64::try_from(base.as_nanos()).unwrap();
     assert_eq!(altered(&bench.stop().await), [Alteration::Delayed { by_ns }; 4]);
 }
@@ -364,7 +368,7 @@ fn reject() -> Rule {
 }
 
 /// How long what has to come may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn to_the_end(stream: &mut TcpStream) -> Vec<u8> {
     let mut got = Vec::new();
@@ -455,14 +459,11 @@ fn is_dropped(what: &What, falsely: bool) -> bool {
 async fn false_acknowledgements_do_not_pile_up() {
     let (bench, hub) = bench(vec![
         rule(of(PacketKind::Publish), PacketAction::Drop { acknowledge: true }),
-        Rule {
-            when: brownout::profile::When::At { first: Duration::from_secs(1), repeat: None },
-            ..at(
-                "stall",
-                Duration::ZERO,
-                Fault::Stall(Stall { direction: WaysWanted::Down, hold: Span::fixed(PATIENCE * 10) }),
-            )
-        },
+        after_connack(
+            "stall",
+            Duration::from_millis(100),
+            Fault::Stall(Stall { direction: WaysWanted::Down, hold: Span::fixed(PATIENCE * 10) }),
+        ),
     ])
     .await;
     let (mut device, _served) = connected(&bench, &hub).await;
@@ -478,7 +479,8 @@ async fn false_acknowledgements_do_not_pile_up() {
 /// What waits for a device that was told FIN does not keep the hub's reset from it.
 #[tokio::test]
 async fn an_acknowledgement_for_a_deaf_device_is_in_nobodys_way() {
-    let deaf = at("deaf", Duration::from_secs(1), Fault::HalfClose(HalfClose { toward: Side::Device }));
+    let fin = Fault::HalfClose(HalfClose { toward: Side::Device });
+    let deaf = after_connack("deaf", Duration::from_millis(100), fin);
     let lost = rule(of(PacketKind::Publish), PacketAction::Drop { acknowledge: true });
     let (bench, hub) = bench(vec![lost, deaf]).await;
     let (mut device, served) = connected(&bench, &hub).await;

@@ -18,6 +18,7 @@ use brownout::mqtt::PacketKind;
 use brownout::net::Clock;
 use brownout::net::sys::info::tcp_info;
 use brownout::profile::{Metric, Plan, Rule, When, Who};
+use common::machine::Machine;
 use common::{Bench, find, plan};
 use rumqttc::{AsyncClient, ConnectionError, Event as Client, EventLoop, Incoming, MqttOptions, QoS};
 use socket2::SockRef;
@@ -130,7 +131,7 @@ fn drop_capabilities() {
 async fn without_privileges_the_devices_tcp_really_goes_unacknowledged_and_heals_without_loss() {
     drop_capabilities();
     let (hub, _stop) = hub().await;
-    let bench = Bench::start(after_connack(dark(FidelityWanted::Packet, "1500ms"), "300ms"), hub).await;
+    let bench = Bench::start(after_connack(dark(FidelityWanted::Packet, "3s"), "1s"), hub).await;
     let (sender, mut events) = client(bench.address, "unprivileged", 60);
     until(&mut events, is_connack).await;
     sender.subscribe("echo/unprivileged", QoS::AtLeastOnce).await.unwrap();
@@ -206,6 +207,7 @@ async fn detection_and_recovery_are_what_the_client_itself_saw() {
     let (hub, _stop) = hub().await;
     // Not a multiple of 5 s: rumqttc gives up on a CONNACK after that, and the heal must not fall on such a moment.
     let plan = after_connack(dark(FidelityWanted::Auto, "18s"), "500ms");
+    let machine = Machine::watched();
     let bench = Bench::start(plan.clone(), hub).await;
     let (_client, mut events) = client(bench.address, "measured", KEEP_ALIVE.as_secs());
     until(&mut events, is_connack).await;
@@ -228,6 +230,8 @@ async fn detection_and_recovery_are_what_the_client_itself_saw() {
         .until("closed window", |event| matches!(event.what, What::WindowClosed { .. }).then_some(event.at))
         .await;
     let log = bench.stop().await;
+    // Both ends of a span may be late.
+    let late = machine.late().worst * 2;
     let mut measures = Measures::new(&plan);
     for event in &log {
         measures.push(event);
@@ -248,18 +252,18 @@ async fn detection_and_recovery_are_what_the_client_itself_saw() {
         sign.then_some(e.at)
     });
     assert_eq!(exact(Metric::DeviceDetection), ended.since(start));
-    close(exact(Metric::DeviceDetection), noticed.duration_since(applied), "detection");
-    close(exact(Metric::Recovery) + restored.since(start), back.duration_since(applied), "recovery");
+    close(exact(Metric::DeviceDetection), noticed.duration_since(applied), late, "detection");
+    close(exact(Metric::Recovery) + restored.since(start), back.duration_since(applied), late, "recovery");
     // The hub, whichever it is, keeps 1.5 keep-alives [MQTT-3.1.2-24]; mosquitto looks each 5 s, and counts whole seconds,
     // so that its 7.5 s may be 7.
     let silence = exact(Metric::HubSilence);
     let early = Duration::from_millis(if std::env::var_os(TEST_HUB).is_some() { 550 } else { 50 });
     assert!(silence >= KEEP_ALIVE.mul_f64(1.5) - early, "{silence:?}");
-    assert!(silence <= KEEP_ALIVE.mul_f64(1.5) + Duration::from_secs(7), "{silence:?}");
+    assert!(silence <= KEEP_ALIVE.mul_f64(1.5) + Duration::from_secs(7) + late, "{silence:?}");
 }
 
-/// Two stamps of one thing by two programs on a busy machine.
-fn close(ours: Duration, theirs: Duration, what: &str) {
+/// Two stamps of one thing by two programs on a busy machine, which was late by as much.
+fn close(ours: Duration, theirs: Duration, late: Duration, what: &str) {
     let apart = ours.abs_diff(theirs);
-    assert!(apart < Duration::from_millis(150), "{what}: ours {ours:?}, the client's {theirs:?}");
+    assert!(apart < Duration::from_millis(150) + late, "{what}: ours {ours:?}, the client's {theirs:?}");
 }

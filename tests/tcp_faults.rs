@@ -15,7 +15,8 @@ use brownout::fault::{
 };
 use brownout::net::sys::info::tcp_info;
 use brownout::profile::TlsPlan;
-use common::{Bench, at, bench, connected, count, expect, find, wire};
+use common::machine::Machine;
+use common::{Bench, after_connack, at, bench, connected, count, expect, find, wire};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 use tls::Pki;
@@ -23,7 +24,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 const NOW: Duration = Duration::ZERO;
-const SOON: Duration = Duration::from_secs(5);
+/// Longer than what has to come takes on a busy machine.
+const SOON: Duration = Duration::from_secs(30);
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -72,18 +74,20 @@ async fn bytes_pass_at_the_rate_and_the_other_way_as_fast_as_they_come() {
     assert_eq!(applied(&bench).await, [Some(Mechanism::Shaper), None]);
     // 20,000 bytes a second.
     let packet = publish(30_000);
-    let began = Instant::now();
+    let (machine, began) = (Machine::watched(), Instant::now());
     device.write_all(&packet).await.unwrap();
     served.write_all(&packet).await.unwrap();
     expect(&mut device, &packet).await;
-    assert!(began.elapsed() < ms(700), "down: {:?}", began.elapsed());
+    let down = began.elapsed();
     let mut half = vec![0; 15_000];
     served.read_exact(&mut half).await.unwrap();
     let at_half = began.elapsed();
     served.read_exact(&mut half).await.unwrap();
     let took = began.elapsed();
-    assert!(took >= ms(1_480) && took <= ms(1_800), "{took:?}");
-    assert!(at_half >= ms(730) && at_half <= ms(1_050), "evenly: {at_half:?}");
+    let late = machine.late().all;
+    assert!(down < ms(700) + late, "down: {down:?}");
+    assert!(took >= ms(1_480) && took <= ms(1_800) + late, "{took:?}");
+    assert!(at_half >= ms(730) && at_half <= ms(1_050) + late, "evenly: {at_half:?}");
     bench.stop().await;
 }
 
@@ -92,7 +96,7 @@ async fn what_waits_for_a_rate_goes_at_once_when_it_is_lifted() {
     let rate: Rate = "800bit/s".parse().unwrap();
     let hold = Some(Span::fixed(ms(600)));
     let slow = Fault::Bandwidth(Bandwidth { rate, direction: WaysWanted::Both, hold });
-    let (bench, hub) = bench(vec![at("slow", ms(300), slow)]).await;
+    let (bench, hub) = bench(vec![after_connack("slow", ms(100), slow)]).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
     applied(&bench).await;
     let packet = publish(100_000);
@@ -104,24 +108,25 @@ async fn what_waits_for_a_rate_goes_at_once_when_it_is_lifted() {
 }
 
 #[tokio::test]
-async fn slices_are_read_one_by_one() {
+async fn slices_are_segments_with_a_gap_between_them() {
     let slice = |gap| Fault::Slice(Slice { size: 3, gap, direction: WaysWanted::Up, hold: None });
     let (bench, hub) = bench(vec![at("sliced", NOW, slice(ms(30)))]).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
     applied(&bench).await;
-    let began = Instant::now();
+    let (before, began) = (tcp_info(&served).unwrap().segments_in, Instant::now());
     device.write_all(&publish(20)).await.unwrap();
-    let mut reads = Vec::new();
     let mut came = Vec::new();
     while came.len() < 20 {
         let mut buffer = [0; 100];
         let read = served.read(&mut buffer).await.unwrap();
         came.extend_from_slice(&buffer[..read]);
-        reads.push(read);
+        // Whoever reads late finds several slices, and all of each.
+        assert!(came.len() % 3 == 0 || came.len() == 20, "{} bytes", came.len());
     }
     assert_eq!(came, publish(20));
-    assert_eq!(reads, [3, 3, 3, 3, 3, 3, 2]);
     assert!(began.elapsed() >= ms(180), "{:?}", began.elapsed());
+    let segments = tcp_info(&served).unwrap().segments_in - before;
+    assert!(segments >= 7, "{segments} segments for 7 slices");
     bench.stop().await;
 }
 
@@ -190,8 +195,8 @@ async fn with_tls_a_link_ends_after_exactly_so_many_bytes_too() {
 
 #[tokio::test]
 async fn connects_are_refused_and_links_go_on() {
-    let refuse = Refuse { how: Refusal::Closed, hold: Span::fixed(ms(700)) };
-    let (bench, hub) = bench(vec![at("closed", ms(500), Fault::Refuse(refuse))]).await;
+    let refuse = Refuse { how: Refusal::Closed, hold: Span::fixed(ms(2_500)) };
+    let (bench, hub) = bench(vec![at("closed", ms(1_500), Fault::Refuse(refuse))]).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
     let means = bench
         .until("closed door", |event| match &event.what {
@@ -216,7 +221,8 @@ async fn connects_are_refused_and_links_go_on() {
 #[tokio::test]
 async fn an_end_that_is_told_fin_goes_on_speaking() {
     for toward in Side::BOTH {
-        let (bench, hub) = bench(vec![at("half", ms(400), Fault::HalfClose(HalfClose { toward }))]).await;
+        let (bench, hub) =
+            bench(vec![after_connack("half", ms(100), Fault::HalfClose(HalfClose { toward }))]).await;
         let (mut device, mut served) = connected(&bench, &hub).await;
         let means = applied(&bench).await;
         let side = usize::from(toward == Side::Hub);
@@ -246,8 +252,8 @@ async fn an_end_that_is_told_fin_goes_on_speaking() {
 /// The end that was told nothing goes first.
 #[tokio::test]
 async fn a_half_closed_link_ends_whoever_goes() {
-    let (bench, hub) =
-        bench(vec![at("half", ms(400), Fault::HalfClose(HalfClose { toward: Side::Device }))]).await;
+    let half = Fault::HalfClose(HalfClose { toward: Side::Device });
+    let (bench, hub) = bench(vec![after_connack("half", ms(100), half)]).await;
     let (mut device, served) = connected(&bench, &hub).await;
     applied(&bench).await;
     drop(served);
@@ -297,15 +303,15 @@ fn idle_after(after: Duration, then: Forgotten) -> Fault {
 
 #[tokio::test]
 async fn whoever_sends_on_a_forgotten_link_is_reset() {
-    let (bench, hub) = bench(vec![at("nat", NOW, idle_after(ms(1_000), Forgotten::Reset))]).await;
+    let (bench, hub) = bench(vec![at("nat", NOW, idle_after(ms(2_000), Forgotten::Reset))]).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
     // What passes keeps it alive, for longer than it would live in silence.
     for _ in 0..4 {
-        tokio::time::sleep(ms(300)).await;
+        tokio::time::sleep(ms(600)).await;
         device.write_all(&wire::PINGREQ).await.unwrap();
         expect(&mut served, &wire::PINGREQ).await;
     }
-    tokio::time::sleep(ms(1_300)).await;
+    tokio::time::sleep(ms(2_300)).await;
     device.write_all(&wire::PINGREQ).await.unwrap();
     assert_eq!(rest(&mut device).await, (Vec::new(), Err(ErrorKind::ConnectionReset)));
     let silent = tokio::time::timeout(ms(200), served.read(&mut [0; 1])).await;
@@ -318,9 +324,9 @@ async fn whoever_sends_on_a_forgotten_link_is_reset() {
 
 #[tokio::test]
 async fn what_is_sent_on_a_forgotten_link_vanishes() {
-    let (bench, hub) = bench(vec![at("nat", NOW, idle_after(ms(300), Forgotten::Vanish))]).await;
+    let (bench, hub) = bench(vec![at("nat", NOW, idle_after(ms(1_500), Forgotten::Vanish))]).await;
     let (mut device, mut served) = connected(&bench, &hub).await;
-    tokio::time::sleep(ms(600)).await;
+    tokio::time::sleep(ms(1_800)).await;
     device.write_all(&wire::PINGREQ).await.unwrap();
     let silent = tokio::time::timeout(ms(300), served.read(&mut [0; 1])).await;
     assert!(silent.is_err(), "{silent:?}");
@@ -335,8 +341,8 @@ fn news(event: &Event) -> Option<RivalNews> {
 
 #[tokio::test]
 async fn another_client_comes_with_the_devices_connect() {
-    let takeover = Takeover { hold: Span::fixed(ms(1_500)), again: Some(ms(100)) };
-    let (bench, hub) = bench(vec![at("rival", ms(400), Fault::Takeover(takeover))]).await;
+    let takeover = Takeover { hold: Span::fixed(ms(3_000)), again: Some(ms(100)) };
+    let (bench, hub) = bench(vec![after_connack("rival", ms(100), Fault::Takeover(takeover))]).await;
     let (_device, _served) = connected(&bench, &hub).await;
     let connect = wire::connect("d1", 60);
     let mut first = hub.accept().await.unwrap().0;
@@ -364,8 +370,8 @@ async fn another_client_comes_with_the_devices_connect() {
 #[tokio::test]
 async fn another_client_comes_over_tls_where_the_hub_has_that() {
     let pki = Pki::new();
-    let takeover = Takeover { hold: Span::fixed(ms(1_000)), again: None };
-    let plan = common::plan(vec![at("rival", ms(400), Fault::Takeover(takeover))]);
+    let takeover = Takeover { hold: Span::fixed(ms(3_000)), again: None };
+    let plan = common::plan(vec![after_connack("rival", ms(100), Fault::Takeover(takeover))]);
     let terms = TlsPlan { mode: TlsMode::Originate, hub_ca: Some(pki.ca_file()), ..TlsPlan::default() };
     let (bench, hub) = tls::bench(plan, terms).await;
     let acceptor = pki.hub(&["127.0.0.1"], &[]);
@@ -390,7 +396,7 @@ async fn another_client_comes_over_tls_where_the_hub_has_that() {
 #[tokio::test]
 async fn a_rival_ends_with_the_run() {
     let takeover = Takeover { hold: Span::fixed(Duration::from_secs(60)), again: None };
-    let (bench, hub) = bench(vec![at("rival", ms(300), Fault::Takeover(takeover))]).await;
+    let (bench, hub) = bench(vec![after_connack("rival", ms(100), Fault::Takeover(takeover))]).await;
     let (_device, _served) = connected(&bench, &hub).await;
     let mut rival = hub.accept().await.unwrap().0;
     expect(&mut rival, &wire::connect("d1", 60)).await;

@@ -15,7 +15,7 @@ use brownout::fault::{
 };
 use brownout::profile::TlsPlan;
 use brownout::tls::{Alert, Damage};
-use common::{Bench, at, count, expect, find, plan, wire};
+use common::{Bench, after_connack, at, count, expect, find, plan, wire};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 use tls::{Pki, accept, bench, connect};
@@ -100,7 +100,7 @@ async fn a_handshake_is_aborted_after_the_server_hello() {
 async fn a_stalled_handshake_goes_on_when_the_fault_is_over() {
     for stage in [HandshakeStage::BeforeServerHello, HandshakeStage::AfterServerHello] {
         let pki = Pki::new();
-        let hold = Duration::from_millis(700);
+        let hold = Duration::from_secs(2);
         let rule = at("stall", NOW, handshake(HandshakeFault::Stall(stage), hold));
         let (bench, hub) = bench(plan(vec![rule]), pki.plan(TlsMode::Terminate)).await;
         in_force(&bench).await;
@@ -117,7 +117,7 @@ async fn a_stalled_handshake_goes_on_when_the_fault_is_over() {
             What::TlsEstablished { up, .. } => Some(up.took_ns),
             _ => None,
         });
-        assert!(took < 400_000_000, "what the fault made it wait is not its own: {took} ns");
+        assert!(took < 1_000_000_000, "what the fault made it wait is not its own: {took} ns");
     }
 }
 
@@ -137,13 +137,15 @@ async fn live(
     (bench, device, served, hub, pki)
 }
 
-const SOON: Duration = Duration::from_millis(400);
+const SOON: Duration = Duration::from_millis(100);
+/// By then a device has come, shaken hands and been accepted, on a busy machine too.
+const LATER: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn fin_with_and_without_close_notify() {
     for close_notify in [true, false] {
         let fin = Fault::Fin(Close { toward: Toward::Device, other: LegFate::HalfOpen, close_notify });
-        let (bench, mut device, _served, _hub, _pki) = live(vec![at("end", SOON, fin)]).await;
+        let (bench, mut device, _served, _hub, _pki) = live(vec![after_connack("end", SOON, fin)]).await;
         let got = device.read(&mut [0; 10]).await;
         match close_notify {
             true => assert_eq!(got.unwrap(), 0),
@@ -159,7 +161,7 @@ async fn fin_with_and_without_close_notify() {
 async fn any_alert_on_a_live_link() {
     for alert in [Alert::INTERNAL_ERROR, Alert::ACCESS_DENIED] {
         let fault = Fault::TlsAlert(TlsAlert { toward: Toward::Device, alert, other: LegFate::Close });
-        let (bench, mut device, _served, _hub, _pki) = live(vec![at("alert", SOON, fault)]).await;
+        let (bench, mut device, _served, _hub, _pki) = live(vec![after_connack("alert", SOON, fault)]).await;
         let error = device.read(&mut [0; 10]).await.unwrap_err();
         let seen = error.get_ref().unwrap().downcast_ref::<rustls::Error>().unwrap();
         assert_eq!(*seen, rustls::Error::AlertReceived(rustls::AlertDescription::from(alert.0)));
@@ -170,7 +172,7 @@ async fn any_alert_on_a_live_link() {
 #[tokio::test]
 async fn a_truncated_record() {
     let fault = Fault::TlsRecord(TlsRecord { toward: Side::Device, what: RecordFault::Truncated });
-    let (bench, mut device, _served, _hub, _pki) = live(vec![at("cut", SOON, fault)]).await;
+    let (bench, mut device, _served, _hub, _pki) = live(vec![after_connack("cut", SOON, fault)]).await;
     assert_eq!(device.read(&mut [0; 10]).await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
     assert_eq!(means(&bench.stop().await), Mechanism::Truncated);
 }
@@ -188,7 +190,8 @@ fn said_of(damage: Damage) -> &'static str {
 async fn one_record_is_damaged_where_tls_is_ended() {
     for damage in [Damage::Mac, Damage::Type, Damage::Length] {
         let fault = Fault::TlsRecord(TlsRecord { toward: Side::Device, what: RecordFault::Damaged(damage) });
-        let (bench, mut device, mut served, _hub, _pki) = live(vec![at("harm", SOON, fault)]).await;
+        let (bench, mut device, mut served, _hub, _pki) =
+            live(vec![after_connack("harm", SOON, fault)]).await;
         in_force(&bench).await;
         // Nothing is told before a record goes.
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -214,7 +217,7 @@ async fn one_record_is_damaged_and_one_truncated_where_tls_is_passed_through() {
     ];
     for what in faults {
         let hubs = Pki::new();
-        let rule = at("harm", SOON, Fault::TlsRecord(TlsRecord { toward: Side::Device, what }));
+        let rule = at("harm", LATER, Fault::TlsRecord(TlsRecord { toward: Side::Device, what }));
         let tls = TlsPlan { mode: TlsMode::Passthrough, ..TlsPlan::default() };
         let (bench, hub) = bench(plan(vec![rule]), tls).await;
         let (config, acceptor) = (hubs.device(), hubs.hub(&["hub.example"], &[]));

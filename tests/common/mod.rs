@@ -6,6 +6,7 @@
 use brownout::base::{Chance, Span};
 use brownout::event::{EndReason, Event, RunStarted, What};
 use brownout::fault::Fault;
+use brownout::mqtt::PacketKind;
 use brownout::net::proxy::Config;
 use brownout::net::{Clock, EventQueue, Proxy};
 use brownout::profile::{ListenerPlan, Plan, Rule, When, Who};
@@ -14,6 +15,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+
+pub mod machine;
 
 /// A proxy under test, with all its events.
 pub struct Bench {
@@ -34,6 +37,18 @@ pub fn at(id: &str, first: Duration, fault: Fault) -> Rule {
         fault,
         logged_as: None,
     }
+}
+
+/// A rule that fires once so long after a packet of the device's link, on that device: however late the test gets there, as on a
+/// machine that is busy, the packet comes first.
+pub fn after(packet: PacketKind, id: &str, delay: Duration, fault: Fault) -> Rule {
+    let when = When::After { packet, nth: 1, delay: Span::fixed(delay), times: 1 };
+    Rule { when, ..at(id, delay, fault) }
+}
+
+/// The same after CONNACK, which is there to be read whatever the fault does.
+pub fn after_connack(id: &str, delay: Duration, fault: Fault) -> Rule {
+    after(PacketKind::Connack, id, delay, fault)
 }
 
 pub fn plan(rules: Vec<Rule>) -> Plan {
@@ -104,7 +119,7 @@ impl Bench {
 
     /// Waits until an event matches, and hands out what the function made of it.
     pub async fn until<T>(&self, what: &str, mut find: impl FnMut(&Event) -> Option<T>) -> T {
-        let waited = tokio::time::timeout(Duration::from_secs(20), async {
+        let waited = tokio::time::timeout(Duration::from_secs(60), async {
             loop {
                 if let Some(found) = self.events.lock().unwrap().iter().find_map(&mut find) {
                     return found;
@@ -113,7 +128,7 @@ impl Bench {
             }
         })
         .await;
-        waited.unwrap_or_else(|_| panic!("no {what} in 20 s; events: {:#?}", self.events.lock().unwrap()))
+        waited.unwrap_or_else(|_| panic!("no {what} in 60 s; events: {:#?}", self.events.lock().unwrap()))
     }
 
     /// Ends the run, and hands out all its events.
@@ -147,8 +162,13 @@ pub async fn bench(rules: Vec<Rule>) -> (Bench, TcpListener) {
 
 /// A device that is connected: CONNECT and CONNACK have passed.
 pub async fn connected(bench: &Bench, hub: &TcpListener) -> (TcpStream, TcpStream) {
+    connected_as(bench, hub, "d1").await
+}
+
+/// The same under another name.
+pub async fn connected_as(bench: &Bench, hub: &TcpListener, client: &str) -> (TcpStream, TcpStream) {
     let (mut device, mut served) = joined(bench, hub).await;
-    let connect = wire::connect("d1", 60);
+    let connect = wire::connect(client, 60);
     device.write_all(&connect).await.unwrap();
     expect(&mut served, &connect).await;
     served.write_all(&wire::CONNACK).await.unwrap();
