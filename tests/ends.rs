@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 
 const NOW: Duration = Duration::ZERO;
 /// Longer than what has to come takes on a busy machine.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(25);
 
 fn reset(stream: TcpStream) {
     stream.set_zero_linger().unwrap();
@@ -34,7 +34,7 @@ async fn is_reset(stream: &mut TcpStream) -> bool {
 
 /// Whether the connection goes for both directions. After a FIN, a read says the end of the stream for ever.
 async fn goes(stream: &TcpStream) -> bool {
-    for _ in 0..3_000 {
+    for _ in 0..2_500 {
         if tcp_info(stream).unwrap().state == TcpState::Closed {
             return true;
         }

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Longer than anything here takes on a busy machine; only a failure waits for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// The hub keeps 1.5 keep-alives to within 100 ms; as much again is for a machine that runs other tests, and what it shows to be late.
 const TOLERANCE: Duration = Duration::from_millis(200);

@@ -306,7 +306,7 @@ async fn a_run_that_nobody_records_any_more_is_to_end() {
     let (mut device, mut served) = connected(&bench, &hub).await;
     let panicked = bench.queue.consume(|_| panic!("of a test")).finish();
     assert_eq!(panicked.unwrap_err().0, "of a test");
-    let reason = tokio::time::timeout(Duration::from_secs(20), bench.proxy.finished()).await;
+    let reason = tokio::time::timeout(Duration::from_secs(25), bench.proxy.finished()).await;
     assert_eq!(reason.unwrap(), EndReason::Interrupted);
     device.write_all(&wire::PINGREQ).await.unwrap();
     expect(&mut served, &wire::PINGREQ).await;

@@ -25,7 +25,7 @@ use tokio::net::TcpStream;
 
 const NOW: Duration = Duration::ZERO;
 /// Longer than what has to come takes on a busy machine.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(25);
 
 const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)

@@ -96,7 +96,7 @@ async fn a_device_that_ends_at_any_step_of_its_handshake_ends_its_link() {
                     // It hears the other side out.
                     let mut rest = Vec::new();
                     let rest = device.read_to_end(&mut rest);
-                    let _ = tokio::time::timeout(Duration::from_secs(5), rest)
+                    let _ = tokio::time::timeout(Duration::from_secs(20), rest)
                         .await
                         .unwrap_or_else(|_| panic!("{mode:?}, step {step}: the device waits for ever"));
                 }
@@ -204,7 +204,7 @@ async fn much_data_right_behind_finished_passes() {
         let (mut served, _) = hub.accept().await.unwrap();
         let (device, _tls, sent, bench) = came.await.unwrap();
         let mut got = vec![0; sent.len()];
-        let read = tokio::time::timeout(Duration::from_secs(5), served.read_exact(&mut got)).await;
+        let read = tokio::time::timeout(Duration::from_secs(20), served.read_exact(&mut got)).await;
         drop(device);
         let events = bench.stop().await;
         assert!(read.is_ok_and(|read| read.is_ok()) && got == sent, "{version:?}: {events:#?}");
@@ -231,7 +231,7 @@ async fn what_a_device_sends_before_the_hub_is_there_arrives_and_so_does_its_end
             if data {
                 expect(&mut served, &wire::connect("d1", 60)).await;
             }
-            let end = tokio::time::timeout(Duration::from_secs(5), served.read(&mut [0; 1])).await.unwrap();
+            let end = tokio::time::timeout(Duration::from_secs(20), served.read(&mut [0; 1])).await.unwrap();
             assert_eq!(end.ok(), notify.then_some(0), "close_notify is carried, or left out");
             let _ = served.shutdown().await;
             closed(&bench).await;
@@ -261,7 +261,7 @@ async fn a_routed_hello_in_pieces_is_passed_through() {
         let mut served = second.accept().await.unwrap().0;
         expect(&mut served, &hello).await;
     };
-    tokio::time::timeout(Duration::from_secs(5), arrived).await.expect("the hub is dialled");
+    tokio::time::timeout(Duration::from_secs(20), arrived).await.expect("the hub is dialled");
     bench.stop().await;
 }
 
@@ -286,7 +286,7 @@ async fn an_end_without_close_notify_waits_for_a_dial_too() {
         hub.accept().await.unwrap();
     }
     let (mut served, _) = hub.accept().await.unwrap();
-    let end = tokio::time::timeout(Duration::from_secs(5), served.read(&mut [0; 1])).await;
+    let end = tokio::time::timeout(Duration::from_secs(20), served.read(&mut [0; 1])).await;
     assert_eq!(end.expect("the end is carried on").unwrap(), 0);
     drop((served, queued));
     closed(&bench).await;
@@ -320,7 +320,7 @@ async fn a_fault_of_one_client_keeps_no_other_from_its_handshake() {
         expect(&mut served, &wire::connect("d1", 60)).await;
         assert_eq!(device.get_ref().1.alpn_protocol(), served.get_ref().1.alpn_protocol());
     };
-    tokio::time::timeout(Duration::from_secs(5), talk).await.expect("it is not the fault's device");
+    tokio::time::timeout(Duration::from_secs(20), talk).await.expect("it is not the fault's device");
     bench.stop().await;
 }
 

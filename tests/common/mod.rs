@@ -119,7 +119,7 @@ impl Bench {
 
     /// Waits until an event matches, and hands out what the function made of it.
     pub async fn until<T>(&self, what: &str, mut find: impl FnMut(&Event) -> Option<T>) -> T {
-        let waited = tokio::time::timeout(Duration::from_secs(60), async {
+        let waited = tokio::time::timeout(Duration::from_secs(25), async {
             loop {
                 if let Some(found) = self.events.lock().unwrap().iter().find_map(&mut find) {
                     return found;
@@ -128,7 +128,7 @@ impl Bench {
             }
         })
         .await;
-        waited.unwrap_or_else(|_| panic!("no {what} in 60 s; events: {:#?}", self.events.lock().unwrap()))
+        waited.unwrap_or_else(|_| panic!("no {what} in 25 s; events: {:#?}", self.events.lock().unwrap()))
     }
 
     /// Ends the run, and hands out all its events.

@@ -67,7 +67,7 @@ async fn told_of(hello: &'static [u8]) -> Vec<Event> {
     let mut link = Link::new(id, core, mailbox, leg, Arc::new(terms), alarm.slot());
     device.write_all(hello).await.unwrap();
     let (served, _) = tokio::join!(hub.accept(), async {
-        let over = tokio::time::timeout(Duration::from_secs(10), poll_fn(|cx| link.poll(cx)));
+        let over = tokio::time::timeout(Duration::from_secs(25), poll_fn(|cx| link.poll(cx)));
         over.await.expect("the link ends");
     });
     drop(served);
@@ -145,7 +145,7 @@ async fn a_hub_that_does_not_take_a_connect_is_given_up() {
     let mut link =
         Link::new(id, core, mailbox, Leg::connected(accepted, None), Arc::new(terms), alarm.slot());
     let begun = clock.now();
-    let over = tokio::time::timeout(Duration::from_secs(10), poll_fn(|cx| link.poll(cx)));
+    let over = tokio::time::timeout(Duration::from_secs(25), poll_fn(|cx| link.poll(cx)));
     over.await.expect("the link ends");
     assert!(clock.now().since(begun) >= PATIENCE);
     drop(link);

@@ -83,7 +83,7 @@ impl Ring {
     /// What is told until both ends have gone.
     pub(super) async fn told(self) -> Vec<Event> {
         drop((self.device, self.served));
-        let over = tokio::time::timeout(Duration::from_secs(10), self.task).await;
+        let over = tokio::time::timeout(Duration::from_secs(25), self.task).await;
         over.expect("the link ends").unwrap();
         self.queue.close();
         self.queue.take().unwrap_or_default().into()
@@ -110,7 +110,7 @@ pub(super) async fn expect(stream: &mut TcpStream, bytes: &[u8]) {
 /// What comes until FIN.
 async fn rest(stream: &mut TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut bytes));
+    let read = tokio::time::timeout(Duration::from_secs(25), stream.read_to_end(&mut bytes));
     read.await.expect("FIN comes").unwrap();
     bytes
 }
