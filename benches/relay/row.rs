@@ -19,6 +19,8 @@ pub struct Row {
     pub span: Duration,
     /// At most so many rounds, where they take long or are hardly apart.
     pub most_rounds: u32,
+    /// Each round is of new processes, so that what one leaves in memory is not the next one's start.
+    pub is_anew: bool,
     /// There is one more round, which counts system calls: the last metric.
     pub counts_calls: bool,
 }
@@ -34,6 +36,7 @@ pub const USUAL: Row = Row {
     measure: |_, _| Vec::new(),
     span: Duration::from_millis(300),
     most_rounds: u32::MAX,
+    is_anew: false,
     counts_calls: false,
 };
 

@@ -125,6 +125,7 @@ pub const ROWS: &[Row] = &[
         ],
         measure: measures::idle,
         most_rounds: 3,
+        is_anew: true,
         ..USUAL
     },
     Row {
@@ -165,6 +166,7 @@ pub const ROWS: &[Row] = &[
         bars: &[bar(1, Rules::None, Absolute, AtMost(30.0)), NO_CPU],
         measure: measures::tls_idle,
         most_rounds: 1,
+        is_anew: true,
         ..USUAL
     },
     Row {
@@ -229,6 +231,7 @@ pub const ROWS: &[Row] = &[
         ],
         measure: measures::held,
         most_rounds: 3,
+        is_anew: true,
         ..USUAL
     },
     Row {

@@ -89,12 +89,20 @@ fn ways_of(row: &Row, args: &Args, ways: &[Way]) -> Vec<Way> {
 fn measure(row: &Row, args: &Args, ways: &[Way], cores: Option<Cores>) -> Vec<Measured> {
     let ways = ways_of(row, args, ways);
     let pki = (row.others == Others::Tls).then(|| Arc::new(Pki::new()));
-    let mut routes: Vec<_> = ways.iter().map(|way| Route::open(way, cores, pki.clone())).collect();
-    let mut measured: Vec<_> = ways.into_iter().map(Measured::new).collect();
-    thread::sleep(SETTLE);
+    let open = || {
+        let routes: Vec<_> = ways.iter().map(|way| Route::open(way, cores, pki.clone())).collect();
+        thread::sleep(SETTLE);
+        routes
+    };
+    let mut routes = open();
+    let mut measured: Vec<_> = ways.iter().cloned().map(Measured::new).collect();
     let rounds = args.rounds.min(row.most_rounds);
     let (rounds, span) = if args.quick { (rounds.min(2), row.span / 3) } else { (rounds, row.span) };
     for round in 0..usize::try_from(rounds).unwrap() {
+        if row.is_anew && round > 0 {
+            routes.clear();
+            routes = open();
+        }
         // No way is always the one after the same other.
         for turn in 0..routes.len() {
             let nth = (turn + round) % routes.len();
