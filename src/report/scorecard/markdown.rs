@@ -10,7 +10,7 @@ use std::fmt::Write;
 /// What stands in the place of what does not fit.
 const CUT: &str = "**The rest is left out:** GitHub takes 1 MiB of a step. All of it is in scorecard.json and scorecard.html.";
 
-/// The Markdown, at most [`MOST_BYTES`] of it.
+/// The Markdown, at most 1 MB of it: GitHub takes 1 MiB of a step.
 pub fn render(card: &Scorecard) -> String {
     let result = if card.is_passed() { "passed" } else { "not passed" };
     let mut out = format!("## brownout suite {}: {result}\n\n{}. ", escaped(&card.suite), totals(card));
