@@ -3,30 +3,32 @@
 
 use super::bounded::MOST;
 use crate::base::pack::{Pack, Reader, Writer};
+use crate::base::time::nanos;
 use crate::base::units::to_u64;
 use serde::{Deserialize, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// So many values stand in a list; more are a tree, which takes room for eleven at least.
-const FEW: usize = 6;
+/// How many steps a power of two has: a value is at most 0.1 % low.
+const STEPS: u64 = 1024;
+
+/// The lower bits of a number hold how often a value was seen, the others which value it is.
+const COUNT_BITS: u32 = 48;
+const MOST_COUNT: u64 = (1 << COUNT_BITS) - 1;
 
 /// Values in nanoseconds, each kept to within 0.1 %, and how often each was seen.
 ///
 /// In JSON: a list of `[value, count]`, values ascending.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "Vec<(u64, u64)>")]
 pub struct Samples(
     /// None where there is no value: each device has several of these, and most stay empty.
     Option<Box<Pairs>>,
 );
 
-/// Values with their counts, ascending.
-#[derive(Clone, Debug)]
-enum Pairs {
-    Few(Vec<(u64, u64)>),
-    Many(BTreeMap<u64, u64>),
-}
+/// Values with their counts, ascending, eight bytes each: the number of the value, and in the lower bits its count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Pairs(Vec<u64>);
 
 impl Samples {
     /// Adds one value.
@@ -37,39 +39,31 @@ impl Samples {
     /// Adds one value so many times.
     pub fn add_many(&mut self, value: Duration, times: u64) {
         if times > 0 {
-            self.pairs().add(round(crate::base::time::nanos(value)), times);
+            self.pairs_mut().add(number(nanos(value)), times);
         }
     }
 
     /// Adds all of these, in nanoseconds; they are sorted for that, which costs less than to find the place of each.
     pub fn add_all(&mut self, nanos: &mut [u64]) {
-        nanos.iter_mut().for_each(|value| *value = round(*value));
+        nanos.iter_mut().for_each(|value| *value = number(*value));
         nanos.sort_unstable();
-        let is_list = nanos.len() <= FEW;
-        let runs = nanos.chunk_by(|one, next| one == next).filter_map(|run| {
-            let count = to_u64(run.len());
-            run.first().map(|value| (*value, count))
-        });
-        if self.is_empty() && !is_list {
-            *self = Samples::from(runs.collect::<Vec<_>>());
-        } else {
-            runs.for_each(|(value, count)| self.pairs().add(value, count));
-        }
+        let runs = nanos.chunk_by(|one, next| one == next);
+        self.add_ascending(runs.filter_map(|run| Some((*run.first()?, to_u64(run.len())))));
     }
 
     /// How many different values there are.
     pub fn values(&self) -> usize {
-        self.0.as_ref().map_or(0, |pairs| pairs.len())
+        self.pairs().len()
     }
 
     /// Adds all values of another.
     pub fn merge(&mut self, other: &Samples) {
-        other.raw().for_each(|(value, count)| self.pairs().add(value, count));
+        self.add_ascending(other.pairs().iter().map(|pair| unpair(*pair)));
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.raw().next().is_none()
+        self.pairs().is_empty()
     }
 
     /// How many values were added.
@@ -95,63 +89,57 @@ impl Pack for Samples {
 }
 
 impl Samples {
-    fn of(pairs: Vec<(u64, u64)>) -> Samples {
-        let pairs = match pairs.len() {
-            0 => return Samples::default(),
-            1..=FEW => Pairs::Few(pairs),
-            _ => Pairs::Many(pairs.into_iter().collect()),
-        };
-        Samples(Some(Box::new(pairs)))
+    /// Adds values by their numbers, which come in ascending order.
+    fn add_ascending(&mut self, all: impl Iterator<Item = (u64, u64)>) {
+        let mut from = 0;
+        for (number, count) in all.filter(|(_, count)| *count > 0) {
+            from = self.pairs_mut().add_from(from, number, count);
+        }
     }
 
-    fn pairs(&mut self) -> &mut Pairs {
-        self.0.get_or_insert_with(|| Box::new(Pairs::Few(Vec::new())))
+    fn of(pairs: Vec<(u64, u64)>) -> Samples {
+        let mut samples = Samples::default();
+        pairs.into_iter().for_each(|(nanos, count)| samples.add_many(Duration::from_nanos(nanos), count));
+        samples
+    }
+
+    fn pairs_mut(&mut self) -> &mut Pairs {
+        self.0.get_or_insert_default()
+    }
+
+    fn pairs(&self) -> &[u64] {
+        self.0.as_ref().map_or(&[], |pairs| &pairs.0)
     }
 
     fn raw(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.0.iter().flat_map(|pairs| pairs.iter())
+        self.pairs().iter().map(|pair| {
+            let (number, count) = unpair(*pair);
+            (value(number), count)
+        })
     }
 }
-
-impl PartialEq for Samples {
-    fn eq(&self, other: &Samples) -> bool {
-        self.raw().eq(other.raw())
-    }
-}
-
-impl Eq for Samples {}
 
 impl Pairs {
-    fn add(&mut self, value: u64, count: u64) {
-        match self {
-            Pairs::Few(few) => match few.binary_search_by_key(&value, |(known, _)| *known) {
-                Ok(place) => few[place].1 += count,
-                Err(place) if few.len() < FEW => {
-                    few.reserve_exact(1);
-                    few.insert(place, (value, count));
-                }
-                Err(_) => {
-                    let all = few.drain(..).chain([(value, count)]).collect();
-                    *self = Pairs::Many(all);
-                }
-            },
-            Pairs::Many(many) => *many.entry(value).or_default() += count,
-        }
+    fn add(&mut self, number: u64, count: u64) {
+        self.add_from(0, number, count);
     }
 
-    fn len(&self) -> usize {
-        match self {
-            Pairs::Few(few) => few.len(),
-            Pairs::Many(many) => many.len(),
+    /// Adds a value that stands at this place or behind it; where it stands.
+    fn add_from(&mut self, from: usize, number: u64, count: u64) -> usize {
+        let Pairs(pairs) = self;
+        let place = from + pairs[from..].partition_point(|pair| pair >> COUNT_BITS < number);
+        match pairs.get_mut(place) {
+            Some(pair) if *pair >> COUNT_BITS == number => {
+                *pair = paired(number, (*pair & MOST_COUNT).saturating_add(count));
+            }
+            _ => {
+                if pairs.len() == pairs.capacity() {
+                    pairs.reserve_exact((pairs.len() / 4).max(1));
+                }
+                pairs.insert(place, paired(number, count));
+            }
         }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let (few, many) = match self {
-            Pairs::Few(few) => (few.as_slice(), None),
-            Pairs::Many(many) => (&[][..], Some(many)),
-        };
-        few.iter().copied().chain(many.into_iter().flatten().map(|(value, count)| (*value, *count)))
+        place
     }
 }
 
@@ -170,10 +158,28 @@ impl From<Vec<(u64, u64)>> for Samples {
     }
 }
 
-/// To three significant digits in binary: 1024 steps in each power of two, which is at most 0.1 % low.
-fn round(nanos: u64) -> u64 {
-    let spare = (64 - nanos.leading_zeros()).saturating_sub(11);
-    nanos >> spare << spare
+/// Value and count in one number; a count past all counting is the greatest there is.
+fn paired(number: u64, count: u64) -> u64 {
+    number << COUNT_BITS | count.min(MOST_COUNT)
+}
+
+fn unpair(pair: u64) -> (u64, u64) {
+    (pair >> COUNT_BITS, pair & MOST_COUNT)
+}
+
+/// Which of all values that are kept this one is, in nanoseconds: those below 2,048 are their own number, and from there on each
+/// power of two has [`STEPS`]. Below 2^16 for all that 64 bits hold.
+fn number(nanos: u64) -> u64 {
+    let spare = (64 - nanos.leading_zeros()).saturating_sub(STEPS.ilog2() + 1);
+    u64::from(spare) * STEPS + (nanos >> spare)
+}
+
+/// The least value of that number, in nanoseconds.
+fn value(number: u64) -> u64 {
+    match (number / STEPS).checked_sub(2) {
+        Some(power) => (STEPS + number % STEPS) << (power + 1),
+        None => number,
+    }
 }
 
 #[cfg(test)]
@@ -183,13 +189,31 @@ mod tests {
     #[test]
     fn a_value_is_kept_within_a_thousandth() {
         for nanos in [0, 1, 2047, 2048, 2049, 999_999_999, u64::MAX] {
-            let kept = round(nanos);
+            let kept = value(number(nanos));
             assert!(kept <= nanos && nanos - kept <= nanos / 1000, "{nanos} {kept}");
+            assert_eq!(number(kept), number(nanos));
         }
     }
 
     #[test]
-    fn few_and_many_are_the_same() {
+    fn numbers_ascend_without_a_gap_and_fit_beside_a_count() {
+        for number in 0..number(u64::MAX) {
+            assert!(value(number) < value(number + 1), "{number}");
+            assert_eq!(super::number(value(number + 1)), number + 1);
+        }
+        assert!(number(u64::MAX) < 1 << (64 - COUNT_BITS));
+    }
+
+    #[test]
+    fn a_count_past_all_counting_stays_of_its_value() {
+        let mut samples = Samples::default();
+        samples.add_many(Duration::from_nanos(7), u64::MAX);
+        samples.add_many(Duration::from_nanos(7), u64::MAX);
+        assert_eq!(samples.raw().collect::<Vec<_>>(), [(7, MOST_COUNT)]);
+    }
+
+    #[test]
+    fn values_come_ascending_and_are_had_back() {
         for most in [0, 1, 5, 6, 7, 40] {
             let mut samples = Samples::default();
             // From the middle outwards, each twice.
