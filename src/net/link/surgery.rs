@@ -18,6 +18,7 @@ use crate::net::surgery::{
 };
 use crate::session::ledger::{Entry, Message};
 use crate::tls::record::Records;
+use std::borrow::Cow;
 use std::time::Duration;
 
 impl Link {
@@ -235,14 +236,17 @@ impl Link {
     }
 
     /// The topic name of a PUBLISH, where topics are followed.
-    fn topic(&mut self, direction: Direction, frame: &Frame<'_>) -> Option<String> {
+    fn topic<'a>(&mut self, direction: Direction, frame: &Frame<'a>) -> Option<Cow<'a, str>> {
         if frame.kind != PacketKind::Publish || !self.core.follows_topics() {
             return None;
         }
         let version = self.version.unwrap_or(Version::V311);
         let view = peek::publish_view(version, frame.first_byte, frame.head)?;
         let theatre = self.pumps.get_mut(direction).theatre.as_mut()?;
-        theatre.aliases.resolve(&view.topic, view.topic_alias).map(str::to_owned)
+        if view.topic_alias.is_none() && !view.topic.is_empty() {
+            return Some(view.topic);
+        }
+        theatre.aliases.resolve(&view.topic, view.topic_alias).map(|topic| Cow::Owned(topic.to_owned()))
     }
 
     /// The command to brownout that a PUBLISH of the device is, where these are honoured.
