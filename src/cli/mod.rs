@@ -41,7 +41,7 @@ mod whole;
 pub use args::Args;
 pub use exit::Exit;
 
-use crate::net::sys::Capabilities;
+use crate::net::sys::{Capabilities, memory};
 use args::Command;
 use clap::Parser;
 use std::future::Future;
@@ -51,6 +51,7 @@ use tokio::runtime::Builder;
 
 /// Reads the command line and does what it says.
 pub fn main() -> Exit {
+    memory::give_large_blocks_back_at_once();
     let args = Args::parse();
     log_to_stderr(args.verbose);
     out::conclude(match args.command {

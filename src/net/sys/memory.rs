@@ -13,10 +13,25 @@ const STEP: usize = 16;
 /// Who frees a block of this size has glibc look whether the end of this thread's heap is free (FASTBIN_CONSOLIDATION_THRESHOLD).
 const LOOKED_AT: usize = 64 * 1024;
 
-/// So much may be free at the end of a heap until glibc gives it back by itself. It chooses anew with each larger block that
-/// it is asked for, but not once it was told.
+/// From this size on, a block has pages of its own, which go back to the system with it (glibc's M_MMAP_THRESHOLD). Left to itself,
+/// glibc takes up to 32 MB for a size that belongs in its heaps once such a block was freed: then what waits on a link grows within a heap,
+/// and each place that it grew out of stays behind as a hole.
+#[cfg(target_env = "gnu")]
+const OF_ITS_OWN: libc::c_int = 128 * 1024;
+
+/// So much may be free at the end of a heap until glibc gives it back by itself.
 #[cfg(target_env = "gnu")]
 const FREE_AT_THE_END: libc::c_int = 1024 * 1024;
+
+/// Once, before there are other threads: large blocks are given back as they are freed.
+pub fn give_large_blocks_back_at_once() {
+    #[cfg(target_env = "gnu")]
+    {
+        // SAFETY: takes no pointers, and may be called at any time from any thread.
+        unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, OF_ITS_OWN) };
+        free_at_the_end(FREE_AT_THE_END);
+    }
+}
 
 /// Takes the free blocks that the allocator keeps for this thread, for [`give_back`]. Where thousands of links have come and gone,
 /// they lie anywhere, some 300 of them, and each keeps the page that it lies in. Takes some 100 us.
