@@ -7,9 +7,9 @@ use super::quiet::Quiet;
 use crate::base::Time;
 use crate::event::{Event, Line};
 use crate::measure::Measures;
-use crate::net::EventQueue;
 use crate::net::queue::{Consumer, Taken};
 use crate::net::sys::privilege;
+use crate::net::{Clock, EventQueue};
 use crate::profile::Plan;
 use crate::report::{ResourceLog, Timeline};
 use std::fs::File;
@@ -47,7 +47,7 @@ pub struct Record {
 
 impl Recorder {
     /// Records what comes out of the queue, until it is closed. Called where the links run.
-    pub fn start(queue: &EventQueue, plan: &Plan, logs: Logs, progress: Progress) -> Recorder {
+    pub fn start(queue: &EventQueue, plan: &Plan, logs: Logs, progress: Progress, clock: Clock) -> Recorder {
         let tape = Tape {
             measures: Measures::new(plan),
             timeline: Timeline::default(),
@@ -58,6 +58,7 @@ impl Recorder {
             lines: ResourceLog::new(plan),
             progress,
             quiet: Quiet::new(),
+            clock,
         };
         Recorder(queue.consume(move |queue| {
             privilege::renounce();
@@ -81,6 +82,7 @@ struct Tape {
     lines: ResourceLog,
     progress: Progress,
     quiet: Quiet,
+    clock: Clock,
 }
 
 impl Tape {
@@ -108,7 +110,7 @@ impl Tape {
     }
 
     fn give_back(&mut self) {
-        self.measures.pack_up();
+        self.measures.pack_up(self.clock.now());
         self.timeline.pack_up();
         self.quiet.give_back();
     }

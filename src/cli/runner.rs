@@ -100,7 +100,7 @@ impl Runner {
         let log = files.as_ref().map_or(Ok(None), ReportFiles::begin)?;
         let resource_log = setup.resource_log.map(LineFile::begin).transpose()?;
         let logs = Logs { events: log, resource: resource_log };
-        let recorder = Recorder::start(&queue, &plan, logs, setup.progress);
+        let recorder = Recorder::start(&queue, &plan, logs, setup.progress, clock);
         Ok(Runner { proxy, plan, files_before, queue, recorder, files })
     }
 

@@ -253,12 +253,12 @@ impl Measures {
         }
     }
 
-    /// Nothing is expected for a while: what is over takes as little memory as it can.
-    pub fn pack_up(&mut self) {
+    /// Nothing is expected for a while, and all events until now were taken in: what is over takes as little memory as it can.
+    pub fn pack_up(&mut self, now: Time) {
         self.sessions.pack_up();
         self.links.pack_up();
         self.devices.pack_up();
-        self.conformance.pack_up();
+        self.conformance.pack_up(now);
         self.deliveries.pack_up();
         self.watch.pack_up();
     }

@@ -104,6 +104,7 @@ impl Timeline {
     /// Nothing is expected for a while: what is over takes as little memory as it can.
     pub fn pack_up(&mut self) {
         self.lanes.pack_up();
+        self.fleet.shrink();
         self.links.shrink();
     }
 

@@ -95,7 +95,7 @@ impl Watch {
             let quiet = self.quiet.left(Instant::now());
             if quiet == Some(Duration::ZERO) {
                 queue.shrink();
-                self.chapters.pack_up();
+                self.chapters.pack_up(self.clock.now());
                 self.quiet.give_back();
                 continue;
             }

@@ -212,8 +212,9 @@ impl Conformance {
         }
     }
 
-    /// See [`Resting::pack_up`].
-    pub fn pack_up(&mut self) {
+    /// See [`Resting::pack_up`]; what fell due without an event is told.
+    pub fn pack_up(&mut self, now: Time) {
+        self.farewells.due(now, &mut self.cases);
         self.devices.pack_up();
         self.links.shrink();
     }

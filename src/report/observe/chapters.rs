@@ -87,9 +87,9 @@ impl Chapters {
         news
     }
 
-    /// Nothing is expected for a while: what is over takes as little memory as it can.
-    pub fn pack_up(&mut self) {
-        self.measures.pack_up();
+    /// Nothing is expected for a while, and all events until now were taken in: what is over takes as little memory as it can.
+    pub fn pack_up(&mut self, now: Time) {
+        self.measures.pack_up(now);
         self.timeline.pack_up();
     }
 

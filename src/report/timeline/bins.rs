@@ -30,6 +30,11 @@ impl<T: Bin + Default> Bins<T> {
         Bins { from: Time::ZERO, width: nanos(width).max(1), bins: Vec::new() }
     }
 
+    /// Nothing is expected for a while: keeps no room for more.
+    pub fn shrink(&mut self) {
+        self.bins.shrink_to_fit();
+    }
+
     /// The series begins at this time; before anything is in it.
     pub fn begins(&mut self, from: Time) {
         self.from = from;

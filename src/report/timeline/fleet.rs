@@ -95,6 +95,12 @@ impl Fleet {
         &self.counts
     }
 
+    /// Nothing is expected for a while: keeps no room for more.
+    pub(super) fn shrink(&mut self) {
+        self.level.shrink();
+        self.counts.shrink();
+    }
+
     /// It is watched from this time on.
     pub(super) fn begins(&mut self, now: Time) {
         self.from = now;
