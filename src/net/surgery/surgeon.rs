@@ -31,8 +31,8 @@ const MARKS_KEPT: usize = 4096;
 pub struct Surgeon {
     /// Of a packet whose head is not there yet.
     held: Vec<u8>,
-    /// The packet under way, once its head was there.
-    under: Option<Patient>,
+    /// The packet under way, once its head was there, where something is done to it: that is seldom.
+    under: Option<Box<Patient>>,
     /// The stream was cut: nothing passes any more.
     over: bool,
     /// Bytes that came and were not passed on.
@@ -202,7 +202,7 @@ impl Surgeon {
             return;
         };
         let start = operation.start.take();
-        self.under = Some(Patient { operation, passed: 0, kept: Vec::new() });
+        self.under = Some(Box::new(Patient { operation, passed: 0, kept: Vec::new() }));
         let Some(start) = start else {
             self.go_on(&held, out);
             return self.go_on(bytes, out);
