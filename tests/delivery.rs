@@ -7,7 +7,8 @@ mod common;
 use brownout::base::{Chance, DeviceId, Side, Span, Ways};
 use brownout::event::{Delivery, Event, Loss, MessageNews, What};
 use brownout::fault::{
-    Blackhole, Connects, Fault, FidelityWanted, PacketAction, PacketFault, PacketMatch, Toward, WaysWanted,
+    Blackhole, Close, Connects, Fault, FidelityWanted, LegFate, MidCut, PacketAction, PacketFault,
+    PacketMatch, Toward, WaysWanted,
 };
 use brownout::mqtt::{PacketKind, QoS};
 use brownout::profile::sequence::json_pointer;
@@ -122,7 +123,6 @@ async fn what_faults_do_to_packets_is_in_the_books() {
     assert_eq!(whys, [Loss::NotPassedOn, Loss::FalselyAcknowledged]);
 }
 
-/// A link that is dark, and whose hub has given it up meanwhile: closed it, or said that it sends no more.
 /// An end that closes with bytes that it has not read: its system had acknowledged them, and resets. Sent again, the message
 /// comes there for the first time, or not.
 #[tokio::test]
@@ -141,6 +141,39 @@ async fn what_an_end_that_resets_may_not_have_read_is_perhaps_a_duplicate() {
     assert_eq!((up.duplicated, up.perhaps_duplicated), ([0; 3], [0, 1, 0]));
 }
 
+/// A fault resets the link while a message lies unread at the device. What it had acknowledged it has, though the hub never
+/// learns that.
+#[tokio::test]
+async fn what_an_end_that_is_reset_may_not_have_read_is_perhaps_a_duplicate() {
+    let plain = PacketMatch { qos: Some(QoS::AtMostOnce), ..PUBLISH };
+    let cut = PacketAction::Cut(MidCut {
+        after_bytes: 4,
+        ending: LegFate::Reset,
+        close: Close { toward: Toward::Both, other: LegFate::Reset, close_notify: true },
+    });
+    for is_answered in [false, true] {
+        let (bench, hub) = bench(vec![of_packets(plain.clone(), cut.clone())]).await;
+        let (mut device, mut served) = connected(&bench, &hub).await;
+        served.write_all(QOS1).await.unwrap();
+        if is_answered {
+            expect(&mut device, QOS1).await;
+            pass(&mut device, &mut served, PUBACK).await;
+        } else {
+            while device.peek(&mut [0; 64]).await.unwrap() < QOS1.len() {}
+        }
+        device.write_all(QOS0).await.unwrap();
+        closed(&bench).await;
+        let (mut device, mut served) = connected(&bench, &hub).await;
+        pass(&mut served, &mut device, QOS1_AGAIN).await;
+        pass(&mut device, &mut served, PUBACK).await;
+        let (_, down, _) = told(&bench.stop().await);
+        assert_eq!((down.sent, down.received, down.completed), ([0, 1, 0], [0, 1, 0], [0, 1, 0]));
+        let told = if is_answered { ([0, 1, 0], [0; 3]) } else { ([0; 3], [0, 1, 0]) };
+        assert_eq!((down.duplicated, down.perhaps_duplicated), told, "answered: {is_answered}");
+    }
+}
+
+/// A link that is dark, and whose hub has given it up meanwhile: closed it, or said that it sends no more.
 async fn given_up_in_the_dark(closes: bool) -> (Bench, TcpStream, Option<TcpStream>) {
     let dark = Fault::Blackhole(Blackhole {
         direction: WaysWanted::Both,

@@ -65,8 +65,8 @@ pub struct Leg {
     pub carried: bool,
     /// How many bytes the peer had not acknowledged when the socket went, of a leg that carried such.
     left: u64,
-    /// The peer has reset it. What its system acknowledged its program may not have read: Linux resets where one closes a
-    /// connection with bytes unread.
+    /// It ended by a reset. What the peer's system acknowledged its program may not have read: Linux resets where one closes a
+    /// connection with bytes unread, and a program that is told of a reset seldom reads on.
     pub was_reset: bool,
     /// What was written to the peer though it had given up.
     unheard: Option<Box<Unheard>>,
@@ -332,6 +332,7 @@ impl Leg {
         if let Some(tap) = self.tap.as_mut().filter(|_| self.wire.is_open()) {
             tap.reset();
         }
+        self.was_reset |= self.wire.is_open();
         self.hear_last(true);
         if let Some(stream) = self.wire.stream() {
             self.ingress.count(stream);

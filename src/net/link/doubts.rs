@@ -2,8 +2,9 @@
 //!
 //! What the kernel takes counts as passed on. Where a leg is gone before its peer's TCP has acknowledged all of that, whether
 //! the last messages were got is not known. Those of QoS 1 and 2 are acknowledged by themselves, so that the ledger knows which
-//! that can be, also where the peer's TCP had them and its program, perhaps without having read them, reset the leg. Owns how many messages of QoS 0 lie in the last so many bytes of a leg. Invariant: it may be too many, and never too few. Deliberately absent: each
-//! message's own place, which would cost memory.
+//! that can be, also where the peer's TCP had them and the leg was reset, by either end: its program may not have read them.
+//! Owns how many messages of QoS 0 lie in the last so many bytes of a leg. Invariant: it may be too many, and never too few.
+//! Deliberately absent: each message's own place, which would cost memory.
 
 use super::Link;
 use crate::base::Direction;
