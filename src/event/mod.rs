@@ -342,7 +342,7 @@ pub enum What {
         /// The topic.
         topic: String,
     },
-    /// The bytes are not MQTT; they are relayed as they come from here on.
+    /// The bytes are not MQTT, or cannot be read as such; they are relayed as they come from here on.
     NotMqtt {
         /// The link.
         link: LinkId,

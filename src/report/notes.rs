@@ -502,9 +502,7 @@ fn not_mqtt(results: &Results) -> Vec<String> {
     let mut reasons: Vec<(&str, u64)> = reasons.into_iter().collect();
     reasons.sort_by_key(|(_, times)| Reverse(*times));
     others += reasons.iter().skip(MOST_REASONS).map(|(_, times)| times).sum::<u64>();
-    let told = |times, why: &str| {
-        format!("{} did not speak MQTT and passed unread: {}", count(times, "stream"), printable(why))
-    };
+    let told = |times, why: &str| format!("{} passed unread: {}", count(times, "stream"), printable(why));
     let others = (others > 0).then(|| told(others, "for other reasons"));
     reasons.into_iter().take(MOST_REASONS).map(|(why, times)| told(times, why)).chain(others).collect()
 }

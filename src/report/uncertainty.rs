@@ -87,9 +87,9 @@ fn dropped(run: &RunResults, nth: usize, several: bool) -> Vec<String> {
     }
     if run.trouble.not_mqtt.total() > 0 {
         let number = run.trouble.not_mqtt.total();
-        let (streams, were) = (count(number, "stream"), if number == 1 { "was" } else { "were" });
+        let streams = count(number, "stream");
         told.push(of(format!(
-            "{streams} {were} not MQTT from some byte on: what followed is not counted as packets"
+            "{streams} could not be read as MQTT from some byte on: what followed is not counted as packets"
         )));
     }
     let unfollowed: u64 = Direction::BOTH.map(|way| unfollowed(run, way)).iter().sum();

@@ -11,6 +11,9 @@ const PONG: u8 = 10;
 /// The most payload of a control frame (RFC 6455 section 5.5).
 const CONTROL_LIMIT: u8 = 125;
 
+/// In a reason why frames cannot be read: what both ends agreed on hides the MQTT, which is no wrong of theirs.
+pub const HIDDEN: &str = "what is inside is not seen";
+
 /// What was agreed that may change frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extensions {
@@ -117,16 +120,15 @@ impl Header {
     fn check(&self, extensions: Extensions) -> Result<(), String> {
         let (first, opcode) = (self.bytes[0], self.opcode());
         match self.have {
-            1 if first & 0x40 != 0 && extensions == Extensions::Deflate => Err(
-                "WebSocket compression (permessage-deflate) was agreed: the MQTT packets inside are not seen"
-                    .to_owned(),
-            ),
+            1 if first & 0x40 != 0 && extensions == Extensions::Deflate => Err(format!(
+                "WebSocket compression (permessage-deflate) was agreed, and {HIDDEN} until one end is told not to compress"
+            )),
             1 if first & 0x70 != 0 => Err(match extensions {
                 Extensions::None => format!(
                     "a WebSocket frame of first byte {first:#04x}: reserved bits are set, and no extension was agreed (RFC 6455 section 5.2)"
                 ),
                 Extensions::Deflate | Extensions::Other => format!(
-                    "a WebSocket frame of first byte {first:#04x}: reserved bits are set by an extension that was agreed; what is inside is not seen"
+                    "a WebSocket frame of first byte {first:#04x}: reserved bits are set by an extension that was agreed; {HIDDEN}"
                 ),
             }),
             1 if !matches!(opcode, 0..=BINARY | CLOSE..=PONG) => {

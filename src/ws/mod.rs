@@ -9,6 +9,7 @@ mod head;
 mod mask;
 mod walker;
 
+pub use frame::HIDDEN;
 pub use head::{HEAD_LIMIT, looks_like_http};
 pub use mask::Mask;
 pub use walker::{Piece, Scan, Walker};

@@ -7,6 +7,7 @@ use crate::base::{Direction, Time};
 use crate::event::Packet;
 use crate::measure::finding::Grade;
 use crate::mqtt::{Flaw, PacketKind};
+use crate::ws::HIDDEN;
 
 /// What brownout says of TLS that is passed through and turns out to be none: no rule of MQTT.
 const NOT_TLS: &str = "TLS records";
@@ -67,7 +68,8 @@ pub(super) fn not_mqtt(
     reason: &str,
     cases: &mut Cases,
 ) {
-    if reason.contains(NOT_TLS) || !watch.faults.is_pristine() {
+    let is_nobodys = [NOT_TLS, HIDDEN].iter().any(|why| reason.contains(why));
+    if is_nobodys || !watch.faults.is_pristine() {
         return;
     }
     let rules = ["MQTT-3.1.0-1", "MQTT-3.1.2-1", "MQTT-3.2.0-1"];

@@ -287,7 +287,7 @@ impl Live {
             What::ConnectAstray { peer, .. } => trouble("a connect to brownout itself was reset", peer),
             What::ListenerMuteRefused { error, .. } => trouble("mute REFUSED", error),
             What::NotMqtt { direction: Direction::Up, reason, .. } => {
-                trouble("a device does not speak MQTT", reason)
+                trouble("a device cannot be read as MQTT", reason)
             }
             What::TlsFailed { side, error, .. } => {
                 trouble(&format!("TLS with the {} failed", side.word()), error)

@@ -225,7 +225,7 @@ fn a_head_that_does_not_end_is_let_go() {
 
 #[test]
 fn compression_is_named_both_ways() {
-    let words = "WebSocket compression (permessage-deflate) was agreed: the MQTT packets inside are not seen";
+    let words = "WebSocket compression (permessage-deflate) was agreed, and what is inside is not seen until one end is told not to compress";
     let mut down = Walker::new(Down);
     let seen = walk(&mut down, [DEFLATED, b"\x82\x01x\xc2\x01y"]);
     assert_eq!(seen[1], payload(b"x"));

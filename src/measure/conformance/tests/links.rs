@@ -272,6 +272,16 @@ fn one_connect_a_link_and_packets_that_can_be_read() {
         reason,
     });
     assert_eq!(only(&story).rule, Some("MQTT-3.1.0-1"));
+    // Compressed by what both ends agreed on it is MQTT all the same.
+    let mut story = Story::new();
+    let reason = format!("compression was agreed, and {}", crate::ws::HIDDEN);
+    story.opens_link(1, 0, "10.0.0.1:5").tell(What::NotMqtt {
+        link: LinkId(1),
+        direction: Direction::Up,
+        offset: 200,
+        reason,
+    });
+    assert_eq!(named(&story), NOTHING);
     // Packets before CONNACK are allowed.
     let mut story = Story::new();
     story.connect(1, 0, "a", 2).up(1, Packet::Subscribe { id: 1, filters: vec!["x".into()] });
