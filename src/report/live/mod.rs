@@ -301,6 +301,8 @@ impl Live {
             )),
             What::CommandStopped => {
                 self.stopped = true;
+                // What devices do from now on is no sign of a fault, in the report neither.
+                self.watches.clear();
                 None
             }
             What::CommandEnded { code } => Some((

@@ -94,6 +94,24 @@ fn who_connects_anew_after_a_fault_ended_its_link_has_noticed() {
     assert!(told.ends_with("token: path restored; 1 of 1 device had noticed\n"), "{told}");
 }
 
+/// As in the report: a device that had not noticed when its command was told to end has not noticed.
+#[test]
+fn who_connects_anew_after_the_command_was_told_to_end_has_not_noticed() {
+    for is_stopped in [false, true] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Linger);
+        story.cut(1, Side::Device, LegFate::Reset, 1).cut(1, Side::Hub, LegFate::Reset, 1).heals(1).closes(1);
+        story.at(7_000);
+        if is_stopped {
+            story.tell(What::CommandStopped);
+        }
+        story.at(8_000).joins(2, 0, "a", 2);
+        let told = told(&plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]), &story);
+        assert_eq!(told.contains("a noticed after 5.0 s (connects); reset\n"), !is_stopped, "{told}");
+        assert_eq!(told.ends_with("   8.00 s  a is back\n"), is_stopped, "{told}");
+    }
+}
+
 /// As in the report, though it is known only with its CONNECT whose connect that was.
 #[test]
 fn who_connects_anew_has_noticed_when_its_link_was_opened() {
