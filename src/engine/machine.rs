@@ -8,7 +8,6 @@ use super::flags;
 use super::identity::{name_of, written};
 use super::io::{Input, Output};
 use super::packets::Refusals;
-use super::pick;
 use super::through::Progress;
 use super::trigger::Triggers;
 use super::wills::Wills;
@@ -18,7 +17,7 @@ use crate::base::{
 use crate::event::{EndReason, Event, RunStarted, What};
 use crate::fault::Fault;
 use crate::mqtt::PacketKind;
-use crate::profile::{Plan, Sequence, Spell, When};
+use crate::profile::{Plan, Sequence};
 use crate::session::ledger::News;
 use crate::session::{MOST_GONE, Sessions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -68,8 +67,8 @@ pub struct Engine {
 /// What is to happen at a time.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Timer {
-    /// A rule that fires by the run's time.
-    Fire { rule: RuleId, nth: u32 },
+    /// A rule that fires by the run's time; this firing not if it comes before then.
+    Fire { rule: RuleId, nth: u32, not_before: Time },
     /// A rule that fires on one device.
     FireOn { rule: RuleId, device: DeviceId },
     /// A rule that a device asked for fires on it; where it is to last, for this long.
@@ -370,7 +369,7 @@ impl Engine {
         let plan = Arc::clone(&self.plan);
         for (rule, of) in plan.rules() {
             if of.when.is_by_clock() {
-                self.schedule(rule, 1);
+                self.schedule(rule, 1, Time::ZERO);
             }
         }
         if let Some(duration) = plan.duration {
@@ -380,11 +379,7 @@ impl Engine {
 
     fn timer(&mut self, timer: Timer) {
         match timer {
-            Timer::Fire { rule, nth } => {
-                let hold = self.spell(rule, nth).map(|spell| spell.hold);
-                self.fire_for(rule, nth, None, hold);
-                self.schedule(rule, nth + 1);
-            }
+            Timer::Fire { rule, nth, not_before } => self.fire_by_clock(rule, nth, not_before),
             Timer::FireOn { rule, device } => {
                 let nth = self.triggers.fire(rule, device);
                 self.fire(rule, nth, Some(device));
@@ -401,33 +396,11 @@ impl Engine {
                 self.changed();
             }
             Timer::Expire { window, link } => self.expire(window, link),
-            Timer::Duration => self.finish(EndReason::Duration),
-        }
-    }
-
-    /// Sets the timer for the `nth` firing of a rule that fires by the run's time, if there is one.
-    fn schedule(&mut self, rule: RuleId, nth: u32) {
-        if let Some(spell) = self.spell(rule, nth) {
-            self.set_timer(Time::ZERO + spell.at, Timer::Fire { rule, nth });
-        }
-        let Some(&When::At { first, repeat }) = self.plan.rule(rule).map(|of| &of.when) else { return };
-        let at = match repeat {
-            _ if nth == 1 => first,
-            Some(repeat) if repeat.times.is_none_or(|times| nth <= times) => {
-                let even = first + repeat.every * (nth - 1);
-                let jitter = pick::jitter(self.seed, rule, nth);
-                let shift = repeat.jitter.mul_f64(jitter.abs());
-                if jitter < 0.0 { even.saturating_sub(shift) } else { even + shift }
+            Timer::Duration => {
+                self.fire_no_more();
+                self.finish(EndReason::Duration);
             }
-            Some(_) | None => return,
-        };
-        self.set_timer(Time::ZERO + at, Timer::Fire { rule, nth });
-    }
-
-    /// The `nth` spell of a rule that has any, from 1.
-    fn spell(&self, rule: RuleId, nth: u32) -> Option<Spell> {
-        let When::Spells(spells) = &self.plan.rule(rule)?.when else { return None };
-        spells.get(usize::try_from(nth).ok()?.checked_sub(1)?).copied()
+        }
     }
 
     fn not_mqtt(&mut self, link: LinkId, direction: Direction, offset: u64, reason: String) {

@@ -13,6 +13,7 @@
 
 mod arrival;
 mod asked;
+mod clocked;
 mod compose;
 mod control;
 mod cuts;

@@ -70,7 +70,7 @@ impl Engine {
 
     /// Sees to it that the run is looked at once it has settled. What comes before that only puts it off: who looks too early
     /// looks again.
-    fn look_later(&mut self) {
+    pub(super) fn look_later(&mut self) {
         // Nobody waits for the end of a run without rules, be there ever so many devices to look through.
         if self.progress.look_at.is_none() && !self.plan.rules.is_empty() {
             self.progress.look_at = Some(self.settled_at().max(self.now()));

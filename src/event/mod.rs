@@ -440,6 +440,17 @@ pub enum What {
         /// The number of the firing among the rule's (for this device, where it fires per device), from 1.
         nth: u32,
     },
+    /// Firings of a rule by the run's clock were left out: brownout came to them too late, and they are not made up for.
+    Skipped {
+        /// The rule.
+        rule: RuleId,
+        /// The number of the first among the rule's, from 1.
+        first: u32,
+        /// The number of the last.
+        last: u32,
+        /// How late brownout came to the first.
+        late_ns: u64,
+    },
     /// A firing fell on a device. What was done to its links follows.
     WindowOpened {
         /// The window.
@@ -576,6 +587,7 @@ impl What {
             | What::DeviceNamed { .. }
             | What::Delivery { .. }
             | What::Fired { .. }
+            | What::Skipped { .. }
             | What::WindowOpened { .. }
             | What::WindowClosed { .. }
             | What::HeldUp { .. }

@@ -164,6 +164,15 @@ impl Display for What {
                 window.iter().try_for_each(|window| write!(f, " ({window})"))
             }
             What::Fired { firing, rule, nth } => write!(f, "{rule} fired for the {nth}. time ({firing})"),
+            What::Skipped { rule, first, last, late_ns } => {
+                write!(f, "{rule} skipped its {first}. ")?;
+                if last > first {
+                    write!(f, "to {last}. firing")?
+                } else {
+                    write!(f, "firing")?
+                }
+                write!(f, ": brownout came to it {} late", show_fixed(Duration::from_nanos(*late_ns)))
+            }
             What::WindowOpened { window, rule, device, until, .. } => {
                 write!(f, "{window} opened: {rule} on {device}")?;
                 until.iter().try_for_each(|until| write!(f, " until {until}"))

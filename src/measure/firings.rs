@@ -1,6 +1,7 @@
 //! What rules did beside falling on links: how often they fired, whom they missed, which listeners went mute for them.
 
 use super::facts::Window;
+use super::results::Skipped;
 use crate::base::text::glob;
 use crate::base::{Chance, DeviceId, ListenerId, RuleId, WindowId};
 use crate::event::Sources;
@@ -8,12 +9,15 @@ use crate::fault::{Connects, Fault, Mechanism, Refusal};
 use crate::profile::{Plan, Rule, Who};
 use crate::session::{Device, Sessions};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// The firings of a run, by rule.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Firings {
     /// How often each rule fired.
     pub fired: BTreeMap<RuleId, u64>,
+    /// Firings by the run's clock that were left out.
+    pub skipped: BTreeMap<RuleId, Skipped>,
     /// How many firings found this known device without any link, and did not fall on a later one either.
     pub missed: BTreeMap<(RuleId, DeviceId), u64>,
     /// By what means connects vanished for a rule.
@@ -51,6 +55,12 @@ impl Firings {
         for listener in self.muted.keys().filter(|listener| asks_for(rule, **listener, None)) {
             self.muted_for.entry(*listener).or_default().insert(id);
         }
+    }
+
+    pub fn skipped(&mut self, id: RuleId, firings: u64, late: Duration) {
+        let skipped = self.skipped.entry(id).or_default();
+        skipped.firings += firings;
+        skipped.late = skipped.late.max(late);
     }
 
     /// A firing fell on the device; where it had no link at first, on a later one.

@@ -203,6 +203,10 @@ impl Measures {
                 }
             }
             What::Fired { rule, .. } => self.firings.fired(*rule, &self.plan, &self.sessions),
+            What::Skipped { rule, first, last, late_ns } => {
+                let firings = u64::from(last.saturating_sub(*first)) + 1;
+                self.firings.skipped(*rule, firings, Duration::from_nanos(*late_ns));
+            }
             What::WindowOpened {
                 window,
                 firing,

@@ -62,7 +62,9 @@ pub use handshakes::{Attempt, AttemptEnd, Handshakes};
 pub use held_up::HeldUp;
 pub use packets::{Alterations, KeepAlive};
 pub use rate::ConnectRate;
-pub use results::{DeviceResults, LinkEnd, Outcome, Results, RuleResults, RunResults, Sample, WindowResults};
+pub use results::{
+    DeviceResults, LinkEnd, Outcome, Results, RuleResults, RunResults, Sample, Skipped, WindowResults,
+};
 pub use tls::{Timings, TlsResults};
 pub use together::Fleet;
 pub use told::Ended;

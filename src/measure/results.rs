@@ -93,6 +93,8 @@ pub struct RunResults {
 pub struct RuleResults {
     /// How often it fired.
     pub fired: u64,
+    /// Firings by the run's clock that were left out, where any were.
+    pub skipped: Option<Skipped>,
     /// How many firings fell on nobody.
     pub idle: u64,
     /// For a rule that fires after a packet and not by chance: how often it fell on each device that it may fall on.
@@ -105,6 +107,15 @@ pub struct RuleResults {
     pub vanished_packets: Option<u64>,
     /// Why they were met with silence instead.
     pub mute_refused: Vec<String>,
+}
+
+/// Firings by the run's clock that brownout came to too late, and left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Skipped {
+    /// How many.
+    pub firings: u64,
+    /// How late it came to them, at worst.
+    pub late: Duration,
 }
 
 /// One sample of a measure.

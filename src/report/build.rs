@@ -2,7 +2,8 @@
 
 use super::model::{
     Altered, Delivery, DeliveryCounts, Device, Evidence, Expectation, FORMAT, Figure, Fleet, FleetFiring,
-    Judgement, Missed, Outcome, Profile, Quantiles, Report, Rule, Run, Summary, Verdict, Verdicts, Window,
+    Judgement, Missed, Outcome, Profile, Quantiles, Report, Rule, Run, Skipped, Summary, Verdict, Verdicts,
+    Window,
 };
 use super::{azure, ending, notes, tls, uncertainty, verdicts, wire, words};
 use crate::base::{Direction, RuleId, Side, WindowId};
@@ -220,6 +221,8 @@ fn rule(plan: &Plan, id: RuleId, results: &Results) -> Rule {
         fault: fault.map_or("", |fault| fault.name()),
         description: fault.map(words::fault).unwrap_or_default(),
         fired: results.runs.iter().filter_map(|run| run.rules.get(&id)).map(|rule| rule.fired).sum(),
+        skipped: skipped(results, id)
+            .map(|skipped| Skipped { firings: skipped.firings, late_s: seconds(skipped.late) }),
         fidelities: fidelities.into_iter().map(|fidelity| fidelity.word()).collect(),
         means,
         refused,
@@ -231,6 +234,15 @@ fn rule(plan: &Plan, id: RuleId, results: &Results) -> Rule {
         ping_rtt: quantiles(round_trips().map(|round_trips| &round_trips.ping)),
         publish_rtt: quantiles(round_trips().map(|round_trips| &round_trips.publish)),
     }
+}
+
+/// Firings that were left out, over all runs.
+pub(super) fn skipped(results: &Results, id: RuleId) -> Option<measure::Skipped> {
+    let of_runs = results.runs.iter().filter_map(|run| run.rules.get(&id)?.skipped);
+    of_runs.reduce(|sum, more| measure::Skipped {
+        firings: sum.firings + more.firings,
+        late: sum.late.max(more.late),
+    })
 }
 
 /// What was done to packets in all; `None` where no window has a fault of packets.

@@ -120,14 +120,15 @@ fn short_of(id: RuleId, rule: &Rule, run: &RunResults) -> Option<String> {
     let times = times(rule)?;
     let nothing = RuleResults::default();
     let done = run.rules.get(&id).unwrap_or(&nothing);
+    let skipped = done.skipped.map(|skipped| format!(" ({} skipped)", skipped.firings)).unwrap_or_default();
     if done.fired == 0 && times > 0 {
-        return Some("never fired".into());
+        return Some(format!("never fired{skipped}"));
     }
     let of = count(times, "time");
     match rule.when {
         When::Asked(_) => None,
         When::At { .. } | When::Spells(_) => {
-            (done.fired < times).then(|| format!("fired {} of {of}", done.fired))
+            (done.fired < times).then(|| format!("fired {} of {of}{skipped}", done.fired))
         }
         When::After { .. } => {
             // One that left of itself, as a helper does once it has published, is waited for by nobody.
@@ -154,7 +155,7 @@ mod tests {
     use crate::measure::story::{Story, expect, plan, rst};
     use crate::profile::{Comparison, Limit, Metric, Statistic};
     use crate::report::Report;
-    use crate::report::model::Verdict;
+    use crate::report::model::{Skipped, Verdict};
     use std::time::Duration;
 
     /// Two devices, of which one is reset as often as `windows` says.
@@ -256,6 +257,35 @@ mod tests {
         let mut watched = Story::new();
         watched.tell(What::RunEnded { reason: EndReason::Interrupted });
         assert_eq!(why(&plan(Vec::new()), &watched), None);
+    }
+
+    #[test]
+    fn a_rule_with_firings_that_were_skipped_is_not_through() {
+        let mut plan = thrice();
+        let when = |times| {
+            let repeat = Repeat { every: Duration::from_secs(1), jitter: Duration::ZERO, times };
+            When::At { first: Duration::from_secs(1), repeat: Some(repeat) }
+        };
+        plan.rules[0].when = when(Some(4));
+        let mut story = Story::new();
+        story.joins(1, 1, "a", 2).opens(1, 0, 1, 2).applies(1, 1, Mechanism::Linger).closes(1).at(5_000);
+        let skipped = |first, last, late| What::Skipped { rule: RuleId(0), first, last, late_ns: late };
+        story.tell(skipped(2, 3, 2_900_000_000)).tell(skipped(4, 4, 10));
+        story.tell(What::RunEnded { reason: EndReason::Complete });
+        let short = "ended by itself: reset fired 1 of 4 times (3 skipped)";
+        assert_eq!(why(&plan, &story).as_deref(), Some(short));
+        let told =
+            "reset: 3 of 4 firings were skipped: brownout was held up, and came to them up to 2.9 s late";
+        let of = |plan: &Plan| Report::new(plan, &story.results(plan));
+        assert!(of(&plan).notes.contains(&told.to_owned()), "{:?}", of(&plan).notes);
+        assert_eq!(of(&plan).rules[0].skipped, Some(Skipped { firings: 3, late_s: 2.9 }));
+        plan.rules[0].when = when(None);
+        assert_eq!(
+            why(&plan, &story),
+            None,
+            "who wants them for as long as the run lasts has no number of them"
+        );
+        assert!(of(&plan).notes.contains(&told.to_owned()));
     }
 
     #[test]

@@ -212,6 +212,9 @@ pub struct Rule {
     pub description: String,
     /// How often it fired, over all runs.
     pub fired: u64,
+    /// Firings that were left out, since brownout came to them too late; else left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<Skipped>,
     /// How its fault was really made: `packet`, `stall`, `stream`.
     pub fidelities: Vec<&'static str>,
     /// By what means, in words; also what became of connects, where they vanished.
@@ -234,6 +237,15 @@ pub struct Rule {
     pub ping_rtt: Option<Quantiles>,
     /// From PUBLISH to PUBACK or PUBCOMP, where the answer came while the fault held.
     pub publish_rtt: Option<Quantiles>,
+}
+
+/// Firings that were left out.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Skipped {
+    /// How many, over all runs.
+    pub firings: u64,
+    /// How late brownout came to them, at worst.
+    pub late_s: f64,
 }
 
 /// A device that a rule found without a link.

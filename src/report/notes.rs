@@ -1,7 +1,7 @@
 //! What a reader should know before believing a figure: how the faults were really made, what was assumed, what was
 //! refused, what could not be seen.
 
-use super::build::told_of;
+use super::build::{self, told_of};
 use super::together;
 use super::words::{self, count, many};
 use super::{dropped, ending, uncertainty};
@@ -42,6 +42,7 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
         notes.extend(refused(name, &windows));
         notes.extend(connects_met_silence(rule, id, results, &windows));
         notes.extend(connects_unseen(name, id, results));
+        notes.extend(skipped(rule, id, results));
         notes.extend(fell_on_nobody(rule, id, results, &windows));
         notes.extend(still_open(rule, &windows));
         notes.extend(made_by(name, &windows));
@@ -322,6 +323,19 @@ fn connects_unseen(name: &str, id: RuleId, results: &Results) -> Option<String> 
              sign that one of them may have been is known as a bracket (`--tap` sees them)"
         )
     })
+}
+
+fn skipped(rule: &Rule, id: RuleId, results: &Results) -> Option<String> {
+    let skipped = build::skipped(results, id)?;
+    let fired: u64 = results.runs.iter().filter_map(|run| run.rules.get(&id)).map(|rule| rule.fired).sum();
+    let were = if skipped.firings == 1 { "was" } else { "were" };
+    Some(format!(
+        "{}: {} of {} {were} skipped: brownout was held up, and came to them up to {} late",
+        rule.id,
+        skipped.firings,
+        count(fired + skipped.firings, "firing"),
+        words::seconds(skipped.late.as_secs_f64()),
+    ))
 }
 
 fn was_made(windows: &Windows<'_>) -> bool {

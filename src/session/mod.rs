@@ -136,6 +136,7 @@ impl Sessions {
             | What::EndWaits { .. }
             | What::Traffic(_)
             | What::Fired { .. }
+            | What::Skipped { .. }
             | What::WindowOpened { .. }
             | What::FaultApplied { .. }
             | What::FaultRefused { .. }

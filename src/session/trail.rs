@@ -92,6 +92,7 @@ impl Trail {
             | What::KeepaliveExceeded { .. }
             | What::Traffic(_)
             | What::Fired { .. }
+            | What::Skipped { .. }
             | What::WindowOpened { .. }
             | What::FaultApplied { .. }
             | What::FaultRefused { .. }

@@ -1,6 +1,7 @@
 //! The engine in literal time, with net/ played by the tests: orders are confirmed at once unless a test holds back.
 
 mod asked;
+mod clocked;
 mod connects;
 mod doors;
 mod draws;

@@ -204,6 +204,7 @@ impl Conformance {
             | What::WsClosed { .. }
             | What::Delivery { .. }
             | What::Fired { .. }
+            | What::Skipped { .. }
             | What::FaultRefused { .. }
             | What::EndWaits { .. }
             | What::Wire { .. }

@@ -101,6 +101,7 @@ impl Watch {
             | What::Malformed { .. }
             | What::KeepaliveExceeded { .. }
             | What::Fired { .. }
+            | What::Skipped { .. }
             | What::FaultRefused { .. }
             | What::FaultLifted { .. }
             | What::WindowClosed { .. } => {}

@@ -16,6 +16,7 @@ pub(super) fn rule(measures: &Measures, id: RuleId) -> RuleResults {
     let missed = firings.missed.iter().filter(|((rule, _), times)| *rule == id && **times > 0);
     RuleResults {
         fired,
+        skipped: firings.skipped.get(&id).copied(),
         idle: fired.saturating_sub(count(fallen.iter())),
         fell: fell(measures, id),
         missed: missed.map(|((_, device), times)| (*device, *times)).collect(),

@@ -363,7 +363,7 @@ pub(in crate::profile) static WHEN: Place = Place {
             name: "every",
             ty: Type::Time { zero: false },
             presence: Presence::Optional("the rule fires once"),
-            doc: "From one firing to the next.",
+            doc: "From one firing to the next. Those whose time passed while brownout itself was held up are not made up for: the last of them is made, the others are skipped, and told.",
             example: "30s",
         },
         Key {
@@ -400,7 +400,7 @@ pub(in crate::profile) static WHEN: Place = Place {
             presence: Presence::Optional(
                 "with `after` once for each device; with `every` as long as the run lasts",
             ),
-            doc: "How often at most: with `after` for each device, with `every` in all.",
+            doc: "How often at most: with `after` for each device, with `every` in all, skipped ones among them.",
             example: "3",
         },
         Key {

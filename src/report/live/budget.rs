@@ -34,6 +34,8 @@ pub(super) enum Kind {
     BadCertificate,
     /// A rule fired.
     Fired,
+    /// Firings were left out.
+    Skipped,
     /// A fault was lifted.
     Restored,
     /// Something is wrong with the machine or the hub.
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Handshake => "handshakes",
             Kind::BadCertificate => "took the bad certificate",
             Kind::Fired => "firings",
+            Kind::Skipped => "with firings skipped",
             Kind::Restored => "restored",
             Kind::Trouble => "troubles",
             Kind::HeldUp => "hold-ups of brownout itself",

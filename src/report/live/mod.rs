@@ -15,11 +15,11 @@ use self::handshakes::Handshakes;
 use self::wait::Wait;
 use crate::base::text::printable;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
-use crate::event::{Event, Packet, What};
+use crate::event::{EndReason, Event, Packet, What};
 use crate::fault::{Ending, Fault, Mechanism};
 use crate::profile::Plan;
 use crate::report::table::wrap;
-use crate::report::words::{self, many, seconds};
+use crate::report::words::{self, count, many, seconds};
 use crate::session::Sessions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -50,6 +50,8 @@ pub struct Live {
     early: BTreeMap<LinkId, Side>,
     /// The command beside the run was told to end.
     stopped: bool,
+    /// How many firings were left out.
+    skipped: u64,
     /// Nobody has connected yet.
     wait: Wait,
 }
@@ -113,6 +115,7 @@ impl Live {
             crowds: BTreeSet::new(),
             early: BTreeMap::new(),
             stopped: false,
+            skipped: 0,
             wait: Wait::default(),
         }
     }
@@ -191,6 +194,21 @@ impl Live {
                 self.fresh = Some(*firing);
                 self.firings.insert(*firing, Firing::new(*rule, now));
                 None
+            }
+            What::Skipped { rule, first, last, late_ns } => {
+                self.skipped += u64::from(last.saturating_sub(*first)) + 1;
+                let which = if first == last {
+                    format!("firing {first}")
+                } else {
+                    format!("firings {first} to {last}")
+                };
+                let (were, them) = if first == last { ("was", "it") } else { ("were", "them") };
+                let late = seconds(Duration::from_nanos(*late_ns).as_secs_f64());
+                let rule = self.rule(*rule);
+                Some((
+                    Kind::Skipped,
+                    format!("{rule}: {which} {were} skipped: brownout came to {them} {late} late"),
+                ))
             }
             What::WindowOpened { window, firing, device, until, .. } => {
                 self.opened(*window, *firing, *device, *until);
@@ -311,7 +329,7 @@ impl Live {
                     format!("command ended with code {code}")
                 }),
             )),
-            What::RunEnded { reason } => Some((Kind::Over, format!("run ended: {}", reason.words()))),
+            What::RunEnded { reason } => Some((Kind::Over, format!("run ended: {}", self.why(*reason)))),
             What::RunStarted(_)
             | What::ListenerOpened { .. }
             | What::ListenerMuted { .. }
@@ -337,6 +355,15 @@ impl Live {
             | What::WsClosed { .. }
             | What::KeepaliveExceeded { .. }
             | What::Traffic(_) => None,
+        }
+    }
+
+    fn why(&self, reason: EndReason) -> String {
+        match (reason, self.skipped) {
+            (EndReason::Complete, 1..) => {
+                format!("nothing more is to come of any rule, but {} skipped", count(self.skipped, "firing"))
+            }
+            (reason, _) => reason.words().to_owned(),
         }
     }
 

@@ -155,7 +155,8 @@ impl Remarks {
             | What::CaptureClosed { .. }
             | What::Wire { .. }
             | What::Traffic(_)
-            | What::Fired { .. } => Vec::new(),
+            | What::Fired { .. }
+            | What::Skipped { .. } => Vec::new(),
             What::LinkClosed { link, .. } => {
                 for window in self.windows.values_mut() {
                     window.on.remove(link);

@@ -2,7 +2,7 @@
 
 use super::stories::{dark_and_reset, fleet, four_devices, troubled};
 use crate::base::{Direction, FiringId, LinkId, ListenerId, RuleId, Side, Span, Time};
-use crate::event::{Packet, TlsTerms, What};
+use crate::event::{EndReason, Packet, TlsTerms, What};
 use crate::fault::{
     Ending, Fault, Forgotten, IdleTimeout, LegFate, Mechanism, TokenExpiry, Toward, WaysWanted,
 };
@@ -43,6 +43,23 @@ fn a_firing_that_falls_on_nobody_says_who_is_there() {
     assert!(here.contains("both for 8s; it falls on none of 2 devices\n"), "{here}");
     let nobody = last(&mut Story::new());
     assert!(nobody.contains("both for 8s; no device is connected\n"), "{nobody}");
+}
+
+#[test]
+fn firings_that_were_skipped_are_told_and_not_called_through() {
+    let plan = plan(vec![("dark", blackhole("8s"))]);
+    let mut story = Story::new();
+    story.at(9_000).tell(What::Skipped { rule: RuleId(0), first: 2, last: 3, late_ns: 3_300_000_000 });
+    story.at(12_000).tell(What::Skipped { rule: RuleId(0), first: 7, last: 7, late_ns: 60_000_000 });
+    story.at(20_000).tell(What::RunEnded { reason: EndReason::Complete });
+    let told = told(&plan, &story);
+    for line in [
+        "dark: firings 2 to 3 were skipped: brownout came to them 3.3 s late",
+        "dark: firing 7 was skipped: brownout came to it 60 ms late",
+        "run ended: nothing more is to come of any rule, but 3 firings skipped",
+    ] {
+        assert!(told.contains(line), "{told}");
+    }
 }
 
 #[test]
