@@ -22,36 +22,35 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_millis(50);
 
 impl Engine {
-    /// Sets the timer for the `nth` firing of a rule that fires by the run's time, if there is one. It is left out if it comes
-    /// before `not_before`.
-    pub(super) fn schedule(&mut self, rule: RuleId, nth: u32, not_before: Time) {
+    /// Sets the timer for the `nth` firing of a rule that fires by the run's time, if there is one. `before`: when the one before
+    /// it was made, if it was.
+    pub(super) fn schedule(&mut self, rule: RuleId, nth: u32, before: Option<Time>) {
         if let Some(at) = self.moment(rule, nth) {
-            self.set_timer(at, Timer::Fire { rule, nth, not_before });
-        }
-    }
-
-    fn schedule_next(&mut self, rule: RuleId, nth: u32, not_before: Time) {
-        if let Some(next) = nth.checked_add(1) {
-            self.schedule(rule, next, not_before);
+            self.set_timer(at, Timer::Fire { rule, nth, before });
         }
     }
 
     /// The `nth` firing of a rule is due, and perhaps those behind it are.
-    pub(super) fn fire_by_clock(&mut self, rule: RuleId, nth: u32, not_before: Time) {
+    pub(super) fn fire_by_clock(&mut self, rule: RuleId, nth: u32, before: Option<Time>) {
         let end = self.plan.duration.map(|duration| Time::ZERO + duration);
         let latest = self.latest_due(rule, nth, end.map_or(self.now, |end| end.min(self.now)));
         if latest > nth {
-            self.skip(rule, nth, latest - 1);
+            self.skip(rule, nth, latest - 1, self.late(rule, nth, self.now));
         }
-        if self.now < not_before || end.is_some_and(|end| end <= self.now) {
-            self.skip(rule, latest, latest);
-            self.schedule_next(rule, latest, Time::ZERO);
-            return;
+        let too_near = before.filter(|made| latest == nth && self.now < *made + self.pause(rule, nth - 1));
+        let made = if let Some(before) = too_near {
+            self.skip(rule, nth, nth, self.late(rule, nth - 1, before));
+            None
+        } else if end.is_some_and(|end| end <= self.now) {
+            self.skip(rule, latest, latest, self.late(rule, latest, self.now));
+            None
+        } else {
+            self.fire_for(rule, latest, None, self.spell(rule, latest).map(|spell| spell.hold));
+            Some(self.now)
+        };
+        if let Some(next) = latest.checked_add(1) {
+            self.schedule(rule, next, made);
         }
-        let hold = self.spell(rule, latest).map(|spell| spell.hold);
-        let not_before = self.now + self.pause(rule, latest, hold);
-        self.fire_for(rule, latest, None, hold);
-        self.schedule_next(rule, latest, not_before);
     }
 
     /// The last firing that is due by then, from the `nth` on, which is; of several that are at one moment by the plan, the
@@ -80,17 +79,17 @@ impl Engine {
         Some(times.map_or(nth, |times| nth.min(times)))
     }
 
-    /// How long after a firing that is made now the next may come. By the plan that is later by half of what lies between the
-    /// end of this one and the next, a tenth of all at least.
-    fn pause(&self, rule: RuleId, nth: u32, hold: Option<Duration>) -> Duration {
+    /// How long after the `nth` firing was made the next may be. By the plan that is later by half of what lies between the end of
+    /// this one and the next, a tenth of all at least.
+    fn pause(&self, rule: RuleId, nth: u32) -> Duration {
         let moment = |nth: Option<u32>| self.moment(rule, nth?);
         let Some((this, next)) = moment(Some(nth)).zip(moment(nth.checked_add(1))) else {
             return Duration::ZERO;
         };
         let gap = next.since(this);
-        let holds = self.plan.rule(rule).and_then(|rule| rule.fault.hold());
-        let holds = hold.map(Span::fixed).or(holds).unwrap_or(Span::ZERO);
-        let free = gap.saturating_sub(holds.resolve(self.longest_keep_alive(None)));
+        let hold = self.spell(rule, nth).map(|spell| Span::fixed(spell.hold));
+        let hold = hold.or(self.plan.rule(rule).and_then(|rule| rule.fault.hold())).unwrap_or(Span::ZERO);
+        let free = gap.saturating_sub(hold.resolve(self.longest_keep_alive(None)));
         gap.saturating_sub((free / 2).max(gap / 10).max(PATIENCE))
     }
 
@@ -127,8 +126,12 @@ impl Engine {
         spells.get(usize::try_from(nth).ok()?.checked_sub(1)?).copied()
     }
 
-    fn skip(&mut self, rule: RuleId, first: u32, last: u32) {
-        let late = self.moment(rule, first).map(|at| self.now.since(at)).unwrap_or_default();
+    /// How late the `nth` firing of a rule is at this time.
+    fn late(&self, rule: RuleId, nth: u32, at: Time) -> Duration {
+        self.moment(rule, nth).map(|due| at.since(due)).unwrap_or_default()
+    }
+
+    fn skip(&mut self, rule: RuleId, first: u32, last: u32, late: Duration) {
         self.emit(What::Skipped { rule, first, last, late_ns: time::nanos(late) });
         self.look_later();
     }

@@ -67,8 +67,8 @@ pub struct Engine {
 /// What is to happen at a time.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Timer {
-    /// A rule that fires by the run's time; this firing not if it comes before then.
-    Fire { rule: RuleId, nth: u32, not_before: Time },
+    /// A rule that fires by the run's time; when the firing before this one was made, if it was.
+    Fire { rule: RuleId, nth: u32, before: Option<Time> },
     /// A rule that fires on one device.
     FireOn { rule: RuleId, device: DeviceId },
     /// A rule that a device asked for fires on it; where it is to last, for this long.
@@ -369,7 +369,7 @@ impl Engine {
         let plan = Arc::clone(&self.plan);
         for (rule, of) in plan.rules() {
             if of.when.is_by_clock() {
-                self.schedule(rule, 1, Time::ZERO);
+                self.schedule(rule, 1, None);
             }
         }
         if let Some(duration) = plan.duration {
@@ -379,7 +379,7 @@ impl Engine {
 
     fn timer(&mut self, timer: Timer) {
         match timer {
-            Timer::Fire { rule, nth, not_before } => self.fire_by_clock(rule, nth, not_before),
+            Timer::Fire { rule, nth, before } => self.fire_by_clock(rule, nth, before),
             Timer::FireOn { rule, device } => {
                 let nth = self.triggers.fire(rule, device);
                 self.fire(rule, nth, Some(device));

@@ -448,7 +448,7 @@ pub enum What {
         first: u32,
         /// The number of the last.
         last: u32,
-        /// How late brownout came to the first.
+        /// How late brownout was: with the first, or with the one before it, which stands for it.
         late_ns: u64,
     },
     /// A firing fell on a device. What was done to its links follows.

@@ -171,7 +171,7 @@ impl Display for What {
                 } else {
                     write!(f, "firing")?
                 }
-                write!(f, ": brownout came to it {} late", show_fixed(Duration::from_nanos(*late_ns)))
+                write!(f, ": brownout was {} late", show_fixed(Duration::from_nanos(*late_ns)))
             }
             What::WindowOpened { window, rule, device, until, .. } => {
                 write!(f, "{window} opened: {rule} on {device}")?;

@@ -114,7 +114,7 @@ pub struct RuleResults {
 pub struct Skipped {
     /// How many.
     pub firings: u64,
-    /// How late it came to them, at worst.
+    /// How late it was, at worst.
     pub late: Duration,
 }
 

@@ -274,8 +274,7 @@ mod tests {
         story.tell(What::RunEnded { reason: EndReason::Complete });
         let short = "ended by itself: reset fired 1 of 4 times (3 skipped)";
         assert_eq!(why(&plan, &story).as_deref(), Some(short));
-        let told =
-            "reset: 3 of 4 firings were skipped: brownout was held up, and came to them up to 2.9 s late";
+        let told = "reset: 3 of 4 firings were skipped: brownout was held up, and was up to 2.9 s late";
         let of = |plan: &Plan| Report::new(plan, &story.results(plan));
         assert!(of(&plan).notes.contains(&told.to_owned()), "{:?}", of(&plan).notes);
         assert_eq!(of(&plan).rules[0].skipped, Some(Skipped { firings: 3, late_s: 2.9 }));

@@ -244,7 +244,7 @@ pub struct Rule {
 pub struct Skipped {
     /// How many, over all runs.
     pub firings: u64,
-    /// How late brownout came to them, at worst.
+    /// How late brownout was, at worst.
     pub late_s: f64,
 }
 

@@ -330,7 +330,7 @@ fn skipped(rule: &Rule, id: RuleId, results: &Results) -> Option<String> {
     let fired: u64 = results.runs.iter().filter_map(|run| run.rules.get(&id)).map(|rule| rule.fired).sum();
     let were = if skipped.firings == 1 { "was" } else { "were" };
     Some(format!(
-        "{}: {} of {} {were} skipped: brownout was held up, and came to them up to {} late",
+        "{}: {} of {} {were} skipped: brownout was held up, and was up to {} late",
         rule.id,
         skipped.firings,
         count(fired + skipped.firings, "firing"),

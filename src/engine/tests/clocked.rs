@@ -71,7 +71,7 @@ fn a_late_firing_and_the_next_are_not_one_upon_the_other() {
         (run.fired(), run.skipped())
     };
     let both = |until| (vec![(until, 1), (20_000, 2), (30_000, 3)], vec![]);
-    let next_skipped = |until| (vec![(until, 1), (30_000, 3)], vec![(20_000, (2, 2, 0))]);
+    let next_skipped = |until| (vec![(until, 1), (30_000, 3)], vec![(20_000, (2, 2, until - 10_000))]);
     for (hold, edge) in [(Some("2s"), 14_000), (Some("8s"), 11_000), (Some("10s"), 11_000), (None, 15_000)] {
         assert_eq!(late(hold, edge), both(edge), "{hold:?}");
         assert_eq!(late(hold, edge + 1), next_skipped(edge + 1), "{hold:?}");

@@ -202,13 +202,10 @@ impl Live {
                 } else {
                     format!("firings {first} to {last}")
                 };
-                let (were, them) = if first == last { ("was", "it") } else { ("were", "them") };
+                let were = if first == last { "was" } else { "were" };
                 let late = seconds(Duration::from_nanos(*late_ns).as_secs_f64());
                 let rule = self.rule(*rule);
-                Some((
-                    Kind::Skipped,
-                    format!("{rule}: {which} {were} skipped: brownout came to {them} {late} late"),
-                ))
+                Some((Kind::Skipped, format!("{rule}: {which} {were} skipped: brownout was {late} late")))
             }
             What::WindowOpened { window, firing, device, until, .. } => {
                 self.opened(*window, *firing, *device, *until);

@@ -54,8 +54,8 @@ fn firings_that_were_skipped_are_told_and_not_called_through() {
     story.at(20_000).tell(What::RunEnded { reason: EndReason::Complete });
     let told = told(&plan, &story);
     for line in [
-        "dark: firings 2 to 3 were skipped: brownout came to them 3.3 s late",
-        "dark: firing 7 was skipped: brownout came to it 60 ms late",
+        "dark: firings 2 to 3 were skipped: brownout was 3.3 s late",
+        "dark: firing 7 was skipped: brownout was 60 ms late",
         "run ended: nothing more is to come of any rule, but 3 firings skipped",
     ] {
         assert!(told.contains(line), "{told}");
