@@ -392,6 +392,11 @@ impl Link {
         }
     }
 
+    /// Whether the device still waits for an answer that a fault kept from it.
+    pub(super) fn waits_in_vain(&self) -> bool {
+        self.pending.iter().flat_map(|pending| &pending.pings).any(|ping| ping.lost.is_some())
+    }
+
     /// The window whose fault dropped this packet.
     pub(super) fn dropped_by(&mut self, seq: u64, window: WindowId) {
         let pings = self.pending.iter_mut().flat_map(|pending| &mut pending.pings);

@@ -61,9 +61,12 @@ impl Measures {
     }
 
     /// Of a link that a fault has cut, and that its device may not know of yet, nothing more is heard: that is no silence
-    /// of the device's. Nor is a wait for CONNACK, or what comes after the hub's end.
+    /// of the device's. Nor is a wait for CONNACK, or for a PINGRESP that a fault dropped, or what comes after the hub's end.
     pub(super) fn keep_alive_exceeded(&mut self, id: LinkId, gap: Duration, began: Time) {
-        let Some(link) = self.links.get(&id).filter(|link| link.cut.is_none()) else { return };
+        let Some(link) = self.links.get(&id).filter(|link| link.cut.is_none() && !link.waits_in_vain())
+        else {
+            return;
+        };
         let accepted = link.connack.filter(|connack| connack.code == 0);
         let Some(accepted) = accepted.and_then(|connack| connack.delivered) else { return };
         let over = Ends { device: link.told.device, hub: link.signs.hub.map(|sign| sign.at) };

@@ -835,6 +835,27 @@ fn a_wait_for_connack_and_a_link_that_the_hub_has_left_miss_no_keep_alive() {
     }
 }
 
+/// The findings excuse it, so the figure does: PINGREQ was sent, and its answer kept back.
+#[test]
+fn a_wait_for_a_pingresp_that_a_fault_dropped_misses_no_keep_alive() {
+    let plan = plan(vec![("lost", drops(PacketKind::Pingresp))]);
+    // (whether the next one passed, so many violations)
+    for (answered, expected) in [(false, 0), (true, 1)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(2_000).passes(1, Direction::Up, Packet::Pingreq, false);
+        story.fares(1, Direction::Down, Packet::Pingresp, None);
+        if answered {
+            story.at(4_000).passes(1, Direction::Up, Packet::Pingreq, false);
+            story.passes(1, Direction::Down, Packet::Pingresp, false);
+        }
+        let gap_ns = 5_000_000_000;
+        story.at(9_000).tell(What::KeepaliveExceeded { link: crate::base::LinkId(1), gap_ns, took_ns: 0 });
+        story.passes(1, Direction::Up, Packet::Pingreq, false);
+        let results = story.over().results(&plan);
+        assert_eq!(results.runs[0].devices[&DeviceId(0)].violations, expected, "{answered}");
+    }
+}
+
 /// A fault of packets that goes on over a device's links is judged where it began.
 #[test]
 fn a_fault_of_packets_is_judged_on_the_first_link_that_it_fell_on() {
