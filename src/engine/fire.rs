@@ -32,6 +32,10 @@ impl Engine {
         let id = FiringId(self.next_firing);
         self.next_firing += 1;
         self.emit(What::Fired { firing: id, rule: rule_id, nth });
+        if rule.fault.is_one_shot() {
+            // It may cut links: what fell on them before holds there first.
+            self.settle_devices();
+        }
         let (at, first_new, windows) = (self.now, self.first_new, BTreeMap::new());
         let hold = asked.filter(|_| !rule.fault.is_one_shot()).map(Span::fixed).or(rule.fault.hold());
         let firing = Firing { rule: rule_id, nth, at, hold, until: None, device, first_new, windows };
@@ -72,7 +76,7 @@ impl Engine {
             .collect();
         for device in hit {
             self.open_window(id, rule, device);
-            self.settle_device(device);
+            self.unsettled.insert(device);
         }
     }
 
@@ -198,7 +202,7 @@ impl Engine {
         let device = window.device;
         self.dark.look_at(device);
         self.remember(id, device);
-        self.settle_device(device);
+        self.unsettled.insert(device);
         self.lift_packets(id);
         self.close_if_lifted(id);
     }

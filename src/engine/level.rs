@@ -15,7 +15,15 @@ use crate::session::{Handshake, Link};
 use std::collections::BTreeSet;
 
 impl Engine {
-    pub(super) fn settle_device(&mut self, device: DeviceId) {
+    /// Settles the links of devices whose windows have changed: once for all that changed at one moment, since each change costs a
+    /// look at all windows of a device.
+    pub(super) fn settle_devices(&mut self) {
+        while let Some(device) = self.unsettled.pop_first() {
+            self.settle_device(device);
+        }
+    }
+
+    fn settle_device(&mut self, device: DeviceId) {
         let links = self.sessions.device(device).map(|known| known.links.clone()).unwrap_or_default();
         for link in links {
             self.settle_link(link);

@@ -55,6 +55,8 @@ pub struct Engine {
     /// What each device was last accepted with, where that is so.
     pub(super) passwords: BTreeMap<DeviceId, Print>,
     pub(super) timers: BTreeMap<(Time, u64), Timer>,
+    /// Devices whose windows have changed, and whose links are to be settled once all that is due at this moment is done.
+    pub(super) unsettled: BTreeSet<DeviceId>,
     pub(super) progress: Progress,
     pub(super) dark: Dark,
     pub(super) outputs: VecDeque<Output>,
@@ -109,6 +111,7 @@ impl Engine {
             refusals: Refusals::new(),
             wills: Wills::default(),
             timers: BTreeMap::new(),
+            unsettled: BTreeSet::new(),
             outputs: VecDeque::new(),
             next_seq: 0,
             next_timer: 0,
@@ -303,6 +306,7 @@ impl Engine {
                 self.timer(timer);
             }
         }
+        self.settle_devices();
     }
 
     /// The next output; `None` until the next input.

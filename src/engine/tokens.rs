@@ -106,6 +106,7 @@ impl Engine {
 
     /// A token may have expired: its link is cut if that is so.
     pub(super) fn expire(&mut self, window: WindowId, link: LinkId) {
+        self.settle_devices();
         let Some(control) = self.links.get_mut(&link) else { return };
         control.seldom().expiries.remove(&window);
         let is_over = self.windows_on(link).into_iter().any(|(id, of, rule)| match &rule.fault {

@@ -561,3 +561,28 @@ proptest! {
         prop_assert!(run.events.windows(2).all(|pair| pair[0].at <= pair[1].at));
     }
 }
+
+/// Each order has all that holds on its link, so one for each of many rules would cost their square.
+#[test]
+fn what_begins_and_ends_at_one_moment_is_ordered_at_once() {
+    let mut rules = vec![rule(at(1_000), slow(50, Some("2s"))); 100];
+    rules.push(rule(at(3_000), slow(7, Some("1s"))));
+    let mut run = Run::new(plan(rules));
+    let link = run.device(1, "a", 5);
+    run.to(10_000);
+    let applied: Vec<u64> = run.orders.iter().map(|(at, _, _)| at.as_nanos() / 1_000_000).collect();
+    assert_eq!(applied, [1_000, 3_000, 4_000]);
+    assert_eq!(run.times(is_applied), [vec![1_000; 100], vec![3_000]].concat());
+    assert_eq!(run.times(is_closed), [vec![3_000; 100], vec![4_000]].concat());
+    assert_eq!(run.effects(link), Effects::default());
+}
+
+/// Whatever fell on a link before the one-shot that cuts it holds there first.
+#[test]
+fn what_fires_with_a_cut_and_before_it_is_ordered_before_it() {
+    let mut run = Run::new(plan(vec![rule(at(1_000), slow(50, Some("2s"))), rule(at(1_000), rst())]));
+    run.device(1, "a", 5);
+    run.to(1_500);
+    let is_cut: Vec<bool> = run.orders.iter().map(|(_, _, order)| matches!(order, Order::Cut(_))).collect();
+    assert_eq!(is_cut, [false, true]);
+}
