@@ -190,7 +190,17 @@ impl<'a> Struck<'a> {
 
     /// What a tap saw of it.
     pub fn on_wire(&self) -> Option<WireResults> {
-        self.measures.on_wire(self.window.device, self.id, self.start, self.watched_until())
+        let before = self.measures.wire.has_repeats(self.id).then(|| self.closed_before()).flatten();
+        self.measures.on_wire(self.window.device, self.id, self.start, self.watched_until(), before)
+    }
+
+    /// When the window before it of its rule was over that held on this link.
+    fn closed_before(&self) -> Option<Time> {
+        let earlier = self.measures.windows.range(..self.number).rev().map(|(_, window)| window);
+        let mut of_rule = earlier
+            .filter(|other| other.rule == self.window.rule && other.device == self.window.device)
+            .filter(|other| other.applied.iter().any(|applied| applied.link == self.id));
+        of_rule.next()?.closed
     }
 
     /// Whether the fault made this end's leg deaf, and no tap saw all that came to it until then, or the end may have kept a

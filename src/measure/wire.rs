@@ -267,6 +267,13 @@ impl Wire {
     }
 }
 
+impl Wire {
+    /// Whether anything was sent again on this link while it was watched.
+    pub fn has_repeats(&self, link: LinkId) -> bool {
+        self.repeated.contains_key(&link)
+    }
+}
+
 impl Measures {
     /// An end gave up a leg that is deaf to it, at a time before this event.
     pub(super) fn ended_on_wire(&mut self, news: &WireNews) {
@@ -277,13 +284,15 @@ impl Measures {
         }
     }
 
-    /// What a tap has shown of a device from this time to that, and of a link of its; `None` without one.
+    /// What a tap has shown of a device from this time to that, and of a link of its; `None` without one. What was sent again while
+    /// it was watched for several windows of a rule is told with the first of them: `before` is the end of the one before.
     pub(super) fn on_wire(
         &self,
         device: DeviceId,
         link: LinkId,
         from: Time,
         until: Time,
+        before: Option<Time>,
     ) -> Option<WireResults> {
         self.wire.opened?;
         let is_blind = |side| self.wire.is_blind(link, side);
@@ -296,7 +305,8 @@ impl Measures {
             results.syns = results.syns.saturating_add(attempt.sendings);
         }
         let of_link = self.wire.repeated.get(&link).into_iter().flatten();
-        for watched in of_link.filter(|watched| watched.overlaps(from, until)) {
+        let is_told = |watched: &Watched| before.is_some_and(|before| watched.since < before);
+        for watched in of_link.filter(|watched| watched.overlaps(from, until) && !is_told(watched)) {
             results.repeated.get_mut(watched.side).get_or_insert_default().add(watched.repeats);
         }
         Some(results)

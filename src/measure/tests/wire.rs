@@ -374,3 +374,22 @@ fn retransmissions_of_a_window_are_told_by_end() {
     let expected = Repeats { segments: 4, first_gap: gap(200), last_gap: gap(1_600), probes: 1 };
     assert_eq!((wire.repeated.device, wire.repeated.hub), (Some(expected), None));
 }
+
+/// What a watch saw that went on from one window of a rule to the next, under another fault say, was sent once.
+#[test]
+fn what_several_windows_of_a_rule_share_is_told_with_the_first() {
+    let mut story = struck(true);
+    for (window, at) in [(1, 4_000), (2, 6_000), (3, 8_000)] {
+        if window > 1 {
+            story.at(at - 1_000).opens(window, 0, 0, 2).applies(window, 1, Mechanism::Filter);
+        }
+        story.at(at).lifts(window, 1).heals(window);
+    }
+    story.at(11_000);
+    repeated(&mut story, 3_500, 3_700);
+    watched(&mut story, 6_999, 7_100, 7_300);
+    let results = judged(story.at(30_000).over());
+    let segments = |window: &WindowResults| Some(window.wire?.repeated.device?.segments);
+    let told: Vec<_> = results.runs[0].windows.values().map(segments).collect();
+    assert_eq!(told, [Some(1), None, Some(1)], "the first watch is of all three, the second of the third");
+}
