@@ -12,7 +12,8 @@ impl Live {
     pub(super) fn sign(&mut self, now: Time, link: LinkId, side: Side, how: &str) -> Option<(Kind, String)> {
         let name = printable(&self.sessions.device_of(link)?.name);
         let accepted = matches!(self.sessions.link(link)?.connack, Some((_, 0)));
-        let Some(watch) = self.watch_of(link).filter(|watch| watch.link == link) else {
+        let Some(watch) = self.watch_of(link).filter(|watch| watch.link == link && !watch.went_on.get(side))
+        else {
             // Attempts that fail are the report's to count, and the other end's answer is no news.
             let ended = || format!("{name}: the {} ended the link ({how})", side.word());
             let is_news = accepted && self.ended.insert(link);
@@ -54,7 +55,11 @@ impl Live {
         let opened = self.sessions.link(link).map_or(now, |link| link.opened.max(watch.start));
         let (when, rule) = (watch.when(Side::Device, opened), watch.rule);
         let one_shot = self.plan.rule(rule).is_some_and(|rule| rule.fault.is_one_shot());
-        if watch.back || watch.cut_by_another || (watch.told.device && !watch.cut && !one_shot) {
+        if watch.back
+            || watch.went_on.device
+            || watch.cut_by_another
+            || (watch.told.device && !watch.cut && !one_shot)
+        {
             return None;
         }
         self.noticed(link);
@@ -92,7 +97,10 @@ impl Live {
             return Some((Kind::Connected, format!("{name} connected on one more link")));
         }
         // The hub may still believe in the lost link.
-        let watch = self.watches.get_mut(&id).filter(|watch| watch.link != link && !watch.back);
+        let watch = self
+            .watches
+            .get_mut(&id)
+            .filter(|watch| watch.link != link && !watch.back && !watch.went_on.device);
         let lost = watch.map(|watch| {
             watch.back = true;
             (watch.restored, watch.rule)

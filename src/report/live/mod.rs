@@ -15,7 +15,7 @@ use self::handshakes::Handshakes;
 use self::wait::Wait;
 use crate::base::text::printable;
 use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
-use crate::event::{EndReason, Event, Packet, What};
+use crate::event::{EndReason, Event, LastPackets, Packet, What};
 use crate::fault::{Ending, Fault, Mechanism};
 use crate::profile::Plan;
 use crate::report::table::wrap;
@@ -76,6 +76,9 @@ struct Firing {
     altered: u64,
 }
 
+/// What a system sends again may be under way for so much longer than the dark lasted.
+const RETRANSMISSION_GRACE: Duration = Duration::from_secs(1);
+
 /// A device that a fault found up, until it is back.
 #[derive(Clone, Debug)]
 struct Watch {
@@ -95,6 +98,9 @@ struct Watch {
     cut_by_another: bool,
     /// The ends whose packets are dropped in the kernel: they may have noticed before it is seen.
     muted: Ends<bool>,
+    /// The ends that were heard of so long after the path was restored that they go on over the link: what they do then is not
+    /// the fault's.
+    went_on: Ends<bool>,
     back: bool,
 }
 
@@ -320,6 +326,11 @@ impl Live {
                 self.watches.clear();
                 None
             }
+            What::Traffic(traffic) => {
+                let watch = self.watch_of(traffic.link).filter(|watch| watch.link == traffic.link)?;
+                watch.heard(traffic.last);
+                None
+            }
             What::CommandEnded { code } => Some((
                 Kind::Over,
                 code.map_or("command ended by a signal".into(), |code| {
@@ -350,8 +361,7 @@ impl Live {
             | What::FirstData { direction: Direction::Up, .. }
             | What::WsUpgraded { .. }
             | What::WsClosed { .. }
-            | What::KeepaliveExceeded { .. }
-            | What::Traffic(_) => None,
+            | What::KeepaliveExceeded { .. } => None,
         }
     }
 
@@ -490,7 +500,17 @@ impl Watch {
             cut: false,
             cut_by_another: false,
             muted: Ends { device: is_mute(means.device), hub: is_mute(means.hub) },
+            went_on: Ends::default(),
             back: false,
+        }
+    }
+
+    /// Its ends were last heard of then. What a fault kept back may come for as long again after it.
+    fn heard(&mut self, last: Ends<LastPackets>) {
+        let Some(restored) = self.restored.filter(|_| !self.cut && !self.cut_by_another) else { return };
+        let latest = restored + restored.since(self.start) + RETRANSMISSION_GRACE;
+        for side in Side::BOTH {
+            *self.went_on.get_mut(side) |= last.get(side).from.is_some_and(|from| from > latest);
         }
     }
 

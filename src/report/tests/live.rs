@@ -2,7 +2,7 @@
 
 use super::stories::{dark_and_reset, fleet, four_devices, troubled};
 use crate::base::{Direction, FiringId, LinkId, ListenerId, RuleId, Side, Span, Time};
-use crate::event::{EndReason, Packet, TlsTerms, What};
+use crate::event::{EndReason, Packet, Samples, TlsTerms, What};
 use crate::fault::{
     Ending, Fault, Forgotten, IdleTimeout, LegFate, Mechanism, TokenExpiry, Toward, WaysWanted,
 };
@@ -43,6 +43,30 @@ fn a_firing_that_falls_on_nobody_says_who_is_there() {
     assert!(here.contains("both for 8s; it falls on none of 2 devices\n"), "{here}");
     let nobody = last(&mut Story::new());
     assert!(nobody.contains("both for 8s; no device is connected\n"), "{nobody}");
+}
+
+/// Who goes on over its link after a fault has not noticed it by what it does later.
+#[test]
+fn who_went_on_has_not_noticed() {
+    let plan = plan(vec![("dark", blackhole("1s"))]);
+    let last = |went_on: u64| {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 5).at(3_000).opens(1, 0, 0, 5).applies(1, 1, Mechanism::Filter);
+        story.at(4_000).lifts(1, 1).heals(1);
+        story.at(went_on).up(1, Packet::Pingreq).traffic(1, 10, Samples::default());
+        story.at(8_000).up(1, Packet::Disconnect { reason: 0 });
+        let left = told(&plan, &story);
+        let left = left.lines().last().unwrap().trim().to_owned();
+        story.ends(1, Side::Device, Ending::Fin).closes(1);
+        story.at(9_000).joins(2, 0, "a", 5);
+        (left, told(&plan, &story).lines().last().unwrap().trim().to_owned())
+    };
+    let (left, back) = last(6_001);
+    assert_eq!(left, "8.00 s  a: the device ended the link (DISCONNECT)");
+    assert_eq!(back, "9.00 s  a is back");
+    let (left, back) = last(6_000);
+    assert_eq!(left, "8.00 s  a noticed by 5.0 s at the latest (DISCONNECT); dark");
+    assert_eq!(back, "9.00 s  a is back, 5.0 s after the path was restored; dark");
 }
 
 #[test]
