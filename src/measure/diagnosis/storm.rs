@@ -88,7 +88,7 @@ fn busiest<'a>(again: &'a [&'a LinkEnd]) -> Option<Peak<'a>> {
     let mut first = 0;
     let mut best = 0..0;
     for (last, end) in again.iter().enumerate() {
-        while again[first].opened + BUSY <= end.opened {
+        while end.opened.since(again[first].opened) >= BUSY {
             first += 1;
         }
         if last + 1 - first > best.len() {

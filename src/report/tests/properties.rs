@@ -2,7 +2,7 @@
 
 use super::stories::{dark_and_reset, fleet, four_devices, slow_and_dark, slow_path, troubled};
 use super::tls::{bad_and_silent, certificates};
-use crate::base::{Direction, LinkId, ListenerId, Side};
+use crate::base::{Direction, LinkId, ListenerId, Side, Time};
 use crate::event::{Event, Packet, Samples, What};
 use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, plan};
@@ -61,9 +61,13 @@ fn rtt(millis: u64) -> Samples {
 }
 
 fn unlikely() -> impl Strategy<Value = Story> {
-    prop::collection::vec((any::<u8>(), 0..5u32, 0..3_000u64), 0..120).prop_map(|steps| {
+    let steps = prop::collection::vec((any::<u8>(), 0..5u32, 0..3_000u64), 0..120);
+    (steps, prop::option::weighted(0.1, 0..120_usize)).prop_map(|(steps, from)| {
         let mut story = Story::new();
         steps.into_iter().for_each(|next| step(&mut story, next));
+        // A log may say of its events that they are of the last moment that there is.
+        let late = from.and_then(|from| story.events.get_mut(from..)).unwrap_or_default();
+        late.iter_mut().for_each(|event| event.at = Time::MAX);
         story
     })
 }

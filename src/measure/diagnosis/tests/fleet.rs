@@ -1,7 +1,7 @@
 //! Ways back, and whole fleets.
 
 use super::{by, found, grade, is_reset, lives, name, observer, reset};
-use crate::base::Side;
+use crate::base::{Side, Time};
 use crate::fault::Ending;
 use crate::measure::finding::Grade;
 use crate::measure::story::Story;
@@ -86,6 +86,15 @@ fn a_fleet_that_comes_back_all_at_once() {
     assert_eq!(graded(&azure, &storm(210, 101, 1)), Some(Grade::Fail));
     assert!(found(&azure, &storm(210, 101, 1), "reconnect-storm").unwrap().cause.contains("429001"));
     assert_eq!(graded(&by(Strictness::Strict5, observer()), &storm(20, 20, 5)), None, "no rule of MQTT");
+}
+
+/// As a log may tell it whose stamps were written over.
+#[test]
+fn a_fleet_that_comes_back_at_the_end_of_all_time() {
+    let mut story = storm(20, 10, 1);
+    let back = story.events.iter_mut().filter(|event| event.at >= Time::from_secs(400));
+    back.for_each(|event| event.at = Time::MAX);
+    assert_eq!(grade(&observer(), &story, "reconnect-storm"), Some(Grade::Warn));
 }
 
 /// So many of three or more devices, all reset at 10 s, that connect again and again in vain, at these milliseconds.
