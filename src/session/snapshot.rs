@@ -220,6 +220,14 @@ mod tests {
         }
         assert_eq!(sessions.device_of(link).map(|device| device.id), Some(DeviceId(3)));
         assert_eq!((sessions.forgotten(), sessions.forgets_with(link)), (3, vec![DeviceId(4)]));
+        // A device that goes on over another link is not gone with this one.
+        let other = LinkId(10);
+        let opened =
+            What::LinkOpened { link: other, listener: ListenerId(0), peer: "10.0.0.9:2".into(), to: None };
+        for what in [opened, What::LinkIdentified { link: other, device: DeviceId(3) }] {
+            sessions.apply(&Event { seq, at: Time::from_secs(11), what });
+        }
+        assert_eq!(sessions.forgets_with(link), []);
     }
 
     #[test]

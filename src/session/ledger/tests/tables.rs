@@ -119,6 +119,16 @@ fn of_quality_two_a_message_is_released_within_its_session() {
     assert!(run.news().contains(&&MessageNews::Duplicated { first: first(10), released: true }));
 }
 
+/// In a session of its own its receiver takes it once more, and knows the second of the two by its identifier.
+#[test]
+fn of_quality_two_what_a_fault_doubles_in_a_new_session_is_a_duplicate_once() {
+    let mut run = Run::joined();
+    run.goes(0, UP, message(2, 5, 7)).ends(0).connect(true).accepted(1, false);
+    run.arrives(1, UP, message(2, 5, 7));
+    run.tell(1, Entry::Passed { direction: UP, qos: QoS::ExactlyOnce, id: 5, times: 2 });
+    assert_eq!(run.counts().up.duplicated, [0, 0, 1]);
+}
+
 #[test]
 fn what_a_fault_doubles_is_passed_on_twice() {
     for (qos, duplicated) in [(0, [1, 0, 0]), (1, [0, 1, 0]), (2, [0, 0, 0])] {
@@ -482,6 +492,37 @@ fn the_receive_maximum_holds_for_each_link() {
 }
 
 #[test]
+fn an_identifier_that_is_used_again_amid_its_flight_is_in_flight_once() {
+    let mut run = Run::new();
+    run.connect_with(true, Version::V5, None);
+    run.tell(0, Entry::Accepted { session_present: false, receive_maximum: Some(1) });
+    run.at(10).goes(0, UP, message(1, 1, 7)).goes(0, UP, message(1, 1, 8));
+    assert_eq!(run.news(), [&MessageNews::IdInUse { first: first(10) }]);
+}
+
+/// No sender may say CONNECT twice; one that does has what it sent on the link still in flight there.
+#[test]
+fn a_second_connect_makes_nothing_of_its_link_an_earlier_links() {
+    let mut run = Run::joined();
+    run.goes(0, UP, message(1, 1, 7));
+    run.tell(0, Entry::Connect { clean: false, version: Version::V311, receive_maximum: None });
+    run.goes(0, UP, message(1, 2, 7));
+    let up = run.counts().up;
+    assert_eq!((up.sent[1], up.retransmitted[1]), (2, 0));
+}
+
+/// What it left out was counted with the number that came after it.
+#[test]
+fn a_number_that_comes_late_is_lost_once() {
+    let numbered = |number| Message { number: Some(number), ..message(0, 0, number) };
+    let mut run = Run::joined();
+    run.at(10).goes(0, UP, numbered(1)).connect(false).accepted(1, true).goes(1, UP, numbered(3));
+    run.at(20).arrives(0, UP, numbered(2)).ends(0).at(9000).ends(1);
+    let up = run.over().up;
+    assert_eq!((up.missing, up.lost[0]), (1, 1));
+}
+
+#[test]
 fn what_comes_late_on_a_link_that_the_device_has_left_is_no_new_message() {
     let mut run = Run::joined();
     // In the dark; on its next link the device sends it again, which is the first that is seen of it.
@@ -500,8 +541,27 @@ fn more_than_is_followed_is_counted() {
     for id in 1..=sent {
         run.arrives(0, UP, message(1, id, u64::from(id)));
     }
-    let up = run.ends(0).over().up;
-    assert_eq!((up.unfollowed, up.in_flight[1]), ([0, 3, 0], u64::try_from(ENDED_LIMIT).unwrap()));
+    let up = run.ends(0).counts().up;
+    assert_eq!((up.sent[1], up.unfollowed), (sent.into(), [0, 3, 0]));
+    // The oldest are given up: of what is sent again, the third is new, and the fourth is known.
+    run.connect(false).accepted(1, true).arrives(1, UP, again(1, 3, 3)).arrives(1, UP, again(1, 4, 4));
+    let up = run.ends(1).over().up;
+    assert_eq!((up.sent[1], up.retransmitted[1]), (u64::from(sent) + 1, 1));
+}
+
+/// Of what is through, so much is known again when it comes once more.
+#[test]
+fn of_what_is_through_the_last_sixty_four_are_remembered() {
+    let mut run = Run::joined();
+    for id in 1..=65 {
+        run.goes(0, UP, message(1, id, u64::from(id))).ack(0, UP, AckKind::Puback, id);
+    }
+    run.goes(0, UP, again(1, 2, 2));
+    let up = run.counts().up;
+    assert_eq!((up.sent[1], up.retransmitted[1]), (65, 1));
+    run.goes(0, UP, again(1, 1, 1));
+    let up = run.counts().up;
+    assert_eq!((up.sent[1], up.retransmitted[1]), (66, 1));
 }
 
 #[test]
@@ -624,6 +684,7 @@ fn what_is_doubted_in_flight_is_perhaps_received_or_a_duplicate() {
         (false, false, ((1, 0), (0, 1), (0, 0))),
         (true, false, ((1, 0), (0, 1), (0, 0))),
         (false, true, ((0, 1), (0, 1), (0, 0))),
+        (true, true, ((0, 1), (0, 1), (0, 0))),
     ] {
         let mut run = Run::new();
         run.connect(false).accepted(0, false).goes(0, DOWN, message(1, 1, 7));
