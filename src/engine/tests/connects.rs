@@ -439,6 +439,21 @@ fn a_connect_behind_a_refusal_says_whose_it_was_and_is_cut_once() {
     assert_eq!(devices, ["d"]);
 }
 
+#[test]
+fn who_was_cut_in_the_dark_is_not_turned_away_as_well() {
+    let rules = vec![
+        rule(at(1000), dark("2s", Connects::Silence)),
+        of(rule(at(1000), reject("9s")), "d*"),
+        rule(at(2000), rst()),
+    ];
+    let mut run = Run::new(plan(rules));
+    run.to(1500);
+    let link = run.open(1);
+    run.connect(link, "d", 60);
+    run.to(5000);
+    assert_eq!(run.cuts(), [(2000, link)]);
+}
+
 /// In the dark nothing may arrive, a refusal neither: it falls when the path is restored, if it still holds then.
 #[test]
 fn nobody_is_turned_away_in_the_dark() {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::RuleId;
-use crate::fault::{Fidelity, Stall};
+use crate::fault::{Bandwidth, Fidelity, Stall};
 use crate::profile::Repeat;
 use proptest::prelude::*;
 
@@ -74,6 +74,16 @@ fn a_link_that_closes_before_its_cut_closes_the_window_of_the_cut() {
     assert_eq!(run.times(is_closed), [1000]);
 }
 
+/// A run of days fires many.
+#[test]
+fn a_one_shot_that_is_over_leaves_nothing_in_force() {
+    let mut run = Run::new(plan(vec![rule(at(1000), rst())]));
+    let link = run.device(1, "d", 2);
+    run.to(1000);
+    run.close(link);
+    assert!(run.engine.is_calm());
+}
+
 /// A device that fails over to another listener has left the path that the rule is about.
 #[test]
 fn a_rule_of_one_listener_leaves_the_devices_links_at_another_alone() {
@@ -109,7 +119,8 @@ fn a_chance_waits_for_the_devices_name() {
 /// What is ordered when a packet arrives holds for its bytes, so that its event must not say that it passed.
 #[test]
 fn a_packet_that_meets_an_order_on_its_way_is_held() {
-    for fault in [dark("2s", Connects::Silence), slow(100, Some("2s")), rst()] {
+    let rate = Bandwidth { rate: "1 kbit/s".parse().unwrap(), direction: WaysWanted::Both, hold: None };
+    for fault in [dark("2s", Connects::Silence), slow(100, Some("2s")), Fault::Bandwidth(rate), rst()] {
         let mut run = Run::new(plan(vec![rule(at(1000), fault)]));
         let link = run.device(1, "d", 2);
         run.confirm = false;
@@ -133,6 +144,7 @@ fn connects_in_the_dark_are_met_as_asked() {
         assert_eq!(run.effects(late).hold_dial, held, "{connects:?}");
         run.connect(late, "d", 2);
         assert_eq!(run.effects(late).closed.up, held, "{connects:?}");
+        assert_eq!(run.effects(late).hold_dial, held, "{connects:?}");
         run.to(3000);
         assert!(run.effects(late).is_clear());
     }

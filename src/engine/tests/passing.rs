@@ -155,6 +155,8 @@ fn what_could_not_be_done_is_said_once() {
     run.tell(Input::NotAltered { link, window: Some(WindowId(99)), seq: None, error: "a".into() });
     run.tell(Input::NotAltered { link, window: None, seq: None, error: "a".into() });
     assert_eq!(run.times(|what| matches!(what, What::FaultRefused { .. })).len(), 3);
+    [link, other].into_iter().for_each(|link| run.close(link));
+    assert!(run.engine.refusals.is_empty(), "nothing is kept of links that have gone");
 }
 
 /// The end of a link amid a packet is one fault, told once: when its bytes had gone. Nothing that comes after is judged.

@@ -225,6 +225,26 @@ fn a_password_is_known_again_where_a_rule_gives_links_a_lifetime() {
     }
 }
 
+/// What it was accepted with since was no password that cannot be read.
+#[test]
+fn a_password_from_before_a_token_is_not_the_one_that_was_accepted_last() {
+    let mut run = run_with(expiry(0, Some("5s"), None));
+    for (link, token) in [(1, None), (2, Some(BEGAN + 60)), (3, None)] {
+        let link = run.open(link);
+        let mut packet = asks("d");
+        if let Packet::Connect { password, token_expiry, .. } = &mut packet {
+            (*password, *token_expiry) = (Some(Print::of(b"one")), token);
+        }
+        run.packet(link, Direction::Up, packet);
+        run.connack(link, 0);
+        run.close(link);
+    }
+    let is_same = |what: &What| {
+        matches!(what, What::Packet { packet: Packet::Connect { same_password: true, .. }, .. })
+    };
+    assert_eq!(run.times(is_same), [0u64; 0]);
+}
+
 fn asks(name: &str) -> Packet {
     Packet::Connect {
         version: Version::V311,
