@@ -217,6 +217,25 @@ async fn a_connect_in_the_dark_meets_silence_until_the_path_heals() {
     bench.stop().await;
 }
 
+/// Its CONNECT would come as a ghost, and take over the link that the device has by then.
+#[tokio::test]
+async fn who_gives_up_in_the_dark_is_not_dialled_for() {
+    // Its end is read; and it stands behind more than is read in the dark.
+    for behind in [0, 960 * 1024] {
+        let fault = dark(FidelityWanted::Stall, Connects::Silence, Duration::from_secs(6));
+        let (bench, hub) = bench(vec![at("dark", NOW, fault)]).await;
+        let mut device = TcpStream::connect(bench.address).await.unwrap();
+        device.write_all(&[wire::connect("d1", 60), vec![0; behind]].concat()).await.unwrap();
+        device.shutdown().await.unwrap();
+        let dialled = tokio::select! {
+            () = bench.until("closed link", |e| matches!(e.what, What::LinkClosed { .. }).then_some(())) => false,
+            _ = hub.accept() => true,
+        };
+        assert!(!dialled, "{behind}");
+        bench.stop().await;
+    }
+}
+
 #[tokio::test]
 async fn connects_vanish_where_the_fault_falls_on_everyone() {
     // The SYN goes again after 1 s, and after 3.

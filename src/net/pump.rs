@@ -334,3 +334,22 @@ impl Pump {
         self.lost += to_u64(bytes);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_fills_the_lane_is_read_in_pieces_of_its_room_and_all_else_at_once() {
+        let mut pump = Pump::new(Direction::Up);
+        assert_eq!(pump.read_size(0), usize::MAX);
+        pump.closed = true;
+        let room = pump.lane.room(0);
+        assert_eq!(pump.read_size(0), room / 4);
+        pump.hold(Time::ZERO, &vec![0; room - LEAST_READ], 0, &[], &[]);
+        assert_eq!(pump.read_size(0), LEAST_READ);
+        assert!(pump.wants_more(0));
+        pump.hold(Time::ZERO, &[0; LEAST_READ], 0, &[], &[]);
+        assert!(!pump.wants_more(0));
+    }
+}

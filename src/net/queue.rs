@@ -234,6 +234,20 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_room_goes_on_once_there_is_some() {
+        let queue = EventQueue::default();
+        let events = u64::try_from(LIMIT).unwrap() + 1;
+        let producer = queue.clone();
+        let pushing = thread::spawn(move || (0..events).for_each(|seq| producer.push(event(seq))));
+        while queue.lock().blocked == 0 {
+            thread::yield_now();
+        }
+        assert_eq!(queue.take().map(|events| events.len()), Some(LIMIT));
+        pushing.join().unwrap();
+        assert_eq!(queue.take().map(|events| events.len()), Some(1));
+    }
+
+    #[test]
     fn a_closed_queue_gives_what_it_has_and_then_ends() {
         let queue = EventQueue::default();
         queue.push(event(1));

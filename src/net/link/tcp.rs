@@ -190,3 +190,17 @@ fn for_later(loss: Option<Chance>) -> Answer {
             .map_err(|error| error.to_string()),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_to_look_at_several_times_looks_at_the_first() {
+        let mut tcp = Tcp::default();
+        for (at, first) in [(7, 7), (9, 7), (5, 5)] {
+            tcp.look_by(Time::from_millis(at));
+            assert_eq!(tcp.deadline(), Some(Time::from_millis(first)));
+        }
+    }
+}
