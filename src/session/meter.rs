@@ -389,6 +389,17 @@ mod tests {
     }
 
     #[test]
+    fn a_last_silence_that_a_fault_had_a_part_in_says_nothing() {
+        let mut meter = meter();
+        meter.arrived(Time::from_secs(1), Direction::Up, None);
+        assert!(meter.device_ended(Time::from_secs(30)).is_some());
+        for hides in [true, false] {
+            meter.disturb(hides);
+            assert_eq!(meter.device_ended(Time::from_secs(30)), None);
+        }
+    }
+
+    #[test]
     fn a_gap_runs_from_the_end_of_a_packet_to_the_beginning_of_the_next() {
         // (the first byte of the next, its last, told)
         for (first, last, told) in [(12_000, 60_000, false), (12_001, 60_000, true), (12_001, 12_001, true)] {

@@ -380,9 +380,7 @@ impl Sessions {
             self.devices.rest(id);
             return;
         }
-        if let Some(before) = device.gone.replace(at) {
-            self.gone.remove(&(before, id));
-        }
+        device.gone = Some(at);
         self.gone.insert((at, id));
         self.devices.rest(id);
     }
