@@ -24,7 +24,8 @@ pub struct Delivery {
     /// Passed on to their receiver again: each time. At QoS 2, only where the receiver may take it for a new one.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub duplicated: [u64; 3],
-    /// That their receiver never got; see [`Loss`] for how that is known. At QoS 0, also those that the numbers in the payloads leave out ([`Delivery::missing`]).
+    /// That their receiver never got; see [`Loss`] for how that is known. At QoS 0, also those that the numbers in the
+    /// payloads leave out ([`Delivery::missing`]).
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub lost: [u64; 3],
     /// Neither completed nor known to be lost when the run ended; told with its end, or when their sender gave them up, which had
@@ -32,8 +33,9 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub in_flight: [u64; 3],
     /// Left behind in flight by links that ended, beyond what is followed, or by a device that an observer has forgotten, or
-    /// passed on, not acknowledged, and given up by their sender, or come late on a link that the device had left, or of QoS 0 and under way to an end that had given its link up when that
-    /// was closed: what became of them is not known. Each may be one more that is lost.
+    /// passed on, not acknowledged, and given up by their sender, or come late on a link that the device had left, or of QoS 0
+    /// and under way to an end that had given its link up when that was closed: what became of them is not known. Each may be
+    /// one more that is lost.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub unfollowed: [u64; 3],
     /// Told as received before, and perhaps not: their receiver's system had not acknowledged them when its leg went. At QoS 1 and

@@ -84,9 +84,9 @@ pub enum Connects {
 /// fidelity the sender's end of that is as on such a path: its leg's ingress is dropped, so that it goes unacknowledged, and
 /// what the other says still reaches it, as far as TCP goes without its acknowledgements: once something is not acknowledged
 /// in time, that alone is sent again and nothing behind it, not even a FIN (RFC 5681 section 3.1: a window of one segment).
-/// The other end hears nothing of it, but its own TCP is acknowledged by brownout's kernel, which no filter on what arrives can keep from that; on
-/// such a path it would go unacknowledged too. So the lost way has to be lost on its sender's leg: lost on the other leg, it
-/// would be brownout's own segments that have to vanish.
+/// The other end hears nothing of it, but its own TCP is acknowledged by brownout's kernel, which no filter on what arrives
+/// can keep from that; on such a path it would go unacknowledged too. So the lost way has to be lost on its sender's leg: lost
+/// on the other leg, it would be brownout's own segments that have to vanish.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Blackhole {
     /// The legs that go dark. Of one that is lost one way: the sender's.

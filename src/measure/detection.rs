@@ -317,8 +317,8 @@ impl<'a> Struck<'a> {
 
     /// An end that showed nothing until then: a miss, if it had the time and the reason to notice. Of a muted end that
     /// was not heard of since, nothing is known: it may have given up with its sign dropped, so it was watched for no
-    /// time at all; nor was one that the fault was to tell, where the FIN was not sent. What comes soon after the mute is no word of it either: its system may be repeating what it said
-    /// before it gave up.
+    /// time at all; nor was one that the fault was to tell, where the FIN was not sent. What comes soon after the mute is no
+    /// word of it either: its system may be repeating what it said before it gave up.
     fn missed(&self, side: Side, until: Time) -> Noticed {
         let watched = until.since(self.start);
         let news_from = self.watched_until() + self.retransmission(side);

@@ -279,8 +279,8 @@ pub struct Window {
     pub start_s: Option<f64>,
     /// When the path was restored; `null` if it was not by the end.
     pub restored_s: Option<f64>,
-    /// What it did: `no_link`, `nothing_met`, `survived`, `ended_otherwise`, `back_before`, `back`, `gone`, `unknown`. Of a `tls_handshake` fault, `no_link`
-    /// is that the device began no handshake that met it.
+    /// What it did: `no_link`, `nothing_met`, `survived`, `ended_otherwise`, `back_before`, `back`, `gone`, `unknown`. Of a
+    /// `tls_handshake` fault, `no_link` is that the device began no handshake that met it.
     pub outcome: Outcome,
     /// From the start to the device's sign.
     pub device_detection_s: Option<Figure>,

@@ -9,8 +9,8 @@ use crate::session::Sessions;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// How many cases are kept apart, 200 bytes each where one event shows it, up to 1 KB. Beyond that, a device that has none yet of a kind is counted in one case of
-/// that kind that names no device.
+/// How many cases are kept apart, 200 bytes each where one event shows it, up to 1 KB. Beyond that, a device that has none yet
+/// of a kind is counted in one case of that kind that names no device.
 pub const MOST_CASES: usize = 10_000;
 
 /// Of how much of a name an event's words show, in characters.

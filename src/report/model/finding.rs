@@ -116,10 +116,11 @@ pub struct DeliveryCounts {
     /// Neither completed nor lost at the end.
     pub in_flight: [u64; 3],
     /// Left behind in flight by ended links, beyond what is followed, or passed on and never acknowledged nor sent again, or come
-    /// late on a link that an end had left, or under way to one that had: not known what became of them. At the most, so many more are lost, and at QoS 0 received; at
-    /// QoS 1 and 2 also passed on again, or in flight.
+    /// late on a link that an end had left, or under way to one that had: not known what became of them. At the most, so many
+    /// more are lost, and at QoS 0 received; at QoS 1 and 2 also passed on again, or in flight.
     pub unfollowed: [u64; 3],
-    /// At QoS 1 and 2, perhaps received beside those in `received`: their receiver's system had not acknowledged them when its leg went.
+    /// At QoS 1 and 2, perhaps received beside those in `received`: their receiver's system had not acknowledged them when its
+    /// leg went.
     pub perhaps_received: [u64; 3],
     /// Perhaps passed on again beside those in `duplicated`, for the same reason.
     pub perhaps_duplicated: [u64; 3],
