@@ -1,7 +1,7 @@
 """Runs the interoperability tests, and knows whether the machine let them.
 
-A test that fails while the machine was held up has measured the machine: it is done again, alone, TRIES times in all, and that
-is said. One that fails while nothing was held up has failed, and one that is wrong fails each time.
+A test that fails while the machine was held up has measured the machine: it is done again, alone, once the machine is calm, TRIES
+times in all, and that is said. One that fails while nothing was held up has failed, and one that is wrong fails each time.
 """
 
 import concurrent.futures
@@ -17,6 +17,9 @@ LATE = 0.03
 # Such a share of the time somebody who could have run had to wait for a processor (the kernel's pressure stall information).
 CROWDED = 0.25
 TICK = 0.01
+# The machine is calm that has held nothing up for so long; and so long that is waited for, in all, in seconds.
+CALM = 5.0
+PATIENCE = 180.0
 
 
 class Machine:
@@ -52,6 +55,16 @@ class Machine:
                 return int(file.readline().rsplit("total=", 1)[1]) / 1e6
         except (OSError, IndexError, ValueError):
             return None
+
+    def calm_down(self, patience):
+        """Waits until the machine is calm, but no longer than this; what is left of it."""
+        began = time.monotonic()
+        while (now := time.monotonic()) < began + patience:
+            since = max(began - CALM, max((end for _, end in list(self.late)), default=0.0))
+            if now - since >= CALM:
+                break
+            time.sleep(TICK)
+        return max(0.0, patience - (time.monotonic() - began))
 
     def held_up(self, since):
         """What the machine did to whoever ran since that moment, in words; empty where it was nothing."""
@@ -95,9 +108,11 @@ def run(cases, workers, label="interop"):
     cases = [Case(label, case) for case in cases]
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         list(pool.map(Case.run, cases))
+    patience = PATIENCE
     for _ in range(1, TRIES):
         for case in cases:
             if case.failed and case.held_up:
+                patience = MACHINE.calm_down(patience)
                 print(f"AGAIN, alone: {case.name}, since the machine was {case.held_up}", flush=True)
                 case.run()
     failed, skipped = (sum(getattr(case, what) for case in cases) for what in ("failed", "skipped"))
