@@ -306,7 +306,10 @@ impl Engine {
                 self.timer(timer);
             }
         }
-        self.settle_devices();
+        // Asked at each packet, and mostly there is none.
+        if !self.unsettled.is_empty() {
+            self.settle_devices();
+        }
     }
 
     /// The next output; `None` until the next input.
