@@ -166,11 +166,13 @@ impl Watch {
         }
     }
 
-    /// PUBLISH packets are told once a second: pauses before them are known to within that.
+    /// PUBLISH packets are told once a second: pauses before them are known to within that. Of an end that has said nothing
+    /// since, the last packet is told again; that is no news of it.
     fn traffic(&mut self, traffic: &Traffic) {
-        if let Some(noted) = self.links.get_mut(&traffic.link) {
-            traffic.last.device.from.into_iter().for_each(|at| noted.hears(Direction::Up, at));
-            traffic.last.hub.from.into_iter().for_each(|at| noted.hears(Direction::Down, at));
+        let Some(noted) = self.links.get_mut(&traffic.link) else { return };
+        let (before, last) = (noted.last, traffic.last);
+        for (direction, at) in [(Direction::Up, last.device.from), (Direction::Down, last.hub.from)] {
+            at.filter(|_| at > before).into_iter().for_each(|at| noted.hears(direction, at));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{by, by_itself, found, grade, name, observer};
 use crate::base::{DeviceId, FiringId, RuleId, Side, WindowId};
-use crate::event::{Packet, What};
+use crate::event::{Packet, Samples, What};
 use crate::fault::{Ending, Fault, Forgotten, IdleTimeout, Mechanism};
 use crate::measure::finding::{Class, Grade};
 use crate::measure::story::{Story, answers, asks, blackhole, plan};
@@ -189,7 +189,9 @@ fn idle(links: u64, pause_s: u64, reset_after: u64, survives_s: Option<u64>) -> 
         }
         at += pause_s * 1_000 + 1;
         story.at(at).up(link, Packet::Pingreq);
-        story.at(at + reset_after).ends(link, Side::Hub, Ending::Reset).closes(link);
+        // What passed is told once a second, and at the link's end, with the last packet of each end.
+        story.at(at + reset_after).ends(link, Side::Hub, Ending::Reset);
+        story.traffic(link, 2, Samples::default()).closes(link);
     }
     story.at(100_000_000).over();
     story
