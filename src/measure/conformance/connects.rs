@@ -1,7 +1,8 @@
 //! Connects while none comes to anything: the wait between them, its growth and its jitter.
 //!
 //! Whether a fault or the hub refuses is all the same: the wait is the device's. A link that was accepted and lived for a
-//! second ends a series of failures; one that died at once does not.
+//! second ends a series of failures, and so does one that the device left with DISCONNECT, having said what it had to say; one
+//! that died at once does not.
 
 use super::cases::{Cases, News, Size, seen, words};
 use super::kind::Kind;
@@ -40,6 +41,8 @@ pub(super) struct Connects {
     over: Option<Time>,
     /// When a CONNACK accepted it.
     accepted: Option<Time>,
+    /// Whether the device left it with DISCONNECT then.
+    left: bool,
     /// None while each comes to something.
     row: Option<Box<Row>>,
     attempts: usize,
@@ -59,7 +62,7 @@ struct Row {
 }
 
 fields! {
-    Connects { opened, over, accepted, row, attempts, told, fixed }
+    Connects { opened, over, accepted, left, row, attempts, told, fixed }
     Row { gaps, waits }
 }
 
@@ -69,7 +72,8 @@ impl Connects {
         let before = self.opened.replace(opened);
         let (over, accepted) = (self.over.take(), self.accepted.take());
         let has_lived = accepted.is_some_and(|accepted| over.unwrap_or(opened).since(accepted) >= LIVED);
-        if has_lived || before.is_none() {
+        let has_left = std::mem::take(&mut self.left);
+        if has_lived || has_left || before.is_none() {
             self.fixed = self.fixed();
             self.row = None;
             (self.attempts, self.told) = (1, false);
@@ -91,6 +95,11 @@ impl Connects {
     /// The device had the CONNACK that accepts its latest link.
     pub fn accepted(&mut self, at: Time) {
         self.accepted.get_or_insert(at);
+    }
+
+    /// It left its latest link, opened then, with DISCONNECT, both ends being there.
+    pub fn leaves(&mut self, opened: Time) {
+        self.left |= self.opened == Some(opened) && self.accepted.is_some();
     }
 
     /// Its latest link, opened then, is over for it.

@@ -36,8 +36,8 @@ use super::finding::Finding;
 use super::packets::Fared;
 use super::results::RunResults;
 use crate::base::units::to_u64;
-use crate::base::{DeviceId, LinkId, Resting, Shelf, Side, Time, WindowId};
-use crate::event::{Event, What};
+use crate::base::{DeviceId, Direction, LinkId, Resting, Shelf, Side, Time, WindowId};
+use crate::event::{Event, RivalNews, What};
 use crate::session::Sessions;
 use cases::{Cases, Names};
 use devices::Habits;
@@ -93,6 +93,7 @@ impl Conformance {
                 let fared = Fared::of(packet, *dropped, passed.as_deref(), *held);
                 self.packet(now, *link, *direction, fared, sessions);
             }
+            What::FirstData { link, direction: Direction::Down } => self.has_spoken(now, *link),
             What::Forwarded { link, packet_seq } => self.forwarded(now, *link, *packet_seq, sessions),
             What::Traffic(traffic) => {
                 if let Some(watch) = self.links.get_mut(&traffic.link) {
@@ -198,7 +199,7 @@ impl Conformance {
             | What::TlsHello { .. }
             | What::TlsEstablished { .. }
             | What::TlsFailed { .. }
-            | What::FirstData { .. }
+            | What::FirstData { direction: Direction::Up, .. }
             | What::FirstPublish { .. }
             | What::WsUpgraded { .. }
             | What::WsClosed { .. }

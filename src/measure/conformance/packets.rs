@@ -65,6 +65,11 @@ impl Conformance {
             }
             (Direction::Up, Packet::Disconnect { .. }) => {
                 settle(watch, at, names, cases);
+                if watch.is_up()
+                    && let Some(habits) = watch.device.and_then(|device| self.devices.get_mut(&device))
+                {
+                    habits.connects.leaves(watch.opened);
+                }
                 watch.goodbye.device = true;
             }
             (Direction::Down, Packet::Connack { code, .. }) => {
@@ -130,6 +135,16 @@ impl Conformance {
                 self.hub_knows(now, link, reason == 0, sessions);
             }
             (Direction::Up | Direction::Down, _) => {}
+        }
+    }
+
+    /// The hub has spoken on a link whose TLS is passed through: it may have accepted the device, and the device may leave with
+    /// DISCONNECT, unseen.
+    pub(super) fn has_spoken(&mut self, now: Now, link: LinkId) {
+        let Some(watch) = self.links.get(&link) else { return };
+        if let Some(habits) = watch.device.and_then(|device| self.devices.get_mut(&device)) {
+            habits.connects.accepted(now.at);
+            habits.connects.leaves(watch.opened);
         }
     }
 

@@ -86,6 +86,61 @@ fn a_link_that_lived_ends_the_series_and_one_that_died_at_once_does_not() {
     }
 }
 
+/// A script that publishes a message with each of its connects, and says DISCONNECT: each came to what it was made for.
+#[test]
+fn who_leaves_with_disconnect_was_not_trying_to_connect() {
+    for (by_device, expected) in [(true, None), (false, Some("reconnect-loop"))] {
+        let mut story = Story::new();
+        for link in 0..20 {
+            story.at(link * 20).joins(link, 0, "a", 60).at(link * 20 + 10);
+            match by_device {
+                true => {
+                    _ = story.up(link, Packet::Disconnect { reason: 0 }).ends(link, Side::Device, Ending::Fin)
+                }
+                false => _ = story.ends(link, Side::Device, Ending::Reset),
+            }
+            story.carried(link, Side::Hub).closes(link);
+        }
+        story.at(10_000).over();
+        assert_eq!(found(&story).first().map(|finding| finding.id), expected, "{by_device}");
+    }
+    // In answer to the hub's end, or before CONNACK, it is no leave.
+    for answered in [true, false] {
+        let mut story = Story::new();
+        for link in 0..20 {
+            story.at(link * 20).connect(link, 0, "a", 60);
+            if answered {
+                story.connack(link, false, 0).ends(link, Side::Hub, Ending::Fin).carried(link, Side::Device);
+            }
+            story.at(link * 20 + 10).up(link, Packet::Disconnect { reason: 0 });
+            story.ends(link, Side::Device, Ending::Fin).closes(link);
+        }
+        assert_eq!(found(&story).first().map(|finding| finding.id), Some("reconnect-loop"), "{answered}");
+    }
+}
+
+/// Where TLS is passed through, what the hub says may be a CONNACK, and what the device says then DISCONNECT.
+#[test]
+fn who_was_answered_behind_tls_may_have_left_in_good_order() {
+    use crate::base::Direction;
+    for (answered, expected) in [(true, None), (false, Some("reconnect-loop"))] {
+        let mut story = Story::new();
+        for link in 0..20 {
+            story.at(link * 20).opens_link(link, 0, "192.0.2.1").hello(link, true);
+            let directions = [Direction::Up, Direction::Down].into_iter().take(if answered { 2 } else { 1 });
+            for direction in directions {
+                story.tell(What::FirstData { link: LinkId(link), direction });
+            }
+            story
+                .at(link * 20 + 10)
+                .ends(link, Side::Device, Ending::Fin)
+                .carried(link, Side::Hub)
+                .closes(link);
+        }
+        assert_eq!(found(&story).first().map(|finding| finding.id), expected, "{answered}");
+    }
+}
+
 /// Ten devices that each wait 5 s.
 #[test]
 fn a_fleet_that_waits_alike() {
