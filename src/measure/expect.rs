@@ -364,8 +364,9 @@ fn of_windows(
 }
 
 fn violations(expectation: &Expectation, number: usize, run: &RunResults) -> Vec<Evidence> {
-    // A device that was never accepted had no keep-alive to keep.
-    let asked = run.devices.values().filter(|d| d.was_there && is_asked(expectation, &d.name));
+    // A device that was never accepted had no keep-alive to keep; of one whose TLS is passed through, none is known.
+    let is_known = |device: &&DeviceResults| device.was_there && device.version.is_some();
+    let asked = run.devices.values().filter(is_known).filter(|device| is_asked(expectation, &device.name));
     asked.map(|device| one(expectation, number, device, Value::Count(device.violations), 1)).collect()
 }
 

@@ -92,7 +92,7 @@ metrics! {
         "gap";
     KeepaliveViolations = "keepalive_violations", Count,
         "gaps on a sound path longer than the device's keep-alive by more than a tenth [MQTT-3.1.2-23]",
-        "device that was ever accepted";
+        "device that was ever accepted, and whose packets are seen";
     PingRtt = "ping_rtt", Time,
         "from PINGREQ to PINGRESP, at the device's leg; of a rule: where the PINGREQ came while its fault held",
         "PINGREQ that was answered";

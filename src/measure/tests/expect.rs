@@ -1,6 +1,6 @@
 //! Expectations against results: both sides of each edge.
 
-use crate::base::{DeviceId, Side};
+use crate::base::{DeviceId, Direction, LinkId, RuleId, Side};
 use crate::event::{Delivery, EndReason, What};
 use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, blackhole, expect, plan, span};
@@ -159,7 +159,16 @@ fn counts_speak_where_a_device_was_there_to_be_counted() {
     let nobody = Story::new().results(&plan(vec![]));
     let violations =
         expect(Metric::KeepaliveViolations, Statistic::Sum, Comparison::Equal, Limit::Number(0.0));
-    assert_eq!(judgement(violations, &nobody), Judgement::NoEvidence);
+    assert_eq!(judgement(violations.clone(), &nobody), Judgement::NoEvidence);
+    // TLS that is passed through shows neither CONNECT nor packets: nothing is known of what was kept.
+    let mut story = Story::new();
+    story.greets(1).hello(1, true).is_of(1, 0, "10.0.0.1");
+    for direction in [Direction::Up, Direction::Down] {
+        story.at(10).tell(What::FirstData { link: LinkId(1), direction });
+    }
+    let hidden = story.at(60_000).closes(1).over().results(&plan(vec![]));
+    assert!(hidden.runs[0].devices[&DeviceId(0)].was_there);
+    assert_eq!(judgement(violations, &hidden), Judgement::NoEvidence);
 }
 
 /// Of what was under way to an end that had left it is not known whether anybody got it: that is neither lost nor arrived.
