@@ -87,8 +87,9 @@ fn hub(scene: &Scene<'_>, id: WindowId, window: &WindowResults) -> Option<Case> 
     if window.assumed || noticed.told.is_some() {
         return None;
     }
+    // A hub that was told 0 has no timer to go by [MQTT-3.1.2-24].
     let keep_alive = window.hub_keep_alive.unwrap_or(window.keep_alive);
-    let (detection, never) = least(noticed.detection?)?;
+    let (detection, never) = least(noticed.detection.filter(|_| !keep_alive.is_zero())?)?;
     // Its timer runs from the last packet that it was sent.
     let took = noticed.silence.and_then(least).map_or(detection, |(silence, _)| silence);
     let limits = (scene.limits.hub_slow, scene.limits.hub_blind);

@@ -154,6 +154,23 @@ fn keep_alive_zero_on_a_path_that_breaks() {
     assert_eq!(grade(&dark(), &story(true), NOT_DETECTED), None, "nothing was promised");
 }
 
+/// An edit made the keep-alive of 10 s none for the hub, or 4 s.
+#[test]
+fn a_hub_that_was_told_no_keep_alive_has_nothing_to_go_by() {
+    for (told, expected) in [(0, None), (4, Some(Grade::Fail))] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 10).at(10_000).opens(1, 0, 0, 10);
+        if let Some(What::WindowOpened { hub_keep_alive_ns, .. }) =
+            story.events.last_mut().map(|event| &mut event.what)
+        {
+            *hub_keep_alive_ns = Some(told * 1_000_000_000);
+        }
+        story.applies(1, 1, Mechanism::Gate).at(100_000).lifts(1, 1).heals(1).at(101_000).over();
+        let told_of = by_itself(&dark(), &story, "hub-keeps-dead-link").map(|finding| finding.grade);
+        assert_eq!(told_of, expected, "{told}");
+    }
+}
+
 #[test]
 fn a_keep_alive_that_the_hub_does_not_go_by() {
     let graded = |strictness, keep_alive| {
