@@ -82,7 +82,9 @@ pub(super) fn silent(
     let Some(accepted) = watch.hub_accepted else { return };
     // A hub that is slow to accept counts from there.
     let silence = silence.min(at.since(accepted));
-    let is_seen = !watch.faults.muted.hub && !watch.faults.slowed && !watch.goodbye.device;
+    // The hub's FIN may stand behind what is left unread.
+    let is_seen =
+        !watch.faults.muted.hub && !watch.faults.slowed && !watch.goodbye.device && !watch.is_unread();
     let limit = greeting.hubs * 3 / 2 + (greeting.hubs / 2).max(LATE_AT_LEAST);
     if !is_seen || greeting.hubs.is_zero() || silence <= limit {
         return;

@@ -304,6 +304,11 @@ impl Watch {
         self.unread = since.is_some();
     }
 
+    /// Whether what the hub says is left unread now.
+    pub fn is_unread(&self) -> bool {
+        self.unread
+    }
+
     /// For how long the hub, asked at `since`, has not answered as of `at`; `None` where its answer may be in what is left
     /// unread.
     pub fn hub_kept_waiting(&self, since: Time, at: Time) -> Option<Duration> {

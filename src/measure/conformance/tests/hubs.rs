@@ -188,6 +188,20 @@ fn session_present_is_said_of_no_refusal_and_no_clean_start() {
     }
 }
 
+/// Its FIN may stand behind what is left unread, since the device takes no more.
+#[test]
+fn a_hub_that_is_left_unread_may_have_ended_its_link() {
+    for (unread, expected) in [(false, true), (true, false)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(1_000).pings(1).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+        if unread {
+            story.at(1_500).leaves_unread(1, Some(1_500));
+        }
+        story.at(30_000).lifts(1, 1).heals(1).ends(1, Side::Hub, Ending::Fin).closes(1);
+        assert_eq!(!named(&story).is_empty(), expected, "{unread}");
+    }
+}
+
 /// The device comes again at 1.0 s; its first link is the hub's to end within 5 s.
 #[test]
 fn the_first_link_of_a_client_identifier_ends() {
