@@ -120,6 +120,14 @@ impl Conformance {
         }
     }
 
+    /// The command was told to end: what its devices owed until now is told, and what they have had no time for is not known.
+    pub(super) fn stopped(&mut self, now: Now) {
+        (self.undecided, self.is_stopped) = (self.undecided(now.at), true);
+        for watch in self.links.values_mut().filter(|watch| watch.over.device.is_none()) {
+            session::settle(watch, now.at, &mut self.cases);
+        }
+    }
+
     pub(super) fn closed(&mut self, now: Now, link: LinkId, sessions: &Sessions) {
         self.rivals.forget(link);
         self.wills.forget(link);

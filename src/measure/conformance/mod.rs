@@ -182,7 +182,7 @@ impl Conformance {
             }
             What::CommandEnded { code } => self.farewells.command_ended(now.at, *code),
             What::Rival { link, .. } => self.disturb(now, *link, |watch| watch.faults.touch()),
-            What::CommandStopped => (self.undecided, self.is_stopped) = (self.undecided(now.at), true),
+            What::CommandStopped => self.stopped(now),
             What::RunStarted(_)
             | What::RunEnded { .. }
             | What::ListenerOpened { .. }

@@ -116,7 +116,9 @@ impl Conformance {
                 watch.accepted.get_or_insert(at);
                 let Some(habits) = habits else { return };
                 habits.connects.accepted(at);
-                session::accepted(watch, at, seq, session_present, habits.holds);
+                if !self.is_stopped {
+                    session::accepted(watch, at, seq, session_present, habits.holds);
+                }
             }
             (Direction::Down, Said::Pingresp) => ping::device_waited(watch, at, &mut self.cases),
             (Direction::Down, Said::Suback { refused }) => {

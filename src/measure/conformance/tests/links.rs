@@ -221,6 +221,24 @@ fn whether_subscriptions_are_lost_is_not_known_within_three_seconds() {
     assert_eq!(back(&|story| _ = story.ends(2, Side::Device, Ending::Fin).closes(2).over()), 0);
 }
 
+/// The command is told to end 2 s after its device is back, and takes its time: whether it had subscribed again nobody knows.
+/// What it does after that is told of nobody.
+#[test]
+fn who_is_told_to_end_has_lost_no_subscriptions_meanwhile() {
+    for (told_at, again, expected) in [(7_000, false, false), (8_001, false, true), (7_000, true, false)] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).subscribes(1, "cmd/#").at(4_000).ends(1, Side::Hub, Ending::Fin);
+        story.carried(1, Side::Device).closes(1).at(5_000).joins(2, 0, "a", 2);
+        story.at(told_at).tell(What::CommandStopped);
+        if again {
+            story.ends(2, Side::Hub, Ending::Fin).closes(2).at(told_at + 10).joins(3, 0, "a", 2);
+        }
+        story.at(20_000).over();
+        let told = found(&story).iter().any(|finding| finding.id == "lost-subscriptions");
+        assert_eq!(told, expected, "{told_at} {again}");
+    }
+}
+
 #[test]
 fn who_subscribes_again_or_had_said_disconnect_has_lost_nothing() {
     let mut story = Story::new();
