@@ -1,10 +1,11 @@
 //! What is measured whatever window holds: attempts without an answer, the rhythm of ends, tokens, the fleet.
 
+use super::cause::Cause;
 use super::ends::fallen;
 use super::fleet::{FleetResults, Loss};
 use super::fold::Measures;
 use super::judge::keep_alive_or;
-use super::results::{RunResults, Sample};
+use super::results::{LinkEnd, RunResults, Sample};
 use super::tokens;
 use super::value::Value;
 use crate::base::{DeviceId, LinkId, RuleId, Time, WindowId};
@@ -19,7 +20,9 @@ impl RunResults {
         let cost: BTreeMap<LinkId, RuleId> = losses.iter().map(|loss| (loss.link, loss.rule)).collect();
         let mut samples = Vec::new();
         let mut last: Option<(DeviceId, Time, Option<RuleId>)> = None;
-        for ended in &self.ends {
+        // What was brought to its end with the command shows neither a wait nor a rhythm.
+        let is_told = |end: &&LinkEnd| !matches!(end.cause, Cause::ToldToEnd { .. });
+        for ended in self.ends.iter().filter(is_told) {
             let Some(link) = measures.links.get(&ended.link) else { continue };
             let keep_alive = keep_alive_or(link.keep_alive(), default);
             let device = Some(ended.device);

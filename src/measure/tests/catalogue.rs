@@ -297,6 +297,29 @@ fn a_device_that_gives_up_waiting_for_connack_shows_how_long_it_waits() {
     assert_eq!(waited(true, true), []);
 }
 
+/// The command is told to end while its device waits, in its second outage: neither that wait nor that end is the device's.
+#[test]
+fn who_is_told_to_end_shows_no_wait_and_no_interval() {
+    for (stopped, intervals, waits) in [(None, 2, 1), (Some(30_500), 2, 0), (Some(29_500), 1, 0)] {
+        let mut story = Story::new();
+        for link in 1..=3 {
+            story.at((link - 1) * 10_000).joins(link, 0, "a", 60).at(link * 10_000);
+            if link == 3 {
+                stopped
+                    .filter(|at| *at < 30_000)
+                    .map(|at| story.at(at).tell(What::CommandStopped).at(30_000));
+            }
+            story.ends(link, Side::Device, Ending::Fin).closes(link);
+        }
+        story.at(30_100).connect(4, 0, "a", 60);
+        stopped.filter(|at| *at > 30_000).map(|at| story.at(at).tell(What::CommandStopped));
+        story.at(31_000).ends(4, Side::Device, Ending::Fin).closes(4).over();
+        let results = story.results(&plan(Vec::new()));
+        assert_eq!(values(&results, Metric::DisconnectInterval).len(), intervals, "{stopped:?}");
+        assert_eq!(values(&results, Metric::ConnackWait).len(), waits, "{stopped:?}");
+    }
+}
+
 /// Some hubs close the older link a moment before brownout sees that they accepted the other client.
 #[test]
 fn a_takeover_is_told_by_the_hub_that_ends_the_link() {
