@@ -83,6 +83,7 @@ impl RunResults {
             run.add_window(*id, window, &struck, &holds, &mut down, &mut losses);
             run.note_nothing_met(measures, *id, window, end);
         }
+        run.note_who_is_free_to_come(&holds, end);
         run.add_other_outages(measures, &explained, end, &mut down);
         run.add_beside(measures, &losses, end);
         run.add_deliveries(|keep_alive| keep_alive_or(keep_alive, measures.plan.default_keep_alive));
@@ -192,6 +193,14 @@ impl RunResults {
             && let Some(results) = self.windows.get_mut(&id)
         {
             results.outcome = Outcome::NothingMet;
+        }
+    }
+
+    /// For how long those that are not back could have been.
+    fn note_who_is_free_to_come(&mut self, holds: &Holds, end: Time) {
+        for (id, window) in &mut self.windows {
+            window.note_free(*id, holds, end);
+            window.later.iter_mut().for_each(|later| later.note_free(*id, holds, end));
         }
     }
 

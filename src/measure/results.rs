@@ -265,6 +265,8 @@ pub struct WindowResults {
     pub connect_waited: bool,
     /// Other rules whose faults held on the device during that recovery.
     pub held_by: BTreeSet<RuleId>,
+    /// Of a device that was not back: for how long, up to the end, no fault had kept it away; `None` where one still did.
+    pub unhindered: Option<Duration>,
     /// Connects until accepted (or until the end).
     pub attempts: u64,
     /// How the device waited between them.

@@ -3,7 +3,7 @@
 use super::{Kind, Scene, told};
 use crate::base::{DeviceId, WindowId};
 use crate::measure::finding::{Class, Finding, Grade, Seen};
-use crate::measure::results::{Outcome, WindowResults};
+use crate::measure::results::WindowResults;
 use crate::measure::value::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,9 +41,7 @@ fn note(noted: &mut Noted, device: DeviceId, seen: Seen, span: Duration, grade: 
 }
 
 fn note_gone(scene: &Scene<'_>, id: WindowId, window: &WindowResults, noted: &mut Noted) {
-    let Some(Value::Never { watched }) = window.recovery.filter(|_| window.outcome == Outcome::Gone) else {
-        return;
-    };
+    let Some(watched) = window.unhindered else { return };
     let patience = (window.keep_alive * SILENT_KEEP_ALIVES).clamp(SILENT_LEAST, SILENT_MOST);
     let (how, grade) = match window.attempts {
         // Who holds on to a dead link does not know that it has to come back.

@@ -1,6 +1,6 @@
 //! Since when, and until when: what kept devices away, and when they were down.
 
-use crate::base::{DeviceId, RuleId, Time};
+use crate::base::{DeviceId, RuleId, Time, WindowId};
 use crate::fault::Fault;
 use crate::measure::facts::{Link, Window};
 use crate::measure::fold::Measures;
@@ -12,8 +12,7 @@ use std::time::Duration;
 /// When faults that keep a device from coming back held on it.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
-    /// By rule, from the first link that it held on.
-    by_device: BTreeMap<DeviceId, Vec<(RuleId, Time, Option<Time>)>>,
+    by_device: BTreeMap<DeviceId, Vec<Hold>>,
     /// Those for which its listener was closed, or dropped its SYNs.
     unseen: BTreeMap<DeviceId, Vec<(Time, Option<Time>)>>,
     /// When connects came whose handshakes failed behind an address of several devices.
@@ -22,11 +21,22 @@ pub(super) struct Holds {
     shares: BTreeMap<DeviceId, Vec<usize>>,
 }
 
+/// A window that keeps its device away.
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    window: WindowId,
+    rule: RuleId,
+    /// From the first link that it held on, or from its beginning where connects could not be seen.
+    from: Time,
+    until: Option<Time>,
+}
+
 impl Holds {
     pub fn of(measures: &Measures) -> Holds {
         let mut holds = Holds::default();
-        for window in measures.windows.values() {
-            if measures.firings.vanished.contains_key(&window.rule) {
+        for (id, window) in &measures.windows {
+            let is_unseen = measures.firings.vanished.contains_key(&window.rule);
+            if is_unseen {
                 holds.unseen.entry(window.device).or_default().push((window.opened, window.closed));
             }
             let fault = measures.plan.rule(window.rule).map(|rule| &rule.fault);
@@ -38,8 +48,10 @@ impl Holds {
                     || fault.is_of_handshakes()
                     || fault.is_of_connects()
             });
-            if let Some(start) = window.start().filter(|_| keeps_away) {
-                holds.by_device.entry(window.device).or_default().push((window.rule, start, window.closed));
+            let start = window.start().or(is_unseen.then_some(window.opened));
+            if let Some(from) = start.filter(|_| keeps_away) {
+                let hold = Hold { window: *id, rule: window.rule, from, until: window.closed };
+                holds.by_device.entry(window.device).or_default().push(hold);
             }
         }
         holds
@@ -64,11 +76,19 @@ impl Holds {
 
     /// The other rules of which one held on the window's device between these times.
     pub fn during(&self, window: &Window, from: Time, until: Time) -> BTreeSet<RuleId> {
-        let of_device = self.by_device.get(&window.device).into_iter().flatten();
-        of_device
-            .filter(|(rule, start, closed)| *rule != window.rule && held(*start, *closed, from, until))
-            .map(|(rule, _, _)| *rule)
-            .collect()
+        let others = self.on(window.device, from, until).filter(|hold| hold.rule != window.rule);
+        others.map(|hold| hold.rule).collect()
+    }
+
+    /// From when on no window but this one kept its device away, after `from`; `None` where one still does at `until`.
+    pub fn free_from(&self, window: WindowId, device: DeviceId, from: Time, until: Time) -> Option<Time> {
+        let mut others = self.on(device, from, until).filter(|hold| hold.window != window);
+        others.try_fold(from, |free, hold| Some(free.max(hold.until?)))
+    }
+
+    fn on(&self, device: DeviceId, from: Time, until: Time) -> impl Iterator<Item = &Hold> {
+        let of_device = self.by_device.get(&device).into_iter().flatten();
+        of_device.filter(move |hold| held(hold.from, hold.until, from, until))
     }
 
     /// From when on, in this time, connects of the device could not be seen.

@@ -2,7 +2,7 @@
 
 use super::spans::Holds;
 use crate::base::units::to_u64;
-use crate::base::{Ends, Side, Time};
+use crate::base::{Ends, Side, Time, WindowId};
 use crate::fault::Mechanism;
 use crate::measure::backoff::BackOff;
 use crate::measure::cause::Cause;
@@ -45,6 +45,7 @@ impl WindowResults {
             recovery: None,
             connect_waited: false,
             held_by: BTreeSet::new(),
+            unhindered: None,
             attempts: 0,
             back_off: BackOff::UNCLEAR,
             end: None,
@@ -119,6 +120,13 @@ impl WindowResults {
         outage.may_have_made(to_u64(begun().count()));
         self.back_off = outage.back_off();
         self.noticed.device.connects_unseen(struck.start, first);
+    }
+
+    /// For how long its device could have been back, if it is not.
+    pub(super) fn note_free(&mut self, id: WindowId, holds: &Holds, end: Time) {
+        let restored = self.closed.filter(|_| self.outcome == Outcome::Gone);
+        let free = restored.and_then(|restored| holds.free_from(id, self.device, restored, end));
+        self.unhindered = free.map(|from| end.since(from));
     }
 
     /// The measures that the window has one value of.

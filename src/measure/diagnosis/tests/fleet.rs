@@ -2,9 +2,9 @@
 
 use super::{by, found, grade, is_reset, lives, name, observer, reset};
 use crate::base::{Side, Time};
-use crate::fault::Ending;
+use crate::fault::{Ending, LegFate, Mechanism, Toward};
 use crate::measure::finding::Grade;
-use crate::measure::story::Story;
+use crate::measure::story::{Story, blackhole, plan, rst};
 use crate::profile::{Plan, Strictness};
 
 /// Reset at 10 s, keep-alive 10 s, and so long nothing; then the end, or the device.
@@ -40,6 +40,22 @@ fn a_device_that_does_not_come_back() {
         graded(&story)
     };
     assert_eq!((in_vain(299_999), in_vain(300_000)), (None, Some(Grade::Warn)));
+}
+
+/// While another rule has its listener closed, or holds its path, a device cannot come, and no connect of its is seen.
+#[test]
+fn a_device_that_is_kept_away_is_not_missed() {
+    let plan = plan(vec![("reset", rst(Toward::Both, LegFate::Reset)), ("dark", blackhole("100s"))]);
+    for (until, expected) in [(None, None), (Some(50_000), None), (Some(49_999), Some(Grade::Fail))] {
+        let mut story = Story::new();
+        story.joins(1, 0, name(0), 10).at(9_000).opens(7, 1, 0, 10).applies(7, 1, Mechanism::Gate);
+        is_reset(&mut story, 1, 0, 10_000);
+        if let Some(until) = until {
+            story.at(until).heals(7);
+        }
+        story.at(109_999).over();
+        assert_eq!(grade(&plan, &story, "device-not-back"), expected, "{until:?}");
+    }
 }
 
 #[test]
