@@ -25,7 +25,7 @@ const FIGHT_WITHIN: Duration = Duration::from_secs(60);
 pub(super) fn findings(scene: &Scene<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = unavailable(scene).into_iter().collect();
     for (device, ends) in by_device(scene) {
-        found.extend(refused(device, &ends));
+        found.extend(refused(scene, device, &ends));
         found.extend(soon(device, &ends));
         found.extend(fight(device, &ends));
     }
@@ -59,10 +59,10 @@ fn unavailable(scene: &Scene<'_>) -> Option<Finding> {
     })
 }
 
-fn refused(device: DeviceId, ends: &[&LinkEnd]) -> Option<Finding> {
+fn refused(scene: &Scene<'_>, device: DeviceId, ends: &[&LinkEnd]) -> Option<Finding> {
     let refused: Vec<&LinkEnd> =
         ends.iter().copied().filter(|end| matches!(end.cause, Cause::Refused(_))).collect();
-    let accepted = ends.iter().filter(|end| end.accepted.is_some()).count();
+    let accepted = scene.run.devices.get(&device).map_or(0, |device| device.accepted);
     if refused.len() < LEAST_TIMES {
         return None;
     }

@@ -106,6 +106,23 @@ fn a_hub_that_refuses_again_and_again() {
     assert!(found(&observer(), &story(3, 3, true), id).unwrap().cause.contains("500001"));
 }
 
+/// It was accepted on a link that a rule then ended: that counts, though the end is the rule's.
+#[test]
+fn a_hub_that_accepted_a_device_whose_link_a_rule_ended_has_accepted_it() {
+    let mut story = Story::new();
+    story.joins(9, 0, name(0), 10);
+    is_reset(&mut story, 9, 0, 5_000);
+    for link in 10..13 {
+        story.at(link * 1_000).connect(link, 0, name(0), 10).connack(link, false, 5);
+        story.ends(link, Side::Hub, Ending::Fin).closes(link);
+    }
+    let told = found(&reset(), story.at(20_000).over(), "refused-again-and-again").unwrap();
+    assert_eq!(
+        (told.grade, told.seen.as_str()),
+        (Grade::Warn, "The hub refused it 3 times, and accepted it 1.")
+    );
+}
+
 #[test]
 fn a_hub_that_ends_links_soon_after_the_connect() {
     let story = |times: u64, after: u64| {
