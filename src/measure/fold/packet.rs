@@ -3,7 +3,7 @@
 use super::Measures;
 use crate::base::{Direction, LinkId, Time};
 use crate::event::Packet;
-use crate::measure::facts::{Connack, Delivery, RoundTrip, Showed};
+use crate::measure::facts::{Connack, Delivery, Link, RoundTrip, Showed};
 use crate::measure::packets::{Fared, Greeting, KeepAlive};
 
 impl Measures {
@@ -63,9 +63,8 @@ impl Measures {
                 if let Some(greeting) = &mut link.greeting {
                     greeting.keep_alive.answered(fared.packet, fared.passed.unwrap_or(fared.packet));
                 }
-                let device = link.device.and_then(|device| self.devices.get(&device));
-                if let Some(device) = device.filter(|_| *code == 0 && !session_present) {
-                    link.owes(&device.wanted);
+                if *code == 0 && !session_present {
+                    self.has_no_session(id);
                 }
                 self.note_keep_alive(id);
                 return Delivery::Connack;
@@ -77,6 +76,21 @@ impl Measures {
             (Direction::Up | Direction::Down, _) => {}
         }
         Delivery::Other
+    }
+
+    /// The hub has no session of a device: it owes the filters that it held, unless it had left its last link with DISCONNECT,
+    /// and begins anew.
+    fn has_no_session(&mut self, id: LinkId) {
+        let device = self.links.get(&id).and_then(|link| link.device);
+        let Some(facts) = device.and_then(|device| self.devices.get_mut(&device)) else { return };
+        let before = facts.links.iter().rev().filter(|before| **before < id);
+        let mut before = before.filter_map(|before| self.links.get(before));
+        if before.find(|link| link.accepted().is_some()).is_some_and(Link::took_leave) {
+            facts.wanted.clear();
+        }
+        if let Some(link) = self.links.get_mut(&id) {
+            link.owes(&facts.wanted);
+        }
     }
 
     /// A keep-alive that was made another on the way is the device's affair, and every report's.

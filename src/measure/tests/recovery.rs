@@ -248,6 +248,30 @@ fn subscriber(session_present: bool) -> Story {
     story
 }
 
+/// A device that said DISCONNECT begins anew: what it does not ask for any more it does not owe when a fault takes a later link.
+#[test]
+fn who_left_with_disconnect_owes_no_earlier_filter() {
+    let reset = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
+    for (leaves, expected) in [(true, exact(10)), (false, never(17_990))] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2);
+        subscribe(&mut story, 1, 1, &["a"], &[0]);
+        story.at(1_000);
+        if leaves {
+            story.up(1, Packet::Disconnect { reason: 0 });
+        }
+        story.ends(1, Side::Device, Ending::Fin).closes(1).at(2_000).joins(2, 0, "a", 2);
+        subscribe(&mut story, 2, 1, &["b"], &[0]);
+        story.at(3_000).opens(1, 0, 0, 2).applies(1, 2, Mechanism::Linger);
+        story.cut(2, Side::Device, LegFate::Reset, 1).cut(2, Side::Hub, LegFate::Reset, 1).heals(1).closes(2);
+        story.at(12_000).joins(3, 0, "a", 2).at(12_010);
+        subscribe(&mut story, 3, 1, &["b"], &[0]);
+        story.at(29_990).over();
+        let told = values(&story.results(&reset), Metric::Resubscribe);
+        assert_eq!(told.first(), Some(&expected), "{leaves}");
+    }
+}
+
 #[test]
 fn resubscribed_when_every_earlier_filter_is_held_again() {
     let reset = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
