@@ -3,7 +3,7 @@
 //! Numbers take a byte for each seven bits of theirs, times only what they lie apart from the one before, or a byte where the
 //! same time was told lately. What is packed is had back as it was.
 
-use super::{DeviceId, Ends, Few, LinkId, Name, RuleId, Side, Time, Ways, WindowId, time};
+use super::{DeviceId, Ends, Few, LinkId, ListenerId, Name, RuleId, Side, Time, Ways, WindowId, time};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -232,7 +232,7 @@ macro_rules! ids {
     )* };
 }
 
-ids!(DeviceId, LinkId, RuleId, WindowId);
+ids!(DeviceId, LinkId, ListenerId, RuleId, WindowId);
 
 impl Pack for usize {
     fn pack(&self, to: &mut Writer) {

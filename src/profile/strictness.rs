@@ -167,6 +167,7 @@ const ROWS: &[Row] = &[
     row("keepalive-too-strict", [F0, F0, F0, F0, WW], SEEN_FROM_OUTSIDE),
     row("will-not-delivered", [F0, F0, F0, F0, WW], SEEN_FROM_OUTSIDE),
     row("will-after-disconnect", [F0, F0, F0, F0, WW], SEEN_FROM_OUTSIDE),
+    row("session-forgotten", [F0, F0, F0, F0, WW], SEEN_FROM_OUTSIDE),
     row("unknown-acknowledgement", [F0, F0, F0, F0, F0], SEEN_FROM_OUTSIDE),
     row("not-mqtt", [F0, F0, F0, F0, F0], "whoever speaks something else is judged by no suite of MQTT"),
     row("subscription-refusal-ignored", [F0, NO, NO, F0, F0], "no rule of MQTT says what is to be done"),

@@ -1,6 +1,7 @@
 //! Devices across their links: what is kept of each, and when a fault fell on it.
 
 use super::connects::Connects;
+use super::kept::Kept;
 use super::watch::Watch;
 use super::{Conformance, Now, keep_alive, ping, session};
 use crate::base::pack::{Pack, Reader, Writer, fields};
@@ -34,6 +35,8 @@ pub(super) struct Habits {
     pub struck: Option<Time>,
     pub early: keep_alive::Early,
     pub connects: Connects,
+    /// The session that its hub has, where that is to be found again.
+    pub kept: Option<Box<Kept>>,
 }
 
 impl Rest for Habits {
@@ -43,7 +46,7 @@ impl Rest for Habits {
 }
 
 fields! {
-    Habits { holds, version, altered, windows, struck, early, connects }
+    Habits { holds, version, altered, windows, struck, early, connects, kept }
 }
 
 impl Conformance {
@@ -70,6 +73,13 @@ impl Conformance {
         let device = self.links.get(&link).and_then(|watch| watch.device);
         if let Some(device) = device {
             self.devices.get_or_default(device).altered = true;
+        }
+    }
+
+    /// The hub's session of this device may be another from now on, or gone.
+    pub(super) fn forget_session(&mut self, device: DeviceId) {
+        if let Some(habits) = self.devices.get_mut(&device) {
+            habits.kept = None;
         }
     }
 

@@ -32,6 +32,8 @@ pub enum Kind {
     SessionPresentOnRefusal,
     /// A CONNACK to a clean start says that there is a session.
     SessionPresentOnCleanStart,
+    /// The hub has no session where it is to have one.
+    SessionForgotten,
     /// A SUBACK has another number of codes than its SUBSCRIBE has filters.
     SubackCodes,
     /// The hub did not answer SUBSCRIBE.
@@ -73,7 +75,7 @@ pub enum Kind {
 impl Kind {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Kind; 31] = [
+    pub(super) const ALL: [Kind; 32] = [
         Kind::KeepaliveExceeded,
         Kind::ServerKeepaliveIgnored,
         Kind::KeepaliveNotEnforced,
@@ -87,6 +89,7 @@ impl Kind {
         Kind::RefusalIgnored,
         Kind::SessionPresentOnRefusal,
         Kind::SessionPresentOnCleanStart,
+        Kind::SessionForgotten,
         Kind::SubackCodes,
         Kind::SubscribeUnanswered,
         Kind::SecondLinkAccepted,
@@ -123,6 +126,7 @@ impl Kind {
             Kind::RefusalIgnored => "subscription-refusal-ignored",
             Kind::SessionPresentOnRefusal => "session-present-on-refusal",
             Kind::SessionPresentOnCleanStart => "session-present-on-clean-start",
+            Kind::SessionForgotten => "session-forgotten",
             Kind::SubackCodes => "suback-codes",
             Kind::SubscribeUnanswered => "subscribe-unanswered",
             Kind::SecondLinkAccepted => "second-link-accepted",
@@ -164,6 +168,7 @@ impl Kind {
             | Kind::WillAfterDisconnect
             | Kind::SessionPresentOnRefusal
             | Kind::SessionPresentOnCleanStart
+            | Kind::SessionForgotten
             | Kind::SubackCodes
             | Kind::SubscribeUnanswered
             | Kind::SecondLinkAccepted
@@ -231,6 +236,10 @@ impl Kind {
             Kind::SessionPresentOnCleanStart => {
                 format!("Its CONNACK to a CONNECT with a clean start had session present set {often}.")
             }
+            Kind::SessionForgotten => format!(
+                "It accepted a device without a clean start, and had no session of it any more {often}, though that had not \
+                 run out."
+            ),
             Kind::SubackCodes => {
                 format!("Its SUBACK had another number of codes than the SUBSCRIBE had filters {often}.")
             }
@@ -313,6 +322,10 @@ impl Kind {
             Kind::SessionPresentOnRefusal | Kind::SessionPresentOnCleanStart => {
                 "The hub looks its session up before it decides."
             }
+            Kind::SessionForgotten => {
+                "The hub keeps sessions in memory alone and was started anew, keeps them for a time of its own, or is of several \
+                 nodes that do not share them; or another way to it led to a clean start."
+            }
             Kind::SubackCodes => "The hub drops or merges filters that it does not grant.",
             Kind::SubscribeUnanswered => {
                 "The hub is overloaded, or drops subscriptions that it does not grant without a word."
@@ -377,6 +390,10 @@ impl Kind {
             | Kind::SessionPresentOnCleanStart
             | Kind::SubackCodes
             | Kind::SubscribeUnanswered => "Report it to the hub's maker; have the client not depend on it.",
+            Kind::SessionForgotten => {
+                "Look at the hub's persistence and at how long it keeps sessions; have the client subscribe again where session \
+                 present is 0."
+            }
             Kind::SecondLinkAccepted => {
                 "Do not count on this hub to end an old link when its device comes back; check for duplicate identifiers."
             }

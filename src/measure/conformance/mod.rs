@@ -19,6 +19,7 @@ mod devices;
 mod ends;
 mod farewell;
 mod keep_alive;
+mod kept;
 mod kind;
 mod messages;
 mod packets;
@@ -84,9 +85,11 @@ impl Conformance {
         let now = Now { seq: event.seq, at: event.at };
         self.due(now.at, sessions);
         match &event.what {
-            What::LinkOpened { link, listener, .. } => {
+            What::LinkOpened { link, listener, to, .. } => {
                 let ip = sessions.link(*link).and_then(crate::session::Link::ip);
-                self.links.insert(*link, Watch::new(*link, *listener, ip, now.at));
+                let mut watch = Watch::new(*link, *listener, ip, now.at);
+                watch.to = to.as_deref().map(Box::from);
+                self.links.insert(*link, watch);
             }
             What::LinkIdentified { link, device } => self.identified(now, *link, *device, sessions),
             What::Packet { link, direction, held, dropped, passed, packet } => {

@@ -3,10 +3,11 @@
 use super::cases::Names;
 use super::ends::settle;
 use super::watch::Said;
-use super::{Conformance, Now, keep_alive, ping, protocol, session};
+use super::{Conformance, Now, keep_alive, kept, ping, protocol, session};
 use crate::base::{Direction, LinkId};
 use crate::event::Packet;
 use crate::measure::packets::Fared;
+use crate::mqtt::Version;
 use crate::session::Sessions;
 
 impl Conformance {
@@ -49,6 +50,9 @@ impl Conformance {
                 }
                 if let Some(habits) = watch.device.and_then(|device| self.devices.get_mut(&device)) {
                     habits.version = Some(*version);
+                    if matches!(passed, Some(Packet::Connect { clean: true, .. })) {
+                        habits.kept = None;
+                    }
                 }
             }
             (Direction::Up, Packet::Pingreq) => watch.pings.sent(at, seq),
@@ -71,11 +75,19 @@ impl Conformance {
                     habits.connects.leaves(watch.opened);
                 }
                 watch.goodbye.device = true;
+                // In MQTT 5 it may say how long the session lives on.
+                if let Some(device) = watch.device.filter(|_| watch.version() == Version::V5) {
+                    self.forget_session(device);
+                }
             }
             (Direction::Down, Packet::Connack { code, .. }) => {
                 session::connack(watch, at, seq, packet, names, cases);
+                let is_first = watch.hub_accepted.is_none();
                 watch.answered(at, packet, passed);
                 if *code == 0 {
+                    if is_first {
+                        self.keeps(now, link, packet, sessions);
+                    }
                     self.takes_over(now, link, sessions);
                 }
             }
@@ -88,6 +100,26 @@ impl Conformance {
                 watch.goodbye.hub = true;
             }
             (Direction::Up | Direction::Down, _) => {}
+        }
+    }
+
+    /// The hub has accepted a link: what it says of the session of before, and what it has to keep of this one.
+    fn keeps(&mut self, now: Now, link: LinkId, packet: &Packet, sessions: &Sessions) {
+        let (Some(watch), Some(link)) = (self.links.get(&link), sessions.link(link)) else { return };
+        let Some(habits) = watch.device.and_then(|device| self.devices.get_mut(&device)) else { return };
+        // What the hub was told in place of what the device said is not known in full.
+        let before = habits.kept.take();
+        if !habits.altered {
+            let before = (before.as_deref(), link);
+            habits.kept = kept::answered(
+                watch,
+                now.at,
+                now.seq,
+                packet,
+                before,
+                Names::Live(sessions),
+                &mut self.cases,
+            );
         }
     }
 

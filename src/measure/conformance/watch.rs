@@ -3,7 +3,7 @@
 use super::ping::Pings;
 use super::session::Asked;
 use crate::base::{DeviceId, Direction, Ends, LinkId, ListenerId, Side, Time, WindowId};
-use crate::event::{LastPackets, Packet, SessionTerms};
+use crate::event::{LastPackets, Packet};
 use crate::fault::Mechanism;
 use crate::mqtt::Version;
 use std::collections::BTreeMap;
@@ -20,6 +20,8 @@ pub(super) struct Watch {
     pub opened: Time,
     pub listener: ListenerId,
     pub ip: Option<IpAddr>,
+    /// The hub that its device dialled, where the kernel led it to brownout.
+    pub to: Option<Box<str>>,
     pub device: Option<DeviceId>,
     /// What its CONNECT said.
     pub greeting: Option<Greeting>,
@@ -62,6 +64,8 @@ pub(super) struct Greeting {
     pub own: Duration,
     /// The one that the hub goes by.
     pub hubs: Duration,
+    /// The Session Expiry Interval that the hub was asked for, in seconds.
+    pub session_expiry: Option<u32>,
     /// What was left as a will.
     pub will: Option<Left>,
 }
@@ -184,6 +188,7 @@ impl Watch {
             opened,
             listener,
             ip,
+            to: None,
             device: None,
             greeting: None,
             hub_accepted: None,
@@ -226,10 +231,7 @@ impl Watch {
 
     /// Takes in the CONNECT: as the device said it, and as the hub is told.
     pub fn greets(&mut self, packet: &Packet, passed: Option<&Packet>) {
-        let Packet::Connect { version, client_id, keep_alive, will, terms: SessionTerms { .. }, .. } = packet
-        else {
-            return;
-        };
+        let Packet::Connect { version, client_id, keep_alive, will, terms, .. } = packet else { return };
         let own = seconds(*keep_alive);
         let (hubs, clean) = match passed {
             Some(Packet::Connect { keep_alive, clean, .. }) => (seconds(*keep_alive), *clean),
@@ -241,7 +243,8 @@ impl Watch {
         };
         let will = will.as_ref().map(left).filter(|_| passed.is_some());
         let (version, named) = (*version, !client_id.is_empty());
-        self.greeting = Some(Greeting { version, named, clean, asked: own, own, hubs, will });
+        let session_expiry = terms.session_expiry;
+        self.greeting = Some(Greeting { version, named, clean, asked: own, own, hubs, session_expiry, will });
     }
 
     /// Takes in a CONNACK: as the hub said it, and as the device is told.

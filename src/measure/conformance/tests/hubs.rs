@@ -1,8 +1,9 @@
 //! What hubs owe: the one and a half keep-alives, PINGRESP, SUBACK, session present, one link for a client identifier.
 
 use super::*;
-use crate::base::{Direction, Side};
-use crate::fault::{Ending, LegFate};
+use crate::base::{Direction, ListenerId, Side};
+use crate::event::{RivalNews, SessionTerms};
+use crate::fault::{Alteration, Ending, LegFate};
 
 /// Keep-alive 2 s: 1.5 of it, and 5 s more, after the last packet that the hub got.
 #[test]
@@ -200,6 +201,100 @@ fn a_hub_that_is_left_unread_may_have_ended_its_link() {
         story.at(30_000).lifts(1, 1).heals(1).ends(1, Side::Hub, Ending::Fin).closes(1);
         assert_eq!(!named(&story).is_empty(), expected, "{unread}");
     }
+}
+
+/// What a device asks of its session, by version.
+fn asking(version: Version, clean: bool, session_expiry: Option<u32>) -> Packet {
+    let mut packet = asks("a", version, 2, None);
+    if let Packet::Connect { clean: asked, terms, .. } = &mut packet {
+        (*asked, terms.session_expiry) = (clean, session_expiry);
+    }
+    packet
+}
+
+/// Link 1 asks so, and link 2 so, 60 s later; the hub has no session for either. What comes between is told.
+fn come_again(first: Packet, second: Packet, between: impl FnOnce(&mut Story)) -> Story {
+    let mut story = Story::new();
+    story.opens_link(1, 0, "a").up(1, first).connack(1, false, 0).at(1_000);
+    between(&mut story);
+    story.ends(1, Side::Device, Ending::Reset).carried(1, Side::Hub).closes(1);
+    story.at(60_000).opens_link(2, 0, "a").up(2, second).connack(2, false, 0).at(61_000);
+    story
+}
+
+const FORGOTTEN: &str = "session-forgotten";
+
+#[test]
+fn a_session_without_an_end_is_there_again() {
+    use Version::{V5, V31, V311};
+    for (version, first, second, rule) in [
+        (V311, (false, None), (false, None), Some("MQTT-3.1.2-4")),
+        (V311, (true, None), (false, None), None),
+        (V311, (false, None), (true, None), None),
+        // It has no session present to say.
+        (V31, (false, None), (false, None), None),
+        (V5, (true, Some(60)), (false, Some(60)), None),
+        (V5, (true, Some(61)), (false, Some(61)), Some("MQTT-3.1.2-23")),
+        (V5, (true, Some(u32::MAX)), (false, None), Some("MQTT-3.1.2-23")),
+        (V5, (false, None), (false, None), None),
+        (V5, (true, Some(600)), (true, Some(600)), None),
+    ] {
+        let asks = |(clean, expiry)| asking(version, clean, expiry);
+        let story = come_again(asks(first), asks(second), |_| {});
+        let told = found(&story).into_iter().find(|finding| finding.id == FORGOTTEN);
+        assert_eq!(told.as_ref().and_then(|told| told.rule), rule, "{version:?} {first:?} {second:?}");
+        let Some(told) = told else { continue };
+        assert_eq!((told.grade, told.device, told.count), (Grade::Warn, None, 1));
+        assert_eq!(told.evidence[0].what, "no session for a, which had one from event 5 on");
+    }
+}
+
+#[test]
+fn a_session_that_may_have_gone_is_not_missed() {
+    let keeps = || asking(Version::V311, false, None);
+    let told = |story: &Story| found(story).iter().any(|finding| finding.id == FORGOTTEN);
+    type Tell = fn(&mut Story);
+    let excuses: [(bool, Tell); 4] = [
+        (true, |_| {}),
+        // DISCONNECT is no end of a session before MQTT 5.
+        (true, |story| _ = story.up(1, Packet::Disconnect { reason: 0 })),
+        (false, |story| _ = story.opens(1, 0, 0, 2).rival(1, 1, RivalNews::Accepted)),
+        // A clean session, of which no answer came.
+        (false, |story| {
+            story.opens_link(7, 0, "a").up(7, asking(Version::V311, true, None));
+            story.ends(7, Side::Device, Ending::Reset).closes(7);
+        }),
+    ];
+    for (nth, (expected, excuse)) in excuses.into_iter().enumerate() {
+        assert_eq!(told(&come_again(keeps(), keeps(), excuse)), expected, "{nth}");
+    }
+    let lasting = || asking(Version::V5, false, Some(3_600));
+    let left = |story: &mut Story| _ = story.up(1, Packet::Disconnect { reason: 0 });
+    assert!(!told(&come_again(lasting(), lasting(), left)), "it may have said for how long");
+    // The hub lets it live for 10 s.
+    let mut story = Story::new();
+    let terms = SessionTerms { session_expiry: Some(10), ..SessionTerms::default() };
+    let mut answer = crate::measure::story::answers(0, None);
+    if let Packet::Connack { terms: told, .. } = &mut answer {
+        *told = terms;
+    }
+    story.opens_link(1, 0, "a").up(1, lasting()).down(1, answer).ends(1, Side::Hub, Ending::Fin).closes(1);
+    story.at(10_000).opens_link(2, 0, "a").up(2, lasting()).connack(2, false, 0);
+    assert!(!told(&story));
+    // Another listener may lead to another hub.
+    let mut story = come_again(keeps(), keeps(), |_| {});
+    for event in &mut story.events {
+        if let What::LinkOpened { link: LinkId(2), listener, .. } = &mut event.what {
+            *listener = ListenerId(1);
+        }
+    }
+    assert!(!told(&story));
+    // A fault has changed its packets: whose session that is, is not known.
+    let mut story = Story::new();
+    story.opens_link(1, 0, "a").up(1, keeps()).connack(1, false, 0).closes(1);
+    story.at(5_000).opens(1, 0, 0, 2).opens_link(2, 0, "a").up(2, keeps());
+    story.altered(2, Direction::Up, 1, Alteration::Corrupted { offset: 20 }).connack(2, false, 0);
+    assert!(!told(&story));
 }
 
 /// The device comes again at 1.0 s; its first link is the hub's to end within 5 s.
