@@ -4,7 +4,7 @@ use super::cases::{Cases, Names};
 use super::watch::Watch;
 use super::{Conformance, Now, farewell, keep_alive, ping, session};
 use crate::base::Time;
-use crate::base::{Ends, LinkId, Side, WindowId};
+use crate::base::{DeviceId, Ends, LinkId, Side, WindowId};
 use crate::fault::{Ending, LegFate};
 use crate::session::Sessions;
 use std::time::Duration;
@@ -81,6 +81,16 @@ impl Conformance {
         self.ends(now, link, to, sessions);
     }
 
+    /// The hub has accepted another client with this device's name: whether it publishes the will of a link that is taken
+    /// over, hubs differ, and one with a delay is not to come [MQTT-3.1.3-9]. The session is that client's, too.
+    pub(super) fn is_taken_over(&mut self, device: DeviceId) {
+        self.forget_session(device);
+        self.wills.is_unsure(device);
+        for watch in self.links.values_mut().filter(|watch| watch.device == Some(device)) {
+            watch.greeting.iter_mut().for_each(|greeting| greeting.will = None);
+        }
+    }
+
     /// This end knows that the link is over.
     pub(super) fn ends(&mut self, now: Now, link: LinkId, side: Side, sessions: &Sessions) {
         self.rivals.forget(link);
@@ -103,6 +113,11 @@ impl Conformance {
 
     pub(super) fn cut(&mut self, now: Now, link: LinkId, side: Side, fate: LegFate, sessions: &Sessions) {
         self.disturb(now, link, |watch| watch.faults.cut());
+        if (side, fate) == (Side::Hub, LegFate::Disconnected(0)) {
+            // What was said in the device's name took its will back [MQTT-3.14.4-3].
+            let greeting = self.links.get_mut(&link).and_then(|watch| watch.greeting.as_mut());
+            greeting.into_iter().for_each(|greeting| greeting.will = None);
+        }
         let is_told = !matches!(fate, LegFate::HalfOpen | LegFate::ResetWhenSends);
         if is_told {
             self.ends(now, link, side, sessions);

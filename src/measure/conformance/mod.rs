@@ -154,7 +154,7 @@ impl Conformance {
             What::EndCarried { link, to, .. } => self.told(now, *link, *to, sessions),
             What::EndWaits { link, to: Side::Hub, unsent: 1.. } => {
                 let device = self.links.get(link).and_then(|watch| watch.device);
-                device.into_iter().for_each(|device| self.wills.is_not_told(device));
+                device.into_iter().for_each(|device| self.wills.is_unsure(device));
             }
             What::LegCut { link, side, fate, last, .. } => {
                 if let Some(watch) = self.links.get_mut(link) {
@@ -184,7 +184,14 @@ impl Conformance {
                 self.note_altered(*link);
             }
             What::CommandEnded { code } => self.farewells.command_ended(now.at, *code),
-            What::Rival { link, .. } => self.disturb(now, *link, |watch| watch.faults.touch()),
+            What::Rival { window, link, news, .. } => {
+                self.disturb(now, *link, |watch| watch.faults.touch());
+                let device = self.windows.get(window).copied();
+                device
+                    .filter(|_| *news == RivalNews::Accepted)
+                    .into_iter()
+                    .for_each(|id| self.is_taken_over(id));
+            }
             What::CommandStopped => self.stopped(now),
             What::RunStarted(_)
             | What::RunEnded { .. }

@@ -83,8 +83,8 @@ impl Wills {
         self.awaited.retain(|will| will.device != device || will.graceful || will.ended + will.delay <= at);
     }
 
-    /// The hub does not know of that end yet, and when it will is not seen.
-    pub fn is_not_told(&mut self, device: DeviceId) {
+    /// The hub does not know of that end yet, and when it will is not seen; or another client took the device's place.
+    pub fn is_unsure(&mut self, device: DeviceId) {
         self.awaited.retain(|will| will.device != device || will.graceful);
     }
 

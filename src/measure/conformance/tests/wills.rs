@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::base::Side;
-use crate::fault::Ending;
+use crate::event::RivalNews;
+use crate::fault::{Ending, LegFate};
 
 fn will(delay: Option<u32>) -> Will {
     Will { topic: "gone/a".into(), qos: 1, delay }
@@ -75,4 +76,36 @@ fn a_will_after_disconnect() {
     story.at(1_000).up(1, Packet::Disconnect { reason: 0 }).ends(1, Side::Device, Ending::Fin).closes(1);
     story.at(60_000).pings(2);
     assert_eq!(named(&story), NOTHING);
+}
+
+/// Another client takes the link over, and the hub ends it, before it is seen to accept that client or after.
+#[test]
+fn of_a_link_that_a_rival_took_over_no_will_is_missed() {
+    for (accepted_first, delay) in [(true, None), (false, None), (true, Some(10)), (false, Some(10))] {
+        let mut story = Story::new();
+        story.joins_leaving(1, 0, "a", will(delay)).joins(2, 1, "b", 60).subscribes(2, "gone/+");
+        story.at(1_000).opens(1, 0, 0, 2);
+        if accepted_first {
+            story.rival(1, 1, RivalNews::Accepted);
+        }
+        story.ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+        if !accepted_first {
+            story.rival(1, 1, RivalNews::Accepted);
+        }
+        story.closes(1).at(60_000).pings(2);
+        assert_eq!(named(&story), NOTHING, "{accepted_first} {delay:?}");
+    }
+}
+
+/// A rule says DISCONNECT to the hub in the device's name: without a reason it takes the will back.
+#[test]
+fn a_disconnect_of_a_rules_takes_the_will_back() {
+    for (reason, expected) in [(0, None), (0x8b, Some("will-not-delivered"))] {
+        let mut story = Story::new();
+        story.joins_leaving(1, 0, "a", will(None)).joins(2, 1, "b", 60).subscribes(2, "gone/+");
+        story.at(1_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Disconnected);
+        story.cut(1, Side::Hub, LegFate::Disconnected(reason), 1).cut(1, Side::Device, LegFate::Close, 1);
+        story.heals(1).closes(1).at(60_000).pings(2);
+        assert_eq!(found(&story).first().map(|finding| finding.id), expected, "{reason}");
+    }
 }
