@@ -135,6 +135,18 @@ impl Cause {
         )
     }
 
+    /// Whether the hub ended it, for no reason that the wire tells.
+    pub fn is_of_hub(self) -> bool {
+        matches!(
+            self,
+            Cause::Closed(Side::Hub)
+                | Cause::Unnotified(Side::Hub)
+                | Cause::Reset(Side::Hub)
+                | Cause::Disconnect(Side::Hub)
+                | Cause::WsClosed(Side::Hub, _)
+        )
+    }
+
     /// The same, where the device had not ended it before the command was told to end.
     pub(super) fn after_the_command(self) -> Cause {
         match self {

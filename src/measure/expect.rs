@@ -7,13 +7,13 @@
 //! inconclusive, which counts as unmet.
 
 use super::facts::RoundTrips;
-use super::results::{DeviceResults, Results, RunResults};
+use super::results::{DeviceResults, LinkEnd, Results, RunResults};
 use super::together::Fleet;
 use super::value::{Value, float, rank};
 use crate::base::text::glob;
 use crate::base::time::nanos;
 use crate::base::units::to_u64;
-use crate::base::{Side, Time};
+use crate::base::{RuleId, Side, Time};
 use crate::event::Samples;
 use crate::profile::{Comparison, Expectation, Limit, Metric, Statistic};
 use std::time::Duration;
@@ -47,12 +47,23 @@ pub struct Verdict {
     pub judgement: Judgement,
     /// How many samples spoke to it.
     pub samples: u64,
+    /// Why none did, where that is known.
+    pub silence: Option<Silence>,
     /// What the statistic comes to: the sum, the count, or the sample at its rank. `None` without samples.
     pub measured: Option<Value>,
     /// How many samples are not shown to be as they should (for a sum: all but zeros; for a count: none).
     pub against: u64,
     /// Those samples, the worst first, at most `MOST_EVIDENCE`.
     pub evidence: Vec<Evidence>,
+}
+
+/// Why no sample speaks to an expectation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// Its rule fell on no device.
+    FellOnNobody(RuleId),
+    /// The hub ended so many connects without a CONNACK before the device had given them up.
+    EndedByHub(u64),
 }
 
 /// The most samples that a verdict lists.
@@ -96,6 +107,7 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
             nth,
             judgement: Judgement::NoEvidence,
             samples: 0,
+            silence: silence(expectation, results),
             measured: None,
             against: 0,
             evidence: Vec::new(),
@@ -120,7 +132,23 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
     let mut evidence = if judgement.is_met() { Vec::new() } else { evidence(expectation, samples) };
     let against = evidence.iter().map(|sample| sample.count).sum();
     evidence.truncate(MOST_EVIDENCE);
-    Verdict { nth, judgement, samples: count, measured, against, evidence }
+    Verdict { nth, judgement, samples: count, silence: None, measured, against, evidence }
+}
+
+/// Why there is no sample, where that is known.
+fn silence(expectation: &Expectation, results: &Results) -> Option<Silence> {
+    let runs = || results.runs.iter();
+    let mut windows = runs().flat_map(|run| run.windows.values());
+    if let Some(rule) = expectation.of.filter(|rule| !windows.any(|window| window.rule == *rule)) {
+        return Some(Silence::FellOnNobody(rule));
+    }
+    let is_asked = |run: &RunResults, end: &LinkEnd| {
+        let of_rule = expectation.of.is_none() || end.under == expectation.of;
+        of_rule && end.accepted.is_none() && is_asked(expectation, run.name(end.device))
+    };
+    let by_hub = |run| move |end: &&LinkEnd| is_asked(run, end) && end.cause.is_of_hub();
+    let ended = runs().map(|run| to_u64(run.ends.iter().filter(by_hub(run)).count())).sum();
+    (expectation.metric == Metric::ConnackWait && ended > 0).then_some(Silence::EndedByHub(ended))
 }
 
 /// Max, min and percentiles: so many samples must be on the right side of their limits.

@@ -53,7 +53,7 @@ pub use cause::Cause;
 pub use delivery::DeliveryResults;
 pub use detection::Noticed;
 pub use distribution::Distribution;
-pub use expect::{Evidence, Judgement, Verdict, judge};
+pub use expect::{Evidence, Judgement, Silence, Verdict, judge};
 pub use facts::{RoundTrips, Showed, Sign};
 pub use finding::{Class, Finding, Grade, Seen};
 pub use fleet::{FiringResults, FleetResults, Held};

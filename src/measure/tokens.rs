@@ -9,7 +9,7 @@ use super::facts::{Link, Window};
 use super::fold::Measures;
 use super::value::Value;
 use crate::base::units::to_u64;
-use crate::base::{DeviceId, RuleId, Side, Time};
+use crate::base::{DeviceId, RuleId, Time};
 use crate::event::RunStarted;
 use crate::fault::{Fault, LegFate, TokenExpiry};
 use crate::profile::Metric;
@@ -138,15 +138,8 @@ const CLOCKS_APART: Duration = Duration::from_secs(1);
 
 /// Whether the hub, which ended this link of its own accord as far as the wire tells, did so when its token had expired.
 pub(super) fn had_expired(measures: &Measures, link: &Link, cause: Cause) -> bool {
-    let by_hub = matches!(
-        cause,
-        Cause::Closed(Side::Hub)
-            | Cause::Unnotified(Side::Hub)
-            | Cause::Reset(Side::Hub)
-            | Cause::Disconnect(Side::Hub)
-            | Cause::WsClosed(Side::Hub, _)
-    );
-    let ended = link.signs.hub.map(|sign| sign.at).filter(|_| by_hub && link.accepted().is_some());
+    let ended = link.signs.hub.map(|sign| sign.at);
+    let ended = ended.filter(|_| cause.is_of_hub() && link.accepted().is_some());
     let Some((ended, expiry)) = ended.zip(expires(measures, link)) else { return false };
     expiry <= ended + CLOCKS_APART && ended <= expiry + HUB_GRACE
 }

@@ -157,6 +157,7 @@ fn expectations(plan: &Plan, results: &Results) -> Vec<Expectation> {
             metric: expectation.metric.name(),
             judgement: judgement(verdict.judgement),
             samples: verdict.samples,
+            silence: verdict.silence.map(|silence| words::silence(plan, silence)),
             measured: verdict.measured.map(figure),
             against: verdict.against,
             evidence: verdict.evidence.into_iter().map(|e| evidence(e, expectation.limit)).collect(),

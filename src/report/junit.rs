@@ -17,7 +17,7 @@
 pub(crate) mod xml;
 
 use super::model::{ClassVerdict, Evidence, Expectation, Finding, Judgement, Report, Run};
-use super::words::{against, measured, seconds};
+use super::words::{against, measured, seconds, unspoken};
 use std::collections::BTreeMap;
 use xml::{Element, inert};
 
@@ -216,7 +216,7 @@ fn failure(expectation: &Expectation) -> Option<(&'static str, String)> {
                 "it is {measured}, not seen long or sharply enough; {against} of {samples} samples do not show it"
             ),
         ),
-        Judgement::NoEvidence => ("no_evidence", "nothing was seen that speaks to it".into()),
+        Judgement::NoEvidence => ("no_evidence", unspoken(expectation).to_owned()),
     })
 }
 

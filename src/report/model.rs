@@ -120,6 +120,9 @@ pub struct Expectation {
     pub judgement: Judgement,
     /// How many samples spoke to it.
     pub samples: u64,
+    /// Why none did, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence: Option<String>,
     /// What the statistic comes to: the sum, the count, or the sample at its rank.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub measured: Option<Figure>,

@@ -95,7 +95,13 @@ fn expectation(expectation: &Expectation, several_runs: bool) -> Vec<String> {
         escaped(&expectation.expectation),
         expectation.measured.as_ref().map(|measured| escaped(&told(measured))).unwrap_or_default(),
         expectation.samples.to_string(),
-        escaped(&alike(evidence.zip(expectation.evidence.iter().map(|e| e.count)), expectation.against)),
+        match &expectation.silence {
+            Some(why) => escaped(why),
+            None => escaped(&alike(
+                evidence.zip(expectation.evidence.iter().map(|e| e.count)),
+                expectation.against,
+            )),
+        },
     ]
 }
 

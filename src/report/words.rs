@@ -10,6 +10,7 @@ use super::table::{NAME, cut_name, width};
 use crate::base::units::to_u64;
 use crate::base::{RuleId, Side};
 use crate::fault::Mechanism;
+use crate::measure::Silence;
 use crate::profile::{Expectation, Limit, Plan, Statistic};
 
 /// Seconds as people say them: `412 us`, `4.2 ms`, `412 ms`, `3.1 s`, `152 s`, `12 m 30 s`, `2.5 h`.
@@ -76,7 +77,23 @@ pub fn measured(expectation: &model::Expectation) -> Option<String> {
     expectation.measured.as_ref().map(of)
 }
 
-/// The same without decimals where the seconds are whole, as keep-alives are: `2 s`.
+/// What there is instead of evidence for an expectation.
+pub fn unspoken(expectation: &model::Expectation) -> &str {
+    expectation.silence.as_deref().unwrap_or("nothing was seen that speaks to it")
+}
+
+/// Why no sample speaks to an expectation.
+pub fn silence(plan: &Plan, silence: Silence) -> String {
+    match silence {
+        Silence::FellOnNobody(rule) => format!("{} fell on no device", rule_name(plan, rule)),
+        Silence::EndedByHub(connects) => format!(
+            "the hub ended {} without a CONNACK, before the device had given up",
+            count(connects, "connect")
+        ),
+    }
+}
+
+/// The same as [`seconds`] without decimals where the seconds are whole, as keep-alives are: `2 s`.
 pub fn whole_seconds(whole: f64) -> String {
     let text = seconds(whole);
     match text.strip_suffix(".0 s") {

@@ -2,7 +2,7 @@
 
 use super::{Kind, Scene, many, told};
 use crate::azure::Code;
-use crate::base::{DeviceId, Side};
+use crate::base::DeviceId;
 use crate::measure::cause::Cause;
 use crate::measure::finding::{Class, Finding, Grade, Seen};
 use crate::measure::results::LinkEnd;
@@ -110,15 +110,8 @@ fn soon(device: DeviceId, ends: &[&LinkEnd]) -> Option<Finding> {
 }
 
 fn is_ended_soon(end: &LinkEnd) -> bool {
-    let by_hub = matches!(
-        end.cause,
-        Cause::Closed(Side::Hub)
-            | Cause::Unnotified(Side::Hub)
-            | Cause::Reset(Side::Hub)
-            | Cause::Disconnect(Side::Hub)
-    );
     let from = end.accepted.unwrap_or(end.opened);
-    by_hub && end.over.is_some_and(|over| over.since(from) <= SOON_AFTER)
+    end.cause.is_of_hub() && end.over.is_some_and(|over| over.since(from) <= SOON_AFTER)
 }
 
 /// Takeovers in quick succession: whoever lost the name takes it back.

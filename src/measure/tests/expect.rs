@@ -4,7 +4,7 @@ use crate::base::{DeviceId, Direction, LinkId, RuleId, Side};
 use crate::event::{Delivery, EndReason, What};
 use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, blackhole, expect, plan, span};
-use crate::measure::{Judgement, Results, judge};
+use crate::measure::{Judgement, Results, Silence, judge};
 use crate::profile::{Comparison, Expectation, Limit, Metric, Statistic};
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -145,6 +145,31 @@ fn no_sample_is_no_evidence() {
     other_device.client = Some("z*".into());
     assert_eq!(judgement(other_device, &seen), Judgement::NoEvidence);
     assert!(!Judgement::NoEvidence.is_met());
+}
+
+/// Why there is none is told where that is known: nobody came for the rule, or the hub ended every wait.
+#[test]
+fn no_evidence_has_its_reason_where_that_is_known() {
+    let silence = |expectation, results: &Results| judge(&[expectation], results)[0].silence;
+    let wait = || expect(Metric::ConnackWait, Statistic::Max, Comparison::AtMost, span("1h"));
+    let mut of_rule = wait();
+    of_rule.of = Some(RuleId(0));
+    for (by, expected) in [(Side::Hub, Some(Silence::EndedByHub(2))), (Side::Device, None)] {
+        let mut story = Story::new();
+        for link in 1..=2 {
+            story.at(link * 1_000).connect(link, 0, "a", 60).at(link * 1_000 + 500);
+            story.ends(link, by, Ending::Fin).carried(link, by.other()).closes(link);
+        }
+        let results = story.over().results(&plan(vec![("dark", blackhole("8s"))]));
+        assert_eq!(silence(wait(), &results), expected, "{by:?}");
+        assert_eq!(silence(of_rule.clone(), &results), Some(Silence::FellOnNobody(RuleId(0))));
+        let other = Expectation { client: Some("z*".into()), ..wait() };
+        assert_eq!(silence(other, &results), None);
+    }
+    let seen = noticing(&[Some(1_000)]);
+    assert_eq!(silence(of_rule.clone(), &seen), None);
+    let nobody = Story::new().results(&plan(vec![("dark", blackhole("8s"))]));
+    assert_eq!(silence(of_rule, &nobody), Some(Silence::FellOnNobody(RuleId(0))));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::escape::text;
 use super::moment;
 use crate::report::model::{Evidence, Expectation, Judgement, Report};
-use crate::report::words::{against as against_limit, count, measured};
+use crate::report::words::{against as against_limit, count, measured, unspoken};
 
 /// So many pieces of evidence are named for one.
 const MOST_EVIDENCE: usize = 8;
@@ -49,7 +49,7 @@ fn against(one: &Expectation, several: bool) -> String {
     let named: u64 = one.evidence.iter().take(MOST_EVIDENCE).map(|evidence| evidence.count).sum();
     let left = one.against.saturating_sub(named);
     match (one.judgement, items.is_empty(), left) {
-        (Judgement::NoEvidence, ..) => "nothing was seen that speaks to it".into(),
+        (Judgement::NoEvidence, ..) => text(unspoken(one)),
         (_, true, _) => String::new(),
         (_, false, 0) => format!("<ul>{items}</ul>"),
         (_, false, left) => format!("<ul>{items}<li>and {left} more</li></ul>"),

@@ -3,7 +3,7 @@
 use super::heading;
 use crate::report::model::{Evidence, Expectation, Figure, Judgement, Report};
 use crate::report::table::{NAME, Styling, Tone, cut_name, paint, wrap};
-use crate::report::words::{against, count, told};
+use crate::report::words::{against, count, told, unspoken};
 
 /// So many pieces of evidence are named under an expectation.
 const MOST_EVIDENCE: usize = 4;
@@ -35,7 +35,7 @@ pub(in crate::report) fn because(expectation: &Expectation, several_runs: bool) 
             let measured = expectation.measured.as_ref().map(told).unwrap_or_default();
             format!(": {measured} ({samples})")
         }
-        Judgement::NoEvidence => ": no evidence, nothing was seen that speaks to it".into(),
+        Judgement::NoEvidence => format!(": no evidence, {}", unspoken(expectation)),
         Judgement::Unmet => format!(": {}", evidence(expectation, several_runs)),
         Judgement::Inconclusive => {
             format!(
