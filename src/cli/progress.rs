@@ -7,12 +7,10 @@ use crate::event::Event;
 use crate::keepalive::live::Trail;
 use crate::measure::Measures;
 use crate::net::Clock;
-use crate::net::sys::privilege;
 use crate::profile::Plan;
 use crate::report::live::Live;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 /// How often the status block is drawn anew: often enough to count seconds by.
@@ -26,7 +24,7 @@ pub enum Progress {
     /// A line for each notable moment.
     Lines(Box<Live>, Clock),
     /// Those, and a status block below.
-    Block(Block),
+    Block(Box<Block>),
     /// Not here: they are folded for somebody who waits for what they tell.
     Trail(Arc<Mutex<Trail>>),
 }
@@ -34,16 +32,12 @@ pub enum Progress {
 /// A status block on a terminal.
 #[derive(Debug)]
 pub struct Block {
-    shared: Arc<Shared>,
-    redraw: thread::JoinHandle<()>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    live: Mutex<Option<Live>>,
+    live: Live,
     screen: MultiProgress,
-    lines: Mutex<Vec<ProgressBar>>,
+    lines: Vec<ProgressBar>,
     clock: Clock,
+    /// When it is to be drawn anew; `None` before anything was awaited: what is told of the run's beginning comes first.
+    due: Option<Time>,
 }
 
 impl Progress {
@@ -56,100 +50,82 @@ impl Progress {
         if !block || !super::is_terminal_stderr() {
             return Progress::Lines(Box::new(live), clock);
         }
-        let shared = Arc::new(Shared {
-            live: Mutex::new(Some(live)),
-            screen: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
-            lines: Mutex::new(Vec::new()),
-            clock,
-        });
-        let drawn = Arc::clone(&shared);
-        let redraw = thread::spawn(move || {
-            privilege::renounce();
-            while drawn.draw() {
-                thread::sleep(REDRAW);
-            }
-        });
-        Progress::Block(Block { shared, redraw })
+        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        Progress::Block(Box::new(Block { live, screen, lines: Vec::new(), clock, due: None }))
     }
 
     /// Takes in an event that these measures have taken in.
-    pub fn push(&mut self, event: &Event, measures: &mut Measures) {
+    pub fn push(&mut self, event: &Event, measures: &Measures) {
         match self {
             Progress::Silent => {}
-            Progress::Lines(live, _) => {
-                if let Some(line) = live.push_beside(event, measures.sessions_mut()) {
-                    out::tell(line);
-                }
+            Progress::Lines(live, _) => live.push(event, measures).into_iter().for_each(out::tell),
+            Progress::Block(block) => {
+                let told = block.live.push(event, measures);
+                block.tell(told);
             }
-            Progress::Block(block) => block.shared.tell(|live, _| live.push(event)),
             Progress::Trail(trail) => trail.lock().unwrap_or_else(PoisonError::into_inner).push(event),
         }
     }
 
-    /// In how long there is something to tell though no event comes.
+    /// In how long there is something to tell, or to draw, though no event comes.
     pub fn left(&self) -> Option<Duration> {
-        let (deadline, clock) = match self {
+        let (due, clock) = match self {
             Progress::Silent | Progress::Trail(_) => return None,
-            Progress::Lines(live, clock) => (live.deadline(), clock),
-            Progress::Block(Block { shared, .. }) => {
-                (shared.live().as_ref().and_then(Live::deadline), &shared.clock)
+            Progress::Lines(live, clock) => (live.deadline()?, clock),
+            Progress::Block(block) => {
+                (block.live.deadline().into_iter().chain(block.due).min()?, &block.clock)
             }
         };
-        Some(deadline?.since(clock.now()))
+        Some(due.since(clock.now()))
     }
 
-    /// Tells what there is to tell by now.
-    pub fn tick(&mut self) {
+    /// Tells and draws what is due by now.
+    pub fn tick(&mut self, measures: &Measures) {
         match self {
             Progress::Silent | Progress::Trail(_) => {}
-            Progress::Lines(live, clock) => {
-                if let Some(line) = live.tick(clock.now()) {
-                    out::tell(line);
+            Progress::Lines(live, clock) => live.tick(clock.now()).into_iter().for_each(out::tell),
+            Progress::Block(block) => {
+                let now = block.clock.now();
+                let told = block.live.tick(now);
+                block.tell(told);
+                let due = *block.due.get_or_insert(now + REDRAW);
+                if now >= due {
+                    block.draw(now, measures);
+                    block.due = Some(now + REDRAW);
                 }
             }
-            Progress::Block(block) => block.shared.tell(|live, now| live.tick(now)),
         }
     }
 
     /// Takes the status block away.
     pub fn finish(self) {
         if let Progress::Block(block) = self {
-            *block.shared.live() = None;
-            let _ = block.redraw.join();
-            let _ = block.shared.screen.clear();
+            let _ = block.screen.clear();
         }
     }
 }
 
-impl Shared {
-    fn live(&self) -> std::sync::MutexGuard<'_, Option<Live>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tell(&self, what: impl FnOnce(&mut Live, Time) -> Option<String>) {
-        let line = self.live().as_mut().and_then(|live| what(live, self.clock.now()));
-        if let Some(line) = line {
-            let _ = self.screen.println(line);
+impl Block {
+    fn tell(&self, lines: Option<String>) {
+        if let Some(lines) = lines {
+            let _ = self.screen.println(lines);
         }
     }
 
-    /// Draws the status anew; false once there is nothing to draw any more.
-    fn draw(&self) -> bool {
-        let Some(status) = self.live().as_ref().map(|live| live.status(self.clock.now())) else {
-            return false;
-        };
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        while lines.len() < status.len() {
+    /// Draws the status anew.
+    fn draw(&mut self, now: Time, measures: &Measures) {
+        let status = self.live.status(now, measures.sessions());
+        while self.lines.len() < status.len() {
             let line = self.screen.add(ProgressBar::new_spinner());
             line.set_style(
-                ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()),
+                ProgressStyle::with_template("{wide_msg}")
+                    .unwrap_or_else(|_| ProgressStyle::default_spinner()),
             );
-            lines.push(line);
+            self.lines.push(line);
         }
-        let blank = std::iter::repeat_n(String::new(), lines.len().saturating_sub(status.len()));
-        for (line, text) in lines.iter().zip(status.into_iter().chain(blank)) {
+        let blank = std::iter::repeat_n(String::new(), self.lines.len().saturating_sub(status.len()));
+        for (line, text) in self.lines.iter().zip(status.into_iter().chain(blank)) {
             line.set_message(text);
         }
-        true
     }
 }

@@ -94,7 +94,7 @@ impl Tape {
                 self.give_back();
                 continue;
             }
-            self.progress.tick();
+            self.progress.tick(&self.measures);
             match queue.take_within(left.into_iter().chain(self.progress.left()).min()) {
                 // One after the other they go, and make room for those that come.
                 Taken::Events(batch) => batch.into_iter().for_each(|event| self.take(&event)),
@@ -127,7 +127,7 @@ impl Tape {
         }
         self.end = event.at;
         self.quiet.push(event);
-        self.progress.push(event, &mut self.measures);
+        self.progress.push(event, &self.measures);
     }
 }
 

@@ -132,6 +132,19 @@ impl Fault {
         )
     }
 
+    /// Whether nothing of it is ever lifted from a link that it fell on, or that it cut: of a one-shot, a cut, a link forgotten or
+    /// taken over. The path is there for the device's next one at once.
+    pub fn is_for_good(&self, is_cut: bool) -> bool {
+        self.is_one_shot()
+            || (is_cut && self.falls_on_each_link())
+            || matches!(self, Fault::IdleTimeout(_) | Fault::Takeover(_))
+    }
+
+    /// Whether it is a state of the path that every link of the device shares: then a path is restored when it is over.
+    pub fn is_of_path(&self) -> bool {
+        self.is_level() && !self.falls_on_each_link() && !self.is_of_handshakes()
+    }
+
     /// Whether it is a state of the link that net/ confirms as such. What is none is confirmed by what it does: a cut, a
     /// packet changed.
     pub fn is_level(&self) -> bool {

@@ -78,6 +78,15 @@ impl Noticed {
     }
 }
 
+impl Noticed {
+    /// Of a device that is not told from others: a connect is no sign of its, and that none came shows nothing.
+    pub fn of_one_of_several(self) -> Noticed {
+        let is_connect = self.sign.is_some_and(|sign| sign.showed == Showed::Connect);
+        let is_never = matches!(self.detection, Some(Value::Never { .. }));
+        if is_connect || is_never { Noticed::default() } else { self }
+    }
+}
+
 impl<'a> Struck<'a> {
     /// The links that the fault found up: of one that falls on each link by itself, every one of them, oldest first; else
     /// the newest that was there when the window opened.
@@ -143,16 +152,28 @@ impl<'a> Struck<'a> {
         end: Time,
     ) -> Struck<'a> {
         let is_cut = link.cut.is_some_and(|(_, by)| by == Some(number));
-        let for_good = fault.is_one_shot()
-            || (is_cut && fault.falls_on_each_link())
-            || matches!(fault, Fault::IdleTimeout(_) | Fault::Takeover(_));
+        let for_good = fault.is_for_good(is_cut);
         let (start, id) = (applied.at, applied.link);
         Struck { measures, number, window, fault, start, since, is_cut, for_good, id, link, applied, end }
     }
 
     /// What both ends showed.
-    pub fn noticed(&self) -> Ends<Noticed> {
+    fn noticed(&self) -> Ends<Noticed> {
         Ends { device: self.by(Side::Device), hub: self.by(Side::Hub) }
+    }
+
+    /// The same, and whether the link was lost: where no link depends on the fault, or there was none to lose, nobody noticed
+    /// anything.
+    pub fn shown(&self) -> (Ends<Noticed>, bool) {
+        let noticed = self.noticed();
+        let is_lost = self.is_lost(&noticed);
+        let is_nobodys = self.leaves_links_up() || (!is_lost && self.was_refused());
+        (if is_nobodys { Ends::default() } else { noticed }, is_lost)
+    }
+
+    /// Whether the device may have noticed with its sign dropped in the kernel.
+    pub fn hides_the_device(&self) -> bool {
+        self.is_hidden(Side::Device, self.watched_until())
     }
 
     /// The device's links after the struck one, oldest first.
@@ -221,18 +242,18 @@ impl<'a> Struck<'a> {
     }
 
     /// Whether the fault ended the link itself, or made an end give it up.
-    pub fn is_lost(&self, noticed: &Ends<Noticed>) -> bool {
+    fn is_lost(&self, noticed: &Ends<Noticed>) -> bool {
         let is_given_up = noticed.device.sign.is_some() || noticed.hub.sign.is_some();
         self.is_cut || (is_given_up && !self.was_refused())
     }
 
     /// Whether the hub refused the CONNECT: then there was no link to lose.
-    pub fn was_refused(&self) -> bool {
+    fn was_refused(&self) -> bool {
         self.link.connack.is_some_and(|connack| connack.code != 0)
     }
 
     /// Whether it works on packets that no link depends on: an end that leaves all the same is told, and no finding.
-    pub fn leaves_links_up(&self) -> bool {
+    fn leaves_links_up(&self) -> bool {
         self.fault.packets().is_some_and(|packets| !packets.breaks_link())
     }
 

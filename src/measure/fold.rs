@@ -272,11 +272,6 @@ impl Measures {
         Results::of(RunResults::of(self, end))
     }
 
-    /// The devices and links as of the last event, to be lent to another fold of the same events.
-    pub fn sessions_mut(&mut self) -> &mut Sessions {
-        &mut self.sessions
-    }
-
     fn on(&mut self, link: LinkId, change: impl FnOnce(&mut Link)) {
         if let Some(link) = self.links.get_mut(&link) {
             change(link);

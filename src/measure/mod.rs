@@ -39,6 +39,7 @@ mod rate;
 mod recovery;
 mod refusals;
 pub(crate) mod results;
+mod so_far;
 pub(crate) mod tls;
 pub(crate) mod together;
 mod tokens;
@@ -65,6 +66,7 @@ pub use rate::ConnectRate;
 pub use results::{
     DeviceResults, LinkEnd, Outcome, Results, RuleResults, RunResults, Sample, Skipped, WindowResults,
 };
+pub use so_far::SoFar;
 pub use tls::{Timings, TlsResults};
 pub use together::Fleet;
 pub use told::Ended;

@@ -6,7 +6,7 @@ use crate::base::{Ends, Side, Time, WindowId};
 use crate::fault::Mechanism;
 use crate::measure::backoff::BackOff;
 use crate::measure::cause::Cause;
-use crate::measure::detection::{Noticed, Struck};
+use crate::measure::detection::Struck;
 use crate::measure::ends::{answered, cause_of};
 use crate::measure::facts::Window;
 use crate::measure::recovery::Outage;
@@ -65,16 +65,13 @@ impl WindowResults {
         struck: &Struck<'a>,
         device: Option<&DeviceResults>,
     ) -> Option<Outage<'a>> {
-        self.noticed = struck.noticed();
+        let (noticed, is_lost) = struck.shown();
+        self.noticed = noticed;
         self.start = Some(struck.start);
         self.wire = struck.on_wire().filter(WireResults::is_eventful);
         // Where the link alone is broken, the path is there for the next one at once.
         if struck.for_good && !struck.fault.is_one_shot() {
             self.closed = Some(struck.start);
-        }
-        let is_lost = struck.is_lost(&self.noticed);
-        if struck.leaves_links_up() || (!is_lost && struck.was_refused()) {
-            self.noticed = Ends::default();
         }
         let later = || answered(struck.later_links().map(|(_, link)| link));
         let cause = || cause_of(struck.measures, struck.link, later());
@@ -89,10 +86,7 @@ impl WindowResults {
             Outage::of(struck.later_links().map(|(_, link)| link)).with_unanswered(struck.unanswered());
         let back = outage.back.map(|(_, at)| at);
         if device.is_some_and(|device| !device.is_followed(back.is_some())) {
-            // Its next connect would be the sign of whoever shows none before.
-            if matches!(self.noticed.device.detection, Some(Value::Never { .. })) {
-                self.noticed.device = Noticed::default();
-            }
+            self.noticed.device = self.noticed.device.of_one_of_several();
             self.outcome = Outcome::Unknown;
             return None;
         }

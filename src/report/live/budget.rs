@@ -47,25 +47,27 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The words for so many more of it.
-    fn words(self) -> &'static str {
-        match self {
-            Kind::Connected => "connected",
-            Kind::Back => "back",
-            Kind::Noticed => "noticed",
-            Kind::GivenUp => "given up by the hub",
-            Kind::Ended => "links ended",
-            Kind::Refused => "refused",
-            Kind::Altered => "with packets worked on",
-            Kind::Handshake => "handshakes",
-            Kind::BadCertificate => "took the bad certificate",
-            Kind::Fired => "firings",
-            Kind::Skipped => "with firings skipped",
-            Kind::Restored => "restored",
-            Kind::Trouble => "troubles",
-            Kind::HeldUp => "hold-ups of brownout itself",
-            Kind::Over => "ends",
-        }
+    /// So many more of it: `3 more connected`.
+    fn more(self, number: u64) -> String {
+        let s = if number == 1 { "" } else { "s" };
+        let words = match self {
+            Kind::Connected => "connected".into(),
+            Kind::Back => "back".into(),
+            Kind::Noticed => "noticed".into(),
+            Kind::GivenUp => "given up by the hub".into(),
+            Kind::Ended => format!("link{s} ended"),
+            Kind::Refused => "refused".into(),
+            Kind::Altered => "with packets worked on".into(),
+            Kind::Handshake => format!("handshake{s}"),
+            Kind::BadCertificate => "took the bad certificate".into(),
+            Kind::Fired => format!("firing{s}"),
+            Kind::Skipped => "with firings skipped".into(),
+            Kind::Restored => "restored".into(),
+            Kind::Trouble => format!("trouble{s}"),
+            Kind::HeldUp => format!("hold-up{s} of brownout itself"),
+            Kind::Over => format!("end{s}"),
+        };
+        format!("{number} more {words}")
     }
 }
 
@@ -92,8 +94,7 @@ impl Budget {
         let over = Time::from_secs(std::mem::replace(&mut self.second, second) + 1);
         let follows = now < over + Duration::from_secs(1);
         self.thick = if follows { more.iter().copied().collect() } else { BTreeMap::new() };
-        let told: Vec<String> =
-            more.into_iter().map(|(kind, more)| format!("{more} more {}", kind.words())).collect();
+        let told: Vec<String> = more.into_iter().map(|(kind, more)| kind.more(more)).collect();
         let first = format!("{:>9}  ... ", super::at(over.min(now)));
         (!told.is_empty()).then(|| wrap(&first, &told.join(", ")).trim_end().to_owned())
     }

@@ -5,6 +5,7 @@ use super::{Live, span};
 use crate::base::text::printable;
 use crate::base::{DeviceId, LinkId, RuleId, Time, WindowId};
 use crate::fault::HandshakeFault;
+use crate::measure::Measures;
 use std::collections::BTreeMap;
 
 /// The handshakes that met a fault, until their links close, and the devices, until they are back.
@@ -56,10 +57,11 @@ impl Live {
         now: Time,
         window: WindowId,
         link: LinkId,
+        measures: &Measures,
     ) -> Option<(Kind, String)> {
         let &(id, device) = self.windows.get(&window)?;
         let firing = self.firings.get_mut(&id)?;
-        firing.struck += 1;
+        firing.met += 1;
         let rule = firing.rule;
         let fresh = Met { rule, window, attempts: 0, restored: None };
         let met = self.handshakes.devices.entry(device).or_insert(fresh);
@@ -70,23 +72,34 @@ impl Live {
         let nth = met.attempts;
         self.handshakes.links.insert(link, Attempt { rule, nth, at: now });
         // Of later ones, their ends are told.
-        let name = printable(&self.sessions.device(device)?.name);
+        let name = printable(&measures.sessions().device(device)?.name);
         (nth == 1).then(|| (Kind::Handshake, format!("{name}: its TLS handshake meets {}", self.rule(rule))))
     }
 
     /// The device gave up the handshake of this link, or what was left of it.
-    pub(super) fn handshake_left(&mut self, now: Time, link: LinkId, how: &str) -> Option<(Kind, String)> {
+    pub(super) fn handshake_left(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        how: &str,
+        measures: &Measures,
+    ) -> Option<(Kind, String)> {
         let Attempt { rule, nth, at } = self.handshakes.links.remove(&link)?;
-        let name = printable(&self.sessions.device_of(link)?.name);
+        let name = printable(&measures.sessions().device_of(link)?.name);
         let (after, rule) = (span(now.since(at)), self.rule(rule));
         Some((Kind::Handshake, format!("{name} left handshake {nth} after {after} ({how}); {rule}")))
     }
 
     /// The handshake of this link is done.
-    pub(super) fn handshake_done(&mut self, now: Time, link: LinkId) -> Option<(Kind, String)> {
+    pub(super) fn handshake_done(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        measures: &Measures,
+    ) -> Option<(Kind, String)> {
         let Attempt { rule, nth, at } = self.handshakes.links.remove(&link)?;
         let rule = self.plan.rule(rule)?;
-        let name = printable(&self.sessions.device_of(link)?.name);
+        let name = printable(&measures.sessions().device_of(link)?.name);
         match rule.fault.handshake()?.what {
             HandshakeFault::Certificate(bad) => Some((
                 Kind::BadCertificate,

@@ -1,9 +1,11 @@
 //! Live progress: notable moments as lines, and the state of things at any time.
 //!
-//! A pure fold. Devices that a firing hits at once are told together, and of each kind of moment only so much is told
-//! in a second; the report has it all.
+//! A fold beside the measures: whether an end has noticed, and what a device is back from, is asked of them, so that no line says
+//! otherwise than the report will. Devices that a firing hits at once are told together, and of each kind of moment only so
+//! much is told in a second; the report has it all.
 
 mod budget;
+mod firings;
 mod handshakes;
 mod links;
 mod packets;
@@ -11,41 +13,40 @@ mod status;
 mod wait;
 
 use self::budget::{Budget, Kind};
+use self::firings::Firing;
 use self::handshakes::Handshakes;
+use self::links::{Track, how_words};
 use self::wait::Wait;
 use crate::base::text::printable;
-use crate::base::{DeviceId, Direction, Ends, FiringId, LinkId, RuleId, Side, Time, WindowId};
-use crate::event::{EndReason, Event, LastPackets, Packet, What};
-use crate::fault::{Ending, Fault, Mechanism};
+use crate::base::{DeviceId, Direction, FiringId, LinkId, RuleId, Side, Time, WindowId};
+use crate::event::{EndReason, Event, Packet, What};
+use crate::fault::Mechanism;
+use crate::measure::Measures;
 use crate::profile::Plan;
 use crate::report::table::wrap;
-use crate::report::words::{self, count, many, seconds};
-use crate::session::Sessions;
+use crate::report::words::{self, count, seconds};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-
-/// So many devices of a firing are named; more are counted.
-const MOST_NAMES: usize = 4;
 
 /// The fold.
 #[derive(Clone, Debug)]
 pub struct Live {
     plan: Plan,
-    sessions: Sessions,
     budget: Budget,
     /// A firing whose windows are still being opened: told when all are known.
     fresh: Option<FiringId>,
+    /// The firings with windows still open.
     firings: BTreeMap<FiringId, Firing>,
+    /// The windows that are open.
     windows: BTreeMap<WindowId, (FiringId, DeviceId)>,
-    watches: BTreeMap<DeviceId, Watch>,
+    /// The latest window of each rule that fell on a link of a device.
+    tracks: BTreeMap<(DeviceId, RuleId), Track>,
     /// Handshakes that meet a fault.
     handshakes: Handshakes,
     /// The codes of CONNACKs that wait in brownout, by their link and the number of their event.
     held: BTreeMap<(LinkId, u64), u8>,
-    /// Links whose end has been told, until they close.
+    /// Links whose end has been told, or that a fault has cut, until they close.
     ended: BTreeSet<LinkId>,
-    /// Addresses behind which there are several devices, whose identifiers are not known: several of their links were up at once.
-    crowds: BTreeSet<DeviceId>,
     /// Who said DISCONNECT before the hub had answered its CONNECT.
     early: BTreeMap<LinkId, Side>,
     /// The command beside the run was told to end.
@@ -56,69 +57,19 @@ pub struct Live {
     wait: Wait,
 }
 
-/// A firing with windows still open.
-#[derive(Clone, Debug)]
-struct Firing {
-    rule: RuleId,
-    at: Time,
-    until: Option<Time>,
-    devices: Vec<DeviceId>,
-    open: BTreeSet<WindowId>,
-    /// How many devices it found up.
-    struck: usize,
-    /// On how many of those another fault fell before they had noticed.
-    displaced: usize,
-    /// How many of those have noticed.
-    noticed: usize,
-    /// How many connects it refused.
-    refused: u64,
-    /// How many packets it worked on.
-    altered: u64,
-}
-
-/// What a system sends again may be under way for so much longer than the dark lasted.
-const RETRANSMISSION_GRACE: Duration = Duration::from_secs(1);
-
-/// A device that a fault found up, until it is back.
-#[derive(Clone, Debug)]
-struct Watch {
-    firing: FiringId,
-    rule: RuleId,
-    start: Time,
-    link: LinkId,
-    restored: Option<Time>,
-    noticed: bool,
-    /// The device is among those of the firing that have noticed.
-    counted: bool,
-    hub_noticed: bool,
-    told: Ends<bool>,
-    /// The fault itself ended the device's leg: what it answers is no sign, and its next connect is.
-    cut: bool,
-    /// Another fault did: neither is one.
-    cut_by_another: bool,
-    /// The ends whose packets are dropped in the kernel: they may have noticed before it is seen.
-    muted: Ends<bool>,
-    /// The ends that were heard of so long after the path was restored that they go on over the link: what they do then is not
-    /// the fault's.
-    went_on: Ends<bool>,
-    back: bool,
-}
-
 impl Live {
     /// Of a run of this plan.
     pub fn new(plan: &Plan) -> Live {
         Live {
             plan: plan.clone(),
-            sessions: Sessions::default(),
             budget: Budget::default(),
             fresh: None,
             firings: BTreeMap::new(),
             windows: BTreeMap::new(),
-            watches: BTreeMap::new(),
+            tracks: BTreeMap::new(),
             handshakes: Handshakes::default(),
             held: BTreeMap::new(),
             ended: BTreeSet::new(),
-            crowds: BTreeSet::new(),
             early: BTreeMap::new(),
             stopped: false,
             skipped: 0,
@@ -126,19 +77,22 @@ impl Live {
         }
     }
 
-    /// Takes in one event; answers with what is worth telling, a line or some.
-    pub fn push(&mut self, event: &Event) -> Option<String> {
-        self.sessions.apply(event);
-        self.tell(event)
-    }
-
-    /// The same beside another fold, whose devices and links are borrowed for as long as this takes: it has taken the event
-    /// in. To be used from the first event on, or never.
-    pub fn push_beside(&mut self, event: &Event, sessions: &mut Sessions) -> Option<String> {
-        std::mem::swap(&mut self.sessions, sessions);
-        let told = self.tell(event);
-        std::mem::swap(&mut self.sessions, sessions);
-        told
+    /// Takes in one event that these measures have taken in; answers with what is worth telling, a line or some.
+    pub fn push(&mut self, event: &Event, measures: &Measures) -> Option<String> {
+        self.wait.push(&event.what);
+        let fresh = self.told_fresh(&event.what, measures);
+        let now = |(kind, text)| (kind, event.at, text);
+        let signs = self.signs(event, measures).into_iter().map(now);
+        let moment = self.moment(event, measures).map(now);
+        let is_over = matches!(event.what, What::RunEnded { .. });
+        let mut lines = Vec::new();
+        lines.extend(self.budget.left_out(event.at, is_over));
+        for (kind, since, text) in fresh.into_iter().chain(signs).chain(moment) {
+            if self.budget.allows(kind) {
+                lines.push(line(since, &text));
+            }
+        }
+        (!lines.is_empty()).then(|| lines.join("\n"))
     }
 
     /// When there is something to tell though nothing happens.
@@ -152,48 +106,7 @@ impl Live {
         Some(line(now, &text))
     }
 
-    fn tell(&mut self, event: &Event) -> Option<String> {
-        self.wait.push(&event.what);
-        let fresh = self.told_fresh(&event.what);
-        let moment = self.moment(event).map(|(kind, text)| (kind, event.at, text));
-        let is_over = matches!(event.what, What::RunEnded { .. });
-        let mut lines = Vec::new();
-        lines.extend(self.budget.left_out(event.at, is_over));
-        for (kind, since, text) in fresh.into_iter().chain(moment) {
-            if self.budget.allows(kind) {
-                lines.push(line(since, &text));
-            }
-        }
-        (!lines.is_empty()).then(|| lines.join("\n"))
-    }
-
-    /// The line of a firing, once an event comes that does not open another of its windows.
-    fn told_fresh(&mut self, next: &What) -> Option<(Kind, Time, String)> {
-        let fresh = self.fresh?;
-        if matches!(next, What::WindowOpened { firing, .. } if *firing == fresh) {
-            return None;
-        }
-        self.fresh = None;
-        let firing = self.firings.get(&fresh)?;
-        let on = match firing.devices.as_slice() {
-            [] => format!("; {}", self.on_nobody()),
-            devices if devices.len() > MOST_NAMES => format!(" on {}", many(devices.len(), "device")),
-            devices => format!(" on {}", self.names(devices)),
-        };
-        let until = firing.until.map_or(String::new(), |until| format!(", until {}", at(until)));
-        let (rule, fault) = (self.rule(firing.rule), self.fault(firing.rule));
-        Some((Kind::Fired, firing.at, format!("{rule}: {fault}{on}{until}")))
-    }
-
-    /// A firing that falls on no device: none is connected, or none of those is meant.
-    fn on_nobody(&self) -> String {
-        match self.sessions.connected() {
-            0 => "no device is connected".into(),
-            up => format!("it falls on none of {}", many(up, "device")),
-        }
-    }
-
-    fn moment(&mut self, event: &Event) -> Option<(Kind, String)> {
+    fn moment(&mut self, event: &Event, measures: &Measures) -> Option<(Kind, String)> {
         let now = event.at;
         match &event.what {
             What::Fired { firing, rule, .. } => {
@@ -219,9 +132,9 @@ impl Live {
             }
             What::FaultApplied { window, link, means, .. } => {
                 if means.device == Some(Mechanism::Handshake) {
-                    return self.handshake_met(now, *window, *link);
+                    return self.handshake_met(now, *window, *link, measures);
                 }
-                self.applied(now, *window, *link, *means);
+                self.applied(now, *window, measures);
                 None
             }
             What::FaultRefused { window, error, .. } => {
@@ -229,7 +142,7 @@ impl Live {
                 let firing = self.firings.get(firing)?;
                 Some((Kind::Trouble, format!("{}: REFUSED: {}", self.rule(firing.rule), printable(error))))
             }
-            What::WindowClosed { window } => Some((Kind::Restored, self.closed(now, *window)?)),
+            What::WindowClosed { window } => Some((Kind::Restored, self.closed(now, *window, measures)?)),
             // They were told to.
             What::LegEnded { .. } | What::Packet { packet: Packet::Disconnect { .. }, .. }
                 if self.stopped =>
@@ -240,36 +153,27 @@ impl Live {
                 let how = how_words(*how, error.as_deref());
                 // What follows a DISCONNECT that came before the CONNACK is its consequence.
                 if let Some(side) = self.early.remove(link) {
-                    return self.sign(now, *link, side, "DISCONNECT");
+                    return self.ends(*link, side, "DISCONNECT", measures);
                 }
                 match side {
-                    Side::Device if self.handshakes.is_met(*link) => self.handshake_left(now, *link, &how),
-                    Side::Device | Side::Hub => self.sign(now, *link, *side, &how),
+                    Side::Device if self.handshakes.is_met(*link) => {
+                        self.handshake_left(now, *link, &how, measures)
+                    }
+                    Side::Device | Side::Hub => self.ends(*link, *side, &how, measures),
                 }
             }
             What::Packet { link, direction, packet: Packet::Disconnect { .. }, .. } => {
-                if self.sessions.link(*link).is_some_and(|link| link.connack.is_none()) {
+                if measures.sessions().link(*link).is_some_and(|link| link.connack.is_none()) {
                     self.early.insert(*link, direction.from());
                 }
-                self.sign(now, *link, direction.from(), "DISCONNECT")
+                self.ends(*link, direction.from(), "DISCONNECT", measures)
             }
-            What::EndCarried { link, to: side, .. } => {
-                *self.watch_of(*link).filter(|watch| watch.link == *link)?.told.get_mut(*side) = true;
-                None
+            What::LegCut { link, side, fate, window, .. } => self.cut(*link, *side, *fate, *window, measures),
+            What::Altered { window, what, .. } => self.altered(*window, what, measures),
+            What::Rival { window, news, .. } => {
+                self.applied(now, *window, measures);
+                self.rival(*window, news, measures)
             }
-            What::EndWaits { link, to, unsent } => {
-                let watch = self.watch_of(*link).filter(|watch| watch.link == *link)?;
-                *watch.told.get_mut(*to) = *unsent == 0;
-                None
-            }
-            What::LegCut { link, side, fate, window, .. } => self.cut(*link, *side, *fate, *window),
-            What::Altered { window, what, .. } => self.altered(*window, what),
-            What::Rival { window, news, .. } => self.rival(*window, news),
-            What::FaultLifted { window, .. } => {
-                self.lifted(now, *window);
-                None
-            }
-            What::LinkIdentified { link, device } => self.connected(now, *link, *device),
             What::Packet {
                 link,
                 direction: Direction::Down,
@@ -280,17 +184,17 @@ impl Live {
             } => {
                 let code = packets::code_passed(packet, *dropped, passed.as_deref())?;
                 // A finding, and no news of its device.
-                self.sessions.link(*link).filter(|link| !link.accepted_before)?;
+                measures.sessions().link(*link).filter(|link| !link.accepted_before)?;
                 if *held {
                     self.held.insert((*link, event.seq), code);
                     None
                 } else {
-                    self.answered(now, *link, code)
+                    self.answered(now, *link, code, measures)
                 }
             }
             What::Forwarded { link, packet_seq } => {
                 let code = self.held.remove(&(*link, *packet_seq))?;
-                self.answered(now, *link, code)
+                self.answered(now, *link, code, measures)
             }
             What::LinkClosed { link, .. } => {
                 while let Some((&held, _)) = self.held.range((*link, 0)..=(*link, u64::MAX)).next() {
@@ -301,8 +205,10 @@ impl Live {
                 self.handshakes.forget(*link);
                 None
             }
-            What::TlsEstablished { link, side: Side::Device, .. } => self.handshake_done(now, *link),
-            What::FirstData { link, direction: Direction::Down } => self.answered(now, *link, 0),
+            What::TlsEstablished { link, side: Side::Device, .. } => {
+                self.handshake_done(now, *link, measures)
+            }
+            What::FirstData { link, direction: Direction::Down } => self.answered(now, *link, 0, measures),
             What::HubUnreachable { error, .. } => trouble("hub unreachable", error),
             What::AcceptFailed { error, .. } => trouble("accept failed", error),
             What::ConnectAstray { peer, .. } => trouble("a connect to brownout itself was reset", peer),
@@ -322,13 +228,6 @@ impl Live {
             )),
             What::CommandStopped => {
                 self.stopped = true;
-                // What devices do from now on is no sign of a fault, in the report neither.
-                self.watches.clear();
-                None
-            }
-            What::Traffic(traffic) => {
-                let watch = self.watch_of(traffic.link).filter(|watch| watch.link == traffic.link)?;
-                watch.heard(traffic.last);
                 None
             }
             What::CommandEnded { code } => Some((
@@ -346,6 +245,11 @@ impl Live {
             | What::ListenerUnmuted { .. }
             | What::Dropped { .. }
             | What::LinkOpened { .. }
+            | What::LinkIdentified { .. }
+            | What::EndCarried { .. }
+            | What::EndWaits { .. }
+            | What::FaultLifted { .. }
+            | What::Traffic(_)
             | What::HubConnected { .. }
             | What::DeviceNamed { .. }
             | What::Packet { .. }
@@ -374,159 +278,12 @@ impl Live {
         }
     }
 
-    fn opened(&mut self, window: WindowId, firing_id: FiringId, device: DeviceId, until: Option<Time>) {
-        let Some(firing) = self.firings.get_mut(&firing_id) else { return };
-        firing.devices.push(device);
-        firing.open.insert(window);
-        firing.until = firing.until.max(until);
-        self.windows.insert(window, (firing_id, device));
-    }
-
-    /// A fault holds on a link. Links that were not up are attempts, not what the fault found.
-    fn applied(&mut self, now: Time, window: WindowId, link: LinkId, means: Ends<Option<Mechanism>>) {
-        let Some(&(id, device)) = self.windows.get(&window) else { return };
-        let Some(firing) = self.firings.get_mut(&id) else { return };
-        let is_up = self.sessions.link(link).is_some_and(crate::session::Link::is_up);
-        let of_each = self.plan.rule(firing.rule).is_some_and(|rule| rule.fault.falls_on_each_link());
-        let same = self.watches.get(&device).filter(|watch| watch.firing == id);
-        let is_known = same.is_some_and(|watch| watch.link == link || !of_each);
-        if !is_up || is_known {
-            return;
-        }
-        let counted = same.is_some_and(|watch| watch.counted);
-        firing.struck += usize::from(same.is_none());
-        let watch = Watch { counted, ..Watch::new(id, firing.rule, now, link, means) };
-        let before = self.watches.insert(device, watch);
-        let displaced = before.filter(|watch| !watch.noticed && watch.firing != id);
-        if let Some(other) = displaced.and_then(|watch| self.firings.get_mut(&watch.firing)) {
-            other.displaced += 1;
-        }
-    }
-
-    /// The path is restored with the first link that it is restored on.
-    fn lifted(&mut self, now: Time, window: WindowId) {
-        let Some((id, device)) = self.windows.get(&window) else { return };
-        if let Some(watch) = self.watches.get_mut(device).filter(|watch| watch.firing == *id) {
-            watch.restored.get_or_insert(now);
-        }
-    }
-
-    fn closed(&mut self, now: Time, window: WindowId) -> Option<String> {
-        let (number, device) = self.windows.remove(&window)?;
-        if let Some(watch) = self.watches.get_mut(&device).filter(|watch| watch.firing == number) {
-            watch.restored.get_or_insert(now);
-            // A slow path over which the link held leaves nothing to notice.
-            let breaks = self.plan.rule(watch.rule).is_some_and(|rule| rule.fault.breaks_link());
-            if !breaks && !watch.noticed && !watch.hub_noticed {
-                self.watches.remove(&device);
-            }
-        }
-        self.handshakes.restored(device, window, now);
-        let firing = self.firings.get_mut(&number)?;
-        firing.open.remove(&window);
-        if !firing.open.is_empty() {
-            return None;
-        }
-        let firing = self.firings.remove(&number)?;
-        let of = self.plan.rule(firing.rule)?;
-        if of.fault.is_of_handshakes() {
-            return (firing.struck > 0).then(|| {
-                format!("{}: handshakes are sound again; it met {}", of.id, many(firing.struck, "handshake"))
-            });
-        }
-        let id = &of.id;
-        if let Some(done) = packets::done(firing.refused, firing.altered) {
-            return Some(format!("{id}: over; {done}"));
-        }
-        if firing.struck == 0 || of.fault.is_one_shot() {
-            return None;
-        }
-        if matches!(of.fault, Fault::Takeover(_)) {
-            return Some(format!("{id}: over"));
-        }
-        let watched = firing.struck.saturating_sub(firing.displaced);
-        if !of.fault.breaks_link() || watched == 0 {
-            return Some(format!("{id}: path restored"));
-        }
-        let struck = many(watched, "device");
-        // Packets of these were dropped: that they had noticed may be seen from now on only.
-        let is_hidden = |watch: &Watch| watch.firing == number && !watch.noticed && watch.muted.device;
-        let mut watches = firing.devices.iter().filter_map(|device| self.watches.get(device));
-        let noticed = if watches.any(is_hidden) { "had been seen to notice" } else { "had noticed" };
-        Some(format!("{id}: path restored; {} of {struck} {noticed}", firing.noticed))
-    }
-
-    fn names(&self, devices: &[DeviceId]) -> String {
-        let name = |id: &DeviceId| self.sessions.device(*id).map(|device| printable(&device.name));
-        devices.iter().filter_map(name).collect::<Vec<_>>().join(", ")
-    }
-
     fn rule(&self, rule: RuleId) -> String {
         words::rule_name(&self.plan, rule)
     }
 
     fn fault(&self, rule: RuleId) -> String {
         self.plan.rule(rule).map(|rule| words::fault(&rule.fault)).unwrap_or_default()
-    }
-}
-
-impl Firing {
-    fn new(rule: RuleId, at: Time) -> Firing {
-        let (devices, open) = (Vec::new(), BTreeSet::new());
-        let (struck, displaced, noticed, refused, altered) = (0, 0, 0, 0, 0);
-        Firing { rule, at, until: None, devices, open, struck, displaced, noticed, refused, altered }
-    }
-}
-
-impl Watch {
-    fn new(
-        firing: FiringId,
-        rule: RuleId,
-        start: Time,
-        link: LinkId,
-        means: Ends<Option<Mechanism>>,
-    ) -> Watch {
-        let is_mute = |by: Option<Mechanism>| matches!(by, Some(Mechanism::Filter | Mechanism::MinTtl));
-        Watch {
-            firing,
-            rule,
-            start,
-            link,
-            restored: None,
-            noticed: false,
-            counted: false,
-            hub_noticed: false,
-            told: Ends::default(),
-            cut: false,
-            cut_by_another: false,
-            muted: Ends { device: is_mute(means.device), hub: is_mute(means.hub) },
-            went_on: Ends::default(),
-            back: false,
-        }
-    }
-
-    /// Its ends were last heard of then. What a fault kept back may come for as long again after it.
-    fn heard(&mut self, last: Ends<LastPackets>) {
-        let Some(restored) = self.restored.filter(|_| !self.cut && !self.cut_by_another) else { return };
-        let latest = restored + restored.since(self.start) + RETRANSMISSION_GRACE;
-        for side in Side::BOTH {
-            *self.went_on.get_mut(side) |= last.get(side).from.is_some_and(|from| from > latest);
-        }
-    }
-
-    /// How long after the start this end showed that it knows: `after 2.0 s`, or, its packets having been dropped,
-    /// `by 2.0 s at the latest`.
-    fn when(&self, side: Side, now: Time) -> String {
-        let after = span(now.since(self.start));
-        if *self.muted.get(side) { format!("by {after} at the latest") } else { format!("after {after}") }
-    }
-}
-
-/// How an end ended its leg, a TLS alert by its name.
-fn how_words(how: Ending, error: Option<&str>) -> String {
-    match (how, error) {
-        (Ending::Alert, Some(alert)) => format!("alert {}", printable(alert)),
-        (Ending::Alert, None) | (Ending::Fin | Ending::Unnotified | Ending::Reset, _) => how.word().into(),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::base::text::printable;
 use crate::base::{LinkId, RuleId, Side, WindowId};
 use crate::event::{Packet, RivalNews};
 use crate::fault::{Alteration, Fault, LegFate};
+use crate::measure::Measures;
 use crate::report::words::count;
 
 impl Live {
@@ -17,18 +18,11 @@ impl Live {
         side: Side,
         fate: LegFate,
         window: Option<WindowId>,
+        measures: &Measures,
     ) -> Option<(Kind, String)> {
-        let by = window.and_then(|window| self.windows.get(&window)).map(|(firing, _)| *firing);
-        if !matches!(fate, LegFate::HalfOpen | LegFate::ResetWhenSends)
-            && let Some(watch) = self.watch_of(link).filter(|watch| watch.link == link)
-        {
-            *watch.told.get_mut(side) = true;
-            match by == Some(watch.firing) {
-                true => watch.cut |= side == Side::Device,
-                false => watch.cut_by_another |= side == Side::Device,
-            }
-        }
-        let (rule, name) = self.of_window(window?)?;
+        // What its ends make of that is a sign, or no news.
+        self.ended.insert(link);
+        let (rule, name) = self.of_window(window?, measures)?;
         let fault = &self.plan.rule(rule)?.fault;
         let id = self.rule(rule);
         let told = match (side, fault, fate) {
@@ -54,8 +48,13 @@ impl Live {
     }
 
     /// Something was done to a packet: the first of each firing is told, the others are counted.
-    pub(super) fn altered(&mut self, window: Option<WindowId>, what: &Alteration) -> Option<(Kind, String)> {
-        let (rule, name) = self.of_window(window?)?;
+    pub(super) fn altered(
+        &mut self,
+        window: Option<WindowId>,
+        what: &Alteration,
+        measures: &Measures,
+    ) -> Option<(Kind, String)> {
+        let (rule, name) = self.of_window(window?, measures)?;
         let (firing, _) = *self.windows.get(&window?)?;
         let firing = self.firings.get_mut(&firing)?;
         firing.altered += 1;
@@ -64,8 +63,13 @@ impl Live {
     }
 
     /// Something of the other client that a takeover sends.
-    pub(super) fn rival(&self, window: WindowId, news: &RivalNews) -> Option<(Kind, String)> {
-        let (rule, name) = self.of_window(window)?;
+    pub(super) fn rival(
+        &self,
+        window: WindowId,
+        news: &RivalNews,
+        measures: &Measures,
+    ) -> Option<(Kind, String)> {
+        let (rule, name) = self.of_window(window, measures)?;
         let id = self.rule(rule);
         match news {
             RivalNews::Accepted => {
@@ -82,9 +86,9 @@ impl Live {
         }
     }
 
-    fn of_window(&self, window: WindowId) -> Option<(RuleId, String)> {
+    fn of_window(&self, window: WindowId, measures: &Measures) -> Option<(RuleId, String)> {
         let (firing, device) = self.windows.get(&window)?;
-        let name = printable(&self.sessions.device(*device)?.name);
+        let name = printable(&measures.sessions().device(*device)?.name);
         Some((self.firings.get(firing)?.rule, name))
     }
 }

@@ -1,5 +1,6 @@
 //! What must hold of every report: a log renders it again, and runs merge in any order.
 
+use super::live::Beside;
 use super::stories::{dark_and_reset, fleet, four_devices, slow_and_dark, slow_path, troubled};
 use super::tls::{bad_and_silent, certificates};
 use crate::base::{Direction, LinkId, ListenerId, Side, Time};
@@ -8,7 +9,7 @@ use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, plan};
 use crate::measure::{Measures, Results};
 use crate::profile::Plan;
-use crate::report::{Live, Report, Styling, Timeline, html, terminal};
+use crate::report::{Report, Styling, Timeline, html, terminal};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -118,7 +119,7 @@ proptest! {
         let mut timeline = Timeline::default();
         story.events.iter().for_each(|event| timeline.push(event));
         prop_assert!(html::render(&told, &[timeline]).ends_with("</html>\n"));
-        let mut live = Live::new(&plan);
+        let mut live = Beside::new(&plan);
         for event in &story.events {
             live.push(event);
             let status = live.status(event.at);
