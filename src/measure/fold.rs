@@ -250,7 +250,11 @@ impl Measures {
                 self.firings.unmuted(*listener);
             }
             What::Dropped { link, side, what } => self.kernel_dropped(*link, *side, *what),
-            What::CommandEnded { .. } | What::DeviceNamed { .. } => {}
+            What::CommandEnded { code } => {
+                let is_failure = self.stopped.is_none() && *code != Some(0);
+                self.trouble.command_failed = is_failure.then_some(*code);
+            }
+            What::DeviceNamed { .. } => {}
         }
         if !is_new && let Some(link) = event.what.link() {
             self.on(link, |link| link.accepted_before = link.accepted().is_some());

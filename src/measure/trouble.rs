@@ -24,6 +24,9 @@ pub struct Trouble {
     pub held_up: Option<HeldUp>,
     /// What came of the capture, where there was one.
     pub capture: Option<Captured>,
+    /// With which code the command beside the run ended, or that a signal ended it, where nobody had told it to and the code is
+    /// not 0.
+    pub command_failed: Option<Option<i32>>,
 }
 
 /// A capture of the run's MQTT.

@@ -33,6 +33,7 @@ impl Report {
             },
             verdict: verdict(plan, results, &expectations, not_through.is_some(), &verdicts),
             not_through,
+            command_failed: command_failed(results),
             runs: runs(results),
             expectations,
             rules: told_of(plan, results).map(|id| rule(plan, id, results)).collect(),
@@ -53,9 +54,15 @@ impl Report {
         self.expectations.iter().filter(|expectation| expectation.judgement != Judgement::Met).count()
     }
 
-    /// Whether the runs were through, every expectation is met, and no class fails by a strictness that was asked for.
+    /// What fails beside expectations: classes, by a strictness that was asked for, and the command.
+    pub fn failed(&self) -> Vec<&'static str> {
+        let command = self.command_failed.as_ref().map(|_| "command");
+        self.verdicts.failed().into_iter().chain(command).collect()
+    }
+
+    /// Whether the runs were through, every expectation is met, and nothing else fails.
     pub fn is_met(&self) -> bool {
-        self.not_through.is_none() && self.unmet() == 0 && self.verdicts.failed().is_empty()
+        self.not_through.is_none() && self.unmet() == 0 && self.failed().is_empty()
     }
 
     /// As JSON, indented, with a newline at the end.
@@ -107,7 +114,7 @@ fn verdict(
     let is_unmet = expectations.iter().any(|expectation| expectation.judgement != Judgement::Met);
     if ending::any_cut_off(plan, results) {
         Verdict::NotThrough
-    } else if is_unmet || !verdicts.failed().is_empty() {
+    } else if is_unmet || !verdicts.failed().is_empty() || command_failed(results).is_some() {
         Verdict::Failed
     } else if is_not_through {
         Verdict::NotThrough
@@ -116,6 +123,20 @@ fn verdict(
     } else {
         Verdict::Passed
     }
+}
+
+/// `it ended with code 3`, or of several runs `run 2: a signal ended it`.
+pub(super) fn command_failed(results: &Results) -> Option<String> {
+    let several = results.runs.len() > 1;
+    let failed = results.runs.iter().zip(1..).filter_map(|(run, number)| {
+        let run_of = if several { format!("run {number}: ") } else { String::new() };
+        Some(match run.trouble.command_failed? {
+            Some(code) => format!("{run_of}it ended with code {code}"),
+            None => format!("{run_of}a signal ended it"),
+        })
+    });
+    let failed: Vec<String> = failed.collect();
+    (!failed.is_empty()).then(|| failed.join("; "))
 }
 
 fn runs(results: &Results) -> Vec<Run> {

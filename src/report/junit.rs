@@ -10,7 +10,8 @@
 //! | an expectation | a test case |
 //! | unmet, inconclusive, without evidence | a failure of type `unmet`, `inconclusive`, `no_evidence` |
 //! | a run that was not through, or whose log breaks off | an error of the test case `every run was through` |
-//! | a verdict of a class, where a strictness was asked for | a test case; inconclusive: skipped |
+//! | a command that failed | an error of the test case `the command ended well` |
+//! | a verdict of a class, where a strictness was asked for | a test case; inconclusive: skipped; else only told |
 //! | findings, verdicts of classes, notes | `system-out` of the suite |
 //! | findings on the devices that speak against an expectation | `system-out` of its test case |
 
@@ -24,8 +25,8 @@ use xml::{Element, inert};
 /// The test case of the runs themselves. It is there also without expectations: Jenkins takes a file without test cases
 /// for an error.
 const THROUGH: &str = "every run was through";
-/// The strictness that nobody asked for: its verdicts are told, and are no test cases.
-const STANDARD: &str = "standard";
+/// The test case of a command beside a run.
+const COMMAND: &str = "the command ended well";
 /// The most findings that the output of a suite tells. GitLab takes files of 30 MB.
 const MOST_FINDINGS: usize = 1_000;
 /// The most findings that the output of a test case tells.
@@ -97,8 +98,9 @@ impl Tally {
 impl<'a> Suite<'a> {
     fn of(report: &'a Report) -> Suite<'a> {
         let mut cases = vec![through(report)];
+        cases.extend(report.command_failed.as_deref().map(of_command));
         cases.extend(report.expectations.iter().map(|expectation| of_expectation(report, expectation)));
-        if report.verdicts.strictness != STANDARD {
+        if report.verdicts.asked_for {
             cases.extend(classes(report).map(|(class, verdict)| of_class(report, class, verdict)));
         }
         name_apart(&mut cases);
@@ -172,6 +174,12 @@ fn through(report: &Report) -> Case {
     };
     let seconds = report.runs.iter().map(|run| run.lasted_s).sum();
     Case { name: THROUGH.into(), seconds, output: None, outcome }
+}
+
+/// A command that failed is a test case of its own; there may be no command, so one that ended well is none.
+fn of_command(how: &str) -> Case {
+    let outcome = Outcome::Broken { kind: "command_failed", message: inert(how) };
+    Case { name: COMMAND.into(), seconds: 0.0, output: None, outcome }
 }
 
 fn of_expectation(report: &Report, expectation: &Expectation) -> Case {

@@ -30,10 +30,13 @@ pub struct Report {
     pub format: u32,
     /// What was run.
     pub profile: Profile,
-    /// Whether the expectations are met.
+    /// How it came out, in a word.
     pub verdict: Verdict,
     /// Why a run ended before it was through, and what had not come by then; `null` where all were through.
     pub not_through: Option<String>,
+    /// How a command beside a run failed; left out where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command_failed: Option<String>,
     /// The runs, in the order of their beginning.
     pub runs: Vec<Run>,
     /// The expectations, in the order of the profile.

@@ -27,6 +27,7 @@ const MOST_REASONS: usize = 3;
 pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     let mut notes = Vec::new();
     notes.extend(ending::not_through(plan, results).map(|why| format!("not through, {why}")));
+    notes.extend(build::command_failed(results).map(|how| format!("the command failed: {how}")));
     notes.extend(ending::left_undone(plan, results));
     notes.extend(cut_off(results));
     notes.extend(held_up(results));

@@ -63,7 +63,9 @@ fn verdict(report: &Report) -> String {
         Verdict::NotThrough => format!("NOT THROUGH, {} of {all} expectations met so far", all - unmet),
         Verdict::NoExpectations => "no expectations".into(),
     }
+        Verdict::Failed if unmet == 0 => format!("FAILED, {}", report.failed().join(", ").to_uppercase()),
 }
+        Verdict::NotThrough if all == 0 => "NOT THROUGH".into(),
 
 /// The unmet first.
 fn expectations(report: &Report, out: &mut Markdown) {

@@ -35,6 +35,7 @@ fn verdict(report: &Report) -> (&'static str, &'static str, String) {
     let unmet = report.unmet();
     match report.verdict {
         Verdict::Passed => ("Passed", "pass", format!("{all}: all met")),
+        Verdict::Failed if unmet == 0 => ("Failed", "fail", report.failed().join(", ")),
         Verdict::Failed => ("Failed", "fail", format!("{unmet} of {all} unmet")),
         Verdict::NotThrough if report.expectations.is_empty() => {
             ("Not through", "fail", "the run ended before it was through".into())

@@ -42,6 +42,10 @@ fn failures_and_findings() {
 #[test]
 fn a_strictness_that_was_asked_for_makes_test_cases_of_the_classes() {
     let mut report = of(&with_findings());
+    assert!(!render(&report).contains("VIOLATION (standard)"), "nobody asked for it");
+    report.verdicts.asked_for = true;
+    // The run fails by it, and so does its file.
+    assert!(render(&report).contains(r#"name="VIOLATION (standard)" time="0.000">"#));
     report.verdicts.strictness = "strict-5";
     report.verdicts.recovery.grade = "pass";
     let xml = render(&report);

@@ -126,7 +126,7 @@ fn verdict(report: &Report) -> (String, Tone) {
     match report.verdict {
         Verdict::Passed => (format!("PASSED: {all} of {all} met"), Tone::Good),
         Verdict::Failed if report.unmet() == 0 => {
-            (format!("FAILED: {}", report.verdicts.failed().join(", ").to_uppercase()), Tone::Bad)
+            (format!("FAILED: {}", report.failed().join(", ").to_uppercase()), Tone::Bad)
         }
         Verdict::Failed => (format!("FAILED: {} of {all} unmet", report.unmet()), Tone::Bad),
         Verdict::NotThrough if all == 0 => ("NOT THROUGH".into(), Tone::Bad),

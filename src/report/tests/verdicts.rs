@@ -8,8 +8,8 @@ use crate::fault::{Ending, LegFate, Mechanism, Toward};
 use crate::measure::Results;
 use crate::measure::story::{Story, blackhole, expect, plan, rst, span};
 use crate::profile::{Comparison, Limit, Metric, Plan, Statistic, Strictness};
-use crate::report::Report;
 use crate::report::model::{ClassVerdict, HeldUp, Verdict};
+use crate::report::{Report, Styling, html, junit, summary, terminal};
 
 fn verdicts(plan: &Plan, story: &Story) -> [(&'static str, ClassVerdict); 4] {
     let report = Report::new(plan, &story.results(plan));
@@ -179,13 +179,52 @@ fn a_class_that_fails_fails_the_run_where_that_was_asked_for() {
     assert!(report(&plan).is_met());
     assert_eq!(report(&plan).verdict, Verdict::NoExpectations);
     plan.strictness = Some(Strictness::Standard);
-    assert!(!report(&plan).is_met());
-    assert_eq!(report(&plan).verdict, Verdict::Failed);
+    let failed = report(&plan);
+    assert_eq!((failed.is_met(), failed.verdict), (false, Verdict::Failed));
+    for (form, told) in [
+        (terminal::render(&failed, Styling::Plain), "FAILED: DETECTION"),
+        (summary::render(&failed), ": FAILED, DETECTION\n"),
+        (html::render(&failed, &[]), "<p class=\"why\">detection</p>"),
+        (junit::render(&failed), "<failure message=\"fail: "),
+    ] {
+        assert!(form.contains(told), "{told}: {form}");
+    }
     plan.strictness = Some(Strictness::Strict311);
     assert!(report(&plan).is_met(), "no MUST of the specification");
     plan.strictness = Some(Strictness::Strict5);
     let verdict = of(&plan, &dark(15_000), "detection");
     assert_eq!(verdict, ("inconclusive", "no device speaks the version that strict-5 is for".into()));
+}
+
+/// A command that fails fails the run, in every form; not one that was told to end.
+#[test]
+fn a_command_that_fails_fails_the_run() {
+    let plan = plan(vec![("dark", blackhole("50s"))]);
+    let report = |code, is_stopped: bool| {
+        let mut story = dark(15_000);
+        if is_stopped {
+            story.tell(What::CommandStopped);
+        }
+        story.tell(What::CommandEnded { code });
+        Report::new(&plan, &story.results(&plan))
+    };
+    for (code, is_stopped) in [(Some(0), false), (Some(3), true), (None, true)] {
+        let report = report(code, is_stopped);
+        assert_eq!((report.is_met(), report.verdict), (true, Verdict::NoExpectations));
+        assert!(!report.to_json().unwrap().contains("command_failed"));
+    }
+    let failed = report(Some(3), false);
+    assert_eq!((failed.is_met(), failed.verdict), (false, Verdict::Failed));
+    for (form, told) in [
+        (terminal::render(&failed, Styling::Plain), "FAILED: COMMAND"),
+        (summary::render(&failed), ": FAILED, COMMAND\n"),
+        (html::render(&failed, &[]), "<p class=\"why\">command</p>"),
+        (junit::render(&failed), " type=\"command_failed\">it ended with code 3</error>"),
+        (failed.to_json().unwrap(), "\"command_failed\": \"it ended with code 3\""),
+    ] {
+        assert!(form.contains(told), "{told}: {form}");
+    }
+    assert_eq!(report(None, false).notes[0], "the command failed: a signal ended it");
 }
 
 #[test]
