@@ -80,6 +80,8 @@ pub struct WireTotals {
     pub untold: u64,
     /// Connects that nobody accepted, and of which it is not known whose they were.
     pub nameless: u64,
+    /// Those that are taken for a device's by their address alone: it was the only one known there.
+    pub by_address: u64,
 }
 
 /// What an end sent again.
@@ -260,10 +262,10 @@ impl Wire {
 
     /// What was seen of the whole run; `None` without a tap.
     pub fn totals(&self) -> Option<WireTotals> {
-        let nameless =
-            self.attempts.iter().filter(|attempt| attempt.link.is_none() && attempt.device.is_none());
-        let nameless = to_u64(nameless.count());
-        self.opened.map(|_| WireTotals { nameless, ..self.totals.clone() })
+        let unanswered = || self.attempts.iter().filter(|attempt| attempt.link.is_none());
+        let by_address = to_u64(unanswered().filter(|attempt| attempt.device.is_some()).count());
+        let nameless = to_u64(unanswered().count()) - by_address;
+        self.opened.map(|_| WireTotals { nameless, by_address, ..self.totals.clone() })
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) fn notes(plan: &Plan, results: &Results) -> Vec<String> {
     notes.extend(passed_through(results));
     notes.extend(by_address(results));
     notes.extend(several(results));
+    notes.extend(connects_by_address(results));
     notes.extend(unnamed(results));
     notes.extend(assumed(results));
     notes.extend(trouble(results));
@@ -242,6 +243,19 @@ fn several(results: &Results) -> Option<String> {
             "{} {is} several devices behind one address, as their links were seen to send in turn: which of them came back, \
              and how, is not known; give each an address of its own, or let brownout end TLS",
             words::names(&names, MOST_NAMES, names.len())
+        )
+    })
+}
+
+/// Connects that only a tap saw, and that nothing but their address says anything of.
+fn connects_by_address(results: &Results) -> Option<String> {
+    let of_runs = results.runs.iter().filter_map(|run| run.wire.as_ref());
+    let connects = of_runs.map(|wire| wire.by_address).fold(0, u64::saturating_add);
+    let (is, it) = if connects == 1 { ("counts", "its") } else { ("count", "their") };
+    (connects > 0).then(|| {
+        format!(
+            "{} that nobody accepted {is} as of the one device that was known at {it} address then: nothing else says whose",
+            count(connects, "connect")
         )
     })
 }

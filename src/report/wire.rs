@@ -8,11 +8,12 @@ use crate::measure::wire::{Repeats, WireResults};
 
 /// In all runs that had one; `None` where none had.
 pub(super) fn tap(results: &Results) -> Option<Tap> {
-    let none = Tap { runs: 0, lost: 0, connects_without_device: 0 };
+    let none = Tap { runs: 0, lost: 0, connects_without_device: 0, connects_by_address: 0 };
     let sum = results.runs.iter().filter_map(|run| run.wire.as_ref()).fold(none, |sum, run| Tap {
         runs: sum.runs + 1,
         lost: sum.lost.saturating_add(run.lost),
         connects_without_device: sum.connects_without_device.saturating_add(run.nameless),
+        connects_by_address: sum.connects_by_address.saturating_add(run.by_address),
     });
     (sum.runs > 0).then_some(sum)
 }

@@ -320,6 +320,8 @@ fn attempts_with_their_gaps(peer: &str, told_late: bool) {
     assert_eq!(values(&results, Metric::Recovery), [exact(11)]);
     let wire = window(&results).wire.unwrap();
     assert_eq!((wire.connects, wire.unanswered, wire.syns, wire.whole), (3, 2, 5, true));
+    let totals = results.runs[0].wire.as_ref().unwrap();
+    assert_eq!((totals.by_address, totals.nameless), (2, 0), "those that were never accepted");
 }
 
 #[test]

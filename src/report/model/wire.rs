@@ -41,4 +41,6 @@ pub struct Tap {
     pub lost: u64,
     /// Connects that nobody accepted, and of which it is not known whose they were.
     pub connects_without_device: u64,
+    /// Those that are taken for a device's by their address alone, since no other was known there.
+    pub connects_by_address: u64,
 }
