@@ -511,6 +511,7 @@ fn trouble(results: &Results) -> Vec<String> {
         told.map(|(number, thing, what)| format!("{} {what}", count(number, thing))).collect();
     notes.extend(not_mqtt(results));
     let mut mutes: Vec<&String> = results.runs.iter().flat_map(|run| &run.trouble.mute_refused).collect();
+    mutes.sort_unstable();
     mutes.dedup();
     notes.extend(mutes.into_iter().map(|error| {
         format!("a listener could not be muted, connects were met with silence instead: {error}")

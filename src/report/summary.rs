@@ -49,9 +49,13 @@ fn head(report: &Report, out: &mut Markdown) {
     let seeds: Vec<String> =
         report.runs.iter().filter_map(|run| run.seed).map(|seed| seed.to_string()).collect();
     facts.extend((!seeds.is_empty()).then(|| format!("seed {}", seeds.join(", "))));
-    let mut sets: Vec<&String> = report.runs.iter().flat_map(|run| &run.overrides).collect();
-    sets.dedup();
-    facts.extend(sets.into_iter().map(|set| format!("set {}", escaped(set))));
+    // As given, each once, also where several runs had the same ones.
+    for set in report.runs.iter().flat_map(|run| &run.overrides) {
+        let told = format!("set {}", escaped(set));
+        if !facts.contains(&told) {
+            facts.push(told);
+        }
+    }
     out.paragraph(&facts.join(", "));
 }
 

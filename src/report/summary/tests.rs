@@ -29,6 +29,16 @@ fn a_run_with_everything() {
 }
 
 #[test]
+fn what_several_runs_were_set_to_is_told_once() {
+    let mut one = with_messages();
+    if let Some(started) = &mut one.runs[0].started {
+        started.overrides = vec!["settle=4s".into(), "dark.delay=1s".into()];
+    }
+    let text = render(&Report::new(&dark_and_reset(), &one.clone().merge(one)));
+    assert!(text.contains(", set settle=4s, set dark.delay=1s\n"), "{text}");
+}
+
+#[test]
 fn names_are_text() {
     let mut results = with_messages();
     let name = "a|b`<script>\n# [x](http://y) \\| **c**";
