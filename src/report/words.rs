@@ -45,11 +45,8 @@ pub fn beside(figure: &Figure, limit: f64) -> (String, String) {
         Figure::Count(_) | Figure::CountBetween { .. } => None,
     };
     let Some(value) = value else { return (told(figure), seconds(limit)) };
-    let (unit, scale) = if limit < 0.9995 { ("ms", 1e3) } else { ("s", 1.0) };
-    let words = |value: f64, decimals| format!("{:.decimals$} {unit}", value * scale);
-    // Nanoseconds are the last digit of either.
-    let decimals = (1..=9).find(|decimals| words(value, *decimals) != words(limit, *decimals)).unwrap_or(9);
-    let word = |value: f64| if value <= 0.0 { seconds(value) } else { words(value, decimals) };
+    let exact = telling_apart(limit, value);
+    let word = |value: f64| if value <= 0.0 { seconds(value) } else { exact(value) };
     let told = match figure {
         Figure::Between { after_s, before_s } => format!("{} to {}", word(*after_s), word(*before_s)),
         Figure::Never { never_watched_s } => format!("never in {}", word(*never_watched_s)),
@@ -160,11 +157,24 @@ pub fn told(value: &Figure) -> String {
 }
 
 fn between(after: f64, before: f64) -> String {
-    let (from, to) = (seconds(after), seconds(before));
+    let (mut from, mut to) = (seconds(after), seconds(before));
+    if from == to && after != before {
+        let exact = telling_apart(after, before);
+        (from, to) = (exact(after), exact(before));
+    }
     match (from.rsplit_once(' '), to.rsplit_once(' ')) {
         (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} to {to}"),
         _ => format!("{from} to {to}"),
     }
+}
+
+/// Seconds in words, with as many decimals as it takes to tell these two apart.
+fn telling_apart(one: f64, other: f64) -> impl Fn(f64) -> String {
+    let (unit, scale) = if one < 0.9995 { ("ms", 1e3) } else { ("s", 1.0) };
+    let words = move |value: f64, decimals: usize| format!("{:.decimals$} {unit}", value * scale);
+    // Nanoseconds are the last digit of either.
+    let decimals = (1..=9).find(|decimals| words(one, *decimals) != words(other, *decimals)).unwrap_or(9);
+    move |value| words(value, decimals)
 }
 
 /// From the least to the most, in seconds: `2.0 to 2.4 s`, or `2.0 s` where both read alike.
@@ -311,6 +321,11 @@ mod tests {
         }
         assert_eq!(figure(&Figure::Between { after_s: 2.0, before_s: 8.6 }), "2.0 to 8.6 s");
         assert_eq!(figure(&Figure::Between { after_s: 0.2, before_s: 8.6 }), "200 ms to 8.6 s");
+        assert_eq!(figure(&Figure::Between { after_s: 2.01, before_s: 2.04 }), "2.01 to 2.04 s");
+        assert_eq!(
+            figure(&Figure::Between { after_s: 0.000_1, before_s: 0.000_100_3 }),
+            "0.1000 to 0.1003 ms"
+        );
     }
 
     #[test]
