@@ -340,6 +340,16 @@ pub struct Window {
     pub wire: Option<Wire>,
 }
 
+impl Window {
+    /// Whether the hub's end was passed on to the device before it was seen to have noticed, and too soon, or with too little
+    /// to be seen, to say that it had not. (Whose link another fault cut was told by that.)
+    pub fn is_told(&self) -> bool {
+        let unseen =
+            matches!(self.device_detection_s, None | Some(Figure::Never { never_watched_s: ..=0.0 }));
+        self.device_told && unseen && self.outcome != Outcome::EndedOtherwise
+    }
+}
+
 /// What a window did to its device's link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

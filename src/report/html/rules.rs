@@ -161,7 +161,11 @@ fn row(rule: &Rule, window: &Window, several: bool) -> Vec<Cell> {
         0 => Cell::none(),
         number => Cell::number(number),
     };
-    let told = if window.device_told { Cell::text("told of the hub's end") } else { Cell::none() };
+    let noticed = match &window.device_detection_s {
+        _ if window.is_told() => Cell::text("told of the hub's end"),
+        Some(detection) => sign(detection, window.device_detection_keepalives),
+        None => Cell::none(),
+    };
     vec![
         Cell::text(&window.device).class("name"),
         Cell::text(&rule.id),
@@ -169,7 +173,7 @@ fn row(rule: &Rule, window: &Window, several: bool) -> Vec<Cell> {
         span(window.start_s),
         span(held.filter(|held| *held > 0.0)),
         outcome(window.outcome),
-        window.device_detection_s.as_ref().map_or(told, |v| sign(v, window.device_detection_keepalives)),
+        noticed,
         window.hub_detection_s.as_ref().map_or(Cell::none(), |v| sign(v, window.hub_detection_keepalives)),
         window.split_view_s.as_ref().map_or(Cell::none(), value),
         window.downtime_s.as_ref().map_or(Cell::none(), value),

@@ -5,7 +5,7 @@ use crate::base::Side;
 use crate::fault::{Ending, LegFate, Mechanism, Toward};
 use crate::measure::story::{Story, blackhole, expect, plan, rst, span};
 use crate::profile::{Comparison, Metric, Plan, Statistic};
-use crate::report::model::{Delivery, DeliveryCounts, Finding, Repeated, Seen, Wire};
+use crate::report::model::{Delivery, DeliveryCounts, Figure, Finding, Outcome, Repeated, Seen, Wire};
 use crate::report::{Report, Timeline};
 
 fn timeline(story: &Story) -> Timeline {
@@ -53,6 +53,11 @@ fn a_device_that_was_told_is_said_to_have_been_told() {
     assert_eq!(words(&report), 0, "it noticed before");
     report.rules[0].windows[0].device_detection_s = None;
     assert_eq!(words(&report), 1);
+    report.rules[0].windows[0].device_detection_s = Some(Figure::Never { never_watched_s: 0.0 });
+    assert_eq!(words(&report), 1, "the fault hid whether it had, as on a terminal");
+    let before = std::mem::replace(&mut report.rules[0].windows[0].outcome, Outcome::EndedOtherwise);
+    assert_eq!(words(&report), 0, "another fault told it");
+    report.rules[0].windows[0].outcome = before;
     report.rules[0].windows[0].device_told = false;
     assert_eq!(words(&report), 0);
 }

@@ -55,7 +55,7 @@ fn one_by_one(windows: &[&Window], several_runs: bool, legend: &mut Legend, styl
     let used = |of: fn(&Window) -> Option<f64>| windows.iter().any(|window| of(window).is_some());
     legend.noticed = true;
     legend.keep_alives |= detail != Detail::Times && windows.iter().any(|window| in_keep_alives(window));
-    legend.told |= windows.iter().any(|window| is_told(window));
+    legend.told |= windows.iter().any(|window| window.is_told());
     legend.silent |= detail == Detail::Silence && used(|window| window.hub_silence_keepalives);
     legend.back |= windows.iter().any(|window| window.outcome == Outcome::Back);
     legend.before |= windows.iter().any(|window| window.outcome == Outcome::BackBefore);
@@ -95,15 +95,9 @@ fn in_keep_alives(window: &Window) -> bool {
     worth_telling(window.device_detection_keepalives).is_some()
 }
 
-/// Whether the hub's end was passed on to the device, and the fault hid whether it had noticed before: what it showed since is
-/// no sign of its own.
-fn is_told(window: &Window) -> bool {
-    window.device_told && matches!(window.device_detection_s, Some(Figure::Never { never_watched_s: ..=0.0 }))
-}
-
 /// `6.6 s = 3.3 K`, or `told`.
 fn device_sign(window: &Window, detail: Detail) -> Cell {
-    if is_told(window) {
+    if window.is_told() {
         return Cell::new("told", Tone::Faint);
     }
     let count = worth_telling(window.device_detection_keepalives).filter(|_| detail != Detail::Times);
