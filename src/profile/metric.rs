@@ -67,7 +67,7 @@ metrics! {
         "from the start of the fault to the next CONNACK that accepts the device",
         "window in which the link was lost";
     Recovery = "recovery", Time,
-        "from the path restored to the next CONNACK that accepts the device",
+        "from the path restored (of a fault that leaves the path alone: from the fault) to the next CONNACK that accepts the device",
         "window in which the link was lost and the device was not back before the path was restored";
     Resubscribe = "resubscribe", Time,
         "where no session is present: from CONNACK to the SUBACK after which every earlier filter is held again",

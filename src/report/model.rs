@@ -310,7 +310,7 @@ pub struct Window {
     pub split_view_s: Option<Figure>,
     /// From the start to the next CONNACK accepted.
     pub downtime_s: Option<Figure>,
-    /// From the path restored to the next CONNACK accepted.
+    /// From the path restored, or from a fault that leaves the path alone, to the next CONNACK accepted.
     pub recovery_s: Option<Figure>,
     /// The connect that brought it back was made while the fault held, and waited in brownout for the path.
     pub connect_waited: bool,

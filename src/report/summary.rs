@@ -63,13 +63,13 @@ fn verdict(report: &Report) -> String {
     let (all, unmet) = (report.expectations.len(), report.unmet());
     match report.verdict {
         Verdict::Passed => format!("passed, {all} of {all} expectations met"),
+        Verdict::Failed if unmet == 0 => format!("FAILED, {}", report.failed().join(", ").to_uppercase()),
         Verdict::Failed => format!("FAILED, {unmet} of {all} expectations unmet"),
+        Verdict::NotThrough if all == 0 => "NOT THROUGH".into(),
         Verdict::NotThrough => format!("NOT THROUGH, {} of {all} expectations met so far", all - unmet),
         Verdict::NoExpectations => "no expectations".into(),
     }
-        Verdict::Failed if unmet == 0 => format!("FAILED, {}", report.failed().join(", ").to_uppercase()),
 }
-        Verdict::NotThrough if all == 0 => "NOT THROUGH".into(),
 
 /// The unmet first.
 fn expectations(report: &Report, out: &mut Markdown) {
@@ -267,7 +267,8 @@ fn delivery(report: &Report, out: &mut Markdown) {
         return;
     }
     out.heading(3, "Messages");
-    let columns = ["", "QoS:", "sent:", "delivered:", "lost:", "duplicated:", "sent again:", "in flight:"];
+    let columns =
+        ["", "QoS:", "sent:", "delivered:", "lost:", "times duplicated:", "times sent again:", "in flight:"];
     out.table(&columns, rows);
 }
 

@@ -8,8 +8,8 @@ const HEADS: [(&str, &str); 7] = [
     ("sent", "seen from their sender for the first time"),
     ("received", "passed on to their receiver"),
     ("completed", "whose sender was told so; nothing at QoS 0"),
-    ("sent again", "by their sender, each time"),
-    ("duplicated", "passed on again, each time"),
+    ("sent again", "by their sender: how many times"),
+    ("duplicated", "passed on again: how many times"),
     ("lost", "never got to their receiver, or were given up"),
     ("in flight at the end", "neither completed nor known to be lost"),
 ];

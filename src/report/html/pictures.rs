@@ -21,7 +21,7 @@ pub(super) fn section(report: &Report, timelines: &[Timeline]) -> String {
          <p id=\"help\" class=\"faint help\">{HELP}</p>\n</div>\n{}</section>\n\
          <section id=\"spread\" class=\"wide\" aria-labelledby=\"spread-head\" hidden><h2 id=\"spread-head\">Detection and recovery</h2>\n\
          <p class=\"faint\">Each value is one fault window. From the start of the fault to each end\u{2019}s first sign; from the \
-         path restored to the CONNACK that accepts the device. The marks under a line are its median and its 95th percentile, the \
+         path restored, or from a fault that leaves the path alone, to the CONNACK that accepts the device. The marks under a line are its median and its 95th percentile, the \
          dashed lines the limits of expectations.</p>\n\
          <div id=\"spreads\"></div>\n</section>\n",
         bounds(report, timelines),

@@ -130,7 +130,10 @@ fn windows(report: &Report) -> String {
             figures("hub noticed", "from the start of the fault to the hub's first sign; K: in keep-alives"),
             figures("split view", "from one end's sign to the other's"),
             figures("downtime", "from the start of the fault to the next CONNACK accepted"),
-            figures("recovery", "from the path restored to the next CONNACK accepted"),
+            figures(
+                "recovery",
+                "from the path restored, or from a fault that leaves the path alone, to the next CONNACK accepted",
+            ),
             figures("attempts", "connects until accepted"),
             words("back-off", "the shape of the waits between them"),
             words("link ended", "how the link that the fault found ended"),

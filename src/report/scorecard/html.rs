@@ -79,7 +79,7 @@ fn table(card: &Scorecard) -> String {
         out += "</tr>\n";
     }
     out += "</tbody>\n</table>\n</div>\n<p class=\"faint\">Detected: from the start of the fault, in keep-alives (K). \
-            Back: from the path restored. The worst of each run.</p>\n";
+            Back: from the path restored, or from a fault that leaves the path alone. The worst of each run.</p>\n";
     out
 }
 

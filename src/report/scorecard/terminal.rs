@@ -29,7 +29,7 @@ pub fn render(card: &Scorecard, styling: Styling) -> String {
     out += &wrap(
         "  ",
         "first: noticed after, from the start of the fault, in keep-alives, or told by FIN or RST; then: back after, from \
-         the path restored; the worst of each run",
+         the path restored, or from a fault that leaves the path alone; the worst of each run",
     );
     out += &classes(card, styling);
     out += &failures(card, styling);

@@ -179,13 +179,16 @@ impl Legend {
                 "attempts: TLS handshakes that met the fault; gaps: from one ClientHello to the next; each ended: how, \
                  and how long after its ClientHello",
             ),
-            (self.back, "back: from the path restored to the CONNACK that accepts the device"),
+            (
+                self.back,
+                "back: from the path restored, or from a fault that leaves the path alone, to the CONNACK that accepts the device",
+            ),
             (self.before, "before: back already before the path was restored"),
             (self.devices, "down: time without an accepted link, over all outages"),
             (self.devices, "late: gaps longer than the keep-alive on a sound path [MQTT-3.1.2-23]"),
             (
                 self.messages,
-                "again: sent again by the sender; twice: passed on again to a receiver that may take it for new",
+                "again: times that one was sent again; twice: times that one was passed on again to a receiver that may take it for new",
             ),
             (
                 self.messages,

@@ -149,7 +149,7 @@ pub(super) fn value(value: Option<&Figure>) -> Cell {
     }
 }
 
-/// When the device was back: after the path was restored, or before it was.
+/// When the device was back: so long after the path was restored, or before it was.
 fn back(window: &Window) -> Cell {
     match window.outcome {
         Outcome::NoLink | Outcome::NothingMet => Cell::plain(""),
@@ -184,8 +184,8 @@ fn outcomes(windows: &[&Window]) -> String {
     let devices: BTreeSet<&str> = windows.iter().map(|window| window.device.as_str()).collect();
     let told = [
         (Outcome::Gone, "not back"),
-        (Outcome::Back, "back after the path was restored"),
-        (Outcome::BackBefore, "back before"),
+        (Outcome::Back, "back"),
+        (Outcome::BackBefore, "back before the path was"),
         (Outcome::Survived, "kept the link"),
         (Outcome::EndedOtherwise, "ended otherwise"),
         (Outcome::Unknown, "not known"),
