@@ -102,6 +102,18 @@ fn a_report_that_cannot_be_shown_is_no_success() {
     assert!(String::from_utf8(output.stdout).unwrap().contains("far never fired"));
 }
 
+#[test]
+fn a_report_of_no_log_leaves_nothing_behind() {
+    let folder = TempDir::new().unwrap();
+    let (report, log) = (folder.path().join("report"), folder.path().join("resource.log"));
+    let mut again = Command::new(env!("CARGO_BIN_EXE_brownout"));
+    again.arg("report").arg(folder.path().join("nosuch")).arg("--report").arg(&report);
+    let output = again.arg("--resource-log").arg(&log).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && told.contains("cannot read"), "{told}");
+    assert!(!report.exists() && !log.exists());
+}
+
 /// Whether somebody waits for an answer to a SYN to that port (proc_net_tcp in the kernel's documentation).
 fn is_dialled(to: SocketAddr) -> bool {
     let remote = format!("{:08X}:{:04X}", u32::from_ne_bytes([127, 0, 0, 1]), to.port());
