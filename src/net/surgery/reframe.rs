@@ -22,6 +22,12 @@ use std::hash::{BuildHasher, RandomState};
 /// A whole message of binary data (RFC 6455 section 5.2).
 const BINARY: u8 = 0x82;
 
+/// The most that is kept, in bytes: the header of a frame of control and its payload (RFC 6455 section 5.5), or another header.
+const KEPT_MOST: usize = 14 + 125;
+
+/// The bit of the opcode that says that a frame is one of control.
+const CONTROL: u8 = 0x08;
+
 /// The bit that says that a frame is masked.
 const MASKED: u8 = 0x80;
 
@@ -30,7 +36,7 @@ const MASKED: u8 = 0x80;
 pub struct Reframer {
     /// The heads have passed: frames follow.
     opened: bool,
-    /// Of a frame whose payload has not begun, or of a control frame, what came: at most 14 + 125 bytes.
+    /// Of a frame whose payload has not begun, or of a control frame, what came: at most [`KEPT_MOST`] bytes.
     kept: Vec<u8>,
     /// What was last passed on of MQTT ended amid a packet.
     amid: bool,
@@ -99,10 +105,12 @@ impl Reframer {
             out.tail_late = late;
             return lost + input.len() - done;
         }
-        self.kept.extend_from_slice(&input[done..]);
+        let rest = &input[done..];
         if !self.opened || walker.is_opaque() {
             out.bytes.append(&mut self.kept);
+            out.bytes.extend_from_slice(rest);
         } else {
+            self.kept.extend_from_slice(rest);
             self.drop_empty();
         }
         out.tail_late = late;
@@ -119,16 +127,35 @@ impl Reframer {
         std::mem::take(&mut self.kept)
     }
 
-    /// Takes off the frames of data without payload that stand before what is kept.
+    /// Takes off the frames of data without payload that stand before what is kept: a peer may send them without end.
     fn drop_empty(&mut self) {
-        while let [first, second, ..] = self.kept[..] {
-            let header = if second & MASKED == 0 { 2 } else { 6 };
-            if first & 0x08 != 0 || second & !MASKED != 0 || self.kept.len() < header {
-                return;
-            }
-            self.kept.drain(..header);
+        let mut empty = 0;
+        while let Some(length) = self.kept.get(empty..).and_then(empty_frame) {
+            empty += length;
+        }
+        if empty > 0 {
+            self.kept.drain(..empty);
+            self.kept.shrink_to(KEPT_MOST);
         }
     }
+}
+
+/// The length of the frame of data without payload that these bytes begin with, if they do: a length may be written in more
+/// bytes than it takes, and is 0 all the same.
+fn empty_frame(bytes: &[u8]) -> Option<usize> {
+    let [first, second, rest @ ..] = bytes else { return None };
+    let field = match second & !MASKED {
+        127 => 8,
+        126 => 2,
+        _ => 0,
+    };
+    let key = if second & MASKED == 0 { 0 } else { 4 };
+    let is_empty = match field {
+        0 => second & !MASKED == 0,
+        _ => rest.get(..field)?.iter().all(|byte| *byte == 0),
+    };
+    let end = 2 + field + key;
+    (first & CONTROL == 0 && is_empty && end <= bytes.len()).then_some(end)
 }
 
 /// Puts each packet into a frame, and what stands behind the last.

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 const REQUEST: &[u8] = b"GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 const PING: &[u8] = b"\x89\x83abcdxyz";
-const EMPTY: &[u8] = b"\x82\x80abcd";
+/// Data frames without payload: as short as can be, as none should be written, and amid a message.
+const EMPTY: [&[u8]; 4] =
+    [b"\x82\x80abcd", b"\x82\xfe\0\0abcd", b"\x82\xff\0\0\0\0\0\0\0\0abcd", b"\x00\x80\0\0\0\0"];
 
 /// What a stream carries: control frames as their number, and all MQTT.
 fn carried(stream: &[u8]) -> (usize, Vec<u8>) {
@@ -30,14 +32,14 @@ proptest! {
     /// Whatever the split, the same MQTT and the same control frames come in the same order, the head as it was.
     #[test]
     fn every_split_carries_the_same(
-        frames in prop::collection::vec((0usize..400, 0u8..4), 0..8),
+        frames in prop::collection::vec((0usize..400, 0u8..4), 0..40),
         pieces in prop::collection::vec(1usize..50, 0..60),
     ) {
         let mut stream = REQUEST.to_vec();
         for (length, kind) in &frames {
             match kind {
                 0 => stream.extend_from_slice(PING),
-                1 => stream.extend_from_slice(EMPTY),
+                1 => stream.extend_from_slice(EMPTY[length % EMPTY.len()]),
                 _ => put_frame(&vec![b'm'; *length], true, &mut stream),
             }
         }
@@ -54,7 +56,7 @@ proptest! {
                 }
                 true
             });
-            prop_assert!(reframer.kept.len() <= 14 + 125);
+            prop_assert!(reframer.kept.len() <= KEPT_MOST);
             came.extend(out.bytes);
         }
         prop_assert!(came.starts_with(REQUEST));
@@ -62,6 +64,31 @@ proptest! {
         let pings = came.windows(PING.len()).filter(|window| *window == PING).count();
         prop_assert!(pings >= frames.iter().filter(|(_, kind)| *kind == 0).count());
     }
+}
+
+/// Nothing is kept of them but what there is of the next.
+#[test]
+fn frames_without_payload_and_without_end_take_no_memory() {
+    let (mut walker, mut reframer) = (Walker::new(Direction::Up), Reframer::default());
+    let mut take = |input: &[u8]| {
+        let mut out = Output::NONE;
+        reframer.take(&mut walker, input, true, &mut out, &mut |_, _| true);
+        assert!(reframer.kept.capacity() <= 2 * KEPT_MOST);
+        (reframer.kept.len(), out.bytes.len())
+    };
+    assert_eq!(take(REQUEST), (0, REQUEST.len()));
+    for empty in EMPTY {
+        let input = empty.repeat((256 * 1024) / empty.len());
+        for _ in 0..2 {
+            assert_eq!(take(&input), (0, 0));
+        }
+        // Amid the next: only what there is of that is kept.
+        for there in 1..empty.len() {
+            assert_eq!(take(&[empty, &empty[..there]].concat()), (there, 0));
+            assert_eq!(take(&empty[there..]), (0, 0));
+        }
+    }
+    assert_eq!(take(PING), (0, PING.len()));
 }
 
 #[test]
