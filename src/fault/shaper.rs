@@ -103,14 +103,7 @@ impl Regulator {
     fn set(&mut self, now: Time, shapes: &[Shape]) {
         let (rate, slice) = tightest(shapes);
         if (rate, slice) != (self.rate, self.slice) {
-            *self = Regulator {
-                rate,
-                slice,
-                free: if self.is_clear() { now } else { self.free.max(now) },
-                last: self.last,
-                piece: None,
-                blocked: false,
-            };
+            *self = Regulator { rate, slice, free: now, last: self.last, piece: None, blocked: false };
         }
     }
 
@@ -146,7 +139,7 @@ impl Regulator {
     }
 
     fn block(&mut self) {
-        self.blocked = !self.is_clear();
+        self.blocked = true;
     }
 
     fn forget(&mut self) {
@@ -310,6 +303,23 @@ mod tests {
         assert_eq!(gone, [(ms(10), 10), (ms(20), 10)]);
         let gone = drain(&mut shaper(&[slice(10, 50), rate("8kbit/s")]), ms(0), 20);
         assert_eq!(gone, [(ms(10), 10), (ms(60), 10)]);
+    }
+
+    #[test]
+    fn what_was_kept_back_before_it_was_on_the_line_is_not_made_up_for() {
+        let mut shaper = shaper(&[rate("80kbit/s")]);
+        shaper.block();
+        assert_eq!(shaper.ready(ms(1_000), 200, ms(5)), 0);
+        assert_eq!(shaper.deadline(), Some(ms(1_010)));
+        assert_eq!(drain(&mut shaper, ms(1_000), 200), [(ms(1_010), 100), (ms(1_020), 100)]);
+    }
+
+    #[test]
+    fn other_slices_keep_the_gap_to_the_piece_before() {
+        let mut shaper = shaper(&[slice(10, 50)]);
+        assert_eq!(drain(&mut shaper, ms(0), 10), [(ms(0), 10)]);
+        shaper.set(ms(20), &[slice(20, 40)]);
+        assert_eq!(drain(&mut shaper, ms(20), 40), [(ms(40), 20), (ms(80), 20)]);
     }
 
     proptest! {
