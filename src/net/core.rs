@@ -399,7 +399,8 @@ impl Core {
         }
     }
 
-    fn tick(&self) -> Option<Time> {
+    /// Lets the engine do what is due now; when to come again.
+    pub(super) fn tick(&self) -> Option<Time> {
         let mut inner = self.lock();
         inner.engine.tick(self.clock.now());
         self.deliver(&mut inner);

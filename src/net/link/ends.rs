@@ -79,7 +79,7 @@ impl Link {
 
     /// All that the device said has been read. Where its leg was reset, or its end was seen before that, what it may have said
     /// is not known.
-    fn tell_last_silence(&self, now: Time, side: Side, how: Ending) {
+    pub(super) fn tell_last_silence(&self, now: Time, side: Side, how: Ending) {
         let is_in_order = how != Ending::Reset && !self.legs.get(side).end_told;
         if side == Side::Device
             && is_in_order

@@ -1,6 +1,7 @@
 mod attention;
 mod orders;
 mod plain;
+mod still;
 
 use super::*;
 use crate::base::{ListenerId, Span};
@@ -35,6 +36,21 @@ fn plan() -> Arc<Plan> {
         server_keep_alive: None,
         sequence: None,
     })
+}
+
+/// A link without sockets, which nobody polls, and what is told of it.
+fn still(alarm: &Alarm, plan: Arc<Plan>) -> (Link, EventQueue) {
+    let queue = EventQueue::default();
+    let core = Arc::new(Core::new(Engine::new(plan, 1, false), alarm.clock(), queue.clone()));
+    let listener = ListenerPlan {
+        name: "main".into(),
+        listen: String::new(),
+        upstream: "127.0.0.1:1".into(),
+        tls: TlsPlan::default(),
+    };
+    let (terms, _) = Terms::load(&listener, &Arc::new(KeyLog::from_environment().unwrap())).unwrap();
+    let (id, mailbox) = core.open_link(ListenerId(0), "127.0.0.1:2".parse().unwrap(), None);
+    (Link::new(id, core, mailbox, Leg::default(), Arc::new(terms), alarm.slot()), queue)
 }
 
 /// A link with TLS on both legs, whose hub and device do nothing that is not written here; what is told of it.

@@ -13,7 +13,7 @@ const CONNECT: [&[u8]; 2] = [
 const CONNACK: [&[u8]; 2] = [b"\x20\x02\x00\x00", b"\x20\x03\x00\x00\x00"];
 
 /// A plan by which packets may be worked on.
-fn plan_of_packets() -> Arc<Plan> {
+pub(super) fn plan_of_packets() -> Arc<Plan> {
     Arc::new(Plan { server_keep_alive: Some(60), ..Plan::clone(&plan()) })
 }
 
@@ -262,4 +262,50 @@ async fn a_fin_that_waits_is_not_told_as_one_that_was_heard() {
         _ => None,
     });
     assert_eq!(waits.collect::<Vec<_>>(), [(Side::Device, true), (Side::Device, false)]);
+}
+
+/// What ends say that a fault keeps from the other, in bytes.
+#[tokio::test]
+async fn what_is_never_passed_on_is_counted_by_direction() {
+    let (up, down) = (b"\xc0\x00".repeat(150), b"\xd0\x00".repeat(35));
+    let cut = |device, hub| vec![Order::Cut(Cut { window: None, legs: Ends { device, hub } })];
+    let told_fin = |toward| vec![Order::HalfClose { window: None, toward }];
+    let forgotten = Effects { reset_senders: Some(WindowId(0)), ..Effects::default() };
+    let forgotten = Order::Apply { generation: 1, effects: Box::new(forgotten) };
+    for (name, orders, said, lost) in [
+        ("nothing in the way", vec![], [300, 70], [0, 0]),
+        ("left half-open", cut(LegFate::HalfOpen, LegFate::HalfOpen), [300, 70], [300, 70]),
+        ("closed", cut(LegFate::Close, LegFate::Close), [300, 70], [300, 70]),
+        ("a trap for the device", cut(LegFate::ResetWhenSends, LegFate::Close), [300, 70], [300, 70]),
+        ("a trap for the hub", cut(LegFate::Close, LegFate::ResetWhenSends), [300, 70], [300, 70]),
+        ("forgotten", vec![forgotten], [300, 0], [300, 0]),
+        ("the hub was told FIN", told_fin(Side::Hub), [300, 70], [300, 0]),
+        ("the device was told FIN", told_fin(Side::Device), [300, 70], [0, 70]),
+    ] {
+        let mut ring = Ring::connected(0).await;
+        // What is ordered before it is said holds for it.
+        orders.into_iter().for_each(|order| ring.order(order));
+        ring.device.write_all(&up[..said[0]]).await.unwrap();
+        ring.served.write_all(&down[..said[1]]).await.unwrap();
+        expect(&mut ring.served, &up[..said[0] - lost[0]]).await;
+        expect(&mut ring.device, &down[..said[1] - lost[1]]).await;
+        let events = ring.told().await;
+        let undelivered = events.iter().find_map(|event| match event.what {
+            What::LinkClosed { undelivered: Ways { up, down }, .. } => Some([up, down]),
+            _ => None,
+        });
+        assert_eq!(undelivered.unwrap(), lost.map(|bytes| u64::try_from(bytes).unwrap()), "{name}");
+    }
+}
+
+/// What still comes on a leg that a fault has closed is read for 2 s; who says no end by then is not waited for.
+#[tokio::test]
+async fn a_leg_that_a_fault_has_closed_is_heard_out_and_then_let_go() {
+    let mut ring = Ring::connected(0).await;
+    let begun = std::time::Instant::now();
+    ring.cut(LegFate::Close, LegFate::Close);
+    assert_eq!((rest(&mut ring.device).await, rest(&mut ring.served).await), (vec![], vec![]));
+    let over = tokio::time::timeout(Duration::from_secs(25), &mut ring.task).await;
+    over.expect("the link ends").unwrap();
+    assert!(begun.elapsed() >= FIN_LINGER, "{:?}", begun.elapsed());
 }

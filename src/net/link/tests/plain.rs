@@ -101,17 +101,7 @@ impl Told {
         // Whoever looks for numbers looks at each packet.
         let sequence = one_by_one.then(|| Sequence { topic: Some("never/published".into()), place });
         let plan = Arc::new(Plan { sequence, ..Plan::clone(&plan()) });
-        let queue = EventQueue::default();
-        let core = Arc::new(Core::new(Engine::new(plan, 1, false), alarm.clock(), queue.clone()));
-        let listener = ListenerPlan {
-            name: "main".into(),
-            listen: String::new(),
-            upstream: "127.0.0.1:1".into(),
-            tls: TlsPlan::default(),
-        };
-        let (terms, _) = Terms::load(&listener, &Arc::new(KeyLog::from_environment().unwrap())).unwrap();
-        let (id, mailbox) = core.open_link(ListenerId(0), "127.0.0.1:2".parse().unwrap(), None);
-        let link = Link::new(id, core, mailbox, Leg::default(), Arc::new(terms), alarm.slot());
+        let (link, queue) = still(alarm, plan);
         Told { link, queue, entries: Vec::new(), passed: Ways::default() }
     }
 
