@@ -338,6 +338,8 @@ impl Pump {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::{Ends, RuleId, WindowId};
+    use crate::fault::{Budget, Delay, Ending, LegFate, RuleDelay, Shape};
 
     #[test]
     fn what_fills_the_lane_is_read_in_pieces_of_its_room_and_all_else_at_once() {
@@ -351,5 +353,53 @@ mod tests {
         assert!(pump.wants_more(0));
         pump.hold(Time::ZERO, &[0; LEAST_READ], 0, &[], &[]);
         assert!(!pump.wants_more(0));
+    }
+
+    /// An end that waited behind bytes on a slow line is due at once where they are thrown away.
+    #[test]
+    fn what_is_thrown_away_keeps_no_end_waiting() {
+        let mut pump = Pump::new(Direction::Up);
+        pump.shaper.set(Time::ZERO, &[Shape::Rate("8bit/s".parse().unwrap())]);
+        pump.hold(Time::ZERO, &[0; 10], 0, &[], &[]);
+        pump.lane.finish(Time::ZERO, Ending::Fin);
+        assert_eq!(pump.ready(Time::ZERO), 0);
+        assert_eq!(pump.deadline(), Some(Time::from_secs(1)));
+        pump.discard();
+        assert_eq!((pump.deadline(), pump.lost), (Some(Time::ZERO), 10));
+    }
+
+    /// What follows a packet that is made to wait waits behind it, so that reading goes on until nothing waits.
+    #[test]
+    fn behind_a_late_packet_the_lane_fills() {
+        let mut pump = Pump::new(Direction::Up);
+        let late = Duration::from_millis(100);
+        let mark = Mark { end: 4, frame: 0, note: Note::default(), late };
+        pump.hold(Time::ZERO, &[0; 4], 0, &[mark], &[]);
+        assert!(pump.wants_more(0));
+        pump.hold(Time::from_millis(1), &[0; 4], 0, &[Mark { late: Duration::ZERO, ..mark }], &[]);
+        assert!(pump.wants_more(0));
+        let then = Time::ZERO + late;
+        assert_eq!(pump.ready(then), 8);
+        pump.wrote(then, 8, |_| {});
+        pump.hold(then, &[0; 4], 0, &[], &[]);
+        assert!(!pump.wants_more(0), "the peer is to take that first");
+    }
+
+    #[test]
+    fn a_delay_counts_from_when_bytes_came_and_a_budget_when_they_go() {
+        let at = Time::from_millis;
+        let mut pump = Pump::new(Direction::Up);
+        let delay = Delay::fixed(Duration::from_millis(10));
+        pump.delays = vec![RuleDelay { rule: RuleId(0), delay, seed: 0, subject: 0, link_nth: 0 }].into();
+        pump.came = Some(at(3));
+        assert!(pump.holds_back(at(5), at(12)));
+        assert!(!pump.holds_back(at(5), at(13)));
+        let legs = Ends { device: LegFate::Reset, hub: LegFate::Reset };
+        pump.allowance.set(Some(Budget { window: WindowId(0), bytes: 4, legs }));
+        pump.hold(at(5), &[0; 9], 0, &[], &[]);
+        assert_eq!((pump.ready(at(12)), pump.ready(at(13))), (0, 4));
+        pump.wrote(at(13), 4, |_| {});
+        assert_eq!(pump.allowance.spent().map(|(_, since)| since), Some(at(13)));
+        assert_eq!(pump.ready(at(14)), 0);
     }
 }
