@@ -8,9 +8,10 @@ mod common;
 use brownout::base::{Direction, Side, Span};
 use brownout::event::{EndReason, What};
 use brownout::fault::{
-    Blackhole, Close, Connects, Delay, Ending, Fault, Fidelity, FidelityWanted, Latency, LegFate, Stall,
-    Toward, WaysWanted,
+    Blackhole, Close, Connects, Delay, Ending, Fault, Fidelity, FidelityWanted, Latency, LegFate, Mechanism,
+    Stall, Toward, WaysWanted,
 };
+use brownout::net::sys::{mute, privilege};
 use common::machine::Machine;
 use common::{after_connack, at, bench, connected, count, expect, find, joined, wire};
 use std::io::ErrorKind;
@@ -247,6 +248,45 @@ async fn connects_vanish_where_the_fault_falls_on_everyone() {
     assert!(started.elapsed() > Duration::from_millis(500), "connected in the dark, {:?}", started.elapsed());
     hub.accept().await.unwrap();
     drop(device);
+    bench.stop().await;
+}
+
+/// Without privileges connects are made to vanish by a least TTL, which a socket inherits whose handshake was under way.
+#[test]
+fn who_was_on_the_way_in_when_connects_began_to_vanish_is_heard() {
+    // Privileges are a thread's own, and this one's are gone with it.
+    let unprivileged = std::thread::spawn(|| {
+        privilege::renounce();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(comes_in_as_connects_vanish());
+    });
+    unprivileged.join().unwrap();
+}
+
+async fn comes_in_as_connects_vanish() {
+    let fault = dark(FidelityWanted::Stall, Connects::Vanish, Duration::from_secs(4));
+    let (bench, hub) = bench(vec![at("dark", Duration::from_millis(500), fault)]).await;
+    // It does not hear the answer to its SYN before connects vanish; the answer comes again after 1 s.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    mute::mute(&socket, mute::Mechanism::MinTtl, None).unwrap();
+    let _under_way = socket.connect(&bench.address.into());
+    let means = bench
+        .until("mute listener", |e| match e.what {
+            What::ListenerMuted { mechanism, .. } => Some(mechanism),
+            _ => None,
+        })
+        .await;
+    if means != Mechanism::MinTtl {
+        println!("SKIPPED: a filter takes no privilege here");
+        return drop(bench.stop().await);
+    }
+    mute::unmute(&socket, mute::Mechanism::MinTtl).unwrap();
+    let mut device = TcpStream::from_std(socket.into()).unwrap();
+    device.writable().await.unwrap();
+    device.write_all(&wire::connect("d1", 60)).await.unwrap();
+    let mut served = hub.accept().await.unwrap().0;
+    expect(&mut served, &wire::connect("d1", 60)).await;
     bench.stop().await;
 }
 

@@ -215,9 +215,10 @@ impl From<mute::Mechanism> for Mechanism {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::ErrorKind;
+    use crate::net::sys::info::tcp_info;
+    use std::io::{ErrorKind, Write};
     use std::net::{Ipv4Addr, Ipv6Addr, TcpStream};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     /// What somebody who connects meets; `None`: nothing within a while.
     fn meets(address: SocketAddr) -> Option<Result<(), ErrorKind>> {
@@ -320,6 +321,28 @@ mod tests {
         mute::mute_to(&accepted, &[somebody.into()]).unwrap();
         unmute_accepted(&accepted);
         assert_eq!(detach(), Err(Some(libc::ENOENT)), "there is none");
+    }
+
+    /// The same of the least TTL, which takes no privilege.
+    #[test]
+    fn what_is_accepted_of_a_handshake_under_way_hears_again() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (accepted, _) = loop {
+            match listener.accept() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
+                accepted => break accepted.unwrap(),
+            }
+        };
+        let muted = mute::mute(&accepted, mute::Mechanism::MinTtl, None).unwrap();
+        assert_eq!(muted, mute::Mechanism::MinTtl);
+        unmute_accepted(&accepted);
+        (&peer).write_all(b"x").unwrap();
+        let begun = Instant::now();
+        while tcp_info(&peer).unwrap().unacked > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it is deaf");
+            std::thread::yield_now();
+        }
     }
 
     #[test]
