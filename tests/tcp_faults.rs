@@ -21,7 +21,7 @@ use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 use tls::Pki;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 const NOW: Duration = Duration::ZERO;
 /// Longer than what has to come takes on a busy machine.
@@ -168,6 +168,41 @@ async fn a_link_ends_after_exactly_so_many_bytes() {
         closed(&bench).await;
         let events = bench.stop().await;
         assert_eq!(count(&events, |what| matches!(what, What::LegCut { window: Some(_), .. })), 2);
+    }
+}
+
+/// A hub that reads a little at a time: what it has not been sent yet goes before the reset, which would keep it from it. One
+/// that reads nothing is not waited for.
+#[tokio::test]
+async fn what_a_budget_lets_pass_is_sent_before_the_reset_unless_it_is_not_taken() {
+    let bytes = 1_500_001;
+    let ending = LegFate::Reset;
+    let close = close(Toward::Both, ending);
+    let cut = CutAfter { bytes, direction: Direction::Up, ending, close, hold: None };
+    for reads in [true, false] {
+        // The room is inherited by what it accepts.
+        let hub = TcpSocket::new_v4().unwrap();
+        hub.set_recv_buffer_size(64 * 1024).unwrap();
+        hub.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let hub = hub.listen(8).unwrap();
+        let plan = common::plan(vec![at("cut", NOW, Fault::CutAfter(cut))]);
+        let bench = Bench::start(plan, hub.local_addr().unwrap()).await;
+        hub.accept().await.unwrap();
+        let (mut device, mut served) = connected(&bench, &hub).await;
+        // Some of it at least is not taken at once.
+        let sending = tokio::spawn(async move {
+            let _ = device.write_all(&publish(2_000_000)).await;
+            rest(&mut device).await
+        });
+        if reads {
+            let (came, how) = rest(&mut served).await;
+            let connect = wire::connect("d1", 60).len();
+            assert_eq!((came.len() + connect, how), (1_500_001, Err(ErrorKind::ConnectionReset)));
+        }
+        assert_eq!(sending.await.unwrap(), (Vec::new(), Err(ErrorKind::ConnectionReset)));
+        drop(served);
+        closed(&bench).await;
+        bench.stop().await;
     }
 }
 
