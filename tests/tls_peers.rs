@@ -150,6 +150,78 @@ async fn a_hub_that_ends_in_mid_handshake_ends_the_link() {
     }
 }
 
+/// What a handshake waits for, while an end of it gives up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    /// A fault, before ServerHello or behind it.
+    Stalled(HandshakeStage),
+    /// The hub, for the protocol that it agrees to.
+    ForHub,
+    /// The device, for what to ask the hub for.
+    ForDevice,
+}
+
+/// Nothing is read of a handshake that waits; that an end has gone is seen all the same, and told then.
+#[tokio::test]
+async fn an_end_that_gives_up_while_its_handshake_waits_is_told_then() {
+    for waits in [
+        Waits::Stalled(HandshakeStage::BeforeServerHello),
+        Waits::Stalled(HandshakeStage::AfterServerHello),
+        Waits::ForHub,
+        Waits::ForDevice,
+    ] {
+        for ending in [Ending::Fin, Ending::Reset] {
+            let pki = Pki::new();
+            let hold = Span::fixed(Duration::from_secs(600));
+            let stall = |stage| {
+                let what = HandshakeFault::Stall(stage);
+                at("stall", Duration::ZERO, Fault::TlsHandshake(TlsHandshake { what, hold }))
+            };
+            let (rules, mode) = match waits {
+                Waits::Stalled(stage) => (vec![stall(stage)], TlsMode::Terminate),
+                Waits::ForHub | Waits::ForDevice => (vec![], TlsMode::Reoriginate),
+            };
+            let is_stalled = !rules.is_empty();
+            let (bench, hub) = bench(plan(rules), TlsPlan { mode, ..both(&pki) }).await;
+            if is_stalled {
+                bench.until("firing", |e| matches!(e.what, What::Fired { .. }).then_some(())).await;
+            }
+            let mut device = TcpStream::connect(bench.address).await.unwrap();
+            let served = hub.accept().await.unwrap().0;
+            if waits != Waits::ForDevice {
+                let mut config = (*pki.device()).clone();
+                config.alpn_protocols = vec![b"mqtt".to_vec()];
+                let name = ServerName::try_from("hub.example").unwrap();
+                let mut tls = rustls::ClientConnection::new(config.into(), name).unwrap();
+                let mut hello = Vec::new();
+                tls.write_tls(&mut hello).unwrap();
+                device.write_all(&hello).await.unwrap();
+                bench.until("hello", |e| matches!(e.what, What::TlsHello { .. }).then_some(())).await;
+            }
+            if is_stalled {
+                bench.until("stall", |e| matches!(e.what, What::FaultApplied { .. }).then_some(())).await;
+            }
+            let (side, mut gives_up, _other) = match waits {
+                Waits::ForDevice => (Side::Hub, served, device),
+                Waits::Stalled(_) | Waits::ForHub => (Side::Device, device, served),
+            };
+            if ending == Ending::Fin {
+                gives_up.shutdown().await.unwrap();
+            } else {
+                gives_up.set_zero_linger().unwrap();
+            }
+            let _kept = (ending == Ending::Fin).then_some(gives_up);
+            let end = |event: &Event| match &event.what {
+                What::LegEnded { side: of, how, .. } if *of == side => Some(*how),
+                _ => None,
+            };
+            let what = format!("{ending:?} of {side:?} while {waits:?}");
+            assert_eq!(bench.until(&what, end).await, ending, "{what}");
+            bench.stop().await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_hub_that_refuses_by_alert_while_the_device_waits_makes_no_reset_of_the_device() {
     let pki = Pki::new();
