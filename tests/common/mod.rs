@@ -8,7 +8,7 @@ use brownout::event::{EndReason, Event, RunStarted, What};
 use brownout::fault::Fault;
 use brownout::mqtt::PacketKind;
 use brownout::net::proxy::Config;
-use brownout::net::{Clock, EventQueue, Proxy};
+use brownout::net::{Clock, EventQueue, Proxy, StartError};
 use brownout::profile::{ListenerPlan, Plan, Rule, When, Who};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -85,6 +85,15 @@ impl Bench {
     }
 
     pub async fn with(plan: Plan, listener: ListenerPlan) -> Bench {
+        Bench::beside(plan, listener, brownout::net::tap::Config::default()).await.unwrap()
+    }
+
+    /// The same with this tap.
+    pub async fn beside(
+        plan: Plan,
+        listener: ListenerPlan,
+        tap: brownout::net::tap::Config,
+    ) -> Result<Bench, StartError> {
         let queue = EventQueue::default();
         let events = Arc::new(Mutex::new(Vec::new()));
         let config = Config {
@@ -93,7 +102,7 @@ impl Bench {
             transparent: false,
             with_command: false,
             capture: None,
-            tap: brownout::net::tap::Config::default(),
+            tap,
             start: RunStarted {
                 version: "test".into(),
                 wall_clock: "2026-01-01T00:00:00Z".into(),
@@ -106,15 +115,15 @@ impl Bench {
                 part: 0,
             },
         };
+        let proxy = Proxy::start(config, Clock::start(), queue.clone()).await?;
         let (source, sink) = (queue.clone(), Arc::clone(&events));
         let reader = std::thread::spawn(move || {
             while let Some(batch) = source.take() {
                 sink.lock().unwrap().extend(batch);
             }
         });
-        let proxy = Proxy::start(config, Clock::start(), queue.clone()).await.unwrap();
         let address = proxy.addresses()[0];
-        Bench { proxy, address, events, reader, queue }
+        Ok(Bench { proxy, address, events, reader, queue })
     }
 
     /// Waits until an event matches, and hands out what the function made of it.
