@@ -327,6 +327,23 @@ fn a_link_that_is_forgotten_is_dark_for_good_and_a_new_one_passes() {
     assert!(run.effects(second).is_clear(), "it is over");
 }
 
+/// Nothing passes on it for good, so that there is nothing to forget: also where it says that it is idle before it has obeyed.
+#[test]
+fn a_link_that_was_cut_is_not_forgotten() {
+    for has_obeyed in [true, false] {
+        let close = Close { toward: Toward::Device, other: LegFate::HalfOpen, close_notify: false };
+        let forgets = rule(at(1000), idle("2s", Forgotten::Vanish, Some("10s")));
+        let mut run = Run::new(plan(vec![forgets, rule(at(2000), Fault::Rst(close))]));
+        let link = run.device(1, "d", 60);
+        run.to(1999);
+        run.confirm = has_obeyed;
+        run.to(2000);
+        run.tell(Input::Idle { link });
+        assert_eq!(run.effects(link).closed, Ways::default(), "{has_obeyed}");
+        assert_eq!(run.applied().len(), usize::from(has_obeyed), "the reset alone");
+    }
+}
+
 #[test]
 fn a_link_is_told_as_forgotten_once_it_is() {
     let mut run = Run::new(plan(vec![rule(at(1000), idle("2s", Forgotten::Vanish, Some("10s")))]));
