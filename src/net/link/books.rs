@@ -7,6 +7,7 @@ use crate::base::{DeviceId, Direction, Time, Ways};
 use crate::engine::Input;
 use crate::event::Packet;
 use crate::mqtt::framer::Frame;
+use crate::mqtt::topic::Shared;
 use crate::mqtt::{PacketKind, QoS, Version, peek};
 use crate::session::Ledger;
 use crate::session::ledger::{Ack, Entry, Line, Message, News, Sight, ack};
@@ -127,6 +128,12 @@ impl Books {
     }
 }
 
+/// Whether a SUBSCRIBE with this head has a shared filter.
+fn asks_to_share(version: Version, head: &[u8]) -> bool {
+    let view = peek::subscribe_view(version, head);
+    view.is_some_and(|view| view.filters.iter().any(|(filter, _)| Shared::parse(filter).is_some()))
+}
+
 impl Link {
     /// A CONNECT was told, and so the link's device is known.
     pub(super) fn open_books(&mut self, connect: &Packet) {
@@ -153,9 +160,14 @@ impl Link {
                 }
                 None
             }
+            PacketKind::Subscribe => {
+                if direction == Direction::Up && asks_to_share(version, frame.head) {
+                    self.books.write(Entry::Shares);
+                }
+                None
+            }
             PacketKind::Connect
             | PacketKind::Connack
-            | PacketKind::Subscribe
             | PacketKind::Suback
             | PacketKind::Unsubscribe
             | PacketKind::Unsuback

@@ -22,6 +22,8 @@ pub enum Entry {
         /// How many messages of QoS 1 and 2 the hub takes at once; MQTT 5 only.
         receive_maximum: Option<u16>,
     },
+    /// The device asks for a shared subscription: what the hub sends it then may go to another of the group instead.
+    Shares,
     /// A PUBLISH arrived whole.
     Arrived(Direction, Message),
     /// So many PUBLISH packets of QoS 0 arrived whole one after another, of which there is nothing to say but that: see
@@ -114,6 +116,7 @@ impl Entry {
             }
             Entry::Connect { .. }
             | Entry::Accepted { .. }
+            | Entry::Shares
             | Entry::Arrived(..)
             | Entry::ArrivedPlain { .. }
             | Entry::PassedUnknown { .. }

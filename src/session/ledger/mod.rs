@@ -154,6 +154,7 @@ impl Ledger {
             Entry::Accepted { session_present, receive_maximum } => {
                 self.accepted(now, line, *session_present, *receive_maximum);
             }
+            Entry::Shares => ways.down.shares(),
             Entry::Arrived(of, message) => {
                 let way = ways.get_mut(*of);
                 if way.arrived(now, line, *of, message, book) && !way.is_stale(line) {
@@ -225,7 +226,7 @@ impl Ledger {
         if let Some(caught_up) = caught_up {
             self.caught_up(now, caught_up);
         }
-        if let Some(number) = m.number {
+        if let Some(number) = m.number.filter(|_| !self.ways.get(of).is_shared()) {
             let (topic, greatest) = (m.topic, self.greatest);
             let number =
                 Number { topic, number, link, qos: m.qos, id: m.id, at: now, in_burst, accepted, greatest };

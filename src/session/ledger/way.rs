@@ -29,6 +29,9 @@ pub(super) struct Way {
     tolerant: bool,
     /// A fault has changed packets, or put some in: what looks wrong may come of that.
     meddled: bool,
+    /// The receiver has asked for a shared subscription: what it is not sent, or not sent again, may have gone to another of the
+    /// group (MQTT 5, section 4.8.2).
+    shared: bool,
     pub numbers: Numbers,
     /// PUBREC and PUBREL of nothing in flight: their other end has to answer them all the same. At most
     /// [`PROMPTED_KEPT`].
@@ -41,15 +44,15 @@ pub(super) struct Way {
 impl Way {
     /// Appends what is known at rest; `false` where messages or numbers are followed.
     pub fn rest(&self, to: &mut Writer) -> bool {
-        let Way { flights, whole, tolerant, meddled, numbers, prompted: _, latest } = self;
-        (*latest, (*whole, (*tolerant, *meddled))).pack(to);
+        let Way { flights, whole, tolerant, meddled, shared, numbers, prompted: _, latest } = self;
+        (*latest, ((*whole, *tolerant), (*meddled, *shared))).pack(to);
         flights.is_none() && numbers.is_none()
     }
 
     /// As it was at rest.
     pub fn wake(from: &mut Reader<'_>) -> Option<Way> {
-        let (latest, (whole, (tolerant, meddled))) = Pack::unpack(from)?;
-        Some(Way { latest, whole, tolerant, meddled, ..Way::default() })
+        let (latest, ((whole, tolerant), (meddled, shared))) = Pack::unpack(from)?;
+        Some(Way { latest, whole, tolerant, meddled, shared, ..Way::default() })
     }
 
     /// A CONNECT came, the device's first in the run or not.
@@ -92,6 +95,16 @@ impl Way {
     /// A fault changed a packet, or put one in.
     pub fn meddled(&mut self) {
         self.meddled = true;
+    }
+
+    /// Its receiver asks for a shared subscription.
+    pub fn shares(&mut self) {
+        self.shared = true;
+    }
+
+    /// Whether numbers that are left out may have gone to another receiver.
+    pub fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// A PUBLISH arrived. True where it is one that was not seen before.

@@ -278,6 +278,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
             receive_maximum: Some(1),
         }),
         1 => any::<bool>().prop_map(Entry::Disturbed),
+        1 => Just(Entry::Shares),
     ]
 }
 

@@ -294,6 +294,55 @@ fn what_was_passed_on_and_is_not_sent_again_is_not_known_to_be_lost() {
     }
 }
 
+/// A hub may send a message of QoS 1 that a device of a group has not acknowledged to another of the group, as soon as the first
+/// has lost its link (MQTT 5, section 4.8.2); one of QoS 2 only that device may get. Guards: the hub was held to have lost it.
+#[test]
+fn what_a_group_shares_and_is_not_sent_again_may_be_anothers() {
+    // (quality, way, passed on, told)
+    let (lost, given_up) = (
+        MessageNews::Lost { first: first(10), why: Loss::NeverSentAgain },
+        MessageNews::GivenUp { first: first(10) },
+    );
+    for (qos, of, passed, told) in [
+        (1, DOWN, false, None),
+        (1, DOWN, true, None),
+        (2, DOWN, false, Some(&lost)),
+        (2, DOWN, true, Some(&given_up)),
+        // What the device itself sends is no business of its subscriptions.
+        (1, UP, false, Some(&lost)),
+        (1, UP, true, Some(&given_up)),
+    ] {
+        let mut run = Run::joined();
+        run.tell(0, Entry::Shares).at(10).arrives(0, of, message(qos, 5, 7));
+        if passed {
+            run.passes(0, of, message(qos, 5, 7));
+        }
+        run.ends(0).at(1000).connect(false).accepted(1, true).at(6000).ends(1);
+        assert_eq!(run.news(), told.into_iter().collect::<Vec<_>>(), "{qos} {of:?} {passed}");
+        let counts = *run.over().get(of);
+        let is_lost = told == Some(&lost);
+        let nth = usize::from(qos);
+        let left = (counts.lost[nth], counts.unfollowed[nth]);
+        assert_eq!(left, (u64::from(is_lost), u64::from(!is_lost)), "{qos} {of:?} {passed}");
+    }
+}
+
+/// Each of a group gets some of the numbers. Guards: the others were held to be lost.
+#[test]
+fn numbers_that_a_group_shares_leave_out_nothing() {
+    let numbered = |number| Message { number: Some(number), ..message(0, 0, number) };
+    let mut run = Run::joined();
+    run.tell(0, Entry::Shares);
+    for number in [1, 3, 5] {
+        run.goes(0, DOWN, numbered(number)).goes(0, UP, numbered(number));
+    }
+    run.ends(0);
+    let counts = run.over();
+    assert_eq!((counts.down.numbered, counts.down.missing, counts.down.lost[0]), (0, 0, 0));
+    assert_eq!((counts.up.numbered, counts.up.missing, counts.up.lost[0]), (3, 2, 2));
+    assert_eq!(run.news(), [&MessageNews::Gap { from: 2, to: 2 }, &MessageNews::Gap { from: 4, to: 4 }]);
+}
+
 /// A PUBREC that refuses is no sign that its receiver has it, be it passed on or not.
 #[test]
 fn a_message_that_its_receiver_refuses_is_not_acknowledged() {

@@ -47,13 +47,15 @@ impl Way {
             for flight in given_up.unwrap_or_default() {
                 let about = About { qos: flight.qos, id: flight.id, ..about };
                 let (first, session_over) = (flight.first, flight.session_over);
-                if flight.acked || flight.passed.is_some() {
+                let is_anothers = self.shared && flight.qos == QoS::AtLeastOnce;
+                if flight.acked || flight.passed.is_some() || is_anothers {
                     Way::leave(of, &flight, book);
                     let counts = book.count(of);
-                    // Its receiver has it, and its sender never learns that; or whether it has it is not known.
+                    // Its receiver has it, and its sender never learns that; or whether it has it is not known, nor whether
+                    // another of its group has, to whom the hub may send it instead (MQTT 5, section 4.8.2).
                     let left = if flight.acked { &mut counts.in_flight } else { &mut counts.unfollowed };
                     left[nth(flight.qos)] += 1;
-                    if !session_over {
+                    if !session_over && !is_anothers {
                         book.tell(now, about, MessageNews::GivenUp { first });
                     }
                     continue;
