@@ -5,12 +5,12 @@
 
 mod common;
 
-use brownout::base::{Direction, Side};
+use brownout::base::{Direction, Side, Span};
 use brownout::event::{Delivery, Event, MessageNews, Packet, What};
-use brownout::fault::{Close, Fault, LegFate, Toward};
+use brownout::fault::{Close, Ending, Fault, LegFate, Stall, Toward, WaysWanted};
 use brownout::mqtt::PacketKind;
-use brownout::profile::When;
-use common::{Bench, at, bench, count, expect, find, joined, wire};
+use brownout::profile::{Plan, When};
+use common::{Bench, after_connack, at, bench, count, expect, find, joined, wire};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -103,6 +103,73 @@ async fn packets_are_found_across_frames_and_bytes_are_exact() {
         _ => None,
     });
     assert_eq!(count(&events, |what| matches!(what, What::NotMqtt { .. })), 0);
+}
+
+/// What is told of the ends of a link, in order.
+fn ends(events: &[Event]) -> Vec<(&'static str, Side, Ending)> {
+    let end = |event: &Event| match event.what {
+        What::LegEnded { side, how, .. } => Some(("ended", side, how)),
+        What::EndCarried { to, how, .. } => Some(("told", to, how)),
+        _ => None,
+    };
+    events.iter().filter_map(end).collect()
+}
+
+fn told(side: Side) -> impl Fn(&Event) -> Option<()> {
+    move |event| matches!(event.what, What::EndCarried { to, .. } if to == side).then_some(())
+}
+
+/// A device that closes its WebSocket waits for the hub to close the connection (RFC 6455 section 7.1.1), as browsers do. Guards: it
+/// was held to have noticed nothing, and the hub to have been first.
+#[tokio::test]
+async fn who_closes_a_websocket_gives_the_link_up_and_the_other_is_told() {
+    // The second is a plan that works on packets, where frames are brownout's own.
+    for server_keep_alive in [None, Some(60)] {
+        let hub = common::hub().await;
+        let plan = Plan { server_keep_alive, ..common::plan(Vec::new()) };
+        let bench = Bench::start(plan, hub.local_addr().unwrap()).await;
+        hub.accept().await.unwrap();
+        let (mut device, mut served) = joined(&bench, &hub).await;
+        pass(&mut device, &mut served, REQUEST).await;
+        pass(&mut served, &mut device, RESPONSE).await;
+        device.write_all(&frame(true, BINARY, Some([1, 2, 3, 4]), &wire::connect("ws-1", 60))).await.unwrap();
+        assert!(served.read(&mut [0; 4096]).await.unwrap() > 0);
+        served.write_all(&frame(true, BINARY, None, &wire::CONNACK)).await.unwrap();
+        assert!(device.read(&mut [0; 4096]).await.unwrap() > 0);
+        pass(&mut device, &mut served, &frame(true, CLOSE, Some([1, 2, 3, 4]), &[])).await;
+        pass(&mut served, &mut device, &frame(true, CLOSE, None, &[])).await;
+        bench.until("device told", told(Side::Device)).await;
+        let expected = [
+            ("ended", Side::Device, Ending::WsClose),
+            ("told", Side::Hub, Ending::WsClose),
+            ("ended", Side::Hub, Ending::WsClose),
+            ("told", Side::Device, Ending::WsClose),
+        ];
+        assert_eq!(ends(&bench.stop().await)[..4], expected, "{server_keep_alive:?}");
+        drop((device, served));
+    }
+}
+
+/// The same in the dark: the other end is told once the frame is passed on.
+#[tokio::test]
+async fn a_close_frame_that_is_held_has_told_nobody() {
+    let hold = Span::fixed(Duration::from_millis(600));
+    let stall = Fault::Stall(Stall { direction: WaysWanted::Both, hold });
+    let (bench, hub) = bench(vec![after_connack("dark", Duration::ZERO, stall)]).await;
+    let (mut device, mut served) = upgraded(&bench, &hub).await;
+    bench.until("stall", |e| matches!(e.what, What::FaultApplied { .. }).then_some(())).await;
+    let close = frame(true, CLOSE, Some([1, 2, 3, 4]), &[]);
+    device.write_all(&close).await.unwrap();
+    expect(&mut served, &close).await;
+    bench.until("hub told", told(Side::Hub)).await;
+    let events = bench.stop().await;
+    let place = |is: &dyn Fn(&What) -> bool| events.iter().position(|event| is(&event.what)).unwrap();
+    let ended =
+        place(&|what| matches!(what, What::LegEnded { side: Side::Device, how: Ending::WsClose, .. }));
+    let lifted = place(&|what| matches!(what, What::FaultLifted { .. }));
+    let told = place(&|what| matches!(what, What::EndCarried { to: Side::Hub, how: Ending::WsClose, .. }));
+    assert!(ended < lifted && lifted < told, "{events:#?}");
+    drop((device, served));
 }
 
 #[tokio::test]

@@ -388,7 +388,7 @@ pub enum What {
         /// The last packets from and to that end.
         last: LastPackets,
     },
-    /// The end of one leg was carried through to the other.
+    /// The end of one leg was carried through to the other; of a WebSocket that was closed by a frame, first that, then the FIN.
     EndCarried {
         /// The link.
         link: LinkId,

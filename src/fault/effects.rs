@@ -136,6 +136,9 @@ pub enum Ending {
     Alert,
     /// RST: the connection is gone at once.
     Reset,
+    /// A close frame of WebSocket: its FIN comes behind the other's answer, or after seconds without one (RFC 6455 section 7.1). A
+    /// sign, and no way to end a connection.
+    WsClose,
 }
 
 impl Ending {
@@ -146,6 +149,7 @@ impl Ending {
             Ending::Unnotified => "FIN without close_notify",
             Ending::Alert => "TLS alert",
             Ending::Reset => "RST",
+            Ending::WsClose => "WebSocket close",
         }
     }
 }

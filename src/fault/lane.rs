@@ -172,7 +172,9 @@ impl<N> Lane<N> {
     pub fn finish(&mut self, release: Time, end: Ending) {
         let replaces = match self.end {
             None => true,
-            Some((_, Ending::Fin | Ending::Unnotified | Ending::Alert)) => end == Ending::Reset,
+            Some((_, Ending::Fin | Ending::Unnotified | Ending::Alert | Ending::WsClose)) => {
+                end == Ending::Reset
+            }
             Some((_, Ending::Reset)) => false,
         };
         if replaces {

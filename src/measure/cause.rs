@@ -282,7 +282,7 @@ fn ended(side: Side, showed: Showed, wrapped: Option<&Wrapped>) -> Cause {
             Cause::TlsAlert(side, wrapped.and_then(|wrapped| *wrapped.alert.get(side)))
         }
         Showed::Disconnect(_) => Cause::Disconnect(side),
-        Showed::Ended(Ending::Fin) | Showed::Connect => Cause::Closed(side),
+        Showed::Ended(Ending::Fin | Ending::WsClose) | Showed::Connect => Cause::Closed(side),
     }
 }
 

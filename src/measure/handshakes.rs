@@ -211,9 +211,9 @@ fn ended(link: &Link, what: HandshakeFault, end: Time) -> (AttemptEnd, Option<Ti
                 AttemptEnd::Alert(wrapped.and_then(|wrapped| wrapped.alert.device))
             }
             Showed::Ended(Ending::Reset) => AttemptEnd::Reset,
-            Showed::Ended(Ending::Fin | Ending::Unnotified) | Showed::Disconnect(_) | Showed::Connect => {
-                AttemptEnd::Closed
-            }
+            Showed::Ended(Ending::Fin | Ending::Unnotified | Ending::WsClose)
+            | Showed::Disconnect(_)
+            | Showed::Connect => AttemptEnd::Closed,
         };
         return (how, Some(sign.at));
     }

@@ -289,7 +289,9 @@ impl Leg {
         let hung_up = self.wire.poll_hang_up(cx);
         match (&mut self.tap, &hung_up) {
             (Some(tap), Poll::Ready(Ending::Reset)) => tap.peer_ended(Ending::Reset),
-            (Some(tap), Poll::Ready(Ending::Fin | Ending::Unnotified | Ending::Alert)) => tap.peer_hung_up(),
+            (Some(tap), Poll::Ready(Ending::Fin | Ending::Unnotified | Ending::Alert | Ending::WsClose)) => {
+                tap.peer_hung_up()
+            }
             (Some(_), Poll::Pending) | (None, _) => {}
         }
         hung_up

@@ -132,6 +132,8 @@ pub struct Note {
     pub own: bool,
     /// It is no packet, and ends between two: a head or a control frame of WebSocket.
     pub frame_only: bool,
+    /// It is a close frame of WebSocket, by which its receiver is told.
+    pub closes: bool,
 }
 
 impl Note {

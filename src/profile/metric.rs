@@ -49,10 +49,10 @@ macro_rules! metrics {
 
 metrics! {
     DeviceDetection = "device_detection", Time,
-        "from the start of the fault to the first sign that the device knows: its FIN, RST or DISCONNECT, or its next connect; none of those counts once the hub's end was passed on to it",
+        "from the start of the fault to the first sign that the device knows: its FIN, RST, DISCONNECT or WebSocket close, or its next connect; none of those counts once the hub's end was passed on to it",
         "window in which the device noticed, or had a keep-alive's time to";
     HubDetection = "hub_detection", Time,
-        "from the start of the fault to the first sign that the hub knows: its FIN, RST or DISCONNECT; none of those counts once the device's end was passed on to it",
+        "from the start of the fault to the first sign that the hub knows: its FIN, RST, DISCONNECT or WebSocket close; none of those counts once the device's end was passed on to it",
         "window in which the hub noticed, or had a keep-alive's time to";
     DeviceSilence = "device_silence", Time,
         "from the device's last packet to the same sign",

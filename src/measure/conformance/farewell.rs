@@ -71,7 +71,7 @@ impl Farewells {
 
 /// The device ended its leg: what there is to tell of it. `disturbed`: a fault has just fallen on it, or it has another link already.
 pub(super) fn left(watch: &Watch, at: Time, seq: u64, how: Ending, disturbed: bool) -> Option<News> {
-    let is_plain = matches!(how, Ending::Fin | Ending::Unnotified);
+    let is_plain = matches!(how, Ending::Fin | Ending::Unnotified | Ending::WsClose);
     let nobody_before = watch.goodbye == Ends::default() && watch.over == Ends::default();
     // Who waits for a PINGRESP may have given the link up for lost.
     let is_wanted = is_plain && nobody_before && !watch.pings.are_waiting();
@@ -79,7 +79,9 @@ pub(super) fn left(watch: &Watch, at: Time, seq: u64, how: Ending, disturbed: bo
         return None;
     }
     let has_will = watch.greeting.as_ref().is_some_and(|greeting| greeting.will.is_some());
-    let what = if has_will { "FIN without DISCONNECT, with a will" } else { "FIN without DISCONNECT" };
+    let word = if how == Ending::WsClose { how.word() } else { Ending::Fin.word() };
+    let will = if has_will { ", with a will" } else { "" };
+    let what = format!("{word} without DISCONNECT{will}");
     Some(News {
         device: watch.device,
         kind: Kind::ClosedWithoutDisconnect,

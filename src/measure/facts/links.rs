@@ -36,6 +36,7 @@ mod tests {
             Showed::Ended(Ending::Unnotified),
             Showed::Ended(Ending::Alert),
             Showed::Ended(Ending::Reset),
+            Showed::Ended(Ending::WsClose),
             Showed::Disconnect(byte),
             Showed::Connect,
         ];

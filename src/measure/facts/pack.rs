@@ -19,7 +19,7 @@ fields! {
 }
 
 kinds! {
-    Ending { 0 = Fin, 1 = Unnotified, 2 = Alert, 3 = Reset }
+    Ending { 0 = Fin, 1 = Unnotified, 2 = Alert, 3 = Reset, 4 = WsClose }
 }
 
 impl Pack for Showed {

@@ -170,6 +170,6 @@ impl Measures {
 fn alert(how: Ending, error: Option<&str>) -> Option<Alert> {
     match how {
         Ending::Alert => error?.parse().ok(),
-        Ending::Fin | Ending::Unnotified | Ending::Reset => None,
+        Ending::Fin | Ending::Unnotified | Ending::Reset | Ending::WsClose => None,
     }
 }

@@ -5,7 +5,7 @@ use crate::event::{LastPackets, What};
 use crate::fault::{
     BadCertificate, Ending, Fault, HandshakeFault, HandshakeStage, LegFate, Mechanism, RecordFault, TlsRecord,
 };
-use crate::measure::story::{Story, exact, expect, handshake, never, plan, rst, values};
+use crate::measure::story::{Story, blackhole, exact, expect, handshake, never, plan, rst, values};
 use crate::measure::{AttemptEnd, Cause, Judgement, Outcome, Results, Shape, Value, WindowResults, judge};
 use crate::profile::{Comparison, Limit, Metric, Plan, Statistic, When};
 use crate::tls::{Alert, Damage};
@@ -390,6 +390,22 @@ fn a_damaged_record_counts_from_when_it_was_sent() {
     assert_eq!(values(&results, Metric::HubDetection), [exact(5)]);
     assert_eq!(values(&results, Metric::Downtime), [exact(1_000)]);
     assert_eq!(of(&results).end, Some(Cause::TlsAlert(Side::Hub, Some(Alert::BAD_RECORD_MAC))));
+}
+
+/// MQTT.js in a browser misses a PINGRESP, and closes its WebSocket by a frame; the hub answers, and closes the connection. Guards:
+/// the device had noticed nothing then, and the hub was told to have been first.
+#[test]
+fn a_device_that_closes_its_web_socket_has_noticed() {
+    let closed = |direction| What::WsClosed { link: LinkId(1), direction, code: None };
+    let plan = plan(vec![("dark", blackhole("20s"))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 4).at(4_000).opens(1, 0, 0, 4).applies(1, 1, Mechanism::Gate).at(8_000);
+    story.tell(closed(Direction::Up)).ends(1, Side::Device, Ending::WsClose).at(24_000);
+    story.heals(1).carried(1, Side::Hub).at(24_002).tell(closed(Direction::Down));
+    story.ends(1, Side::Hub, Ending::WsClose).ends(1, Side::Hub, Ending::Fin).at(24_003);
+    let results = story.closes(1).at(30_000).results(&plan);
+    assert_eq!(values(&results, Metric::DeviceDetection), [exact(4_000)]);
+    assert_eq!(causes(&results)[0], Cause::WsClosed(Side::Device, None));
 }
 
 #[test]

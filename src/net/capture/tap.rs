@@ -58,7 +58,7 @@ impl Tap {
     /// The peer says no more.
     pub fn peer_ended(&mut self, how: Ending) {
         let (how, note) = match how {
-            Ending::Fin => (End::Fin, None),
+            Ending::Fin | Ending::WsClose => (End::Fin, None),
             Ending::Unnotified => (End::Fin, Some("FIN without close_notify, where there was TLS")),
             Ending::Alert => (End::Fin, Some("a fatal TLS alert")),
             Ending::Reset => (End::Rst, None),

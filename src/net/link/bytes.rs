@@ -88,6 +88,10 @@ impl Link {
         if note.own {
             return self.own_passed(direction);
         }
+        if note.closes {
+            let (to, how) = (direction.to(), Ending::WsClose);
+            self.core.tell(Input::EndCarried { link: self.id, to, how });
+        }
         if note.frame_only {
             return;
         }
@@ -128,7 +132,7 @@ impl Link {
         let is_told = self.pumps.get(direction).deaf && matches!(how, Ending::Fin | Ending::Unnotified);
         if leg.is_open() && !leg.broken && !is_told {
             match how {
-                Ending::Fin => leg.shut(true),
+                Ending::Fin | Ending::WsClose => leg.shut(true),
                 Ending::Unnotified => leg.shut(false),
                 Ending::Alert => {
                     // Nobody is left to hear the other way.
@@ -139,7 +143,7 @@ impl Link {
             }
             let how = match how {
                 Ending::Unnotified | Ending::Alert if leg.is_secure() => Ending::Unnotified,
-                Ending::Fin | Ending::Unnotified | Ending::Alert => Ending::Fin,
+                Ending::Fin | Ending::Unnotified | Ending::Alert | Ending::WsClose => Ending::Fin,
                 Ending::Reset => Ending::Reset,
             };
             // A record that waited may have gone with it.
@@ -302,7 +306,7 @@ impl Link {
                 self.ended(side, Ending::Reset, None);
                 true
             }
-            Poll::Ready(Ending::Fin | Ending::Unnotified | Ending::Alert) => {
+            Poll::Ready(Ending::Fin | Ending::Unnotified | Ending::Alert | Ending::WsClose) => {
                 // The bytes before it are still to be read; only the sign is told now.
                 self.tell_end(side, Ending::Fin, None);
                 true

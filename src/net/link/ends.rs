@@ -29,6 +29,13 @@ impl Link {
         self.tell_end(side, how, word);
     }
 
+    /// An end has sent a close frame of WebSocket. Its connection goes on: the other end has to answer, and closes it then.
+    pub(super) fn ws_closed(&mut self, side: Side) {
+        let (now, how) = (self.now(), Ending::WsClose);
+        self.tell_last_silence(now, side, how);
+        self.tell_end(side, how, None);
+    }
+
     /// An end gave up its leg.
     pub(super) fn ended(&mut self, side: Side, how: Ending, error: Option<String>) {
         let now = self.now();
@@ -45,7 +52,7 @@ impl Link {
         }
         let leg = self.legs.get_mut(side);
         match how {
-            Ending::Fin | Ending::Unnotified => leg.reading = false,
+            Ending::Fin | Ending::Unnotified | Ending::WsClose => leg.reading = false,
             Ending::Alert | Ending::Reset => leg.drop_socket(),
         }
         if leg.severed {

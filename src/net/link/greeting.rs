@@ -320,7 +320,7 @@ impl Link {
     fn abort(&mut self, how: Ending) {
         match how {
             Ending::Reset => self.legs.device.reset(),
-            Ending::Fin | Ending::Unnotified | Ending::Alert => self.legs.device.end(),
+            Ending::Fin | Ending::Unnotified | Ending::Alert | Ending::WsClose => self.legs.device.end(),
         }
         self.confirm_handshake();
         self.device_refused();
@@ -453,7 +453,7 @@ impl Link {
         self.tell_end(side, how, word);
         let gone = match how {
             Ending::Reset => Ending::Reset,
-            Ending::Fin | Ending::Unnotified | Ending::Alert => Ending::Alert,
+            Ending::Fin | Ending::Unnotified | Ending::Alert | Ending::WsClose => Ending::Alert,
         };
         self.ended(side, gone, None);
     }

@@ -135,7 +135,15 @@ impl Link {
                     };
                     self.scan_packets(now, direction, framer, carried, base, marking);
                 }
-                other => self.frame_seen(direction, other),
+                other => {
+                    let closes = matches!(other, ws::Piece::Close { .. });
+                    self.frame_seen(direction, other);
+                    if closes && framer.is_between_frames() {
+                        let (end, frame) = (scan.taken(), self.pumps.get(direction).frame);
+                        let note = Note { frame_only: true, closes, ..Note::default() };
+                        marking.marks.noted.push(Mark { end, frame, note, late: Duration::ZERO });
+                    }
+                }
             }
         }
         walker.is_opaque() || framer.is_opaque()

@@ -132,7 +132,10 @@ impl Link {
                 }
                 self.core.tell(Input::NotMqtt { link, direction, offset, reason });
             }
-            ws::Piece::Close { code } => self.core.tell(Input::WsClosed { link, direction, code }),
+            ws::Piece::Close { code } => {
+                self.core.tell(Input::WsClosed { link, direction, code });
+                self.ws_closed(direction.from());
+            }
             ws::Piece::Response { .. } | ws::Piece::Ping | ws::Piece::Pong | ws::Piece::Payload { .. } => {}
         }
     }

@@ -93,7 +93,8 @@ impl Reframer {
                     }
                     out.bytes.append(&mut self.kept);
                     if !self.amid {
-                        let note = Note { frame_only: true, ..Note::default() };
+                        let closes = matches!(other, Piece::Close { .. });
+                        let note = Note { frame_only: true, closes, ..Note::default() };
                         out.mark(0, note, late);
                     }
                     goes_on = see(Carried::Other(other), out);

@@ -212,7 +212,9 @@ impl<'a> Shown<'a> {
 pub(super) fn how_words(how: Ending, error: Option<&str>) -> String {
     match (how, error) {
         (Ending::Alert, Some(alert)) => format!("alert {}", printable(alert)),
-        (Ending::Alert, None) | (Ending::Fin | Ending::Unnotified | Ending::Reset, _) => how.word().into(),
+        (Ending::Alert, None) | (Ending::Fin | Ending::Unnotified | Ending::Reset | Ending::WsClose, _) => {
+            how.word().into()
+        }
     }
 }
 

@@ -272,6 +272,7 @@ fn sign(side: Side, how: Ending) -> Kind {
         Ending::Fin | Ending::Unnotified => by_side(side, Kind::DeviceFin, Kind::HubFin),
         Ending::Alert => by_side(side, Kind::DeviceAlert, Kind::HubAlert),
         Ending::Reset => by_side(side, Kind::DeviceRst, Kind::HubRst),
+        Ending::WsClose => by_side(side, Kind::DeviceWsClose, Kind::HubWsClose),
     }
 }
 

@@ -75,6 +75,10 @@ kinds! {
     DeviceAlert = "TLS alert", "device";
     /// The hub ended its leg with an alert.
     HubAlert = "TLS alert", "hub";
+    /// The device sent a close frame of WebSocket.
+    DeviceWsClose = "WebSocket close", "device";
+    /// The hub sent one.
+    HubWsClose = "WebSocket close", "hub";
     /// A fault ended the device's leg, or left it half-open.
     DeviceCut = "leg to the device cut by a fault", "brownout";
     /// A fault ended the hub's leg, or left it half-open.
