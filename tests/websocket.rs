@@ -228,8 +228,7 @@ async fn messages_in_frames_are_in_the_books() {
 async fn a_rule_that_waits_for_a_packet_fires_on_it() {
     let rst = Fault::Rst(Close { toward: Toward::Both, other: LegFate::HalfOpen, close_notify: false });
     let mut rule = at("reset", Duration::ZERO, rst);
-    rule.when =
-        When::After { packet: PacketKind::Pingresp, nth: 2, delay: brownout::base::Span::ZERO, times: 1 };
+    rule.when = When::After { packet: PacketKind::Pingresp, nth: 2, delay: Span::ZERO, times: 1 };
     let (bench, hub) = bench(vec![rule]).await;
     let (mut device, mut served) = upgraded(&bench, &hub).await;
     // The second PINGRESP, in the same frame as the first: it is passed on before the reset.
