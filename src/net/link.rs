@@ -529,6 +529,6 @@ impl Link {
 /// A pump, with what it takes to work on packets if the plan may ask for that.
 fn pump(core: &Core, direction: Direction) -> Pump {
     let mut pump = Pump::new(direction);
-    pump.theatre = core.works_on_packets().then(Box::<Theatre>::default);
+    pump.theatre = core.works_on_packets().then(Theatre::default);
     pump
 }

@@ -44,7 +44,7 @@ pub struct Pump {
     /// Bytes that came and will never be passed on.
     pub lost: u64,
     /// Where packets may be worked on: what that takes.
-    pub theatre: Option<Box<Theatre>>,
+    pub theatre: Option<Theatre>,
     /// How late the packet under way is to be, beside the delays in force.
     pub tail_late: Duration,
     /// Whether single packets were made to wait, and what waits may be theirs.
@@ -241,7 +241,7 @@ impl Pump {
         self.lane.is_empty()
             && !self.lane.is_finished()
             && self.allowance.is_clear()
-            && self.theatre.as_ref().is_none_or(|theatre| theatre.is_at_rest() && theatre.failed.is_empty())
+            && self.theatre.as_ref().is_none_or(Theatre::is_out_of_the_way)
     }
 
     /// Whether a fault makes what passes wait.

@@ -14,7 +14,8 @@ use crate::mqtt::{PacketKind, QoS, Version, peek};
 use crate::net::link::Passing;
 use crate::net::pump::{Begun, Inlet, Note, WebSocket};
 use crate::net::surgery::{
-    COPIES_LIMIT, Carried, Done, Greeted, OWED_LIMIT, Operation, Output, Ruling, Seen, Swallowed, Told, Under,
+    COPIES_LIMIT, Carried, Done, Greeted, OWED_LIMIT, Operation, Output, Ruling, Seen, Swallowed, Theatre,
+    Told, Under,
 };
 use crate::session::ledger::{Entry, Message};
 use crate::tls::record::Records;
@@ -76,7 +77,7 @@ impl Link {
 
     /// Whether a cut amid a packet lets nothing more pass in this direction.
     pub(super) fn is_severed_amid(&self, direction: Direction) -> bool {
-        self.pumps.get(direction).theatre.as_ref().is_some_and(|theatre| theatre.surgeon.is_over())
+        self.pumps.get(direction).theatre.as_ref().is_some_and(Theatre::is_over)
     }
 
     fn see(
