@@ -99,6 +99,11 @@ impl Budget {
         (!told.is_empty()).then(|| wrap(&first, &told.join(", ")).trim_end().to_owned())
     }
 
+    /// Whether one more moment of this kind would be told.
+    pub fn has_room(&self, kind: Kind) -> bool {
+        self.came.get(&kind).copied().unwrap_or_default() < self.quota(kind) || kind == Kind::Over
+    }
+
     /// Whether one more moment of this kind may be told.
     pub fn allows(&mut self, kind: Kind) -> bool {
         let quota = self.quota(kind);
@@ -124,7 +129,9 @@ mod tests {
             for nth in 0..*connects {
                 let now = Time::from_millis(second * 1_000 + nth);
                 lines.extend(budget.left_out(now, false));
-                if budget.allows(Kind::Connected) {
+                let has_room = budget.has_room(Kind::Connected);
+                assert_eq!(budget.allows(Kind::Connected), has_room);
+                if has_room {
                     lines.push(format!("{second}"));
                 }
             }

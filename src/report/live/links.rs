@@ -46,9 +46,6 @@ impl Live {
     pub(super) fn signs(&mut self, event: &Event, measures: &Measures) -> Vec<(Kind, String)> {
         let sessions = measures.sessions();
         let Some(shown) = Shown::of(&event.what, sessions) else { return Vec::new() };
-        let Some(name) = sessions.device(shown.device).map(|device| printable(&device.name)) else {
-            return Vec::new();
-        };
         let mut signs = Vec::new();
         for ((_, rule), track) in self.tracks.range_mut(of_device(shown.device)) {
             for found in measures.so_far(track.window, event.at) {
@@ -57,9 +54,11 @@ impl Live {
                 signs.extend(new.map(|(side, told)| (*rule, side, told)));
             }
         }
-        if let Some((link, _)) = shown.end.filter(|_| !signs.is_empty()) {
-            self.ended.insert(link);
-        }
+        let Some(device) = sessions.device(shown.device).filter(|_| !signs.is_empty()) else {
+            return Vec::new();
+        };
+        self.ended.extend(shown.end.map(|(link, _)| link));
+        let name = printable(&device.name);
         let told = signs.into_iter().map(|(rule, side, told)| {
             let (kind, who) = match side {
                 Side::Device => (Kind::Noticed, format!("{name} noticed")),
@@ -79,10 +78,14 @@ impl Live {
         how: &str,
         measures: &Measures,
     ) -> Option<(Kind, String)> {
-        let name = printable(&measures.sessions().device_of(link)?.name);
+        let device = measures.sessions().device_of(link)?;
         let accepted = matches!(measures.sessions().link(link)?.connack, Some((_, 0)));
         let is_news = accepted && self.ended.insert(link);
-        is_news.then(|| (Kind::Ended, format!("{name}: the {} ended the link ({how})", side.word())))
+        is_news.then(|| {
+            self.told(Kind::Ended, || {
+                format!("{}: the {} ended the link ({how})", printable(&device.name), side.word())
+            })
+        })
     }
 
     /// The hub's answer to a CONNECT has reached the device.
@@ -99,27 +102,29 @@ impl Live {
             return None;
         }
         let device = sessions.device_of(link)?;
-        let (id, name) = (device.id, printable(&device.name));
+        let (id, name) = (device.id, || printable(&device.name));
         if code != 0 {
-            return Some((Kind::Refused, format!("{name} refused with code {code}")));
+            return Some(self.told(Kind::Refused, || format!("{} refused with code {code}", name())));
         }
         let keep_alive = device.keep_alive.filter(|keep_alive| !keep_alive.is_zero());
         let unnamed = if device.unnamed { " without a client identifier" } else { "" };
         let (is_first, is_named) = (device.accepted == 1, device.version.is_some());
         let met = self.back_from_handshakes(now, id);
         if is_first {
-            let none = if is_named { "no keep-alive" } else { "TLS passed through" };
-            let keep_alive =
-                keep_alive.map_or(none.into(), |k| format!("keep-alive {}", whole_seconds(k.as_secs_f64())));
-            return Some((Kind::Connected, format!("{name} connected{unnamed}, {keep_alive}")));
+            return Some(self.told(Kind::Connected, || {
+                let none = if is_named { "no keep-alive" } else { "TLS passed through" };
+                let keep_alive = keep_alive
+                    .map_or(none.into(), |k| format!("keep-alive {}", whole_seconds(k.as_secs_f64())));
+                format!("{} connected{unnamed}, {keep_alive}", name())
+            }));
         }
         // Which of the devices at an address this is, nobody knows, nor whether it had been away.
         let is_beside = |other: &LinkId| *other != link && self.is_whole(now, id, *other, measures);
         if !is_named && (measures.is_several(id) || device.links.iter().any(is_beside)) {
-            return Some((Kind::Connected, format!("{name} connected on one more link")));
+            return Some(self.told(Kind::Connected, || format!("{} connected on one more link", name())));
         }
         let lost = self.back_from_fault(now, link, id, measures);
-        Some((Kind::Back, format!("{name} is back{}", met.or(lost).unwrap_or_default())))
+        Some(self.told(Kind::Back, || format!("{} is back{}", name(), met.or(lost).unwrap_or_default())))
     }
 
     /// Whether a device is connected over a link that no fault has fallen on: its device may have lost one that one has, unseen.

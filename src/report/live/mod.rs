@@ -80,13 +80,13 @@ impl Live {
     /// Takes in one event that these measures have taken in; answers with what is worth telling, a line or some.
     pub fn push(&mut self, event: &Event, measures: &Measures) -> Option<String> {
         self.wait.push(&event.what);
+        let is_over = matches!(event.what, What::RunEnded { .. });
+        // First, since what is put in words depends on how much of this second was told.
+        let mut lines: Vec<String> = self.budget.left_out(event.at, is_over).into_iter().collect();
         let fresh = self.told_fresh(&event.what, measures);
         let now = |(kind, text)| (kind, event.at, text);
         let signs = self.signs(event, measures).into_iter().map(now);
         let moment = self.moment(event, measures).map(now);
-        let is_over = matches!(event.what, What::RunEnded { .. });
-        let mut lines = Vec::new();
-        lines.extend(self.budget.left_out(event.at, is_over));
         for (kind, since, text) in fresh.into_iter().chain(signs).chain(moment) {
             if self.budget.allows(kind) {
                 lines.push(line(since, &text));
@@ -104,6 +104,11 @@ impl Live {
     pub fn tick(&mut self, now: Time) -> Option<String> {
         let text = self.wait.tick(now, self.plan.duration.is_some())?;
         Some(line(now, &text))
+    }
+
+    /// A moment in words, which in a storm nobody asks for: then without.
+    fn told(&self, kind: Kind, words: impl FnOnce() -> String) -> (Kind, String) {
+        (kind, if self.budget.has_room(kind) { words() } else { String::new() })
     }
 
     fn moment(&mut self, event: &Event, measures: &Measures) -> Option<(Kind, String)> {
