@@ -1,5 +1,6 @@
 //! Identifiers: small numbers, each of its own type, in order of first appearance in the run.
 
+use super::shelf::Key;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -9,6 +10,13 @@ macro_rules! id {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(pub $inner);
+
+        impl Key for $name {
+            #[inline]
+            fn number(self) -> u64 {
+                self.0.into()
+            }
+        }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! Things by their numbers, most of which are at rest: those as packed bytes, side by side.
 
 use super::pack::{Pack, Reader, Writer};
+use super::shelf::Key;
 use super::{Shelf, Store};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -42,7 +43,7 @@ impl<K: Copy, V> Default for Resting<K, V> {
     }
 }
 
-impl<K: Ord + Copy, V: Rest> Resting<K, V> {
+impl<K: Key, V: Rest> Resting<K, V> {
     /// The value of that key.
     #[inline]
     pub fn get(&self, key: &K) -> Option<&V> {
@@ -309,8 +310,8 @@ mod tests {
     #[test]
     fn those_that_are_gone_rest_and_one_that_comes_back_at_once_does_not() {
         let mut resting = Resting::default();
-        for key in (0..1_000).map(|key| key * 2) {
-            resting.insert(key, Thing(Box::new(key)));
+        for key in (0..1_000_u32).map(|key| key * 2) {
+            resting.insert(key, Thing(Box::new(key.into())));
             resting.rest(key);
             resting.get_mut(&0).into_iter().for_each(|thing| *thing.0 += 2);
             resting.rest(0);

@@ -21,6 +21,15 @@ const GROWN: usize = 2 * LARGEST;
 /// The place of a key whose value was taken out.
 const NOWHERE: u32 = u32::MAX;
 
+/// For so many keys that were asked for of late it is known where their values are.
+const KNOWN: usize = 16;
+
+/// What things are known by on a shelf.
+pub trait Key: Ord + Copy {
+    /// Its number: keys that are in use together mostly have numbers next to each other.
+    fn number(self) -> u64;
+}
+
 /// A map for values that are large, of which there may be thousands, by keys that mostly come in ascending order.
 ///
 /// Each value takes its own size, and sixteen bytes at most to be found: no header of the allocator's, and no half-empty nodes
@@ -36,8 +45,26 @@ pub struct Shelf<K: Copy, V> {
     /// The first place that no value has stood in.
     fresh: u32,
     len: usize,
-    /// Who was asked for last, and which value of which piece that is: mostly, it is asked for again.
-    found: Cell<Option<(K, (usize, usize))>>,
+    found: Found<K>,
+}
+
+/// Who was asked for of late, and which value of which piece that is: mostly, it is asked for again. Each has the one place that
+/// its number says.
+#[derive(Clone, Debug)]
+struct Found<K: Copy>([Cell<Option<(K, (usize, usize))>>; KNOWN]);
+
+impl<K: Copy> Default for Found<K> {
+    fn default() -> Found<K> {
+        Found([const { Cell::new(None) }; KNOWN])
+    }
+}
+
+impl<K: Key> Found<K> {
+    #[inline]
+    fn of(&self, key: K) -> &Cell<Option<(K, (usize, usize))>> {
+        let [low, ..] = key.number().to_le_bytes();
+        &self.0[usize::from(low) % KNOWN]
+    }
 }
 
 /// Some places, or none where all values went.
@@ -55,12 +82,12 @@ impl<K: Copy, V> Default for Shelf<K, V> {
             free: BinaryHeap::new(),
             fresh: 0,
             len: 0,
-            found: Cell::new(None),
+            found: Found::default(),
         }
     }
 }
 
-impl<K: Ord + Copy, V> Shelf<K, V> {
+impl<K: Key, V> Shelf<K, V> {
     /// How many values stand in the first piece.
     const ROOM: usize = {
         let fit = PIECE / (size_of::<Option<V>>() + 1);
@@ -112,7 +139,7 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let nth = self.find(key).ok()?;
         let place = std::mem::replace(&mut self.index[nth].1, NOWHERE);
-        self.found.set(None);
+        self.found.of(*key).set(None);
         if place == NOWHERE {
             return None;
         }
@@ -124,7 +151,7 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
 
     /// Drops the values that are not to stay, in the order of keys.
     pub fn retain(&mut self, mut stays: impl FnMut(&K, &mut V) -> bool) {
-        self.found.set(None);
+        self.found = Found::default();
         for nth in 0..self.index.len() {
             let (key, place) = self.index[nth];
             if self.at_mut(place).is_some_and(|value| !stays(&key, value)) {
@@ -199,7 +226,7 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
     /// Which piece its value is in, and where.
     #[inline]
     fn place(&self, key: &K) -> Option<(usize, usize)> {
-        match self.found.get() {
+        match self.found.of(*key).get() {
             Some((found, place)) if found == *key => Some(place),
             _ => self.search(key),
         }
@@ -207,7 +234,7 @@ impl<K: Ord + Copy, V> Shelf<K, V> {
 
     fn search(&self, key: &K) -> Option<(usize, usize)> {
         let place = Self::split(self.taken(self.find(key))?);
-        self.found.set(Some((*key, place)));
+        self.found.of(*key).set(Some((*key, place)));
         Some(place)
     }
 
@@ -319,7 +346,7 @@ fn empty<V>(room: usize) -> Box<[Option<V>]> {
     std::iter::repeat_with(|| None).take(room).collect()
 }
 
-impl<'a, K: Ord + Copy, V> IntoIterator for &'a Shelf<K, V> {
+impl<'a, K: Key, V> IntoIterator for &'a Shelf<K, V> {
     type Item = (&'a K, &'a V);
     type IntoIter = Iter<'a, K, V>;
 
@@ -335,7 +362,7 @@ pub struct Iter<'a, K: Copy, V> {
     shelf: &'a Shelf<K, V>,
 }
 
-impl<'a, K: Ord + Copy, V> Iterator for Iter<'a, K, V> {
+impl<'a, K: Key, V> Iterator for Iter<'a, K, V> {
     type Item = (&'a K, &'a V);
 
     fn next(&mut self) -> Option<(&'a K, &'a V)> {
@@ -349,6 +376,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
+
+    impl Key for u32 {
+        fn number(self) -> u64 {
+            self.into()
+        }
+    }
 
     fn same(shelf: &Shelf<u32, [u64; 60]>, map: &BTreeMap<u32, [u64; 60]>) -> bool {
         shelf.len() == map.len()

@@ -2,6 +2,7 @@
 
 use super::kind::Kind;
 use super::watch::Watch;
+use crate::base::shelf::Key;
 use crate::base::{DeviceId, Shelf, Time};
 use crate::measure::finding::{Finding, Grade, MOST_EVIDENCE, Seen};
 use crate::measure::results::RunResults;
@@ -20,6 +21,12 @@ const SHOWN: usize = 40;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cases {
     known: Shelf<(Option<DeviceId>, Kind), Case>,
+}
+
+impl Key for (Option<DeviceId>, Kind) {
+    fn number(self) -> u64 {
+        self.0.map_or(0, Key::number)
+    }
 }
 
 #[derive(Clone, Debug)]
