@@ -48,10 +48,12 @@ pub struct Shelf<K: Copy, V> {
     found: Found<K>,
 }
 
-/// Who was asked for of late, and which value of which piece that is: mostly, it is asked for again. Each has the one place that
-/// its number says.
+/// Which value of which piece.
+type Place = (usize, usize);
+
+/// Who was asked for of late, and where that is: mostly, it is asked for again. Each has the one cell that its number says.
 #[derive(Clone, Debug)]
-struct Found<K: Copy>([Cell<Option<(K, (usize, usize))>>; KNOWN]);
+struct Found<K: Copy>([Cell<Option<(K, Place)>>; KNOWN]);
 
 impl<K: Copy> Default for Found<K> {
     fn default() -> Found<K> {
@@ -61,7 +63,7 @@ impl<K: Copy> Default for Found<K> {
 
 impl<K: Key> Found<K> {
     #[inline]
-    fn of(&self, key: K) -> &Cell<Option<(K, (usize, usize))>> {
+    fn of(&self, key: K) -> &Cell<Option<(K, Place)>> {
         let [low, ..] = key.number().to_le_bytes();
         &self.0[usize::from(low) % KNOWN]
     }
@@ -225,14 +227,14 @@ impl<K: Key, V> Shelf<K, V> {
 
     /// Which piece its value is in, and where.
     #[inline]
-    fn place(&self, key: &K) -> Option<(usize, usize)> {
+    fn place(&self, key: &K) -> Option<Place> {
         match self.found.of(*key).get() {
             Some((found, place)) if found == *key => Some(place),
             _ => self.search(key),
         }
     }
 
-    fn search(&self, key: &K) -> Option<(usize, usize)> {
+    fn search(&self, key: &K) -> Option<Place> {
         let place = Self::split(self.taken(self.find(key))?);
         self.found.of(*key).set(Some((*key, place)));
         Some(place)
@@ -255,7 +257,7 @@ impl<K: Key, V> Shelf<K, V> {
     }
 
     /// Which piece, and where in it. [`NOWHERE`] is in none: that would be the last of four thousand million.
-    fn split(place: u32) -> (usize, usize) {
+    fn split(place: u32) -> Place {
         let place = usize::try_from(place).unwrap_or(usize::MAX);
         let piece = match place / Self::ROOM {
             0 => 0,
