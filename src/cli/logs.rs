@@ -4,6 +4,7 @@ use super::exit::Refusal;
 use super::load::{self, Text};
 use super::parts::{self, Parts};
 use crate::base::Time;
+use crate::base::text::printable;
 use crate::event::{Event, Numbers, Place, RunStarted};
 use crate::measure::{Measures, Results};
 use crate::profile::{Override, Plan, Strictness};
@@ -100,6 +101,7 @@ impl Log {
     ) -> Result<Log, Refusal> {
         let plan = plan(&start, strictness)?;
         let mut reading = Reading {
+            version: start.version.clone(),
             measures: Measures::new(&plan),
             timeline: Timeline::default(),
             resource_log: with_lines.then(|| ResourceLog::new(&plan)),
@@ -117,6 +119,8 @@ impl Log {
 
 /// A log as it is read.
 struct Reading {
+    /// Of the brownout that wrote it.
+    version: String,
     measures: Measures,
     timeline: Timeline,
     resource_log: Option<ResourceLog>,
@@ -127,18 +131,17 @@ struct Reading {
 
 impl Reading {
     fn part(&mut self, path: &Path) -> Result<(), Refusal> {
+        let way_out = way_out(&self.version);
         let bad = |line: usize, problem: String| {
-            Refusal::usage(format!(
-                "{}:{line}: {problem}; give an events.jsonl as brownout wrote it",
-                path.display()
-            ))
+            Refusal::usage(format!("{}:{line}: {problem}; {way_out}", path.display()))
         };
         let file = File::open(path)
             .map_err(|error| Refusal::usage(format!("cannot read {}: {error}", path.display())))?;
-        let mut lines = BufReader::new(file).lines().zip(1..);
+        // As bytes: half a line may end amid a letter.
+        let mut lines = BufReader::new(file).split(b'\n').zip(1..);
         while let Some((line, number)) = lines.next() {
             let line = line.map_err(|error| bad(number, error.to_string()))?;
-            match serde_json::from_str::<Event>(&line) {
+            match serde_json::from_slice::<Event>(&line) {
                 Ok(event) => {
                     let place =
                         if number == 1 { self.numbers.begin(&event) } else { self.numbers.follow(&event) };
@@ -168,6 +171,16 @@ impl Reading {
     }
 }
 
+/// What to do about a line that is not understood in a log of this version.
+fn way_out(version: &str) -> String {
+    let own = env!("CARGO_PKG_VERSION");
+    if version == own {
+        return "give an events.jsonl as brownout wrote it".into();
+    }
+    let version = printable(version);
+    format!("it is of brownout {version}, and this is {own}: read it by that, if nobody has changed it")
+}
+
 /// The plan that the run was made by, from what its first event holds.
 fn plan(start: &RunStarted, strictness: Option<&str>) -> Result<Plan, Refusal> {
     let sets: Result<Vec<Override>, _> = start.overrides.iter().map(|set| set.parse()).collect();
@@ -179,4 +192,63 @@ fn plan(start: &RunStarted, strictness: Option<&str>) -> Result<Plan, Refusal> {
         plan.honour(clients.clone());
     }
     Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// The log of a run of this version of brownout that saw a device, and ends with these bytes.
+    fn log_of(version: &str, end: &[u8]) -> Result<Merged, Refusal> {
+        let profile = "brownout: 1\\nname: quiet\\nsummary: Nothing.\\nrules: []\\n";
+        let start = format!(
+            r#"{{"seq":0,"t":0,"event":"run_started","version":"{version}","wall_clock":"2026-01-01T00:00:00Z","seed":1,"profile_name":"quiet","profile":"{profile}"}}"#
+        );
+        let named = r#"{"seq":1,"t":1,"event":"device_named","device":0,"name":"Öl"}"#;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        fs::write(&path, [start.as_bytes(), b"\n", named.as_bytes(), b"\n", end].concat()).unwrap();
+        Merged::read(&[path], false, None)
+    }
+
+    fn log(end: &[u8]) -> Result<Merged, Refusal> {
+        log_of(env!("CARGO_PKG_VERSION"), end)
+    }
+
+    #[test]
+    fn what_a_later_version_tells_is_to_be_read_by_that() {
+        let line = b"{\"seq\":2,\"t\":2,\"event\":\"moon_rose\"}\n";
+        let told = |version| log_of(version, line).err().unwrap().message;
+        assert!(told("999.0.0").contains("`moon_rose`"), "{}", told("999.0.0"));
+        assert!(told("999.0.0").contains("it is of brownout 999.0.0, and this is "), "{}", told("999.0.0"));
+        assert!(told(env!("CARGO_PKG_VERSION")).ends_with("as brownout wrote it"));
+    }
+
+    /// A run that is killed leaves half a line, and the half may be that of a letter.
+    #[test]
+    fn a_log_that_breaks_off_counts_up_to_there() {
+        let line =
+            "{\"seq\":2,\"t\":2,\"event\":\"device_named\",\"device\":1,\"name\":\"Größe\"}\n".as_bytes();
+        for cut in 0..=line.len() {
+            let read = log(&line[..cut]).unwrap_or_else(|refusal| panic!("{cut}: {}", refusal.message));
+            let whole = cut >= line.len() - 1;
+            assert_eq!(read.results.runs[0].events, if whole { 3 } else { 2 }, "{cut}");
+        }
+    }
+
+    #[test]
+    fn half_a_line_amid_a_log_is_none_of_brownouts() {
+        for end in [&b"{\"seq\":2,\"t\":2\n\n"[..], b"{\"name\":\"\xc3\n{}\n", b"\xc3\x28\n", b"\xff"] {
+            let refusal = log(end).err().unwrap().message;
+            assert!(refusal.contains("events.jsonl:3: "), "{refusal}");
+        }
+    }
+
+    /// As an editor of another system leaves it.
+    #[test]
+    fn lines_may_end_as_elsewhere() {
+        let line = b"{\"seq\":2,\"t\":2,\"event\":\"device_named\",\"device\":1,\"name\":\"b\"}\r\n";
+        assert_eq!(log(line).unwrap().results.runs[0].events, 3);
+    }
 }
