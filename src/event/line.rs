@@ -509,6 +509,42 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Whatever a peer calls itself and whatever was counted, one line after the other in the same room.
+        #[test]
+        fn anybodys_text_and_any_number_are_written_as_serde_json_writes_them(
+            text: String, times in 0..2_000_usize, numbers: [u64; 3], code: Option<i32>, some: bool,
+        ) {
+            use crate::base::{DeviceId, Direction, LinkId, Time};
+            use crate::event::{MessageNews, Packet, What};
+            let (link, long) = (LinkId(numbers[0]), text.repeat(times / (text.len() + 1)));
+            let packet = Packet::Publish { topic: long.clone(), qos: 2, dup: some, retain: !some };
+            let gap = MessageNews::Gap { from: numbers[1], to: numbers[2] };
+            let mut line = Line::default();
+            for what in [
+                What::DeviceNamed { device: DeviceId(1), name: text.clone() },
+                What::Packet {
+                    link, direction: Direction::Up, held: some, dropped: false,
+                    passed: some.then(|| Box::new(Packet::Subscribe { id: 7, filters: vec![text.clone(), long] })),
+                    packet,
+                },
+                What::CommandEnded { code },
+                What::HubUnreachable { link, error: text.clone() },
+                What::Message {
+                    device: DeviceId(0), link: some.then_some(link), direction: Direction::Down, qos: 0, id: None,
+                    news: gap, more: 0,
+                },
+                What::CommandStopped,
+            ] {
+                let event = Event { seq: numbers[1], at: Time::from_nanos(numbers[2]), what };
+                let written = line.of(&event).unwrap();
+                let expected = serde_json::to_string(&event).unwrap() + "\n";
+                proptest::prop_assert_eq!(std::str::from_utf8(written).unwrap(), expected);
+                proptest::prop_assert_eq!(&serde_json::from_slice::<Event>(written).unwrap(), &event);
+            }
+        }
+    }
+
     #[test]
     fn numbers_have_all_their_digits() {
         for number in [0, 9, 10, 99, 100, 109, 1_000, 1_234_567_890, u64::MAX / 10, u64::MAX - 1, u64::MAX] {
