@@ -46,7 +46,7 @@ impl RunResults {
             last = Some((ended.device, over, rule));
         }
         for (id, device) in &self.devices {
-            let keep_alive = keep_alive_or(device.keep_alive, default);
+            let keep_alive = device.reckoned;
             samples.extend(tokens::measures(measures, *id).into_iter().map(|(metric, value, rule)| Sample {
                 metric,
                 value,

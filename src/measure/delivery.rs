@@ -7,7 +7,6 @@ use crate::base::{DeviceId, Direction, Few, Rest, Resting, Ways};
 use crate::event::{Delivery, Event, What};
 use crate::profile::Metric;
 use crate::session::Sessions;
-use std::time::Duration;
 
 /// What became of a device's messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -226,9 +225,9 @@ impl DeliveryResults {
 
 impl RunResults {
     /// One sample a device of each measure of messages.
-    pub(super) fn add_deliveries(&mut self, keep_alive: impl Fn(Duration) -> Duration) {
+    pub(super) fn add_deliveries(&mut self) {
         for (id, device) in &self.devices {
-            let keep_alive = keep_alive(device.keep_alive);
+            let keep_alive = device.reckoned;
             self.samples.extend(device.delivery.measures().into_iter().map(|(metric, value)| Sample {
                 metric,
                 value,

@@ -413,7 +413,7 @@ fn resumed(expectation: &Expectation, number: usize, run: &RunResults, side: Sid
 }
 
 fn one(expectation: &Expectation, run: usize, device: &DeviceResults, value: Value, count: u64) -> Evidence {
-    let limit = limit(expectation, device.keep_alive);
+    let limit = limit(expectation, device.reckoned);
     Evidence { run, device: Some(device.name.clone()), start: None, value, count, limit }
 }
 

@@ -86,7 +86,7 @@ impl RunResults {
         run.note_who_is_free_to_come(&holds, end);
         run.add_other_outages(measures, &explained, end, &mut down);
         run.add_beside(measures, &losses, end);
-        run.add_deliveries(|keep_alive| keep_alive_or(keep_alive, measures.plan.default_keep_alive));
+        run.add_deliveries();
         for (id, device) in &mut run.devices {
             device.down = device.is_followed(false).then(|| down.of(*id));
         }

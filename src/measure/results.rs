@@ -182,6 +182,8 @@ pub struct DeviceResults {
     pub name: String,
     /// Its latest keep-alive; zero for none.
     pub keep_alive: Duration,
+    /// The one that spans are reckoned with: the plan's default, where it has none.
+    pub reckoned: Duration,
     /// How many links it opened.
     pub links: u64,
     /// How many of them a CONNACK accepted.

@@ -1,6 +1,6 @@
 //! Each device summed up.
 
-use super::count;
+use super::{count, keep_alive_or};
 use crate::base::{DeviceId, Ways};
 use crate::event::Count;
 use crate::measure::ends::causes_of;
@@ -47,9 +47,11 @@ fn summed_up(measures: &Measures, device: &Device, facts: &DeviceFacts) -> Devic
     for to in new.iter().filter_map(|link| link.to.as_deref()) {
         *hubs.entry(to.to_owned()).or_default() += 1;
     }
+    let keep_alive = device.keep_alive.unwrap_or_default();
     DeviceResults {
         name: device.name.to_string(),
-        keep_alive: device.keep_alive.unwrap_or_default(),
+        keep_alive,
+        reckoned: keep_alive_or(keep_alive, measures.plan.default_keep_alive),
         links: count(new.iter()),
         accepted: count(links.iter().filter(|link| link.accepted().is_some() && !link.accepted_before)),
         was_there: links.iter().any(|link| link.accepted().is_some() && !link.is_past),

@@ -6,6 +6,7 @@ use crate::fault::{Ending, Mechanism};
 use crate::measure::story::{Story, blackhole, expect, plan, span};
 use crate::measure::{Judgement, Results, Silence, judge};
 use crate::profile::{Comparison, Expectation, Limit, Metric, Statistic};
+use std::time::Duration;
 
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
@@ -134,6 +135,28 @@ fn a_bracket_across_the_limit_is_inconclusive() {
     let max = |limit| expect(Metric::DeviceDetection, Statistic::Max, Comparison::AtMost, span(limit));
     assert_eq!(judgement(max("6499ms"), &seen), Judgement::Inconclusive);
     assert_eq!(judgement(max("6500ms"), &seen), Judgement::Met);
+}
+
+/// As with any span: the plan's default stands for the keep-alive that a device has not.
+#[test]
+fn a_limit_in_keep_alives_is_of_the_default_where_a_device_has_none() {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 0).at(20_000).over();
+    let plan = plan(Vec::new());
+    assert_eq!(plan.default_keep_alive, Duration::from_secs(60));
+    let mut seen = story.results(&plan);
+    for device in seen.runs[0].devices.values_mut() {
+        device.publish_rtt.add(Duration::from_secs(3));
+        device.timings.connect.add(Duration::from_secs(3));
+    }
+    for metric in [Metric::PublishRtt, Metric::ConnectTime] {
+        for (limit, expected) in
+            [("0.06 keepalive", Judgement::Met), ("0.04 keepalive", Judgement::Unmet), ("3s", Judgement::Met)]
+        {
+            let max = expect(metric, Statistic::Max, Comparison::AtMost, span(limit));
+            assert_eq!(judgement(max, &seen), expected, "{metric} {limit}");
+        }
+    }
 }
 
 #[test]
