@@ -41,6 +41,8 @@ pub struct Summary {
     pub brackets: u64,
     /// How many never happened while watched.
     pub never: u64,
+    /// How many of these were not watched for as long as one of either side took.
+    pub never_yet: u64,
     /// Of how many the fault hid whether they happened.
     pub hidden: u64,
     /// The median; `None` without samples.
@@ -80,8 +82,10 @@ fn one(metric: Metric, of: Option<RuleId>, sides: [&Results; 2]) -> Gathered {
     let by_device = BY_DEVICE.contains(&metric);
     let samples = sides.map(|side| samples(metric, of, is_kept(metric, sides), side));
     let tested = samples.each_ref().map(|samples| if by_device { medians(samples) } else { each(samples) });
+    let highs = samples.iter().flatten().map(|(value, ..)| value.bounds().1);
+    let longest = highs.filter(|high| high.is_finite()).fold(0.0, f64::max);
     let [a, b] = &samples;
-    let sides = [summary(a, tested[0].len()), summary(b, tested[1].len())];
+    let sides = [summary(a, tested[0].len(), longest), summary(b, tested[1].len(), longest)];
     Gathered { metric, of, by_device, sides, tested }
 }
 
@@ -146,17 +150,18 @@ fn medians(samples: &[Sampled]) -> Vec<Value> {
     by_device.into_values().filter_map(|values| at(&values, 50.0)).collect()
 }
 
-fn summary(samples: &[Sampled], tested: usize) -> Summary {
-    let count = |wanted: fn(&Value) -> bool| {
+fn summary(samples: &[Sampled], tested: usize, longest: f64) -> Summary {
+    let count = |wanted: &dyn Fn(&Value) -> bool| {
         samples.iter().filter(|(value, ..)| wanted(value)).map(|(_, count, ..)| count).sum()
     };
     let values: Weighted = samples.iter().map(|(value, count, ..)| (*value, *count)).collect();
     Summary {
-        count: count(|_| true),
+        count: count(&|_| true),
         tested,
-        brackets: count(|value| value.is_bracket()),
-        never: count(|value| value.is_never()),
-        hidden: count(|value| value.is_hidden()),
+        brackets: count(&|value| value.is_bracket()),
+        never: count(&|value| value.is_never()),
+        never_yet: count(&|value| value.is_never() && value.bounds().0 < longest),
+        hidden: count(&|value| value.is_hidden()),
         median: at(&values, 50.0),
         p95: at(&values, 95.0),
         worst: at(&values, 100.0),

@@ -6,7 +6,8 @@
 //!
 //! A bracket may lie anywhere between its ends. Each test is made twice, with every value of the one side as small and of the
 //! other as great as can be, and the other way round: what comes out both ways is shown, what comes out one way only is
-//! undecided. What never happened is greater than all that did, where it was watched for as long.
+//! undecided. What never happened is greater than all that did, where it was watched for as long. So it is with proportions
+//! of which a part is not known.
 //!
 //! Samples of one device are not independent of each other. Where there are many of each device (round trips, gaps), the test
 //! is on the devices' medians; where there is one a window or an outage, on those. Messages that were lost or came twice are
@@ -109,9 +110,9 @@ pub enum Conclusion {
     NotShown,
     /// Brackets leave it open.
     Undecided,
-    /// No difference could be shown with so few; with so many on each side it could.
+    /// No difference could be shown with so few; with so many of each measure on each side it could.
     TooFew {
-        /// How many at least.
+        /// How many are enough.
         needed: usize,
     },
     /// A side has none.
@@ -132,8 +133,8 @@ pub enum Worse {
 /// Measures of which less is worse.
 const LESS_IS_WORSE: [Metric; 2] = [Metric::TlsResumed, Metric::HubTlsResumed];
 /// Measures of which neither more nor less is worse in itself: longer waits between connects spare the hub and keep the device
-/// away; what faults did, and when, is brownout's doing.
-const NEITHER_IS_WORSE: [Metric; 9] = [
+/// away; what a device kept while it was away, or sends again, is not lost; what faults did, and when, is brownout's doing.
+const NEITHER_IS_WORSE: [Metric; 11] = [
     Metric::ConnectGap,
     Metric::ControlGap,
     Metric::HandshakeGap,
@@ -143,6 +144,8 @@ const NEITHER_IS_WORSE: [Metric; 9] = [
     Metric::DisconnectInterval,
     Metric::TokenMargin,
     Metric::ReconnectSpread,
+    Metric::Retransmitted,
+    Metric::QueuedOffline,
 ];
 
 /// Which way of a measure is worse; for most, more: they are times until something is well again, or count what is wrong.
@@ -164,7 +167,7 @@ impl Comparison {
             gathered.iter().map(|gathered| measure(gathered, settings)).collect();
         let mut shares = share::shares(plan, [a, b], &measures);
         let family = correct(&mut measures, &mut shares, settings.alpha);
-        let needed = ranks::needed(settings.alpha / at_least_one(family));
+        let needed = needed(&measures, &shares, settings.alpha);
         for measure in &mut measures {
             measure.conclusion = concluded(measure, settings, family, needed);
         }
@@ -184,6 +187,14 @@ impl Comparison {
         let broken = self.expectations.iter().filter(|[a, b]| a.is_met() && !b.is_met());
         conclusions.filter(|conclusion| *conclusion == Conclusion::Worse).count() + broken.count()
     }
+}
+
+/// How many of each are enough where there are as many of all: then all that is tested here is part of the family, and so are
+/// the proportions of which there is anything.
+fn needed(measures: &[Measure], shares: &[Share], alpha: f64) -> usize {
+    let measures = measures.iter().filter(|measure| measure.test.is_some()).count();
+    let shares = shares.iter().filter(|share| share.some != [0, 0] || share.perhaps != [0, 0]).count();
+    ranks::needed(alpha / at_least_one(measures + shares))
 }
 
 fn at_least_one(family: usize) -> f64 {

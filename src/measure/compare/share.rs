@@ -17,10 +17,14 @@ pub struct Share {
     pub of: ShareOf,
     /// How many, on the first side and on the second.
     pub some: [u64; 2],
+    /// So many more of which it is not known.
+    pub perhaps: [u64; 2],
     /// Of how many.
     pub all: [u64; 2],
-    /// The probability (Fisher's exact test, two-sided).
+    /// The probability (Fisher's exact test, two-sided), as great as those that are not known let it be.
     pub p: f64,
+    /// As small as they let it be.
+    pub p_at_best: f64,
     /// The least that it could have come to.
     pub least: f64,
     /// Corrected for all tests; `None` for one that is not part of the family.
@@ -50,12 +54,8 @@ pub(super) fn shares(plan: &Plan, sides: [&Results; 2], measures: &[Measure]) ->
     all.extend(ONES.iter().filter_map(|metric| resumed(*metric, sides)));
     for direction in [Direction::Up, Direction::Down] {
         let counts = sides.map(|side| delivery(side, direction));
-        let of = |of: ShareOf, some: [u64; 2], all: [u64; 2]| share(of, some, all);
-        let sent = |qos: usize| [counts[0].sent[qos], counts[1].sent[qos]];
-        let lost = |qos: usize| [counts[0].lost[qos], counts[1].lost[qos]];
-        let again = |qos: usize| [counts[0].duplicated[qos], counts[1].duplicated[qos]];
-        all.extend((0..3).filter_map(|qos| of(ShareOf::Lost(direction, qos), lost(qos), sent(qos))));
-        all.extend((0..3).filter_map(|qos| of(ShareOf::Duplicated(direction, qos), again(qos), sent(qos))));
+        all.extend((0..3).filter_map(|qos| lost(direction, qos, &counts)));
+        all.extend((0..3).filter_map(|qos| duplicated(direction, qos, &counts)));
     }
     all.extend(met(plan, sides));
     all
@@ -67,16 +67,19 @@ impl Share {
         self.conclusion = match self.corrected {
             // As much could not have shown anything: of so few, or as so few of them are different.
             None => Conclusion::NotShown,
-            Some(corrected) if corrected > alpha => Conclusion::NotShown,
-            Some(_) => by_direction(self.of.worse(), self.order() == Ordering::Greater),
+            Some(corrected) if corrected > alpha => {
+                let is_open = self.p_at_best < self.p && self.p_at_best <= alpha;
+                if is_open { Conclusion::Undecided } else { Conclusion::NotShown }
+            }
+            Some(_) => by_direction(self.of.worse(), order(self.some, self.all) == Ordering::Greater),
         };
     }
+}
 
-    /// The second side's proportion against the first's.
-    fn order(&self) -> Ordering {
-        let cross = |some: usize, all: usize| u128::from(self.some[some]) * u128::from(self.all[all]);
-        cross(1, 0).cmp(&cross(0, 1))
-    }
+/// The second side's proportion against the first's.
+fn order(some: [u64; 2], all: [u64; 2]) -> Ordering {
+    let cross = |nth: usize, other: usize| u128::from(some[nth]) * u128::from(all[other]);
+    cross(1, 0).cmp(&cross(0, 1))
 }
 
 impl ShareOf {
@@ -90,21 +93,63 @@ impl ShareOf {
 }
 
 /// `None` where a side has none of it. More of something than there is of all (a message may be passed on again and again)
-/// counts as all.
-fn share(of: ShareOf, some: [u64; 2], all: [u64; 2]) -> Option<Share> {
-    let some = [some[0].min(all[0]), some[1].min(all[1])];
-    let (p, least) = (fisher::fisher(some, all), fisher::least(some, all));
-    let is_there = all.iter().all(|all| *all > 0);
-    is_there.then_some(Share { of, some, all, p, least, corrected: None, conclusion: Conclusion::NotShown })
+/// counts as all. What is not known is taken to be so on the one side and not on the other, and the other way round: what
+/// comes out both ways is shown.
+fn share(of: ShareOf, some: [u64; 2], perhaps: [u64; 2], all: [u64; 2]) -> Option<Share> {
+    if all.contains(&0) {
+        return None;
+    }
+    let some = [0, 1].map(|side: usize| some[side].min(all[side]));
+    let most = [0, 1].map(|side: usize| some[side].saturating_add(perhaps[side]).min(all[side]));
+    let at = |some| (fisher::fisher(some, all), fisher::least(some, all), order(some, all));
+    // The second side's as small as can be, and as great as can be.
+    let small = at([most[0], some[1]]);
+    let great = if most == some { small } else { at([some[0], most[1]]) };
+    Some(Share {
+        of,
+        some,
+        perhaps: [0, 1].map(|side: usize| most[side] - some[side]),
+        all,
+        p: if small.2 == great.2 { small.0.max(great.0) } else { 1.0 },
+        p_at_best: small.0.min(great.0),
+        least: small.1.min(great.1),
+        corrected: None,
+        conclusion: Conclusion::NotShown,
+    })
 }
 
-/// Where anything never happened on a side.
+/// One of which all is known.
+fn known(of: ShareOf, some: [u64; 2], all: [u64; 2]) -> Option<Share> {
+    share(of, some, [0, 0], all)
+}
+
+/// Where anything never happened on a side. What was not watched for as long as it took elsewhere may have happened as late.
 fn never(measure: &Measure) -> Option<Share> {
-    let [a, b] = &measure.sides;
-    let some = [a.never, b.never];
-    let all = [a.count - a.hidden, b.count - b.hidden];
-    let is_asked = measure.metric.unit() == Unit::Time && some.iter().any(|never| *never > 0);
-    share(ShareOf::Never(measure.metric, measure.of), some, all).filter(|_| is_asked)
+    let sides = measure.sides.each_ref();
+    let some = sides.map(|side| side.never - side.never_yet);
+    let is_asked = measure.metric.unit() == Unit::Time && sides.iter().any(|side| side.never > 0);
+    let all = sides.map(|side| side.count - side.hidden);
+    share(ShareOf::Never(measure.metric, measure.of), some, sides.map(|side| side.never_yet), all)
+        .filter(|_| is_asked)
+}
+
+fn lost(direction: Direction, qos: usize, sides: &[Delivery; 2]) -> Option<Share> {
+    let all = sides.map(|counts| {
+        // At QoS 0 those that only the numbers in payloads tell of are among the lost, and were not seen to be sent.
+        let fates = [counts.received, counts.lost, counts.unfollowed].map(|fate| fate[qos]);
+        let least = if qos == 0 { fates.into_iter().fold(0, u64::saturating_add) } else { 0 };
+        least.max(counts.sent[qos])
+    });
+    let [some, perhaps] = [sides.map(|counts| counts.lost[qos]), sides.map(|counts| counts.unfollowed[qos])];
+    share(ShareOf::Lost(direction, qos), some, perhaps, all)
+}
+
+fn duplicated(direction: Direction, qos: usize, sides: &[Delivery; 2]) -> Option<Share> {
+    let some = sides.map(|counts| counts.duplicated[qos]);
+    // Nobody sends one of QoS 0 again.
+    let unfollowed = |counts: Delivery| if qos == 0 { 0 } else { counts.unfollowed[qos] };
+    let perhaps = sides.map(|counts| unfollowed(counts).saturating_add(counts.perhaps_duplicated[qos]));
+    share(ShareOf::Duplicated(direction, qos), some, perhaps, sides.map(|counts| counts.sent[qos]))
 }
 
 fn resumed(metric: Metric, sides: [&Results; 2]) -> Option<Share> {
@@ -114,12 +159,14 @@ fn resumed(metric: Metric, sides: [&Results; 2]) -> Option<Share> {
         let devices = side.runs.iter().flat_map(|run| run.devices.values()).map(times);
         devices.fold((0, 0), |(some, all), (resumed, full)| (some + resumed, all + resumed + full))
     });
-    share(ShareOf::Resumed(metric), sums.map(|(some, _)| some), sums.map(|(_, all)| all))
+    known(ShareOf::Resumed(metric), sums.map(|(some, _)| some), sums.map(|(_, all)| all))
 }
 
+/// What became of messages; where some could not be followed, the counts of that device are no evidence.
 fn delivery(side: &Results, direction: Direction) -> Delivery {
     let mut sum = Delivery::default();
-    for device in side.runs.iter().flat_map(|run| run.devices.values()) {
+    let devices = side.runs.iter().flat_map(|run| run.devices.values());
+    for device in devices.filter(|device| !device.delivery.is_partial) {
         sum.add(device.delivery.counts.get(direction));
     }
     sum
@@ -142,5 +189,5 @@ fn met(plan: &Plan, sides: [&Results; 2]) -> Vec<Share> {
             to_u64(met.count())
         })
     };
-    (0..plan.expectations.len()).filter_map(|nth| share(ShareOf::Met(nth), some(nth), all)).collect()
+    (0..plan.expectations.len()).filter_map(|nth| known(ShareOf::Met(nth), some(nth), all)).collect()
 }
