@@ -6,15 +6,16 @@
 mod text;
 
 use super::build::{figure, seconds};
-use super::model::{Figure, Finding, Judgement, Report};
+use super::model::{Figure, Judgement, Report};
 use super::{Styling, words};
+use crate::base::text::printable;
 use crate::base::units::to_u64;
 use crate::base::{Direction, RuleId};
 use crate::measure::compare::{self, Comparison, Conclusion, Settings, ShareOf, Summary, Test};
-use crate::measure::{self, Results};
+use crate::measure::{self, Class, Results};
 use crate::profile::{Metric, Plan, Unit};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// The version of the JSON form; it changes when a key changes its meaning or goes.
 pub const FORMAT: u32 = 1;
@@ -65,6 +66,8 @@ pub struct Side {
     pub devices: usize,
     /// Whether its expectations are met.
     pub met: bool,
+    /// What fails beside them: `command`, and by a strictness that was asked for the names of classes.
+    pub failed: Vec<&'static str>,
 }
 
 /// A measure of both sides.
@@ -76,7 +79,7 @@ pub struct Measure {
     pub of: Option<String>,
     /// `worse`, `better`, `differs`, `within_margin`, `not_shown`, `undecided`, `too_few`, `one_sided`.
     pub conclusion: &'static str,
-    /// How many values would be needed on each side at least, where there are too few.
+    /// Where there are too few: so many values of each measure on each side are enough to show a difference.
     pub needed: Option<usize>,
     /// Whether the test is on the medians of devices.
     pub by_device: bool,
@@ -135,14 +138,18 @@ pub struct Tested {
 pub struct Proportion {
     /// Of what, in words.
     pub of: String,
-    /// `worse`, `better`, `differs`, `not_shown`.
+    /// `worse`, `better`, `differs`, `undecided`, `not_shown`.
     pub conclusion: &'static str,
     /// How many on the first side, and of how many.
     pub a: [u64; 2],
     /// On the second.
     pub b: [u64; 2],
-    /// Fisher's exact test, two-sided.
+    /// So many more on the first side of which it is not known, and on the second.
+    pub perhaps: [u64; 2],
+    /// Fisher's exact test, two-sided, as great as what is not known lets it be.
     pub p: f64,
+    /// As small as that lets it be.
+    pub p_at_best: f64,
     /// Corrected by Holm; `null` for a test that could not come out at the level whatever it saw.
     pub p_corrected: Option<f64>,
 }
@@ -169,10 +176,21 @@ pub struct Found {
     pub class: String,
     /// `new`, `gone`, `same`.
     pub change: &'static str,
-    /// On how many devices of the first side, the whole fleet counted as one, and how often in all.
+    /// On how many devices of the first side, and how often in all. Of a kind that is on more than a hundred devices, they
+    /// are not named, and of several runs it is at least so many.
     pub a: [u64; 2],
     /// Of the second.
     pub b: [u64; 2],
+    /// Whether it is of the whole fleet, or of the hub, on the first side, and on the second.
+    pub fleet: [bool; 2],
+}
+
+/// A kind of finding on a side.
+#[derive(Clone, Copy, Debug, Default)]
+struct On {
+    devices: u64,
+    times: u64,
+    fleet: bool,
 }
 
 impl Compared {
@@ -198,7 +216,7 @@ impl Compared {
             measures,
             proportions,
             expectations: expectations(plan, &comparison),
-            findings: findings(&reports),
+            findings: findings([a, b]),
         }
     }
 
@@ -228,7 +246,8 @@ fn side(report: &Report) -> Side {
         wall_clocks: report.runs.iter().filter_map(|run| run.wall_clock.clone()).collect(),
         lasted_s: report.runs.iter().map(|run| run.lasted_s).sum(),
         devices: report.fleet.devices,
-        met: report.is_met(),
+        met: report.unmet() == 0,
+        failed: report.failed(),
     }
 }
 
@@ -306,7 +325,9 @@ fn proportion(plan: &Plan, share: &compare::Share) -> Proportion {
         conclusion: word(share.conclusion),
         a: pair(0),
         b: pair(1),
+        perhaps: share.perhaps,
         p: share.p,
+        p_at_best: share.p_at_best,
         p_corrected: share.corrected,
     }
 }
@@ -348,28 +369,44 @@ fn expectations(plan: &Plan, comparison: &Comparison) -> Vec<Expected> {
     pairs.map(of).collect()
 }
 
-fn findings(reports: &[Report; 2]) -> Vec<Found> {
-    let names: BTreeSet<(&str, &str)> = reports
-        .iter()
-        .flat_map(|report| &report.findings)
-        .map(|finding| (finding.id, finding.class))
-        .collect();
-    let found = |(id, class): (&str, &str)| {
-        let [a, b] = reports.each_ref().map(|report| {
-            let of_kind: Vec<&Finding> =
-                report.findings.iter().filter(|finding| (finding.id, finding.class) == (id, class)).collect();
-            let devices: BTreeMap<Option<&str>, ()> =
-                of_kind.iter().map(|finding| (finding.device.as_deref(), ())).collect();
-            [to_u64(devices.len()), of_kind.iter().map(|finding| finding.count).sum()]
-        });
-        let change = match (a[0], b[0]) {
+fn findings(sides: [&Results; 2]) -> Vec<Found> {
+    let all = sides.into_iter().flat_map(|side| &side.runs).flat_map(|run| &run.findings);
+    let kinds: BTreeSet<(&str, Class)> = all.map(|finding| (finding.id, finding.class)).collect();
+    let found = |(id, class): (&str, Class)| {
+        let [a, b] = sides.map(|side| On::of(side, id, class));
+        let change = match (a.times, b.times) {
             (0, _) => "new",
             (_, 0) => "gone",
             (_, _) => "same",
         };
-        Found { id: id.to_owned(), class: class.to_owned(), change, a, b }
+        Found {
+            id: id.to_owned(),
+            class: class.word().to_owned(),
+            change,
+            a: [a.devices, a.times],
+            b: [b.devices, b.times],
+            fleet: [a.fleet, b.fleet],
+        }
     };
-    names.into_iter().map(found).collect()
+    kinds.into_iter().map(found).collect()
+}
+
+impl On {
+    fn of(side: &Results, id: &str, class: Class) -> On {
+        let (mut on, mut names, mut most) = (On::default(), BTreeSet::new(), 0);
+        for run in &side.runs {
+            let mut of_run = 0;
+            for finding in run.findings.iter().filter(|finding| (finding.id, finding.class) == (id, class)) {
+                on.times += finding.count;
+                on.fleet |= finding.device.is_none() && finding.summed_up == 0;
+                of_run += if finding.device.is_some() { 1 } else { finding.summed_up };
+                names.extend(finding.device.map(|device| run.name(device)));
+            }
+            most = most.max(of_run);
+        }
+        on.devices = most.max(to_u64(names.len()));
+        on
+    }
 }
 
 fn notes(comparison: &Comparison, reports: &[Report; 2], settings: Settings) -> Vec<String> {
@@ -394,15 +431,33 @@ fn notes(comparison: &Comparison, reports: &[Report; 2], settings: Settings) -> 
         notes.push("medians of devices: of many samples of one device, which are alike for reasons of their own, the \
                     test takes the median".into());
     }
-    if is_used(|measure| measure.sides.iter().any(|side| side.brackets + side.hidden > 0)) {
+    let is_open = comparison.shares.iter().any(|share| share.perhaps != [0, 0]);
+    if is_open || is_used(|measure| measure.sides.iter().any(|side| side.brackets + side.hidden > 0)) {
         notes.push("brackets: the test takes them as they are least in favour of a difference; \"undecided\" where it \
                     would come out otherwise".into());
     }
+    notes.extend(versions(reports));
     if reports.iter().any(|report| report.runs.len() == 1) {
         notes.push("a side of one run: what was otherwise on that day is in the difference, too; give several runs of \
                     each (a directory of their reports)".into());
     }
     notes
+}
+
+/// Sides that brownout itself made otherwise.
+fn versions(reports: &[Report; 2]) -> Option<String> {
+    let of = |report: &Report| -> BTreeSet<String> {
+        report.runs.iter().filter_map(|run| run.version.as_deref().map(printable)).collect()
+    };
+    let [a, b] = reports.each_ref().map(of);
+    let told = |versions: BTreeSet<String>| Vec::from_iter(versions).join(" and ");
+    (a != b).then(|| {
+        format!(
+            "A was run by brownout {}, B by {}: what they do otherwise is in the difference, too",
+            told(a),
+            told(b)
+        )
+    })
 }
 
 /// A shift in words: `+1.2 s`, `-3`.

@@ -4,7 +4,7 @@ use super::{Compared, Expected, Found, Measure, Proportion, Samples, Side, Teste
 use crate::base::units::to_u64;
 use crate::report::model::{Figure, Judgement};
 use crate::report::table::{Cell, Styling, Tone, WIDTH, cut, lay_out, paint, width, wrap};
-use crate::report::words::{count, figure, seconds};
+use crate::report::words::{self, count, figure, seconds};
 
 /// So many seeds of a side are told.
 const MOST_SEEDS: usize = 6;
@@ -29,17 +29,18 @@ fn head(all: &Compared, styling: Styling) -> String {
     let between = if gap >= 2 { " ".repeat(gap) } else { "\n".into() };
     let first =
         format!("{}{between}{}\n", paint(&what, Tone::Strong, styling), paint(&verdict, tone, styling));
-    first + &side("  A  ", &all.a) + &side("  B  ", &all.b)
+    let is_asked = !all.expectations.is_empty();
+    first + &side("  A  ", &all.a, is_asked) + &side("  B  ", &all.b, is_asked)
 }
 
-fn side(name: &str, side: &Side) -> String {
+/// `is_asked`: whether the profile has expectations.
+fn side(name: &str, side: &Side, is_asked: bool) -> String {
     let number = |number: usize| to_u64(number);
-    let mut told = vec![
-        count(number(side.runs), "run"),
-        seconds(side.lasted_s),
-        count(number(side.devices), "device"),
-        if side.met { "expectations met".into() } else { "not all expectations met".into() },
-    ];
+    let mut told =
+        vec![count(number(side.runs), "run"), seconds(side.lasted_s), count(number(side.devices), "device")];
+    let came = if side.met { "expectations met" } else { "not all expectations met" };
+    told.extend(is_asked.then(|| came.to_owned()));
+    told.extend((!side.failed.is_empty()).then(|| format!("failed: {}", side.failed.join(", "))));
     let seeds: Vec<String> = side.seeds.iter().take(MOST_SEEDS).map(ToString::to_string).collect();
     told.extend((!seeds.is_empty()).then(|| format!("seed {}", seeds.join(", "))));
     told.extend(side.wall_clocks.first().map(|at| format!("from {}", to_the_second(at))));
@@ -99,14 +100,14 @@ fn judgement(judgement: Judgement) -> &'static str {
 fn measures(all: &Compared, styling: Styling) -> String {
     let quiet = |measure: &&Measure| ["not_shown", "too_few"].contains(&measure.conclusion);
     let (quiet, told): (Vec<&Measure>, Vec<&Measure>) = all.measures.iter().partition(quiet);
-    let mut out = heading("measures that differ", styling) + &differing(&told, all.alpha, styling);
+    let mut out = heading("measures that differ, or may", styling) + &differing(&told, all.alpha, styling);
     let (few, alike): (Vec<&Measure>, Vec<&Measure>) =
         quiet.into_iter().partition(|measure| measure.conclusion == "too_few");
     if !alike.is_empty() {
         out += &(heading("no difference shown", styling) + &short(&alike, styling));
     }
     if let Some(needed) = few.iter().find_map(|measure| measure.needed) {
-        let title = format!("too few to show any difference (it takes {needed} and {needed})");
+        let title = format!("too few to show any difference ({needed} and {needed} of each are enough)");
         out += &(heading(&title, styling) + &short(&few, styling));
     }
     out
@@ -195,10 +196,15 @@ fn shift(test: &Tested, alpha: f64) -> String {
         shift => vec![format!("B - A: {}", told(shift))],
     };
     if test.interval.iter().any(Option::is_some) {
-        parts.push(format!("{:.0} %: {}", (1.0 - alpha) * 100.0, told(test.interval)));
+        parts.push(format!("{} %: {}", covered(alpha), told(test.interval)));
     }
     parts.push(probability(test.p, test.p_corrected));
     wrap("       ", &parts.join(", "))
+}
+
+/// How much of a hundred an interval at this level covers, to as many digits as the level has.
+fn covered(alpha: f64) -> f64 {
+    ((1.0 - alpha) * 1e12).round() / 1e10
 }
 
 /// `p 0.031`; corrected where it is part of the family.
@@ -220,18 +226,20 @@ fn digits(p: f64) -> String {
     }
 }
 
-/// Those that are not nothing on both sides.
+/// Those that are not nothing, or all, on both sides.
 fn proportions(all: &Compared, styling: Styling) -> String {
     let is_told = |proportion: &&Proportion| {
         let [a, b] = [proportion.a, proportion.b];
-        proportion.conclusion != "not_shown" || (a[0] > 0 || b[0] > 0) && (a[0] < a[1] || b[0] < b[1])
+        let is_open = proportion.perhaps != [0, 0];
+        let is_part = (a[0] > 0 || b[0] > 0) && (a[0] < a[1] || b[0] < b[1]);
+        proportion.conclusion != "not_shown" || is_open || is_part
     };
     let told: Vec<&Proportion> = all.proportions.iter().filter(is_told).collect();
     if told.is_empty() {
         return String::new();
     }
     let line = |proportion: &&Proportion| {
-        let Proportion { of, a, b, p, p_corrected, conclusion } = proportion;
+        let Proportion { of, a, b, perhaps, p, p_corrected, conclusion, .. } = proportion;
         let came = match *conclusion {
             "worse" => "WORSE",
             "not_shown" => "no difference shown",
@@ -239,9 +247,9 @@ fn proportions(all: &Compared, styling: Styling) -> String {
         };
         let text = format!(
             "{of}: A {} of {}, B {} of {}, {}",
-            a[0],
+            words::perhaps(a[0], perhaps[0]),
             a[1],
-            b[0],
+            words::perhaps(b[0], perhaps[1]),
             b[1],
             probability(*p, *p_corrected)
         );
@@ -255,13 +263,22 @@ fn findings(all: &Compared, styling: Styling) -> String {
         return String::new();
     }
     let head = ["finding", "class", "", "A", "B"].map(|name| Cell::new(name, Tone::Faint)).to_vec();
-    let times = |[devices, times]: [u64; 2]| match times {
-        0 => Cell::plain("-"),
-        times => Cell::plain(format!("{times} on {}", count(devices, "device"))),
+    let times = |[devices, times]: [u64; 2], fleet: bool| {
+        Cell::plain(match times {
+            0 => "-".to_owned(),
+            times if fleet => format!("{times} in all"),
+            times => format!("{times} on {}", count(devices, "device")),
+        })
     };
     let row = |found: &Found| {
         let change = Cell::new(found.change, tone(found.change));
-        vec![Cell::plain(&found.id), Cell::plain(&found.class), change, times(found.a), times(found.b)]
+        vec![
+            Cell::plain(&found.id),
+            Cell::plain(&found.class),
+            change,
+            times(found.a, found.fleet[0]),
+            times(found.b, found.fleet[1]),
+        ]
     };
     let rows: Vec<Vec<Cell>> = std::iter::once(head).chain(all.findings.iter().map(row)).collect();
     heading("findings", styling) + &lay_out(&rows, styling)
