@@ -89,6 +89,30 @@ fn what_cannot_be_compared_says_why() {
     }
 }
 
+/// A log that was cut into parts is compared as the whole that it was.
+#[test]
+fn a_log_in_parts_is_one_side() {
+    let folder = TempDir::new().unwrap();
+    let whole = demo(&folder, "whole", "2026-01-01T00:00:00Z", 1_000, as_it_is);
+    let other = demo(&folder, "other", "2026-01-02T00:00:00Z", 1_000, |event| event["seed"] = json!(2));
+    let text = fs::read_to_string(Path::new(&whole).join("events.jsonl")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let (first, rest) = lines.split_at(lines.len() / 2);
+    let mut start: Value = serde_json::from_str(lines[0]).unwrap();
+    let next: Value = serde_json::from_str(rest[0]).unwrap();
+    (start["seq"], start["t"], start["part"]) = (next["seq"].clone(), next["t"].clone(), json!(1));
+    let parts = folder.path().join("parts");
+    fs::create_dir(&parts).unwrap();
+    fs::write(parts.join("events-000001.jsonl"), first.join("\n") + "\n").unwrap();
+    fs::write(parts.join("events.jsonl"), format!("{start}\n{}\n", rest.join("\n"))).unwrap();
+    let compared = |a: &str| -> Value {
+        let (code, out, err) = brownout(&["compare", a, &other, "--json"]);
+        assert_eq!(code, 0, "{err}");
+        serde_json::from_str(&out).unwrap()
+    };
+    assert_eq!(compared(parts.to_str().unwrap()), compared(&whole));
+}
+
 /// Two machines, the second ten seconds before the first is through.
 #[test]
 fn runs_of_two_machines_are_one_fleet_on_one_axis() {

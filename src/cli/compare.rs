@@ -38,12 +38,16 @@ pub(super) fn compare(args: &CompareArgs) -> Exit {
 
 fn compared(args: &CompareArgs) -> Result<Exit, Refusal> {
     let [a_logs, b_logs] = [logs(&args.a)?, logs(&args.b)?];
-    let same = a_logs.iter().find(|log| b_logs.contains(log));
+    let same = a_logs.iter().find(|log| b_logs.iter().any(|other| other.path == log.path));
     if let Some(log) = same {
-        let log = log.display();
+        let log = log.path.display();
         return Err(Refusal::usage(format!("{log} is on both sides: a run is not compared with itself")));
     }
-    let (a, b) = (Merged::read(&a_logs, false, None)?, Merged::read(&b_logs, false, None)?);
+    let read = |logs: Vec<Log>| {
+        let given: Vec<PathBuf> = logs.into_iter().map(|log| log.given).collect();
+        Merged::read(&given, false, None)
+    };
+    let (a, b) = (read(a_logs)?, read(b_logs)?);
     if !are_alike(&a.start, &b.start) {
         return Err(Refusal::usage(format!(
             "{} is of another profile or other overrides ({}) than {} ({}): only runs that are alike can be compared",
@@ -63,21 +67,32 @@ fn compared(args: &CompareArgs) -> Result<Exit, Refusal> {
     Ok(if compared.is_no_worse() { Exit::Met } else { Exit::Unmet })
 }
 
-/// The logs of a side, in the order of their names, each by its real path.
-fn logs(path: &Path) -> Result<Vec<PathBuf>, Refusal> {
+/// A log of a side.
+struct Log {
+    /// Its real path; of a log in several parts, that of the last.
+    path: PathBuf,
+    /// What names all of it: itself, or the directory that its parts are in.
+    given: PathBuf,
+}
+
+/// The logs of a side, in the order of their names.
+fn logs(path: &Path) -> Result<Vec<Log>, Refusal> {
     let cannot = |error| Refusal::usage(format!("cannot read {}: {error}", path.display()));
+    let log = |given: PathBuf| {
+        let events = if given.is_dir() { given.join(EVENTS) } else { given.clone() };
+        fs::canonicalize(events).map(|path| Log { path, given }).map_err(cannot)
+    };
     if !path.is_dir() || path.join(EVENTS).exists() {
-        let log = if path.is_dir() { path.join(EVENTS) } else { path.to_owned() };
-        return Ok(vec![fs::canonicalize(log).map_err(cannot)?]);
+        return Ok(vec![log(path.to_owned())?]);
     }
     let mut logs = Vec::new();
     for entry in fs::read_dir(path).map_err(cannot)? {
-        let log = entry.map_err(cannot)?.path().join(EVENTS);
-        if log.exists() {
-            logs.push(fs::canonicalize(log).map_err(cannot)?);
+        let directory = entry.map_err(cannot)?.path();
+        if directory.join(EVENTS).exists() {
+            logs.push(log(directory)?);
         }
     }
-    logs.sort();
+    logs.sort_by(|a, b| a.path.cmp(&b.path));
     if logs.is_empty() {
         let path = path.display();
         return Err(Refusal::usage(format!(
