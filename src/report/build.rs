@@ -14,7 +14,7 @@ use crate::measure::{
     self, Alterations, DeliveryResults, DeviceResults, Distribution, FiringResults, Noticed, Results,
     RunResults, Value, WindowResults,
 };
-use crate::profile::{self, Limit, Metric, Plan, When};
+use crate::profile::{self, Limit, Metric, Plan, Statistic, When};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -182,6 +182,7 @@ fn expectations(plan: &Plan, results: &Results) -> Vec<Expectation> {
             measured: verdict.measured.map(figure),
             against: verdict.against,
             evidence: verdict.evidence.into_iter().map(|e| evidence(e, expectation.limit)).collect(),
+            is_total: matches!(expectation.statistic, Statistic::Sum | Statistic::Count),
             of: expectation.of.map(|rule| words::rule_name(plan, rule)),
             limits_s: limits(expectation, results),
         })

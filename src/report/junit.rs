@@ -187,7 +187,7 @@ fn of_expectation(report: &Report, expectation: &Expectation) -> Case {
         None => Outcome::Passed,
         Some((kind, message)) => {
             let mut body = vec![format!("{}: {message}", expectation.expectation)];
-            body.extend(evidence(&expectation.evidence));
+            body.extend(evidence(expectation));
             let told: u64 = expectation.evidence.iter().map(|evidence| evidence.count).sum();
             let left = expectation.against.saturating_sub(told);
             body.extend((left > 0).then(|| format!("and {left} more")));
@@ -213,26 +213,28 @@ fn concerning(report: &Report, expectation: &Expectation) -> Option<String> {
 fn failure(expectation: &Expectation) -> Option<(&'static str, String)> {
     let (samples, against) = (expectation.samples, expectation.against);
     let measured = measured(expectation).unwrap_or_default();
+    // A sum is no one sample's doing; a number of samples is of all of them.
+    let of_them = |what: &str| match (expectation.is_total, against) {
+        (false, _) => format!("; {against} of {samples} samples {what}"),
+        (true, 0) => String::new(),
+        (true, _) => format!("; {against} of {samples} samples are not 0"),
+    };
     Some(match expectation.judgement {
         Judgement::Met => return None,
-        Judgement::Unmet => {
-            ("unmet", format!("it is {measured}; {against} of {samples} samples speak against it"))
-        }
+        Judgement::Unmet => ("unmet", format!("it is {measured}{}", of_them("speak against it"))),
         Judgement::Inconclusive => (
             "inconclusive",
-            format!(
-                "it is {measured}, not seen long or sharply enough; {against} of {samples} samples do not show it"
-            ),
+            format!("it is {measured}, not seen long or sharply enough{}", of_them("do not show it")),
         ),
         Judgement::NoEvidence => ("no_evidence", unspoken(expectation).to_owned()),
     })
 }
 
 /// The samples that speak against it, those that read alike as one.
-fn evidence(all: &[Evidence]) -> Vec<String> {
+fn evidence(expectation: &Expectation) -> Vec<String> {
     let mut told: Vec<(String, u64)> = Vec::new();
-    for evidence in all {
-        let text = one_evidence(evidence);
+    for evidence in &expectation.evidence {
+        let text = one_evidence(expectation, evidence);
         match told.last_mut().filter(|(last, _)| *last == text) {
             Some((_, times)) => *times += evidence.count,
             None => told.push((text, evidence.count)),
@@ -243,10 +245,10 @@ fn evidence(all: &[Evidence]) -> Vec<String> {
 }
 
 /// `sensor-1, run 1, fault at 3.0 s: never in 8.0 s, limit 6.0 s`
-fn one_evidence(evidence: &Evidence) -> String {
+fn one_evidence(expectation: &Expectation, evidence: &Evidence) -> String {
     let who = evidence.device.as_deref().unwrap_or("all devices");
     let start = evidence.fault_start_s.map_or(String::new(), |at| format!(", fault at {}", seconds(at)));
-    let (value, limit) = against(evidence);
+    let (value, limit) = against(expectation, evidence);
     format!("{who}, run {}{start}: {value}{limit}", evidence.run)
 }
 

@@ -133,6 +133,10 @@ pub struct Expectation {
     pub against: u64,
     /// Those, the worst first, at most 20.
     pub evidence: Vec<Evidence>,
+    /// Whether it asks for all samples together, their sum or number, which is of no one sample; not in the JSON, whose words
+    /// say it.
+    #[serde(skip)]
+    pub is_total: bool,
     /// The rule it is of; for pictures, not in the JSON.
     #[serde(skip)]
     pub of: Option<String>,

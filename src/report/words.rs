@@ -55,8 +55,12 @@ pub fn beside(figure: &Figure, limit: f64) -> (String, String) {
     (told, word(limit))
 }
 
-/// What a piece of evidence says, and the limit that it is held against: `never in 8.0 s, limit 6.0 s`.
-pub fn against(evidence: &Evidence) -> (String, String) {
+/// What a piece of evidence says, and the limit that it is held against: `never in 8.0 s, limit 6.0 s`. Where only all
+/// together are held against one, it has none.
+pub fn against(expectation: &model::Expectation, evidence: &Evidence) -> (String, String) {
+    if expectation.is_total && expectation.evidence.len() > 1 {
+        return (told(&evidence.value), String::new());
+    }
     let (value, limit) = match (evidence.limit_s, evidence.limit) {
         (Some(limit), _) => {
             let (value, limit) = beside(&evidence.value, limit);

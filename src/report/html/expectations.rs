@@ -45,7 +45,8 @@ fn row(one: &Expectation, several: bool) -> String {
 
 fn against(one: &Expectation, several: bool) -> String {
     let shown = one.evidence.iter().take(MOST_EVIDENCE);
-    let items: String = shown.map(|evidence| format!("<li>{}</li>", told_of(evidence, several))).collect();
+    let items: String =
+        shown.map(|evidence| format!("<li>{}</li>", told_of(one, evidence, several))).collect();
     let named: u64 = one.evidence.iter().take(MOST_EVIDENCE).map(|evidence| evidence.count).sum();
     let left = one.against.saturating_sub(named);
     match (one.judgement, items.is_empty(), left) {
@@ -56,13 +57,13 @@ fn against(one: &Expectation, several: bool) -> String {
     }
 }
 
-fn told_of(evidence: &Evidence, several: bool) -> String {
+fn told_of(one: &Expectation, evidence: &Evidence, several: bool) -> String {
     let who = evidence.device.as_deref().unwrap_or("all devices");
     let run = if several { format!(" in run {}", evidence.run) } else { String::new() };
     let device = evidence.device.as_deref();
     let lead = |at| format!(", fault {}", moment::link(at, evidence.run, device, "at "));
     let at = evidence.fault_start_s.map_or(String::new(), lead);
-    let (value, limit) = against_limit(evidence);
+    let (value, limit) = against_limit(one, evidence);
     let times =
         if evidence.count > 1 { format!(", {}", count(evidence.count, "time")) } else { String::new() };
     let value = format!("{who}{run}: {value}{limit}");

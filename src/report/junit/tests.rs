@@ -1,8 +1,11 @@
 //! Goldens of the XML, and what no client identifier may do to it.
 
 use super::*;
+use crate::base::RuleId;
 use crate::event::EndReason;
+use crate::measure::story::{expect, span};
 use crate::measure::{self, Class, Grade, Results, Seen};
+use crate::profile::{Comparison, Expectation, Limit, Metric, Statistic};
 use crate::report::tests::stories::{dark_and_reset, four_devices};
 
 /// Four devices with two findings.
@@ -37,6 +40,30 @@ fn of(results: &Results) -> Report {
 #[test]
 fn failures_and_findings() {
     insta::assert_snapshot!(render(&of(&with_findings())));
+}
+
+/// No sample by itself speaks against a sum or a number of samples, nor is held against its limit.
+#[test]
+fn a_sum_and_a_number_of_samples_are_told_as_of_all_of_them() {
+    let mut plan = dark_and_reset();
+    let of = |statistic, limit| Expectation {
+        of: Some(RuleId(0)),
+        ..expect(Metric::Downtime, statistic, Comparison::AtMost, limit)
+    };
+    plan.expectations = vec![of(Statistic::Sum, span("20s")), of(Statistic::Count, Limit::Number(2.0))];
+    let report = Report::new(&plan, &with_findings());
+    assert!(report.expectations.iter().all(|told| told.judgement == Judgement::Unmet), "{report:?}");
+    let xml = render(&report);
+    assert!(
+        xml.contains(r#"<failure message="it is 26.4 s; 3 of 3 samples are not 0" type="unmet">"#),
+        "{xml}"
+    );
+    assert!(xml.contains(r#"<failure message="it is 3" type="unmet">"#), "{xml}");
+    assert!(!xml.contains("speak against it") && !xml.contains(", limit"), "{xml}");
+    let text =
+        crate::report::terminal::render(&report, crate::report::Styling::Plain).replace("\n         ", " ");
+    assert!(text.contains("UNMET  downtime of dark, sum <= 20s: it is 26.4 s; "), "{text}");
+    assert!(text.contains("UNMET  downtime of dark, count <= 2: it is 3\n"), "{text}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::heading;
 use crate::report::model::{Evidence, Expectation, Figure, Judgement, Report};
 use crate::report::table::{NAME, Styling, Tone, cut_name, paint, wrap};
-use crate::report::words::{against, count, told, unspoken};
+use crate::report::words::{against, count, measured, told, unspoken};
 
 /// So many pieces of evidence are named under an expectation.
 const MOST_EVIDENCE: usize = 4;
@@ -58,23 +58,24 @@ fn evidence(expectation: &Expectation, several_runs: bool) -> String {
     let shown: Vec<_> = worst.iter().take(MOST_EVIDENCE).collect();
     let left = expectation.against.saturating_sub(shown.iter().map(|(_, count)| count).sum());
     let mut parts = Vec::new();
-    // A sum or a count is of no one device.
-    if let Some(Figure::Count(_) | Figure::CountBetween { .. }) =
-        expectation.measured.filter(|_| shown.len() != 1)
-    {
-        parts.extend(expectation.measured.iter().map(|total| format!("it is {}", told(total))));
+    let is_count = matches!(expectation.measured, Some(Figure::Count(_) | Figure::CountBetween { .. }));
+    let is_of_several = expectation.is_total && expectation.evidence.len() != 1;
+    if is_of_several || (is_count && shown.len() != 1) {
+        parts.extend(measured(expectation).map(|total| format!("it is {total}")));
     }
-    parts.extend(shown.into_iter().map(|(evidence, count)| one_evidence(evidence, *count, several_runs)));
+    let one =
+        |(evidence, count): &(&Evidence, u64)| one_evidence(expectation, evidence, *count, several_runs);
+    parts.extend(shown.into_iter().map(one));
     if left > 0 {
         parts.push(format!("and {left} more"));
     }
     parts.join("; ")
 }
 
-fn one_evidence(evidence: &Evidence, times: u64, several_runs: bool) -> String {
+fn one_evidence(expectation: &Expectation, evidence: &Evidence, times: u64, several_runs: bool) -> String {
     let who = evidence.device.as_deref().map_or("all devices".into(), |name| cut_name(name, NAME));
     let run = if several_runs { format!(" in run {}", evidence.run) } else { String::new() };
-    let (value, limit) = against(evidence);
+    let (value, limit) = against(expectation, evidence);
     let times = if times > 1 { format!(", worst of {times}") } else { String::new() };
     format!("{who} {value}{run}{limit}{times}")
 }
