@@ -5,35 +5,95 @@ use crate::base::text::printable;
 use crate::report::model::Figure;
 use crate::report::words::{count, many, perhaps, seconds};
 
-/// `1.3 K`, `>4.0 K`, or `told` where FIN or RST told it; `None` where there was nothing to notice.
-pub(super) fn detected(cell: &Cell, keep_alive_s: f64) -> Option<String> {
-    let told = match (cell.detected_s?, cell.detected_keepalives) {
-        (Figure::Never { never_watched_s }, _) if never_watched_s > 0.0 => {
-            format!(">{:.1} K", never_watched_s / keep_alive_s)
-        }
-        (Figure::Never { .. }, _) => "hidden".into(),
-        (_, Some(keep_alives)) => format!("{keep_alives:.1} K"),
-        (Figure::Seconds(_) | Figure::Between { .. }, None) => "told".into(),
-        (Figure::Count(_) | Figure::CountBetween { .. }, None) => return None,
-    };
-    Some(told)
+/// What became of the longest detection.
+enum Detection {
+    /// Noticed after so long, or within it.
+    After(String, Bound),
+    /// Not noticed in so long.
+    NotIn(String),
+    /// The fault hid it.
+    Hidden,
+    /// FIN or RST told it.
+    Told,
 }
 
-/// The same in words: `detected after 1.3 K`, `told by FIN or RST`.
-pub(super) fn detected_words(cell: &Cell, keep_alive_s: f64) -> Option<String> {
-    detected(cell, keep_alive_s).map(|after| match after.as_str() {
-        "told" => "told by FIN or RST".to_owned(),
-        _ => format!("detected after {after}"),
+/// What a figure says of a time.
+enum Bound {
+    Exact,
+    /// The greatest that it can be.
+    Upper,
+}
+
+fn detection(cell: &Cell) -> Option<Detection> {
+    let in_keep_alives = |span: f64| match cell.detection_keep_alive_s {
+        Some(keep_alive) => format!("{:.1} K", span / keep_alive),
+        None => seconds(span),
+    };
+    let bound =
+        if matches!(cell.detected_s, Some(Figure::Between { .. })) { Bound::Upper } else { Bound::Exact };
+    Some(match (cell.detected_s?, cell.detected_keepalives) {
+        (Figure::Never { never_watched_s }, _) if never_watched_s > 0.0 => {
+            Detection::NotIn(in_keep_alives(never_watched_s))
+        }
+        (Figure::Never { .. }, _) => Detection::Hidden,
+        (_, Some(keep_alives)) => Detection::After(format!("{keep_alives:.1} K"), bound),
+        (Figure::Seconds(span) | Figure::Between { before_s: span, .. }, None)
+            if cell.detection_keep_alive_s.is_none() =>
+        {
+            Detection::After(seconds(span), bound)
+        }
+        (Figure::Seconds(_) | Figure::Between { .. }, None) => Detection::Told,
+        (Figure::Count(_) | Figure::CountBetween { .. }, None) => return None,
     })
 }
 
-/// `0.4 s`, `never`; `None` where it was not down, or back before.
+/// `1.3 K`, `<1.3 K`, `>4.0 K`, or `told` where FIN or RST told it; in seconds where the device has no keep-alive. `None` where
+/// there was nothing to notice.
+pub(super) fn detected(cell: &Cell) -> Option<String> {
+    Some(match detection(cell)? {
+        Detection::After(after, Bound::Exact) => after,
+        Detection::After(within, Bound::Upper) => format!("<{within}"),
+        Detection::NotIn(watched) => format!(">{watched}"),
+        Detection::Hidden => "hidden".into(),
+        Detection::Told => "told".into(),
+    })
+}
+
+/// The same in words: `detected after 1.3 K`, `not detected in 4.0 K`.
+pub(super) fn detected_words(cell: &Cell) -> Option<String> {
+    Some(match detection(cell)? {
+        Detection::After(after, Bound::Exact) => format!("detected after {after}"),
+        Detection::After(within, Bound::Upper) => format!("detected within {within}"),
+        Detection::NotIn(watched) => format!("not detected in {watched}"),
+        Detection::Hidden => "not seen whether it was detected".into(),
+        Detection::Told => "told by FIN or RST".into(),
+    })
+}
+
+/// `0.4 s`, `<0.4 s`, `>9.0 s` where it was not back in so long; `None` where it was not down, or back before.
 pub(super) fn recovered(cell: &Cell) -> Option<String> {
     match cell.recovered_s? {
-        Figure::Seconds(after) | Figure::Between { before_s: after, .. } => Some(seconds(after)),
-        Figure::Never { .. } => Some("never".into()),
+        Figure::Seconds(after) => Some(seconds(after)),
+        Figure::Between { before_s, .. } => Some(format!("<{}", seconds(before_s))),
+        Figure::Never { never_watched_s } if never_watched_s > 0.0 => {
+            Some(format!(">{}", seconds(never_watched_s)))
+        }
+        Figure::Never { .. } => Some("hidden".into()),
         Figure::Count(_) | Figure::CountBetween { .. } => None,
     }
+}
+
+/// The same in words: `back after 0.4 s`, `not back in 9.0 s`.
+pub(super) fn recovered_words(cell: &Cell) -> Option<String> {
+    Some(match cell.recovered_s? {
+        Figure::Seconds(after) => format!("back after {}", seconds(after)),
+        Figure::Between { before_s, .. } => format!("back within {}", seconds(before_s)),
+        Figure::Never { never_watched_s } if never_watched_s > 0.0 => {
+            format!("not back in {}", seconds(never_watched_s))
+        }
+        Figure::Never { .. } => "not seen whether it was back".into(),
+        Figure::Count(_) | Figure::CountBetween { .. } => return None,
+    })
 }
 
 /// `2 lost`, `0 to 3 lost`: messages of QoS 1 and 2; `None` where none was, as far as is known.
@@ -44,11 +104,10 @@ pub(super) fn lost(cell: &Cell) -> Option<String> {
 }
 
 /// What a cell says, in a line: `detected after 1.3 K, back after 0.4 s, 2 findings`.
-pub(super) fn sentence(cell: &Cell, keep_alive_s: f64) -> String {
-    let detected = detected_words(cell, keep_alive_s);
-    let recovered = recovered(cell).map(|after| format!("back after {after}"));
+pub(super) fn sentence(cell: &Cell) -> String {
     let findings = (cell.findings > 0).then(|| count(cell.findings, "finding"));
-    let parts: Vec<String> = [detected, recovered, lost(cell), findings].into_iter().flatten().collect();
+    let parts = [detected_words(cell), recovered_words(cell), lost(cell), findings];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
     parts.join(", ")
 }
 

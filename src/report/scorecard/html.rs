@@ -1,6 +1,6 @@
 //! The scorecard as a page: one file that needs nothing else, with a link to each run's own report.
 
-use super::forms::{detected_words, escape, lost, recovered, sentence, timing, totals};
+use super::forms::{detected_words, escape, lost, recovered_words, sentence, timing, totals};
 use super::model::{Card, Row, Scorecard, Verdict};
 use crate::report::words::{count, seconds, whole_seconds};
 use std::fmt::Write;
@@ -73,7 +73,7 @@ fn table(card: &Scorecard) -> String {
         for workload in &card.workloads {
             out += &row.cell(workload).map_or_else(
                 || "<td class=\"faint\"><span aria-label=\"not part of the suite\">-</span></td>".into(),
-                |run| cell(row, run, card.keep_alive_s),
+                |run| cell(row, run),
             );
         }
         out += "</tr>\n";
@@ -83,7 +83,7 @@ fn table(card: &Scorecard) -> String {
     out
 }
 
-fn cell(row: &Row, run: &Card, keep_alive_s: f64) -> String {
+fn cell(row: &Row, run: &Card) -> String {
     let cell = &run.cell;
     let word = escape(cell.verdict.word());
     let verdict = match &run.directory {
@@ -95,10 +95,8 @@ fn cell(row: &Row, run: &Card, keep_alive_s: f64) -> String {
         }
         None => format!("<span class=\"{}\">{word}</span>", tone(cell.verdict)),
     };
-    let detected = detected_words(cell, keep_alive_s);
-    let recovered = recovered(cell).map(|after| format!("back after {after}"));
     let findings = (cell.findings > 0).then(|| count(cell.findings, "finding"));
-    let below = [detected, recovered, lost(cell), findings].into_iter().flatten();
+    let below = [detected_words(cell), recovered_words(cell), lost(cell), findings].into_iter().flatten();
     let below: String = below.map(|part| format!("<small>{}</small>", escape(&part))).collect();
     format!("<td>{verdict}{below}</td>")
 }
@@ -146,7 +144,7 @@ fn failures(card: &Scorecard) -> String {
             run.workload,
             tone(cell.verdict),
             cell.verdict.word(),
-            escape(&sentence(cell, card.keep_alive_s))
+            escape(&sentence(cell))
         );
         for why in &cell.why {
             let _ = writeln!(told, "<li>{}</li>", escape(why));

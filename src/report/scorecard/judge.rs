@@ -7,6 +7,7 @@ use crate::report::Report;
 use crate::report::model::{self, DeliveryCounts, Expectation, Figure, Judgement};
 use crate::report::terminal::expectations::because;
 use crate::report::words::{seconds, whole_seconds};
+use std::cmp::Ordering;
 
 /// What a run was to show, beside its profile.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,9 +62,13 @@ pub struct Judged {
 /// The cell of a run.
 pub fn judge(report: &Report, case: &Case, run: Judged) -> Cell {
     let findings = report.findings.iter().filter(|finding| matches!(finding.grade, "warn" | "fail"));
+    let detection = detection(report);
     let mut cell = Cell {
-        detected_s: detection(report).map(|(figure, _)| figure),
-        detected_keepalives: detection(report).and_then(|(_, keep_alives)| keep_alives),
+        detected_s: detection.and_then(|window| window.device_detection_s),
+        detected_keepalives: detection.and_then(|window| window.device_detection_keepalives),
+        detection_keep_alive_s: detection
+            .filter(|window| !window.keep_alive_assumed)
+            .map(|window| window.keep_alive_s),
         recovered_s: recovery(report),
         lost: both_ways(report, |counts| counts.lost),
         perhaps_lost: both_ways(report, |counts| counts.unfollowed),
@@ -204,14 +209,14 @@ fn windows(report: &Report) -> impl Iterator<Item = &model::Window> {
     report.rules.iter().flat_map(|rule| &rule.windows)
 }
 
-/// The longest detection, and the same in keep-alives. A window in which the hub's end told the device counts where there
-/// is no other: it noticed nothing by itself until then.
-fn detection(report: &Report) -> Option<(Figure, Option<f64>)> {
+/// The window with the longest detection. One in which the hub's end told the device counts where there is no other: it noticed
+/// nothing by itself until then.
+fn detection(report: &Report) -> Option<&model::Window> {
     let worst = |told: bool| {
         let of = windows(report).filter(|window| window.device_told == told);
-        let seen =
-            of.filter_map(|window| Some((window.device_detection_s?, window.device_detection_keepalives)));
-        seen.max_by(|(a, _), (b, _)| upper(a).total_cmp(&upper(b)))
+        let longest = |window: &&model::Window| window.device_detection_s.as_ref().map(upper);
+        of.filter(|window| window.device_detection_s.is_some())
+            .max_by(|a, b| longest(a).partial_cmp(&longest(b)).unwrap_or(Ordering::Equal))
     };
     worst(false).or_else(|| worst(true))
 }
@@ -219,7 +224,7 @@ fn detection(report: &Report) -> Option<(Figure, Option<f64>)> {
 /// The longest recovery: from the path restored, or from the fault that was over at once.
 fn recovery(report: &Report) -> Option<Figure> {
     let figures = windows(report).filter_map(|window| since_restored(report, window));
-    figures.max_by(|a, b| upper(a).total_cmp(&upper(b)))
+    figures.max_by(|a, b| upper(a).partial_cmp(&upper(b)).unwrap_or(Ordering::Equal))
 }
 
 /// A window's recovery; where other faults kept the device away meanwhile, from the end of the last of them.
@@ -235,14 +240,15 @@ fn since_restored(report: &Report, window: &model::Window) -> Option<Figure> {
     Some(Figure::Seconds(back - last))
 }
 
-/// The greatest that a figure can be.
-fn upper(figure: &Figure) -> f64 {
+/// The greatest that a figure can be, and of what never came how long that was watched.
+fn upper(figure: &Figure) -> (f64, f64) {
     match figure {
-        Figure::Seconds(seconds) => *seconds,
-        Figure::Between { before_s, .. } => *before_s,
-        Figure::Never { .. } | Figure::CountBetween { at_most: None, .. } => f64::INFINITY,
+        Figure::Seconds(seconds) => (*seconds, 0.0),
+        Figure::Between { before_s, .. } => (*before_s, 0.0),
+        Figure::Never { never_watched_s } => (f64::INFINITY, *never_watched_s),
+        Figure::CountBetween { at_most: None, .. } => (f64::INFINITY, 0.0),
         Figure::Count(count) | Figure::CountBetween { at_most: Some(count), .. } => {
-            f64::from(u32::try_from(*count).unwrap_or(u32::MAX))
+            (f64::from(u32::try_from(*count).unwrap_or(u32::MAX)), 0.0)
         }
     }
 }

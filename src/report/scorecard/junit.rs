@@ -64,7 +64,7 @@ fn case(card: &Scorecard, row: &Row, run: &Card) -> Element {
         Verdict::Inconclusive => wrong("failure", "inconclusive"),
         Verdict::Error => wrong("error", "environment"),
     };
-    let mut told = vec![row.summary.clone(), sentence(cell, card.keep_alive_s)];
+    let mut told = vec![row.summary.clone(), sentence(cell)];
     if cell.verdict == Verdict::Warn {
         told.extend(cell.why.iter().cloned());
     }

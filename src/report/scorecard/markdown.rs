@@ -19,9 +19,7 @@ pub fn render(card: &Scorecard) -> String {
     let _ = writeln!(out, "| fault | {} |", card.workloads.join(" | "));
     let _ = writeln!(out, "|---|{}", "---|".repeat(card.workloads.len()));
     for row in &card.rows {
-        let cells = card.workloads.iter().map(|workload| {
-            row.cell(workload).map_or_else(|| "-".into(), |run| cell(run, card.keep_alive_s))
-        });
+        let cells = card.workloads.iter().map(|workload| row.cell(workload).map_or_else(|| "-".into(), cell));
         let _ = writeln!(out, "| {} | {} |", escaped(&row.entry), cells.collect::<Vec<_>>().join(" | "));
     }
     out.push('\n');
@@ -44,7 +42,7 @@ pub fn render(card: &Scorecard) -> String {
 }
 
 /// Its parts are of brownout's own words.
-fn cell(run: &Card, keep_alive_s: f64) -> String {
+fn cell(run: &Card) -> String {
     let cell = &run.cell;
     let word = match cell.verdict {
         Verdict::Pass | Verdict::NotApplicable | Verdict::NotRun => cell.verdict.word().to_owned(),
@@ -53,7 +51,7 @@ fn cell(run: &Card, keep_alive_s: f64) -> String {
         }
     };
     let findings = (cell.findings > 0).then(|| count(cell.findings, "finding"));
-    let parts = [detected(cell, keep_alive_s), recovered(cell), lost(cell), findings];
+    let parts = [detected(cell), recovered(cell), lost(cell), findings];
     let parts = parts.into_iter().flatten().map(|part| escaped(&part));
     std::iter::once(word).chain(parts).collect::<Vec<_>>().join(" · ")
 }

@@ -79,6 +79,9 @@ pub struct Cell {
     pub detected_s: Option<Figure>,
     /// The same (its upper end) in keep-alives; `null` where it did not notice.
     pub detected_keepalives: Option<f64>,
+    /// The keep-alive of the device then; `None` where it has none. Not in the JSON.
+    #[serde(skip)]
+    pub detection_keep_alive_s: Option<f64>,
     /// The longest that it took to be accepted again: from the path restored, or from the fault where that was over at once.
     pub recovered_s: Option<Figure>,
     /// Messages lost, by quality of service, both ways; `null` where none could be followed.

@@ -29,7 +29,8 @@ pub fn render(card: &Scorecard, styling: Styling) -> String {
     out += &wrap(
         "  ",
         "first: noticed after, from the start of the fault, in keep-alives, or told by FIN or RST; then: back after, from \
-         the path restored, or from a fault that leaves the path alone; the worst of each run",
+         the path restored, or from a fault that leaves the path alone; <: within so long, >: not in so long; the worst of \
+         each run",
     );
     out += &classes(card, styling);
     out += &failures(card, styling);
@@ -56,7 +57,7 @@ fn table(card: &Scorecard, styling: Styling) -> String {
         let mut second = vec![Text::plain("")];
         for workload in &card.workloads {
             let found = row.cell(workload);
-            first.push(found.map_or_else(|| faint("-"), |found| verdict(found, card.keep_alive_s)));
+            first.push(found.map_or_else(|| faint("-"), verdict));
             second.push(found.map_or_else(|| faint(""), beneath));
         }
         rows.push(first);
@@ -68,9 +69,9 @@ fn table(card: &Scorecard, styling: Styling) -> String {
 }
 
 /// `pass 1.3 K, 0.4 s`
-fn verdict(card: &Card, keep_alive_s: f64) -> Text {
+fn verdict(card: &Card) -> Text {
     let cell = &card.cell;
-    let times = [detected(cell, keep_alive_s), recovered(cell)];
+    let times = [detected(cell), recovered(cell)];
     let shown = times.map(|time| time.unwrap_or_else(|| "-".into()));
     let text = match shown.iter().all(|time| time == "-") {
         true => cell.verdict.word().to_owned(),

@@ -101,6 +101,82 @@ fn back_counts_from_the_end_of_the_last_fault_that_kept_a_device_away() {
     assert_eq!(judge(&report, &IDLE, run()).recovered_s, Some(Figure::Seconds(8.5)));
 }
 
+/// A detection is in the keep-alives of the device, whatever the suite told it to use; in seconds where it has none. What was not
+/// noticed is not told as noticed, and a bracket not as a time.
+#[test]
+fn a_detection_is_told_as_what_is_known_of_it() {
+    let told = |keep_alive: u16, mechanism, signs: Option<u64>| {
+        let mut story = Story::new();
+        story.joins(1, 0, "d", keep_alive).at(3_000);
+        story.opens(1, 0, 0, if keep_alive == 0 { 60 } else { u64::from(keep_alive) });
+        if let (What::WindowOpened { assumed, .. }, 0) =
+            (&mut story.events.last_mut().unwrap().what, keep_alive)
+        {
+            *assumed = true;
+        }
+        story.applies(1, 1, mechanism);
+        if let Some(millis) = signs {
+            story.at(3_000 + millis).ends(1, Side::Device, Ending::Fin).closes(1);
+        }
+        if signs.is_none() {
+            story.at(9_000).ends(1, Side::Hub, Ending::Fin);
+        }
+        story.at(11_000).lifts(1, 1).heals(1).at(20_000).over();
+        let report = Report::new(&dark(), &story.results(&dark()));
+        let cell = judge(&report, &Case { keep_alive_s: Some(2.0), ..IDLE }, run());
+        let text = terminal(&alone(cell.clone()), Styling::Plain);
+        let cell_of = text.lines().find_map(|line| line.trim().strip_prefix("rst  ").map(str::to_owned));
+        let page = html(&alone(cell));
+        let words = page.split("<small>").find(|words| words.contains("detected")).unwrap_or_default();
+        (cell_of.unwrap(), words.split("</small>").next().unwrap().to_owned())
+    };
+    for (keep_alive, mechanism, signs, short, words) in [
+        (2, Mechanism::Gate, Some(3_000), "1.5 K", "detected after 1.5 K"),
+        (4, Mechanism::Gate, None, ">2.0 K", "not detected in 2.0 K"),
+        (0, Mechanism::Gate, Some(3_000), "3.0 s", "detected after 3.0 s"),
+        (2, Mechanism::Filter, Some(8_500), "<4.2 K", "detected within 4.2 K"),
+    ] {
+        let (shown, said) = told(keep_alive, mechanism, signs);
+        assert!(
+            shown.replace(' ', "").contains(&short.replace(' ', "")) && said == words,
+            "{keep_alive} {signs:?}: {shown} / {said}"
+        );
+    }
+}
+
+/// So long was watched for who did not come back; that may be no time at all.
+#[test]
+fn who_is_not_back_is_told_with_how_long_that_was_watched() {
+    let of = |recovered: Figure| {
+        alone(Cell { verdict: Verdict::Fail, recovered_s: Some(recovered), ..Cell::default() })
+    };
+    for (recovered, short, words) in [
+        (Figure::Seconds(0.412), "412 ms", "back after 412 ms"),
+        (Figure::Between { after_s: 1.0, before_s: 2.5 }, "<2.5 s", "back within 2.5 s"),
+        (Figure::Never { never_watched_s: 9.0 }, ">9.0 s", "not back in 9.0 s"),
+        (Figure::Never { never_watched_s: 0.0 }, "hidden", "not seen whether it was back"),
+    ] {
+        let card = of(recovered);
+        assert!(terminal(&card, Styling::Plain).contains(&format!("  FAIL - {short}\n")), "{short}");
+        assert!(html(&card).contains(&format!("<small>{words}</small>")), "{words}");
+        assert!(junit(&card).contains(&format!("\n{words}<")), "{words}: {}", junit(&card));
+    }
+}
+
+/// The longest watch tells the most of what was never noticed.
+#[test]
+fn of_what_was_never_noticed_the_longest_watch_counts() {
+    let mut report = noticed_after(3_000);
+    let one = &mut report.rules[0].windows[0];
+    (one.device_detection_s, one.device_detection_keepalives) =
+        (Some(Figure::Never { never_watched_s: 8.0 }), None);
+    let mut shorter = one.clone();
+    shorter.device_detection_s = Some(Figure::Never { never_watched_s: 1.0 });
+    report.rules[0].windows.push(shorter);
+    let cell = judge(&report, &IDLE, run());
+    assert_eq!(cell.detected_s, Some(Figure::Never { never_watched_s: 8.0 }));
+}
+
 #[test]
 fn an_entry_for_mqtt_5_says_nothing_of_others() {
     let case = Case { needs_mqtt5: true, ..IDLE };
@@ -143,6 +219,7 @@ fn example() -> Scorecard {
             "LOSS messages-lost: 2 messages of QoS 1 were lost <once> & for all".into(),
         ],
         detected_s: Some(Figure::Never { never_watched_s: 21.0 }),
+        detection_keep_alive_s: Some(4.0),
         lost: Some([0, 2, 0]),
         findings: 1,
         grades: Some(["inconclusive", "fail", "inconclusive", "fail"]),
@@ -197,16 +274,17 @@ fn on_a_terminal_of_80_columns() {
     insta::assert_snapshot!(text);
 }
 
+/// A suite of this run alone.
+fn alone(cell: Cell) -> Scorecard {
+    let cells = vec![card(cell, "idle", None)];
+    let row = Row { entry: "rst".into(), profile: "rst".into(), summary: "A reset.".into(), cells };
+    Scorecard { rows: Vec::new(), ..example() }.with_rows(vec![row])
+}
+
 #[test]
 fn what_was_lost_is_told_without_a_finding_too() {
-    let row = |cell| {
-        let cells = vec![card(cell, "idle", None)];
-        Row { entry: "rst".into(), profile: "rst".into(), summary: "A reset.".into(), cells }
-    };
     let pass = || Cell { verdict: Verdict::Pass, ..Cell::default() };
-    let told = |cell: Cell| {
-        terminal(&Scorecard { rows: Vec::new(), ..example() }.with_rows(vec![row(cell)]), Styling::Plain)
-    };
+    let told = |cell: Cell| terminal(&alone(cell), Styling::Plain);
     for (lost, perhaps_lost, words) in [
         ([9, 2, 0], [0, 0, 0], Some("  2 lost\n")),
         ([0, 1, 1], [7, 2, 1], Some("  2 to 5 lost\n")),
