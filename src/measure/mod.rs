@@ -68,7 +68,7 @@ pub use results::{
 };
 pub use so_far::SoFar;
 pub use tls::{Timings, TlsResults};
-pub use together::Fleet;
+pub use together::{Fleet, Who};
 pub use told::Ended;
 pub use trouble::{Captured, Trouble};
 pub use value::Value;

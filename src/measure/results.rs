@@ -316,6 +316,12 @@ pub enum Outcome {
 }
 
 impl DeviceResults {
+    /// Whether its name is an identifier that it gave itself. Else it is its address, or what a hub called it, and says nothing
+    /// of a device of that name elsewhere.
+    pub fn says_who_it_is(&self) -> bool {
+        !self.by_address && !self.unnamed
+    }
+
     /// Whether it is known which links are its own, so that a loss of one has a way back.
     pub fn is_followed(&self, is_back: bool) -> bool {
         !self.several && (is_back || !self.unnamed)

@@ -7,10 +7,10 @@
 
 use super::fleet::{Connected, Held, united};
 use super::rate::ConnectRate;
-use super::results::{Results, RunResults};
+use super::results::{DeviceResults, Results, RunResults};
 use crate::base::Time;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The fleet of a run, or of several that overlap in time.
@@ -28,7 +28,27 @@ pub struct Fleet {
     pub worst: Option<Time>,
 }
 
+/// A device over several runs: who has the same name is the same. Not so in runs that overlap, of several machines, where it did
+/// not give itself that name: its address may be of another network there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Who<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The run that it is of, by its place in [`Results`], where it is another's in others.
+    pub run: Option<usize>,
+}
+
 impl Results {
+    /// Each device of each run, in their order, and who it is.
+    pub fn devices(&self) -> impl Iterator<Item = (Who<'_>, &DeviceResults)> {
+        let fleets = groups(&self.runs, &self.starts()).into_iter();
+        let together: BTreeSet<usize> = fleets.filter(|runs| runs.len() > 1).flatten().collect();
+        self.runs.iter().enumerate().flat_map(move |(place, run)| {
+            let run_of = together.contains(&place).then_some(place);
+            run.devices.values().map(move |device| (who(device, run_of), device))
+        })
+    }
+
     /// For each run, how long after the earliest it began; `None` for a run whose wall clock is not known.
     pub fn starts(&self) -> Vec<Option<Duration>> {
         let clocks: Vec<Option<Timestamp>> = self.runs.iter().map(began).collect();
@@ -73,6 +93,11 @@ impl Fleet {
     }
 }
 
+/// `run`: where it is one of several that overlap.
+fn who(device: &DeviceResults, run: Option<usize>) -> Who<'_> {
+    Who { name: &device.name, run: run.filter(|_| !device.says_who_it_is()) }
+}
+
 /// By its own wall clock.
 fn began(run: &RunResults) -> Option<Timestamp> {
     run.started.as_ref()?.wall_clock.parse().ok()
@@ -108,12 +133,12 @@ fn connect_rate(runs: &[(&RunResults, Duration)]) -> u64 {
     rate.peak()
 }
 
-/// When each device, by its name, was connected over any of the machines. Where a run ends its devices are seen no more: as
+/// When each device was connected over any of the machines. Where a run ends its devices are seen no more: as
 /// who says DISCONNECT, they are not missed.
 fn spans(runs: &[(&RunResults, Duration)]) -> Vec<Held> {
-    let mut by_name: BTreeMap<&str, Vec<Held>> = BTreeMap::new();
+    let mut by_name: BTreeMap<Who<'_>, Vec<Held>> = BTreeMap::new();
     let last = runs.iter().map(|(run, after)| run.lasted.saturating_add(*after)).max().unwrap_or_default();
-    for (run, after) in runs {
+    for (place, (run, after)) in runs.iter().enumerate() {
         let ends = run.lasted.saturating_add(*after);
         let unseen = (ends < last).then_some(Time::ZERO + ends);
         for (device, held) in &run.fleet.held {
@@ -122,7 +147,9 @@ fn spans(runs: &[(&RunResults, Duration)]) -> Vec<Held> {
                 until: span.until.map(|at| at + *after).or(unseen),
                 by_choice: span.by_choice || span.until.is_none(),
             });
-            by_name.entry(run.name(*device)).or_default().extend(moved);
+            let who = run.devices.get(device).map(|device| who(device, Some(place)));
+            let who = who.unwrap_or(Who { name: "?", run: Some(place) });
+            by_name.entry(who).or_default().extend(moved);
         }
     }
     by_name.values_mut().for_each(|spans| spans.sort_by_key(|span| span.from));

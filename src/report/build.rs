@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::measure::value::percentile;
 use crate::measure::{
     self, Alterations, DeliveryResults, DeviceResults, Distribution, FiringResults, Noticed, Results,
-    RunResults, Value, WindowResults,
+    RunResults, Value, Who, WindowResults,
 };
 use crate::profile::{self, Limit, Metric, Plan, Statistic, When};
 use std::collections::{BTreeMap, BTreeSet};
@@ -436,16 +436,23 @@ fn delivery_counts(sum: &event::Delivery, in_flight: [u64; 3]) -> DeliveryCounts
 }
 
 fn devices(plan: &Plan, results: &Results) -> Vec<Device> {
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut known: Vec<(&str, Vec<&DeviceResults>)> = Vec::new();
-    for device in results.runs.iter().flat_map(|run| run.devices.values()) {
-        let place = *places.entry(&device.name).or_insert(known.len());
+    let mut places: BTreeMap<Who<'_>, usize> = BTreeMap::new();
+    let mut known: Vec<(Who<'_>, Vec<&DeviceResults>)> = Vec::new();
+    for (who, device) in results.devices() {
+        let place = *places.entry(who).or_insert(known.len());
         match known.get_mut(place) {
             Some((_, runs)) => runs.push(device),
-            None => known.push((&device.name, vec![device])),
+            None => known.push((who, vec![device])),
         }
     }
-    known.into_iter().map(|(name, runs)| device(plan, name, &runs)).collect()
+    let mut of_name: BTreeMap<&str, usize> = BTreeMap::new();
+    places.keys().for_each(|who| *of_name.entry(who.name).or_default() += 1);
+    // `10.0.0.5 (run 2)` where devices of several runs have the same name and are not the same.
+    let told = |who: Who<'_>| match who.run.filter(|_| of_name.get(who.name).is_some_and(|all| *all > 1)) {
+        Some(run) => words::in_run(who.name, run + 1),
+        None => who.name.to_owned(),
+    };
+    known.into_iter().map(|(who, runs)| device(plan, &told(who), &runs)).collect()
 }
 
 fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
@@ -490,7 +497,7 @@ fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
 
 fn fleet(plan: &Plan, results: &Results) -> Fleet {
     let devices: Vec<&DeviceResults> = results.runs.iter().flat_map(|run| run.devices.values()).collect();
-    let names: BTreeSet<&str> = devices.iter().map(|device| device.name.as_str()).collect();
+    let known: BTreeSet<Who<'_>> = results.devices().map(|(who, _)| who).collect();
     let nameless: u64 = results.runs.iter().map(|run| run.nameless_links).sum();
     let fleets = results.fleets();
     let worst = fleets.iter().max_by_key(|fleet| fleet.dip);
@@ -503,7 +510,7 @@ fn fleet(plan: &Plan, results: &Results) -> Fleet {
         dip_runs: worst.iter().flat_map(|fleet| &fleet.runs).map(|place| place + 1).collect(),
         dip_at_s: worst.and_then(|fleet| fleet.worst).map(|at| seconds(at.elapsed())),
         firings: firings.collect(),
-        devices: names.len(),
+        devices: known.len(),
         links: nameless + devices.iter().map(|device| device.links).sum::<u64>(),
         accepted: devices.iter().map(|device| device.accepted).sum(),
         connect_rate: fleets.iter().map(|fleet| fleet.connect_rate).max().unwrap_or(0),

@@ -103,6 +103,11 @@ pub fn whole_seconds(whole: f64) -> String {
     }
 }
 
+/// A device whose name is another's in another run.
+pub fn in_run(name: &str, run: usize) -> String {
+    format!("{name} (run {run})")
+}
+
 /// The first names, at most so many, of `all` that there are: `a, b and 3 more`.
 pub fn names(names: &[&str], most: usize, all: usize) -> String {
     let shown: Vec<String> = names.iter().take(most).map(|name| cut_name(name, NAME)).collect();

@@ -1,11 +1,10 @@
 //! Runs of two machines that overlap by ten seconds.
 
-use crate::base::{Side, Time};
+use crate::base::{Direction, LinkId, Side, Time};
 use crate::event::What;
 use crate::fault::Ending;
-use crate::measure::Results;
 use crate::measure::story::{Story, expect, plan};
-use crate::measure::{Judgement, judge};
+use crate::measure::{Judgement, Results, Who, judge};
 use crate::profile::{Comparison, Limit, Metric, Statistic};
 use std::time::Duration;
 
@@ -45,6 +44,37 @@ fn runs_that_overlap_are_one_fleet() {
     assert_eq!(fleet.connect_rate, 2, "b at 25.0 s and c at 25.4 s of the common time");
     assert_eq!(fleet.most, 3, "a, b and c, b over either machine");
     assert_eq!((fleet.dip, fleet.worst), (Some(1), Some(Time::from_secs(27))), "b, until it is back at 28 s");
+}
+
+/// TLS that is passed through shows no name: the same address on two machines at a time is of two networks, for all that is known.
+#[test]
+fn who_is_known_by_an_address_alone_is_another_on_each_machine() {
+    let sees = |story: &mut Story, at: u64, until: Option<u64>| {
+        story.at(at).greets(1).hello(1, true).is_of(1, 0, "10.0.0.5");
+        story.tell(What::FirstData { link: LinkId(1), direction: Direction::Down });
+        if let Some(until) = until {
+            story.at(until).ends(1, Side::Device, Ending::Reset).closes(1);
+        }
+        story.at(30_000).over();
+    };
+    let of = |wall_clock: &str| {
+        let (mut one, mut two) = (Story::new(), Story::new());
+        begins(&mut two, wall_clock);
+        sees(&mut one, 1_000, None);
+        sees(&mut two, 2_000, Some(6_000));
+        let plan = plan(Vec::new());
+        one.results(&plan).merge(two.results(&plan))
+    };
+    let results = of("2026-01-01T00:00:10Z");
+    let [fleet] = results.fleets().try_into().unwrap();
+    assert_eq!((fleet.most, fleet.dip, fleet.worst), (2, Some(1), Some(Time::from_secs(16))));
+    let who: Vec<Who<'_>> = results.devices().map(|(who, _)| who).collect();
+    let of_run = |run| Who { name: "10.0.0.5", run };
+    assert_eq!(who, [of_run(Some(0)), of_run(Some(1))]);
+    // One run after another may be before the same network, as those of one machine are.
+    let results = of("2026-01-01T00:00:30Z");
+    let who: Vec<Who<'_>> = results.devices().map(|(who, _)| who).collect();
+    assert_eq!(who, [of_run(None), of_run(None)]);
 }
 
 #[test]

@@ -8,8 +8,9 @@ use crate::base::Time;
 use crate::base::text::printable;
 use crate::report::model::{Expectation, Figure, Judgement, Report, Rule, Window};
 use crate::report::timeline::{Bins, Counts, Kind, Lane, Level, Mark, State, Timeline};
+use crate::report::words::in_run;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// More than there are kinds of marks.
@@ -73,20 +74,27 @@ fn timeline(report: &Report, timeline: &Timeline) -> Value {
             ]))
         })
         .collect();
+    let apart: BTreeSet<&str> = report.devices.iter().map(|device| device.name.as_str()).collect();
     json!({
         "run": run,
         "after": report.runs.iter().find(|one| Some(one.run) == run).and_then(|one| one.starts_after_s),
         "start": micros(timeline.start()),
         "end": micros(timeline.end()),
-        "lanes": timeline.lanes().map(|(_, one)| lane(one)).collect::<Vec<_>>(),
+        "lanes": timeline.lanes().map(|(_, one)| lane(one, run, &apart)).collect::<Vec<_>>(),
         "windows": windows,
         "level": level(timeline.fleet().level()),
         "counts": counts(timeline.fleet().counts()),
     })
 }
 
-fn lane(lane: &Lane) -> Value {
-    json!({ "n": printable(&lane.name), "s": segments(lane), "m": marks(&lane.marks()) })
+/// `who`: where devices of several runs have its name and are not the same, which of them it is.
+fn lane(lane: &Lane, run: Option<usize>, devices: &BTreeSet<&str>) -> Value {
+    let mut told = json!({ "n": printable(&lane.name), "s": segments(lane), "m": marks(&lane.marks()) });
+    let apart = run.map(|run| in_run(&lane.name, run)).filter(|who| devices.contains(who.as_str()));
+    if let Some(who) = apart {
+        told["who"] = json!(printable(&who));
+    }
+    told
 }
 
 fn segments(lane: &Lane) -> Vec<u64> {

@@ -39,7 +39,7 @@ function unpackLane(lane, nth, start, end) {
   }));
   const spent = new Float64Array(STATES.length);
   state.forEach((s, n) => { spent[s] += (n + 1 < from.length ? from[n + 1] : end) - from[n]; });
-  return { name: lane.n, device: lane.n, nth, from, state, marks, spent, windows: [], down: end - start - spent[CONNECTED] - spent[SILENT] };
+  return { name: lane.n, device: lane.n, who: lane.who || lane.n, nth, from, state, marks, spent, windows: [], down: end - start - spent[CONNECTED] - spent[SILENT] };
 }
 
 let patterns = {};

@@ -1,7 +1,8 @@
 //! The page without its style and script, held against a golden; and what must hold of every page.
 
 use super::{POLICY, SCRIPT, STYLE, data, delivery, findings, page, render, rules};
-use crate::base::Side;
+use crate::base::{Direction, LinkId, Side};
+use crate::event::What;
 use crate::fault::{Ending, LegFate, Mechanism, Toward};
 use crate::measure::story::{Story, blackhole, expect, plan, rst, span};
 use crate::profile::{Comparison, Metric, Plan, Statistic};
@@ -40,6 +41,38 @@ fn a_small_story() {
     let data = data::json(&report, &timelines);
     let told = page(&report, &timelines, "STYLE\n", "SCRIPT\n", &data);
     insta::assert_snapshot!(told.replace(env!("CARGO_PKG_VERSION"), "VERSION"));
+}
+
+/// The chart of runs together counts devices by who they are: an address on two machines is two.
+#[test]
+fn lanes_say_whose_they_are_where_their_names_do_not() {
+    let of = |address: &'static str, wall_clock: &str| {
+        let mut story = Story::new();
+        if let What::RunStarted(started) = &mut story.events[0].what {
+            started.wall_clock = wall_clock.into();
+        }
+        story.at(1_000).greets(1).hello(1, true).is_of(1, 0, address);
+        story.tell(What::FirstData { link: LinkId(1), direction: Direction::Down });
+        story.joins(2, 1, "pump", 60).at(30_000).over();
+        story
+    };
+    let plan = plan(Vec::new());
+    let whose = |other: &'static str| -> Vec<serde_json::Value> {
+        let runs = [of("10.0.0.5", "2026-01-01T00:00:00Z"), of(other, "2026-01-01T00:00:10Z")];
+        let results = runs[0].results(&plan).merge(runs[1].results(&plan));
+        let report = Report::new(&plan, &results);
+        let data = data::json(&report, &runs.each_ref().map(timeline));
+        let data: serde_json::Value = serde_json::from_str(&data).unwrap();
+        let lanes =
+            data["timelines"].as_array().unwrap().iter().flat_map(|run| run["lanes"].as_array().unwrap());
+        lanes.map(|lane| lane["who"].clone()).collect()
+    };
+    let nobody = serde_json::Value::Null;
+    assert_eq!(
+        whose("10.0.0.5"),
+        ["10.0.0.5 (run 1)".into(), nobody.clone(), "10.0.0.5 (run 2)".into(), nobody]
+    );
+    assert!(whose("10.0.0.6").iter().all(serde_json::Value::is_null), "each name is one device's");
 }
 
 /// Who was told of the other end's end has not noticed, and who was not told has nothing in that place.
@@ -145,7 +178,7 @@ fn several_runs() {
     let plan = dark();
     let runs = [(1, "2026-01-02T00:00:00Z"), (2, "2026-01-01T00:00:00Z")].map(|(seed, clock)| {
         let mut story = one("pump");
-        if let crate::event::What::RunStarted(start) = &mut story.events[0].what {
+        if let What::RunStarted(start) = &mut story.events[0].what {
             (start.seed, start.wall_clock) = (seed, clock.into());
         }
         story

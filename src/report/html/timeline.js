@@ -71,12 +71,12 @@ function shifted(lane, run, by, start, end) {
     windows: lane.windows.map((window) => moved(window, by)) };
 }
 
-// How many devices are connected, each by its name, in any of the runs.
+// How many devices are connected, each in any of the runs.
 function levelOf(lanes, start, end) {
   const isUp = (state) => state === CONNECTED || state === SILENT;
   const changes = lanes.flatMap((lane) => [...lane.state].flatMap((state, n) => {
     const by = isUp(state) - (n > 0 && isUp(lane.state[n - 1]));
-    return by === 0 ? [] : [[lane.from[n], by, lane.device]];
+    return by === 0 ? [] : [[lane.from[n], by, lane.who]];
   })).sort((a, b) => a[0] - b[0] || b[1] - a[1]);
   const w = Math.max(0.1, (end - start) / LEVEL_BINS);
   const level = { from: start, w, low: [], high: [], last: [] };
@@ -85,9 +85,9 @@ function levelOf(lanes, start, end) {
   for (let n = 0; start + n * w < end; n += 1) {
     let [low, high] = [now, now];
     for (; next < changes.length && changes[next][0] < start + (n + 1) * w; next += 1) {
-      const [, by, device] = changes[next];
-      const held = up.get(device) || 0;
-      up.set(device, held + by);
+      const [, by, who] = changes[next];
+      const held = up.get(who) || 0;
+      up.set(who, held + by);
       now += (held + by > 0) - (held > 0);
       [low, high] = [Math.min(low, now), Math.max(high, now)];
     }
