@@ -49,9 +49,10 @@ fn as_it_is(_: &mut Value) {}
 #[test]
 fn what_got_slower_is_worse_and_ends_with_code_1() {
     let folder = TempDir::new().unwrap();
-    for (nth, day) in (0..3).zip(["2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"]) {
-        demo(&folder, &format!("before/{nth}"), day, 1_000 + nth, as_it_is);
-        demo(&folder, &format!("after/{nth}"), day, 2_000 + nth, as_it_is);
+    for (nth, day) in (0..3).zip(["01", "02", "03"]) {
+        let (before, after) = (format!("2026-01-{day}T00:00:00Z"), format!("2026-02-{day}T00:00:00Z"));
+        demo(&folder, &format!("before/{nth}"), &before, 1_000 + nth, as_it_is);
+        demo(&folder, &format!("after/{nth}"), &after, 2_000 + nth, as_it_is);
     }
     let side = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (before, after) = (side("before"), side("after"));
@@ -72,12 +73,16 @@ fn what_cannot_be_compared_says_why() {
     let set = demo(&folder, "set", "2026-01-02T00:00:00Z", 1_000, |event| {
         event["overrides"] = json!(["settle=9s"])
     });
+    let copy = demo(&folder, "copies/one", "2026-01-01T00:00:00Z", 1_000, as_it_is);
+    let copies = folder.path().join("copies");
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).unwrap();
     let empty = empty.to_str().unwrap();
     for (arguments, wanted) in [
         (&[one.as_str(), &set][..], "demo --set settle=9s"),
-        (&[&one, &one], "is on both sides"),
+        (&[&one, &one], "2026-01-01T00:00:00Z with seed 404104 is on both sides"),
+        (&[&one, &copy], "is on both sides"),
+        (&[copies.to_str().unwrap(), &one], "is on both sides"),
         (&[&one, empty], "holds no events.jsonl"),
         (&[&one, "/nowhere"], "cannot read /nowhere"),
         (&[&one, &set, "--alpha", "0"], "write a number above 0"),

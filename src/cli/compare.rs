@@ -4,6 +4,10 @@ use super::exit::{Exit, Refusal};
 use super::files::EVENTS;
 use super::logs::{Merged, are_alike, described};
 use super::out;
+use super::parts;
+use crate::base::text::printable;
+use crate::event::RunStarted;
+use crate::measure::Results;
 use crate::measure::compare::Settings;
 use crate::report::{Compared, Styling};
 use std::fs;
@@ -38,16 +42,7 @@ pub(super) fn compare(args: &CompareArgs) -> Exit {
 
 fn compared(args: &CompareArgs) -> Result<Exit, Refusal> {
     let [a_logs, b_logs] = [logs(&args.a)?, logs(&args.b)?];
-    let same = a_logs.iter().find(|log| b_logs.iter().any(|other| other.path == log.path));
-    if let Some(log) = same {
-        let log = log.path.display();
-        return Err(Refusal::usage(format!("{log} is on both sides: a run is not compared with itself")));
-    }
-    let read = |logs: Vec<Log>| {
-        let given: Vec<PathBuf> = logs.into_iter().map(|log| log.given).collect();
-        Merged::read(&given, false, None)
-    };
-    let (a, b) = (read(a_logs)?, read(b_logs)?);
+    let (a, b) = (Merged::read(&a_logs, false, None)?, Merged::read(&b_logs, false, None)?);
     if !are_alike(&a.start, &b.start) {
         return Err(Refusal::usage(format!(
             "{} is of another profile or other overrides ({}) than {} ({}): only runs that are alike can be compared",
@@ -55,6 +50,12 @@ fn compared(args: &CompareArgs) -> Result<Exit, Refusal> {
             described(&b.start),
             args.a.display(),
             described(&a.start),
+        )));
+    }
+    if let Some(run) = on_both(&a.results, &b.results) {
+        let (began, seed) = (printable(&run.wall_clock), run.seed);
+        return Err(Refusal::usage(format!(
+            "the run that began at {began} with seed {seed} is on both sides: a run is not compared with itself"
         )));
     }
     let settings = Settings { alpha: args.alpha, margin: args.margin };
@@ -67,32 +68,27 @@ fn compared(args: &CompareArgs) -> Result<Exit, Refusal> {
     Ok(if compared.is_no_worse() { Exit::Met } else { Exit::Unmet })
 }
 
-/// A log of a side.
-struct Log {
-    /// Its real path; of a log in several parts, that of the last.
-    path: PathBuf,
-    /// What names all of it: itself, or the directory that its parts are in.
-    given: PathBuf,
+/// A run that both sides have, wherever its log lies.
+fn on_both<'a>(a: &'a Results, b: &Results) -> Option<&'a RunStarted> {
+    let known: Vec<&RunStarted> = b.runs.iter().filter_map(|run| run.started.as_ref()).collect();
+    let mut runs = a.runs.iter().filter_map(|run| run.started.as_ref());
+    runs.find(|run| known.iter().any(|other| parts::is_same(run, other)))
 }
 
-/// The logs of a side, in the order of their names.
-fn logs(path: &Path) -> Result<Vec<Log>, Refusal> {
-    let cannot = |error| Refusal::usage(format!("cannot read {}: {error}", path.display()));
-    let log = |given: PathBuf| {
-        let events = if given.is_dir() { given.join(EVENTS) } else { given.clone() };
-        fs::canonicalize(events).map(|path| Log { path, given }).map_err(cannot)
-    };
+/// The logs of a side, in the order of their names: each a file, or the directory that all of its parts are in.
+fn logs(path: &Path) -> Result<Vec<PathBuf>, Refusal> {
     if !path.is_dir() || path.join(EVENTS).exists() {
-        return Ok(vec![log(path.to_owned())?]);
+        return Ok(vec![path.to_owned()]);
     }
+    let cannot = |error| Refusal::usage(format!("cannot read {}: {error}", path.display()));
     let mut logs = Vec::new();
     for entry in fs::read_dir(path).map_err(cannot)? {
         let directory = entry.map_err(cannot)?.path();
         if directory.join(EVENTS).exists() {
-            logs.push(log(directory)?);
+            logs.push(directory);
         }
     }
-    logs.sort_by(|a, b| a.path.cmp(&b.path));
+    logs.sort();
     if logs.is_empty() {
         let path = path.display();
         return Err(Refusal::usage(format!(

@@ -47,7 +47,8 @@ fn files(path: &Path) -> Vec<PathBuf> {
     earlier.filter(of_run).chain([latest]).collect()
 }
 
-fn is_same(a: &RunStarted, b: &RunStarted) -> bool {
+/// Whether both are of one run, in whatever part of its log.
+pub fn is_same(a: &RunStarted, b: &RunStarted) -> bool {
     RunStarted { part: 0, ..a.clone() } == RunStarted { part: 0, ..b.clone() }
 }
 
