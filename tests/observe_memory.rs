@@ -67,8 +67,16 @@ impl Watch {
     fn message(&mut self, link: LinkId) {
         let device = self.engine.device_of(link).unwrap();
         let (qos, of) = (QoS::AtLeastOnce, Direction::Up);
-        let message =
-            Message { qos, id: 1, dup: false, hash: link.0, topic: 1, number: None, dropped: false };
+        let message = Message {
+            qos,
+            id: 1,
+            dup: false,
+            retain: false,
+            hash: link.0,
+            topic: 1,
+            number: None,
+            dropped: false,
+        };
         let entries = [
             Entry::Connect { clean: true, version: Version::V311, receive_maximum: None },
             Entry::Accepted { session_present: false, receive_maximum: None },

@@ -7,6 +7,7 @@
 use super::kind::{PacketKind, QoS, Version};
 use super::packet::connect_flag as connect;
 use super::packet::publish_flag as publish;
+use super::packet::subscribe_option as option;
 use super::property::Properties;
 use super::wire::Reader;
 use crate::base::Secret;
@@ -238,16 +239,22 @@ pub struct SubscribeView {
     pub packet_id: u16,
     /// The filters that could be read, each with the QoS asked for (`None` if its bits say 3).
     pub filters: Vec<(String, Option<QoS>)>,
+    /// Whether any of them asks for RETAIN as it was published; MQTT 5 only.
+    pub as_published: bool,
 }
 
 /// Reads a SUBSCRIBE; `None` if it is shorter than two bytes.
 pub fn subscribe_view(version: Version, head: &[u8]) -> Option<SubscribeView> {
     let (packet_id, mut reader) = request(version, head)?;
+    let mut as_published = false;
     let next = || {
         let filter = lossy(&mut reader)?.into_owned();
-        Some((filter, QoS::from_number(reader.u8("options").ok()? & 0x03)))
+        let options = reader.u8("options").ok()?;
+        as_published |= version == Version::V5 && options & option::RETAIN_AS_PUBLISHED != 0;
+        Some((filter, QoS::from_number(options & 0x03)))
     };
-    Some(SubscribeView { packet_id, filters: std::iter::from_fn(next).collect() })
+    let filters = std::iter::from_fn(next).collect();
+    Some(SubscribeView { packet_id, filters, as_published })
 }
 
 fn request(version: Version, head: &[u8]) -> Option<(u16, Reader<'_>)> {

@@ -21,6 +21,7 @@ pub(in crate::mqtt) use connect::flag as connect_flag;
 pub use connect::{Connack, Connect, Will};
 pub use publish::Publish;
 pub(in crate::mqtt) use publish::flag as publish_flag;
+pub(in crate::mqtt) use subscribe::option as subscribe_option;
 pub use subscribe::{Suback, Subscribe, Subscription, Unsubscribe};
 
 use super::error::{DecodeError, EncodeError};

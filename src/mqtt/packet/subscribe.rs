@@ -7,7 +7,7 @@ use crate::mqtt::topic::{self, Shared};
 use crate::mqtt::wire::{Reader, put_binary};
 
 /// The bits of the subscription options (section 3.8.3.1).
-mod option {
+pub(in crate::mqtt) mod option {
     pub const QOS: u8 = 0x03;
     pub const NO_LOCAL: u8 = 0x04;
     pub const RETAIN_AS_PUBLISHED: u8 = 0x08;

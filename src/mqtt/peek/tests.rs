@@ -104,6 +104,9 @@ fn requests_and_their_answers() {
     let subscribe = subscribe_view(V5, b"\0\x0a\x02\x0b\x09\0\x03a/#\x2e\0\x01b\x03\0\x09").unwrap();
     assert_eq!(subscribe.packet_id, 10);
     assert_eq!(subscribe.filters, [("a/#".into(), Some(QoS::ExactlyOnce)), ("b".into(), None)]);
+    assert!(subscribe.as_published, "0x2e has the bit 0x08");
+    assert!(!subscribe_view(V5, b"\0\x0a\0\0\x03a/#\x26").unwrap().as_published);
+    assert!(!subscribe_view(V311, b"\0\x0a\0\x03a/#\x2e").unwrap().as_published);
     let unsubscribe = unsubscribe_view(V311, b"\0\x0a\0\x01a\0\x01+").unwrap();
     assert_eq!(unsubscribe.filters, ["a", "+"]);
     assert_eq!(suback_view(V5, b"\0\x0a\0\x01\x8f").unwrap().codes, [1, 0x8f]);
@@ -164,8 +167,9 @@ proptest! {
                 prop_assert_eq!(ack_view(version, &head), Some(expected));
             }
             Ok(Packet::Subscribe(packet)) => {
+                let as_published = packet.filters.iter().any(|one| one.retain_as_published);
                 let filters = packet.filters.into_iter().map(|one| (one.filter, Some(one.qos))).collect();
-                let expected = SubscribeView { packet_id: packet.packet_id, filters };
+                let expected = SubscribeView { packet_id: packet.packet_id, filters, as_published };
                 prop_assert_eq!(subscribe_view(version, &head), Some(expected));
             }
             Ok(Packet::Unsubscribe(packet)) => {

@@ -99,6 +99,17 @@ impl Books {
         self.write(if is_plain { plain } else { Entry::Arrived(direction, message) });
     }
 
+    /// A SUBSCRIBE arrived whole: what it asks for that tells how to read what the hub sends.
+    fn write_subscribe(&mut self, version: Version, head: &[u8]) {
+        let Some(view) = peek::subscribe_view(version, head) else { return };
+        if view.filters.iter().any(|(filter, _)| Shared::parse(filter).is_some()) {
+            self.write(Entry::Shares);
+        }
+        if view.as_published {
+            self.write(Entry::AsPublished);
+        }
+    }
+
     /// How many messages of QoS 0 were passed on so far.
     pub(super) fn passed(&self) -> u64 {
         self.passed
@@ -128,12 +139,6 @@ impl Books {
     }
 }
 
-/// Whether a SUBSCRIBE with this head has a shared filter.
-fn asks_to_share(version: Version, head: &[u8]) -> bool {
-    let view = peek::subscribe_view(version, head);
-    view.is_some_and(|view| view.filters.iter().any(|(filter, _)| Shared::parse(filter).is_some()))
-}
-
 impl Link {
     /// A CONNECT was told, and so the link's device is known.
     pub(super) fn open_books(&mut self, connect: &Packet) {
@@ -161,8 +166,8 @@ impl Link {
                 None
             }
             PacketKind::Subscribe => {
-                if direction == Direction::Up && asks_to_share(version, frame.head) {
-                    self.books.write(Entry::Shares);
+                if direction == Direction::Up {
+                    self.books.write_subscribe(version, frame.head);
                 }
                 None
             }

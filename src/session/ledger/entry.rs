@@ -24,6 +24,8 @@ pub enum Entry {
     },
     /// The device asks for a shared subscription: what the hub sends it then may go to another of the group instead.
     Shares,
+    /// The device asks for RETAIN as it was published: what the hub sends it with RETAIN then need not be what it had retained.
+    AsPublished,
     /// A PUBLISH arrived whole.
     Arrived(Direction, Message),
     /// So many PUBLISH packets of QoS 0 arrived whole one after another, of which there is nothing to say but that: see
@@ -117,6 +119,7 @@ impl Entry {
             Entry::Connect { .. }
             | Entry::Accepted { .. }
             | Entry::Shares
+            | Entry::AsPublished
             | Entry::Arrived(..)
             | Entry::ArrivedPlain { .. }
             | Entry::PassedUnknown { .. }
@@ -157,6 +160,8 @@ pub struct Message {
     pub id: u16,
     /// DUP.
     pub dup: bool,
+    /// RETAIN.
+    pub retain: bool,
     /// A hash of topic and payload; 0 at QoS 0, where nothing is known again by what it says.
     pub hash: u64,
     /// A hash of the topic; 0 at QoS 0 without a number.

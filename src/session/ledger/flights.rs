@@ -151,18 +151,28 @@ impl Flights {
         self.displaced.remove(&(hash, serial))
     }
 
-    /// Finds a message of an earlier link that says the same, and gives it this identifier.
-    pub fn renumber(&mut self, id: u16, hash: u64, qos: QoS, link: LinkId) -> Option<&Flight> {
+    /// Finds a message of an earlier link that says the same, and may be it, and gives it this identifier.
+    pub fn renumber(
+        &mut self,
+        id: u16,
+        hash: u64,
+        link: LinkId,
+        may_be: impl Fn(&Flight) -> bool,
+    ) -> Option<&Flight> {
         if self.earlier.is_empty() && self.displaced.is_empty() {
             return None;
         }
         let every = (hash, 0, 0)..=(hash, u64::MAX, u16::MAX);
-        let known = self.earlier.range(every).map(|(_, _, id)| *id).find(|id| self.is(*id, qos));
+        let known = self
+            .earlier
+            .range(every)
+            .map(|(_, _, id)| *id)
+            .find(|id| self.by_id.get(*id).is_some_and(&may_be));
         let mut flight = match known {
             Some(before) => self.remove(before)?,
             None => {
                 let mut same = self.displaced.range((hash, 0)..=(hash, u64::MAX));
-                let key = same.find(|(_, flight)| flight.qos == qos).map(|(key, _)| *key)?;
+                let key = same.find(|(_, flight)| may_be(flight)).map(|(key, _)| *key)?;
                 self.displaced_by_age.remove(&key.1);
                 self.displaced.remove(&key)?
             }
@@ -262,10 +272,6 @@ impl Flights {
     fn take_displaced(&mut self) -> impl Iterator<Item = Flight> + use<> {
         self.displaced_by_age.clear();
         std::mem::take(&mut self.displaced).into_values()
-    }
-
-    fn is(&self, id: u16, qos: QoS) -> bool {
-        self.by_id.get(id).is_some_and(|flight| flight.qos == qos)
     }
 
     fn remove(&mut self, id: u16) -> Option<Flight> {

@@ -155,6 +155,7 @@ impl Ledger {
                 self.accepted(now, line, *session_present, *receive_maximum);
             }
             Entry::Shares => ways.down.shares(),
+            Entry::AsPublished => ways.down.as_published(),
             Entry::Arrived(of, message) => {
                 let way = ways.get_mut(*of);
                 if way.arrived(now, line, *of, message, book) && !way.is_stale(line) {
@@ -227,9 +228,10 @@ impl Ledger {
             self.caught_up(now, caught_up);
         }
         if let Some(number) = m.number.filter(|_| !self.ways.get(of).is_shared()) {
-            let (topic, greatest) = (m.topic, self.greatest);
+            let Message { topic, qos, id, .. } = *m;
+            let (greatest, retained) = (self.greatest, self.ways.get(of).is_retained(of, m));
             let number =
-                Number { topic, number, link, qos: m.qos, id: m.id, at: now, in_burst, accepted, greatest };
+                Number { topic, number, link, qos, id, at: now, in_burst, retained, accepted, greatest };
             self.ways.get_mut(of).numbers.take(now, of, &number, &mut self.book);
         }
     }

@@ -52,6 +52,8 @@ pub(super) struct Number {
     pub id: u16,
     pub at: Time,
     pub in_burst: bool,
+    /// The hub had retained it: it comes when it is asked for, and says nothing of what comes before and after.
+    pub retained: bool,
     /// When the device was accepted on this link.
     pub accepted: Option<Time>,
     /// The greatest that there can be; after it comes 0.
@@ -68,6 +70,8 @@ struct Series {
     /// From this one on, all have come but for those in open gaps.
     sure: u64,
     last: u64,
+    /// Nothing has come yet but what the hub had retained.
+    retained: bool,
     link: LinkId,
     open: Vec<Gap>,
 }
@@ -112,15 +116,24 @@ impl AllSeries {
 
 impl Series {
     fn new(number: &Number) -> Series {
-        Series { sure: number.number, last: number.number, link: number.link, open: Vec::new() }
+        let Number { number, retained, link, .. } = *number;
+        Series { sure: number, last: number, retained, link, open: Vec::new() }
     }
 
     fn take(&mut self, number: &Number) -> (Vec<Gap>, bool) {
+        if self.retained {
+            *self = Series::new(number);
+            return (Vec::new(), false);
+        }
         let old = self.open.iter().take_while(|gap| gap.is_final(number.accepted, number.at)).count();
         let old = self.open.drain(..old).collect();
         let mut gaps = self.finish(old);
-        let is_new_link = std::mem::replace(&mut self.link, number.link) != number.link;
         let n = number.number;
+        if number.retained && n <= self.last {
+            self.fills(n);
+            return (gaps, false);
+        }
+        let is_new_link = std::mem::replace(&mut self.link, number.link) != number.link;
         let has_wrapped = n == 0 && number.greatest == Some(self.last);
         // A device that has started anew counts from the beginning.
         let has_restarted = is_new_link && n <= 1 && n < self.last;
@@ -183,6 +196,7 @@ mod tests {
             id: 0,
             at: Time::from_millis(millis),
             in_burst: false,
+            retained: false,
             accepted: (link < 9).then_some(Time::ZERO),
             greatest: Some(255),
         }

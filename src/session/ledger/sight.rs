@@ -67,6 +67,7 @@ impl Sight {
             qos,
             id,
             dup: frame.first_byte & 8 != 0,
+            retain: frame.first_byte & 1 != 0,
             hash: 0,
             topic: topic.hash,
             number: None,

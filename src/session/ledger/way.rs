@@ -32,6 +32,8 @@ pub(super) struct Way {
     /// The receiver has asked for a shared subscription: what it is not sent, or not sent again, may have gone to another of the
     /// group (MQTT 5, section 4.8.2).
     shared: bool,
+    /// The receiver has asked for RETAIN as it was published, so that it says nothing of what the hub had retained.
+    as_published: bool,
     pub numbers: Numbers,
     /// PUBREC and PUBREL of nothing in flight: their other end has to answer them all the same. At most
     /// [`PROMPTED_KEPT`].
@@ -44,15 +46,19 @@ pub(super) struct Way {
 impl Way {
     /// Appends what is known at rest; `false` where messages or numbers are followed.
     pub fn rest(&self, to: &mut Writer) -> bool {
-        let Way { flights, whole, tolerant, meddled, shared, numbers, prompted: _, latest } = self;
-        (*latest, ((*whole, *tolerant), (*meddled, *shared))).pack(to);
+        let Way { flights, whole, tolerant, meddled, shared, as_published, numbers, prompted: _, latest } =
+            self;
+        let asked = u8::from(*shared) | u8::from(*as_published) << 1;
+        (*latest, ((*whole, *tolerant), (*meddled, asked))).pack(to);
         flights.is_none() && numbers.is_none()
     }
 
     /// As it was at rest.
     pub fn wake(from: &mut Reader<'_>) -> Option<Way> {
-        let (latest, ((whole, tolerant), (meddled, shared))) = Pack::unpack(from)?;
-        Some(Way { latest, whole, tolerant, meddled, shared, ..Way::default() })
+        let (latest, ((whole, tolerant), (meddled, asked))) = Pack::unpack(from)?;
+        let asked: u8 = asked;
+        let (shared, as_published) = (asked & 1 != 0, asked & 2 != 0);
+        Some(Way { latest, whole, tolerant, meddled, shared, as_published, ..Way::default() })
     }
 
     /// A CONNECT came, the device's first in the run or not.
@@ -105,6 +111,16 @@ impl Way {
     /// Whether numbers that are left out may have gone to another receiver.
     pub fn is_shared(&self) -> bool {
         self.shared
+    }
+
+    /// Its receiver asks for RETAIN as it was published.
+    pub fn as_published(&mut self) {
+        self.as_published = true;
+    }
+
+    /// Whether the hub had retained it, and sends it since its receiver asked for its topic [MQTT-3.3.1-8].
+    pub fn is_retained(&self, of: Direction, m: &Message) -> bool {
+        of == Direction::Down && m.retain && !self.as_published
     }
 
     /// A PUBLISH arrived. True where it is one that was not seen before.
@@ -170,13 +186,16 @@ impl Way {
         if self.is_stale(line) {
             return self.comes_late(m, of, book);
         }
+        let is_retained = self.is_retained(of, m);
         let in_way = line.ways.get_mut(of);
         let flights = self.flights.get_or_insert_default();
+        // Of a session that is over a hub sends nothing again: what it sends says the same, and is another message.
+        let is_another = |known: &Flight| of == Direction::Down && !m.dup && known.session_over;
         if let Some(known) = flights.get(id) {
             let (first, before) = (known.first, known.link);
             let is_of_session = before == link || (line.goes_on && !known.session_over);
             let must_not_be = is_of_session && !self.meddled;
-            if known.hash == m.hash && known.qos == m.qos {
+            if known.hash == m.hash && known.qos == m.qos && !is_another(known) {
                 in_way.in_flight += u32::from(before != link);
                 flights.sent_again(id, link);
                 self.sent_again(now, m, about, first, false, book);
@@ -198,7 +217,9 @@ impl Way {
             }
         }
         in_way.in_flight += 1;
-        if let Some(known) = flights.renumber(id, m.hash, m.qos, link) {
+        // Nor is what it sends for a SUBSCRIBE one that it had sent before.
+        let may_be = |known: &Flight| known.qos == m.qos && !is_another(known) && (!is_retained || m.dup);
+        if let Some(known) = flights.renumber(id, m.hash, link, may_be) {
             let first = known.first;
             self.sent_again(now, m, about, first, true, book);
             return false;

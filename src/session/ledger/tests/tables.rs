@@ -343,6 +343,82 @@ fn numbers_that_a_group_shares_leave_out_nothing() {
     assert_eq!(run.news(), [&MessageNews::Gap { from: 2, to: 2 }, &MessageNews::Gap { from: 4, to: 4 }]);
 }
 
+/// In a new session the hub sends what it had retained once more, often under the same identifier, for it counts anew.
+/// Guards: that was a message sent again, and a duplicate.
+#[test]
+fn what_a_hub_sends_in_another_session_is_another_message() {
+    // (way, identifier, DUP, sent, duplicated)
+    for (of, id, dup, sent, duplicated) in [
+        (DOWN, 5, false, 2, 0),
+        (DOWN, 6, false, 2, 0),
+        (DOWN, 5, true, 1, 1),
+        // A client may keep over sessions what it has not had acknowledged.
+        (UP, 5, false, 1, 1),
+        (UP, 6, false, 1, 1),
+    ] {
+        let mut run = Run::joined();
+        run.at(10).goes(0, of, message(1, 5, 7)).ends(0);
+        run.at(20).connect(true).accepted(1, false).goes(1, of, Message { dup, ..message(1, id, 7) });
+        run.ack(1, of, AckKind::Puback, id).ends(1);
+        let counts = *run.over().get(of);
+        assert_eq!((counts.sent[1], counts.duplicated[1]), (sent, duplicated), "{of:?} {id} {dup}");
+        assert_eq!((counts.completed[1], counts.retransmitted[1]), (1, 2 - sent), "{of:?} {id} {dup}");
+        assert_eq!(counts.unfollowed[1], sent - 1, "of what was passed on in the dark, nobody knows");
+    }
+}
+
+/// The session goes on, and a SUBSCRIBE brings what the hub had retained, beside what it sends again. Guards: the same.
+#[test]
+fn what_a_hub_had_retained_is_another_message_in_the_same_session_too() {
+    let retained = |dup| Message { retain: true, dup, ..message(1, 6, 7) };
+    // (RETAIN as published, DUP, sent)
+    for (as_published, dup, sent) in [(false, false, 2), (false, true, 1), (true, false, 1)] {
+        let mut run = Run::joined();
+        if as_published {
+            run.tell(0, Entry::AsPublished);
+        }
+        run.goes(0, DOWN, message(1, 5, 7)).ends(0).connect(false).accepted(1, true);
+        let down = run.goes(1, DOWN, retained(dup)).counts().down;
+        assert_eq!((down.sent[1], down.duplicated[1]), (sent, 2 - sent), "{as_published} {dup}");
+    }
+}
+
+/// What the hub had retained was published before the SUBSCRIBE. Guards: what lay between was held to be lost.
+#[test]
+fn numbers_that_a_hub_had_retained_leave_out_nothing_and_are_no_repetition() {
+    let numbered = |number| Message { number: Some(number), ..message(0, 0, number) };
+    let retained = |number| Message { retain: true, ..numbered(number) };
+    // (RETAIN as published, numbers missing)
+    for (as_published, missing) in [(false, 0), (true, 4)] {
+        let mut run = Run::joined();
+        if as_published {
+            run.tell(0, Entry::AsPublished);
+        }
+        run.goes(0, DOWN, retained(10)).goes(0, DOWN, numbered(15)).goes(0, DOWN, numbered(16));
+        run.ends(0).connect(true).accepted(1, false);
+        run.goes(1, DOWN, retained(10)).goes(1, DOWN, numbered(17)).ends(1);
+        let down = run.over().down;
+        assert_eq!((down.numbered, down.missing), (5, missing), "{as_published}");
+        assert_eq!(down.lost[0], missing, "{as_published}");
+        assert_eq!(run.news().len(), 2 * usize::from(as_published), "{as_published}");
+    }
+    // What was published while the device was away is missing all the same.
+    let mut run = Run::joined();
+    run.goes(0, DOWN, numbered(5)).ends(0).connect(true).accepted(1, false);
+    run.goes(1, DOWN, retained(7)).goes(1, DOWN, numbered(9)).ends(1);
+    assert_eq!(run.over().down.missing, 2);
+    // It is of an earlier time, and no beginning of a new count.
+    let mut run = Run::joined();
+    run.goes(0, DOWN, numbered(40)).ends(0).connect(true).accepted(1, false);
+    run.goes(1, DOWN, retained(1)).goes(1, DOWN, numbered(42)).ends(1);
+    assert_eq!(run.over().down.missing, 1);
+    // A device's own flag says how its message is to be kept.
+    let mut run = Run::joined();
+    run.goes(0, UP, retained(1)).goes(0, UP, retained(3)).goes(0, UP, retained(3)).ends(0);
+    let up = run.over().up;
+    assert_eq!((up.missing, up.repeated), (1, 1));
+}
+
 /// A PUBREC that refuses is no sign that its receiver has it, be it passed on or not.
 #[test]
 fn a_message_that_its_receiver_refuses_is_not_acknowledged() {
