@@ -198,6 +198,9 @@ pub enum MessageNews {
         from: u64,
         /// The last.
         to: u64,
+        /// Toward the device, and its session was over in between: nobody had to send it what was published then.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        session_over: bool,
     },
     /// The number in the payload is one that came before.
     Repeated {
@@ -236,7 +239,9 @@ impl MessageNews {
     /// Of how many messages it is.
     pub fn messages(&self) -> u64 {
         match self {
-            MessageNews::Gap { from, to } => to.saturating_sub(*from).saturating_add(1).min(bounded::MOST),
+            MessageNews::Gap { from, to, .. } => {
+                to.saturating_sub(*from).saturating_add(1).min(bounded::MOST)
+            }
             MessageNews::Retransmitted { .. }
             | MessageNews::Duplicated { .. }
             | MessageNews::Lost { .. }
@@ -282,7 +287,10 @@ impl fmt::Display for MessageNews {
             MessageNews::ReceiveMaximum { in_flight, allowed } => {
                 write!(f, "{in_flight} in flight, and the receiver takes {allowed}")
             }
-            MessageNews::Gap { from, to } => write!(f, "numbers {from} to {to} are missing"),
+            MessageNews::Gap { from, to, session_over } => {
+                let session_over = if *session_over { "; the session was over before" } else { "" };
+                write!(f, "numbers {from} to {to} are missing{session_over}")
+            }
             MessageNews::Repeated { number } => write!(f, "number {number} came before"),
             MessageNews::CaughtUp { queued, dropped: None } => write!(f, "sent {queued} that it had kept"),
             MessageNews::CaughtUp { queued, dropped: Some(dropped) } => {

@@ -80,8 +80,9 @@ fn judge(told: Told<'_>) -> Option<(Kind, Grade, Option<&'static str>, Side)> {
             return lost(told, *why).map(|(kind, grade, rule)| (kind, grade, rule, sender));
         }
         MessageNews::GivenUp { .. } => (Kind::NotSentAgain, Grade::Fail, Some("MQTT-4.4.0-1"), sender),
-        MessageNews::Gap { .. } => {
-            return lost(told, Loss::Missing).map(|(kind, grade, rule)| (kind, grade, rule, sender));
+        MessageNews::Gap { session_over, .. } => {
+            let why = if *session_over && !told.altered { Loss::SessionOver } else { Loss::Missing };
+            return lost(told, why).map(|(kind, grade, rule)| (kind, grade, rule, sender));
         }
         MessageNews::Duplicated { released: true, .. } if told.qos == 2 && !told.altered => {
             (Kind::Qos2Duplicated, Grade::Fail, numbered("MQTT-4.3.3-1", "MQTT-4.3.3-6"), sender)

@@ -213,6 +213,8 @@ impl Ledger {
         line.allowed.up = receive_maximum.unwrap_or(u16::MAX);
         if !line.goes_on {
             Direction::BOTH.into_iter().for_each(|of| self.ways.get_mut(of).begins_anew(line));
+            // What is published until the device has asked for its topic again, the hub does not owe it.
+            self.ways.down.numbers.begin_anew();
         }
         self.rhythm.get_or_insert_default().accepted(now, line.link);
     }

@@ -28,6 +28,13 @@ impl Numbers {
         }
     }
 
+    /// The session so far is over.
+    pub fn begin_anew(&mut self) {
+        if let Some(series) = &mut self.0 {
+            series.begin_anew();
+        }
+    }
+
     /// What the device had kept has come; if it had kept any, the numbers that it leaves out are those that it dropped. How
     /// many.
     pub fn burst_over(&mut self, now: Time, of: Direction, had_kept: bool, book: &mut Book) -> u64 {
@@ -72,6 +79,7 @@ fn left_out(now: Time, of: Direction, gaps: &[Gap], book: &mut Book) {
             counts.lost[0] += gap.missing();
         }
         let about = About { link: Some(gap.link), direction: of, qos: gap.qos, id: gap.id };
-        book.tell(now, about, MessageNews::Gap { from: gap.from, to: gap.to });
+        let Gap { from, to, session_over, .. } = *gap;
+        book.tell(now, about, MessageNews::Gap { from, to, session_over });
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Gap {
     pub at: Time,
     /// It was shown by what may be messages that the device had kept.
     pub in_burst: bool,
+    /// Before what showed it, the session of what came before was over.
+    pub session_over: bool,
 }
 
 impl Gap {
@@ -72,6 +74,8 @@ struct Series {
     last: u64,
     /// Nothing has come yet but what the hub had retained.
     retained: bool,
+    /// The session that the last number came in is over.
+    session_over: bool,
     link: LinkId,
     open: Vec<Gap>,
 }
@@ -91,6 +95,11 @@ impl AllSeries {
     /// A link on which the device was accepted then is over: the gaps that were open for long enough are final.
     pub fn close(&mut self, accepted: Option<Time>, now: Time) -> Vec<Gap> {
         self.take_open(|gap| gap.is_final(accepted, now))
+    }
+
+    /// The session so far is over.
+    pub fn begin_anew(&mut self) {
+        self.topics.values_mut().for_each(|series| series.session_over = true);
     }
 
     /// No more comes: all gaps are final.
@@ -117,7 +126,7 @@ impl AllSeries {
 impl Series {
     fn new(number: &Number) -> Series {
         let Number { number, retained, link, .. } = *number;
-        Series { sure: number, last: number, retained, link, open: Vec::new() }
+        Series { sure: number, last: number, retained, session_over: false, link, open: Vec::new() }
     }
 
     fn take(&mut self, number: &Number) -> (Vec<Gap>, bool) {
@@ -152,11 +161,23 @@ impl Series {
 
     fn goes_on(&mut self, number: &Number) -> Vec<Gap> {
         let before = std::mem::replace(&mut self.last, number.number);
-        let Number { link, qos, id, at, in_burst, .. } = *number;
+        let Number { link, qos, id, at, in_burst, retained, .. } = *number;
+        // What the hub had retained was published before its receiver asked for the topic, and so may be what follows it.
+        let session_over = self.session_over;
+        self.session_over &= retained;
         if number.number - before == 1 {
             return Vec::new();
         }
-        self.open.push(Gap { from: before + 1, to: number.number - 1, link, qos, id, at, in_burst });
+        self.open.push(Gap {
+            from: before + 1,
+            to: number.number - 1,
+            link,
+            qos,
+            id,
+            at,
+            in_burst,
+            session_over,
+        });
         let excess = self.open.len().saturating_sub(OPEN_LIMIT);
         let old = self.open.drain(..excess).collect();
         self.finish(old)

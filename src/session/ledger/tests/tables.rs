@@ -6,6 +6,10 @@ fn first(millis: u64) -> Time {
     Time::from_millis(millis)
 }
 
+fn gap(from: u64, to: u64, session_over: bool) -> MessageNews {
+    MessageNews::Gap { from, to, session_over }
+}
+
 #[test]
 fn a_message_of_each_quality_that_comes_through() {
     let mut run = Run::joined();
@@ -340,7 +344,7 @@ fn numbers_that_a_group_shares_leave_out_nothing() {
     let counts = run.over();
     assert_eq!((counts.down.numbered, counts.down.missing, counts.down.lost[0]), (0, 0, 0));
     assert_eq!((counts.up.numbered, counts.up.missing, counts.up.lost[0]), (3, 2, 2));
-    assert_eq!(run.news(), [&MessageNews::Gap { from: 2, to: 2 }, &MessageNews::Gap { from: 4, to: 4 }]);
+    assert_eq!(run.news(), [&gap(2, 2, false), &gap(4, 4, false)]);
 }
 
 /// In a new session the hub sends what it had retained once more, often under the same identifier, for it counts anew.
@@ -417,6 +421,33 @@ fn numbers_that_a_hub_had_retained_leave_out_nothing_and_are_no_repetition() {
     run.goes(0, UP, retained(1)).goes(0, UP, retained(3)).goes(0, UP, retained(3)).ends(0);
     let up = run.over().up;
     assert_eq!((up.missing, up.repeated), (1, 1));
+}
+
+/// Guards: a hub was held to have lost what it never had to send.
+#[test]
+fn of_numbers_that_are_left_out_it_is_told_whether_the_session_was_over() {
+    let numbered = |number| Message { number: Some(number), ..message(1, 1, number) };
+    // (way, clean start, session present, told of the first gap)
+    for (of, clean, goes_on, session_over) in [
+        (DOWN, true, false, true),
+        (DOWN, false, false, true),
+        (DOWN, false, true, false),
+        // What a device leaves out it has dropped itself.
+        (UP, true, false, false),
+    ] {
+        let mut run = Run::joined();
+        run.goes(0, of, numbered(1)).ack(0, of, AckKind::Puback, 1).ends(0);
+        run.connect(clean).accepted(1, goes_on);
+        run.goes(1, of, numbered(4)).ack(1, of, AckKind::Puback, 1);
+        run.goes(1, of, numbered(6)).ack(1, of, AckKind::Puback, 1).ends(1).over();
+        assert_eq!(run.news(), [&gap(2, 3, session_over), &gap(5, 5, false)], "{of:?} {clean} {goes_on}");
+    }
+    // What it had retained comes before what it sends from now on, and was not the last that was published before.
+    let mut run = Run::joined();
+    run.goes(0, DOWN, numbered(1)).ack(0, DOWN, AckKind::Puback, 1).ends(0).connect(true).accepted(1, false);
+    run.goes(1, DOWN, Message { retain: true, ..numbered(4) }).ack(1, DOWN, AckKind::Puback, 1);
+    run.goes(1, DOWN, numbered(6)).ack(1, DOWN, AckKind::Puback, 1).ends(1).over();
+    assert_eq!(run.news(), [&gap(2, 3, true), &gap(5, 5, true)]);
 }
 
 /// A PUBREC that refuses is no sign that its receiver has it, be it passed on or not.
@@ -728,7 +759,7 @@ fn numbers_tell_of_what_vanished_unseen() {
     run.at(9000).goes(0, UP, numbered(6)).goes(0, UP, numbered(6)).ends(0);
     let up = run.over().up;
     assert_eq!((up.numbered, up.missing, up.repeated, up.lost[0]), (5, 2, 1, 2));
-    assert_eq!(run.news(), [&MessageNews::Gap { from: 3, to: 4 }, &MessageNews::Repeated { number: 6 }]);
+    assert_eq!(run.news(), [&gap(3, 4, false), &MessageNews::Repeated { number: 6 }]);
 }
 
 #[test]
