@@ -249,7 +249,7 @@ async fn numbers_in_payloads_show_what_is_left_out() {
     }
     let (up, _, news) = told(&bench.stop().await);
     assert_eq!((up.numbered, up.missing, up.lost[0]), (3, 2, 2));
-    assert_eq!(news, [MessageNews::Gap { from: 3, to: 4, session_over: false }]);
+    assert_eq!(news, [MessageNews::Gap { from: 3, to: 4, excuse: None }]);
 }
 
 #[tokio::test]

@@ -72,6 +72,7 @@ impl Watch {
             id: 1,
             dup: false,
             retain: false,
+            expiry: None,
             hash: link.0,
             topic: 1,
             number: None,

@@ -32,8 +32,17 @@ fn messages(count: u32) {
     for n in 0..count {
         let now = Time::ZERO + Duration::from_micros(50) * n;
         let (id, hash) = (identifier(n), u64::from(n) + 1);
-        let message =
-            Message { qos, id, dup: false, retain: false, hash, topic: 1, number: None, dropped: false };
+        let message = Message {
+            qos,
+            id,
+            dup: false,
+            retain: false,
+            expiry: None,
+            hash,
+            topic: 1,
+            number: None,
+            dropped: false,
+        };
         let mut entries =
             vec![Entry::Arrived(direction, message), Entry::Passed { direction, qos, id, times: 1 }];
         if n >= u32::from(IN_FLIGHT) {

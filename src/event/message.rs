@@ -198,9 +198,9 @@ pub enum MessageNews {
         from: u64,
         /// The last.
         to: u64,
-        /// Toward the device, and its session was over in between: nobody had to send it what was published then.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        session_over: bool,
+        /// Why nobody may have had to send them; `None` where nothing says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        excuse: Option<Excuse>,
     },
     /// The number in the payload is one that came before.
     Repeated {
@@ -214,6 +214,16 @@ pub enum MessageNews {
         /// How many it had dropped, by the numbers in the payloads; `None` where there are none.
         dropped: Option<u64>,
     },
+}
+
+/// Why nobody may have had to send what is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Excuse {
+    /// Toward a device, and its session was over in between: what was published then the hub did not owe it.
+    SessionOver,
+    /// Messages of that topic expire, and nothing came of it for longer than that (MQTT 5).
+    PerhapsExpired,
 }
 
 /// How it is known that a message is lost.
@@ -231,6 +241,8 @@ pub enum Loss {
     NeverSentAgain,
     /// The same, but its session was over: a clean start, or no session present. Nobody had to send it again.
     SessionOver,
+    /// The same, and its expiry interval was over by then (MQTT 5): nobody had to send it again.
+    Expired,
     /// The numbers in the payloads leave it out.
     Missing,
 }
@@ -287,15 +299,24 @@ impl fmt::Display for MessageNews {
             MessageNews::ReceiveMaximum { in_flight, allowed } => {
                 write!(f, "{in_flight} in flight, and the receiver takes {allowed}")
             }
-            MessageNews::Gap { from, to, session_over } => {
-                let session_over = if *session_over { "; the session was over before" } else { "" };
-                write!(f, "numbers {from} to {to} are missing{session_over}")
+            MessageNews::Gap { from, to, excuse } => {
+                let excuse = excuse.map(Excuse::words).unwrap_or_default();
+                write!(f, "numbers {from} to {to} are missing{excuse}")
             }
             MessageNews::Repeated { number } => write!(f, "number {number} came before"),
             MessageNews::CaughtUp { queued, dropped: None } => write!(f, "sent {queued} that it had kept"),
             MessageNews::CaughtUp { queued, dropped: Some(dropped) } => {
                 write!(f, "sent {queued} that it had kept; it had dropped {dropped}")
             }
+        }
+    }
+}
+
+impl Excuse {
+    fn words(self) -> &'static str {
+        match self {
+            Excuse::SessionOver => "; the session was over before",
+            Excuse::PerhapsExpired => "; they may have expired",
         }
     }
 }
@@ -308,6 +329,7 @@ impl Loss {
             Loss::FalselyAcknowledged => "acknowledged, and not passed on",
             Loss::NeverSentAgain => "not completed, and never sent again",
             Loss::SessionOver => "not completed, not sent again, and its session was over",
+            Loss::Expired => "not completed, not sent again, and expired by then",
             Loss::Missing => "left out by the numbers in the payloads",
         }
     }

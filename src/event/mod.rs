@@ -19,7 +19,7 @@ mod wire;
 
 pub use kernel::{Dropped, Sources};
 pub use line::Line;
-pub use message::{Delivery, Loss, MessageNews};
+pub use message::{Delivery, Excuse, Loss, MessageNews};
 pub use numbers::{Numbers, Place};
 pub use packet::{Packet, SessionTerms, Will, shown};
 pub use samples::Samples;

@@ -5,7 +5,7 @@
 use super::cases::{Cases, News, Size, seen};
 use super::kind::Kind;
 use crate::base::{DeviceId, Direction, Side, Time};
-use crate::event::{Loss, MessageNews};
+use crate::event::{Excuse, Loss, MessageNews};
 use crate::measure::finding::Grade;
 use crate::mqtt::Version;
 use crate::session::ledger::AckKind;
@@ -80,8 +80,12 @@ fn judge(told: Told<'_>) -> Option<(Kind, Grade, Option<&'static str>, Side)> {
             return lost(told, *why).map(|(kind, grade, rule)| (kind, grade, rule, sender));
         }
         MessageNews::GivenUp { .. } => (Kind::NotSentAgain, Grade::Fail, Some("MQTT-4.4.0-1"), sender),
-        MessageNews::Gap { session_over, .. } => {
-            let why = if *session_over && !told.altered { Loss::SessionOver } else { Loss::Missing };
+        MessageNews::Gap { excuse, .. } => {
+            let why = match excuse {
+                Some(Excuse::SessionOver) if !told.altered => Loss::SessionOver,
+                Some(Excuse::PerhapsExpired) => Loss::Expired,
+                Some(Excuse::SessionOver) | None => Loss::Missing,
+            };
             return lost(told, why).map(|(kind, grade, rule)| (kind, grade, rule, sender));
         }
         MessageNews::Duplicated { released: true, .. } if told.qos == 2 && !told.altered => {
@@ -97,7 +101,7 @@ fn judge(told: Told<'_>) -> Option<(Kind, Grade, Option<&'static str>, Side)> {
 
 fn lost(told: Told<'_>, why: Loss) -> Option<(Kind, Grade, Option<&'static str>)> {
     match (told.qos, why) {
-        (_, Loss::FalselyAcknowledged) => None,
+        (_, Loss::FalselyAcknowledged | Loss::Expired) => None,
         (0, _) if told.disturbed || told.altered => None,
         (0, _) => Some((Kind::Qos0Lost, Grade::Warn, None)),
         // The numbers may leave it out since a fault dropped it.

@@ -113,8 +113,17 @@ mod tests {
         ];
         for id in 1..=3 {
             let (qos, hash) = (QoS::AtLeastOnce, u64::from(id));
-            let message =
-                Message { qos, id, dup: false, retain: false, hash, topic: 1, number: None, dropped: false };
+            let message = Message {
+                qos,
+                id,
+                dup: false,
+                retain: false,
+                expiry: None,
+                hash,
+                topic: 1,
+                number: None,
+                dropped: false,
+            };
             entries.push(Entry::Arrived(Direction::Up, message));
             entries.push(Entry::Passed { direction: Direction::Up, qos, id, times: 1 });
         }

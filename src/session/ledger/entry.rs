@@ -162,6 +162,8 @@ pub struct Message {
     pub dup: bool,
     /// RETAIN.
     pub retain: bool,
+    /// Its Message Expiry Interval in seconds; MQTT 5 only.
+    pub expiry: Option<u32>,
     /// A hash of topic and payload; 0 at QoS 0, where nothing is known again by what it says.
     pub hash: u64,
     /// A hash of the topic; 0 at QoS 0 without a number.

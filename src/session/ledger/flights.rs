@@ -8,10 +8,12 @@
 //!                      earlier ──identifier taken by a new message──▶ displaced
 //! ```
 
+use super::entry::Message;
 use crate::base::{LinkId, Time};
 use crate::mqtt::QoS;
 use crate::session::numbered::Numbered;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 /// How many messages of ended links are followed, a direction. Clients keep a few dozen in flight, hubs up to some
 /// thousand for each; those beyond, the oldest, are counted as in flight and not followed.
@@ -30,6 +32,8 @@ pub(super) struct Flight {
     pub qos: QoS,
     /// When it was first seen.
     pub first: Time,
+    /// From when on its sender need not send it any more (MQTT 5, section 3.3.2.3.3).
+    pub expires: Time,
     /// The link that it was last sent on.
     pub link: LinkId,
     /// When it was first passed on.
@@ -77,7 +81,9 @@ impl Flights {
     }
 
     /// A new message.
-    pub fn insert(&mut self, id: u16, hash: u64, qos: QoS, first: Time, link: LinkId) {
+    pub fn insert(&mut self, m: &Message, first: Time, link: LinkId) {
+        let Message { id, hash, qos, expiry, .. } = *m;
+        let expires = expiry.map_or(Time::MAX, |seconds| first + Duration::from_secs(seconds.into()));
         let serial = self.next;
         self.next += 1;
         let flight = Flight {
@@ -85,6 +91,7 @@ impl Flights {
             hash,
             qos,
             first,
+            expires,
             link,
             passed: None,
             on: link,

@@ -42,6 +42,7 @@ use crate::event::{Delivery, LastPackets, MessageNews};
 use crate::mqtt::{QoS, Version};
 use rhythm::{CaughtUp, Rhythm};
 use series::Number;
+use std::time::Duration;
 use teller::{About, Teller as Book};
 use way::Way;
 
@@ -231,9 +232,19 @@ impl Ledger {
         }
         if let Some(number) = m.number.filter(|_| !self.ways.get(of).is_shared()) {
             let Message { topic, qos, id, .. } = *m;
-            let (greatest, retained) = (self.greatest, self.ways.get(of).is_retained(of, m));
-            let number =
-                Number { topic, number, link, qos, id, at: now, in_burst, retained, accepted, greatest };
+            let number = Number {
+                topic,
+                number,
+                link,
+                qos,
+                id,
+                at: now,
+                in_burst,
+                retained: self.ways.get(of).is_retained(of, m),
+                expiry: m.expiry.map(|seconds| Duration::from_secs(seconds.into())),
+                accepted,
+                greatest: self.greatest,
+            };
             self.ways.get_mut(of).numbers.take(now, of, &number, &mut self.book);
         }
     }

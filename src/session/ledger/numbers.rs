@@ -79,7 +79,7 @@ fn left_out(now: Time, of: Direction, gaps: &[Gap], book: &mut Book) {
             counts.lost[0] += gap.missing();
         }
         let about = About { link: Some(gap.link), direction: of, qos: gap.qos, id: gap.id };
-        let Gap { from, to, session_over, .. } = *gap;
-        book.tell(now, about, MessageNews::Gap { from, to, session_over });
+        let Gap { from, to, excuse, .. } = *gap;
+        book.tell(now, about, MessageNews::Gap { from, to, excuse });
     }
 }

@@ -1,6 +1,7 @@
 //! The numbers in the payloads of one direction, topic by topic: which are left out, and which come again.
 
 use crate::base::{LinkId, Time};
+use crate::event::Excuse;
 use crate::mqtt::QoS;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,8 +31,7 @@ pub(super) struct Gap {
     pub at: Time,
     /// It was shown by what may be messages that the device had kept.
     pub in_burst: bool,
-    /// Before what showed it, the session of what came before was over.
-    pub session_over: bool,
+    pub excuse: Option<Excuse>,
 }
 
 impl Gap {
@@ -56,6 +56,8 @@ pub(super) struct Number {
     pub in_burst: bool,
     /// The hub had retained it: it comes when it is asked for, and says nothing of what comes before and after.
     pub retained: bool,
+    /// After how long it expires.
+    pub expiry: Option<Duration>,
     /// When the device was accepted on this link.
     pub accepted: Option<Time>,
     /// The greatest that there can be; after it comes 0.
@@ -76,6 +78,8 @@ struct Series {
     retained: bool,
     /// The session that the last number came in is over.
     session_over: bool,
+    /// When that came.
+    at: Time,
     link: LinkId,
     open: Vec<Gap>,
 }
@@ -125,8 +129,8 @@ impl AllSeries {
 
 impl Series {
     fn new(number: &Number) -> Series {
-        let Number { number, retained, link, .. } = *number;
-        Series { sure: number, last: number, retained, session_over: false, link, open: Vec::new() }
+        let Number { number, retained, at, link, .. } = *number;
+        Series { sure: number, last: number, retained, session_over: false, at, link, open: Vec::new() }
     }
 
     fn take(&mut self, number: &Number) -> (Vec<Gap>, bool) {
@@ -161,23 +165,19 @@ impl Series {
 
     fn goes_on(&mut self, number: &Number) -> Vec<Gap> {
         let before = std::mem::replace(&mut self.last, number.number);
-        let Number { link, qos, id, at, in_burst, retained, .. } = *number;
+        let Number { link, qos, id, at, in_burst, retained, expiry, .. } = *number;
+        let since = at.since(std::mem::replace(&mut self.at, at));
+        let excuse = match expiry {
+            _ if self.session_over => Some(Excuse::SessionOver),
+            Some(expiry) if since >= expiry => Some(Excuse::PerhapsExpired),
+            Some(_) | None => None,
+        };
         // What the hub had retained was published before its receiver asked for the topic, and so may be what follows it.
-        let session_over = self.session_over;
         self.session_over &= retained;
         if number.number - before == 1 {
             return Vec::new();
         }
-        self.open.push(Gap {
-            from: before + 1,
-            to: number.number - 1,
-            link,
-            qos,
-            id,
-            at,
-            in_burst,
-            session_over,
-        });
+        self.open.push(Gap { from: before + 1, to: number.number - 1, link, qos, id, at, in_burst, excuse });
         let excess = self.open.len().saturating_sub(OPEN_LIMIT);
         let old = self.open.drain(..excess).collect();
         self.finish(old)
@@ -218,6 +218,7 @@ mod tests {
             at: Time::from_millis(millis),
             in_burst: false,
             retained: false,
+            expiry: None,
             accepted: (link < 9).then_some(Time::ZERO),
             greatest: Some(255),
         }

@@ -60,7 +60,8 @@ impl Sight {
             // No identifier at all [MQTT-2.2.1-3]: nothing could be said of its message that is sure.
             return None;
         }
-        let topic = self.topic(direction, name, alias(version, &mut reader), sequence, qos);
+        let Asides { alias, expiry } = asides(version, &mut reader);
+        let topic = self.topic(direction, name, alias, sequence, qos);
         let is_followed = qos != QoS::AtMostOnce;
         let rest = reader.rest();
         let mut message = Message {
@@ -68,6 +69,7 @@ impl Sight {
             id,
             dup: frame.first_byte & 8 != 0,
             retain: frame.first_byte & 1 != 0,
+            expiry,
             hash: 0,
             topic: topic.hash,
             number: None,
@@ -136,19 +138,30 @@ impl Sight {
     }
 }
 
-/// The topic alias in the properties of a PUBLISH of MQTT 5, which are read over.
-fn alias(version: Version, reader: &mut Reader<'_>) -> Option<u16> {
+/// What the properties of a PUBLISH say that is asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asides {
+    /// Topic Alias.
+    alias: Option<u16>,
+    /// Message Expiry Interval in seconds.
+    expiry: Option<u32>,
+}
+
+/// Reads over the properties of a PUBLISH of MQTT 5.
+fn asides(version: Version, reader: &mut Reader<'_>) -> Asides {
+    let none = Asides::default();
     if version != Version::V5 {
-        return None;
+        return none;
     }
     let mut after = reader.clone();
-    let length = after.varint("property length").ok()?;
-    if after.bytes(usize::try_from(length).ok()?, "properties").is_err() {
-        return None;
+    let Ok(length) = after.varint("property length") else { return none };
+    let is_whole = usize::try_from(length).is_ok_and(|length| after.bytes(length, "properties").is_ok());
+    if !is_whole {
+        return none;
     }
-    let alias = if length > 0 { Properties::read_leniently(reader).topic_alias() } else { None };
+    let properties = if length > 0 { Properties::read_leniently(reader) } else { Properties::NONE };
     *reader = after;
-    alias
+    Asides { alias: properties.topic_alias(), expiry: properties.message_expiry() }
 }
 
 /// What an acknowledgement says; `direction` is the way that it goes itself.

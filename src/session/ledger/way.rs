@@ -236,7 +236,7 @@ impl Way {
         if m.dup && self.sees_all() {
             book.tell(now, about, MessageNews::DupWrong { dup: true });
         }
-        self.flights.get_or_insert_default().insert(id, m.hash, m.qos, now, link);
+        self.flights.get_or_insert_default().insert(m, now, link);
         true
     }
 

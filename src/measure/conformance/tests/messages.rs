@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::base::{Direction, Time};
-use crate::event::{Loss, MessageNews};
+use crate::event::{Excuse, Loss, MessageNews};
 
 const FIRST: Time = Time::ZERO;
 
@@ -25,20 +25,18 @@ fn news_of_messages_are_their_senders() {
         (1, lost(Loss::NeverSentAgain), Some(("messages-lost", Grade::Fail, false))),
         (1, MessageNews::GivenUp { first: FIRST }, Some(("messages-not-sent-again", Grade::Fail, false))),
         (1, lost(Loss::FalselyAcknowledged), None),
+        (1, lost(Loss::Expired), None),
+        (1, MessageNews::Gap { from: 1, to: 2, excuse: Some(Excuse::PerhapsExpired) }, None),
         (0, lost(Loss::NotPassedOn), Some(("qos0-messages-lost", Grade::Warn, false))),
         (
             0,
-            MessageNews::Gap { from: 1, to: 2, session_over: false },
+            MessageNews::Gap { from: 1, to: 2, excuse: None },
             Some(("qos0-messages-lost", Grade::Warn, false)),
         ),
+        (1, MessageNews::Gap { from: 1, to: 2, excuse: None }, Some(("messages-lost", Grade::Fail, false))),
         (
             1,
-            MessageNews::Gap { from: 1, to: 2, session_over: false },
-            Some(("messages-lost", Grade::Fail, false)),
-        ),
-        (
-            1,
-            MessageNews::Gap { from: 1, to: 2, session_over: true },
+            MessageNews::Gap { from: 1, to: 2, excuse: Some(Excuse::SessionOver) },
             Some(("messages-lost", Grade::Warn, false)),
         ),
         // A PUBREL is the sender's own.
@@ -73,8 +71,8 @@ fn what_a_fault_did_to_messages_is_nobodys() {
         (1, MessageNews::IdInUse { first: FIRST }),
         (1, MessageNews::UnknownAck { packet: "puback".into() }),
         (2, MessageNews::Duplicated { first: FIRST, released: true }),
-        (1, MessageNews::Gap { from: 1, to: 2, session_over: false }),
-        (1, MessageNews::Gap { from: 1, to: 2, session_over: true }),
+        (1, MessageNews::Gap { from: 1, to: 2, excuse: None }),
+        (1, MessageNews::Gap { from: 1, to: 2, excuse: Some(Excuse::SessionOver) }),
     ] {
         let mut story = Story::new();
         story.joins(1, 0, "a", 2).works_on(1, 1, 0).at(1_000).up(1, Packet::Pingreq);
@@ -105,7 +103,7 @@ fn rules_have_the_numbers_of_the_version() {
 #[test]
 fn a_finding_counts_all_that_are_told_in_one() {
     let mut story = Story::new();
-    story.joins(1, 0, "a", 2).says_of(0, 1, MessageNews::Gap { from: 4, to: 6, session_over: false }, 1);
+    story.joins(1, 0, "a", 2).says_of(0, 1, MessageNews::Gap { from: 4, to: 6, excuse: None }, 1);
     let lost = MessageNews::Lost { first: FIRST, why: Loss::NeverSentAgain };
     story.says_of(0, 1, lost, 1);
     if let Some(What::Message { more, .. }) = story.events.last_mut().map(|event| &mut event.what) {

@@ -122,7 +122,7 @@ impl Run {
 /// A message of this quality of service, that says this.
 fn message(qos: u8, id: u16, hash: u64) -> Message {
     let qos = QoS::from_number(qos).unwrap();
-    Message { qos, id, dup: false, retain: false, hash, topic: 1, number: None, dropped: false }
+    Message { qos, id, dup: false, retain: false, expiry: None, hash, topic: 1, number: None, dropped: false }
 }
 
 fn again(qos: u8, id: u16, hash: u64) -> Message {

@@ -253,11 +253,18 @@ proptest! {
 fn any_entry() -> impl Strategy<Value = Entry> {
     let qos = (0..3_u8).prop_map(|qos| QoS::from_number(qos).unwrap());
     let id = 0..4_u16;
-    let says = (any::<bool>(), any::<bool>(), any::<bool>(), 0..3_u64, proptest::option::of(0..6_u64));
+    let says = (
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+        proptest::option::of(0..9_u32),
+        0..3_u64,
+        proptest::option::of(0..6_u64),
+    );
     let message = (direction(), qos.clone(), id.clone(), says).prop_map(|(of, qos, id, says)| {
-        let (dup, retain, dropped, hash, number) = says;
+        let (dup, retain, dropped, expiry, hash, number) = says;
         let id = if qos == QoS::AtMostOnce { 0 } else { id };
-        Entry::Arrived(of, Message { qos, id, dup, retain, hash, topic: 1, number, dropped })
+        Entry::Arrived(of, Message { qos, id, dup, retain, expiry, hash, topic: 1, number, dropped })
     });
     prop_oneof![
         6 => message,

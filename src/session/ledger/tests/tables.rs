@@ -1,13 +1,14 @@
 //! One story each.
 
 use super::*;
+use crate::event::Excuse;
 
 fn first(millis: u64) -> Time {
     Time::from_millis(millis)
 }
 
 fn gap(from: u64, to: u64, session_over: bool) -> MessageNews {
-    MessageNews::Gap { from, to, session_over }
+    MessageNews::Gap { from, to, excuse: session_over.then_some(Excuse::SessionOver) }
 }
 
 #[test]
@@ -448,6 +449,55 @@ fn of_numbers_that_are_left_out_it_is_told_whether_the_session_was_over() {
     run.goes(1, DOWN, Message { retain: true, ..numbered(4) }).ack(1, DOWN, AckKind::Puback, 1);
     run.goes(1, DOWN, numbered(6)).ack(1, DOWN, AckKind::Puback, 1).ends(1).over();
     assert_eq!(run.news(), [&gap(2, 3, true), &gap(5, 5, true)]);
+}
+
+/// A hub throws away what has expired, also what it had sent and was not acknowledged (mosquitto 2.0 does). Guards: the hub was
+/// held to have lost it.
+#[test]
+fn what_has_expired_nobody_has_to_send_again() {
+    let expires = |seconds| Message { expiry: Some(seconds), ..message(1, 5, 7) };
+    // (seconds, passed on, told); the device is back 10 s later
+    let lost = |why| Some(MessageNews::Lost { first: first(10), why });
+    for (seconds, passed, told) in [
+        (3, false, lost(Loss::Expired)),
+        (11, false, lost(Loss::Expired)),
+        (12, false, lost(Loss::NeverSentAgain)),
+        (3, true, None),
+        (12, true, Some(MessageNews::GivenUp { first: first(10) })),
+    ] {
+        let mut run = Run::joined();
+        run.at(10).arrives(0, DOWN, expires(seconds));
+        if passed {
+            run.passes(0, DOWN, expires(seconds));
+        }
+        run.ends(0).at(10_020).connect(false).accepted(1, true).at(60_000).ends(1);
+        assert_eq!(run.news(), told.iter().collect::<Vec<_>>(), "{seconds} {passed}");
+        let down = run.over().down;
+        assert_eq!((down.lost[1], down.unfollowed[1]), (u64::from(!passed), u64::from(passed)));
+    }
+    // Sent again before that, it arrives.
+    let mut run = Run::joined();
+    run.arrives(0, DOWN, expires(30)).ends(0).at(10_000).connect(false).accepted(1, true);
+    run.goes(1, DOWN, Message { dup: true, ..expires(20) }).ack(1, DOWN, AckKind::Puback, 5).ends(1);
+    assert_eq!(run.over().down.completed[1], 1);
+}
+
+/// Guards: a hub that threw away what had expired in its queue was held to have lost it.
+#[test]
+fn numbers_that_are_left_out_may_have_expired() {
+    // (way, seconds, the next comes so long after, may have expired)
+    for (of, seconds, after, excuse) in [
+        (DOWN, Some(3), 3_000, Some(Excuse::PerhapsExpired)),
+        (DOWN, Some(3), 2_999, None),
+        (DOWN, None, 60_000, None),
+        (UP, Some(3), 3_000, Some(Excuse::PerhapsExpired)),
+    ] {
+        let numbered = |number| Message { number: Some(number), expiry: seconds, ..message(1, 1, number) };
+        let mut run = Run::joined();
+        run.at(10).goes(0, of, numbered(1)).ack(0, of, AckKind::Puback, 1);
+        run.at(10 + after).goes(0, of, numbered(3)).ack(0, of, AckKind::Puback, 1).ends(0).over();
+        assert_eq!(run.news(), [&MessageNews::Gap { from: 2, to: 2, excuse }], "{of:?} {seconds:?} {after}");
+    }
 }
 
 /// A PUBREC that refuses is no sign that its receiver has it, be it passed on or not.

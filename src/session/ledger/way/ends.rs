@@ -14,6 +14,9 @@ use std::time::Duration;
 /// so at once. TCP keeps the order, so that what it sent before has come.
 const RESENDS_WITHIN: Duration = Duration::from_secs(5);
 
+/// Intervals of expiry are of whole seconds, and a hub hands on what is left of them.
+const EXPIRY_ROUNDED: Duration = Duration::from_secs(1);
+
 impl Way {
     /// A link is over. `heard`: when its sender was last heard of on it. `stopped`: the run is over, and that ended it.
     pub fn link_ended(
@@ -47,6 +50,7 @@ impl Way {
             for flight in given_up.unwrap_or_default() {
                 let about = About { qos: flight.qos, id: flight.id, ..about };
                 let (first, session_over) = (flight.first, flight.session_over);
+                let has_expired = line.accepted.is_some_and(|at| at + EXPIRY_ROUNDED >= flight.expires);
                 let is_anothers = self.shared && flight.qos == QoS::AtLeastOnce;
                 if flight.acked || flight.passed.is_some() || is_anothers {
                     Way::leave(of, &flight, book);
@@ -55,13 +59,17 @@ impl Way {
                     // another of its group has, to whom the hub may send it instead (MQTT 5, section 4.8.2).
                     let left = if flight.acked { &mut counts.in_flight } else { &mut counts.unfollowed };
                     left[nth(flight.qos)] += 1;
-                    if !session_over && !is_anothers {
+                    if !session_over && !is_anothers && !has_expired {
                         book.tell(now, about, MessageNews::GivenUp { first });
                     }
                     continue;
                 }
                 book.count(of).lost[nth(flight.qos)] += 1;
-                let why = if session_over { Loss::SessionOver } else { Loss::NeverSentAgain };
+                let why = match (session_over, has_expired) {
+                    (true, _) => Loss::SessionOver,
+                    (false, true) => Loss::Expired,
+                    (false, false) => Loss::NeverSentAgain,
+                };
                 book.tell(now, about, MessageNews::Lost { first, why });
             }
         }
