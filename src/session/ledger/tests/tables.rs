@@ -500,6 +500,18 @@ fn numbers_that_are_left_out_may_have_expired() {
     }
 }
 
+/// RabbitMQ 3.10 does that, and clients go by it. Guards: none of its messages of QoS 2 was ever completed.
+#[test]
+fn of_quality_two_a_hub_that_answers_with_puback_has_it() {
+    let mut run = Run::joined();
+    run.goes(0, UP, message(2, 5, 7)).ack(0, UP, AckKind::Puback, 5).goes(0, UP, message(2, 6, 8));
+    run.ack_arrives(0, UP, AckKind::Puback, 6).ends(0).connect(true).accepted(1, false).at(9_000).ends(1);
+    let up = run.over().up;
+    assert_eq!((up.sent[2], up.completed[2], up.in_flight[2], up.unfollowed[2]), (2, 1, 1, 0));
+    let unknown = MessageNews::UnknownAck { packet: "puback".into() };
+    assert_eq!(run.news(), [&unknown, &unknown], "it is against the standard");
+}
+
 /// A PUBREC that refuses is no sign that its receiver has it, be it passed on or not.
 #[test]
 fn a_message_that_its_receiver_refuses_is_not_acknowledged() {

@@ -5,6 +5,7 @@ use crate::base::{Direction, LinkId, Time};
 use crate::event::{Loss, MessageNews};
 use crate::session::ledger::Book;
 use crate::session::ledger::entry::{Ack, AckKind};
+use crate::session::ledger::flights::Flight;
 use crate::session::ledger::line::Line;
 use crate::session::ledger::teller::About;
 
@@ -12,14 +13,12 @@ impl Way {
     /// An acknowledgement, or a PUBREL, arrived.
     pub fn ack_arrived(&mut self, now: Time, line: &mut Line, ack: &Ack, book: &mut Book) {
         let qos = ack.kind.qos();
-        let Some(flight) = self.flight(ack.id, qos) else {
-            if self.sees_all() && !self.is_prompted(ack) {
-                let about = About { link: Some(line.link), direction: ack.direction, qos, id: ack.id };
-                let packet = ack.kind.word().to_owned();
-                book.tell(now, about, MessageNews::UnknownAck { packet });
-            }
-            return;
-        };
+        if self.flight(ack.id, qos).is_none() && self.sees_all() && !self.is_prompted(ack) {
+            let about = About { link: Some(line.link), direction: ack.direction, qos, id: ack.id };
+            let packet = ack.kind.word().to_owned();
+            book.tell(now, about, MessageNews::UnknownAck { packet });
+        }
+        let Some(flight) = self.answered(ack) else { return };
         match ack.kind {
             AckKind::Puback => (flight.acked, flight.doubted) = (true, false),
             AckKind::Pubrec if ack.refuses => flight.doubted = false,
@@ -32,6 +31,13 @@ impl Way {
                 self.sent_on(ack.id, line.link);
             }
         }
+    }
+
+    /// The message that an acknowledgement is of. Hubs without QoS 2 answer it with PUBACK, and clients take that for the end of it
+    /// (RabbitMQ 3.10 is such a hub).
+    fn answered(&mut self, ack: &Ack) -> Option<&mut Flight> {
+        let is_of = |flight: &Flight| flight.qos == ack.kind.qos() || ack.kind == AckKind::Puback;
+        self.flights.as_mut()?.get_mut(ack.id).filter(|flight| is_of(flight))
     }
 
     /// Whether an acknowledgement of nothing in flight answers such a one of the other end's, as it has to. It is remembered
@@ -55,8 +61,8 @@ impl Way {
 
     /// An acknowledgement, or a PUBREL, was passed on.
     pub fn ack_passed(&mut self, line: &mut Line, ack: &Ack, book: &mut Book) {
-        let qos = ack.kind.qos();
-        let Some(flight) = self.flight(ack.id, qos) else { return };
+        let Some(flight) = self.answered(ack) else { return };
+        let qos = flight.qos;
         match ack.kind {
             AckKind::Puback | AckKind::Pubcomp => {}
             AckKind::Pubrec if ack.refuses => {}
