@@ -159,13 +159,13 @@ impl Ledger {
             Entry::AsPublished => ways.down.as_published(),
             Entry::Arrived(of, message) => {
                 let way = ways.get_mut(*of);
-                if way.arrived(now, line, *of, message, book) && !way.is_stale(line) {
+                if way.arrived(now, line, *of, message, book) && !way.is_stale(*of, line) {
                     self.is_new(now, line, *of, message);
                 }
             }
             Entry::ArrivedPlain { direction, messages } => {
                 ways.get_mut(*direction).arrived_plain(now, line, *direction, *messages, book);
-                if *direction == Direction::Up && !ways.up.is_stale(line) {
+                if *direction == Direction::Up && !ways.up.is_stale(Direction::Up, line) {
                     self.are_new(now, line, *messages);
                 }
             }

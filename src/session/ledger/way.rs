@@ -76,14 +76,21 @@ impl Way {
 
     /// The device was accepted.
     pub fn accepted(&mut self, line: &Line) {
-        if let Some((_, accepted)) = self.latest.as_mut().filter(|(link, _)| *link == line.link) {
-            *accepted = true;
+        let Some((_, accepted)) = self.latest.as_mut().filter(|(link, _)| *link == line.link) else { return };
+        *accepted = true;
+        // The hub may have sent more on an earlier link, while this one waited.
+        if let Some(flights) = &mut self.flights {
+            flights.next_link(line.link);
         }
     }
 
-    /// Whether the device has a later link: what still comes on this one was sent before that.
-    pub fn is_stale(&self, line: &Line) -> bool {
-        self.latest.is_some_and(|(link, _)| link > line.link)
+    /// Whether there is a later link that its sender has begun to use: what still comes on this one was sent before that.
+    pub fn is_stale(&self, of: Direction, line: &Line) -> bool {
+        match of {
+            Direction::Up => self.latest.is_some_and(|(link, _)| link > line.link),
+            // In the dark the device's next CONNECT does not reach the hub, which goes on sending here.
+            Direction::Down => self.is_dead(line),
+        }
     }
 
     /// Whether nobody hears what is passed on: the hub has ended this link when it accepted a later one [MQTT-3.1.4-3].
@@ -139,7 +146,7 @@ impl Way {
             return is_new;
         }
         book.sent_plain(of, 1);
-        if m.number.is_some() && self.is_stale(line) {
+        if m.number.is_some() && self.is_stale(of, line) {
             // Its number is left out by what came on the later link, and lost by that.
             return true;
         }
@@ -183,7 +190,8 @@ impl Way {
     /// A PUBLISH of QoS 1 or 2: of which message it is.
     fn follow(&mut self, now: Time, line: &mut Line, m: &Message, about: About, book: &mut Book) -> bool {
         let (id, link, of) = (m.id, line.link, about.direction);
-        if self.is_stale(line) {
+        let is_known_later = |flights: &Flights| flights.get(id).is_some_and(|known| known.link > link);
+        if self.is_stale(of, line) || self.flights.as_deref().is_some_and(is_known_later) {
             return self.comes_late(m, of, book);
         }
         let is_retained = self.is_retained(of, m);
@@ -218,7 +226,9 @@ impl Way {
         }
         in_way.in_flight += 1;
         // Nor is what it sends for a SUBSCRIBE one that it had sent before.
-        let may_be = |known: &Flight| known.qos == m.qos && !is_another(known) && (!is_retained || m.dup);
+        let may_be = |known: &Flight| {
+            known.qos == m.qos && known.link != link && !is_another(known) && (!is_retained || m.dup)
+        };
         if let Some(known) = flights.renumber(id, m.hash, link, may_be) {
             let first = known.first;
             self.sent_again(now, m, about, first, true, book);

@@ -512,6 +512,47 @@ fn of_quality_two_a_hub_that_answers_with_puback_has_it() {
     assert_eq!(run.news(), [&unknown, &unknown], "it is against the standard");
 }
 
+/// In the dark a device connects anew, and the hub, which hears nothing of that, goes on sending on the link that it believes in.
+/// Guards: of each such message it was not known what became of it, though it came again under its identifier.
+#[test]
+fn what_a_hub_sends_on_a_link_that_it_still_believes_in_is_sent_there() {
+    // (quality, session present, lost)
+    for (qos, goes_on, lost) in [(1, true, 0), (2, true, 0), (1, false, 2), (2, false, 2)] {
+        let nth = usize::from(qos);
+        let mut run = Run::joined();
+        run.at(10).arrives(0, DOWN, message(qos, 4, 3)).at(8_000).connect(false);
+        // It says what the one before said, and is another.
+        run.at(9_000).arrives(0, DOWN, message(qos, 5, 3)).ends(0).at(20_000).accepted(1, goes_on);
+        if goes_on {
+            run.goes(1, DOWN, again(qos, 4, 3)).goes(1, DOWN, again(qos, 5, 3));
+        }
+        let down = run.at(30_000).ends(1).over().down;
+        assert_eq!((down.sent[nth], down.unfollowed[nth]), (2, 0), "{qos} {goes_on}");
+        assert_eq!((down.retransmitted[nth], down.lost[nth]), (2 - lost, lost), "{qos} {goes_on}");
+        assert_eq!(down.duplicated, [0; 3]);
+        assert!(!run.news().iter().any(|news| matches!(news, MessageNews::DupWrong { .. })));
+    }
+    // Once it has accepted the next, it has ended this one: what still comes was sent before.
+    let mut run = Run::joined();
+    run.at(10).connect(false).accepted(1, true).arrives(0, DOWN, message(1, 5, 3));
+    assert_eq!(run.counts().down.unfollowed[1], 1);
+    // Sent again on the next before that is known.
+    let mut run = Run::joined();
+    run.at(10).connect(false).goes(1, DOWN, again(1, 5, 3)).arrives(0, DOWN, message(1, 5, 3));
+    assert_eq!((run.counts().down.sent[1], run.counts().down.unfollowed[1]), (1, 0));
+    assert_eq!(run.news(), [] as [&MessageNews; 0]);
+}
+
+/// Of QoS 0 too. Guards: their numbers were missing, and they were not received.
+#[test]
+fn numbers_that_a_hub_sends_on_a_link_that_it_still_believes_in_are_there() {
+    let numbered = |number| Message { number: Some(number), ..message(0, 0, number) };
+    let mut run = Run::joined();
+    run.goes(0, DOWN, numbered(1)).connect(false).goes(0, DOWN, numbered(2)).ends(0).accepted(1, true);
+    let down = run.goes(1, DOWN, numbered(3)).ends(1).over().down;
+    assert_eq!((down.sent[0], down.received[0], down.missing, down.lost[0]), (3, 3, 0, 0));
+}
+
 /// A PUBREC that refuses is no sign that its receiver has it, be it passed on or not.
 #[test]
 fn a_message_that_its_receiver_refuses_is_not_acknowledged() {
