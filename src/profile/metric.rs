@@ -166,7 +166,7 @@ metrics! {
         "numbers that the payloads leave out (`sequence`), both directions together, but for `dropped_offline`",
         "device whose messages have numbers";
     QueuedOffline = "queued_offline", Count,
-        "messages that the device had kept until it was back: after CONNACK they came more than ten times closer than usual",
+        "messages that the device had kept until it was back: after CONNACK they came more than ten times closer than usual; a new one that falls among them counts with them",
         "device that came back, and whose usual pace was known from five gaps of 50 ms or more";
     DroppedOffline = "dropped_offline", Count,
         "numbers that such messages leave out (`sequence`): dropped by the device, or gone astray as it lost its link",
