@@ -58,6 +58,11 @@ pub struct WillView<'a> {
     pub delay: Option<u32>,
 }
 
+/// Whether a CONNECT is that of a bridge between hubs, as mosquitto marks it before MQTT 5: by the upper bit of the level.
+pub fn is_bridge(head: &[u8]) -> bool {
+    connect_view(head).is_some_and(|view| view.bridge)
+}
+
 /// Reads a CONNECT; `None` if it ends before its keep-alive.
 pub fn connect_view(head: &[u8]) -> Option<ConnectView<'_>> {
     let mut reader = Reader::new(head);
@@ -241,20 +246,24 @@ pub struct SubscribeView {
     pub filters: Vec<(String, Option<QoS>)>,
     /// Whether any of them asks for RETAIN as it was published; MQTT 5 only.
     pub as_published: bool,
+    /// Whether one of these asks for nothing that the device itself has published, too, as bridges do; MQTT 5 only.
+    pub bridges: bool,
 }
 
 /// Reads a SUBSCRIBE; `None` if it is shorter than two bytes.
 pub fn subscribe_view(version: Version, head: &[u8]) -> Option<SubscribeView> {
     let (packet_id, mut reader) = request(version, head)?;
-    let mut as_published = false;
+    let (mut as_published, mut bridges) = (false, false);
     let next = || {
         let filter = lossy(&mut reader)?.into_owned();
         let options = reader.u8("options").ok()?;
-        as_published |= version == Version::V5 && options & option::RETAIN_AS_PUBLISHED != 0;
+        let is_as_published = version == Version::V5 && options & option::RETAIN_AS_PUBLISHED != 0;
+        as_published |= is_as_published;
+        bridges |= is_as_published && options & option::NO_LOCAL != 0;
         Some((filter, QoS::from_number(options & 0x03)))
     };
     let filters = std::iter::from_fn(next).collect();
-    Some(SubscribeView { packet_id, filters, as_published })
+    Some(SubscribeView { packet_id, filters, as_published, bridges })
 }
 
 fn request(version: Version, head: &[u8]) -> Option<(u16, Reader<'_>)> {

@@ -104,7 +104,9 @@ fn requests_and_their_answers() {
     let subscribe = subscribe_view(V5, b"\0\x0a\x02\x0b\x09\0\x03a/#\x2e\0\x01b\x03\0\x09").unwrap();
     assert_eq!(subscribe.packet_id, 10);
     assert_eq!(subscribe.filters, [("a/#".into(), Some(QoS::ExactlyOnce)), ("b".into(), None)]);
-    assert!(subscribe.as_published, "0x2e has the bit 0x08");
+    assert!(subscribe.as_published && subscribe.bridges, "0x2e has the bits 0x08 and 0x04");
+    let two = subscribe_view(V5, b"\0\x0a\0\0\x01a\x08\0\x01b\x04").unwrap();
+    assert!(two.as_published && !two.bridges, "each has one of them");
     assert!(!subscribe_view(V5, b"\0\x0a\0\0\x03a/#\x26").unwrap().as_published);
     assert!(!subscribe_view(V311, b"\0\x0a\0\x03a/#\x2e").unwrap().as_published);
     let unsubscribe = unsubscribe_view(V311, b"\0\x0a\0\x01a\0\x01+").unwrap();
@@ -168,8 +170,9 @@ proptest! {
             }
             Ok(Packet::Subscribe(packet)) => {
                 let as_published = packet.filters.iter().any(|one| one.retain_as_published);
+                let bridges = packet.filters.iter().any(|one| one.retain_as_published && one.no_local);
                 let filters = packet.filters.into_iter().map(|one| (one.filter, Some(one.qos))).collect();
-                let expected = SubscribeView { packet_id: packet.packet_id, filters, as_published };
+                let expected = SubscribeView { packet_id: packet.packet_id, filters, as_published, bridges };
                 prop_assert_eq!(subscribe_view(version, &head), Some(expected));
             }
             Ok(Packet::Unsubscribe(packet)) => {

@@ -35,6 +35,8 @@ pub(super) struct Books {
     pub(super) recent: Ways<Recent>,
     /// A fault makes what passes wait or vanish.
     disturbed: bool,
+    /// The device is a bridge between hubs, as its CONNECT says.
+    pub(super) is_bridge: bool,
 }
 
 #[derive(Debug)]
@@ -108,6 +110,9 @@ impl Books {
         if view.as_published {
             self.write(Entry::AsPublished);
         }
+        if view.bridges {
+            self.write(Entry::HandsOn);
+        }
     }
 
     /// How many messages of QoS 0 were passed on so far.
@@ -151,6 +156,10 @@ impl Link {
         self.books.open = Some(Box::new(Open { device, ledger, line }));
         let receive_maximum = terms.receive_maximum;
         self.books.write(Entry::Connect { clean: *clean, version: *version, receive_maximum });
+        if self.books.is_bridge {
+            self.books.write(Entry::AsPublished);
+            self.books.write(Entry::HandsOn);
+        }
     }
 
     /// Looks at a packet whose head is there. `message`: what it is, if it is a PUBLISH; what it answers is written down.

@@ -258,6 +258,9 @@ impl Link {
 
     pub(super) fn read(&mut self, direction: Direction, frame: &Frame<'_>) -> Packet {
         let packet = Packet::read(self.version, frame);
+        if is_connect(&packet) {
+            self.books.is_bridge = peek::is_bridge(frame.head);
+        }
         self.learn(direction, &packet);
         packet
     }

@@ -157,6 +157,7 @@ impl Ledger {
             }
             Entry::Shares => ways.down.shares(),
             Entry::AsPublished => ways.down.as_published(),
+            Entry::HandsOn => ways.up.hands_on(),
             Entry::Arrived(of, message) => {
                 let way = ways.get_mut(*of);
                 if way.arrived(now, line, *of, message, book) && !way.is_stale(*of, line) {
@@ -230,7 +231,7 @@ impl Ledger {
         if let Some(caught_up) = caught_up {
             self.caught_up(now, caught_up);
         }
-        if let Some(number) = m.number.filter(|_| !self.ways.get(of).is_shared()) {
+        if let Some(number) = m.number.filter(|_| self.ways.get(of).follows_numbers()) {
             let Message { topic, qos, id, .. } = *m;
             let number = Number {
                 topic,
@@ -241,6 +242,7 @@ impl Ledger {
                 at: now,
                 in_burst,
                 retained: self.ways.get(of).is_retained(of, m),
+                perhaps_retained: of == Direction::Down && m.retain,
                 expiry: m.expiry.map(|seconds| Duration::from_secs(seconds.into())),
                 accepted,
                 greatest: self.greatest,

@@ -56,6 +56,8 @@ pub(super) struct Number {
     pub in_burst: bool,
     /// The hub had retained it: it comes when it is asked for, and says nothing of what comes before and after.
     pub retained: bool,
+    /// It may be such a one, though its receiver has asked for RETAIN as it was published.
+    pub perhaps_retained: bool,
     /// After how long it expires.
     pub expiry: Option<Duration>,
     /// When the device was accepted on this link.
@@ -74,8 +76,8 @@ struct Series {
     /// From this one on, all have come but for those in open gaps.
     sure: u64,
     last: u64,
-    /// Nothing has come yet but what the hub had retained.
-    retained: bool,
+    /// The next that comes begins it anew: nothing has come yet but what the hub had retained, or perhaps.
+    anew: bool,
     /// The session that the last number came in is over.
     session_over: bool,
     /// When that came.
@@ -129,20 +131,21 @@ impl AllSeries {
 
 impl Series {
     fn new(number: &Number) -> Series {
-        let Number { number, retained, at, link, .. } = *number;
-        Series { sure: number, last: number, retained, session_over: false, at, link, open: Vec::new() }
+        let Number { number, perhaps_retained, at, link, .. } = *number;
+        let (anew, session_over) = (perhaps_retained, false);
+        Series { sure: number, last: number, anew, session_over, at, link, open: Vec::new() }
     }
 
     fn take(&mut self, number: &Number) -> (Vec<Gap>, bool) {
-        if self.retained {
-            *self = Series::new(number);
+        if self.anew {
+            *self = Series { anew: number.retained, ..Series::new(number) };
             return (Vec::new(), false);
         }
         let old = self.open.iter().take_while(|gap| gap.is_final(number.accepted, number.at)).count();
         let old = self.open.drain(..old).collect();
         let mut gaps = self.finish(old);
         let n = number.number;
-        if number.retained && n <= self.last {
+        if number.perhaps_retained && n <= self.last {
             self.fills(n);
             return (gaps, false);
         }
@@ -165,7 +168,7 @@ impl Series {
 
     fn goes_on(&mut self, number: &Number) -> Vec<Gap> {
         let before = std::mem::replace(&mut self.last, number.number);
-        let Number { link, qos, id, at, in_burst, retained, expiry, .. } = *number;
+        let Number { link, qos, id, at, in_burst, perhaps_retained, expiry, .. } = *number;
         let since = at.since(std::mem::replace(&mut self.at, at));
         let excuse = match expiry {
             _ if self.session_over => Some(Excuse::SessionOver),
@@ -173,7 +176,7 @@ impl Series {
             Some(_) | None => None,
         };
         // What the hub had retained was published before its receiver asked for the topic, and so may be what follows it.
-        self.session_over &= retained;
+        self.session_over &= perhaps_retained;
         if number.number - before == 1 {
             return Vec::new();
         }
@@ -218,6 +221,7 @@ mod tests {
             at: Time::from_millis(millis),
             in_burst: false,
             retained: false,
+            perhaps_retained: false,
             expiry: None,
             accepted: (link < 9).then_some(Time::ZERO),
             greatest: Some(255),
