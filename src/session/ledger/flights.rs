@@ -46,6 +46,8 @@ pub(super) struct Flight {
     pub doubted: bool,
     /// Its receiver has acknowledged it, and so has it.
     pub acked: bool,
+    /// Its receiver has acknowledged it for good: PUBACK, PUBCOMP.
+    pub taken: bool,
     /// Of QoS 2: passed on again, its receiver takes it for a new one.
     pub anew: bool,
     /// Of QoS 2: its sender has released it in this session, and may not send it again.
@@ -56,6 +58,14 @@ pub(super) struct Flight {
     pub counted: bool,
     /// In the order of first sight.
     serial: u64,
+}
+
+impl Flight {
+    /// Whether its receiver has it. PUBREC says that it keeps it until PUBREL, which many hand on only then, and with its session
+    /// it may have thrown it away.
+    pub fn is_had(&self) -> bool {
+        self.acked && (self.taken || !self.session_over || self.qos != QoS::ExactlyOnce)
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -98,6 +108,7 @@ impl Flights {
             before: None,
             doubted: false,
             acked: false,
+            taken: false,
             anew: false,
             released: false,
             session_over: false,

@@ -238,7 +238,7 @@ impl Way {
             if let Some(left) = flights.displace(id) {
                 Way::leave(of, &left, book);
                 let counts = book.count(of);
-                let left_behind = if left.acked { &mut counts.in_flight } else { &mut counts.unfollowed };
+                let left_behind = if left.is_had() { &mut counts.in_flight } else { &mut counts.unfollowed };
                 left_behind[nth(left.qos)] += 1;
             }
         }

@@ -573,6 +573,36 @@ fn numbers_that_a_bridge_hands_on_are_not_followed() {
     assert_eq!(counts.down.numbered, 1);
 }
 
+/// What is handed on at PUBREL alone is lost with the session. Guards: it was neither lost nor perhaps.
+#[test]
+fn of_quality_two_what_was_not_released_before_its_session_was_over_is_perhaps_lost() {
+    // (session goes on, identifier of the next message, PUBREL passed on, PUBCOMP arrived, not known)
+    for (goes_on, id, released, taken, unfollowed) in [
+        (false, 6, false, false, 1),
+        (false, 5, false, false, 1),
+        (false, 6, true, false, 1),
+        (false, 6, true, true, 0),
+        (false, 5, true, true, 0),
+        (true, 6, false, false, 0),
+    ] {
+        for of in Direction::BOTH {
+            let mut run = Run::joined();
+            run.at(10).goes(0, of, message(2, 5, 7)).ack(0, of, AckKind::Pubrec, 5);
+            if released {
+                run.ack(0, of, AckKind::Pubrel, 5);
+            }
+            if taken {
+                run.ack_arrives(0, of, AckKind::Pubcomp, 5);
+            }
+            run.ends(0).at(1000).connect(!goes_on).accepted(1, goes_on);
+            run.goes(1, of, message(2, id, 8)).at(9000).ends(1);
+            let counts = *run.counts().get(of);
+            let left = (counts.lost[2], counts.unfollowed[2], counts.in_flight[2]);
+            assert_eq!(left, (0, unfollowed, 1 - unfollowed), "{of:?} {goes_on} {id} {released} {taken}");
+        }
+    }
+}
+
 /// A PUBREC that refuses is no sign that its receiver has it, be it passed on or not.
 #[test]
 fn a_message_that_its_receiver_refuses_is_not_acknowledged() {

@@ -20,10 +20,10 @@ impl Way {
         }
         let Some(flight) = self.answered(ack) else { return };
         match ack.kind {
-            AckKind::Puback => (flight.acked, flight.doubted) = (true, false),
+            AckKind::Puback => (flight.acked, flight.taken, flight.doubted) = (true, true, false),
             AckKind::Pubrec if ack.refuses => flight.doubted = false,
             AckKind::Pubrec => (flight.acked, flight.doubted) = (true, false),
-            AckKind::Pubcomp => {}
+            AckKind::Pubcomp => flight.taken = true,
             // What has come as far as PUBREC is sent on as PUBREL; sent twice, it is answered twice.
             AckKind::Pubrel => {
                 let is_again = flight.released;

@@ -57,7 +57,7 @@ impl Way {
                     let counts = book.count(of);
                     // Its receiver has it, and its sender never learns that; or whether it has it is not known, nor whether
                     // another of its group has, to whom the hub may send it instead (MQTT 5, section 4.8.2).
-                    let left = if flight.acked { &mut counts.in_flight } else { &mut counts.unfollowed };
+                    let left = if flight.is_had() { &mut counts.in_flight } else { &mut counts.unfollowed };
                     left[nth(flight.qos)] += 1;
                     if !session_over && !is_anothers && !has_expired {
                         book.tell(now, about, MessageNews::GivenUp { first });
