@@ -111,7 +111,7 @@ impl Books {
             self.write(Entry::AsPublished);
         }
         if view.bridges {
-            self.write(Entry::HandsOn);
+            self.write(Entry::Bridges);
         }
     }
 
@@ -158,7 +158,7 @@ impl Link {
         self.books.write(Entry::Connect { clean: *clean, version: *version, receive_maximum });
         if self.books.is_bridge {
             self.books.write(Entry::AsPublished);
-            self.books.write(Entry::HandsOn);
+            self.books.write(Entry::Bridges);
         }
     }
 

@@ -26,8 +26,8 @@ pub enum Entry {
     Shares,
     /// The device asks for RETAIN as it was published: what the hub sends it with RETAIN then need not be what it had retained.
     AsPublished,
-    /// The device hands on what it has from another hub, also what that had retained, and as often as it asks for it.
-    HandsOn,
+    /// The device is a bridge to another hub: with each connect, each of the two is handed on what the other had retained.
+    Bridges,
     /// A PUBLISH arrived whole.
     Arrived(Direction, Message),
     /// So many PUBLISH packets of QoS 0 arrived whole one after another, of which there is nothing to say but that: see
@@ -122,7 +122,7 @@ impl Entry {
             | Entry::Accepted { .. }
             | Entry::Shares
             | Entry::AsPublished
-            | Entry::HandsOn
+            | Entry::Bridges
             | Entry::Arrived(..)
             | Entry::ArrivedPlain { .. }
             | Entry::PassedUnknown { .. }

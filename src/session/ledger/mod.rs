@@ -157,7 +157,7 @@ impl Ledger {
             }
             Entry::Shares => ways.down.shares(),
             Entry::AsPublished => ways.down.as_published(),
-            Entry::HandsOn => ways.up.hands_on(),
+            Entry::Bridges => Direction::BOTH.into_iter().for_each(|of| ways.get_mut(of).bridges()),
             Entry::Arrived(of, message) => {
                 let way = ways.get_mut(*of);
                 if way.arrived(now, line, *of, message, book) && !way.is_stale(*of, line) {

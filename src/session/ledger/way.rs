@@ -34,8 +34,8 @@ pub(super) struct Way {
     shared: bool,
     /// The receiver has asked for RETAIN as it was published, so that it says nothing of what the hub had retained.
     as_published: bool,
-    /// Its sender has them from another hub, and hands on what that had retained as often as it asks for it.
-    hands_on: bool,
+    /// Both its ends are hubs, and hand on what they had retained, old numbers amid new ones.
+    bridged: bool,
     pub numbers: Numbers,
     /// PUBREC and PUBREL of nothing in flight: their other end has to answer them all the same. At most
     /// [`PROMPTED_KEPT`].
@@ -55,12 +55,12 @@ impl Way {
             meddled,
             shared,
             as_published,
-            hands_on,
+            bridged,
             numbers,
             prompted: _,
             latest,
         } = self;
-        let asked = u8::from(*shared) | u8::from(*as_published) << 1 | u8::from(*hands_on) << 2;
+        let asked = u8::from(*shared) | u8::from(*as_published) << 1 | u8::from(*bridged) << 2;
         (*latest, ((*whole, *tolerant), (*meddled, asked))).pack(to);
         flights.is_none() && numbers.is_none()
     }
@@ -69,8 +69,8 @@ impl Way {
     pub fn wake(from: &mut Reader<'_>) -> Option<Way> {
         let (latest, ((whole, tolerant), (meddled, asked))) = Pack::unpack(from)?;
         let asked: u8 = asked;
-        let (shared, as_published, hands_on) = (asked & 1 != 0, asked & 2 != 0, asked & 4 != 0);
-        Some(Way { latest, whole, tolerant, meddled, shared, as_published, hands_on, ..Way::default() })
+        let (shared, as_published, bridged) = (asked & 1 != 0, asked & 2 != 0, asked & 4 != 0);
+        Some(Way { latest, whole, tolerant, meddled, shared, as_published, bridged, ..Way::default() })
     }
 
     /// A CONNECT came, the device's first in the run or not.
@@ -127,15 +127,15 @@ impl Way {
         self.shared = true;
     }
 
-    /// Its sender hands on what it has from another hub.
-    pub fn hands_on(&mut self) {
-        self.hands_on = true;
+    /// Both its ends are hubs.
+    pub fn bridges(&mut self) {
+        self.bridged = true;
     }
 
     /// Whether numbers tell what is missing: not where they may have gone to another receiver, nor where there are old ones amid
     /// the others.
     pub fn follows_numbers(&self) -> bool {
-        !self.shared && !self.hands_on
+        !self.shared && !self.bridged
     }
 
     /// Its receiver asks for RETAIN as it was published.

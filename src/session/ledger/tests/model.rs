@@ -287,7 +287,7 @@ fn any_entry() -> impl Strategy<Value = Entry> {
         1 => any::<bool>().prop_map(Entry::Disturbed),
         1 => Just(Entry::Shares),
         1 => Just(Entry::AsPublished),
-        1 => Just(Entry::HandsOn),
+        1 => Just(Entry::Bridges),
     ]
 }
 
