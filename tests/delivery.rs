@@ -16,7 +16,7 @@ use brownout::profile::{Rule, Sequence, SequencePlace};
 use common::{Bench, after_connack, at, bench, connected, expect, hub, plan, wire};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 const QOS0: &[u8] = b"\x30\x05\x00\x01tp0";
 const QOS1: &[u8] = b"\x32\x07\x00\x01t\x00\x07p1";
@@ -234,14 +234,20 @@ async fn what_an_end_that_only_says_no_more_is_given_is_received() {
     assert_eq!((up.in_flight, up.unfollowed), ([0, 1, 0], [0; 3]));
 }
 
-#[tokio::test]
-async fn numbers_in_payloads_show_what_is_left_out() {
+/// A run that reads the numbers of payloads.
+async fn numbered() -> (Bench, TcpListener) {
     let place = SequencePlace::Json(json_pointer("/n").unwrap());
     let sequence = Some(Sequence { topic: None, place });
     let hub = hub().await;
     let plan = brownout::profile::Plan { sequence, ..plan(Vec::new()) };
     let bench = Bench::start(plan, hub.local_addr().unwrap()).await;
     hub.accept().await.unwrap();
+    (bench, hub)
+}
+
+#[tokio::test]
+async fn numbers_in_payloads_show_what_is_left_out() {
+    let (bench, hub) = numbered().await;
     let (mut device, mut served) = connected(&bench, &hub).await;
     for number in [1, 2, 5] {
         let packet = format!("\x30\x0a\x00\x01t{{\"n\":{number}}}");
@@ -250,6 +256,36 @@ async fn numbers_in_payloads_show_what_is_left_out() {
     let (up, _, news) = told(&bench.stop().await);
     assert_eq!((up.numbered, up.missing, up.lost[0]), (3, 2, 2));
     assert_eq!(news, [MessageNews::Gap { from: 3, to: 4, excuse: None }]);
+}
+
+/// RETAIN tells of what the hub had retained, unless the device asked for it as it was published; what a bridge is sent is not
+/// followed.
+#[tokio::test]
+async fn how_retain_is_read_depends_on_what_the_device_asked_for() {
+    // (protocol level, options of its SUBSCRIBE, numbers that were followed, missing)
+    for (level, options, followed, missing) in
+        [(5, 0x00, 3, 0), (5, 0x08, 3, 2), (5, 0x0c, 0, 0), (0x84, 0, 0, 0)]
+    {
+        let (bench, hub) = numbered().await;
+        let (mut device, mut served) = common::joined(&bench, &hub).await;
+        let properties: &[u8] = if level == 5 { b"\0" } else { b"" };
+        let packet = |first: u8, parts: &[&[u8]]| {
+            let body = parts.concat();
+            [&[first, u8::try_from(body.len()).unwrap()], body.as_slice()].concat()
+        };
+        let connect = [b"\0\x04MQTT".as_slice(), &[level, 2, 0, 60], properties, b"\0\x02d1"];
+        pass(&mut device, &mut served, &packet(0x10, &connect)).await;
+        pass(&mut served, &mut device, &packet(0x20, &[b"\0\0", properties])).await;
+        let subscribe = [b"\0\x0a".as_slice(), properties, b"\0\x01t", &[options]];
+        pass(&mut device, &mut served, &packet(0x82, &subscribe)).await;
+        for number in ["1", "2", "5"] {
+            let payload = format!("{{\"n\":{number}}}");
+            let publish = [b"\0\x01t".as_slice(), properties, payload.as_bytes()];
+            pass(&mut served, &mut device, &packet(0x31, &publish)).await;
+        }
+        let (_, down, _) = told(&bench.stop().await);
+        assert_eq!((down.numbered, down.missing), (followed, missing), "{level} {options}");
+    }
 }
 
 #[tokio::test]
