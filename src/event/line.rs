@@ -516,10 +516,11 @@ mod tests {
             text: String, times in 0..2_000_usize, numbers: [u64; 3], code: Option<i32>, some: bool,
         ) {
             use crate::base::{DeviceId, Direction, LinkId, Time};
-            use crate::event::{MessageNews, Packet, What};
+            use crate::event::{Excuse, MessageNews, Packet, What};
             let (link, long) = (LinkId(numbers[0]), text.repeat(times / (text.len() + 1)));
             let packet = Packet::Publish { topic: long.clone(), qos: 2, dup: some, retain: !some };
-            let gap = MessageNews::Gap { from: numbers[1], to: numbers[2] };
+            let excuse = some.then_some(Excuse::PerhapsExpired);
+            let gap = MessageNews::Gap { from: numbers[1], to: numbers[2], excuse };
             let mut line = Line::default();
             for what in [
                 What::DeviceNamed { device: DeviceId(1), name: text.clone() },
