@@ -82,7 +82,7 @@ impl Watch {
             Entry::Connect { clean: true, version: Version::V311, receive_maximum: None },
             Entry::Accepted { session_present: false, receive_maximum: None },
             Entry::Arrived(of, message),
-            Entry::Passed { direction: of, qos, id: 1, times: 1 },
+            Entry::Passed { direction: of, qos, id: 1 },
         ];
         let ledger = self.books.of(device, None);
         let mut ledger = ledger.lock().unwrap();

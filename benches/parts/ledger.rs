@@ -44,7 +44,7 @@ fn messages(count: u32) {
             dropped: false,
         };
         let mut entries =
-            vec![Entry::Arrived(direction, message), Entry::Passed { direction, qos, id, times: 1 }];
+            vec![Entry::Arrived(direction, message), Entry::Passed { direction, qos, id }];
         if n >= u32::from(IN_FLIGHT) {
             let id = identifier(n - u32::from(IN_FLIGHT));
             let ack = Ack { direction, kind: AckKind::Puback, id, refuses: false };

@@ -128,6 +128,8 @@ pub struct Note {
     pub passing: Option<Passing>,
     /// Something was done to it, as the verdict on it said.
     pub altered: bool,
+    /// It is of the copies of a packet that has passed.
+    pub copies: bool,
     /// It is brownout's own.
     pub own: bool,
     /// It is no packet, and ends between two: a head or a control frame of WebSocket.
@@ -140,8 +142,7 @@ impl Note {
     /// Whether there is nothing to say but that a PUBLISH of QoS 0 was passed on.
     pub fn is_plain(&self) -> bool {
         let said = Note { passing: None, ..*self };
-        matches!(self.passing, Some(Passing::Publish { qos: QoS::AtMostOnce, times: 1, .. }))
-            && said == Note::default()
+        matches!(self.passing, Some(Passing::Publish { qos: QoS::AtMostOnce, .. })) && said == Note::default()
     }
 }
 

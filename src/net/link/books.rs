@@ -49,7 +49,7 @@ struct Open {
 /// What to write down when a packet has been passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passing {
-    /// A PUBLISH, as it arrived, so many times.
+    /// A PUBLISH, as it arrived.
     Publish {
         /// Which way.
         direction: Direction,
@@ -57,8 +57,17 @@ pub enum Passing {
         qos: QoS,
         /// Its packet identifier; 0 at QoS 0.
         id: u16,
-        /// Once, but for what a fault doubles.
-        times: u32,
+    },
+    /// So many copies of it, which a fault made.
+    Copies {
+        /// Which way.
+        direction: Direction,
+        /// Its quality of service.
+        qos: QoS,
+        /// Its packet identifier; 0 at QoS 0.
+        id: u16,
+        /// How many.
+        copies: u32,
     },
     /// An acknowledgement, or a PUBREL, as it is passed on.
     Ack(Ack),
@@ -73,8 +82,16 @@ pub enum Passing {
 
 impl Passing {
     /// Of a PUBLISH.
-    pub(super) fn of(direction: Direction, message: &Message, times: u32) -> Passing {
-        Passing::Publish { direction, qos: message.qos, id: message.id, times }
+    pub(super) fn of(direction: Direction, message: &Message) -> Passing {
+        Passing::Publish { direction, qos: message.qos, id: message.id }
+    }
+
+    /// Of so many copies of the packet that this is of; nothing where it is no PUBLISH.
+    pub(super) fn copies(self, copies: u32) -> Option<Passing> {
+        match self {
+            Passing::Publish { direction, qos, id } => Some(Passing::Copies { direction, qos, id, copies }),
+            Passing::Copies { .. } | Passing::Ack(_) | Passing::Accepted { .. } => None,
+        }
     }
 }
 
@@ -214,10 +231,11 @@ impl Link {
     /// A packet was passed on.
     pub(super) fn write_passed(&mut self, passing: Passing) {
         let entry = match passing {
-            Passing::Publish { direction, qos: QoS::AtMostOnce, times: 1, .. } => {
+            Passing::Publish { direction, qos: QoS::AtMostOnce, .. } => {
                 Entry::PassedPlain { direction, messages: 1 }
             }
-            Passing::Publish { direction, qos, id, times } => Entry::Passed { direction, qos, id, times },
+            Passing::Publish { direction, qos, id } => Entry::Passed { direction, qos, id },
+            Passing::Copies { direction, qos, id, copies } => Entry::Copied { direction, qos, id, copies },
             Passing::Ack(ack) => Entry::AckPassed(ack),
             Passing::Accepted { session_present, receive_maximum } => {
                 Entry::Accepted { session_present, receive_maximum }

@@ -95,6 +95,9 @@ impl Link {
         if note.frame_only {
             return;
         }
+        if note.copies {
+            return self.copies_passed(direction, note);
+        }
         self.meter.passed(now, direction, note.acknowledges);
         if let Some(passing) = note.passing {
             self.write_passed(passing);
@@ -103,13 +106,22 @@ impl Link {
             self.core.tell(Input::FirstData { link: self.id, direction });
         }
         if let (true, Some(ticket)) = (note.altered, note.ticket) {
-            self.altered_passed(direction, ticket.seq);
+            self.altered_passed(direction, ticket.seq, false);
         }
         if let Some(mut ticket) = note.ticket {
             ticket.held |= held;
             if ticket.held || ticket.wanted {
                 self.core.tell(Input::Passed { link: self.id, ticket });
             }
+        }
+    }
+
+    fn copies_passed(&mut self, direction: Direction, note: Note) {
+        if let Some(passing) = note.passing {
+            self.write_passed(passing);
+        }
+        if let Some(ticket) = note.ticket {
+            self.altered_passed(direction, ticket.seq, true);
         }
     }
 

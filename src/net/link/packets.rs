@@ -231,7 +231,7 @@ impl Link {
         let passing = begun.message.map(|mut message| {
             self.looked(direction, &mut message);
             self.books.write_message(direction, message);
-            Passing::of(direction, &message, 1)
+            Passing::of(direction, &message)
         });
         Note { ticket, passing, ..Note::default() }
     }

@@ -89,7 +89,9 @@ impl Link {
     ) -> Option<Operation> {
         match seen {
             Seen::Frame(frame) => return self.decide(now, direction, frame),
-            Seen::End { passed, late } => self.packet_ended(now, direction, passed, late, out),
+            Seen::End { passed, late, again } => {
+                self.packet_ended(now, direction, passed, late, again, out);
+            }
             Seen::Cut { after } => {
                 self.write_cut(direction);
                 self.sever(now, direction, after);
@@ -112,7 +114,7 @@ impl Link {
         }
         let mut under = Under { arrival: (!frame.ended).then_some(publish), ..Under::default() };
         under.message = self.look(direction, frame).map(|message| (message, frame.ended));
-        let (mut times, mut passing) = (1, self.passing(direction, frame.kind, frame.head));
+        let mut passing = self.passing(direction, frame.kind, frame.head);
         let let_go = self.take_let_go(direction);
         let (ticket, verdict) = if let_go { (None, None) } else { self.ask(direction, frame) };
         let version = self.version.unwrap_or(Version::V311);
@@ -127,7 +129,6 @@ impl Link {
         } else if let (Some(ticket), Some(verdict)) = (ticket, verdict) {
             let room = self.room_for_copies(direction);
             let ruling = Ruling::of(*verdict, version, frame, room);
-            times += ruling.operation.copies;
             if ruling.edited.is_some() || !ruling.operation.corrupt.is_empty() {
                 self.write_meddled(frame.kind, &ruling.done);
             }
@@ -148,7 +149,7 @@ impl Link {
         }
         self.is_known_anew(direction, frame, &under);
         under.greets = greets;
-        let publish = under.message.as_ref().map(|(message, _)| Passing::of(direction, message, times));
+        let publish = under.message.as_ref().map(|(message, _)| Passing::of(direction, message));
         let passing = publish.or(passing);
         under.note =
             Note { ticket, acknowledges, passing, altered: !under.done.is_empty(), ..Note::default() };
@@ -326,6 +327,7 @@ impl Link {
         direction: Direction,
         passed: bool,
         late: Duration,
+        again: (&[u8], u32),
         out: &mut Output,
     ) {
         let pump = self.pumps.get_mut(direction);
@@ -345,6 +347,13 @@ impl Link {
                 theatre.done.extend(done);
             }
             out.mark(frame, note, late);
+            let (_, copies) = again;
+            if copies > 0 {
+                out.put_copies(again);
+                let passing = note.passing.and_then(|passing| passing.copies(copies));
+                let copies = Note { ticket: note.ticket, passing, copies: true, ..Note::default() };
+                out.mark(frame, copies, late);
+            }
         }
         theatre.put_in(frame, out);
         if let Some(publish) = arrival {
@@ -436,10 +445,10 @@ impl Link {
         self.core.tell(Input::Altered { link: self.id, direction, seq, window, what });
     }
 
-    /// A packet that something was done to was passed on.
-    pub(super) fn altered_passed(&mut self, direction: Direction, seq: u64) {
+    /// A packet that something was done to was passed on, or its copies were.
+    pub(super) fn altered_passed(&mut self, direction: Direction, seq: u64, copies: bool) {
         let theatre = &mut self.pumps.get_mut(direction).theatre;
-        let done = theatre.as_mut().map(|theatre| theatre.passed(seq)).unwrap_or_default();
+        let done = theatre.as_mut().map(|theatre| theatre.passed(seq, copies)).unwrap_or_default();
         for Done { seq, window, what } in done {
             self.altered(direction, seq, window, what);
         }
@@ -456,7 +465,7 @@ impl Link {
 
 /// A packet whose head passed without the surgeon, and whose end comes with something that is to go in behind it.
 fn taken_over(direction: Direction, begun: Begun) -> Under {
-    let passing = begun.message.map(|message| Passing::of(direction, &message, 1));
+    let passing = begun.message.map(|message| Passing::of(direction, &message));
     Under {
         arrival: Some(begun.publish),
         message: begun.message.map(|message| (message, false)),

@@ -60,6 +60,8 @@ pub enum Seen<'a> {
         passed: bool,
         /// How late it is to be passed on.
         late: Duration,
+        /// What is to be passed on again behind it, and how often.
+        again: (&'a [u8], u32),
     },
     /// As many bytes as said were passed on: now the link is to end.
     Cut {
@@ -89,6 +91,11 @@ pub struct Output {
 impl Output {
     /// Nothing.
     pub const NONE: Output = Output { bytes: Vec::new(), marks: Vec::new(), tail_late: Duration::ZERO };
+
+    /// So many copies of a packet.
+    pub fn put_copies(&mut self, (packet, copies): (&[u8], u32)) {
+        (0..copies).for_each(|_| self.bytes.extend_from_slice(packet));
+    }
 
     /// The packet whose bytes were put last ends here.
     pub fn mark(&mut self, frame: u64, note: Note, late: Duration) {
@@ -237,11 +244,12 @@ impl Surgeon {
             self.under = None;
             see(Seen::Cut { after }, out);
         } else if ended {
-            let (passed, late) = match self.under.take() {
-                Some(patient) => patient.end(out),
-                None => (true, Duration::ZERO),
+            let under = self.under.take();
+            let end = match &under {
+                Some(patient) => patient.end(),
+                None => Seen::End { passed: true, late: Duration::ZERO, again: (&[], 0) },
             };
-            see(Seen::End { passed, late }, out);
+            see(end, out);
         }
     }
 }
@@ -273,10 +281,8 @@ impl Patient {
         bytes.len() - wanted
     }
 
-    fn end(self, out: &mut Output) -> (bool, Duration) {
-        for _ in 0..self.operation.copies {
-            out.bytes.extend_from_slice(&self.kept);
-        }
-        (self.operation.way != Way::Swallow, self.operation.late)
+    fn end(&self) -> Seen<'_> {
+        let Operation { way, late, copies, .. } = &self.operation;
+        Seen::End { passed: *way != Way::Swallow, late: *late, again: (&self.kept, *copies) }
     }
 }

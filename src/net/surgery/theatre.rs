@@ -2,6 +2,7 @@
 
 use super::{Aliases, Done, Greeted, Output, Own, Reframer, Surgeon, Told, Under};
 use crate::base::Side;
+use crate::fault::Alteration;
 use crate::net::pump::Note;
 use std::cell::Cell;
 use std::collections::{BTreeSet, VecDeque};
@@ -188,9 +189,11 @@ impl Table {
         self.failed.extend(self.early.drain(..).chain(self.waiting.drain(..)).map(|own| own.told));
     }
 
-    /// What was done to the packet of that number, which has been passed on.
-    pub fn passed(&mut self, seq: u64) -> Vec<Done> {
-        let count = self.done.iter().take_while(|done| done.seq == seq).count();
+    /// What was done to the packet of that number, which has been passed on, or its copies have.
+    pub fn passed(&mut self, seq: u64, copies: bool) -> Vec<Done> {
+        let is_it =
+            |done: &&Done| done.seq == seq && matches!(done.what, Alteration::Duplicated { .. }) == copies;
+        let count = self.done.iter().take_while(is_it).count();
         let passed = self.done.drain(..count).collect();
         if self.done.is_empty() && self.done.capacity() > BOOKS_KEPT {
             self.done = VecDeque::new();

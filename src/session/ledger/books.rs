@@ -125,7 +125,7 @@ mod tests {
                 dropped: false,
             };
             entries.push(Entry::Arrived(Direction::Up, message));
-            entries.push(Entry::Passed { direction: Direction::Up, qos, id, times: 1 });
+            entries.push(Entry::Passed { direction: Direction::Up, qos, id });
         }
         let ack = Ack { direction: Direction::Up, kind: AckKind::Puback, id: 2, refuses: false };
         entries.extend([Entry::AckArrived(ack), Entry::AckPassed(ack)]);

@@ -67,7 +67,7 @@ pub enum Entry {
         /// Which way.
         direction: Direction,
     },
-    /// A PUBLISH was passed on whole, so many times one after another.
+    /// A PUBLISH was passed on whole.
     Passed {
         /// Which way.
         direction: Direction,
@@ -75,8 +75,17 @@ pub enum Entry {
         qos: QoS,
         /// Its packet identifier, as it arrived; 0 at QoS 0.
         id: u16,
-        /// Once, but for what a fault doubled.
-        times: u32,
+    },
+    /// So many copies, made by a fault, of a PUBLISH that was passed on: by then it may have been answered.
+    Copied {
+        /// Which way.
+        direction: Direction,
+        /// Its quality of service, as it arrived.
+        qos: QoS,
+        /// Its packet identifier, as it arrived; 0 at QoS 0.
+        id: u16,
+        /// How many.
+        copies: u32,
     },
     /// An acknowledgement, or a PUBREL, arrived.
     AckArrived(Ack),
@@ -129,6 +138,7 @@ impl Entry {
             | Entry::Doubted { .. }
             | Entry::DoubtedInFlight { .. }
             | Entry::Passed { .. }
+            | Entry::Copied { .. }
             | Entry::AckArrived(_)
             | Entry::AckPassed(_)
             | Entry::FalselyAcknowledged { .. }

@@ -180,9 +180,13 @@ impl Ledger {
                 book.count(*direction).doubted[0] += u64::from(*messages);
             }
             Entry::DoubtedInFlight { direction } => ways.get_mut(*direction).doubt(line, *direction, book),
-            Entry::Passed { direction, qos, id, times } => {
+            Entry::Passed { direction, qos, id } => {
                 let about = About { link: Some(line.link), direction: *direction, qos: *qos, id: *id };
-                ways.get_mut(*direction).passed(now, line, about, *times, book);
+                ways.get_mut(*direction).passed(now, line, about, book);
+            }
+            Entry::Copied { direction, qos, id, copies } => {
+                let about = About { link: Some(line.link), direction: *direction, qos: *qos, id: *id };
+                ways.get_mut(*direction).copied(now, line, about, *copies, book);
             }
             Entry::AckArrived(ack) => ways.get_mut(ack.direction).ack_arrived(now, line, ack, book),
             Entry::AckPassed(ack) => ways.get_mut(ack.direction).ack_passed(line, ack, book),

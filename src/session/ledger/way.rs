@@ -306,7 +306,7 @@ impl Way {
     }
 
     /// A PUBLISH was passed on.
-    pub fn passed(&mut self, now: Time, line: &mut Line, about: About, times: u32, book: &mut Book) {
+    pub fn passed(&mut self, now: Time, line: &mut Line, about: About, book: &mut Book) {
         let (of, qos) = (about.direction, nth(about.qos));
         if self.is_dead(line) {
             return;
@@ -314,7 +314,6 @@ impl Way {
         if about.qos == QoS::AtMostOnce {
             if line.ways.get_mut(of).go(1) > 0 {
                 book.passed_plain(of, 1);
-                self.duplicated(now, about, now, false, times - 1, book);
             }
             return;
         }
@@ -329,15 +328,12 @@ impl Way {
             None => {
                 (flight.passed, flight.on) = (Some(now), line.link);
                 book.count(of).received[qos] += 1;
-                if about.qos == QoS::AtLeastOnce {
-                    self.duplicated(now, about, now, false, times - 1, book);
-                }
             }
             Some(_) if was_doubted => {
                 flight.on = line.link;
                 if is_new_to_it {
                     let counts = book.count(of);
-                    counts.duplicated[qos] += u64::from(times);
+                    counts.duplicated[qos] += 1;
                     counts.doubted_again[qos] += 1;
                     self.tolerant = true;
                 }
@@ -346,11 +342,29 @@ impl Way {
                 if flight.on != line.link {
                     flight.before = Some(std::mem::replace(&mut flight.on, line.link));
                 }
-                let times = if about.qos == QoS::AtLeastOnce { times } else { 1 };
-                self.duplicated(now, about, first, released, times, book);
+                self.duplicated(now, about, first, released, 1, book);
             }
             Some(_) => {}
         }
+    }
+
+    /// Copies of a PUBLISH were passed on, that a fault made.
+    pub fn copied(&mut self, now: Time, line: &Line, about: About, copies: u32, book: &mut Book) {
+        if self.is_dead(line) {
+            return;
+        }
+        let flight = self.flight(about.id, about.qos);
+        let first = flight.as_ref().and_then(|flight| flight.passed).unwrap_or(now);
+        let (released, times) = match (about.qos, flight) {
+            (QoS::AtMostOnce | QoS::AtLeastOnce, _) => (false, copies),
+            // Its receiver knows it by its identifier until PUBREL, and then once more.
+            (QoS::ExactlyOnce, Some(flight)) => {
+                let is_new_to_it = std::mem::take(&mut flight.anew);
+                (std::mem::take(&mut flight.released), u32::from(is_new_to_it))
+            }
+            (QoS::ExactlyOnce, None) => (true, 1),
+        };
+        self.duplicated(now, about, first, released, times, book);
     }
 
     /// A receiver's leg went before its system had acknowledged all that was passed on.

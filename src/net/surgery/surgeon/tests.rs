@@ -89,7 +89,10 @@ fn run(cases: &[Case], pieces: impl Iterator<Item = usize>) -> Came {
                     came.frames += 1;
                     return cases[came.frames - 1].operation.clone();
                 }
-                Seen::End { passed: true, late } => out.mark(0, Note::default(), late),
+                Seen::End { passed: true, late, again } => {
+                    out.put_copies(again);
+                    out.mark(0, Note::default(), late);
+                }
                 Seen::End { passed: false, .. } => came.swallowed += 1,
                 Seen::Cut { after } => came.cut = Some(after),
                 Seen::NotMqtt { offset, reason } => panic!("not MQTT at {offset}: {reason}"),

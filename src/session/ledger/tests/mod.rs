@@ -69,7 +69,7 @@ impl Run {
 
     fn passes(&mut self, link: usize, of: Direction, message: Message) -> &mut Run {
         let Message { qos, id, .. } = message;
-        self.tell(link, Entry::Passed { direction: of, qos, id, times: 1 })
+        self.tell(link, Entry::Passed { direction: of, qos, id })
     }
 
     /// Arrives, and is passed on.

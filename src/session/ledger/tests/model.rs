@@ -268,11 +268,14 @@ fn any_entry() -> impl Strategy<Value = Entry> {
     });
     prop_oneof![
         6 => message,
-        4 => (direction(), qos, id.clone(), 1..3_u32).prop_map(|(direction, qos, id, times)| {
+        4 => (direction(), qos.clone(), id.clone()).prop_map(|(direction, qos, id)| {
             let id = if qos == QoS::AtMostOnce { 0 } else { id };
-            Entry::Passed { direction, qos, id, times }
+            Entry::Passed { direction, qos, id }
         }),
-        3 => any_ack().prop_map(Entry::AckArrived),
+        1 => (direction(), qos, id.clone(), 1..3_u32).prop_map(|(direction, qos, id, copies)| {
+            let id = if qos == QoS::AtMostOnce { 0 } else { id };
+            Entry::Copied { direction, qos, id, copies }
+        }),
         3 => any_ack().prop_map(Entry::AckPassed),
         1 => (direction(), id).prop_map(|(direction, id)| Entry::FalselyAcknowledged { direction, id }),
         1 => any::<bool>().prop_map(|clean| Entry::Connect {

@@ -130,8 +130,30 @@ fn of_quality_two_what_a_fault_doubles_in_a_new_session_is_a_duplicate_once() {
     let mut run = Run::joined();
     run.goes(0, UP, message(2, 5, 7)).ends(0).connect(true).accepted(1, false);
     run.arrives(1, UP, message(2, 5, 7));
-    run.tell(1, Entry::Passed { direction: UP, qos: QoS::ExactlyOnce, id: 5, times: 2 });
+    run.passes(1, UP, message(2, 5, 7)).tell(1, copied(2, 5, 1));
     assert_eq!(run.counts().up.duplicated, [0, 0, 1]);
+}
+
+fn copied(qos: u8, id: u16, copies: u32) -> Entry {
+    Entry::Copied { direction: UP, qos: QoS::from_number(qos).unwrap(), id, copies }
+}
+
+/// A slow path passes a copy on when the first has been answered long ago. Guards: neither of them was counted.
+#[test]
+fn a_copy_that_comes_behind_the_answer_is_a_duplicate() {
+    for (qos, duplicated) in [(1, [0, 2, 0]), (2, [0, 0, 1])] {
+        let mut run = Run::joined();
+        run.at(10).goes(0, UP, message(qos, 5, 7));
+        let acks = match qos {
+            1 => &[AckKind::Puback][..],
+            _ => &[AckKind::Pubrec, AckKind::Pubrel, AckKind::Pubcomp],
+        };
+        acks.iter().for_each(|kind| _ = run.ack(0, UP, *kind, 5));
+        run.tell(0, copied(qos, 5, 2));
+        let up = run.counts().up;
+        assert_eq!((up.received[usize::from(qos)], up.duplicated), (1, duplicated), "{qos}");
+        assert!(matches!(run.news()[..], [MessageNews::Duplicated { .. }]), "{:?}", run.news());
+    }
 }
 
 #[test]
@@ -140,8 +162,7 @@ fn what_a_fault_doubles_is_passed_on_twice() {
         let mut run = Run::joined();
         let id = u16::from(qos > 0);
         run.arrives(0, UP, message(qos, id, 7));
-        let qos = QoS::from_number(qos).unwrap();
-        run.tell(0, Entry::Passed { direction: UP, qos, id, times: 2 });
+        run.passes(0, UP, message(qos, id, 7)).tell(0, copied(qos, id, 1));
         assert_eq!(run.counts().up.duplicated, duplicated);
     }
 }
@@ -733,7 +754,7 @@ fn an_acknowledgement_of_nothing_is_told_where_nothing_can_be_hidden() {
     // What a fault doubled is answered twice.
     let mut run = Run::joined();
     run.arrives(0, UP, message(1, 1, 7));
-    run.tell(0, Entry::Passed { direction: UP, qos: QoS::AtLeastOnce, id: 1, times: 2 });
+    run.passes(0, UP, message(1, 1, 7)).tell(0, copied(1, 1, 1));
     run.ack(0, UP, AckKind::Puback, 1).ack(0, UP, AckKind::Puback, 1);
     assert!(!run.news().contains(&&unknown));
 }
