@@ -111,7 +111,7 @@ fn classes(card: &Scorecard, styling: Styling) -> String {
             "pass" => ("pass", Tone::Good),
             "warn" => ("warn", Tone::Strong),
             "fail" => ("FAIL", Tone::Bad),
-            _ => ("no evidence", Tone::Faint),
+            grade => (grade, Tone::Faint),
         };
         let place =
             if class.runs.is_empty() { String::new() } else { format!(" in {}", class.runs.join(", ")) };

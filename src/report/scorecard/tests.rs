@@ -281,6 +281,14 @@ fn alone(cell: Cell) -> Scorecard {
     Scorecard { rows: Vec::new(), ..example() }.with_rows(vec![row])
 }
 
+/// As on the page, in Markdown and in JSON.
+#[test]
+fn a_class_of_which_no_run_said_enough_is_inconclusive_on_a_terminal_too() {
+    let grades = Some(["pass", "inconclusive", "pass", "pass"]);
+    let told = terminal(&alone(Cell { verdict: Verdict::Pass, grades, ..Cell::default() }), Styling::Plain);
+    assert!(told.contains("\nDETECTION  inconclusive\n"), "{told}");
+}
+
 #[test]
 fn what_was_lost_is_told_without_a_finding_too() {
     let pass = || Cell { verdict: Verdict::Pass, ..Cell::default() };
