@@ -85,7 +85,7 @@ metrics! {
         "connect attempts from the sign that the device knows to the CONNACK that accepts it, for each outage",
         "outage: a window in which the link was lost or connects were refused, or a loss outside of windows after which the device tried again; where two windows share the outage, of each; of one that is not over, so many so far";
     ConnectRate = "connect_rate", Count,
-        "connects of all devices together in the busiest second",
+        "connects of all devices together in the busiest second, wherever it begins",
         "run";
     ControlGap = "control_gap", Time,
         "from the end of one packet of the device to the beginning of its next, on a sound path",

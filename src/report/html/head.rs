@@ -95,7 +95,7 @@ fn runs(report: &Report) -> String {
     };
     let rate = count(fleet.connect_rate, "connect");
     format!(
-        "<section aria-label=\"What was run\">\n<p class=\"facts\">{devices}, {}{dip}; busiest second: {rate}</p>\n\
+        "<section aria-label=\"What was run\">\n<p class=\"facts\">{devices}, {}{dip}; busiest second, wherever it begins: {rate}</p>\n\
          <ul class=\"facts\">\n{rows}</ul>\n{more}</section>\n",
         count(fleet.links, "link"),
     )

@@ -59,12 +59,12 @@ function words() {
   byId('rate-told').textContent = parts.map(({ run, counts }) => {
     const busiest = counts.busiest.reduce((a, b) => Math.max(a, b), 0);
     const all = counts.connects.reduce((a, b) => a + b, 0);
-    return `${parts.length > 1 ? `Run ${run}: ` : ''}${many(all, 'connect')} in all, at most ${busiest} in one second.`;
+    return `${parts.length > 1 ? `Run ${run}: ` : ''}${many(all, 'connect')} in all, at most ${busiest} in one of the run's own seconds.`;
   }).join(' ');
   const widest = Math.max(...parts.map(({ counts }) => counts.w));
   const apart = parts.length > 1 ? '; a bar for each run' : '';
   byId('level-head').textContent = level.w > 0.11 ? `Connected devices (least to most in each ${seconds(level.w)})` : 'Connected devices';
-  byId('rate-head').textContent = widest > 1 ? `Connect attempts per second (the busiest second in each ${seconds(widest)}${apart})` : `Connect attempts per second${apart}`;
+  byId('rate-head').textContent = widest > 1 ? `Connect attempts in each of the run's own seconds (the busiest in each ${seconds(widest)}${apart})` : `Connect attempts in each of the run's own seconds${apart}`;
   byId('axis-told').textContent = lanes.timeline.axis;
   byId('flow-head').textContent = 'PUBLISH packets per second (left: from devices, right: for devices; as told once a second)';
 }

@@ -47,7 +47,7 @@ const FLEET: &str = "<div class=\"charts\">\n\
     <canvas id=\"faults-strip\" role=\"img\" aria-label=\"When faults held\"></canvas>\n\
     <h3 id=\"level-head\">Connected devices</h3>\n<canvas id=\"level\" role=\"img\" aria-labelledby=\"level-head\" aria-describedby=\"level-told\"></canvas>\n\
     <p id=\"level-told\" class=\"unseen\"></p>\n\
-    <h3 id=\"rate-head\">Connect attempts per second</h3>\n<canvas id=\"rate\" role=\"img\" aria-labelledby=\"rate-head\" aria-describedby=\"rate-told\"></canvas>\n\
+    <h3 id=\"rate-head\">Connect attempts in each of the run's own seconds</h3>\n<canvas id=\"rate\" role=\"img\" aria-labelledby=\"rate-head\" aria-describedby=\"rate-told\"></canvas>\n\
     <p id=\"rate-told\" class=\"unseen\"></p>\n\
     <div id=\"flow-part\"><h3 id=\"flow-head\">PUBLISH packets per second</h3>\n<canvas id=\"flow\" role=\"img\" aria-labelledby=\"flow-head\"></canvas></div>\n\
     <h3 id=\"lanes-head\">A lane for each device</h3>\n<canvas id=\"axis\" role=\"img\" aria-label=\"Seconds of the run\" aria-describedby=\"axis-told\"></canvas>\n    <p id=\"axis-told\" class=\"faint help\"></p>\n</div>\n";

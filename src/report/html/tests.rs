@@ -190,3 +190,21 @@ fn several_runs() {
     assert_eq!(data::run_of(&report, &timeline(&one("other"))), None);
     assert!(render(&report, &[timeline(&one("other"))]).contains("\"run\":null"));
 }
+
+/// The head counts the busiest second wherever it begins; the chart has the seconds of the run, which may part it.
+#[test]
+fn which_seconds_are_meant_is_said_where_connects_are_counted_in_them() {
+    let mut story = Story::new();
+    for link in 0..10 {
+        story.at(500 + 100 * link).opens_link(link, 0, "pump");
+    }
+    let results = story.at(14_000).over().results(&dark());
+    let (report, timelines) = (Report::new(&dark(), &results), [timeline(&story)]);
+    let data = data::json(&report, &timelines);
+    assert!(data.contains(r#""busiest":[5,5,0"#), "{data}");
+    let page = page(&report, &timelines, "", "", &data);
+    assert!(page.contains("busiest second, wherever it begins: 10 connects"), "{page}");
+    assert!(page.contains("Connect attempts in each of the run's own seconds"), "{page}");
+    let told = SCRIPT.concat().matches("of the run's own seconds").count();
+    assert_eq!(told, 3, "the heading, wide or not, and the words for those who do not see it");
+}
