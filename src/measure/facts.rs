@@ -115,6 +115,8 @@ pub struct Link {
     pub asked: Option<Time>,
     /// Whether its CONNECT had to wait in brownout.
     pub connect_waited: bool,
+    /// What came on it before any CONNECT was not MQTT.
+    pub foreign: bool,
     /// Its CONNACK.
     pub connack: Option<Connack>,
     /// Whether the hub accepted it, as it knows: also where its CONNACK never reached the device.
@@ -194,6 +196,7 @@ impl Link {
             greeting: None,
             asked: None,
             connect_waited: false,
+            foreign: false,
             connack: None,
             hub_accepted: false,
             signs: Ends::default(),

@@ -166,7 +166,10 @@ impl Measures {
                 self.wire.push(at, news, &self.sessions);
                 self.ended_on_wire(news);
             }
-            What::NotMqtt { reason, .. } => self.trouble.not_mqtt.add(reason.clone()),
+            What::NotMqtt { link, reason, .. } => {
+                self.trouble.not_mqtt.add(reason.clone());
+                self.on(*link, |link| link.foreign |= link.greeting.is_none());
+            }
             What::HubConnected { link, took_ns, from: _ } => {
                 self.on(*link, |link| link.hub_connect = Some(Duration::from_nanos(*took_ns)));
             }

@@ -216,6 +216,8 @@ pub struct DeviceResults {
     pub subject: Option<String>,
     /// Whether its name is its address, since no CONNECT of its was seen.
     pub by_address: bool,
+    /// Whether that is since none of its links spoke MQTT: it may be anything.
+    pub without_mqtt: bool,
     /// The protocol version of its latest CONNECT; `None` where none was seen.
     pub version: Option<Version>,
     /// Whether that left its client identifier to the hub: if it does so again, its next link is another device's.

@@ -487,6 +487,7 @@ fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
         ends,
         hubs,
         named_by_address: runs.iter().all(|device| device.by_address),
+        without_mqtt: runs.iter().all(|device| device.without_mqtt),
         connect_time: quantiles(runs.iter().map(|device| &device.timings.connect)),
         device_tls_time: quantiles(runs.iter().map(|device| &device.tls(Side::Device).took)),
         hub_tls_time: quantiles(runs.iter().map(|device| &device.tls(Side::Hub).took)),
@@ -497,7 +498,9 @@ fn device(plan: &Plan, name: &str, runs: &[&DeviceResults]) -> Device {
 
 fn fleet(plan: &Plan, results: &Results) -> Fleet {
     let devices: Vec<&DeviceResults> = results.runs.iter().flat_map(|run| run.devices.values()).collect();
-    let known: BTreeSet<Who<'_>> = results.devices().map(|(who, _)| who).collect();
+    let of_mqtt = results.devices().filter(|(_, device)| !device.without_mqtt);
+    let known: BTreeSet<Who<'_>> = of_mqtt.map(|(who, _)| who).collect();
+    let foreign = devices.iter().filter(|device| device.without_mqtt);
     let nameless: u64 = results.runs.iter().map(|run| run.nameless_links).sum();
     let fleets = results.fleets();
     let worst = fleets.iter().max_by_key(|fleet| fleet.dip);
@@ -511,6 +514,7 @@ fn fleet(plan: &Plan, results: &Results) -> Fleet {
         dip_at_s: worst.and_then(|fleet| fleet.worst).map(|at| seconds(at.elapsed())),
         firings: firings.collect(),
         devices: known.len(),
+        links_without_mqtt: foreign.map(|device| device.links).sum(),
         links: nameless + devices.iter().map(|device| device.links).sum::<u64>(),
         accepted: devices.iter().map(|device| device.accepted).sum(),
         connect_rate: fleets.iter().map(|fleet| fleet.connect_rate).max().unwrap_or(0),

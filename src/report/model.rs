@@ -458,6 +458,8 @@ pub struct Device {
     pub hubs: BTreeMap<String, u64>,
     /// Whether its name is its address, since no CONNECT of its was seen.
     pub named_by_address: bool,
+    /// Whether that is since none of its links spoke MQTT: it is not among the devices of the fleet.
+    pub without_mqtt: bool,
     /// How long brownout's connects to the hub for it took.
     pub connect_time: Option<Quantiles>,
     /// How long its TLS handshakes took; `null` without any.
@@ -474,8 +476,10 @@ pub struct Device {
 /// them together, else those of one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fleet {
-    /// How many devices there were.
+    /// How many devices there were; what never spoke MQTT is none.
     pub devices: usize,
+    /// Links of what never spoke MQTT.
+    pub links_without_mqtt: u64,
     /// Links opened.
     pub links: u64,
     /// Links accepted by the hub.

@@ -5,7 +5,7 @@ pub(super) mod markdown;
 use super::model::{
     ClassVerdict, DeliveryCounts, Expectation, Figure, Judgement, Report, Rule, Summary, Verdict, Window,
 };
-use super::words::{figure, many, seconds, told};
+use super::words::{self, figure, many, seconds, told};
 use crate::base::units::to_u64;
 use crate::measure::value::rank;
 use markdown::{Markdown, escaped};
@@ -44,8 +44,7 @@ fn head(report: &Report, out: &mut Markdown) {
     out.heading(2, &format!("brownout {}: {}", escaped(&report.profile.name), verdict(report)));
     out.paragraph(&escaped(&report.profile.summary));
     let lasted: f64 = report.runs.iter().map(|run| run.lasted_s).sum();
-    let mut facts =
-        vec![many(report.runs.len(), "run"), seconds(lasted), many(report.fleet.devices, "device")];
+    let mut facts = vec![many(report.runs.len(), "run"), seconds(lasted), words::devices(&report.fleet)];
     let seeds: Vec<String> =
         report.runs.iter().filter_map(|run| run.seed).map(|seed| seed.to_string()).collect();
     facts.extend((!seeds.is_empty()).then(|| format!("seed {}", seeds.join(", "))));

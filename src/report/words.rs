@@ -5,7 +5,7 @@ mod messages;
 
 pub use faults::fault;
 
-use super::model::{self, Evidence, Figure};
+use super::model::{self, Evidence, Figure, Fleet};
 use super::table::{NAME, cut_name, width};
 use crate::base::units::to_u64;
 use crate::base::{RuleId, Side};
@@ -214,6 +214,15 @@ pub fn count(number: u64, thing: &str) -> String {
 /// The same of things in memory.
 pub fn many(number: usize, thing: &str) -> String {
     count(to_u64(number), thing)
+}
+
+/// How many devices there were: `3 devices`; `3 devices, 20 links without MQTT`.
+pub fn devices(fleet: &Fleet) -> String {
+    let devices = many(fleet.devices, "device");
+    match fleet.links_without_mqtt {
+        0 => devices,
+        links => format!("{devices}, {} without MQTT", count(links, "link")),
+    }
 }
 
 /// What a fault, by its key, waited for in vain.

@@ -66,6 +66,7 @@ mod tests {
             has(12).then(|| Greeting { at: at(2), token_expiry, same_password: has(37), keep_alive });
         link.asked = has(13).then(|| at(3));
         (link.connect_waited, link.hub_accepted, link.goodbye_lost) = (has(14), has(15), has(16));
+        link.foreign = has(42);
         link.connack = has(17).then(|| Connack { at: at(4), delivered: has(18).then(|| at(5)), code: byte });
         let sign = |place| Sign { at: at(place), showed, last: last(place) };
         link.signs = Ends { device: has(19).then(|| sign(6)), hub: has(20).then(|| sign(7)) };

@@ -103,6 +103,7 @@ impl Pack for Link {
             greeting,
             asked,
             connect_waited,
+            foreign,
             connack,
             hub_accepted,
             signs,
@@ -118,7 +119,7 @@ impl Pack for Link {
         let before = [*opened_before, *accepted_before, *is_past, *connect_waited];
         let ends = [*hub_accepted, *goodbye_lost, *unreachable, *settling];
         before.into_iter().chain(ends).for_each(|truth| truth.pack(to));
-        owed_to_the_end.pack(to);
+        (*owed_to_the_end, *foreign).pack(to);
         (*device, dialled_to.clone()).pack(to);
         // About in the order of time, so that they lie close together.
         (*dialled, (*opened, *greeting)).pack(to);
@@ -136,7 +137,7 @@ impl Pack for Link {
         let (opened_before, accepted_before, is_past) = (truth()?, truth()?, truth()?);
         let (connect_waited, hub_accepted, goodbye_lost) = (truth()?, truth()?, truth()?);
         let (unreachable, settling) = (truth()?, truth()?);
-        let owed_to_the_end = Pack::unpack(from)?;
+        let (owed_to_the_end, foreign) = Pack::unpack(from)?;
         let (device, to) = Pack::unpack(from)?;
         let (dialled, (opened, greeting)) = Pack::unpack(from)?;
         let (asked, (connack, resubscribed)) = Pack::unpack(from)?;
@@ -149,6 +150,7 @@ impl Pack for Link {
         let mut link = Link::new(opened);
         (link.opened_before, link.accepted_before, link.is_past) = (opened_before, accepted_before, is_past);
         (link.connect_waited, link.hub_accepted) = (connect_waited, hub_accepted);
+        link.foreign = foreign;
         (link.goodbye_lost, link.unreachable, link.settling) = (goodbye_lost, unreachable, settling);
         (link.owed_to_the_end, link.device, link.to) = (owed_to_the_end, device, to);
         (link.dialled, link.closed) = (dialled, closed);

@@ -67,6 +67,7 @@ fn summed_up(measures: &Measures, device: &Device, facts: &DeviceFacts) -> Devic
         timings,
         subject: subject.map(String::from),
         by_address: device.version.is_none(),
+        without_mqtt: device.version.is_none() && !links.is_empty() && links.iter().all(|link| link.foreign),
         version: device.version,
         unnamed: device.unnamed,
         several: device.version.is_none() && measures.crowds.is_one(device.id, links.iter().copied()),

@@ -47,6 +47,7 @@ pub(super) fn section(report: &Report) -> String {
 
 fn row(device: &Device) -> Vec<Cell> {
     let keep_alive = match device.keep_alive_s {
+        _ if device.without_mqtt => Cell::text("no MQTT"),
         _ if device.named_by_address => Cell::none(),
         known if known > 0.0 => Cell::figure(whole_seconds(known), known),
         none => Cell::figure("none", none),

@@ -86,6 +86,10 @@ fn runs(report: &Report) -> String {
         if left > 0 { format!("<p class=\"faint\">and {left} more runs</p>\n") } else { String::new() };
     let fleet = &report.fleet;
     let devices = many(fleet.devices, "device");
+    let links = match fleet.links_without_mqtt {
+        0 => count(fleet.links, "link"),
+        foreign => format!("{}, {foreign} of them without MQTT", count(fleet.links, "link")),
+    };
     let dip = match (fleet.dip, fleet.dip_at_s) {
         (Some(dip), Some(at)) if dip > 0 => {
             format!("; at most {} connected, {dip} fewer at {}", fleet.most_connected, seconds(at))
@@ -95,9 +99,9 @@ fn runs(report: &Report) -> String {
     };
     let rate = count(fleet.connect_rate, "connect");
     format!(
-        "<section aria-label=\"What was run\">\n<p class=\"facts\">{devices}, {}{dip}; busiest second, wherever it begins: {rate}</p>\n\
-         <ul class=\"facts\">\n{rows}</ul>\n{more}</section>\n",
-        count(fleet.links, "link"),
+        "<section aria-label=\"What was run\">\n<p class=\"facts\">{devices}, {links}{dip}; \
+         busiest second, wherever it begins: {rate}</p>\n\
+         <ul class=\"facts\">\n{rows}</ul>\n{more}</section>\n"
     )
 }
 

@@ -208,3 +208,33 @@ fn which_seconds_are_meant_is_said_where_connects_are_counted_in_them() {
     let told = SCRIPT.concat().matches("of the run's own seconds").count();
     assert_eq!(told, 3, "the heading, wide or not, and the words for those who do not see it");
 }
+
+/// A port that is open gets all kinds of things; what never speaks MQTT is no device, and is told apart in every form.
+#[test]
+fn what_never_speaks_mqtt_is_no_device() {
+    let mut story = Story::new();
+    story.at(10).joins(1, 0, "pump", 2).joins(2, 1, "fan", 2).at(1_000);
+    for (link, name) in [(3, "127.0.0.1:3"), (4, "127.0.0.1:4"), (5, "127.0.0.1:5")] {
+        story.greets(link);
+        let (id, direction, reason) = (LinkId(link), Direction::Up, "a reserved type".to_owned());
+        story.tell(What::NotMqtt { link: id, direction, offset: 0, reason });
+        story.is_of(link, u32::try_from(link).unwrap(), name).closes(link);
+    }
+    // What comes after a CONNECT is a device's own.
+    let reason = "a reserved type".to_owned();
+    story.tell(What::NotMqtt { link: LinkId(2), direction: Direction::Up, offset: 99, reason });
+    let plan = dark();
+    let report = Report::new(&plan, &story.at(14_000).over().results(&plan));
+    let head = page(&report, &[], "", "", "");
+    assert!(head.contains(">2 devices, 5 links, 3 of them without MQTT; "), "{head}");
+    assert_eq!(head.matches(">no MQTT<").count(), 3, "{head}");
+    let text = crate::report::terminal::render(&report, crate::report::Styling::Plain);
+    assert!(text.contains(", 2 devices, 3 links without MQTT\n"), "{text}");
+    assert_eq!(text.matches(" no MQTT ").count(), 3, "{text}");
+    let markdown = crate::report::summary::render(&report);
+    assert!(markdown.contains("2 devices, 3 links without MQTT"), "{markdown}");
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!((&json["fleet"]["devices"], &json["fleet"]["links_without_mqtt"]), (&2.into(), &3.into()));
+    assert_eq!(json["devices"][2]["without_mqtt"], true);
+    assert_eq!(json["devices"][1]["without_mqtt"], false);
+}

@@ -46,6 +46,7 @@ fn worst(devices: &mut Vec<&Device>) -> String {
 
 fn row(device: &Device) -> Vec<Cell> {
     let keep_alive = match device.keep_alive_s {
+        _ if device.without_mqtt => "no MQTT".into(),
         // No CONNECT has told it.
         _ if device.named_by_address => "-".into(),
         known if known > 0.0 => whole_seconds(known),

@@ -11,7 +11,7 @@ const MOST_EVENTS: usize = 2;
 
 /// The four verdicts; nothing where nobody came, and nothing was found.
 pub(super) fn verdicts(report: &Report, styling: Styling) -> String {
-    if report.fleet.devices == 0 && report.findings.is_empty() {
+    if report.devices.is_empty() && report.findings.is_empty() {
         return String::new();
     }
     let verdicts = &report.verdicts;
@@ -97,7 +97,7 @@ fn event(seen: &Seen) -> String {
 /// How far the figures can be trusted; nothing where nobody came.
 pub(super) fn uncertainty(report: &Report, styling: Styling) -> String {
     let known = &report.uncertainty;
-    if report.fleet.devices == 0 && known.dropped.is_empty() {
+    if report.devices.is_empty() && known.dropped.is_empty() {
         return String::new();
     }
     let mut out = heading("uncertainty", "", styling);

@@ -15,7 +15,7 @@ mod windows;
 use super::ending;
 use super::model::{Report, Verdict};
 use super::table::{Cell, Styling, Tone, WIDTH, cut, paint, width, wrap};
-use super::words::{many, names, seconds};
+use super::words::{self, many, names, seconds};
 use crate::event::EndReason;
 
 /// Up to so many windows or devices are listed one by one; more are summed up, with the worst by name.
@@ -57,8 +57,7 @@ fn head(report: &Report, styling: Styling) -> String {
         runs => format!(", {}", many(runs.len(), "run")),
     };
     let name = cut(&report.profile.name, 40);
-    let what =
-        format!("brownout  {name}, {}{runs}, {}", seconds(lasted), many(report.fleet.devices, "device"));
+    let what = format!("brownout  {name}, {}{runs}, {}", seconds(lasted), words::devices(&report.fleet));
     let (verdict, tone) = verdict(report);
     let gap = WIDTH.saturating_sub(width(&what) + width(&verdict));
     let between = if gap >= 2 { " ".repeat(gap) } else { "\n".into() };
