@@ -62,6 +62,8 @@ pub struct Noticed {
     pub silence: Option<Value>,
     /// When brownout told it instead, before any sign.
     pub told: Option<Time>,
+    /// Whether it was a fault that told it, by its cut, and not the other end's end.
+    pub cut_off: bool,
     /// It was to be told by a FIN, which was not sent: it stands behind what the end did not take.
     pub waits: bool,
 }
@@ -289,14 +291,15 @@ impl<'a> Struck<'a> {
         let sign = self.first_sign(side);
         let told = self.link.told.get(side).filter(|at| (self.since..=self.end).contains(at));
         let told = told.filter(|told| sign.is_none_or(|sign| *told <= sign.at));
+        let cut_off = *self.link.cut_off.get(side);
         let is_anothers = self.for_good && self.was_anothers(sign);
         let is_its = |sign: &Sign| !is_anothers && self.is_the_faults(side, sign);
         match (told, self.for_good && !is_anothers) {
             (None, _) => self.by_itself(side, sign.filter(is_its)),
             (Some(told), false) => {
-                Noticed { told: Some(told), ..self.missed(side, told.min(self.watched_until())) }
+                Noticed { told: Some(told), cut_off, ..self.missed(side, told.min(self.watched_until())) }
             }
-            (Some(told), true) => Noticed { told: Some(told), ..self.after_the_cut(side) },
+            (Some(told), true) => Noticed { told: Some(told), cut_off, ..self.after_the_cut(side) },
         }
     }
 

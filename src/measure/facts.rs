@@ -126,6 +126,8 @@ pub struct Link {
     /// When each end was told by brownout: the other's end carried through, its leg cut by a fault, or the other's
     /// DISCONNECT passed on.
     pub told: Ends<Option<Time>>,
+    /// Which of them a fault told so, by its cut.
+    pub cut_off: Ends<bool>,
     /// A FIN to this end waits on this machine behind what the end does not take; and whether it is how brownout told it.
     pub waits: Ends<Option<bool>>,
     /// The window whose fault ended it, and when.
@@ -201,6 +203,7 @@ impl Link {
             hub_accepted: false,
             signs: Ends::default(),
             told: Ends::default(),
+            cut_off: Ends::default(),
             waits: Ends::default(),
             cut: None,
             fate: None,
@@ -357,6 +360,12 @@ impl Link {
 
     pub(super) fn told(&mut self, side: Side, at: Time) {
         self.told.get_mut(side).get_or_insert(at);
+    }
+
+    /// A fault cuts this end off; what told it before stands.
+    pub(super) fn cuts_off(&mut self, side: Side, at: Time) {
+        *self.cut_off.get_mut(side) |= self.told.get(side).is_none();
+        self.told(side, at);
     }
 
     /// The FIN to this end waits, or does so no more: only then has it been told.

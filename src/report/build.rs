@@ -310,6 +310,11 @@ fn missed(run: &RunResults, number: usize, id: RuleId, fault: Option<&Fault>) ->
     firings.into_iter().map(missed).collect()
 }
 
+/// Whether an end that has shown nothing was told of the other's end: one that a fault cut off was not.
+fn was_told(noticed: &Noticed) -> bool {
+    noticed.told.is_some() && !noticed.cut_off && noticed.sign.is_none()
+}
+
 fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &WindowResults) -> Window {
     let of_hub = window.hub_keep_alive.unwrap_or(window.keep_alive);
     let in_hubs = |value| in_keep_alives(value, of_hub);
@@ -343,7 +348,7 @@ fn window(plan: &Plan, run: &RunResults, number: usize, id: WindowId, window: &W
         device_detection_keepalives: in_keep_alives(detection(&window.noticed.device)),
         device_silence_keepalives: in_keep_alives(window.noticed.device.silence),
         device_silence_s,
-        device_told: window.noticed.device.told.is_some() && window.noticed.device.sign.is_none(),
+        device_told: was_told(&window.noticed.device),
         hub_detection_s,
         hub_detection_keepalives: in_hubs(detection(&window.noticed.hub)),
         hub_silence_keepalives: in_hubs(window.noticed.hub.silence),

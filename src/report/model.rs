@@ -346,11 +346,11 @@ pub struct Window {
 
 impl Window {
     /// Whether the hub's end was passed on to the device before it was seen to have noticed, and too soon, or with too little
-    /// to be seen, to say that it had not. (Whose link another fault cut was told by that.)
+    /// to be seen, to say that it had not.
     pub fn is_told(&self) -> bool {
         let unseen =
             matches!(self.device_detection_s, None | Some(Figure::Never { never_watched_s: ..=0.0 }));
-        self.device_told && unseen && self.outcome != Outcome::EndedOtherwise
+        self.device_told && unseen
     }
 }
 

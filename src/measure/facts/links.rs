@@ -71,6 +71,7 @@ mod tests {
         let sign = |place| Sign { at: at(place), showed, last: last(place) };
         link.signs = Ends { device: has(19).then(|| sign(6)), hub: has(20).then(|| sign(7)) };
         link.told = Ends { device: has(21).then(|| at(8)), hub: has(22).then(|| at(9)) };
+        link.cut_off = Ends { device: has(40), hub: has(41) };
         link.waits = Ends { device: has(36).then(|| has(22)), hub: has(35).then(|| has(21)) };
         link.cut = has(23).then(|| (at(10), has(24).then(|| WindowId(nth(1)))));
         link.fate = has(25).then(|| fates[usize::from(byte) % fates.len()]);

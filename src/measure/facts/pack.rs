@@ -108,6 +108,7 @@ impl Pack for Link {
             hub_accepted,
             signs,
             told,
+            cut_off,
             waits,
             cut,
             ..
@@ -125,7 +126,7 @@ impl Pack for Link {
         (*dialled, (*opened, *greeting)).pack(to);
         (*asked, (*connack, *resubscribed)).pack(to);
         (*first, *last).pack(to);
-        (*signs, (*told, (*waits, *cut))).pack(to);
+        (*signs, ((*told, *cut_off), (*waits, *cut))).pack(to);
         (*rival, (*closed, *hub_connect)).pack(to);
         (*fate, (*left_under, *count)).pack(to);
         (unanswered.clone(), *broken).pack(to);
@@ -142,7 +143,7 @@ impl Pack for Link {
         let (dialled, (opened, greeting)) = Pack::unpack(from)?;
         let (asked, (connack, resubscribed)) = Pack::unpack(from)?;
         let (first, last) = Pack::unpack(from)?;
-        let (signs, (told, (waits, cut))) = Pack::unpack(from)?;
+        let (signs, ((told, cut_off), (waits, cut))) = Pack::unpack(from)?;
         let (rival, (closed, hub_connect)) = Pack::unpack(from)?;
         let (fate, (left_under, count)) = Pack::unpack(from)?;
         let (unanswered, broken) = Pack::unpack(from)?;
@@ -155,7 +156,8 @@ impl Pack for Link {
         (link.owed_to_the_end, link.device, link.to) = (owed_to_the_end, device, to);
         (link.dialled, link.closed) = (dialled, closed);
         (link.greeting, link.asked, link.connack) = (greeting, asked, connack);
-        (link.signs, link.told, link.waits, link.cut) = (signs, told, waits, cut);
+        (link.signs, link.told, link.cut_off) = (signs, told, cut_off);
+        (link.waits, link.cut) = (waits, cut);
         (link.fate, link.rival, link.left_under) = (fate, rival, left_under);
         (link.last, link.hub_connect, link.resubscribed) = (last, hub_connect, resubscribed);
         (link.first, link.count) = (first, count);

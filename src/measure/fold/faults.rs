@@ -38,7 +38,7 @@ impl Measures {
         }
         if handshakes::ends_it(&rule.fault) {
             link.cut.get_or_insert((at, Some(id)));
-            link.told(Side::Device, at);
+            link.cuts_off(Side::Device, at);
         }
         if matches!(rule.fault, Fault::HalfClose(_)) {
             link.cut.get_or_insert((at, Some(id)));
@@ -96,7 +96,7 @@ impl Measures {
                 | LegFate::Alert(_)
                 | LegFate::Truncated
                 | LegFate::Rejected(_)
-                | LegFate::Disconnected(_) => link.told(side, at),
+                | LegFate::Disconnected(_) => link.cuts_off(side, at),
                 LegFate::HalfOpen | LegFate::ResetWhenSends => {}
             }
         });
