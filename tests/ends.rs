@@ -71,10 +71,17 @@ async fn the_last_bytes_and_the_fin_behind_them_are_carried_together_and_half_cl
     );
 }
 
-/// A device that does not read, and a hub that sends more than all sockets on the way hold: it is told that the hub is left
-/// unread, and with later counts that it is read again.
-#[tokio::test]
-async fn a_hub_is_left_unread_while_its_device_takes_no_more_and_that_is_told() {
+/// Counts that say whether the hub is left unread, from this event on.
+fn unread(since: u64, wanted: bool) -> impl FnMut(&Event) -> Option<u64> {
+    move |event| match &event.what {
+        What::Traffic(traffic) if event.seq >= since && traffic.unread.is_some() == wanted => Some(event.seq),
+        _ => None,
+    }
+}
+
+/// A device that does not read at first, and a hub that sends more than all sockets on the way hold; and the event that tells that
+/// the hub is left unread.
+async fn flooded() -> (Bench, TcpStream, TcpStream, u64) {
     const PUBLISHES: usize = 2_000;
     // QoS 0, topic t, 16 KiB in all behind the fixed header.
     let mut publish = vec![0x30, 0x80, 0x80, 0x01, 0, 1, b't'];
@@ -88,23 +95,38 @@ async fn a_hub_is_left_unread_while_its_device_takes_no_more_and_that_is_told() 
         }
         served
     });
-    let unread = |since: u64, wanted: bool| {
-        move |event: &Event| match &event.what {
-            What::Traffic(traffic) if event.seq >= since && traffic.unread.is_some() == wanted => {
-                Some(event.seq)
-            }
-            _ => None,
-        }
-    };
     let seq = bench.until("a hub left unread", unread(0, true)).await;
     device.read_exact(&mut vec![0; all]).await.unwrap();
-    let mut served = flood.await.unwrap();
+    (bench, device, flood.await.unwrap(), seq)
+}
+
+/// It is told that the hub is left unread, and with later counts that it is read again.
+#[tokio::test]
+async fn a_hub_is_left_unread_while_its_device_takes_no_more_and_that_is_told() {
+    let (bench, mut device, mut served, seq) = flooded().await;
     // Counts are told a second apart.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     device.write_all(&wire::PINGREQ).await.unwrap();
     expect(&mut served, &wire::PINGREQ).await;
     bench.until("a hub read again", unread(seq, false)).await;
     bench.stop().await;
+}
+
+/// Before its end, lest that is taken for one that stood behind what was not read.
+#[tokio::test]
+async fn that_a_hub_is_read_again_is_told_before_its_end() {
+    let (bench, _device, mut served, seq) = flooded().await;
+    served.shutdown().await.unwrap();
+    let hubs = |e: &Event| matches!(e.what, What::LegEnded { side: Side::Hub, .. }).then_some(e.seq);
+    let ended = bench.until("end of the hub", hubs).await;
+    let events = bench.stop().await;
+    let told = events.iter().take_while(|event| event.seq < ended).filter_map(|event| match &event.what {
+        What::Traffic(traffic) if event.seq >= seq => Some((traffic.unread, traffic.read_again)),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    assert!(told.last().is_some_and(|(unread, _)| unread.is_none()), "{told:?}");
+    assert!(told.iter().any(|(_, read_again)| read_again.is_some()), "{told:?}");
 }
 
 /// The reset comes while nothing is read from the device any more.

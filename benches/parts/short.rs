@@ -96,6 +96,7 @@ fn traffic(link: LinkId, at: Time) -> Traffic {
         last: Ends { device: last, hub: last },
         under_way: None,
         unread: None,
+        read_again: None,
         publish_rtt: Samples::default(),
         control_gap: Samples::from(vec![(845_824, 1)]),
     }

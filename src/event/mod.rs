@@ -703,6 +703,9 @@ pub struct Traffic {
     /// Since when what the hub sends is left unread, because the device takes no more; `None` where it is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<Time>,
+    /// Where an earlier event said that it was left unread, and it was read again since: when that was last so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_again: Option<Time>,
     /// From each QoS 1 or 2 PUBLISH to its PUBACK or PUBCOMP, in nanoseconds: up, measured at the device's leg.
     #[serde(default, skip_serializing_if = "Samples::is_empty")]
     pub publish_rtt: Samples,

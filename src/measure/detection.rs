@@ -7,6 +7,7 @@
 //! comes soon after the mute (as long as it lasted, and a second more: the sender's retransmission has doubled its
 //! pause until then) is still the fault's. Where a tap saw all that arrived meanwhile, nothing was hidden: the sign is exact,
 //! and none that was seen is none; but for an end whose data was sent again, which keeps its FIN back (see [`super::wire`]).
+//! A hub that was left unread may have given its sign at any time since: it stood behind what was not read.
 
 use super::cause;
 use super::facts::{Applied, Link, Showed, Sign, Window};
@@ -76,7 +77,8 @@ impl Noticed {
         let (Some(sign), Some(Value::Exact(before))) = (sign, self.detection) else { return };
         let detection = Value::bracket(from.since(start), before);
         self.detection = Some(detection);
-        self.silence = self.silence.and(sign.last.from.map(|last| silence(start, detection, last, sign.at)));
+        self.silence =
+            self.silence.and(sign.last.from.and_then(|last| silence(start, detection, last, sign.at)));
     }
 }
 
@@ -314,7 +316,7 @@ impl<'a> Struck<'a> {
         let Some(sign) = sign else { return self.missed(side, self.watched_until()) };
         let detection = self.detection(side, &sign);
         let last = last_packet(side, &sign);
-        let silence = last.map(|last| silence(self.start, detection, last, sign.at));
+        let silence = last.and_then(|last| silence(self.start, detection, last, sign.at));
         Noticed { sign: Some(sign), detection: Some(detection), silence, ..Noticed::default() }
     }
 
@@ -342,7 +344,8 @@ impl<'a> Struck<'a> {
     /// An end that showed nothing until then: a miss, if it had the time and the reason to notice. Of a muted end that
     /// was not heard of since, nothing is known: it may have given up with its sign dropped, so it was watched for no
     /// time at all; nor was one that the fault was to tell, where the FIN was not sent. What comes soon after the mute is no
-    /// word of it either: its system may be repeating what it said before it gave up.
+    /// word of it either: its system may be repeating what it said before it gave up. One that was left unread was watched
+    /// until then.
     fn missed(&self, side: Side, until: Time) -> Noticed {
         let watched = until.since(self.start);
         let news_from = self.watched_until() + self.retransmission(side);
@@ -352,6 +355,8 @@ impl<'a> Struck<'a> {
         // Less than a keep-alive of silence shows nobody anything.
         let missed = watched >= self.window.keep_alive && self.has_reason(side);
         let watched = if hidden { Duration::ZERO } else { watched };
+        let unread = self.link.unread_from(side, until);
+        let watched = unread.map_or(watched, |unread| watched.min(unread.since(self.start)));
         Noticed { detection: missed.then_some(Value::Never { watched }), ..Noticed::default() }
     }
 
@@ -387,6 +392,8 @@ impl<'a> Struck<'a> {
     }
 
     fn is_the_faults(&self, side: Side, sign: &Sign) -> bool {
+        // What stood behind bytes that were not read may have been said as early as that.
+        let earliest = self.link.unread_since(side, sign.at).unwrap_or(sign.at);
         let restored = self.window.closed.filter(|_| !self.for_good);
         if let Fault::Inject(_) = self.fault {
             return sign.at <= self.start + ANSWER_TO_A_PACKET
@@ -398,11 +405,11 @@ impl<'a> Struck<'a> {
         // What it made late, or took, may still be waited for when it is over.
         let is_waiting = side == Side::Device && self.link.unanswered.contains(&self.number);
         if !self.fault.breaks_link() {
-            let in_time = restored.is_none_or(|restored| sign.at <= restored) || is_waiting;
+            let in_time = restored.is_none_or(|restored| earliest <= restored) || is_waiting;
             return in_time && !matches!(sign.showed, Showed::Disconnect(0));
         }
         let Some(restored) = restored else { return true };
-        let is_in_time = sign.at <= restored + self.retransmission(side);
+        let is_in_time = earliest <= restored + self.retransmission(side);
         is_in_time || is_waiting || self.is_left_over(side, sign, restored)
     }
 
@@ -415,15 +422,18 @@ impl<'a> Struck<'a> {
     }
 
     fn detection(&self, side: Side, sign: &Sign) -> Value {
-        let before = sign.at.since(self.start);
-        if !self.is_hidden(side, sign.at) || self.is_seen(side, sign) {
-            return Value::Exact(before);
-        }
-        let until = self.watched_until();
-        // What it sent in the dark shows that it had not given up, as what came of it does.
-        let fresh = self.measures.wire.keeps_back(self.id, side, self.start, sign.at).flatten();
-        let seen = sign.last.from.max(fresh).filter(|at| (self.start..=until).contains(at));
-        Value::bracket(seen.map_or(Duration::ZERO, |at| at.since(self.start)), before)
+        let earliest = if !self.is_hidden(side, sign.at) || self.is_seen(side, sign) {
+            sign.at
+        } else {
+            let until = self.watched_until();
+            // What it sent in the dark shows that it had not given up, as what came of it does.
+            let fresh = self.measures.wire.keeps_back(self.id, side, self.start, sign.at).flatten();
+            let seen = sign.last.from.max(fresh).filter(|at| (self.start..=until).contains(at));
+            seen.unwrap_or(self.start)
+        };
+        let unread = self.link.unread_since(side, sign.at);
+        let earliest = unread.map_or(earliest, |unread| earliest.min(unread));
+        Value::bracket(earliest.since(self.start), sign.at.since(self.start))
     }
 
     /// For how long after the path was restored what a muted end sent in the dark may still arrive.
@@ -471,12 +481,14 @@ fn life(side: Side, last: LastPackets) -> Option<Time> {
     }
 }
 
-/// From the last packet to a sign that came `detection` after the start.
-fn silence(start: Time, detection: Value, last: Time, sign: Time) -> Value {
+/// From the last packet to a sign that came `detection` after the start; `None` where that packet may have come after the end
+/// had given up, so that it is not known which was the last before.
+fn silence(start: Time, detection: Value, last: Time, sign: Time) -> Option<Value> {
     match detection {
-        Value::Between { after, .. } => Value::bracket((start + after).since(last), sign.since(last)),
+        Value::Between { after, .. } if start + after < last => None,
+        Value::Between { after, .. } => Some(Value::bracket((start + after).since(last), sign.since(last))),
         Value::Exact(_) | Value::Never { .. } | Value::Count(_) | Value::CountBetween { .. } => {
-            Value::Exact(sign.since(last))
+            Some(Value::Exact(sign.since(last)))
         }
     }
 }

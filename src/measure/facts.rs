@@ -2,9 +2,11 @@
 
 mod links;
 mod pack;
+mod unread;
 mod window;
 
 pub use links::Links;
+pub use unread::Unread;
 pub use window::{Applied, Window};
 
 use super::packets::{Greeting, KeepAlive};
@@ -142,6 +144,8 @@ pub struct Link {
     pub goodbye_lost: bool,
     /// The last packets from and to each end, as far as events have shown.
     pub last: Ends<LastPackets>,
+    /// When the hub was left unread: the latest time before its sign.
+    pub unread: Option<Unread>,
     /// The hub could not be reached for it.
     pub unreachable: bool,
     /// How long the connect to the hub took.
@@ -211,6 +215,7 @@ impl Link {
             left_under: None,
             goodbye_lost: false,
             last: Ends::default(),
+            unread: None,
             unreachable: false,
             hub_connect: None,
             wrapped: None,

@@ -385,17 +385,23 @@ impl Story {
     }
 
     pub fn traffic(&mut self, link: u64, bytes: u64, publish_rtt: Samples) -> &mut Story {
-        self.carries(link, bytes, publish_rtt, None, None)
+        self.carries(link, bytes, publish_rtt, None, (None, None))
     }
 
-    /// The hub is left unread since then, or is read.
+    /// The hub is left unread since then, or is read from now on.
     pub fn leaves_unread(&mut self, link: u64, since: Option<u64>) -> &mut Story {
-        self.carries(link, 1, Samples::default(), None, since.map(Time::from_millis))
+        let read_again = since.is_none().then_some(self.now);
+        self.carries(link, 1, Samples::default(), None, (since.map(Time::from_millis), read_again))
+    }
+
+    /// The hub is read, again since then.
+    pub fn reads_again(&mut self, link: u64, since: u64) -> &mut Story {
+        self.carries(link, 1, Samples::default(), None, (None, Some(Time::from_millis(since))))
     }
 
     /// Bytes of a packet that is not there whole.
     pub fn trickles(&mut self, link: u64) -> &mut Story {
-        self.carries(link, 1, Samples::default(), Some(self.now), None)
+        self.carries(link, 1, Samples::default(), Some(self.now), (None, None))
     }
 
     fn carries(
@@ -404,7 +410,7 @@ impl Story {
         bytes: u64,
         publish_rtt: Samples,
         under_way: Option<Time>,
-        unread: Option<Time>,
+        (unread, read_again): (Option<Time>, Option<Time>),
     ) -> &mut Story {
         let count = Count { bytes, packets: 2, publishes: 1 };
         let last = *self.last.entry(LinkId(link)).or_default();
@@ -416,6 +422,7 @@ impl Story {
             publish_rtt,
             under_way,
             unread,
+            read_again,
             control_gap: Samples::default(),
         })))
     }

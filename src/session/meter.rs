@@ -54,8 +54,10 @@ struct UnderWay {
 struct Unread {
     /// Since when it has not been read; `None` while it is.
     since: Option<Time>,
-    /// Whether the latest event said so.
-    told: bool,
+    /// Since when the latest event said that it was not.
+    told: Option<Time>,
+    /// When it was last read again since then.
+    read_again: Option<Time>,
 }
 
 /// The device's PUBLISH packets of QoS 1 and 2.
@@ -167,8 +169,17 @@ impl Meter {
     /// What the hub sends is left unread from now on, because the device takes no more, or is read again. Whether an event
     /// has to say so at once: that it begins to be; that it has ended is told with the next counts.
     pub fn left_unread(&mut self, now: Time, is_left: bool) -> bool {
-        self.unread.since = is_left.then(|| self.unread.since.unwrap_or(now));
-        is_left && !self.unread.told
+        let before = self.unread.since;
+        self.unread.since = is_left.then(|| before.unwrap_or(now));
+        if before.is_some() && !is_left && self.unread.told.is_some() {
+            self.unread.read_again = Some(now);
+        }
+        is_left && self.unread.told.is_none()
+    }
+
+    /// Whether what the latest event said of that is not so any more.
+    pub fn is_unread_news(&self) -> bool {
+        self.unread.since != self.unread.told
     }
 
     /// Whether what the hub sends was left unread when that was last asked.
@@ -291,11 +302,11 @@ impl Meter {
         let counts = std::mem::take(&mut self.counts);
         let round_trips = self.flights.as_mut().map(|flights| &mut flights.round_trips);
         let round_trips = round_trips.filter(|gathered| !gathered.is_empty());
-        let is_unread = self.unread.since.is_some();
-        let was_unread = std::mem::replace(&mut self.unread.told, is_unread);
-        if counts == Ways::default() && round_trips.is_none() && was_unread == is_unread {
+        let has_unread_news = self.unread.since != self.unread.told;
+        if counts == Ways::default() && round_trips.is_none() && !has_unread_news {
             return None;
         }
+        self.unread.told = self.unread.since;
         Some(Traffic {
             link: self.link,
             up: counts.up,
@@ -303,6 +314,7 @@ impl Meter {
             last: self.last,
             under_way: self.under_way.map(|packet| packet.last),
             unread: self.unread.since,
+            read_again: self.unread.read_again.take(),
             publish_rtt: round_trips.map(Gathered::take).unwrap_or_default(),
             control_gap: self.control_gap.take(),
         })
@@ -362,9 +374,25 @@ mod tests {
         assert!(!meter.left_unread(Time::from_millis(200), true), "known already");
         assert_eq!(unread(meter.flush(Time::from_millis(300))), None);
         assert!(!meter.left_unread(Time::from_millis(400), false) && !meter.is_unread());
+        assert!(meter.is_unread_news());
         assert!(!meter.left_unread(Time::from_millis(500), true), "nobody was told that it had ended");
         meter.left_unread(Time::from_millis(600), false);
-        assert_eq!(unread(meter.flush(Time::from_millis(700))), Some(None));
+        let told = meter.flush(Time::from_millis(700)).unwrap();
+        assert_eq!((told.unread, told.read_again), (None, Some(Time::from_millis(600))));
+        assert!(!meter.is_unread_news());
+        assert_eq!(meter.flush(Time::from_millis(800)), None);
+    }
+
+    #[test]
+    fn what_is_left_unread_again_was_read_meanwhile() {
+        let mut meter = meter();
+        meter.left_unread(Time::from_millis(100), true);
+        meter.flush(Time::from_millis(100));
+        meter.left_unread(Time::from_millis(200), false);
+        meter.left_unread(Time::from_millis(900), true);
+        let told = meter.flush(Time::from_millis(1_000)).unwrap();
+        assert_eq!(told.unread, Some(Time::from_millis(900)));
+        assert_eq!(told.read_again, Some(Time::from_millis(200)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub type Links = Resting<LinkId, Link>;
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Connack, DeviceFacts, Showed, Sign, Wrapped};
+    use super::super::{Connack, DeviceFacts, Showed, Sign, Unread, Wrapped};
     use super::*;
     use crate::base::pack::{Pack, Reader, Writer};
     use crate::base::{DeviceId, Ends, Rest, RuleId, Side, Time, Ways, WindowId};
@@ -78,6 +78,7 @@ mod tests {
         link.rival = has(26).then(|| (at(11), RuleId(small(6))));
         link.left_under = has(27).then(|| RuleId(small(7)));
         link.last = Ends { device: last(3), hub: last(5) };
+        link.unread = has(38).then(|| Unread { since: at(6), until: has(39).then(|| at(7)) });
         link.unreachable = has(28);
         link.hub_connect = has(29).then(|| Duration::from_nanos(nth(8)));
         link.resubscribed = has(30).then(|| at(9));

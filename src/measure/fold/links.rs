@@ -42,6 +42,7 @@ impl Measures {
         self.on(traffic.link, |link| {
             link.heard(Side::Device, traffic.last.device);
             link.heard(Side::Hub, traffic.last.hub);
+            link.leaves_unread(traffic.unread, traffic.read_again);
             for (direction, more) in [(Direction::Up, traffic.up), (Direction::Down, traffic.down)] {
                 *link.count.get_mut(direction) += more;
             }

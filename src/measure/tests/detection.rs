@@ -10,7 +10,7 @@ use crate::mqtt::PacketKind;
 use crate::profile::Metric;
 
 /// Joined at 0, last heard of at 2 s, fault from 3 s.
-fn struck(by: Mechanism) -> Story {
+pub(super) fn struck(by: Mechanism) -> Story {
     let mut story = Story::new();
     story.joins(1, 0, "a", 2).at(2_000).up(1, Packet::Pingreq).down(1, Packet::Pingresp);
     story.at(3_000).opens(1, 0, 0, 2).applies(1, 1, by);

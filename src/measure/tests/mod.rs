@@ -8,5 +8,6 @@ mod recovery;
 mod round_trips;
 mod tls;
 mod together;
+mod unread;
 mod up;
 mod wire;

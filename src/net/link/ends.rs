@@ -102,6 +102,11 @@ impl Link {
         }
         // What it answers was sent before.
         self.see_fins();
+        if side == Side::Hub && self.meter.is_unread_news() {
+            // Whether it may have come earlier.
+            let now = self.now();
+            self.flush(now);
+        }
         let last = self.meter.last(side);
         self.core.tell(Input::LegEnded { link: self.id, side, how, error, last });
     }
