@@ -87,7 +87,7 @@ impl Conformance {
         self.forget_session(device);
         self.wills.is_unsure(device);
         for watch in self.links.values_mut().filter(|watch| watch.device == Some(device)) {
-            watch.greeting.iter_mut().for_each(|greeting| greeting.will = None);
+            watch.excuses_will();
         }
     }
 
@@ -115,8 +115,7 @@ impl Conformance {
         self.disturb(now, link, |watch| watch.faults.cut());
         if (side, fate) == (Side::Hub, LegFate::Disconnected(0)) {
             // What was said in the device's name took its will back [MQTT-3.14.4-3].
-            let greeting = self.links.get_mut(&link).and_then(|watch| watch.greeting.as_mut());
-            greeting.into_iter().for_each(|greeting| greeting.will = None);
+            self.links.get_mut(&link).into_iter().for_each(Watch::excuses_will);
         }
         let is_told = !matches!(fate, LegFate::HalfOpen | LegFate::ResetWhenSends);
         if is_told {

@@ -39,6 +39,7 @@ use super::results::RunResults;
 use crate::base::units::to_u64;
 use crate::base::{DeviceId, Direction, LinkId, Resting, Shelf, Side, Time, WindowId};
 use crate::event::{Event, RivalNews, What};
+use crate::fault::Mechanism;
 use crate::session::Sessions;
 use cases::{Cases, Names};
 use devices::Habits;
@@ -173,7 +174,13 @@ impl Conformance {
                 }
             }
             What::FaultApplied { window, link, means, .. } => {
-                self.disturb(now, *link, |watch| watch.faults.falls(*window, *means));
+                self.disturb(now, *link, |watch| {
+                    watch.faults.falls(*window, *means);
+                    if means.hub == Some(Mechanism::Injected) {
+                        // It may have been DISCONNECT, as bytes: only the profile says.
+                        watch.excuses_will();
+                    }
+                });
             }
             What::FaultLifted { window, link } => self.lifted(now, *window, *link, sessions),
             What::Altered { link, .. } => {

@@ -261,6 +261,11 @@ impl Watch {
         }
     }
 
+    /// The hub may have its reasons not to publish the will.
+    pub fn excuses_will(&mut self) {
+        self.greeting.iter_mut().for_each(|greeting| greeting.will = None);
+    }
+
     /// A packet came.
     pub fn arrives(&mut self, at: Time, direction: Direction) {
         if direction == Direction::Up {

@@ -109,3 +109,19 @@ fn a_disconnect_of_a_rules_takes_the_will_back() {
         assert_eq!(found(&story).first().map(|finding| finding.id), expected, "{reason}");
     }
 }
+
+/// A rule puts bytes into what the hub is sent: they may say DISCONNECT. What it puts into what the device is sent does not.
+#[test]
+fn bytes_that_a_rule_puts_in_may_take_the_will_back() {
+    for (toward, expected) in [(Side::Hub, None), (Side::Device, Some("will-not-delivered"))] {
+        let mut story = Story::new();
+        story.joins_leaving(1, 0, "a", will(None)).joins(2, 1, "b", 60).subscribes(2, "gone/+");
+        let mut means = Ends::default();
+        *means.get_mut(toward) = Some(Mechanism::Injected);
+        let (window, link, fidelity) = (WindowId(1), LinkId(1), Fidelity::Stream);
+        story.at(1_000).opens(1, 0, 0, 2).tell(What::FaultApplied { window, link, fidelity, means });
+        story.lifts(1, 1).heals(1).at(1_010).ends(1, Side::Hub, Ending::Fin).carried(1, Side::Device);
+        story.closes(1).at(60_000).pings(2);
+        assert_eq!(found(&story).first().map(|finding| finding.id), expected, "{toward:?}");
+    }
+}
