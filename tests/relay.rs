@@ -251,6 +251,23 @@ async fn connects_vanish_where_the_fault_falls_on_everyone() {
     bench.stop().await;
 }
 
+#[tokio::test]
+async fn what_vanished_at_a_listener_that_is_mute_to_the_end_is_told_with_its_end() {
+    let fault = dark(FidelityWanted::Stall, Connects::Vanish, Duration::from_secs(600));
+    let (bench, _hub) = bench(vec![at("dark", NOW, fault)]).await;
+    bench.until("mute listener", |e| matches!(e.what, What::ListenerMuted { .. }).then_some(())).await;
+    for _ in 0..3 {
+        let connects = TcpStream::connect(bench.address);
+        assert!(tokio::time::timeout(Duration::from_millis(100), connects).await.is_err(), "no answer");
+    }
+    let events = bench.stop().await;
+    let dropped = find(&events, "end of the listener", |e| match e.what {
+        What::ListenerClosed { dropped, .. } => Some(dropped),
+        _ => None,
+    });
+    assert_eq!(dropped, Some(3));
+}
+
 /// Without privileges connects are made to vanish by a least TTL, which a socket inherits whose handshake was under way.
 #[test]
 fn who_was_on_the_way_in_when_connects_began_to_vanish_is_heard() {

@@ -40,6 +40,13 @@ pub enum Input {
         /// mute, or the kernel does not say.
         dropped: Option<u64>,
     },
+    /// The run ends, and a listener that was mute until now is let go.
+    ListenerClosed {
+        /// Which.
+        listener: ListenerId,
+        /// As in [`Input::ListenerDone`].
+        dropped: Option<u64>,
+    },
     /// A connect could not be accepted.
     AcceptFailed {
         /// Which.

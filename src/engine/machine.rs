@@ -205,6 +205,10 @@ impl Engine {
             Input::ListenerDone { listener, outcome, dropped } => {
                 self.listener_done(listener, outcome, dropped);
             }
+            Input::ListenerClosed { listener, dropped } => {
+                self.listeners.remove(&listener);
+                self.emit(What::ListenerClosed { listener, dropped });
+            }
             Input::AcceptFailed { listener, error } => self.emit(What::AcceptFailed { listener, error }),
             Input::ConnectAstray { listener, peer } => {
                 self.emit(What::ConnectAstray { listener, peer: peer.to_string() });

@@ -107,6 +107,14 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         dropped: Option<u64>,
     },
+    /// The run ends, and a listener that was mute is let go: who connects from now on is refused.
+    ListenerClosed {
+        /// Which.
+        listener: ListenerId,
+        /// Packets that the kernel dropped there since it was mute, or since that was last told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dropped: Option<u64>,
+    },
     /// Connects could not be accepted (the listener lives on); told once a second at most.
     AcceptFailed {
         /// Which.
@@ -582,6 +590,7 @@ impl What {
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
+            | What::ListenerClosed { .. }
             | What::AcceptFailed { .. }
             | What::ConnectAstray { .. }
             | What::DeviceNamed { .. }

@@ -44,6 +44,10 @@ impl Display for What {
                 write!(f, "{listener} unmuted")?;
                 dropped_there(f, *dropped)
             }
+            What::ListenerClosed { listener, dropped } => {
+                write!(f, "{listener} closed")?;
+                dropped_there(f, *dropped)
+            }
             What::HeldUp { late_ns } => {
                 write!(f, "brownout was held up for {} at least", show_fixed(Duration::from_nanos(*late_ns)))
             }

@@ -252,6 +252,7 @@ impl Measures {
                 self.firings.dropped(*listener, *dropped);
                 self.firings.unmuted(*listener);
             }
+            What::ListenerClosed { listener, dropped } => self.firings.dropped(*listener, *dropped),
             What::Dropped { link, side, what } => self.kernel_dropped(*link, *side, *what),
             What::CommandEnded { code } => {
                 let is_failure = self.stopped.is_none() && *code != Some(0);

@@ -340,9 +340,16 @@ impl Core {
         self.deliver(&mut inner);
     }
 
-    /// Lets go of all listeners: who connects now is refused, or, where the kernel led connects here, led elsewhere.
+    /// Lets go of all listeners: who connects now is refused, or, where the kernel led connects here, led elsewhere. Of those
+    /// that are mute it is told, with what the kernel has dropped there until now.
     pub fn close_listeners(&self) {
-        self.lock().listeners.clear();
+        let mut inner = self.lock();
+        for (listener, keeper) in std::mem::take(&mut inner.listeners) {
+            if let Some(dropped) = keeper.close() {
+                inner.engine.handle(self.clock.now(), Input::ListenerClosed { listener, dropped });
+            }
+        }
+        self.deliver(&mut inner);
     }
 
     /// Ends the run for this reason, unless it has ended.

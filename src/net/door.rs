@@ -109,6 +109,13 @@ impl Keeper {
         (outcome, before.zip(now).map(|(before, now)| drops::between(before, now)))
     }
 
+    /// Lets go of the listener. Where it was mute, what the kernel dropped there since, or since that was last told.
+    pub fn close(self) -> Option<Option<u64>> {
+        let now = drops::of(&self.socket);
+        let dropped = self.dropped.zip(now).map(|(before, now)| drops::between(before, now));
+        self.muted.map(|_| dropped)
+    }
+
     fn change(&mut self, door: &Door) -> Result<Option<Mechanism>, String> {
         // In such an order that nobody gets in between.
         match door {
@@ -128,7 +135,7 @@ impl Keeper {
                 Ok(Some(Mechanism::Filter))
             }
             Door::Closed => {
-                self.close()?;
+                self.refuse()?;
                 self.unmute()?;
                 Ok(Some(Mechanism::Closed))
             }
@@ -164,7 +171,7 @@ impl Keeper {
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), String> {
+    fn refuse(&mut self) -> Result<(), String> {
         // Whoever accepts knows before it sees what a closed listener says.
         if !self.closed.send_replace(true) {
             SockRef::from(&self.socket).shutdown(Shutdown::Read).map_err(|error| {

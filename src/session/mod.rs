@@ -109,6 +109,7 @@ impl Sessions {
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
+            | What::ListenerClosed { .. }
             | What::Dropped { .. }
             | What::AcceptFailed { .. }
             | What::ConnectAstray { .. }

@@ -77,6 +77,7 @@ impl Trail {
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
+            | What::ListenerClosed { .. }
             | What::Dropped { .. }
             | What::AcceptFailed { .. }
             | What::ConnectAstray { .. }

@@ -206,6 +206,7 @@ impl Conformance {
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
+            | What::ListenerClosed { .. }
             | What::Dropped { .. }
             | What::AcceptFailed { .. }
             | What::ConnectAstray { .. }

@@ -76,6 +76,7 @@ impl Watch {
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
+            | What::ListenerClosed { .. }
             | What::Dropped { .. }
             | What::EndWaits { .. }
             | What::AcceptFailed { .. }

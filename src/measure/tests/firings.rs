@@ -131,11 +131,18 @@ fn connects_vanish_by_address_for_the_rules_that_the_event_names() {
     let mut story = three();
     fires(&mut story, 0);
     story.tell(muted(&[0], None)).tell(muted(&[0, 1], Some(3))).tell(muted(&[1], Some(4)));
-    story.tell(What::ListenerUnmuted { listener, dropped: Some(5) });
     let plan = by_the_clock();
-    assert_eq!(of(&story, &plan, 0).vanished, [Mechanism::Filter]);
-    let dropped = [0, 1].map(|rule| of(&story, &plan, rule).vanished_packets);
-    assert_eq!(dropped, [Some(3 + 4), Some(4 + 5)], "for those that it was mute for until then");
+    let over = [
+        What::ListenerUnmuted { listener, dropped: Some(5) },
+        What::ListenerClosed { listener, dropped: Some(5) },
+    ];
+    for over in over {
+        let mut story = story.clone();
+        story.tell(over);
+        assert_eq!(of(&story, &plan, 0).vanished, [Mechanism::Filter]);
+        let dropped = [0, 1].map(|rule| of(&story, &plan, rule).vanished_packets);
+        assert_eq!(dropped, [Some(3 + 4), Some(4 + 5)], "for those that it was mute for until then");
+    }
 }
 
 /// A blackhole takes the place of a loss; what is lifted has no part in it.

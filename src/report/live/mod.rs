@@ -248,6 +248,7 @@ impl Live {
             | What::CaptureClosed { .. }
             | What::Wire { .. }
             | What::ListenerUnmuted { .. }
+            | What::ListenerClosed { .. }
             | What::Dropped { .. }
             | What::LinkOpened { .. }
             | What::LinkIdentified { .. }

@@ -125,6 +125,7 @@ impl Remarks {
             | What::ListenerMuted { .. }
             | What::ListenerMuteRefused { .. }
             | What::ListenerUnmuted { .. }
+            | What::ListenerClosed { .. }
             | What::Dropped { .. }
             | What::AcceptFailed { .. }
             | What::ConnectAstray { .. }
