@@ -175,6 +175,29 @@ async fn what_an_end_that_is_reset_may_not_have_read_is_perhaps_a_duplicate() {
     }
 }
 
+/// A sender that closes with an acknowledgement that it has not read: its system had it, and resets.
+#[tokio::test]
+async fn what_a_sender_that_resets_may_not_have_read_is_perhaps_completed() {
+    for is_read in [true, false] {
+        let (bench, hub) = bench(Vec::new()).await;
+        let (mut device, mut served) = connected(&bench, &hub).await;
+        pass(&mut device, &mut served, QOS1).await;
+        served.write_all(PUBACK).await.unwrap();
+        if is_read {
+            expect(&mut device, PUBACK).await;
+        } else {
+            while device.peek(&mut [0; 64]).await.unwrap() < PUBACK.len() {}
+        }
+        drop(device);
+        drop(served);
+        closed(&bench).await;
+        let (up, _, _) = told(&bench.stop().await);
+        let expected = if is_read { ([0, 1, 0], [0; 3]) } else { ([0; 3], [0, 1, 0]) };
+        assert_eq!((up.completed, up.perhaps_completed), expected, "read: {is_read}");
+        assert_eq!((up.sent, up.received, up.lost), ([0, 1, 0], [0, 1, 0], [0; 3]));
+    }
+}
+
 /// A link that is dark, and whose hub has given it up meanwhile: closed it, or said that it sends no more.
 async fn given_up_in_the_dark(closes: bool) -> (Bench, TcpStream, Option<TcpStream>) {
     let dark = Fault::Blackhole(Blackhole {

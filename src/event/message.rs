@@ -45,12 +45,19 @@ pub struct Delivery {
     /// Told as duplicated, before or now, and perhaps not: one of both times is as doubtful.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub doubted_again: [u64; 3],
+    /// Told as completed before, and perhaps not: their sender's system had not acknowledged what told it so when its leg went, or a
+    /// reset came so soon that its program may not have read it. Of those that were not sent again since.
+    #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
+    pub doubted_completed: [u64; 3],
     /// In a sum: what was doubted so of those received, at QoS 1 and 2; never in an event.
     #[serde(skip)]
     pub perhaps_received: [u64; 3],
     /// The same of those duplicated.
     #[serde(skip)]
     pub perhaps_duplicated: [u64; 3],
+    /// The same of those completed.
+    #[serde(skip)]
+    pub perhaps_completed: [u64; 3],
     /// Whose payload had a number, as the profile's `sequence` reads it.
     #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
     pub numbered: u64,
@@ -97,6 +104,7 @@ impl Delivery {
             (&mut self.unfollowed, more.unfollowed),
             (&mut self.perhaps_received, more.perhaps_received),
             (&mut self.perhaps_duplicated, more.perhaps_duplicated),
+            (&mut self.perhaps_completed, more.perhaps_completed),
         ];
         for (sum, more) in pairs {
             sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
@@ -105,6 +113,7 @@ impl Delivery {
         let [_, one, two] = &mut self.perhaps_received;
         doubt(&mut self.received, [&mut self.unfollowed[0], one, two], more.doubted);
         doubt(&mut self.duplicated, self.perhaps_duplicated.each_mut(), more.doubted_again);
+        doubt(&mut self.completed, self.perhaps_completed.each_mut(), more.doubted_completed);
         let pairs = [
             (&mut self.numbered, more.numbered),
             (&mut self.missing, more.missing),

@@ -52,7 +52,7 @@ impl Pack for Counts {
 }
 
 /// How many counts there are.
-const COUNTS: usize = 37;
+const COUNTS: usize = 40;
 
 impl Counts {
     fn of(counts: &Delivery) -> Counts {
@@ -78,8 +78,9 @@ fn numbers(counts: &Delivery) -> [u64; COUNTS] {
     let Delivery { sent, received, completed, retransmitted, duplicated, lost, in_flight, .. } = *counts;
     let Delivery { unfollowed, numbered, missing, repeated, catch_ups, queued, .. } = *counts;
     let Delivery { numbered_catch_ups, dropped, perhaps_received, perhaps_duplicated, .. } = *counts;
+    let Delivery { perhaps_completed, .. } = *counts;
     let by_qos = [sent, received, completed, retransmitted, duplicated, lost, in_flight, unfollowed];
-    let by_qos = by_qos.into_iter().chain([perhaps_received, perhaps_duplicated]);
+    let by_qos = by_qos.into_iter().chain([perhaps_received, perhaps_duplicated, perhaps_completed]);
     let others = [numbered, missing, repeated, catch_ups, queued, numbered_catch_ups, dropped];
     let mut all = by_qos.flatten().chain(others);
     std::array::from_fn(|_| all.next().unwrap_or(0))
@@ -87,7 +88,7 @@ fn numbers(counts: &Delivery) -> [u64; COUNTS] {
 
 fn delivery(numbers: &[u64; COUNTS]) -> Delivery {
     let by_qos = |nth: usize| std::array::from_fn(|qos| numbers[nth * 3 + qos]);
-    let other = |nth: usize| numbers[30 + nth];
+    let other = |nth: usize| numbers[33 + nth];
     Delivery {
         sent: by_qos(0),
         received: by_qos(1),
@@ -99,9 +100,11 @@ fn delivery(numbers: &[u64; COUNTS]) -> Delivery {
         unfollowed: by_qos(7),
         perhaps_received: by_qos(8),
         perhaps_duplicated: by_qos(9),
+        perhaps_completed: by_qos(10),
         // In a sum, those are among the ones that are not followed, or only perhaps.
         doubted: [0; 3],
         doubted_again: [0; 3],
+        doubted_completed: [0; 3],
         numbered: other(0),
         missing: other(1),
         repeated: other(2),
@@ -202,7 +205,9 @@ impl DeliveryResults {
         let in_flight: u64 =
             [Direction::Up, Direction::Down].iter().flat_map(|way| self.in_flight(*way)).sum();
         // At QoS 0 none of them is: it was under way to an end that is closed.
-        let in_flight = Value::at_least(in_flight, all.unfollowed[1] + all.unfollowed[2]);
+        let [_, one, two] = all.unfollowed;
+        let untold: u64 = all.perhaps_completed.iter().sum();
+        let in_flight = Value::at_least(in_flight, one + two + untold);
         let known = [
             (Metric::Qos0Lost, has(0), of(all.lost, 0)),
             (Metric::Qos1Lost, has(1), of(all.lost, 1)),
@@ -281,6 +286,18 @@ mod tests {
         assert_eq!(values(&results, Metric::Qos1Lost), [Value::Count(0)]);
         assert_eq!(values(&results, Metric::Retransmitted), [Value::Count(4)]);
         assert_eq!(values(&results, Metric::InFlight), [Value::Count(1)]);
+    }
+
+    #[test]
+    fn of_whom_it_is_not_known_whether_its_sender_was_told_is_perhaps_in_flight() {
+        let mut story = joined();
+        told(&mut story, Delivery { sent: [0, 3, 0], completed: [0, 3, 0], ..Delivery::default() });
+        told(&mut story, Delivery { doubted_completed: [0, 2, 0], ..Delivery::default() });
+        let results = story.at(2000).over().results(&plan(Vec::new()));
+        let counts = results.runs[0].devices[&DeviceId(0)].delivery.both();
+        assert_eq!((counts.completed, counts.perhaps_completed), ([0, 1, 0], [0, 2, 0]));
+        assert_eq!(values(&results, Metric::InFlight), [Value::CountBetween { least: 0, most: Some(2) }]);
+        assert_eq!(values(&results, Metric::Qos1Lost), [Value::Count(0)]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ use crate::tls::harm::truncated;
 use std::io;
 use std::net::IpAddr;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use unheard::Unheard;
 
@@ -61,13 +61,13 @@ pub struct Leg {
     lingering: bool,
     /// A fault has parked it, and it is reset once its peer sends something.
     trap: bool,
-    /// A message of QoS 0 was written to it, of which nothing but its peer's TCP tells whether it was received.
+    /// A message or an acknowledgement was written to it, of which nothing but its peer's TCP tells whether it was received.
     pub carried: bool,
     /// How many bytes the peer had not acknowledged when the socket went, of a leg that carried such.
     left: u64,
     /// It ended by a reset. What the peer's system acknowledged its program may not have read: Linux resets where one closes a
-    /// connection with bytes unread, and a program that is told of a reset seldom reads on.
-    pub was_reset: bool,
+    /// connection with bytes unread, and a program that is told of a reset seldom reads on. When that was.
+    pub was_reset: Option<Instant>,
     /// What was written to the peer though it had given up.
     unheard: Option<Box<Unheard>>,
     /// What passes goes into a capture.
@@ -334,7 +334,9 @@ impl Leg {
         if let Some(tap) = self.tap.as_mut().filter(|_| self.wire.is_open()) {
             tap.reset();
         }
-        self.was_reset |= self.wire.is_open();
+        if self.wire.is_open() {
+            self.was_reset.get_or_insert_with(Instant::now);
+        }
         self.hear_last(true);
         if let Some(stream) = self.wire.stream() {
             self.ingress.count(stream);

@@ -435,6 +435,7 @@ fn delivery_counts(sum: &event::Delivery, in_flight: [u64; 3]) -> DeliveryCounts
         unfollowed: sum.unfollowed,
         perhaps_received: sum.perhaps_received,
         perhaps_duplicated: sum.perhaps_duplicated,
+        perhaps_completed: sum.perhaps_completed,
         missing: is_numbered.then_some(sum.missing),
         repeated: is_numbered.then_some(sum.repeated),
     }

@@ -92,18 +92,26 @@ fn dropped(run: &RunResults, nth: usize, several: bool) -> Vec<String> {
             "{streams} could not be read as MQTT from some byte on: what followed is not counted as packets"
         )));
     }
-    let unfollowed: u64 = Direction::BOTH.map(|way| unfollowed(run, way)).iter().sum();
+    let unfollowed = sum(run, |counts| counts.unfollowed.iter().sum());
     if unfollowed > 0 {
         let messages = count(unfollowed, "message");
         told.push(of(format!(
             "of {messages} it is not known what became: beyond what is followed, come late, passed on and never acknowledged nor sent again, or to an end that had left"
         )));
     }
-    let doubtful: u64 = Direction::BOTH.map(|way| doubtful(run, way)).iter().sum();
+    let doubtful =
+        sum(run, |counts| [counts.perhaps_received, counts.perhaps_duplicated].iter().flatten().sum());
     if doubtful > 0 {
         let messages = count(doubtful, "message");
         told.push(of(format!(
             "of {messages} of QoS 1 or 2 it is not known whether they came once, or twice: their receiver's system had not acknowledged them when its leg went"
+        )));
+    }
+    let untold = sum(run, |counts| counts.perhaps_completed.iter().sum());
+    if untold > 0 {
+        let messages = count(untold, "message");
+        told.push(of(format!(
+            "of {messages} of QoS 1 or 2 it is not known whether their sender got what told it that they had arrived: its leg went just then"
         )));
     }
     if run.undecided > 0 {
@@ -150,12 +158,9 @@ fn not_captured(capture: &Captured) -> impl Iterator<Item = String> {
     lacking.into_iter().chain(cut)
 }
 
-fn doubtful(run: &RunResults, way: Direction) -> u64 {
-    let of =
-        |counts: &Delivery| counts.perhaps_received.iter().chain(&counts.perhaps_duplicated).sum::<u64>();
-    run.devices.values().map(|device| of(device.delivery.counts.get(way))).sum()
-}
-
-fn unfollowed(run: &RunResults, way: Direction) -> u64 {
-    run.devices.values().map(|device| device.delivery.counts.get(way).unfollowed.iter().sum::<u64>()).sum()
+/// Of all devices, both ways.
+fn sum(run: &RunResults, of: fn(&Delivery) -> u64) -> u64 {
+    let counts =
+        |way| run.devices.values().map(move |device| of(device.delivery.counts.get(way))).sum::<u64>();
+    Direction::BOTH.map(counts).iter().sum()
 }

@@ -2,7 +2,7 @@
 //! all that one read brought.
 
 use super::Link;
-use super::doubts::Recent;
+use super::doubts::{Passed, Recent};
 use crate::base::{DeviceId, Direction, Time, Ways};
 use crate::engine::Input;
 use crate::event::Packet;
@@ -28,9 +28,9 @@ pub(super) struct Books {
     /// Those of the last read, until the ledger takes them in.
     pub(super) entries: Vec<Entry>,
     pub(super) sight: Sight,
-    /// How many messages of QoS 0 were passed on so far.
-    passed: u64,
-    /// Whether messages, of whatever quality of service, were passed on since that was last taken.
+    /// What was passed on so far.
+    passed: Passed,
+    /// Whether messages, of whatever quality of service, or acknowledgements were passed on since that was last taken.
     has_passed: bool,
     pub(super) recent: Ways<Recent>,
     /// A fault makes what passes wait or vanish.
@@ -100,7 +100,8 @@ impl Books {
         if self.open.is_none() {
             return;
         }
-        self.passed += entry.passed_plain();
+        self.passed.messages += entry.passed_plain();
+        self.passed.acks += entry.acks_passed();
         self.has_passed |= entry.has_passed();
         if self.entries.capacity() == 0 {
             self.entries = ENTRIES.take();
@@ -132,12 +133,12 @@ impl Books {
         }
     }
 
-    /// How many messages of QoS 0 were passed on so far.
-    pub(super) fn passed(&self) -> u64 {
+    /// How much was passed on so far.
+    pub(super) fn passed(&self) -> Passed {
         self.passed
     }
 
-    /// Whether messages, of whatever quality of service, were passed on since this was last asked.
+    /// Whether messages, of whatever quality of service, or acknowledgements were passed on since this was last asked.
     pub(super) fn take_has_passed(&mut self) -> bool {
         std::mem::take(&mut self.has_passed)
     }

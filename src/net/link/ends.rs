@@ -10,7 +10,7 @@ use crate::net::pump::Inlet;
 use crate::net::surgery::Output;
 use std::io;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often to look whether a FIN that waits behind what its receiver does not take has been sent.
 const FIN_AGAIN: Duration = Duration::from_millis(50);
@@ -43,7 +43,7 @@ impl Link {
         self.tell_end(side, how, error);
         let leg = self.legs.get_mut(side);
         if how == Ending::Reset {
-            leg.was_reset = true;
+            leg.was_reset.get_or_insert_with(Instant::now);
             leg.drop_socket();
         }
         // On a forgotten link it is not carried, and a FIN is answered as all else is.

@@ -17,9 +17,9 @@ impl Link {
         if written == 0 || !self.legs.get(direction.to()).end_told {
             let before = self.books.passed();
             say(self);
-            let messages = self.books.passed() - before;
+            let passed = self.books.passed().since(before);
             self.legs.get_mut(direction.to()).carried |= self.books.take_has_passed();
-            return self.books.recent.get_mut(direction).wrote(written, messages);
+            return self.books.recent.get_mut(direction).wrote(written, passed);
         }
         self.settle_books(now);
         say(self);

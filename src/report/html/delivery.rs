@@ -43,7 +43,7 @@ fn row(way: &str, qos: usize, counts: &DeliveryCounts) -> String {
     let all = [
         counts.sent[qos].to_string(),
         counts.received(qos),
-        counts.completed[qos].to_string(),
+        counts.completed(qos),
         counts.retransmitted(qos),
         counts.duplicated(qos),
         counts.lost(qos),

@@ -124,6 +124,8 @@ pub struct DeliveryCounts {
     pub perhaps_received: [u64; 3],
     /// Perhaps passed on again beside those in `duplicated`, for the same reason.
     pub perhaps_duplicated: [u64; 3],
+    /// Perhaps completed beside those in `completed`, or in flight: their sender may not have got what told it so when its leg went.
+    pub perhaps_completed: [u64; 3],
     /// Numbers that the payloads leave out; `null` where they have none.
     pub missing: Option<u64>,
     /// Numbers that came before; `null` where the payloads have none.

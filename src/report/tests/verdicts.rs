@@ -154,6 +154,18 @@ fn messages_that_were_not_followed_are_named_as_dropped() {
 }
 
 #[test]
+fn messages_whose_sender_was_perhaps_not_told_are_named_so() {
+    let mut story = quiet(100);
+    let first = Delivery { sent: [0, 9, 0], completed: [0, 9, 0], ..Delivery::default() };
+    for up in [first, Delivery { doubted_completed: [0, 2, 0], ..Delivery::default() }] {
+        story.tell(What::Delivery { device: DeviceId(0), up: Box::new(up), down: Box::default() });
+    }
+    let known = Report::new(&watching(), &story.results(&watching())).uncertainty;
+    let told = "of 2 messages of QoS 1 or 2 it is not known whether their sender got what told it that they had arrived: its leg went just then";
+    assert_eq!(known.dropped, [told]);
+}
+
+#[test]
 fn an_expectation_speaks_for_its_class() {
     let mut plan = plan(vec![("dark", blackhole("50s"))]);
     let recovery = |limit| expect(Metric::Recovery, Statistic::Max, Comparison::AtMost, span(limit));

@@ -10,6 +10,11 @@ impl DeliveryCounts {
         perhaps(self.received[qos], if qos == 0 { self.unfollowed[0] } else { self.perhaps_received[qos] })
     }
 
+    /// Whose sender was told so.
+    pub fn completed(&self, qos: usize) -> String {
+        perhaps(self.completed[qos], self.perhaps_completed[qos])
+    }
+
     /// Sent again.
     pub fn retransmitted(&self, qos: usize) -> String {
         perhaps(self.retransmitted[qos], self.unfollowed_in_order(qos))
@@ -27,7 +32,7 @@ impl DeliveryCounts {
 
     /// Neither completed nor lost at the end.
     pub fn in_flight(&self, qos: usize) -> String {
-        perhaps(self.in_flight[qos], self.unfollowed_in_order(qos))
+        perhaps(self.in_flight[qos], self.unfollowed_in_order(qos) + self.perhaps_completed[qos])
     }
 
     /// Those that may be sent again, or still be on their way: at QoS 0 nothing is.

@@ -1,6 +1,6 @@
 //! What a ledger is told.
 
-use crate::base::Direction;
+use crate::base::{Direction, Time};
 use crate::mqtt::{QoS, Version};
 
 /// Something seen on a link of the device.
@@ -67,6 +67,17 @@ pub enum Entry {
         /// Which way.
         direction: Direction,
     },
+    /// The leg of a sender went, and what told it that its messages had arrived may not have come to it: of the last that were
+    /// passed on, so many at most, whose bytes its system had not acknowledged; and those since a moment before a reset, which its
+    /// program may not have read.
+    DoubtedAcks {
+        /// Which way the messages go.
+        direction: Direction,
+        /// How many at most.
+        unacknowledged: u32,
+        /// From when on, where the leg was reset.
+        since: Option<Time>,
+    },
     /// A PUBLISH was passed on whole.
     Passed {
         /// Which way.
@@ -105,9 +116,17 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// Whether it says that messages were passed on.
+    /// Whether it says that messages were passed on, or what tells their sender that they have arrived.
     pub fn has_passed(&self) -> bool {
-        matches!(self, Entry::PassedPlain { .. } | Entry::Passed { .. })
+        matches!(self, Entry::PassedPlain { .. } | Entry::Passed { .. } | Entry::AckPassed(_))
+    }
+
+    /// How many messages it says the sender was told have arrived.
+    pub fn acks_passed(&self) -> u64 {
+        match self {
+            Entry::AckPassed(ack) => u64::from(ack.is_last()),
+            _ => 0,
+        }
     }
 
     /// How many messages of QoS 0 it says were passed on.
@@ -137,6 +156,7 @@ impl Entry {
             | Entry::PassedUnknown { .. }
             | Entry::Doubted { .. }
             | Entry::DoubtedInFlight { .. }
+            | Entry::DoubtedAcks { .. }
             | Entry::Passed { .. }
             | Entry::Copied { .. }
             | Entry::AckArrived(_)
@@ -205,6 +225,17 @@ pub struct Ack {
     pub id: u16,
     /// Whether its reason code is one of failure.
     pub refuses: bool,
+}
+
+impl Ack {
+    /// Whether nothing more is to come of its message.
+    pub fn is_last(&self) -> bool {
+        match self.kind {
+            AckKind::Puback | AckKind::Pubcomp => true,
+            AckKind::Pubrec => self.refuses,
+            AckKind::Pubrel => false,
+        }
+    }
 }
 
 /// Which acknowledgement.

@@ -56,8 +56,19 @@ pub(super) struct Flight {
     pub session_over: bool,
     /// It was counted as completed or lost: sent again all the same, it is not counted so twice.
     pub counted: bool,
+    /// It counts as completed: what told its sender so.
+    told: Option<Told>,
     /// In the order of first sight.
     serial: u64,
+}
+
+/// What told a sender that its message has arrived was passed on.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    at: Time,
+    on: LinkId,
+    /// It perhaps never got there.
+    doubted: bool,
 }
 
 impl Flight {
@@ -65,6 +76,10 @@ impl Flight {
     /// it may have thrown it away.
     pub fn is_had(&self) -> bool {
         self.acked && (self.taken || !self.session_over || self.qos != QoS::ExactlyOnce)
+    }
+
+    fn is_told_in_doubt(&self) -> bool {
+        self.told.is_some_and(|told| told.doubted)
     }
 }
 
@@ -78,6 +93,8 @@ pub(super) struct Flights {
     /// Their hashes by serial, the oldest first: a sender that never waits displaces one with each PUBLISH.
     displaced_by_age: BTreeMap<u64, u64>,
     settled: VecDeque<Flight>,
+    /// Of those that are remembered no more, whose sender was perhaps not told, by quality of service.
+    untold: [u64; 3],
     next: u64,
 }
 
@@ -113,6 +130,7 @@ impl Flights {
             released: false,
             session_over: false,
             counted: false,
+            told: None,
             serial,
         };
         self.by_id.insert(id, flight);
@@ -142,6 +160,40 @@ impl Flights {
             duplicates[usize::from(flight.qos.number())] += u64::from(is_again);
         }
         duplicates
+    }
+
+    /// The leg of their sender went, on this link: of the last that it was told of there so many, and all since this time, are
+    /// in doubt.
+    pub fn doubt_told(&mut self, link: LinkId, most: u32, since: Option<Time>) {
+        let told = self.settled.iter_mut().rev().filter_map(|flight| flight.told.as_mut());
+        for (nth, told) in (0..).zip(told.filter(|told| told.on == link)) {
+            told.doubted |= nth < most || since.is_some_and(|since| told.at >= since);
+        }
+    }
+
+    /// On a link after these its sender has gone on, and sent again what it was not told of.
+    pub fn trust_told(&mut self, before: LinkId) {
+        for flight in self.settled.iter_mut().filter(|flight| !flight.session_over) {
+            if let Some(told) = flight.told.as_mut().filter(|told| told.on < before) {
+                told.doubted = false;
+            }
+        }
+    }
+
+    /// Of how many, remembered no more, the sender was perhaps not told, by quality of service.
+    pub fn take_untold(&mut self) -> [u64; 3] {
+        std::mem::take(&mut self.untold)
+    }
+
+    /// The same, and of those that are remembered: nothing more comes.
+    pub fn take_all_untold(&mut self) -> [u64; 3] {
+        let mut untold = self.take_untold();
+        let flights = self.by_id.values_mut().chain(self.displaced.values_mut()).chain(&mut self.settled);
+        for flight in flights.filter(|flight| flight.is_told_in_doubt()) {
+            flight.told = None;
+            untold[usize::from(flight.qos.number())] += 1;
+        }
+        untold
     }
 
     /// A message of that identifier is sent again on this link.
@@ -218,17 +270,24 @@ impl Flights {
         self.by_id.get(id)
     }
 
-    /// A message is through. Answers the link that it was last sent on, and whether that was known of it already.
-    pub fn complete(&mut self, id: u16) -> Option<(LinkId, bool)> {
+    /// A message is through. `told`: when and on which link its sender was told so, where it has arrived. Answers the link that it
+    /// was last sent on, and whether that was known of it already.
+    pub fn complete(&mut self, id: u16, told: Option<(Time, LinkId)>) -> Option<(LinkId, bool)> {
         let mut flight = self.remove(id)?;
         let (link, before) = (flight.link, std::mem::replace(&mut flight.counted, true));
+        // What counts as lost does so still.
+        if !before || flight.told.is_some() {
+            flight.told = told.map(|(at, on)| Told { at, on, doubted: false });
+        }
         self.settle(flight);
         Some((link, before))
     }
 
     fn settle(&mut self, flight: Flight) {
-        if self.settled.len() >= SETTLED_KEPT {
-            self.settled.pop_front();
+        if self.settled.len() >= SETTLED_KEPT
+            && let Some(oldest) = self.settled.pop_front().filter(Flight::is_told_in_doubt)
+        {
+            self.untold[usize::from(oldest.qos.number())] += 1;
         }
         self.settled.push_back(flight);
     }

@@ -180,6 +180,9 @@ impl Ledger {
                 book.count(*direction).doubted[0] += u64::from(*messages);
             }
             Entry::DoubtedInFlight { direction } => ways.get_mut(*direction).doubt(line, *direction, book),
+            Entry::DoubtedAcks { direction, unacknowledged, since } => {
+                ways.get_mut(*direction).doubt_acks(line, *unacknowledged, *since);
+            }
             Entry::Passed { direction, qos, id } => {
                 let about = About { link: Some(line.link), direction: *direction, qos: *qos, id: *id };
                 ways.get_mut(*direction).passed(now, line, about, book);
@@ -189,7 +192,7 @@ impl Ledger {
                 ways.get_mut(*direction).copied(now, line, about, *copies, book);
             }
             Entry::AckArrived(ack) => ways.get_mut(ack.direction).ack_arrived(now, line, ack, book),
-            Entry::AckPassed(ack) => ways.get_mut(ack.direction).ack_passed(line, ack, book),
+            Entry::AckPassed(ack) => ways.get_mut(ack.direction).ack_passed(now, line, ack, book),
             Entry::FalselyAcknowledged { direction, id } => {
                 ways.get_mut(*direction).falsely_acknowledged(now, line, *direction, *id, book);
             }

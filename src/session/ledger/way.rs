@@ -376,6 +376,13 @@ impl Way {
         }
     }
 
+    /// The leg of their sender went: of the last that it was told of, so many, and all since then, are in doubt.
+    pub fn doubt_acks(&mut self, line: &Line, unacknowledged: u32, since: Option<Time>) {
+        if let Some(flights) = &mut self.flights {
+            flights.doubt_told(line.link, unacknowledged, since);
+        }
+    }
+
     /// What is no longer followed was received, or perhaps not.
     fn leave(of: Direction, flight: &Flight, book: &mut Book) {
         if flight.doubted {

@@ -291,6 +291,9 @@ fn any_entry() -> impl Strategy<Value = Entry> {
         1 => Just(Entry::Shares),
         1 => Just(Entry::AsPublished),
         1 => Just(Entry::Bridges),
+        1 => (direction(), 0..3_u32, proptest::option::of(0..9_u64)).prop_map(|(direction, unacknowledged, since)| {
+            Entry::DoubtedAcks { direction, unacknowledged, since: since.map(Time::from_millis) }
+        }),
     ]
 }
 

@@ -1041,3 +1041,90 @@ fn what_is_doubted_in_flight_is_perhaps_received_or_a_duplicate() {
     run.connect(false).accepted(1, true).goes(1, DOWN, again(1, 1, 7)).tell(1, doubted).ends(1);
     assert_eq!(of(&mut run), ((1, 0), (0, 1), (0, 0)));
 }
+
+/// Three messages of QoS 1, of each of which its sender was told at 1, 2 and 3 s.
+fn three_are_told(clean: bool) -> Run {
+    let mut run = Run::new();
+    run.connect(clean).accepted(0, false);
+    for id in 1..=3 {
+        run.at(1_000 * u64::from(id)).goes(0, UP, message(1, id, id.into())).ack(0, UP, AckKind::Puback, id);
+    }
+    run
+}
+
+fn doubted(unacknowledged: u32, since: Option<u64>) -> Entry {
+    Entry::DoubtedAcks { direction: UP, unacknowledged, since: since.map(Time::from_millis) }
+}
+
+/// How many are completed, perhaps completed, and in flight.
+fn completed(run: &mut Run) -> (u64, u64, u64) {
+    let up = run.over().up;
+    (up.completed[1], up.perhaps_completed[1], up.in_flight[1])
+}
+
+/// What told a sender that its message has arrived may never have come, where its leg went.
+#[test]
+fn what_a_sender_was_told_last_is_doubted_with_its_leg() {
+    for (doubted, expected) in [
+        (doubted(0, None), (3, 0, 0)),
+        (doubted(2, None), (1, 2, 0)),
+        (doubted(9, None), (0, 3, 0)),
+        (doubted(0, Some(2_000)), (1, 2, 0)),
+        (doubted(0, Some(2_001)), (2, 1, 0)),
+        (doubted(1, Some(3_001)), (2, 1, 0)),
+    ] {
+        let mut run = three_are_told(true);
+        run.tell(0, doubted).ends(0);
+        assert_eq!(completed(&mut run), expected, "{doubted:?}");
+    }
+    // Of more than are remembered it is those that are.
+    let mut run = Run::joined();
+    for id in 1..=70 {
+        run.goes(0, UP, message(1, id, id.into())).ack(0, UP, AckKind::Puback, id);
+    }
+    run.tell(0, doubted(70, None)).ends(0);
+    assert_eq!(completed(&mut run), (6, 64, 0));
+}
+
+/// Who goes on in the session sends again what it was not told of.
+#[test]
+fn what_a_sender_does_on_a_later_link_shows_whether_it_was_told() {
+    let goes_on = |clean: bool| {
+        let mut run = three_are_told(clean);
+        run.tell(0, doubted(3, None)).ends(0).connect(clean).accepted(1, !clean);
+        run
+    };
+    let mut run = goes_on(false);
+    run.goes(1, UP, message(1, 9, 9)).ack(1, UP, AckKind::Puback, 9).ends(1);
+    assert_eq!(completed(&mut run), (4, 0, 0), "nothing is sent again");
+    let mut run = goes_on(true);
+    run.goes(1, UP, message(1, 9, 9)).ack(1, UP, AckKind::Puback, 9).ends(1);
+    assert_eq!(completed(&mut run), (1, 3, 0), "it owes nothing");
+    for (acknowledged, expected) in [(true, (3, 0, 0)), (false, (2, 1, 0))] {
+        let mut run = goes_on(false);
+        run.goes(1, UP, again(1, 3, 3));
+        if acknowledged {
+            run.ack(1, UP, AckKind::Puback, 3);
+        }
+        run.at(9_000).ends(1);
+        assert_eq!(completed(&mut run), expected, "sent again, and acknowledged: {acknowledged}");
+    }
+    let mut run = goes_on(false);
+    run.ends(1);
+    assert_eq!(completed(&mut run), (0, 3, 0), "it has not shown anything yet");
+}
+
+/// What counts as lost is not completed, whatever its sender was told.
+#[test]
+fn what_is_lost_is_not_perhaps_completed() {
+    let mut run = three_are_told(true);
+    run.at(3_500).arrives(0, UP, Message { dropped: true, ..message(1, 4, 4) });
+    run.tell(0, Entry::FalselyAcknowledged { direction: UP, id: 4 }).tell(0, doubted(1, None)).ends(0);
+    assert_eq!(completed(&mut run), (2, 1, 0));
+    let mut run = Run::new();
+    run.connect(false).accepted(0, false).arrives(0, UP, message(1, 5, 5)).ends(0);
+    run.connect(false).accepted(1, true).goes(1, UP, message(1, 9, 9)).ack(1, UP, AckKind::Puback, 9).ends(1);
+    run.connect(false).accepted(2, true).goes(2, UP, again(1, 5, 5)).ack(2, UP, AckKind::Puback, 5);
+    run.tell(2, doubted(1, None)).ends(2);
+    assert_eq!(completed(&mut run), (1, 0, 0));
+}

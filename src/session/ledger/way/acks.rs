@@ -60,21 +60,17 @@ impl Way {
     }
 
     /// An acknowledgement, or a PUBREL, was passed on.
-    pub fn ack_passed(&mut self, line: &mut Line, ack: &Ack, book: &mut Book) {
+    pub fn ack_passed(&mut self, now: Time, line: &mut Line, ack: &Ack, book: &mut Book) {
         let Some(flight) = self.answered(ack) else { return };
         let qos = flight.qos;
-        match ack.kind {
-            AckKind::Puback | AckKind::Pubcomp => {}
-            AckKind::Pubrec if ack.refuses => {}
-            AckKind::Pubrec => return,
-            AckKind::Pubrel => {
-                // From now on its receiver has forgotten the identifier.
-                (flight.anew, flight.released) = (true, true);
-                return;
-            }
+        if ack.kind == AckKind::Pubrel {
+            // From now on its receiver has forgotten the identifier.
+            (flight.anew, flight.released) = (true, true);
         }
-        let is_news = self.complete(line, ack.direction, ack.id);
-        book.count(ack.direction).completed[nth(qos)] += u64::from(is_news);
+        if ack.is_last() {
+            let is_news = self.complete(line, ack.direction, ack.id, Some(now));
+            book.count(ack.direction).completed[nth(qos)] += u64::from(is_news);
+        }
     }
 
     /// A fault told the sender that the message has arrived.
@@ -90,7 +86,7 @@ impl Way {
         let Some(flight) = self.flights.as_deref().and_then(|flights| flights.get(id)) else { return };
         let about = About { link: Some(line.link), direction: of, qos: flight.qos, id };
         let (first, has_arrived, is_doubted) = (flight.first, flight.passed.is_some(), flight.doubted);
-        let is_news = self.complete(line, of, id);
+        let is_news = self.complete(line, of, id, has_arrived.then_some(now));
         if has_arrived {
             let counts = book.count(of);
             counts.completed[nth(about.qos)] += u64::from(is_news);
@@ -110,9 +106,10 @@ impl Way {
         }
     }
 
-    /// A message is through. Answers whether it had not been before.
-    fn complete(&mut self, line: &mut Line, of: Direction, id: u16) -> bool {
-        let completed = self.flights.as_mut().and_then(|flights| flights.complete(id));
+    /// A message is through. `told`: when its sender was told so, where it has arrived. Answers whether it had not been before.
+    fn complete(&mut self, line: &mut Line, of: Direction, id: u16, told: Option<Time>) -> bool {
+        let told = told.map(|at| (at, line.link));
+        let completed = self.flights.as_mut().and_then(|flights| flights.complete(id, told));
         let Some((link, before)) = completed else { return false };
         let in_way = line.ways.get_mut(of);
         in_way.in_flight = in_way.in_flight.saturating_sub(u32::from(link == line.link));

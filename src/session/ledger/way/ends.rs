@@ -73,7 +73,20 @@ impl Way {
                 book.tell(now, about, MessageNews::Lost { first, why });
             }
         }
+        if let Some(flights) = self.flights.as_mut().filter(|_| line.ways.get(of).fresh || lived_on) {
+            flights.trust_told(line.link);
+        }
+        let untold = self.flights.as_mut().map(|flights| flights.take_untold());
+        Way::count_untold(untold, of, book);
         self.numbers.link_ended(now, line, of, heard, book);
+    }
+
+    /// What told their sender that so many have arrived may never have come to it.
+    fn count_untold(untold: Option<[u64; 3]>, of: Direction, book: &mut Book) {
+        if let Some(untold) = untold.filter(|untold| *untold != [0; 3]) {
+            let counts = &mut book.count(of).doubted_completed;
+            counts.iter_mut().zip(untold).for_each(|(sum, more)| *sum += more);
+        }
     }
 
     /// No link of the device is left.
@@ -86,6 +99,7 @@ impl Way {
 
     /// The run is over.
     pub fn run_ended(&mut self, now: Time, of: Direction, book: &mut Book) {
+        self.tell_untold(of, book);
         for flight in self.take_all() {
             Way::leave(of, &flight, book);
             book.count(of).in_flight[nth(flight.qos)] += 1;
@@ -97,11 +111,18 @@ impl Way {
 
     /// The device is forgotten.
     pub fn forgotten(&mut self, now: Time, of: Direction, book: &mut Book) {
+        self.tell_untold(of, book);
         for left in self.take_all() {
             Way::leave(of, &left, book);
             book.count(of).unfollowed[nth(left.qos)] += 1;
         }
         self.numbers.end(now, of, book);
+    }
+
+    /// Of those that were doubted, nothing more will be known.
+    fn tell_untold(&mut self, of: Direction, book: &mut Book) {
+        let untold = self.flights.as_mut().map(|flights| flights.take_all_untold());
+        Way::count_untold(untold, of, book);
     }
 
     /// All that is in flight, oldest first.
