@@ -316,7 +316,7 @@ class Truth:
                  and self.owner(stream) == name]
         signs = [end.at for end in [sign] if end] + [stream.opened for stream in later]
         if window["device_detection_s"] is not None and not window["device_told"]:
-            time_of(label("device_detection"), window["device_detection_s"], min(signs, default=began) - began)
+            time_of(label("device_detection"), window["device_detection_s"], min(signs) - began if signs else None)
         sign, noticed = hub.unasked(False), min(signs, default=None)
         if window["hub_detection_s"] is not None:
             time_of(label("hub_detection"), window["hub_detection_s"], sign and sign.at - began)
@@ -390,7 +390,9 @@ class Truth:
             ours, name = device["delivery"]["up"], device["name"]
             self.table.count(f"{name} messages sent", ours["sent"][1], len(packets) - again)
             self.table.count(f"{name} retransmissions", ours["retransmitted"][1], again)
-            self.table.count(f"{name} messages acknowledged", ours["completed"][1], len(acknowledged))
+            # Of the last before a leg went brownout does not say whether they were acknowledged.
+            least, most = ours["completed"][1], ours["completed"][1] + ours["perhaps_completed"][1]
+            self.table.count(f"{name} messages acknowledged", min(max(least, len(acknowledged)), most), len(acknowledged))
 
     def control_gaps(self):
         """The longest gap between two packets of a device on a sound path: one that was, and no shorter than those that no
