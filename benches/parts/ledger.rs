@@ -43,8 +43,7 @@ fn messages(count: u32) {
             number: None,
             dropped: false,
         };
-        let mut entries =
-            vec![Entry::Arrived(direction, message), Entry::Passed { direction, qos, id }];
+        let mut entries = vec![Entry::Arrived(direction, message), Entry::Passed { direction, qos, id }];
         if n >= u32::from(IN_FLIGHT) {
             let id = identifier(n - u32::from(IN_FLIGHT));
             let ack = Ack { direction, kind: AckKind::Puback, id, refuses: false };
