@@ -98,6 +98,15 @@ pub enum Entry {
         /// How many.
         copies: u32,
     },
+    /// The same, written to a receiver that had given its link up, and whether it got them will not be known.
+    CopiedUnknown {
+        /// Which way.
+        direction: Direction,
+        /// Its quality of service, as it arrived.
+        qos: QoS,
+        /// How many.
+        copies: u32,
+    },
     /// An acknowledgement, or a PUBREL, arrived.
     AckArrived(Ack),
     /// An acknowledgement, or a PUBREL, was passed on; this is what it says there.
@@ -146,6 +155,10 @@ impl Entry {
             Entry::Passed { direction, qos: QoS::AtMostOnce, .. } => {
                 Some(Entry::PassedUnknown { direction, messages: 1 })
             }
+            // Of QoS 2 its receiver knows them again.
+            Entry::Copied { direction, qos: qos @ (QoS::AtMostOnce | QoS::AtLeastOnce), copies, .. } => {
+                Some(Entry::CopiedUnknown { direction, qos, copies })
+            }
             Entry::Connect { .. }
             | Entry::Accepted { .. }
             | Entry::Shares
@@ -159,6 +172,7 @@ impl Entry {
             | Entry::DoubtedAcks { .. }
             | Entry::Passed { .. }
             | Entry::Copied { .. }
+            | Entry::CopiedUnknown { .. }
             | Entry::AckArrived(_)
             | Entry::AckPassed(_)
             | Entry::FalselyAcknowledged { .. }

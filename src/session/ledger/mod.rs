@@ -191,6 +191,11 @@ impl Ledger {
                 let about = About { link: Some(line.link), direction: *direction, qos: *qos, id: *id };
                 ways.get_mut(*direction).copied(now, line, about, *copies, book);
             }
+            Entry::CopiedUnknown { direction, qos, copies } => {
+                let (counts, nth) = (book.count(*direction), usize::from(qos.number()));
+                counts.duplicated[nth] += u64::from(*copies);
+                counts.doubted_again[nth] += u64::from(*copies);
+            }
             Entry::AckArrived(ack) => ways.get_mut(ack.direction).ack_arrived(now, line, ack, book),
             Entry::AckPassed(ack) => ways.get_mut(ack.direction).ack_passed(now, line, ack, book),
             Entry::FalselyAcknowledged { direction, id } => {

@@ -156,6 +156,17 @@ fn a_copy_that_comes_behind_the_answer_is_a_duplicate() {
     }
 }
 
+/// Its receiver has given the link up: that it got the copies is no more known than that it got the message.
+#[test]
+fn copies_that_are_perhaps_received_are_perhaps_duplicates() {
+    for (qos, again) in [(0, [2, 0, 0]), (1, [0, 2, 0]), (2, [0, 0, 0])] {
+        let mut run = Run::joined();
+        copied(qos, 5, 2).unknown().into_iter().for_each(|entry| _ = run.tell(0, entry));
+        let up = run.counts().up;
+        assert_eq!((up.duplicated, up.perhaps_duplicated), ([0; 3], again), "{qos}");
+    }
+}
+
 #[test]
 fn what_a_fault_doubles_is_passed_on_twice() {
     for (qos, duplicated) in [(0, [1, 0, 0]), (1, [0, 1, 0]), (2, [0, 0, 0])] {
