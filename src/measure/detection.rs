@@ -7,10 +7,11 @@
 //! comes soon after the mute (as long as it lasted, and a second more: the sender's retransmission has doubled its
 //! pause until then) is still the fault's. Where a tap saw all that arrived meanwhile, nothing was hidden: the sign is exact,
 //! and none that was seen is none; but for an end whose data was sent again, which keeps its FIN back (see [`super::wire`]).
+//! So it is where another fault drops them while this one holds on the link, from when on it does.
 //! A hub that was left unread may have given its sign at any time since: it stood behind what was not read.
 
 use super::cause;
-use super::facts::{Applied, Link, Showed, Sign, Window};
+use super::facts::{Applied, Link, Muted, RETRANSMISSION_GRACE, Showed, Sign, Window};
 use super::fold::Measures;
 use super::value::Value;
 use super::wire::WireResults;
@@ -19,9 +20,6 @@ use crate::event::LastPackets;
 use crate::fault::{Blackhole, Fault, FidelityWanted, LegFate, Mechanism, WaysWanted};
 use std::collections::BTreeSet;
 use std::time::Duration;
-
-/// Beyond a mute's own length, how much later the first retransmission may come.
-const RETRANSMISSION_GRACE: Duration = Duration::from_secs(1);
 
 /// By so many keep-alives after the path was restored, a sound device has sent something (one), and a hub has timed
 /// out one that has not (one and a half).
@@ -232,7 +230,7 @@ impl<'a> Struck<'a> {
     /// FIN back.
     fn is_hidden(&self, side: Side, until: Time) -> bool {
         let wire = &self.measures.wire;
-        self.is_muted(side)
+        self.dark(side, until).is_some()
             && (!wire.is_whole(self.start, until)
                 || wire.is_blind(self.id, side)
                 || wire.keeps_back(self.id, side, self.start, until).is_some())
@@ -348,13 +346,14 @@ impl<'a> Struck<'a> {
     /// until then.
     fn missed(&self, side: Side, until: Time) -> Noticed {
         let watched = until.since(self.start);
-        let news_from = self.watched_until() + self.retransmission(side);
-        let heard = self.link.last.get(side).from.is_some_and(|last| last > news_from);
+        let heard = self.link.last.get(side).from.is_some_and(|last| last > self.news_from(side));
         let hidden = self.is_hidden(side, self.watched_until()) && !heard;
-        let hidden = hidden || (self.is_cut && self.link.waits.get(side).is_some());
+        let dark = self.dark(side, self.watched_until()).filter(|_| hidden);
+        let untold = self.is_cut && self.link.waits.get(side).is_some();
         // Less than a keep-alive of silence shows nobody anything.
         let missed = watched >= self.window.keep_alive && self.has_reason(side);
-        let watched = if hidden { Duration::ZERO } else { watched };
+        let watched = if untold { Duration::ZERO } else { watched };
+        let watched = dark.map_or(watched, |(from, _)| watched.min(from.since(self.start)));
         let unread = self.link.unread_from(side, until);
         let watched = unread.map_or(watched, |unread| watched.min(unread.since(self.start)));
         Noticed { detection: missed.then_some(Value::Never { watched }), ..Noticed::default() }
@@ -422,15 +421,13 @@ impl<'a> Struck<'a> {
     }
 
     fn detection(&self, side: Side, sign: &Sign) -> Value {
-        let earliest = if !self.is_hidden(side, sign.at) || self.is_seen(side, sign) {
-            sign.at
-        } else {
-            let until = self.watched_until();
+        let dark = self.dark(side, sign.at).filter(|_| self.is_hidden(side, sign.at));
+        let earliest = dark.filter(|_| !self.is_seen(side, sign)).map_or(sign.at, |(from, until)| {
             // What it sent in the dark shows that it had not given up, as what came of it does.
             let fresh = self.measures.wire.keeps_back(self.id, side, self.start, sign.at).flatten();
-            let seen = sign.last.from.max(fresh).filter(|at| (self.start..=until).contains(at));
-            seen.unwrap_or(self.start)
-        };
+            let seen = sign.last.from.max(fresh).filter(|at| (from..=until).contains(at));
+            seen.unwrap_or(from)
+        });
         let unread = self.link.unread_since(side, sign.at);
         let earliest = unread.map_or(earliest, |unread| earliest.min(unread));
         Value::bracket(earliest.since(self.start), sign.at.since(self.start))
@@ -445,8 +442,28 @@ impl<'a> Struck<'a> {
         }
     }
 
+    /// From when what comes from this end was said after the fault, and after it was muted.
+    fn news_from(&self, side: Side) -> Time {
+        let others = self.link.muted(side).filter(|_| !self.is_muted(side)).and_then(Muted::over);
+        let own = self.watched_until() + self.retransmission(side);
+        others.map_or(own, |over| over.max(self.watched_until()))
+    }
+
     fn is_muted(&self, side: Side) -> bool {
-        matches!(self.applied.means.get(side), Some(Mechanism::Filter | Mechanism::MinTtl))
+        self.applied.mutes(side)
+    }
+
+    /// From when to when this end was in the dark, where what it did in there may not have been seen by this time: the fault
+    /// itself mutes it, or another that held on the link while this one did.
+    fn dark(&self, side: Side, seen: Time) -> Option<(Time, Time)> {
+        if self.is_muted(side) {
+            return Some((self.start, self.watched_until()));
+        }
+        // A leg that the fault itself cut has nothing more to show.
+        let muted = self.link.muted(side).filter(|muted| muted.since < seen && !self.is_cut)?;
+        let is_left = muted.until.is_none_or(|until| self.start < until)
+            && muted.over().is_none_or(|over| seen <= over);
+        is_left.then(|| (muted.since.max(self.start), muted.until.unwrap_or(seen).min(seen)))
     }
 
     /// Until when there was something to notice.

@@ -190,7 +190,7 @@ fn at_rank(samples: &[Evidence], rank: u64) -> Option<Value> {
 
 fn enough(samples: &[Evidence], comparison: Comparison, needed: u64) -> Answer {
     let having = |answer| -> u64 {
-        let answers = samples.iter().filter(|s| compare(s.value.bounds(), comparison, s.limit) == answer);
+        let answers = samples.iter().filter(|s| compare(s.value, comparison, s.limit) == answer);
         answers.map(|sample| sample.count).sum()
     };
     let holding = having(Answer::Holds);
@@ -211,8 +211,9 @@ fn both(a: Answer, b: Answer) -> Answer {
     }
 }
 
-/// Compares a value between two bounds with a limit.
-fn compare((low, high): (f64, f64), comparison: Comparison, limit: f64) -> Answer {
+/// Compares a value with a limit.
+fn compare(value: Value, comparison: Comparison, limit: f64) -> Answer {
+    let (low, high) = value.bounds();
     let (surely, possibly) = match comparison {
         Comparison::AtMost => (high <= limit, low <= limit),
         Comparison::Below => (high < limit, low < limit),
@@ -222,8 +223,8 @@ fn compare((low, high): (f64, f64), comparison: Comparison, limit: f64) -> Answe
         Comparison::Equal => (low == limit && high == limit, low <= limit && limit <= high),
     };
     // A never that was watched up to its limit is beyond it.
-    let beyond =
-        high.is_infinite() && low >= limit && matches!(comparison, Comparison::AtMost | Comparison::Below);
+    let is_upper = matches!(comparison, Comparison::AtMost | Comparison::Below);
+    let beyond = is_upper && matches!(value, Value::Never { .. }) && low >= limit;
     match (surely, possibly && !beyond) {
         (true, _) => Answer::Holds,
         (false, true) => Answer::Open,
@@ -240,7 +241,7 @@ fn sum(samples: &[Evidence]) -> Value {
 /// A sum is held against the limit of each of its samples, and so against the strictest. Limits differ where they are in
 /// keep-alives: then no sum is equal to all.
 fn total(total: Value, comparison: Comparison, samples: &[Evidence]) -> Answer {
-    let answers = samples.iter().map(|sample| compare(total.bounds(), comparison, sample.limit));
+    let answers = samples.iter().map(|sample| compare(total, comparison, sample.limit));
     answers.reduce(both).unwrap_or(Answer::Open)
 }
 
@@ -248,9 +249,8 @@ fn evidence(expectation: &Expectation, mut samples: Vec<Evidence>) -> Vec<Eviden
     match expectation.statistic {
         Statistic::Sum => samples.retain(|sample| sample.value.bounds().1 > 0.0),
         Statistic::Count => samples.clear(),
-        Statistic::Max | Statistic::Min | Statistic::Percentile(_) => samples.retain(|sample| {
-            compare(sample.value.bounds(), expectation.comparison, sample.limit) != Answer::Holds
-        }),
+        Statistic::Max | Statistic::Min | Statistic::Percentile(_) => samples
+            .retain(|sample| compare(sample.value, expectation.comparison, sample.limit) != Answer::Holds),
     }
     match expectation.comparison {
         Comparison::AtMost | Comparison::Below | Comparison::Equal => {

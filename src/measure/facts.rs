@@ -1,11 +1,13 @@
 //! What is remembered of links, devices and windows: plain facts with their times, no judgement.
 
 mod links;
+mod muted;
 mod pack;
 mod unread;
 mod window;
 
 pub use links::Links;
+pub use muted::{Muted, RETRANSMISSION_GRACE};
 pub use unread::Unread;
 pub use window::{Applied, Window};
 
@@ -146,6 +148,8 @@ pub struct Link {
     pub last: Ends<LastPackets>,
     /// When the hub was left unread: the latest time before its sign.
     pub unread: Option<Unread>,
+    /// When the kernel dropped what an end sent.
+    muted: muted::MutedEnds,
     /// The hub could not be reached for it.
     pub unreachable: bool,
     /// How long the connect to the hub took.
@@ -216,6 +220,7 @@ impl Link {
             goodbye_lost: false,
             last: Ends::default(),
             unread: None,
+            muted: None,
             unreachable: false,
             hub_connect: None,
             wrapped: None,

@@ -234,8 +234,7 @@ impl Measures {
                 self.fault_applied(*window, applied);
             }
             What::FaultLifted { window, link } => {
-                self.at_window(*window, |window| window.lifts(at));
-                self.on(*link, |link| link.lifts(*window));
+                self.fault_lifted(at, *window, *link);
             }
             What::FaultRefused { window, error, .. } => {
                 self.at_window(*window, |window| window.refused.push(error.clone()));

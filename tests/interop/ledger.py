@@ -10,16 +10,16 @@ payload says nothing, `takeover`, whose rival gets messages, and `drop` with a f
 """
 
 import collections
-import json
-import os
 import random
-import select
 import socket
 import sys
 import threading
 import time
 
 import bench
+import drawn
+from drawn import (CONNACK, CONNECT, DISCONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, SUBSCRIBE,
+                   Wire, packet, text)
 
 DEVICES, KEEP_ALIVE = 4, 2
 # For how long devices publish, and a run lasts that begins some tenths of a second before and ends what is under way, in seconds.
@@ -28,71 +28,7 @@ SPAN, RUN = 8.0, "11s"
 EVERY = (0.02, 0.1, 0.3)
 # Unacknowledged messages of an end, at most.
 IN_FLIGHT = 15
-# More of them with SEEDS=200 in the environment.
-SEEDS = range(1, int(os.environ.get("SEEDS", "12")) + 1)
-
-CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBSCRIBE, SUBACK = range(1, 10)
-PINGREQ, PINGRESP, DISCONNECT = 12, 13, 14
-
-
-def packet(kind, body=b"", flags=0):
-    length, left = b"", len(body)
-    while True:
-        left, digit = divmod(left, 128)
-        length += bytes([digit | (128 if left else 0)])
-        if not left:
-            return bytes([kind << 4 | flags]) + length + body
-
-
-def text(value):
-    return len(value).to_bytes(2, "big") + value
-
-
-class Wire:
-    """Packets on a socket. What cannot be sent is not: what the other end had sent before is still read."""
-
-    def __init__(self, sock):
-        # `over`: whoever serves it is through.
-        self.sock, self.come, self.over = sock, b"", threading.Event()
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def send(self, data):
-        try:
-            self.sock.sendall(data)
-        except OSError:
-            pass
-
-    def end(self):
-        try:
-            self.sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
-    def get(self, limit):
-        """The next packet (kind, flags, body); None after so long without, EOFError at the end."""
-        until = time.monotonic() + limit
-        while (taken := self._first()) is None:
-            ready = select.select([self.sock], [], [], max(0.0, until - time.monotonic()))[0]
-            if not ready:
-                return None
-            more = self.sock.recv(65536)
-            if not more:
-                raise EOFError
-            self.come += more
-        return taken
-
-    def _first(self):
-        length, shift, at = 0, 0, 1
-        while at < min(len(self.come), 5):
-            byte = self.come[at]
-            length, shift, at = length | (byte & 127) << shift, shift + 7, at + 1
-            if byte < 128:
-                if len(self.come) < at + length:
-                    return None
-                first, body = self.come[0], self.come[at:at + length]
-                self.come = self.come[at + length:]
-                return first >> 4, first & 15, body
-        return None
+SEEDS = drawn.seeds(12)
 
 
 class End:
@@ -269,73 +205,14 @@ class Device(threading.Thread):
             self.end.take(wire, *(wire.get(2) or (None, 0, b"")))
 
 
-class Rules:
-    """Rules that a seed draws."""
-
-    def __init__(self, draw):
-        self.draw = draw
-
-    def some(self):
-        return [self.rule(f"r{nth}") for nth in range(self.draw.randint(1, 3))]
-
-    def span(self, least=0.5, most=3.0):
-        return f"{self.draw.uniform(least, most):.3f}s"
-
-    def way(self):
-        return self.draw.choice(("up", "down", "both"))
-
-    def toward(self):
-        toward = self.draw.choice(("device", "hub", "both"))
-        return {"toward": toward} if toward == "both" else {"toward": toward, "other": self.draw.choice(("reset", "close", "half_open"))}
-
-    def when(self):
-        return self.draw.choice((
-            {"at": self.span(1, 5)},
-            {"every": self.span(1.5, 4), "jitter": "200ms"},
-            {"after": "connack", "delay": self.span(0.2, 2), "times": self.draw.randint(1, 3)},
-            {"after": "publish", "nth": self.draw.randint(1, 40), "times": 2},
-        ))
-
-    def rule(self, name):
-        one, hold, way = self.draw.choice, {"for": self.span()}, {"direction": self.way()}
-        late = one(({"fixed": "50ms"}, {"uniform": {"min": "1ms", "max": "300ms"}}, {"pareto": {"scale": "5ms", "shape": 1.5, "max": "1s"}}))
-        fault, what = one((
-            ({"blackhole": {**hold, "fidelity": "stall", "connects": one(("silence", "allow"))}}, None),
-            ({"rst": self.toward()}, None),
-            ({"fin": self.toward()}, None),
-            ({"half_close": {"toward": one(("device", "hub"))}}, None),
-            ({"refuse": {**hold, "how": one(("closed", "reset"))}}, None),
-            ({"stall": {**hold, **way}}, None),
-            ({"latency": {**late, **hold, **way}}, None),
-            ({"bandwidth": {"rate": one(("500B/s", "2kB/s", "20kB/s")), **hold, **way}}, None),
-            ({"slice": {"size": one((1, 3, 50)), "gap": one(("0s", "1ms", "5ms")), **hold, **way}}, None),
-            ({"cut_after": {"bytes": self.draw.randint(100, 5000), "direction": one(("up", "down")), **self.toward(), **hold}}, None),
-            ({"reject": {"code": "server_unavailable", **hold}}, None),
-            ({"disconnect": self.toward()}, None),
-            ({"drop": hold}, {"chance": one(("5%", "30%", "100%"))}),
-            ({"delay": {"fixed": one(("50ms", "500ms")), **hold}}, {"chance": one(("5%", "30%"))}),
-            ({"duplicate": {"copies": one((1, 2)), **hold}}, {"chance": one(("5%", "30%", "100%"))}),
-            ({"cut": {"after_bytes": one((1, 5, 10)), **self.toward(), **hold}}, {"nth": self.draw.randint(3, 60)}),
-            ({"edit": {"dup": True, **hold}}, {}),
-        ))
-        rule = {"id": name, "when": self.when(), "fault": fault}
-        return rule if what is None else {**rule, "what": {"packet": "publish", **way, **what}}
-
-
-class Ledger(bench.Case):
-    def profile(self, rules):
-        path = os.path.join(self.folder, "random.yaml")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({"brownout": 1, "name": "random", "summary": "Rules that were drawn.", "duration": RUN, "rules": rules}, file)
-        return path
-
+class Ledger(drawn.Case):
     def check(self, seed):
         draw = random.Random(seed)
-        rules = Rules(draw).some()
+        rules = drawn.Rules(draw).some()
         until = time.monotonic() + SPAN
         hub = Hub(random.Random(seed), until)
         self.addCleanup(hub.server.close)
-        run = self.start(self.profile(rules), hub, "--seed", str(seed))
+        run = self.start(self.profile(rules, RUN), hub, "--seed", str(seed))
         devices = [Device(f"dev{n}", run.port(), random.Random(seed + n), until) for n in range(DEVICES)]
         for device in devices:
             device.start()

@@ -8,7 +8,7 @@ pub type Links = Resting<LinkId, Link>;
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Connack, DeviceFacts, Showed, Sign, Unread, Wrapped};
+    use super::super::{Connack, DeviceFacts, Muted, Showed, Sign, Unread, Wrapped};
     use super::*;
     use crate::base::pack::{Pack, Reader, Writer};
     use crate::base::{DeviceId, Ends, Rest, RuleId, Side, Time, Ways, WindowId};
@@ -79,6 +79,9 @@ mod tests {
         link.left_under = has(27).then(|| RuleId(small(7)));
         link.last = Ends { device: last(3), hub: last(5) };
         link.unread = has(38).then(|| Unread { since: at(6), until: has(39).then(|| at(7)) });
+        let muted = |place| Muted { since: at(place), until: has(46).then(|| at(9)) };
+        link.muted = has(43)
+            .then(|| Box::new(Ends { device: has(44).then(|| muted(8)), hub: has(45).then(|| muted(7)) }));
         link.unreachable = has(28);
         link.hub_connect = has(29).then(|| Duration::from_nanos(nth(8)));
         link.resubscribed = has(30).then(|| at(9));

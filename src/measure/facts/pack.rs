@@ -1,6 +1,6 @@
 //! A link that is over as bytes: a run of days has very many.
 
-use super::{Connack, DeviceFacts, Link, RoundTrips, Showed, Sign, Unread, Wrapped};
+use super::{Connack, DeviceFacts, Link, Muted, RoundTrips, Showed, Sign, Unread, Wrapped};
 use crate::base::pack::{Pack, Reader, Writer, fields, kinds};
 use crate::base::{LinkId, Rest};
 use crate::event::{Count, LastPackets, Samples};
@@ -14,6 +14,7 @@ fields! {
     Greeting { at, token_expiry, same_password, keep_alive }
     KeepAlive { version, asked, hub_told, hub_answered, device_told }
     LastPackets { from, to }
+    Muted { since, until }
     RoundTrips { ping, publish }
     Sign { at, showed, last }
     Unread { since, until }
@@ -117,7 +118,7 @@ impl Pack for Link {
         let Link { fate, rival, left_under, goodbye_lost, last, unreachable, hub_connect, wrapped, .. } =
             self;
         let Link { owed: _, resubscribed, first, count, unanswered, broken, in_force: _, .. } = self;
-        let Link { unread, settling, owed_to_the_end, pending: _, .. } = self;
+        let Link { unread, muted, settling, owed_to_the_end, pending: _, .. } = self;
         let before = [*opened_before, *accepted_before, *is_past, *connect_waited];
         let ends = [*hub_accepted, *goodbye_lost, *unreachable, *settling];
         before.into_iter().chain(ends).for_each(|truth| truth.pack(to));
@@ -127,7 +128,7 @@ impl Pack for Link {
         (*dialled, (*opened, *greeting)).pack(to);
         (*asked, (*connack, *resubscribed)).pack(to);
         (*first, *last).pack(to);
-        (*signs, (*unread, ((*told, *cut_off), (*waits, *cut)))).pack(to);
+        (*signs, ((*unread, muted.clone()), ((*told, *cut_off), (*waits, *cut)))).pack(to);
         (*rival, (*closed, *hub_connect)).pack(to);
         (*fate, (*left_under, *count)).pack(to);
         (unanswered.clone(), *broken).pack(to);
@@ -144,7 +145,7 @@ impl Pack for Link {
         let (dialled, (opened, greeting)) = Pack::unpack(from)?;
         let (asked, (connack, resubscribed)) = Pack::unpack(from)?;
         let (first, last) = Pack::unpack(from)?;
-        let (signs, (unread, ((told, cut_off), (waits, cut)))) = Pack::unpack(from)?;
+        let (signs, ((unread, muted), ((told, cut_off), (waits, cut)))) = Pack::unpack(from)?;
         let (rival, (closed, hub_connect)) = Pack::unpack(from)?;
         let (fate, (left_under, count)) = Pack::unpack(from)?;
         let (unanswered, broken) = Pack::unpack(from)?;
@@ -157,7 +158,7 @@ impl Pack for Link {
         (link.owed_to_the_end, link.device, link.to) = (owed_to_the_end, device, to);
         (link.dialled, link.closed) = (dialled, closed);
         (link.greeting, link.asked, link.connack) = (greeting, asked, connack);
-        (link.signs, link.unread) = (signs, unread);
+        (link.signs, link.unread, link.muted) = (signs, unread, muted);
         (link.told, link.cut_off, link.waits, link.cut) = (told, cut_off, waits, cut);
         (link.fate, link.rival, link.left_under) = (fate, rival, left_under);
         (link.last, link.hub_connect, link.resubscribed) = (last, hub_connect, resubscribed);

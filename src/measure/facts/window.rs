@@ -20,6 +20,13 @@ pub struct Applied {
     pub means: Ends<Option<Mechanism>>,
 }
 
+impl Applied {
+    /// Whether the kernel drops all that this end sends.
+    pub fn mutes(self, side: Side) -> bool {
+        matches!(self.means.get(side), Some(Mechanism::Filter | Mechanism::MinTtl))
+    }
+}
+
 /// A fault window: one firing on one device.
 #[derive(Clone, Debug)]
 pub struct Window {

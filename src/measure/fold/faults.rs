@@ -14,6 +14,28 @@ impl Measures {
         self.at_window(id, |window| window.applied.push(applied));
         self.note_crowd(id);
         self.falls(applied.at, id, applied.link);
+        for side in Side::BOTH.into_iter().filter(|side| applied.mutes(*side)) {
+            self.on(applied.link, |link| link.mutes(side, applied.at));
+        }
+    }
+
+    /// It holds no more on this link. An end is heard again once no fault mutes it.
+    pub(super) fn fault_lifted(&mut self, at: Time, id: WindowId, link: LinkId) {
+        self.at_window(id, |window| window.lifts(at));
+        self.on(link, |link| link.lifts(id));
+        for side in Side::BOTH {
+            let in_force = self.links.get(&link).map_or(&[][..], |link| &link.in_force);
+            let is_muted_still = in_force.iter().any(|other| self.mutes(*other, link, side));
+            if self.mutes(id, link, side) && !is_muted_still {
+                self.on(link, |link| link.unmutes(side, at));
+            }
+        }
+    }
+
+    /// Whether the kernel drops what an end of a link sends for a window's fault.
+    fn mutes(&self, window: WindowId, link: LinkId, side: Side) -> bool {
+        let applied = self.windows.get(&window).map_or(&[][..], |window| &window.applied);
+        applied.iter().rfind(|applied| applied.link == link).is_some_and(|applied| applied.mutes(side))
     }
 
     /// A fault falls on a device, of which only the address may be known.

@@ -49,6 +49,8 @@ fn attempts_of_who_is_not_back_speak_for_no_limit_above_them() {
     let gone = noticing(&[Some(1_000)]);
     for (comparison, limit, expected) in [
         (Comparison::AtMost, 3.0, Judgement::Inconclusive),
+        (Comparison::AtMost, 0.0, Judgement::Inconclusive),
+        (Comparison::Below, 0.0, Judgement::Unmet),
         (Comparison::AtLeast, 0.0, Judgement::Met),
         (Comparison::AtLeast, 1.0, Judgement::Inconclusive),
     ] {

@@ -4,6 +4,7 @@ mod catalogue;
 mod detection;
 mod expect;
 mod firings;
+mod muted;
 mod recovery;
 mod round_trips;
 mod tls;
