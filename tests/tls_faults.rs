@@ -8,7 +8,7 @@ mod common;
 mod tls;
 
 use brownout::base::{Side, Span};
-use brownout::event::{Event, TlsMode, What};
+use brownout::event::{Delivery, Event, TlsMode, What};
 use brownout::fault::{
     BadCertificate, Close, Ending, Fault, HandshakeFault, HandshakeStage, LegFate, Mechanism, RecordFault,
     TlsAlert, TlsHandshake, TlsRecord, Toward,
@@ -205,6 +205,29 @@ async fn one_record_is_damaged_where_tls_is_ended() {
             find(&events, "applied", |e| matches!(e.what, What::FaultApplied { .. }).then_some(e.at));
         assert!(applied.since(fired) >= Duration::from_millis(40), "told when it went");
     }
+}
+
+/// A device cannot read it, though its system has it.
+#[tokio::test]
+async fn whether_a_message_in_a_damaged_record_was_received_is_not_known() {
+    let what = RecordFault::Damaged(Damage::Mac);
+    let fault = Fault::TlsRecord(TlsRecord { toward: Side::Device, what });
+    let (bench, mut device, mut served, _hub, _pki) = live(vec![after_connack("harm", SOON, fault)]).await;
+    let message = b"\x30\x05\x00\x01tp0";
+    served.write_all(message).await.unwrap();
+    expect(&mut device, message).await;
+    in_force(&bench).await;
+    // The order is on its way to the link.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    served.write_all(message).await.unwrap();
+    assert!(device.read(&mut [0; 10]).await.is_err());
+    let mut down = Delivery::default();
+    for event in bench.stop().await {
+        if let What::Delivery { down: more, .. } = event.what {
+            down.add(&more);
+        }
+    }
+    assert_eq!((down.sent[0], down.received[0], down.unfollowed[0]), (2, 1, 1));
 }
 
 #[tokio::test]

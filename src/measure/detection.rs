@@ -13,6 +13,7 @@
 use super::cause;
 use super::facts::{Applied, Link, Muted, RETRANSMISSION_GRACE, Showed, Sign, Window};
 use super::fold::Measures;
+use super::recovery::Outage;
 use super::value::Value;
 use super::wire::WireResults;
 use crate::base::{Ends, LinkId, Side, Time, WindowId};
@@ -68,9 +69,13 @@ pub struct Noticed {
 }
 
 impl Noticed {
-    /// Connects could not be seen from then on, and the sign is one: where the fault had ended the leg, the device may have
-    /// tried before.
+    /// Connects could not be seen from then on, or not whose they were. Where the fault had ended the leg, and the sign is one, the
+    /// device may have tried before; one that showed none may have, too, and was watched until then.
     pub fn connects_unseen(&mut self, start: Time, from: Time) {
+        if let (Some(_), Some(Value::Never { watched })) = (self.told, &mut self.detection) {
+            *watched = (*watched).min(from.since(start));
+            return;
+        }
         let sign = self.sign.filter(|sign| sign.showed == Showed::Connect && self.told.is_some());
         let (Some(sign), Some(Value::Exact(before))) = (sign, self.detection) else { return };
         let detection = Value::bracket(from.since(start), before);
@@ -276,7 +281,7 @@ impl<'a> Struck<'a> {
 
     /// Whether the link that brought the device back was opened in this blackhole, and its CONNECT waited in brownout.
     pub fn has_waited(&self) -> bool {
-        let back = self.later_links().find(|(_, link)| link.accepted().is_some());
+        let back = self.first_accepted();
         let is_held =
             |id| self.window.applied.iter().any(|a| a.link == id && a.means.device == Some(Mechanism::Gate));
         matches!(self.fault, Fault::Blackhole(_))
@@ -290,12 +295,17 @@ impl<'a> Struck<'a> {
     fn shown_by(&self, side: Side) -> Noticed {
         let sign = self.first_sign(side);
         let told = self.link.told.get(side).filter(|at| (self.since..=self.end).contains(at));
+        let half_closed = self.half_closed(side);
+        let told = told.into_iter().chain(half_closed).min();
         let told = told.filter(|told| sign.is_none_or(|sign| *told <= sign.at));
-        let cut_off = *self.link.cut_off.get(side);
-        let is_anothers = self.for_good && self.was_anothers(sign);
-        let is_its = |sign: &Sign| !is_anothers && self.is_the_faults(side, sign);
-        match (told, self.for_good && !is_anothers) {
-            (None, _) => self.by_itself(side, sign.filter(is_its)),
+        let cut_off = *self.link.cut_off.get(side) || (half_closed.is_some() && told == half_closed);
+        let anothers = self.anothers_cut(sign).filter(|_| self.for_good);
+        match (told, self.for_good && anothers.is_none()) {
+            (None, _) => match (anothers, sign.filter(|sign| self.is_the_faults(side, sign))) {
+                (Some(cut), _) => self.missed(side, cut.min(self.watched_until())),
+                (None, Some(sign)) => self.by_itself(side, sign),
+                (None, None) => self.missed(side, self.watched_until()),
+            },
             (Some(told), false) => {
                 Noticed { told: Some(told), cut_off, ..self.missed(side, told.min(self.watched_until())) }
             }
@@ -303,15 +313,22 @@ impl<'a> Struck<'a> {
         }
     }
 
-    /// Whether another fault cut the link that this one had left up, before this sign: what comes then is that one's doing.
-    fn was_anothers(&self, sign: Option<Sign>) -> bool {
-        let is_before = |at: Time| at >= self.since && sign.is_none_or(|sign| at < sign.at);
-        !self.is_cut && self.link.cut.is_some_and(|(at, by)| by != Some(self.number) && is_before(at))
+    /// When another fault cut the link that this one had left up, before this sign: what comes then is that one's doing.
+    fn anothers_cut(&self, sign: Option<Sign>) -> Option<Time> {
+        let (at, _) = self.link.cut.filter(|(at, by)| *at >= self.since && *by != Some(self.number))?;
+        (!self.is_cut && sign.is_none_or(|sign| at < sign.at)).then_some(at)
+    }
+
+    /// When another fault told this end FIN, and left its leg up.
+    fn half_closed(&self, side: Side) -> Option<Time> {
+        let (at, by) = self.link.cut.filter(|(at, _)| (self.since..=self.end).contains(at))?;
+        let other = self.measures.windows.get(&by.filter(|by| *by != self.number)?)?;
+        let Fault::HalfClose(half_close) = self.measures.plan.rule(other.rule)?.fault else { return None };
+        (half_close.toward == side).then_some(at)
     }
 
     /// An end that brownout had told nothing.
-    fn by_itself(&self, side: Side, sign: Option<Sign>) -> Noticed {
-        let Some(sign) = sign else { return self.missed(side, self.watched_until()) };
+    fn by_itself(&self, side: Side, sign: Sign) -> Noticed {
         let detection = self.detection(side, &sign);
         let last = last_packet(side, &sign);
         let silence = last.and_then(|last| silence(self.start, detection, last, sign.at));
@@ -324,7 +341,7 @@ impl<'a> Struck<'a> {
     fn after_the_cut(&self, side: Side) -> Noticed {
         match (side, self.next_connect().or_else(|| self.first_sign(side))) {
             (Side::Hub, _) => Noticed::default(),
-            (Side::Device, Some(sign)) => self.by_itself(side, Some(sign)),
+            (Side::Device, Some(sign)) => self.by_itself(side, sign),
             (Side::Device, None) => {
                 let heard_out = self.link.closed.filter(|_| self.may_answer_with_fin());
                 let until = heard_out.map_or(self.end, |closed| closed.min(self.end));
@@ -435,7 +452,7 @@ impl<'a> Struck<'a> {
 
     /// For how long after the path was restored what a muted end sent in the dark may still arrive.
     fn retransmission(&self, side: Side) -> Duration {
-        if self.is_hidden(side, self.watched_until()) {
+        if self.is_muted(side) && self.is_hidden(side, self.watched_until()) {
             self.watched_until().since(self.start) + RETRANSMISSION_GRACE
         } else {
             Duration::ZERO
@@ -444,9 +461,9 @@ impl<'a> Struck<'a> {
 
     /// From when what comes from this end was said after the fault, and after it was muted.
     fn news_from(&self, side: Side) -> Time {
-        let others = self.link.muted(side).filter(|_| !self.is_muted(side)).and_then(Muted::over);
         let own = self.watched_until() + self.retransmission(side);
-        others.map_or(own, |over| over.max(self.watched_until()))
+        let muted = self.link.muted(side).filter(|muted| muted.since <= own);
+        muted.and_then(Muted::over).map_or(own, |over| over.max(own))
     }
 
     fn is_muted(&self, side: Side) -> bool {
@@ -464,6 +481,12 @@ impl<'a> Struck<'a> {
         let is_left = muted.until.is_none_or(|until| self.start < until)
             && muted.over().is_none_or(|over| seen <= over);
         is_left.then(|| (muted.since.max(self.start), muted.until.unwrap_or(seen).min(seen)))
+    }
+
+    /// The later link that was accepted first.
+    fn first_accepted(&self) -> Option<(LinkId, &'a Link)> {
+        let (_, at) = Outage::of(self.later_links().map(|(_, link)| link)).back?;
+        self.later_links().find(|(_, link)| link.accepted() == Some(at))
     }
 
     /// Until when there was something to notice.

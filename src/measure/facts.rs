@@ -27,6 +27,10 @@ const MOST_PINGS: usize = 64;
 /// packet this close before a DISCONNECT is taken for the DISCONNECT itself.
 const STAMPS_APART: Duration = Duration::from_millis(50);
 
+/// By so long after a packet was passed on a record is told to be damaged that it was in: one pass of a link. A device that was
+/// accepted no longer before another record was damaged has as little of it.
+const IN_ONE_RECORD: Duration = Duration::from_millis(5);
+
 /// How an end showed that it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Showed {
@@ -251,6 +255,14 @@ impl Link {
                 self.hub_accepted = true;
                 self.connack.get_or_insert(Connack { at, delivered: Some(at), code: 0 });
             }
+        }
+    }
+
+    /// A damaged record was sent to the device: with a CONNACK in it, it was not accepted as far as it knows.
+    pub(super) fn record_harmed(&mut self, at: Time) {
+        let within = |delivered: Time| at.since(delivered) <= IN_ONE_RECORD;
+        if let Some(connack) = &mut self.connack {
+            connack.delivered = connack.delivered.filter(|delivered| !within(*delivered));
         }
     }
 

@@ -200,7 +200,10 @@ fn held<'a>(links: impl Iterator<Item = &'a Link>, since: Time, end: Time) -> Ve
         let by_choice = link.took_leave() && until == link.over_for_device();
         Some(Held { from: link.accepted()?, until, by_choice })
     };
-    let mut spans = united(links.filter_map(of));
+    // A link that was given up may be accepted later than the next.
+    let mut spans: Vec<Held> = links.filter_map(of).collect();
+    spans.sort_by_key(|span| span.from);
+    let mut spans = united(spans.into_iter());
     spans.retain(|span| span.until.is_none_or(|at| at >= since));
     for span in &mut spans {
         span.from = span.from.max(since);

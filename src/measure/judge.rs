@@ -244,6 +244,10 @@ impl RunResults {
                 let Some(over) = over.filter(|_| !explained.contains(link_id)) else { continue };
                 let later = facts.links[nth + 1..].iter().filter_map(|later| measures.links.get(later));
                 let outage = Outage::of(later);
+                // Nobody waited for a link that was accepted when the device had long gone on.
+                if outage.back.is_some_and(|(_, at)| link.accepted().is_some_and(|accepted| at < accepted)) {
+                    continue;
+                }
                 // What is up to the end of the run is down at no time.
                 if outage.count() == 0 && cause_of(measures, link, None) == Cause::WithTheRun {
                     continue;

@@ -29,16 +29,21 @@ struct Attempt {
 }
 
 impl<'a> Outage<'a> {
-    /// From the links that the device opened after the lost one, oldest first.
+    /// From the links that the device opened after the lost one, oldest first. One that it has given up may be accepted, too, and
+    /// later than the next.
     pub fn of(later_links: impl Iterator<Item = &'a Link>) -> Outage<'a> {
-        let mut attempts = Vec::new();
+        let (mut attempts, mut back): (Vec<Attempt>, Option<(&Link, Time)>) = (Vec::new(), None);
         for link in later_links {
-            attempts.push(Attempt { began: link.began(), over: link.over_for_device() });
-            if let Some(at) = link.accepted() {
-                return Outage { attempts, perhaps: 0, back: Some((link, at)) };
+            if back.is_some_and(|(_, at)| link.opened >= at) {
+                break;
             }
+            attempts.push(Attempt { began: link.began(), over: link.over_for_device() });
+            back = back.into_iter().chain(link.accepted().map(|at| (link, at))).min_by_key(|(_, at)| *at);
         }
-        Outage { attempts, perhaps: 0, back: None }
+        if let Some((link, _)) = back {
+            attempts.retain(|attempt| attempt.began <= link.began());
+        }
+        Outage { attempts, perhaps: 0, back }
     }
 
     /// The same, with connects that began at these times and that only a tap saw: nobody accepted them.

@@ -51,6 +51,8 @@ pub struct Leg {
     pub severed: bool,
     /// The peer's giving up has been told.
     pub end_told: bool,
+    /// A damaged record was sent to the peer: what comes in it, and after it, it cannot read.
+    pub harmed: bool,
     /// A write has shown that the peer is gone. What it said before is still read.
     pub broken: bool,
     /// FIN is to be said once all that was said before has been sent.

@@ -56,14 +56,19 @@ class Wire:
         """The next packet (kind, flags, body); None after so long without, EOFError at the end."""
         until = time.monotonic() + limit
         while (taken := self._first()) is None:
-            ready = select.select([self.sock], [], [], max(0.0, until - time.monotonic()))[0]
-            if not ready:
+            if not self.has_more(max(0.0, until - time.monotonic())):
                 return None
-            more = self.sock.recv(65536)
-            if not more:
-                raise EOFError
-            self.come += more
+            self.come += self.more()
         return taken
+
+    def has_more(self, limit):
+        return select.select([self.sock], [], [], limit)[0]
+
+    def more(self):
+        more = self.sock.recv(65536)
+        if not more:
+            raise EOFError
+        return more
 
     def _first(self):
         length, shift, at = 0, 0, 1

@@ -14,6 +14,9 @@ impl Measures {
         self.at_window(id, |window| window.applied.push(applied));
         self.note_crowd(id);
         self.falls(applied.at, id, applied.link);
+        if applied.means.device == Some(Mechanism::Record) {
+            self.on(applied.link, |link| link.record_harmed(applied.at));
+        }
         for side in Side::BOTH.into_iter().filter(|side| applied.mutes(*side)) {
             self.on(applied.link, |link| link.mutes(side, applied.at));
         }

@@ -7,7 +7,7 @@ use crate::fault::{
     PacketAction, PacketFault, PacketMatch, Refusal, Refuse, Reject, Takeover, TokenExpiry, Toward,
     WaysWanted,
 };
-use crate::measure::story::{Story, answers, asks, exact, latency, never, plan, rst, values};
+use crate::measure::story::{Story, answers, asks, exact, latency, never, plan, rst, stall, values};
 use crate::measure::{Cause, KeepAlive, Outcome, Results, Value};
 use crate::mqtt::{PacketKind, Version};
 use crate::profile::{Metric, When};
@@ -381,6 +381,19 @@ fn a_half_closed_link_is_the_faults_and_its_end_is_the_sign() {
     assert_eq!(causes(&results)[0], Cause::Injected(Some(RuleId(0))));
 }
 
+/// By the other rule it was told FIN: what it answers is no sign that it has found the first one's fault.
+#[test]
+fn who_was_told_by_a_half_close_has_not_noticed_another_fault() {
+    let half = Fault::HalfClose(HalfClose { toward: Side::Device });
+    let plan = plan(vec![("slow", stall(WaysWanted::Both, "30s")), ("half", half)]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
+    story.at(6_000).opens(2, 1, 0, 2).applies(2, 1, Mechanism::HalfShut).heals(2);
+    story.at(6_100).ends(1, Side::Device, Ending::Fin);
+    let results = story.at(90_000).over().results(&plan);
+    assert_eq!(values(&results, Metric::DeviceDetection), [never(3_000), exact(100)]);
+}
+
 #[test]
 fn who_leaves_soon_after_a_packet_that_was_put_in_minds_it() {
     let inject = Inject { toward: Side::Device, what: Injection::Pingreq };
@@ -749,7 +762,7 @@ fn the_same_password_again_is_no_fresh_token() {
 /// The hub accepted it and logs its end, whether the CONNACK was dropped, or let through when the device had gone.
 #[test]
 fn a_link_whose_connack_never_reached_the_device_is_one_to_the_hub_alone() {
-    let plan = plan(vec![("mute", crate::measure::story::stall(WaysWanted::Down, "20s"))]);
+    let plan = plan(vec![("mute", stall(WaysWanted::Down, "20s"))]);
     for (dropped, accepted) in [(true, true), (false, true), (true, false), (false, false)] {
         let mut story = Story::new();
         let code = if accepted { 0 } else { 3 };
@@ -782,10 +795,8 @@ fn a_link_whose_connack_never_reached_the_device_is_one_to_the_hub_alone() {
 /// Let through when the device had long gone, an answer ends no round trip and no outage.
 #[test]
 fn what_comes_through_when_the_device_has_gone_reached_nobody() {
-    let plan = plan(vec![
-        ("mute", crate::measure::story::stall(WaysWanted::Down, "20s")),
-        ("reset", rst(Toward::Both, LegFate::Reset)),
-    ]);
+    let plan =
+        plan(vec![("mute", stall(WaysWanted::Down, "20s")), ("reset", rst(Toward::Both, LegFate::Reset))]);
     let mut story = Story::new();
     story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate);
     story.at(4_000).opens(2, 1, 0, 2).applies(2, 1, Mechanism::Linger).cut(

@@ -60,3 +60,16 @@ fn who_shows_nothing_was_watched_until_it_was_muted() {
     let speaks = |story: &mut Story| _ = heal(story).at(11_001).up(1, Packet::Pingreq);
     assert_eq!(device((4_000, 7_000), speaks), Some(never(8_000)), "it had not given up");
 }
+
+/// What comes then may be what its system sends again.
+#[test]
+fn an_end_that_is_soon_muted_again_is_not_heard_of_in_between() {
+    for (at, expected) in [(20_000, never(0)), (20_001, never(3_000))] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Filter);
+        story.at(6_000).lifts(1, 1).heals(1).at(8_000).opens(2, 0, 0, 2).applies(2, 1, Mechanism::Filter);
+        story.at(11_000).lifts(2, 1).heals(2).at(at).up(1, Packet::Pingreq);
+        let results = story.at(60_000).over().results(&plan(vec![("dark", blackhole("3s"))]));
+        assert_eq!(values(&results, Metric::DeviceDetection), [expected, expected], "{at}");
+    }
+}

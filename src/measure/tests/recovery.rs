@@ -186,6 +186,26 @@ fn never_back_is_watched_to_the_end() {
     assert_eq!(outcome(&story), Outcome::Gone);
 }
 
+/// The CONNACK of the first waited in the dark, and comes when the device has long gone on.
+#[test]
+fn a_link_that_was_given_up_may_be_accepted_after_the_next() {
+    let mut story = down();
+    story
+        .heals(1)
+        .at(6_000)
+        .connect(2, 0, "a", 2)
+        .at(9_000)
+        .joins(3, 0, "a", 2)
+        .at(11_000)
+        .connack(2, false, 0);
+    let results =
+        story.at(11_001).ends(2, Side::Device, Ending::Reset).closes(2).at(60_000).over().results(&dark());
+    assert_eq!(values(&results, Metric::Downtime), [exact(6_000)]);
+    assert_eq!(values(&results, Metric::ConnectAttempts), [Value::Count(2)]);
+    let device = results.runs[0].devices.values().next().unwrap();
+    assert_eq!(device.down, Some(Duration::from_secs(6)), "once");
+}
+
 #[test]
 fn attempts_and_gaps_count_the_first_connect_and_the_accepted_one() {
     let mut story = down();

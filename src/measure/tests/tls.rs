@@ -3,7 +3,8 @@
 use crate::base::{DeviceId, Direction, LinkId, Side, Time, WindowId};
 use crate::event::{LastPackets, What};
 use crate::fault::{
-    BadCertificate, Ending, Fault, HandshakeFault, HandshakeStage, LegFate, Mechanism, RecordFault, TlsRecord,
+    BadCertificate, Ending, Fault, HandshakeFault, HandshakeStage, LegFate, Mechanism, RecordFault,
+    TlsRecord, Toward,
 };
 use crate::measure::story::{Story, blackhole, exact, expect, handshake, never, plan, rst, values};
 use crate::measure::{AttemptEnd, Cause, Judgement, Outcome, Results, Shape, Value, WindowResults, judge};
@@ -184,7 +185,7 @@ fn behind_an_address_of_several_devices_the_way_back_is_not_known() {
 /// Which of the two began the handshakes that failed is not known: the one that was reset may have been there at once.
 #[test]
 fn handshakes_behind_a_shared_address_may_be_of_the_device_that_was_reset() {
-    let reset = rst(crate::fault::Toward::Both, LegFate::Reset);
+    let reset = rst(Toward::Both, LegFate::Reset);
     let plan = plan(vec![("reset", reset), ("bad", handshake(EXPIRED, "9s"))]);
     let mut story = Story::new();
     story.joins_tls(1, 0, "a", 60).joins_tls(2, 1, "b", 60).at(3_000).opens(1, 1, 2, 60).opens(2, 0, 0, 60);
@@ -193,7 +194,13 @@ fn handshakes_behind_a_shared_address_may_be_of_the_device_that_was_reset() {
     for (link, at) in [(3, 4_000), (4, 6_000)] {
         story.at(at).meets(link, 2, "10.0.0.1", 1).alerts(link, Side::Device, "unknown_ca").closes(link);
     }
-    let results = story.at(12_000).heals(1).at(14_000).joins_tls(5, 0, "a", 60).at(20_000).results(&plan);
+    story.at(12_000).heals(1);
+    assert_eq!(
+        values(&story.results(&plan), Metric::DeviceDetection),
+        [never(1_000)],
+        "whose those were is not known"
+    );
+    let results = story.at(14_000).joins_tls(5, 0, "a", 60).at(20_000).results(&plan);
     let between = |after, before| Value::Between {
         after: Duration::from_millis(after),
         before: Duration::from_millis(before),
@@ -238,10 +245,7 @@ fn a_device_that_goes_on_over_its_link_was_not_down() {
 /// A reset, and then handshakes that go wrong: the way back from the reset names what was in its way.
 #[test]
 fn the_way_back_from_another_fault_names_the_handshakes_in_its_way() {
-    let plan = plan(vec![
-        ("reset", rst(crate::fault::Toward::Both, LegFate::Reset)),
-        ("bad", handshake(EXPIRED, "9s")),
-    ]);
+    let plan = plan(vec![("reset", rst(Toward::Both, LegFate::Reset)), ("bad", handshake(EXPIRED, "9s"))]);
     let mut story = Story::new();
     story.joins_tls(1, 0, "a", 2).at(3_000).opens(1, 1, 0, 2).opens(2, 0, 0, 2);
     story.applies(2, 1, Mechanism::Linger).cut(1, Side::Device, LegFate::Reset, 2).heals(2).closes(1);
@@ -295,7 +299,7 @@ fn connects_and_handshakes_are_timed_by_side() {
 
 #[test]
 fn of_tls_passed_through_the_first_data_from_the_hub_is_the_acceptance() {
-    let reset = plan(vec![("reset", rst(crate::fault::Toward::Both, LegFate::Reset))]);
+    let reset = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
     let passes = |story: &mut Story, link: u64, at: u64| {
         story.at(at);
         let listener = crate::base::ListenerId(0);
@@ -348,7 +352,7 @@ fn of_tls_passed_through_nobody_knows_whether_disconnect_was_said() {
 /// link, in the dark, comes when it has a new one.
 #[test]
 fn several_devices_behind_one_address_are_not_followed_as_one() {
-    let reset = plan(vec![("reset", rst(crate::fault::Toward::Both, LegFate::Reset))]);
+    let reset = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
     let last = |millis| LastPackets { from: Some(Time::from_millis(millis)), to: None };
     let told = |older_sends_until: u64, in_the_dark_until: u64| {
         let mut story = Story::new();
@@ -390,6 +394,46 @@ fn a_damaged_record_counts_from_when_it_was_sent() {
     assert_eq!(values(&results, Metric::HubDetection), [exact(5)]);
     assert_eq!(values(&results, Metric::Downtime), [exact(1_000)]);
     assert_eq!(of(&results).end, Some(Cause::TlsAlert(Side::Hub, Some(Alert::BAD_RECORD_MAC))));
+}
+
+/// It was the first that was sent to the device after the rule had fired.
+#[test]
+fn a_connack_in_a_damaged_record_accepts_nobody() {
+    let what = RecordFault::Damaged(Damage::Mac);
+    let record = Fault::TlsRecord(TlsRecord { toward: Side::Device, what });
+    let plan = plan(vec![("rst", rst(Toward::Both, LegFate::Reset)), ("mac", record)]);
+    for (harmed, expected) in [(5_005, 4_000), (5_006, 2_000)] {
+        let mut story = Story::new();
+        story.joins_tls(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Linger);
+        story.cut(1, Side::Device, LegFate::Reset, 1).cut(1, Side::Hub, LegFate::Reset, 1).heals(1).closes(1);
+        story.at(4_900).opens(2, 1, 0, 2).at(5_000).joins_tls(2, 0, "a", 2);
+        story.at(harmed).applies(2, 2, Mechanism::Record).heals(2).at(5_010);
+        story.alerts(2, Side::Device, "bad_record_mac").carried(2, Side::Hub).closes(2);
+        let results = story.at(7_000).joins_tls(3, 0, "a", 2).at(9_000).over().results(&plan);
+        assert_eq!(values(&results, Metric::Downtime).first(), Some(&exact(expected)), "{harmed}");
+    }
+}
+
+/// An alert of another rule cut the link in the same moment: what the device did then was no answer to the record.
+#[test]
+fn a_damaged_record_on_a_link_that_another_fault_cuts_is_waited_on_no_longer() {
+    let what = RecordFault::Damaged(Damage::Mac);
+    let record = Fault::TlsRecord(TlsRecord { toward: Side::Device, what });
+    let plan = plan(vec![("mac", record), ("rst", rst(Toward::Both, LegFate::Reset))]);
+    for (cut, expected) in [(3_002, None), (7_000, Some(never(4_000)))] {
+        let mut story = Story::new();
+        story.joins_tls(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Record).heals(1);
+        story.at(cut).opens(2, 1, 0, 2).applies(2, 1, Mechanism::Linger).cut(
+            1,
+            Side::Device,
+            LegFate::Reset,
+            2,
+        );
+        story.cut(1, Side::Hub, LegFate::Reset, 2).heals(2).closes(1).at(8_000).joins_tls(2, 0, "a", 2);
+        let results = story.at(60_000).over().results(&plan);
+        let of_record = results.runs[0].windows.values().next().unwrap();
+        assert_eq!(of_record.noticed.device.detection, expected, "{cut}");
+    }
 }
 
 /// MQTT.js in a browser misses a PINGRESP, and closes its WebSocket by a frame; the hub answers, and closes the connection. Guards:

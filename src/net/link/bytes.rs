@@ -59,8 +59,8 @@ impl Link {
                     return moved;
                 }
                 Poll::Ready(Ok(written)) => {
-                    self.gone(now, self.now(), direction, written);
                     self.see_harmed(direction.to());
+                    self.gone(now, self.now(), direction, written);
                 }
                 Poll::Ready(Err(error)) => self.write_failed(direction.to(), &error),
             }

@@ -497,6 +497,7 @@ impl Link {
         if self.harm.get(toward).is_none() || !self.legs.get_mut(toward).take_harmed() {
             return;
         }
+        self.legs.get_mut(toward).harmed = true;
         let window = self.harm.get_mut(toward).take().and_then(|harm| harm.window);
         self.core.tell(Input::Harmed { link: self.id, window, toward });
     }

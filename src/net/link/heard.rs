@@ -3,10 +3,11 @@
 use super::{FIN_LINGER, Link};
 use crate::base::{Direction, Side, Time};
 use crate::net::leg::{Heard, Written};
+use crate::session::ledger::Entry;
 
 impl Link {
     /// Of so many bytes that were just written, `say` says what was passed on: it is written down at once where their
-    /// receiver listens, else once it has them.
+    /// receiver listens, else once it has them. Whether it can read what comes in a damaged record, or behind one, is not known.
     pub(super) fn once_heard(
         &mut self,
         now: Time,
@@ -14,7 +15,8 @@ impl Link {
         written: usize,
         say: impl FnOnce(&mut Link),
     ) {
-        if written == 0 || !self.legs.get(direction.to()).end_told {
+        let leg = self.legs.get(direction.to());
+        if written == 0 || !(leg.end_told || leg.harmed) {
             let before = self.books.passed();
             say(self);
             let passed = self.books.passed().since(before);
@@ -24,6 +26,9 @@ impl Link {
         self.settle_books(now);
         say(self);
         let entries = std::mem::take(&mut self.books.entries);
+        if self.legs.get(direction.to()).harmed {
+            return self.unknown(entries);
+        }
         self.legs.get_mut(direction.to()).await_heard(written, entries);
     }
 
@@ -48,12 +53,12 @@ impl Link {
         match heard {
             Heard::Whole => entries.into_iter().for_each(|entry| self.books.write(entry)),
             Heard::Refused => self.pumps.get_mut(direction).lose(bytes),
-            Heard::Unknown => {
-                entries
-                    .into_iter()
-                    .filter_map(|entry| entry.unknown())
-                    .for_each(|entry| self.books.write(entry));
-            }
+            Heard::Unknown => self.unknown(entries),
         }
+    }
+
+    /// Whether this was received will not be known.
+    fn unknown(&mut self, entries: Vec<Entry>) {
+        entries.into_iter().filter_map(|entry| entry.unknown()).for_each(|entry| self.books.write(entry));
     }
 }
