@@ -7,12 +7,14 @@ use crate::measure::Value;
 use crate::measure::story::{Story, between, blackhole, exact, never, plan, stall, values};
 use crate::profile::Metric;
 
+type Step = fn(&mut Story);
+
 /// What a stall of both ways from 3.0 to 11.0 s comes to at the device, where another rule mutes its end from `mute.0` to
 /// `mute.1`.
 fn device(mute: (u64, u64), tell: impl Fn(&mut Story)) -> Option<Value> {
     let mut story = Story::new();
     story.joins(1, 0, "a", 2).at(2_000).up(1, Packet::Pingreq).down(1, Packet::Pingresp);
-    let mut steps: Vec<(u64, fn(&mut Story))> = vec![
+    let mut steps: Vec<(u64, Step)> = vec![
         (3_000, |story| _ = story.opens(1, 0, 0, 2).applies(1, 1, Mechanism::Gate)),
         (mute.0, |story| _ = story.opens(2, 1, 0, 2).applies(2, 1, Mechanism::Filter)),
         (mute.1, |story| _ = story.lifts(2, 1).heals(2)),
