@@ -22,11 +22,11 @@ impl Engine {
     }
 
     /// Cuts a link; its window waits for that, or for the link's end.
-    pub(super) fn turn_away(&mut self, link: LinkId, window: Option<WindowId>, legs: Ends<LegFate>) {
-        if let Some(of) = window.and_then(|window| self.windows.get_mut(&window)) {
+    pub(super) fn turn_away(&mut self, link: LinkId, window: WindowId, legs: Ends<LegFate>) {
+        if let Some(of) = self.windows.get_mut(&window) {
             of.in_force.insert(link);
         }
-        self.order_cut(link, Cut { window, legs });
+        self.order_cut(link, Cut { window: Some(window), legs });
     }
 
     pub(super) fn is_cut(&self, link: LinkId) -> bool {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   accepted ──▶ ClientHello ──▶ certificate ──▶ CONNECT
-//!   refuse: at the first of these that tells             reject, token_expiry: here
+//!   refuse: at the first of these that tells whose it is   reject, token_expiry: here
 //! ```
 //!
 //! In the dark, that is where a blackhole or a stall closes a direction of the link, nothing may arrive, no RST and no CONNACK
@@ -31,12 +31,13 @@ impl Engine {
             if !self.is_refused(link, device) {
                 return;
             }
-            let Some(device) = device else { return self.turn_away(link, None, REFUSED) };
+            // Of several devices at its address it may be any: its CONNECT will say.
+            let Some(device) = device else { return };
             self.identify_by_address(link, device);
             self.join_firings(link);
         }
         if let Some(window) = self.refusal(link, false) {
-            self.turn_away(link, Some(window), REFUSED);
+            self.turn_away(link, window, REFUSED);
         }
     }
 
@@ -52,7 +53,7 @@ impl Engine {
         match self.rejection(link) {
             Some(_) if self.waits_in_the_dark(link) => {}
             Some((window, legs)) => {
-                self.turn_away(link, Some(window), legs);
+                self.turn_away(link, window, legs);
                 return true;
             }
             None => self.watch_token(link),
@@ -79,7 +80,7 @@ impl Engine {
         if control.token == Token::Unseen {
             self.refuse_link(link);
         } else if let Some((window, legs)) = self.rejection(link) {
-            self.turn_away(link, Some(window), legs);
+            self.turn_away(link, window, legs);
         } else {
             self.watch_token(link);
         }

@@ -116,7 +116,7 @@ impl Engine {
             _ => false,
         });
         if is_over && !self.is_cut(link) {
-            self.turn_away(link, Some(window), EXPIRED);
+            self.turn_away(link, window, EXPIRED);
         }
     }
 }

@@ -40,7 +40,8 @@ impl Holds {
                 holds.unseen.entry(window.device).or_default().push((window.opened, window.closed));
             }
             let fault = measures.plan.rule(window.rule).map(|rule| &rule.fault);
-            if fault.is_some_and(Fault::is_of_handshakes) && is_shared(measures, window.device) {
+            let is_before_connect = |fault: &Fault| fault.is_of_handshakes() || fault.is_of_connects();
+            if fault.is_some_and(is_before_connect) && is_shared(measures, window.device) {
                 holds.add_nobodys(measures, window);
             }
             let keeps_away = fault.is_some_and(|fault| {

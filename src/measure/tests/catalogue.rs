@@ -7,7 +7,7 @@ use crate::fault::{
     PacketAction, PacketFault, PacketMatch, Refusal, Refuse, Reject, Takeover, TokenExpiry, Toward,
     WaysWanted,
 };
-use crate::measure::story::{Story, answers, asks, exact, latency, never, plan, rst, stall, values};
+use crate::measure::story::{Story, answers, asks, between, exact, latency, never, plan, rst, stall, values};
 use crate::measure::{Cause, KeepAlive, Outcome, Results, Value};
 use crate::mqtt::{PacketKind, Version};
 use crate::profile::{Metric, When};
@@ -392,6 +392,23 @@ fn who_was_told_by_a_half_close_has_not_noticed_another_fault() {
     story.at(6_100).ends(1, Side::Device, Ending::Fin);
     let results = story.at(90_000).over().results(&plan);
     assert_eq!(values(&results, Metric::DeviceDetection), [never(3_000), exact(100)]);
+}
+
+/// Connects that are reset before their CONNECT show no identifier.
+#[test]
+fn refused_connects_behind_a_shared_address_may_be_of_the_device_that_was_reset() {
+    let refuse = Fault::Refuse(Refuse { how: Refusal::Reset, hold: "9s".parse().unwrap() });
+    let plan = plan(vec![("reset", rst(Toward::Both, LegFate::Reset)), ("refuse", refuse)]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).joins(2, 1, "b", 60).at(3_000).opens(1, 1, 2, 60).opens(2, 0, 0, 60);
+    story.applies(2, 1, Mechanism::Linger).cut(1, Side::Device, LegFate::Reset, 2);
+    story.cut(1, Side::Hub, LegFate::Reset, 2).heals(2).closes(1);
+    for (link, at) in [(3, 4_000), (4, 6_000)] {
+        story.at(at).opens_link(link, 2, "10.0.0.1").applies(1, link, Mechanism::Linger);
+        story.cut(link, Side::Device, LegFate::Reset, 1).closes(link);
+    }
+    let results = story.at(12_000).heals(1).at(14_000).joins(5, 0, "a", 60).at(20_000).results(&plan);
+    assert_eq!(values(&results, Metric::DeviceDetection), [between(1_000, 11_000)]);
 }
 
 #[test]
