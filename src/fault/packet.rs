@@ -51,6 +51,21 @@ pub struct PacketMatch {
     pub chance: Chance,
 }
 
+impl PacketMatch {
+    /// Every packet, both ways.
+    pub const EVERY: PacketMatch = PacketMatch {
+        packet: None,
+        direction: WaysWanted::Both,
+        topic: None,
+        qos: None,
+        dup: None,
+        retain: None,
+        nth: None,
+        times: None,
+        chance: Chance::ALWAYS,
+    };
+}
+
 /// What becomes of a packet.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PacketAction {

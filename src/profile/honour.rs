@@ -88,13 +88,7 @@ fn withheld() -> Fault {
         what: PacketMatch {
             packet: Some(PacketKind::Puback),
             direction: WaysWanted::Down,
-            topic: None,
-            qos: None,
-            dup: None,
-            retain: None,
-            nth: None,
-            times: None,
-            chance: Chance::ALWAYS,
+            ..PacketMatch::EVERY
         },
         action: PacketAction::Drop { acknowledge: false },
         hold: Some(HOLD),

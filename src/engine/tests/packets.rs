@@ -13,17 +13,7 @@ pub(super) const DOWN: Direction = Direction::Down;
 pub(super) const DROP: PacketAction = PacketAction::Drop { acknowledge: false };
 
 pub(super) fn any() -> PacketMatch {
-    PacketMatch {
-        packet: None,
-        direction: WaysWanted::Both,
-        topic: None,
-        qos: None,
-        dup: None,
-        retain: None,
-        nth: None,
-        times: None,
-        chance: Chance::ALWAYS,
-    }
+    PacketMatch::EVERY
 }
 
 pub(super) fn of(kind: PacketKind) -> PacketMatch {

@@ -22,6 +22,10 @@ use crate::tls::record::Records;
 use std::borrow::Cow;
 use std::time::Duration;
 
+/// So many notes say of the copies of a message that they have passed. A note may take more room than the copy of a little one, and
+/// there may be a thousand: then one note is of several.
+const MOST_NOTES: u32 = 16;
+
 impl Link {
     /// Takes bytes through the surgeon, where there is one.
     pub(super) fn operate(&mut self, now: Time, direction: Direction, bytes: &[u8], out: &mut Output) {
@@ -347,12 +351,17 @@ impl Link {
                 theatre.done.extend(done);
             }
             out.mark(frame, note, late);
-            let (_, copies) = again;
-            if copies > 0 {
-                out.put_copies(again);
+            // A cut may come between them; what was done is told with the last.
+            let (packet, mut left) = again;
+            let is_message = matches!(note.passing, Some(Passing::Publish { .. }));
+            let at_once = if is_message { left.div_ceil(MOST_NOTES) } else { left };
+            while left > 0 {
+                let copies = at_once.min(left);
+                left -= copies;
+                out.put_copies((packet, copies));
                 let passing = note.passing.and_then(|passing| passing.copies(copies));
-                let copies = Note { ticket: note.ticket, passing, copies: true, ..Note::default() };
-                out.mark(frame, copies, late);
+                let ticket = note.ticket.filter(|_| left == 0);
+                out.mark(frame, Note { ticket, passing, copies: true, ..Note::default() }, late);
             }
         }
         theatre.put_in(frame, out);

@@ -4,7 +4,6 @@ use super::fault::{choice, delay, span};
 use super::fields::Fields;
 use super::links::ended;
 use super::mqtt::{packet_id, qos};
-use crate::base::Chance;
 use crate::fault::{Corrupt, Edit, MidCut, PacketAction, PacketFault, PacketMatch, WaysWanted};
 use crate::mqtt::PacketKind;
 use crate::profile::problem::Sink;
@@ -25,25 +24,13 @@ pub(super) fn packet_fault(
     let what = match rule.one("what") {
         Some(given) => what(given, sink),
         // What is given and no mapping has been told.
-        None => Some(EVERY_PACKET).filter(|_| !rule.has("what")),
+        None => Some(PacketMatch::EVERY).filter(|_| !rule.has("what")),
     };
     let action = action(name, fields, sink);
     let fault = PacketFault { what: what?, action: action?, hold: hold? };
     check_sense(&fault, fields, rule, sink);
     Some(fault)
 }
-
-const EVERY_PACKET: PacketMatch = PacketMatch {
-    packet: None,
-    direction: WaysWanted::Both,
-    topic: None,
-    qos: None,
-    dup: None,
-    retain: None,
-    nth: None,
-    times: None,
-    chance: Chance::ALWAYS,
-};
 
 /// Tells that a fault which is none of packets has a `what`.
 pub(super) fn no_packets(name: &str, rule: &Fields, sink: &mut Sink) {

@@ -122,17 +122,6 @@ fn packets_put_in_read_as_they_are_meant() {
 
 #[test]
 fn faults_of_packets_read_as_they_are_meant() {
-    let every = PacketMatch {
-        packet: None,
-        direction: WaysWanted::Both,
-        topic: None,
-        qos: None,
-        dup: None,
-        retain: None,
-        nth: None,
-        times: None,
-        chance: Chance::ALWAYS,
-    };
     let model = DelayModel::Fixed { delay: SECOND };
     for (text, action) in [
         ("drop: {}", PacketAction::Drop { acknowledge: false }),
@@ -171,7 +160,7 @@ fn faults_of_packets_read_as_they_are_meant() {
             }),
         ),
     ] {
-        let wanted = PacketFault { what: every.clone(), action, hold: None };
+        let wanted = PacketFault { what: PacketMatch::EVERY, action, hold: None };
         assert_eq!(fault(text), Fault::Packets(wanted), "{text}");
     }
     let some = PacketMatch {

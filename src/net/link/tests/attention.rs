@@ -4,7 +4,7 @@ use super::orders::{Ring, expect};
 use super::*;
 use crate::base::{Chance, RuleId, RuleSet, WindowId};
 use crate::event::Packet;
-use crate::fault::{Fault, Inject, Injection, PacketAction, PacketFault, PacketMatch, WaysWanted};
+use crate::fault::{Fault, Inject, Injection, PacketAction, PacketFault, PacketMatch};
 use crate::mqtt::PacketKind;
 use crate::profile::{Rule, When, Who};
 
@@ -81,17 +81,7 @@ async fn a_packet_put_in_waits_for_the_end_of_one_whose_head_nobody_had_asked_ab
 /// A plan with two rules, by these topic filters.
 fn plan_by_topics(filters: [&str; 2]) -> Arc<Plan> {
     let rule = |filter: &str| {
-        let what = PacketMatch {
-            packet: None,
-            direction: WaysWanted::Both,
-            topic: Some(filter.into()),
-            qos: None,
-            dup: None,
-            retain: None,
-            nth: None,
-            times: None,
-            chance: Chance::ALWAYS,
-        };
+        let what = PacketMatch { topic: Some(filter.into()), ..PacketMatch::EVERY };
         Rule {
             id: filter.into(),
             who: Who::EVERYONE,

@@ -3,7 +3,9 @@
 use super::orders::plan_of_packets;
 use super::*;
 use crate::base::{Chance, Rate, WindowId};
-use crate::fault::{Fault, Forgotten, IdleTimeout, Inject, Injection, LegFate, Shape};
+use crate::fault::{
+    Fault, Forgotten, IdleTimeout, Inject, Injection, LegFate, PacketAction, PacketFault, PacketMatch, Shape,
+};
 use crate::mqtt::PacketKind;
 use crate::net::pump::Marks;
 use crate::net::queue::Taken;
@@ -175,6 +177,55 @@ fn what_waits_when_a_link_ends_counts_as_never_passed_on() {
             let is_all =
                 |what: &What| matches!(what, What::LinkClosed { undelivered, .. } if *undelivered == lost);
             assert_eq!(told(queue, is_all), 1, "{is_cut}");
+        });
+    }
+}
+
+/// The copies that a fault makes are noted each by itself, or together where they are many: those that a cut leaves behind must
+/// not count as passed, nor those before it as lost.
+#[test]
+fn copies_that_a_fault_makes_are_noted_where_they_end() {
+    const PUBLISH: &[u8] = b"\x32\x06\x00\x01a\x00\x07x";
+    for (packet, copies, expected) in [
+        (PUBLISH, 1, vec![1, 1]),
+        (PUBLISH, 16, vec![1; 17]),
+        (PUBLISH, 17, [vec![1], vec![2; 8], vec![1]].concat()),
+        (PUBLISH, 1_000, [vec![1], vec![63; 15], vec![55]].concat()),
+        // Of what is no message nothing counts.
+        (b"\xc0\x00", 5, vec![1, 5]),
+    ] {
+        let fault = Fault::Packets(PacketFault {
+            what: PacketMatch::EVERY,
+            action: PacketAction::Duplicate { copies },
+            hold: None,
+        });
+        let when =
+            When::After { packet: PacketKind::Connack, nth: 1, delay: Span::fixed(Duration::ZERO), times: 1 };
+        let rule = Rule {
+            id: "twice".into(),
+            who: Who::EVERYONE,
+            when,
+            chance: Chance::ALWAYS,
+            fault,
+            logged_as: None,
+        };
+        with_still(Arc::new(Plan { rules: vec![rule], ..Plan::clone(&plan_of_packets()) }), |link, _| {
+            let mut out = Output::NONE;
+            for (direction, bytes) in [(Direction::Up, CONNECT), (Direction::Down, CONNACK)] {
+                out.clear();
+                link.operate(Time::from_millis(1), direction, bytes, &mut out);
+                link.went(Time::from_millis(1), direction, bytes.len(), &out.marks, &[]);
+            }
+            link.core.tick();
+            link.obey();
+            out.clear();
+            link.operate(Time::from_millis(2), Direction::Up, packet, &mut out);
+            let starts = [0].into_iter().chain(out.marks.iter().map(|mark| mark.end));
+            let packets = out.marks.iter().zip(starts).map(|(mark, start)| (mark.end - start) / packet.len());
+            assert_eq!(packets.collect::<Vec<_>>(), expected, "{copies}");
+            assert_eq!(out.bytes, packet.repeat(1 + copies as usize));
+            let noted = out.marks.iter().filter_map(|mark| mark.note.ticket).count();
+            assert_eq!(noted, 2, "the packet's own, and one with the last of the copies");
         });
     }
 }
