@@ -38,8 +38,8 @@ pub struct Delivery {
     /// one more that is lost.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub unfollowed: [u64; 3],
-    /// Told as received before, and perhaps not: their receiver's system had not acknowledged them when its leg went. At QoS 1 and
-    /// 2, of those that were not sent again since.
+    /// Told as received before, and perhaps not: their receiver's system had not acknowledged them when its leg went, or no CONNACK
+    /// accepted the device on their link. At QoS 1 and 2, of those that were not sent again since.
     #[serde(default, skip_serializing_if = "is_none_at_all", deserialize_with = "bounded::counts")]
     pub doubted: [u64; 3],
     /// Told as duplicated, before or now, and perhaps not: one of both times is as doubtful.

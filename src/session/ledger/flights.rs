@@ -83,6 +83,13 @@ impl Flight {
     }
 }
 
+/// So many that were counted are only perhaps, by quality of service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Doubted {
+    pub duplicates: [u64; 3],
+    pub received: [u64; 3],
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flights {
     by_id: Numbered<Flight>,
@@ -136,13 +143,14 @@ impl Flights {
         self.by_id.insert(id, flight);
     }
 
-    /// A leg of this link went before its system had acknowledged all. How many messages were counted as duplicates, and are only
-    /// perhaps, by quality of service.
-    pub fn doubt(&mut self, link: LinkId) -> [u64; 3] {
-        let mut duplicates = [0; 3];
+    /// A leg of this link went before its system had acknowledged all, or its receiver was never accepted there. How many messages
+    /// were counted as duplicates, and how many of those given up as received, and are only perhaps, by quality of service.
+    pub fn doubt(&mut self, link: LinkId) -> Doubted {
+        let mut doubted = Doubted::default();
         let flights = self.by_id.values_mut().chain(self.displaced.values_mut()).chain(&mut self.settled);
         for flight in flights {
-            let is_open = flight.passed.is_some() && !flight.acked && !flight.counted;
+            let is_unanswered = flight.passed.is_some() && !flight.acked;
+            let is_open = is_unanswered && !flight.counted;
             let is_again = match flight.before {
                 Some(before) if before == link => {
                     flight.before = None;
@@ -157,9 +165,14 @@ impl Flights {
                     false
                 }
             };
-            duplicates[usize::from(flight.qos.number())] += u64::from(is_again);
+            // It was given up while this link was still there.
+            let is_left = is_unanswered && flight.counted && flight.on == link && !flight.doubted;
+            flight.doubted |= is_left;
+            let qos = usize::from(flight.qos.number());
+            doubted.duplicates[qos] += u64::from(is_again);
+            doubted.received[qos] += u64::from(is_left);
         }
-        duplicates
+        doubted
     }
 
     /// The leg of their sender went, on this link: of the last that it was told of there so many, and all since this time, are

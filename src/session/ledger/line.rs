@@ -1,6 +1,6 @@
 //! What a ledger keeps of one link; the link holds it, and it goes with it.
 
-use crate::base::{LinkId, Time, Ways};
+use crate::base::{Direction, LinkId, Time, Ways};
 use std::collections::VecDeque;
 
 /// Messages of QoS 0 that wait to be passed on are known by so many times when they came; those after are counted with the
@@ -13,13 +13,20 @@ pub struct Line {
     pub(super) link: LinkId,
     /// Whether its CONNECT asked for a session of its own.
     pub(super) clean: bool,
-    /// When its CONNACK was passed on.
-    pub(super) accepted: Option<Time>,
+    accepted: Accepted,
     /// Whether an earlier session goes on, as both ends have it.
     pub(super) goes_on: bool,
     /// How many messages of QoS 1 and 2 may be in flight.
     pub(super) allowed: Ways<u16>,
     pub(super) ways: Ways<LineWay>,
+}
+
+/// Whether a CONNACK that accepts the device was passed on.
+#[derive(Clone, Copy, Debug)]
+enum Accepted {
+    /// None so far, but so many messages of QoS 0: whoever got them need not have taken them.
+    Not(Ways<u32>),
+    At(Time),
 }
 
 /// One direction of it.
@@ -39,10 +46,41 @@ impl Line {
         Line {
             link,
             clean: false,
-            accepted: None,
+            accepted: Accepted::Not(Ways::default()),
             goes_on: false,
             allowed: Ways { up: u16::MAX, down: u16::MAX },
             ways: Ways::default(),
+        }
+    }
+
+    /// When its CONNACK was passed on.
+    pub(super) fn accepted(&self) -> Option<Time> {
+        match self.accepted {
+            Accepted::At(at) => Some(at),
+            Accepted::Not(_) => None,
+        }
+    }
+
+    /// Its CONNACK is passed on.
+    pub(super) fn accept(&mut self, now: Time) {
+        self.accepted = Accepted::At(now);
+    }
+
+    /// So many messages of QoS 0 were passed on, of those that waited. Answers how many that were.
+    pub(super) fn pass(&mut self, of: Direction, messages: u32) -> u64 {
+        let passed = self.ways.get_mut(of).go(messages);
+        if let Accepted::Not(before) = &mut self.accepted {
+            let before = before.get_mut(of);
+            *before = before.saturating_add(u32::try_from(passed).unwrap_or(u32::MAX));
+        }
+        passed
+    }
+
+    /// How many messages of QoS 0 were passed on to no purpose, where the device was never accepted; `None` where it was.
+    pub(super) fn unaccepted(&self, of: Direction) -> Option<u32> {
+        match &self.accepted {
+            Accepted::At(_) => None,
+            Accepted::Not(passed) => Some(*passed.get(of)),
         }
     }
 }

@@ -221,7 +221,7 @@ impl Ledger {
     }
 
     fn accepted(&mut self, now: Time, line: &mut Line, session_present: bool, receive_maximum: Option<u16>) {
-        line.accepted = Some(now);
+        line.accept(now);
         line.goes_on = session_present && !line.clean;
         Direction::BOTH.into_iter().for_each(|of| self.ways.get_mut(of).accepted(line));
         line.allowed.up = receive_maximum.unwrap_or(u16::MAX);
@@ -235,7 +235,7 @@ impl Ledger {
 
     /// A message came that was not seen before: its number, and its place in the device's pace.
     fn is_new(&mut self, now: Time, line: &Line, of: Direction, m: &Message) {
-        let (link, accepted) = (line.link, line.accepted);
+        let (link, accepted) = (line.link, line.accepted());
         let rhythm = self.rhythm.as_mut().filter(|_| of == Direction::Up);
         let in_burst = rhythm.as_ref().is_some_and(|rhythm| rhythm.is_in_burst(now, link));
         // What ends the burst is no more of it.

@@ -55,7 +55,7 @@ impl Numbers {
         heard: Option<Time>,
         book: &mut Book,
     ) {
-        let gaps = self.close(|series| series.close(line.accepted, heard.unwrap_or_default()));
+        let gaps = self.close(|series| series.close(line.accepted(), heard.unwrap_or_default()));
         left_out(now, of, &gaps, book);
     }
 

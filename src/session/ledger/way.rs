@@ -5,7 +5,7 @@ mod ends;
 
 use super::Book;
 use super::entry::{AckKind, Message};
-use super::flights::{Flight, Flights};
+use super::flights::{Doubted, Flight, Flights};
 use super::line::Line;
 use super::numbers::Numbers;
 use super::teller::About;
@@ -196,7 +196,7 @@ impl Way {
     /// So many PUBLISH packets of QoS 0 were passed on.
     pub fn passed_plain(&mut self, line: &mut Line, of: Direction, messages: u32, book: &mut Book) {
         if !self.is_dead(line) {
-            book.passed_plain(of, line.ways.get_mut(of).go(messages));
+            book.passed_plain(of, line.pass(of, messages));
         }
     }
 
@@ -213,6 +213,7 @@ impl Way {
             return self.comes_late(m, of, book);
         }
         let is_retained = self.is_retained(of, m);
+        let is_accepted = line.accepted().is_some();
         let in_way = line.ways.get_mut(of);
         let flights = self.flights.get_or_insert_default();
         // Of a session that is over a hub sends nothing again: what it sends says the same, and is another message.
@@ -260,7 +261,7 @@ impl Way {
             return false;
         }
         book.count(of).sent[nth(m.qos)] += 1;
-        in_way.fresh |= line.accepted.is_some();
+        in_way.fresh |= is_accepted;
         if m.dup && self.sees_all() {
             book.tell(now, about, MessageNews::DupWrong { dup: true });
         }
@@ -312,7 +313,7 @@ impl Way {
             return;
         }
         if about.qos == QoS::AtMostOnce {
-            if line.ways.get_mut(of).go(1) > 0 {
+            if line.pass(of, 1) > 0 {
                 book.passed_plain(of, 1);
             }
             return;
@@ -367,12 +368,13 @@ impl Way {
         self.duplicated(now, about, first, released, times, book);
     }
 
-    /// A receiver's leg went before its system had acknowledged all that was passed on.
+    /// A receiver's leg went before its system had acknowledged all that was passed on, or it was never accepted there.
     pub fn doubt(&mut self, line: &Line, of: Direction, book: &mut Book) {
-        let duplicates = self.flights.as_mut().map_or([0; 3], |flights| flights.doubt(line.link));
-        if duplicates != [0; 3] {
+        let doubted = self.flights.as_mut().map(|flights| flights.doubt(line.link)).unwrap_or_default();
+        if doubted != Doubted::default() {
             let counts = book.count(of);
-            counts.doubted_again.iter_mut().zip(duplicates).for_each(|(sum, more)| *sum += more);
+            counts.doubted_again.iter_mut().zip(doubted.duplicates).for_each(|(sum, more)| *sum += more);
+            counts.doubted.iter_mut().zip(doubted.received).for_each(|(sum, more)| *sum += more);
         }
     }
 

@@ -998,6 +998,31 @@ fn what_is_doubted_later_is_received_no_more() {
     assert_eq!((down.sent[0], down.received[0], down.unfollowed[0], down.lost[0]), (5, 3, 2, 0));
 }
 
+/// A hub that refuses a device need not take what came behind its CONNECT, nor a device what comes before a CONNACK.
+#[test]
+fn what_passed_on_a_link_without_a_connack_is_perhaps_received() {
+    for direction in Direction::BOTH {
+        for is_accepted in [false, true] {
+            let mut run = Run::new();
+            run.connect(true);
+            for qos in 0..3 {
+                run.goes(0, direction, message(qos, qos.into(), 7));
+            }
+            run.tell(0, Entry::ArrivedPlain { direction, messages: 4 });
+            run.tell(0, Entry::PassedPlain { direction, messages: 3 });
+            if is_accepted {
+                run.accepted(0, false);
+            }
+            let counts = *run.ends(0).over().get(direction);
+            let sure = if is_accepted { [4, 1, 1] } else { [0; 3] };
+            assert_eq!((counts.sent, counts.received), ([5, 1, 1], sure), "{direction:?} {is_accepted}");
+            let perhaps = if is_accepted { ([0; 3], [0; 3]) } else { ([4, 0, 0], [0, 1, 1]) };
+            assert_eq!((counts.unfollowed, counts.perhaps_received), perhaps, "{direction:?} {is_accepted}");
+            assert_eq!((counts.lost, counts.in_flight), ([1, 0, 0], [0, 1, 1]));
+        }
+    }
+}
+
 /// Of QoS 1, what was not acknowledged when its leg went was perhaps never received; sent again, it was, and is perhaps no duplicate.
 #[test]
 fn what_is_doubted_in_flight_is_perhaps_received_or_a_duplicate() {
@@ -1023,6 +1048,17 @@ fn what_is_doubted_in_flight_is_perhaps_received_or_a_duplicate() {
         .goes(1, DOWN, message(1, 9, 9))
         .ack(1, DOWN, AckKind::Puback, 9)
         .ends(1);
+    assert_eq!(of(&mut run), ((1, 1), (0, 0), (0, 1)));
+    // The same, and its leg goes only after that.
+    let mut run = Run::joined();
+    run.goes(0, DOWN, message(1, 1, 7));
+    run.connect(true)
+        .accepted(1, false)
+        .goes(1, DOWN, message(1, 9, 9))
+        .ack(1, DOWN, AckKind::Puback, 9)
+        .ends(1);
+    assert_eq!((run.counts().down.received[1], run.counts().down.perhaps_received[1]), (2, 0));
+    run.tell(0, doubted).tell(0, doubted).ends(0);
     assert_eq!(of(&mut run), ((1, 1), (0, 0), (0, 1)));
     // It is sent again on the next link, before or after the leg of the first went, and that one is well or not.
     for (late, second, expected) in [

@@ -43,14 +43,19 @@ impl Way {
                 book.tell_of_many(now, about, news, messages - one_by_one);
             }
         }
+        if let Some(messages) = line.unaccepted(of) {
+            // No end has to take what it is sent before a CONNACK that accepts [MQTT-3.1.4-5, MQTT-3.2.0-1].
+            book.count(of).doubted[0] += u64::from(messages);
+            self.doubt(line, of, book);
+        }
         let lived_on =
-            heard.zip(line.accepted).is_some_and(|(heard, from)| heard.since(from) >= RESENDS_WITHIN);
+            heard.zip(line.accepted()).is_some_and(|(heard, from)| heard.since(from) >= RESENDS_WITHIN);
         if line.ways.get(of).fresh || lived_on {
             let given_up = self.flights.as_mut().map(|flights| flights.give_up(line.link));
             for flight in given_up.unwrap_or_default() {
                 let about = About { qos: flight.qos, id: flight.id, ..about };
                 let (first, session_over) = (flight.first, flight.session_over);
-                let has_expired = line.accepted.is_some_and(|at| at + EXPIRY_ROUNDED >= flight.expires);
+                let has_expired = line.accepted().is_some_and(|at| at + EXPIRY_ROUNDED >= flight.expires);
                 let is_anothers = self.shared && flight.qos == QoS::AtLeastOnce;
                 if flight.acked || flight.passed.is_some() || is_anothers {
                     Way::leave(of, &flight, book);
