@@ -2,7 +2,7 @@
 
 use crate::base::Side;
 use crate::event::Packet;
-use crate::fault::{Ending, Mechanism, WaysWanted};
+use crate::fault::{Close, Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
 use crate::measure::Value;
 use crate::measure::story::{Story, between, blackhole, exact, never, plan, stall, values};
 use crate::profile::Metric;
@@ -73,5 +73,22 @@ fn an_end_that_is_soon_muted_again_is_not_heard_of_in_between() {
         story.at(11_000).lifts(2, 1).heals(2).at(at).up(1, Packet::Pingreq);
         let results = story.at(60_000).over().results(&plan(vec![("dark", blackhole("3s"))]));
         assert_eq!(values(&results, Metric::DeviceDetection), [expected, expected], "{at}");
+    }
+}
+
+/// What is to tell it stands behind what its system's acknowledgements are missing for: it gives up by itself, unseen.
+#[test]
+fn an_end_that_could_not_be_told_of_its_cut_gives_up_in_the_dark() {
+    for (unsent, expected) in [(0, exact(1_700)), (56, between(0, 1_700))] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(2_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Filter);
+        story.at(3_000).opens(2, 1, 0, 2).applies(2, 1, Mechanism::Shutdown);
+        Side::BOTH.into_iter().for_each(|side| _ = story.cut(1, side, LegFate::Close, 2));
+        story.heals(2).waits(1, Side::Device, unsent).at(4_700).joins(2, 0, "a", 2).at(5_000).heals(1);
+        let fin = Fault::Fin(Close { toward: Toward::Both, other: LegFate::Close, close_notify: true });
+        let rules = vec![("dark", blackhole("3s")), ("gone", fin)];
+        let results = story.at(60_000).over().results(&plan(rules));
+        let told = results.runs[0].windows.values().nth(1).map(|window| window.noticed.device.detection);
+        assert_eq!(told, Some(Some(expected)), "{unsent}");
     }
 }
