@@ -476,8 +476,9 @@ impl<'a> Struck<'a> {
         if self.is_muted(side) {
             return Some((self.start, self.watched_until()));
         }
-        // A leg that the fault itself cut has nothing more to show, where its end could be told.
-        let is_told = self.is_cut && self.link.waits.get(side).is_none();
+        // An end that the fault's cut has told has nothing more to show on its leg; one whose leg it left up, or that could not be
+        // told, has.
+        let is_told = self.is_cut && self.link.told.get(side).is_some_and(|told| told <= seen);
         let muted = self.link.muted(side).filter(|muted| muted.since < seen && !is_told)?;
         let is_left = muted.until.is_none_or(|until| self.start < until)
             && muted.over().is_none_or(|over| seen <= over);

@@ -4,7 +4,7 @@ use crate::base::Side;
 use crate::event::Packet;
 use crate::fault::{Close, Ending, Fault, LegFate, Mechanism, Toward, WaysWanted};
 use crate::measure::Value;
-use crate::measure::story::{Story, between, blackhole, exact, never, plan, stall, values};
+use crate::measure::story::{Story, between, blackhole, exact, never, plan, rst, stall, values};
 use crate::profile::Metric;
 
 type Step = fn(&mut Story);
@@ -90,5 +90,27 @@ fn an_end_that_could_not_be_told_of_its_cut_gives_up_in_the_dark() {
         let results = story.at(60_000).over().results(&plan(rules));
         let told = results.runs[0].windows.values().nth(1).map(|window| window.noticed.device.detection);
         assert_eq!(told, Some(Some(expected)), "{unsent}");
+    }
+}
+
+/// Its own FIN, as it gives up what the cut left half-open, is dropped, and comes when its system sends it again.
+#[test]
+fn an_end_whose_leg_a_cut_left_up_gives_up_in_the_dark() {
+    for (is_muted, expected) in [(false, exact(5_600)), (true, between(0, 5_600))] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 2).at(2_000).up(1, Packet::Pingreq).down(1, Packet::Pingresp);
+        if is_muted {
+            story.at(2_500).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Filter);
+        }
+        story.at(3_000).opens(2, 1, 0, 2).applies(2, 1, Mechanism::Linger);
+        story.cut(1, Side::Device, LegFate::Reset, 2).cut(1, Side::Hub, LegFate::HalfOpen, 2).heals(2);
+        if is_muted {
+            story.at(8_000).lifts(1, 1).heals(1);
+        }
+        story.at(8_600).ends(1, Side::Hub, Ending::Fin);
+        let gone = rst(Toward::Device, LegFate::HalfOpen);
+        let results = story.at(60_000).over().results(&plan(vec![("dark", blackhole("6s")), ("gone", gone)]));
+        let window = results.runs[0].windows.values().next_back().unwrap();
+        assert_eq!(window.noticed.hub.detection, Some(expected), "{is_muted}");
     }
 }
