@@ -1,4 +1,4 @@
-"""Faults that a seed draws, and the packets of ends that say no more than MQTT 3.1.1 asks for."""
+"""Faults that a seed draws, and the packets of ends that say no more than MQTT asks for."""
 
 import json
 import os
@@ -84,6 +84,10 @@ class Wire:
         return None
 
 
+# The payload of a message that a fault puts in.
+INJECTED = "injected"
+
+
 class Rules:
     """Rules that a seed draws."""
 
@@ -112,6 +116,15 @@ class Rules:
         ))
 
     def rule(self, name):
+        """Half of them fall on messages, or on all that passes; the others on links, or on packets that hold them up."""
+        rule = {"id": name, "when": self.when(), **self.draw.choice((self.of_traffic, self.of_links))()}
+        if self.draw.random() < 0.3:
+            rule["who"] = {"client": self.draw.choice(("dev0", "dev1", "dev?"))}
+        if self.draw.random() < 0.2:
+            rule["chance"] = "60%"
+        return rule
+
+    def of_traffic(self):
         one, hold, way = self.draw.choice, {"for": self.span()}, {"direction": self.way()}
         late = one(({"fixed": "50ms"}, {"uniform": {"min": "1ms", "max": "300ms"}}, {"pareto": {"scale": "5ms", "shape": 1.5, "max": "1s"}}))
         fault, what = one((
@@ -133,8 +146,28 @@ class Rules:
             ({"cut": {"after_bytes": one((1, 5, 10)), **self.toward(), **hold}}, {"nth": self.draw.randint(3, 60)}),
             ({"edit": {"dup": True, **hold}}, {}),
         ))
-        rule = {"id": name, "when": self.when(), "fault": fault}
-        return rule if what is None else {**rule, "what": {"packet": "publish", **way, **what}}
+        return {"fault": fault} if what is None else {"fault": fault, "what": {"packet": "publish", **way, **what}}
+
+    def of_links(self):
+        one, hold, way = self.draw.choice, {"for": self.span()}, {"direction": self.way()}
+        dark = {**hold, "fidelity": one(("stall", "packet"))}
+        some = {"chance": one(("50%", "100%"))}
+        fault, what = one((
+            ({"blackhole": {**dark, "direction": one(("up", "down")), "connects": one(("silence", "allow", "vanish"))}}, None),
+            ({"blackhole": {**dark, "connects": "vanish"}}, None),
+            ({"idle_timeout": {"after": self.span(0.2, 2.5), "then": one(("vanish", "reset")), **hold}}, None),
+            ({"token_expiry": {"lifetime": self.span(1, 4), "grace": one(("0s", "500ms")), **hold}}, None),
+            ({"loss": {"chance": one(("10%", "40%")), "toward": one(("device", "hub", "both")), **hold}}, None),
+            ({"drop": hold}, {"packet": one(("pingreq", "pingresp", "connect", "connack", "disconnect")), **some}),
+            ({"drop": hold}, {"packet": one(("puback", "pubrec", "pubcomp")), **way, **some}),
+            ({"delay": {"fixed": one(("50ms", "1s")), **hold}}, {"packet": one(("connack", "puback"))}),
+            ({"duplicate": {"copies": 1, **hold}}, {"packet": one(("puback", "pubrec", "pubrel", "pubcomp"))}),
+            ({"cut": {"after_bytes": 1, **self.toward(), **hold}}, {"packet": one(("connect", "connack", "pingreq", "pingresp"))}),
+            ({"edit": {"session_present": one((True, False)), **hold}}, {"packet": "connack"}),
+            ({"edit": {"keep_alive": one(("1s", "4s", "0s")), **hold}}, {"packet": "connect"}),
+            ({"inject": {"publish": {"topic": "in/ject", "payload": INJECTED}, "toward": one(("device", "hub"))}}, None),
+        ))
+        return {"fault": fault} if what is None else {"fault": fault, "what": what}
 
 
 class Case(bench.Case):

@@ -2,8 +2,8 @@
 
 Usage: ledger.py PATH-TO-BROWNOUT [TEST ...]
 
-Devices and a hub that say no more than MQTT 3.1.1 asks for, but each writes down what it sent and what it got. Between them is
-brownout, with one to three rules that a seed draws. What was received, received twice and lost must lie within what the report
+Devices and a hub that say no more than MQTT 3.1.1 or 5 asks for, the former over WebSocket, too, but each writes down what it sent
+and what it got. Between them is brownout, with one to three rules that a seed draws. What was received, received twice and lost must lie within what the report
 says, for each device, direction and quality of service. Of QoS 0 it may be less than was received: what a system had acknowledged
 goes with a link that is reset before the program reads it (docs/FIGURES.md). Not drawn: `corrupt` and `inject`, behind which a
 payload says nothing, `takeover`, whose rival gets messages, and `drop` with a false acknowledgement.
@@ -18,8 +18,9 @@ import time
 
 import bench
 import drawn
-from drawn import (CONNACK, CONNECT, DISCONNECT, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK, SUBSCRIBE,
-                   Wire, packet, text)
+import framed
+from drawn import (CONNACK, CONNECT, DISCONNECT, INJECTED, PINGREQ, PINGRESP, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBACK,
+                   SUBSCRIBE, packet, text)
 
 DEVICES, KEEP_ALIVE = 4, 2
 # For how long devices publish, and a run lasts that begins some tenths of a second before and ends what is under way, in seconds.
@@ -28,14 +29,85 @@ SPAN, RUN = 8.0, "11s"
 EVERY = (0.02, 0.1, 0.3)
 # Unacknowledged messages of an end, at most.
 IN_FLIGHT = 15
-SEEDS = drawn.seeds(12)
+SEEDS = drawn.seeds(18)
+
+
+class Version4:
+    """Packets as MQTT 3.1.1 has them."""
+
+    def wire(self, sock, is_hub):
+        return drawn.Wire(sock)
+
+    def connect(self, name, clean):
+        return packet(CONNECT, b"\0\4MQTT\4" + bytes([2 if clean else 0]) + KEEP_ALIVE.to_bytes(2, "big") + text(name.encode()))
+
+    def of_connect(self, body):
+        """Whether it is clean, and whose it is."""
+        return bool(body[7] & 2), body[12:].decode()
+
+    def connack(self, session_present):
+        return packet(CONNACK, bytes([session_present, 0]))
+
+    def subscribe(self):
+        return packet(SUBSCRIBE, b"\0\1" + text(b"t/#") + b"\2", 2)
+
+    def suback(self, identifier):
+        return packet(SUBACK, identifier + b"\2")
+
+    def publish(self, wire, draw, flags, topic, number, payload):
+        return packet(PUBLISH, text(topic) + number + payload, flags)
+
+    def payload(self, body):
+        """What is left of a PUBLISH behind its topic and identifier."""
+        return body
+
+
+class Version4Framed(Version4):
+    """The same over WebSocket."""
+
+    def wire(self, sock, is_hub):
+        return framed.Wire(sock, is_hub)
+
+
+class Version5(Version4):
+    """Packets as MQTT 5 has them. A session lasts until the next clean start, or as long as its link."""
+
+    # One topic alias each way, a session that does not expire; properties of a PUBLISH, with their length.
+    ALIASES, FOR_EVER = b"\x22\0\1", b"\x11\xff\xff\xff\xff"
+    NONE, ALIAS, USER = b"\0", b"\3\x23\0\1", b"\x08\x26\0\1a\0\2bc"
+
+    def connect(self, name, clean):
+        properties = self.ALIASES + (b"" if clean else self.FOR_EVER)
+        head = b"\0\4MQTT\5" + bytes([2 if clean else 0]) + KEEP_ALIVE.to_bytes(2, "big")
+        return packet(CONNECT, head + bytes([len(properties)]) + properties + text(name.encode()))
+
+    def of_connect(self, body):
+        return bool(body[7] & 2), body[13 + body[10]:].decode()
+
+    def connack(self, session_present):
+        return packet(CONNACK, bytes([session_present, 0, len(self.ALIASES)]) + self.ALIASES)
+
+    def subscribe(self):
+        return packet(SUBSCRIBE, b"\0\1\0" + text(b"t/#") + b"\2", 2)
+
+    def suback(self, identifier):
+        return packet(SUBACK, identifier + b"\0\2")
+
+    def publish(self, wire, draw, flags, topic, number, payload):
+        properties = draw.choice((self.NONE, self.USER, self.ALIAS))
+        if properties == self.ALIAS:
+            topic, wire.has_alias = b"" if getattr(wire, "has_alias", False) else topic, True
+        return packet(PUBLISH, text(topic) + number + properties + payload, flags)
+
+    def payload(self, body):
+        return body[1 + body[0]:]
 
 
 class End:
     """What an end keeps of a session, and of all messages."""
 
-    def __init__(self, name, draw):
-        self.name, self.draw = name, draw
+    def __init__(self, name, draw, speech):
+        self.name, self.draw, self.speech = name, draw, speech
         self.sent, self.got = collections.defaultdict(list), collections.defaultdict(list)
         self.number = self.identifier = 0
         self.forget()
@@ -63,7 +135,8 @@ class End:
 
     def _put(self, wire, payload, qos, identifier, dup):
         number = identifier.to_bytes(2, "big") if qos else b""
-        wire.send(packet(PUBLISH, text(b"t/" + self.name.encode()) + number + payload, qos << 1 | dup))
+        topic = b"t/" + self.name.encode()
+        wire.send(self.speech.publish(wire, self.draw, qos << 1 | dup, topic, number, payload))
 
     def take(self, wire, kind, flags, body):
         """A packet of messages."""
@@ -82,9 +155,10 @@ class End:
 
     def _take_message(self, wire, qos, body):
         at = 2 + int.from_bytes(body[:2], "big")
-        number, payload = (body[at:at + 2], body[at + 2:]) if qos else (b"", body[at:])
+        number, rest = (body[at:at + 2], body[at + 2:]) if qos else (b"", body[at:])
+        payload = self.speech.payload(rest)
         # Of QoS 2 an identifier that is not released says that it is the same message.
-        if qos < 2 or number not in self.taken:
+        if payload != INJECTED.encode() and (qos < 2 or number not in self.taken):
             self.got[qos].append(payload)
         if qos == 1:
             wire.send(packet(PUBACK, number))
@@ -96,8 +170,8 @@ class End:
 class Hub:
     """Takes over as it should [MQTT-3.1.4-3], and keeps sessions."""
 
-    def __init__(self, draw, until):
-        self.draw, self.until = draw, until
+    def __init__(self, draw, until, speech):
+        self.draw, self.until, self.speech = draw, until, speech
         self.server = socket.create_server(("127.0.0.1", 0), backlog=50)
         self.port = self.server.getsockname()[1]
         self.ends, self.live, self.lock = {}, {}, threading.Lock()
@@ -112,7 +186,7 @@ class Hub:
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _welcome(self, wire, body):
-        clean, name = body[7] & 2, body[12:].decode()
+        clean, name = self.speech.of_connect(body)
         with self.lock:
             before = self.live.get(name)
             if before:
@@ -121,15 +195,19 @@ class Hub:
                 before.over.wait(5)
             self.live[name] = wire
             is_known = name in self.ends and not clean
-            end = self.ends.setdefault(name, End(name, self.draw))
+            end = self.ends.setdefault(name, End(name, self.draw, self.speech))
             if not is_known:
                 end.forget()
-        wire.send(packet(CONNACK, bytes([is_known, 0])))
+        wire.send(self.speech.connack(is_known))
         end.go_on(wire)
         return end
 
     def _serve(self, sock):
-        wire, end, every = Wire(sock), None, self.draw.choice(EVERY)
+        try:
+            wire = self.speech.wire(sock, True)
+        except (EOFError, OSError):
+            return sock.close()
+        end, every = None, self.draw.choice(EVERY)
         due = time.monotonic() + every
         try:
             while True:
@@ -137,7 +215,7 @@ class Hub:
                 if kind == CONNECT:
                     end = self._welcome(wire, body)
                 elif kind == SUBSCRIBE:
-                    wire.send(packet(SUBACK, body[:2] + b"\2"))
+                    wire.send(self.speech.suback(body[:2]))
                 elif kind == PINGREQ:
                     wire.send(packet(PINGRESP))
                 elif kind == DISCONNECT:
@@ -157,16 +235,16 @@ class Hub:
 class Device(threading.Thread):
     """Connects again 0.3 s after it has lost its link, and gives it up without PINGRESP for a keep-alive."""
 
-    def __init__(self, name, port, draw, until):
+    def __init__(self, name, port, draw, until, speech):
         super().__init__(daemon=True)
-        self.end, self.port, self.draw, self.until = End(name, draw), port, draw, until
+        self.end, self.port, self.draw, self.until, self.speech = End(name, draw, speech), port, draw, until, speech
         self.clean, self.every = draw.random() < 0.5, draw.choice(EVERY)
 
     def run(self):
         while time.monotonic() < self.until:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=3) as sock:
-                    if self._live(Wire(sock)):
+                    if self._live(self.speech.wire(sock, False)):
                         return
             except (EOFError, OSError):
                 pass
@@ -174,14 +252,13 @@ class Device(threading.Thread):
 
     def _live(self, wire):
         """Whether it has left in good order."""
-        flags = bytes([2 if self.clean else 0])
-        wire.send(packet(CONNECT, b"\0\4MQTT\4" + flags + KEEP_ALIVE.to_bytes(2, "big") + text(self.end.name.encode())))
+        wire.send(self.speech.connect(self.end.name, self.clean))
         answer = wire.get(3)
         if not answer or answer[0] != CONNACK or answer[2][1]:
             return False
         if not answer[2][0]:
             self.end.forget()
-        wire.send(packet(SUBSCRIBE, b"\0\1" + text(b"t/#") + b"\2", 2))
+        wire.send(self.speech.subscribe())
         self.end.go_on(wire)
         due = heard = time.monotonic()
         asked = due
@@ -207,13 +284,12 @@ class Device(threading.Thread):
 
 class Ledger(drawn.Case):
     def check(self, seed):
-        draw = random.Random(seed)
-        rules = drawn.Rules(draw).some()
-        until = time.monotonic() + SPAN
-        hub = Hub(random.Random(seed), until)
+        rules = drawn.Rules(random.Random(seed)).some()
+        until, speech = time.monotonic() + SPAN, (Version4(), Version5(), Version4Framed())[seed % 3]
+        hub = Hub(random.Random(seed), until, speech)
         self.addCleanup(hub.server.close)
         run = self.start(self.profile(rules, RUN), hub, "--seed", str(seed))
-        devices = [Device(f"dev{n}", run.port(), random.Random(seed + n), until) for n in range(DEVICES)]
+        devices = [Device(f"dev{n}", run.port(), random.Random(seed + n), until, speech) for n in range(DEVICES)]
         for device in devices:
             device.start()
         for device in devices:
