@@ -11,6 +11,7 @@ use super::diagnosis::Watch;
 use super::facts::{Applied, DeviceFacts, Link, Links, Window};
 use super::firings::Firings;
 use super::held_up::HeldUp;
+use super::nameless::Nameless;
 use super::packets::Fared;
 use super::rate::ConnectRate;
 use super::results::{Results, RunResults};
@@ -52,6 +53,7 @@ pub struct Measures {
     pub(super) deliveries: Deliveries,
     pub(super) watch: Watch,
     pub(super) wire: Wire,
+    pub(super) nameless: Nameless,
 }
 
 impl Measures {
@@ -79,11 +81,17 @@ impl Measures {
             deliveries: Deliveries::default(),
             watch: Watch::default(),
             wire: Wire::default(),
+            nameless: Nameless::default(),
         }
     }
 
     /// Takes in one event. Events come in order.
     pub fn push(&mut self, event: &Event) {
+        if let What::LinkClosed { link: id, .. } = &event.what
+            && let Some(link) = self.links.get(id)
+        {
+            self.nameless.closes(event.at, *id, link, &self.sessions);
+        }
         self.sessions.apply(event);
         let is_new = event.seq >= self.first;
         self.events += u64::from(is_new);

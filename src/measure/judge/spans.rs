@@ -69,10 +69,18 @@ impl Holds {
     }
 
     /// When, in this time, connects came that may be the device's own, and whose they were cannot be told.
-    pub fn nobodys(&self, device: DeviceId, from: Time, until: Time) -> impl Iterator<Item = Time> {
+    pub fn nobodys(
+        &self,
+        measures: &Measures,
+        device: DeviceId,
+        from: Time,
+        until: Time,
+    ) -> impl Iterator<Item = Time> {
         let shared = self.shares.get(&device).into_iter().flatten();
         let begun = shared.filter_map(|at| self.nobodys.get(*at)).flatten().copied();
-        begun.filter(move |at| (from..until).contains(at))
+        let address = measures.sessions.device(device).and_then(|device| device.address);
+        let nameless = address.map(|address| measures.nameless.begun(address, from, until));
+        begun.filter(move |at| (from..until).contains(at)).chain(nameless.into_iter().flatten())
     }
 
     /// The other rules of which one held on the window's device between these times.

@@ -109,7 +109,7 @@ impl WindowResults {
     /// Connects of others at the device's address, or its own: whose handshakes failed they do not say.
     pub(super) fn add_nobodys(&mut self, outage: &mut Outage<'_>, struck: &Struck<'_>, holds: &Holds) {
         let until = outage.back.map_or(struck.end, |(link, _)| link.began());
-        let begun = || holds.nobodys(self.device, struck.start, until);
+        let begun = || holds.nobodys(struck.measures, self.device, struck.start, until);
         let Some(first) = begun().min() else { return };
         outage.may_have_made(to_u64(begun().count()));
         self.back_off = outage.back_off();

@@ -1,6 +1,6 @@
 //! The whole catalogue of faults: packets, connects, tokens, takeovers, fleets.
 
-use crate::base::{Chance, DeviceId, Direction, ListenerId, RuleId, Side, Span};
+use crate::base::{DeviceId, Direction, LinkId, ListenerId, RuleId, Side, Span};
 use crate::event::{Packet, RivalNews, What};
 use crate::fault::{
     Alteration, Close, ConnackCode, Edit, Ending, Fault, HalfClose, Inject, Injection, LegFate, Mechanism,
@@ -21,17 +21,7 @@ fn span(text: &str) -> Span {
 }
 
 fn packets(packet: PacketKind, action: PacketAction) -> Fault {
-    let what = PacketMatch {
-        packet: Some(packet),
-        direction: WaysWanted::Both,
-        topic: None,
-        qos: None,
-        dup: None,
-        retain: None,
-        nth: None,
-        times: None,
-        chance: Chance::ALWAYS,
-    };
+    let what = PacketMatch { packet: Some(packet), ..PacketMatch::EVERY };
     Fault::Packets(PacketFault { what, action, hold: None })
 }
 
@@ -409,6 +399,28 @@ fn refused_connects_behind_a_shared_address_may_be_of_the_device_that_was_reset(
     }
     let results = story.at(12_000).heals(1).at(14_000).joins(5, 0, "a", 60).at(20_000).results(&plan);
     assert_eq!(values(&results, Metric::DeviceDetection), [between(1_000, 11_000)]);
+}
+
+/// In the dark of another fault they had said nothing yet when a third one cut them.
+#[test]
+fn connects_that_no_window_fell_on_may_be_of_the_device_that_was_reset() {
+    let plan = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
+    let mut story = Story::new();
+    let peer = |story: &mut Story, link| {
+        let (listener, peer) = (ListenerId(0), format!("127.0.0.1:{link}"));
+        story.tell(What::LinkOpened { link: LinkId(link), listener, peer, to: None });
+    };
+    story.joins(1, 0, "a", 60).joins(2, 1, "b", 60).at(3_000).opens(2, 0, 0, 60);
+    story.applies(2, 1, Mechanism::Linger).cut(1, Side::Device, LegFate::Reset, 2);
+    story.cut(1, Side::Hub, LegFate::Reset, 2).heals(2).closes(1);
+    for (link, at) in [(3, 4_000), (4, 6_000)] {
+        peer(story.at(at), link);
+        story.at(at + 1_500).ends(link, Side::Device, Ending::Fin).closes(link);
+    }
+    let results = story.at(14_000).joins(5, 0, "a", 60).at(20_000).results(&plan);
+    assert_eq!(values(&results, Metric::DeviceDetection), [between(1_000, 11_000)]);
+    let attempts = Value::CountBetween { least: 1, most: Some(3) };
+    assert_eq!(values(&results, Metric::ConnectAttempts), [attempts]);
 }
 
 #[test]
@@ -853,11 +865,7 @@ fn a_device_that_was_left_half_open_misses_no_keep_alive() {
             story.opens(1, 0, 0, 2).applies(1, 1, Mechanism::Parked).cut(1, Side::Hub, LegFate::Reset, 1);
             story.cut(1, Side::Device, LegFate::HalfOpen, 1).heals(1);
         }
-        story.at(6_000).tell(What::KeepaliveExceeded {
-            link: crate::base::LinkId(1),
-            gap_ns: 3_000_000_000,
-            took_ns: 0,
-        });
+        story.at(6_000).tell(What::KeepaliveExceeded { link: LinkId(1), gap_ns: 3_000_000_000, took_ns: 0 });
         story.ends(1, Side::Device, Ending::Fin).closes(1);
         story.at(9_000).over().results(&plan).runs[0].devices.values().next().unwrap().violations
     };
@@ -868,7 +876,7 @@ fn a_device_that_was_left_half_open_misses_no_keep_alive() {
 #[test]
 fn a_wait_for_connack_and_a_link_that_the_hub_has_left_miss_no_keep_alive() {
     let plan = plan(vec![("lost", drops(PacketKind::Connect))]);
-    let exceeded = |gap_ns| What::KeepaliveExceeded { link: crate::base::LinkId(1), gap_ns, took_ns: 0 };
+    let exceeded = |gap_ns| What::KeepaliveExceeded { link: LinkId(1), gap_ns, took_ns: 0 };
     let violations = |story: &mut Story| story.over().results(&plan).runs[0].devices[&DeviceId(0)].violations;
 
     let mut story = Story::new();
@@ -900,7 +908,7 @@ fn a_wait_for_a_pingresp_that_a_fault_dropped_misses_no_keep_alive() {
             story.passes(1, Direction::Down, Packet::Pingresp, false);
         }
         let gap_ns = 5_000_000_000;
-        story.at(9_000).tell(What::KeepaliveExceeded { link: crate::base::LinkId(1), gap_ns, took_ns: 0 });
+        story.at(9_000).tell(What::KeepaliveExceeded { link: LinkId(1), gap_ns, took_ns: 0 });
         story.passes(1, Direction::Up, Packet::Pingreq, false);
         let results = story.over().results(&plan);
         assert_eq!(results.runs[0].devices[&DeviceId(0)].violations, expected, "{answered}");
