@@ -57,7 +57,9 @@ impl Bounds {
         };
         let mut upper = vec![Bound { why: Why::HubsMost, keep_alive: Some(limits.most) }];
         if wish.of_device() {
-            upper.push(Bound { why: Why::Device, keep_alive: greatest(within) });
+            // A wait that can be told is longer for those who ping often: detection does not only grow with K.
+            let pings = greatest(|k| wish.habits(k).ping_interval <= wish.detect_within).unwrap_or_default();
+            upper.push(Bound { why: Why::Device, keep_alive: (1..=pings).rev().find(|k| within(*k)) });
         }
         if wish.of_hub() {
             upper.push(Bound { why: Why::Hub, keep_alive: greatest(|k| !missed(k, Miss::Hub)) });

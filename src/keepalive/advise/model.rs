@@ -84,9 +84,9 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// The wait for PINGRESP that the client is to be told, where it can be told one.
-    pub(super) fn told_timeout(&self) -> Option<Duration> {
-        let need = self.needed(self.detect_within).time;
+    /// The wait for PINGRESP that the client is to be told where it pings at this interval, if it can be told one.
+    fn told_timeout(&self, interval: Duration) -> Option<Duration> {
+        let need = self.needed(interval).time;
         let share = self.detect_within / WAIT_SHARE;
         let whole = Duration::from_secs_f64(need.max(PATIENCE.min(share)).as_secs_f64().ceil());
         self.client.sets_ping_timeout.then_some(whole)
@@ -95,7 +95,8 @@ impl Wish {
     /// What the device would be with this keep-alive.
     pub(super) fn habits(&self, keep_alive: u16) -> Habits {
         let plain = self.client.habits("device-1", Duration::from_secs(keep_alive.into()));
-        let ping_timeout = plain.ping_timeout.map(|wait| self.told_timeout().unwrap_or(wait));
+        let told = self.told_timeout(plain.ping_interval);
+        let ping_timeout = plain.ping_timeout.map(|wait| told.unwrap_or(wait));
         Habits { ping_timeout, workload: self.workload.clone(), ..plain }
     }
 

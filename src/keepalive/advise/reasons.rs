@@ -136,7 +136,8 @@ fn wait(wish: &Wish, keep_alive: u16) -> String {
         String::new()
     };
     let is_set = match (wish.client.sets_ping_timeout, habits.ping_timeout) {
-        (true, Some(wait)) => format!("{} covers it", show(wait)),
+        (true, Some(wait)) if wait >= needed.time => format!("{} covers it", show(wait)),
+        (true, Some(wait)) => format!("{} does not cover it", show(wait)),
         (false, Some(wait)) if wait >= needed.time => {
             format!("the client's own {} covers it, and cannot be set", show(wait))
         }

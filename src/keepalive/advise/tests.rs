@@ -156,6 +156,25 @@ fn the_wait_covers_retransmissions_where_it_can_be_set_and_is_told_where_it_cann
     assert!(text.contains("this client cannot be told another"), "{text}");
 }
 
+/// How often it pings decides how many losses in a row it meets in a year, and so how long it has to wait.
+#[test]
+fn the_wait_that_is_told_is_what_the_pings_of_that_keep_alive_need() {
+    let access = Access::named("nb-iot").unwrap();
+    let round_trip = access.round_trip.value;
+    let wish = Wish { access, round_trip, loss: 0.1, ..wish("careful", "mqtt", 3_600) };
+    let advice = advise(&wish);
+    let chosen = advice.candidates.iter().find(|candidate| candidate.chosen).unwrap();
+    assert_eq!(chosen.misses, []);
+    // 701,000 pings a year, each 45 s: 2 x 0.1^7 x 701,000 = 0.14 a year. 2 s + 6 s x (2^6 - 1).
+    assert_eq!((chosen.keep_alive, chosen.ping_timeout_ns), (60, Some(380_000_000_000)));
+    let all = advice.reasons.join("\n") + &advice.warnings.join("\n");
+    assert!(all.contains("6m 20s covers it") && !all.contains("False disconnects"), "{all}");
+    // Those who ping each 63 s wait too long for 260 s; those who ping more seldom wait 2 s + 6 s x (2^5 - 1) = 188 s only.
+    let near = Wish { detect_within: Duration::from_secs(260), detected_by: DetectedBy::Device, ..wish };
+    let most = bounds::Bounds::of(&near).upper.iter().find(|bound| bound.why == bounds::Why::Device).copied();
+    assert_eq!(most.and_then(|bound| bound.keep_alive), Some(96));
+}
+
 #[test]
 fn a_fleet_gets_a_back_off_that_the_hub_admits() {
     for (fleet, throttle, back_off, words) in [
