@@ -59,11 +59,11 @@ pub fn hub(manner: &Manner, keep_alive: u16) -> Option<Duration> {
     manner.silence_borne(keep_alive)
 }
 
-/// How often the device publishes.
+/// How often the device publishes for good; one that publishes so many times is idle ever after.
 pub fn publishes_every(habits: &Habits) -> Option<Duration> {
     match &habits.workload {
-        Workload::Publishing { every, .. } => Some(every.resolve(habits.keep_alive)),
-        Workload::Idle | Workload::Subscribing { .. } => None,
+        Workload::Publishing { every, times: None, .. } => Some(every.resolve(habits.keep_alive)),
+        Workload::Publishing { times: Some(_), .. } | Workload::Idle | Workload::Subscribing { .. } => None,
     }
 }
 
@@ -88,6 +88,7 @@ mod tests {
             ("paho-python", "idle", Some(122.0)),
             ("mqtt.js", "idle", Some(90.0)),
             ("typical", "publishing:t,every=10s", None),
+            ("typical", "publishing:t,every=10s,times=3", Some(114.0)),
             ("typical", "publishing:t,every=55s", Some(115.0)),
             // Pings 54 s and 108 s after a message, and 54 s after the next: at 54, 108, 174 s.
             ("typical", "publishing:t,every=120s", Some(126.0)),

@@ -7,7 +7,7 @@ use super::detect;
 use super::model::{Candidate, Miss, Wish};
 use super::steady::{connect_bytes, message_bytes, ping_bytes};
 use crate::base::span::show_fixed;
-use crate::device::PingRule;
+use crate::device::{PingRule, Workload};
 use std::time::Duration;
 
 /// So many limits from above are told for each from below that excludes them.
@@ -258,6 +258,12 @@ pub(super) fn warnings(wish: &Wish, chosen: Option<&Candidate>) -> Vec<String> {
                     .to_owned(),
             );
         }
+    }
+    if let Workload::Publishing { times: Some(times), .. } = wish.workload {
+        warnings.push(format!(
+            "The workload ends after {times} message{}: what is told is of an idle device, as it is from then on.",
+            if times == 1 { "" } else { "s" }
+        ));
     }
     if is_unreliable(wish) {
         warnings.push(format!(

@@ -176,6 +176,16 @@ fn the_wait_that_is_told_is_what_the_pings_of_that_keep_alive_need() {
 }
 
 #[test]
+fn a_workload_that_ends_costs_nothing_for_good() {
+    let of =
+        |workload: &str| advise(&Wish { workload: workload.parse().unwrap(), ..wish("careful", "mqtt", 60) });
+    let (idle, ends) = (of("idle"), of("publishing:t,every=5s,times=3"));
+    assert_eq!(ends.candidates, idle.candidates);
+    let all = ends.warnings.join("\n");
+    assert!(all.contains("The workload ends after 3 messages: what is told is of an idle device"), "{all}");
+}
+
+#[test]
 fn a_fleet_gets_a_back_off_that_the_hub_admits() {
     for (fleet, throttle, back_off, words) in [
         (0, None, "exponential:1s..1m,jitter", ""),
