@@ -2,6 +2,7 @@
 
 use super::detect;
 use super::model::{Candidate, Miss, Wish};
+use crate::keepalive::clients::OfK;
 
 /// A network that loses this share of its segments counts as unreliable.
 pub const UNRELIABLE: f64 = 0.01;
@@ -26,6 +27,10 @@ pub enum Why {
     Wait,
     /// The hub goes by no smaller one.
     HubsLeast,
+    /// The client takes no greater one.
+    ClientsMost,
+    /// The client takes no smaller one.
+    ClientsLeast,
 }
 
 /// A limit.
@@ -49,13 +54,16 @@ pub struct Bounds {
 impl Bounds {
     /// Those of a wish.
     pub fn of(wish: &Wish) -> Bounds {
-        let limits = wish.hub.limits();
+        let (limits, client) = (wish.hub.limits(), wish.client);
         let missed = |keep_alive: u16, miss: Miss| Candidate::of(wish, keep_alive).misses.contains(&miss);
         let within = |keep_alive: u16| {
             let time = detect::device(&wish.habits(keep_alive));
             time.is_some_and(|time| time.total() <= wish.detect_within)
         };
         let mut upper = vec![Bound { why: Why::HubsMost, keep_alive: Some(limits.most) }];
+        if client.takes.most < u16::MAX {
+            upper.push(Bound { why: Why::ClientsMost, keep_alive: Some(client.takes.most) });
+        }
         if wish.of_device() {
             // A wait that can be told is longer for those who ping often: detection does not only grow with K.
             let pings = greatest(|k| wish.habits(k).ping_interval <= wish.detect_within).unwrap_or_default();
@@ -68,15 +76,19 @@ impl Bounds {
             upper.push(Bound { why: Why::Path, keep_alive: greatest(|k| !missed(k, Miss::Path)) });
         }
         if wish.loss >= UNRELIABLE {
-            upper.push(Bound { why: Why::Unreliable, keep_alive: Some(wish.client.keep_alive.value) });
+            upper.push(Bound { why: Why::Unreliable, keep_alive: Some(client.keep_alive.value) });
         }
         let mut lower = vec![Bound { why: Why::HubsLeast, keep_alive: Some(limits.least) }];
+        if client.takes.least > 1 {
+            lower.push(Bound { why: Why::ClientsLeast, keep_alive: Some(client.takes.least) });
+        }
         if wish.budget.is_some() {
             lower.push(Bound { why: Why::Budget, keep_alive: least(|k| !missed(k, Miss::Budget)) });
         }
-        // Where it can be set, or has nothing to do with K, no keep-alive makes it longer.
-        let waits_by_k = wish.client.ping_timeout.value.is_some_and(super::super::clients::OfK::is_relative);
-        if waits_by_k && !wish.client.sets_ping_timeout {
+        // Where it can be set to anything, or has nothing to do with K, no keep-alive makes it longer.
+        let longest =
+            if client.sets_ping_timeout { client.most_ping_timeout } else { client.ping_timeout.value };
+        if longest.is_some_and(OfK::is_relative) {
             lower.push(Bound { why: Why::Wait, keep_alive: least(|k| !missed(k, Miss::Wait)) });
         }
         Bounds { upper, lower }

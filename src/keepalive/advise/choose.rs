@@ -66,7 +66,8 @@ pub fn advise(wish: &Wish) -> Advice {
 /// The keep-alives worth a look: the one advised, the edges of what is allowed, the client's default, half and double.
 fn candidates(wish: &Wish, bounds: &Bounds, chosen: Option<Candidate>) -> Vec<Candidate> {
     let edges = bounds.upper.iter().chain(&bounds.lower).filter_map(|bound: &Bound| bound.keep_alive);
-    let (least, most) = (wish.hub.limits().least, wish.hub.limits().most);
+    let (limits, takes) = (wish.hub.limits(), wish.client.takes);
+    let (least, most) = (limits.least.max(takes.least), limits.most.min(takes.most));
     let around = chosen.iter().flat_map(|chosen| {
         let keep_alive = chosen.keep_alive;
         [keep_alive.div_ceil(2), keep_alive, keep_alive.saturating_mul(2)]

@@ -95,7 +95,8 @@ impl Wish {
     /// What the device would be with this keep-alive.
     pub(super) fn habits(&self, keep_alive: u16) -> Habits {
         let plain = self.client.habits("device-1", Duration::from_secs(keep_alive.into()));
-        let told = self.told_timeout(plain.ping_interval);
+        let most = self.client.most_ping_timeout.map_or(Duration::MAX, |most| most.of(plain.keep_alive));
+        let told = self.told_timeout(plain.ping_interval).map(|told| told.min(most));
         let ping_timeout = plain.ping_timeout.map(|wait| told.unwrap_or(wait));
         Habits { ping_timeout, workload: self.workload.clone(), ..plain }
     }

@@ -40,11 +40,14 @@ fn binds(wish: &Wish, bounds: &Bounds, chosen: &Candidate) -> String {
         Some(Why::Hub) => "the hub's detection allows",
         Some(Why::Path) => "the path's idle timeout allows",
         Some(Why::HubsMost) | None => "has an effect on this hub",
+        Some(Why::ClientsMost) => "the client takes",
         Some(Why::Unreliable) => "is prudent on an unreliable network",
-        Some(Why::Budget | Why::Wait | Why::HubsLeast) => "is allowed",
+        Some(Why::Budget | Why::Wait | Why::HubsLeast | Why::ClientsLeast) => "is allowed",
     };
     let least = match bounds.least() {
-        Some(least) if least > 1 => format!("; from {least} s on the other targets are met"),
+        Some(least) if least > wish.client.takes.least => {
+            format!("; from {least} s on the other targets are met")
+        }
         Some(_) | None => String::new(),
     };
     let rounded = if most == chosen.keep_alive {
@@ -339,7 +342,8 @@ fn impossible(wish: &Wish, bound: Bound) -> Option<String> {
     let least = wish.hub.limits().least;
     Some(match bound.why {
         Why::Device => {
-            let habits = wish.habits(1);
+            let least = wish.client.takes.least;
+            let habits = wish.habits(least);
             match detect::device(&habits) {
                 None => format!(
                     "{} may never notice a half-open link by itself ({}), whatever its keep-alive.",
@@ -347,7 +351,7 @@ fn impossible(wish: &Wish, bound: Bound) -> Option<String> {
                     blind(&habits).unwrap_or("it does not look for PINGRESP")
                 ),
                 Some(time) => format!(
-                    "{} needs {} at least, with a keep-alive of 1 s, and not {within}.",
+                    "{} needs {} at least, with a keep-alive of {least} s, and not {within}.",
                     wish.client.title,
                     show(time.total())
                 ),
@@ -377,7 +381,9 @@ fn impossible(wish: &Wish, bound: Bound) -> Option<String> {
             )
         }
         Why::Wait => "No keep-alive makes the client wait long enough for answers on this path.".to_owned(),
-        Why::HubsMost | Why::HubsLeast | Why::Unreliable => return None,
+        Why::HubsMost | Why::HubsLeast | Why::ClientsMost | Why::ClientsLeast | Why::Unreliable => {
+            return None;
+        }
     })
 }
 
@@ -391,6 +397,7 @@ fn excluded(wish: &Wish, (above, most): (Why, u16), (below, least): (Why, u16)) 
         Why::HubsMost | Why::Budget | Why::Wait | Why::HubsLeast => {
             format!("The limit of {}", wish.hub.title)
         }
+        Why::ClientsMost | Why::ClientsLeast => format!("The limit of {}", wish.client.title),
     };
     let at = Candidate::of(wish, most);
     let (below, price) = match below {
@@ -410,6 +417,7 @@ fn excluded(wish: &Wish, (above, most): (Why, u16), (below, least): (Why, u16)) 
             let needed = wish.needed(wish.habits(least).ping_interval);
             (format!("a wait of {} for answers that are late", show(needed.time)), String::new())
         }
+        Why::ClientsLeast | Why::ClientsMost => (wish.client.title.to_owned(), String::new()),
         Why::HubsLeast | Why::Device | Why::Hub | Why::Path | Why::HubsMost | Why::Unreliable => {
             (wish.hub.title.to_owned(), String::new())
         }
@@ -422,7 +430,7 @@ fn times(factor: f64) -> String {
     if factor < 100.0 { format!("{factor:.1}") } else { show_count(factor) }
 }
 
-/// What could be had at either edge.
+/// What could be had at either edge, as far as the client takes it.
 fn instead(wish: &Wish, most: u16, least: u16) -> String {
     let at = |keep_alive: u16| {
         let candidate = Candidate::of(wish, keep_alive);
@@ -443,5 +451,10 @@ fn instead(wish: &Wish, most: u16, least: u16) -> String {
             show_bytes(candidate.bytes)
         )
     };
+    let takes = wish.client.takes;
+    let (most, least) = (most.clamp(takes.least, takes.most), least.clamp(takes.least, takes.most));
+    if most == least {
+        return format!("What could be had: {}.", at(most));
+    }
     format!("What could be had: {}; or {}.", at(most), at(least))
 }

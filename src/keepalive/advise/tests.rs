@@ -186,6 +186,36 @@ fn a_workload_that_ends_costs_nothing_for_good() {
 }
 
 #[test]
+fn no_keep_alive_is_advised_that_the_client_refuses() {
+    let long = wish("azure-python", "mqtt", 36_000);
+    assert_eq!(bounds::Bounds::of(&long).most(), Some(1_740));
+    assert!(advise(&long).reasons[0].contains("1740 s is the greatest that the client takes"));
+    // 2 x (4 + 1) = 10 s would do.
+    let short = advise(&wish("mosquitto", "mqtt", 10));
+    assert_eq!(short.setting, None);
+    let all = short.conflicts.join("\n");
+    for words in [
+        "within 10s allows keep-alives up to 4 s; libmosquitto, as mosquitto_sub and mosquitto_pub use it needs 5 s",
+        "What could be had: a keep-alive of 5 s, by which the device notices within 12s",
+    ] {
+        assert!(all.contains(words), "{words}: {all}");
+    }
+    assert!(!all.contains("a keep-alive of 4 s"), "{all}");
+}
+
+#[test]
+fn a_wait_that_the_client_cuts_short_is_told_as_it_is() {
+    let wish = Wish { loss: 0.1, ..wish("aws-sdk", "mqtt", 60) };
+    // 0.1 s + 0.3 s x (2^6 - 1) are needed, and half of K is waited for at most.
+    for (keep_alive, seconds, misses) in [(20, 10, true), (38, 19, false), (40, 19, false)] {
+        let candidate = Candidate::of(&wish, keep_alive);
+        assert_eq!(candidate.ping_timeout_ns, Some(seconds * 1_000_000_000), "{keep_alive}");
+        assert_eq!(candidate.misses.contains(&Miss::Wait), misses, "{keep_alive}");
+    }
+    assert_eq!(bounds::Bounds::of(&wish).least(), Some(38));
+}
+
+#[test]
 fn a_fleet_gets_a_back_off_that_the_hub_admits() {
     for (fleet, throttle, back_off, words) in [
         (0, None, "exponential:1s..1m,jitter", ""),

@@ -1,7 +1,7 @@
 //! The device SDKs of Azure IoT Hub, over MQTT. Where nothing else is named: "404104
 //! DeviceConnectionClosedRemotely", "Manage connections and reliable messaging", Microsoft Learn.
 
-use super::{Client, OfK, PLAIN, Redial, assumed, documented, measured, read};
+use super::{Client, OfK, PLAIN, Redial, Takes, assumed, documented, measured, read};
 use crate::device::{Backoff, Growth, Jitter, PingRule};
 use crate::mqtt::Version;
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub(super) const ALL: &[Client] = &[
         title: "Azure IoT device SDK for Python",
         source: "azure-iot-device 2.14.0, pipeline/config.py, mqtt_transport.py, pipeline_stages_base.py; on paho-mqtt 1.6",
         keep_alive: read(60),
+        takes: Takes { least: 1, most: 1_740 },
         ping: read(PingRule::WhenIdleEither),
         ping_interval: read(K),
         ping_timeout: read(Some(K)),

@@ -1,6 +1,6 @@
 //! MQTT libraries, and the SDKs of AWS, which are one.
 
-use super::{Client, OfK, PLAIN, Redial, assumed, documented, measured, read};
+use super::{Client, OfK, PLAIN, Redial, Takes, assumed, documented, measured, read};
 use crate::device::{Backoff, Growth, Jitter, PingRule};
 use crate::mqtt::Version;
 use std::time::Duration;
@@ -99,8 +99,10 @@ pub(super) const ALL: &[Client] = &[
     Client {
         name: "mosquitto",
         title: "libmosquitto, as mosquitto_sub and mosquitto_pub use it",
-        source: "mosquitto 2.0 and 2.1, lib/util_mosq.c (mosquitto__check_keepalive), mosquitto_sub(1)",
+        source: "mosquitto 2.0 and 2.1, lib/util_mosq.c (mosquitto__check_keepalive), lib/connect.c \
+                 (mosquitto__connect_init), mosquitto_sub(1)",
         keep_alive: documented(60),
+        takes: Takes { least: 5, most: u16::MAX },
         ping: read(PingRule::WhenIdleEither),
         ping_interval: read(K),
         ping_timeout: read(Some(K)),
@@ -203,6 +205,7 @@ pub(super) const ALL: &[Client] = &[
         ping_interval: read(K),
         ping_timeout: read(Some(OfK::share(0.5).at_most(secs(30)))),
         sets_ping_timeout: true,
+        most_ping_timeout: Some(OfK::share(0.5)),
         check_every: read(OfK::ZERO),
         connect_timeout: read(fixed(secs(20))),
         redial: read(Redial::Client(doubling(secs(1), secs(120), Jitter::Full))),

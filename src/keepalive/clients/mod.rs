@@ -66,6 +66,15 @@ const fn assumed<T: Copy>(value: T) -> Fact<T> {
     Fact { value, by: Evidence::Assumed }
 }
 
+/// The keep-alives that a client takes, in seconds; others it refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Takes {
+    /// The least.
+    pub least: u16,
+    /// The greatest.
+    pub most: u16,
+}
+
 /// Who dials again after a link is gone.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Redial {
@@ -99,6 +108,8 @@ pub struct Client {
     pub source: &'static str,
     /// Keep-alive in seconds.
     pub keep_alive: Fact<u16>,
+    /// The keep-alives that it takes.
+    pub takes: Takes,
     /// When it pings.
     pub ping: Fact<PingRule>,
     /// The interval of that rule.
@@ -107,6 +118,8 @@ pub struct Client {
     pub ping_timeout: Fact<Option<OfK>>,
     /// Whether an application can set that wait.
     pub sets_ping_timeout: bool,
+    /// It waits no longer than this, whatever is set; `None`: as long as is set.
+    pub most_ping_timeout: Option<OfK>,
     /// How often it looks at its clocks; zero: at once.
     pub check_every: Fact<OfK>,
     /// How long dialing and CONNACK may take together.
@@ -131,10 +144,12 @@ const PLAIN: Client = Client {
     title: "",
     source: "",
     keep_alive: assumed(60),
+    takes: Takes { least: 1, most: u16::MAX },
     ping: assumed(PingRule::WhenIdleOutgoing),
     ping_interval: assumed(OfK::share(1.0)),
     ping_timeout: assumed(Some(OfK::share(1.0))),
     sets_ping_timeout: false,
+    most_ping_timeout: None,
     check_every: assumed(OfK::ZERO),
     connect_timeout: assumed(OfK::fixed(Duration::from_secs(30))),
     redial: assumed(Redial::Application(Backoff::NONE)),
