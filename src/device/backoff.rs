@@ -94,6 +94,15 @@ impl Backoff {
         };
         plain.mul_f64(factor.max(0.0)).clamp(LEAST_DELAY, LONGEST_DELAY)
     }
+
+    /// No delay of it is longer.
+    pub fn longest(&self) -> Duration {
+        let factor = match self.jitter {
+            Jitter::None | Jitter::Full | Jitter::Equal => 1.0,
+            Jitter::Percent(percent) => 1.0 + percent / 100.0,
+        };
+        self.growth.delay(u32::MAX).min(LONGEST_DELAY).mul_f64(factor).clamp(LEAST_DELAY, LONGEST_DELAY)
+    }
 }
 
 impl Growth {
@@ -257,6 +266,21 @@ mod tests {
             let (least, most) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());
             assert!(most - least > (high - low) * 9 / 10, "{text} is spread over its range");
             assert_eq!(drawn, delays(text, 1_000));
+        }
+    }
+
+    #[test]
+    fn no_delay_is_longer_than_the_longest() {
+        for (text, longest) in [
+            ("none", 10),
+            ("fixed:10m,at-once", 600_000),
+            ("fixed:10s,jitter=20%", 12_000),
+            ("linear:1s", 3_600_000),
+            ("exponential:200ms..30s,jitter", 30_000),
+            ("exponential:1s..1m,factor=1", 1_000),
+        ] {
+            let backoff: Backoff = text.parse().unwrap();
+            assert_eq!(backoff.longest(), Duration::from_millis(longest), "{text}");
         }
     }
 

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// The most cases of a sweep: their figures take some 200 MB, and on two cores the time of a cup of coffee.
 pub const MOST_CASES: u64 = 200_000;
 
+/// The longest wait for PINGRESP: longer than any keep-alive.
+const MOST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
 /// Values of a range of keep-alives, where nothing is said.
 const STEPS: u32 = 10;
 
@@ -83,6 +86,28 @@ impl Axes {
                 ))
             }
         }
+    }
+
+    /// Refuses waits for PINGRESP of more than a day, at the longest keep-alive that they go by.
+    ///
+    /// # Errors
+    /// Which it is, in words.
+    pub fn check_waits(&self) -> Result<(), String> {
+        let defaults = self.clients.iter().map(|client| client.keep_alive.value);
+        let given = self.keep_alives.iter().copied();
+        let longest = given.flat_map(|given| given.map_or_else(|| defaults.clone().max(), Some)).max();
+        let keep_alive = span_keep_alive(longest.unwrap_or_default());
+        for wait in &self.ping_timeouts {
+            if let PingTimeout::After(span) = wait
+                && span.resolve(keep_alive) > MOST_WAIT
+            {
+                let (most, keep_alive) = (show_fixed(MOST_WAIT), show_fixed(keep_alive));
+                return Err(format!(
+                    "--ping-timeout: `{span}` is more than {most} at a keep-alive of {keep_alive}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn lengths(&self) -> [(&'static str, usize); 7] {
@@ -334,6 +359,17 @@ mod tests {
             ..axes()
         };
         assert!(huge.count().unwrap_err().contains("too many combinations"));
+    }
+
+    #[test]
+    fn a_wait_of_more_than_a_day_is_refused() {
+        let of = |wait: &str| Axes { ping_timeouts: vec![wait.parse().unwrap()], ..axes() }.check_waits();
+        assert_eq!(of("24h"), Ok(()));
+        assert_eq!(of("720 keepalive"), Ok(()));
+        for wait in ["25h", "721 keepalive"] {
+            let error = of(wait).unwrap_err();
+            assert!(error.ends_with("is more than 24h at a keep-alive of 2m"), "{error}");
+        }
     }
 
     #[test]

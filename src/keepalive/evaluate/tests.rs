@@ -189,6 +189,28 @@ fn a_fleet_comes_back_within_its_pause_and_jitter_spreads_it() {
 }
 
 #[test]
+fn a_fleet_is_watched_until_its_longest_delay_is_over() {
+    let terms = Terms { fleet: 20, span_ns: 7_200_000_000_000, ..terms() };
+    let case = Case { back_off: "fixed:10m".into(), ..case("fixed:1m,every=1h") };
+    let peak = evaluate(&case, &terms).unwrap().storm_peak;
+    assert!(peak.is_some_and(|peak| (1..=20).contains(&peak)), "{peak:?}");
+}
+
+/// Nothing is known of a device that is silent for longer than is watched; of one without keep-alive, that it stays.
+#[test]
+fn a_fleet_that_may_come_back_later_is_no_evidence() {
+    let terms = Terms { fleet: 2, ..terms() };
+    let of = |keep_alive| {
+        let ping_timeout_ns = Some(19_660_500_000_000_000_000 / 2);
+        let case = Case { keep_alive, ping_timeout_ns, ..case("fixed:5m,every=20h") };
+        evaluate(&case, &terms).unwrap().storm_peak
+    };
+    assert_eq!(of(65_535), None);
+    let quiet = Case { keep_alive: 0, ..case("fixed:5m,every=20h") };
+    assert_eq!(evaluate(&quiet, &terms).unwrap().storm_peak, Some(0));
+}
+
+#[test]
 fn the_same_case_gives_the_same_figures_and_another_seed_others() {
     let case = Case { loss: 0.05, ..case("gilbert-elliott:good=1h,bad=1m,loss=60%,good-loss=1%") };
     let terms = Terms { span_ns: 4 * 3_600_000_000_000, ..terms() };

@@ -49,7 +49,8 @@ pub struct SweepArgs {
         value_delimiter = ','
     )]
     pub keep_alive: Vec<KeepAlives>,
-    /// How long PINGRESP is waited for: times, also in keep-alives (`0.5 keepalive`), `never`, or `default` for the client's
+    /// How long PINGRESP is waited for: times, also in keep-alives (`0.5 keepalive`), a day at most, `never`, or `default` for the
+    /// client's
     #[arg(long, value_name = "TIMES", default_value = "default", value_delimiter = ',')]
     pub ping_timeout: Vec<PingTimeout>,
     /// How the device waits before it dials again: `none`, `fixed:1s`, `linear:1s`, `exponential:1s..60s,jitter`, or `default`
@@ -165,6 +166,7 @@ impl SweepArgs {
 /// What no argument says by itself. Answers with the number of cases.
 pub fn check(axes: &Axes, terms: &Terms) -> Result<u64, Refusal> {
     let count = axes.count().map_err(Refusal::usage)?;
+    axes.check_waits().map_err(Refusal::usage)?;
     for outages in &axes.outages {
         outages.check(Duration::from_nanos(terms.span_ns)).map_err(Refusal::usage)?;
     }
