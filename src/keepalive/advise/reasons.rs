@@ -134,7 +134,10 @@ fn wait(wish: &Wish, keep_alive: u16) -> String {
     let times =
         if needed.losses == 1 { "once".to_owned() } else { format!("{} times in a row", needed.losses) };
     let often = if wish.loss > 0.0 {
-        format!(" (more often than that less than once a year at {} of loss)", percent(wish.loss))
+        let (often, but) =
+            if needed.is_cut { ("more", ", but TCP itself gives up then") } else { ("less", "") };
+        let loss = percent(wish.loss);
+        format!(" (more often than that {often} than once a year at {loss} of loss{but})")
     } else {
         String::new()
     };
@@ -178,7 +181,7 @@ fn data(wish: &Wish, chosen: &Candidate) -> String {
         format!(", {:.0}% of the budget of {budget}", chosen.bytes / budget.bytes_a_month * 100.0)
     });
     let again = if wish.loss > 0.0 {
-        format!(", without what is sent again at {}% of loss", wish.loss * 100.0)
+        format!(", without what is sent again at {} of loss", percent(wish.loss))
     } else {
         String::new()
     };

@@ -165,10 +165,10 @@ fn the_wait_that_is_told_is_what_the_pings_of_that_keep_alive_need() {
     let advice = advise(&wish);
     let chosen = advice.candidates.iter().find(|candidate| candidate.chosen).unwrap();
     assert_eq!(chosen.misses, []);
-    // 701,000 pings a year, each 45 s: 2 x 0.1^7 x 701,000 = 0.14 a year. 2 s + 6 s x (2^6 - 1).
-    assert_eq!((chosen.keep_alive, chosen.ping_timeout_ns), (60, Some(380_000_000_000)));
+    // 701,000 pings a year, each 45 s: 2 x 0.1^7 x 701,000 = 0.14 a year. 2 s + 6 s x (2^5 - 1) + 120 s.
+    assert_eq!((chosen.keep_alive, chosen.ping_timeout_ns), (60, Some(308_000_000_000)));
     let all = advice.reasons.join("\n") + &advice.warnings.join("\n");
-    assert!(all.contains("6m 20s covers it") && !all.contains("False disconnects"), "{all}");
+    assert!(all.contains("5m 8s covers it") && !all.contains("False disconnects"), "{all}");
     // Those who ping each 63 s wait too long for 260 s; those who ping more seldom wait 2 s + 6 s x (2^5 - 1) = 188 s only.
     let near = Wish { detect_within: Duration::from_secs(260), detected_by: DetectedBy::Device, ..wish };
     let most = bounds::Bounds::of(&near).upper.iter().find(|bound| bound.why == bounds::Why::Device).copied();
@@ -201,6 +201,15 @@ fn no_keep_alive_is_advised_that_the_client_refuses() {
         assert!(all.contains(words), "{words}: {all}");
     }
     assert!(!all.contains("a keep-alive of 4 s"), "{all}");
+}
+
+#[test]
+fn what_is_lost_too_often_for_tcp_is_said() {
+    let all = advise(&Wish { loss: 0.5, ..wish("careful", "mqtt", 3_600) }).reasons.join("\n");
+    assert!(all.contains("more than once a year at 50% of loss, but TCP itself gives up then"), "{all}");
+    let all = advise(&Wish { loss: 0.07, ..wish("careful", "mqtt", 3_600) }).reasons.join("\n");
+    assert!(all.contains("less than once a year at 7% of loss)"), "{all}");
+    assert!(all.contains("without what is sent again at 7% of loss"), "{all}");
 }
 
 #[test]

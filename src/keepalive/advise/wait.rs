@@ -1,5 +1,6 @@
 //! How long PINGRESP may take on a path that loses packets, and yet the path be sound.
 
+use crate::sim::Kernel;
 use std::time::Duration;
 
 /// The least that TCP adds to the round trip before it sends again (Linux: TCP_RTO_MIN).
@@ -12,8 +13,11 @@ const ROUND_TRIPS: u32 = 3;
 /// One false disconnect of a device in this time is taken as seldom enough.
 pub const SELDOM: Duration = Duration::from_secs(365 * 24 * 3_600);
 
-/// TCP itself gives up after so many losses of one segment (Linux: tcp_retries2).
-const MOST_LOSSES: u32 = 15;
+/// TCP itself gives up after so many losses of one segment, and after this time in all (Linux: tcp_retries2).
+const MOST_LOSSES: u32 = Kernel::LINUX.retries;
+
+/// See [`MOST_LOSSES`].
+const GIVES_UP: Duration = Duration::from_millis(924_600);
 
 /// What a PINGREQ and its answer may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub struct Needed {
     pub retransmission: Duration,
     /// The whole time.
     pub time: Duration,
+    /// Whether TCP gives up before more losses are seldom enough.
+    pub is_cut: bool,
 }
 
 /// The time that an answer needs through so many losses in a row that a device which pings at this interval meets more
@@ -32,11 +38,17 @@ pub fn needed(round_trip: Duration, loss: f64, interval: Duration) -> Needed {
     let pings = SELDOM.as_secs_f64() / interval.as_secs_f64().max(1.0);
     // Either of the two segments may be the one that is lost again and again.
     let too_often = |losses: u32| 2.0 * loss.powi(i32::try_from(losses + 1).unwrap_or(1)) * pings >= 1.0;
-    let losses = (1..MOST_LOSSES).find(|&losses| !too_often(losses)).unwrap_or(MOST_LOSSES);
     let retransmission = (round_trip * ROUND_TRIPS).max(round_trip + LEAST_VARIANCE);
-    // Doubling each time: 1 + 2 + 4 + ... = 2^n - 1.
-    let waits = (1_u32 << losses) - 1;
-    Needed { losses, retransmission, time: round_trip + retransmission * waits }
+    // Doubling each time, up to a limit.
+    let (mut losses, mut waits, mut next) = (0, Duration::ZERO, retransmission);
+    while losses < MOST_LOSSES && (losses == 0 || too_often(losses)) {
+        let wait = next.min(Kernel::LINUX.most_timeout);
+        if waits + wait > GIVES_UP {
+            break;
+        }
+        (losses, waits, next) = (losses + 1, waits + wait, wait * 2);
+    }
+    Needed { losses, retransmission, time: round_trip + waits, is_cut: too_often(losses) }
 }
 
 #[cfg(test)]
@@ -53,6 +65,8 @@ mod tests {
             (100, 0.01, 3, 2_200),
             (100, 0.1, 6, 19_000),
             (2_000, 0.0, 1, 8_000),
+            // 6 + 12 + 24 + 48 + 96 + 120 s, and no 192 s.
+            (2_000, 0.1, 6, 308_000),
         ] {
             let needed = needed(Duration::from_millis(round_trip), loss, minute);
             assert_eq!((needed.losses, needed.time.as_millis()), (losses, millis), "{round_trip} ms, {loss}");
@@ -61,7 +75,12 @@ mod tests {
 
     #[test]
     fn the_wait_ends_where_tcp_gives_up() {
-        let needed = needed(Duration::from_millis(20), 1.0, Duration::from_secs(1));
-        assert_eq!(needed.losses, MOST_LOSSES);
+        let of = |round_trip, loss| needed(Duration::from_millis(round_trip), loss, Duration::from_secs(1));
+        let near = of(20, 1.0);
+        assert_eq!((near.losses, near.is_cut), (MOST_LOSSES, true));
+        // 186 s of doublings, and six times 120 s are 906 s; a seventh would be too much.
+        let far = of(2_000, 1.0);
+        assert_eq!((far.losses, far.time.as_secs(), far.is_cut), (11, 908, true));
+        assert!(!of(2_000, 0.01).is_cut);
     }
 }
