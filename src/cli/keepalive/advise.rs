@@ -9,7 +9,7 @@ use crate::cli::out;
 use crate::device::Workload;
 use crate::keepalive::access::Access;
 use crate::keepalive::advise::{
-    Advice, Budget, DetectedBy, Simulated, Wish, advise as settle, simulate, text,
+    Advice, Budget, DetectedBy, Simulated, Wish, advise as settle, contradictions, simulate, text,
 };
 use crate::keepalive::clients::Client;
 use crate::keepalive::hubs::Manner;
@@ -80,11 +80,14 @@ pub(super) fn advise(args: &AdviseArgs) -> Exit {
 
 fn told(args: &AdviseArgs) -> Result<Exit, Refusal> {
     let wish = wish(args)?;
+    let json = args.json.as_deref().map(|path| Place::open(path, "json")).transpose()?;
     let mut advice = settle(&wish);
     if !args.no_simulation {
         advice.simulated = simulations(&wish, &advice)?;
+        let chosen = advice.setting.as_ref().map(|setting| setting.keep_alive);
+        let of_chosen = advice.simulated.iter().find(|one| Some(one.keep_alive) == chosen);
+        advice.warnings.extend(of_chosen.map(|one| contradictions(&wish, one)).unwrap_or_default());
     }
-    let json = args.json.as_deref().map(|path| Place::open(path, "json")).transpose()?;
     if !json.as_ref().is_some_and(Place::is_stdout) {
         out::show(text(&advice, &wish, crate::cli::colour_on_stdout()));
     }

@@ -57,7 +57,7 @@ impl Bounds {
         let (limits, client) = (wish.hub.limits(), wish.client);
         let missed = |keep_alive: u16, miss: Miss| Candidate::of(wish, keep_alive).misses.contains(&miss);
         let within = |keep_alive: u16| {
-            let time = detect::device(&wish.habits(keep_alive));
+            let time = detect::device(&wish.habits(keep_alive), wish.round_trip);
             time.is_some_and(|time| time.total() <= wish.detect_within)
         };
         let mut upper = vec![Bound { why: Why::HubsMost, keep_alive: Some(limits.most) }];

@@ -17,7 +17,7 @@ pub fn advise(wish: &Wish) -> Advice {
             // With messages between pings, detection does not only grow with the keep-alive.
             let meets = |keep_alive: &u16| {
                 !wish.of_device()
-                    || detect::device(&wish.habits(*keep_alive))
+                    || detect::device(&wish.habits(*keep_alive), wish.round_trip)
                         .is_some_and(|time| time.total() <= wish.detect_within)
             };
             std::iter::once(round_down(least, most)).chain((least..=most).rev()).find(meets)

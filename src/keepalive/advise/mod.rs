@@ -27,6 +27,7 @@ mod wait;
 pub use budget::{Budget, MONTH, show_bytes, show_count};
 pub use choose::advise;
 pub use model::{Advice, Candidate, DetectedBy, Miss, Setting, Simulated, VERSION, Wish};
+pub use reasons::contradictions;
 pub use text::text;
 pub use verify::simulate;
 

@@ -184,7 +184,7 @@ impl Candidate {
     /// What becomes of this wish with this keep-alive.
     pub(super) fn of(wish: &Wish, keep_alive: u16) -> Candidate {
         let habits = wish.habits(keep_alive);
-        let (device, hub) = (detect::device(&habits), detect::hub(wish.hub, keep_alive));
+        let (device, hub) = (detect::device(&habits, wish.round_trip), detect::hub(wish.hub, keep_alive));
         let steady = wish.steady(keep_alive);
         let late = |time: Option<Duration>| time.is_none_or(|time| time > wish.detect_within);
         let is_forgotten = wish.path_idle.is_some_and(|path_idle| {
@@ -249,8 +249,12 @@ pub struct Simulated {
     pub outages: String,
     /// How many met a link.
     pub struck: u64,
-    /// The longest that the device needed; `None`: it never noticed one.
+    /// Of how many it is known what the device needed: a link that lives through one says nothing.
+    pub device_count: u64,
+    /// The longest that the device needed; `None`: it never noticed one, or nothing is known.
     pub device_ns: Option<u64>,
+    /// As of the device.
+    pub hub_count: u64,
     /// The longest that the hub needed.
     pub hub_ns: Option<u64>,
     /// Links given up although the path was sound.

@@ -4,7 +4,7 @@ use super::bounds::{Bound, Bounds, Why};
 use super::budget::{show_bytes, show_count};
 use super::choose::is_unreliable;
 use super::detect;
-use super::model::{Candidate, Miss, Wish};
+use super::model::{Candidate, Miss, Simulated, Wish};
 use super::steady::{connect_bytes, message_bytes, ping_bytes};
 use crate::base::span::show_fixed;
 use crate::device::{PingRule, Workload};
@@ -82,7 +82,7 @@ fn device(wish: &Wish, keep_alive: u16) -> String {
         PingRule::EveryKeepAlive => "each",
         PingRule::Never => "never, in",
     };
-    let Some(time) = detect::device(&habits) else {
+    let Some(time) = detect::device(&habits, wish.round_trip) else {
         return format!(
             "Device: it may never notice a half-open link by itself ({}).",
             blind(&habits).unwrap_or("it does not look for PINGRESP")
@@ -93,13 +93,18 @@ fn device(wish: &Wish, keep_alive: u16) -> String {
     } else {
         format!(", and twice {} because it looks at its clocks only so often", show(time.look))
     };
+    let under_way = if time.under_way.is_zero() {
+        String::new()
+    } else {
+        format!(", and {} for which an answer may have been under way", show(time.under_way))
+    };
     let put_off = if time.ping_interval > habits.ping_interval {
         format!(", which messages put off until {} after the last ping,", show(time.ping_interval))
     } else {
         String::new()
     };
     format!(
-        "Device: it pings {rule} {}{put_off} and waits {} for the answer: {} + {}{looks} is {} at most.",
+        "Device: it pings {rule} {}{put_off} and waits {} for the answer: {} + {}{looks}{under_way} is {} at most.",
         show(habits.ping_interval),
         show(time.ping_timeout),
         show(time.ping_interval),
@@ -251,7 +256,7 @@ pub(super) fn warnings(wish: &Wish, chosen: Option<&Candidate>) -> Vec<String> {
     if let Some(chosen) = chosen {
         warnings.extend(wish.hub.warning(chosen.keep_alive));
         let habits = wish.habits(chosen.keep_alive);
-        if blind(&habits).is_some() && detect::device(&habits).is_none() {
+        if blind(&habits).is_some() && detect::device(&habits, wish.round_trip).is_none() {
             warnings.push(format!(
                 "{} is blind while it publishes: each message puts the PINGREQ off. Publish with QoS 1 and give up on \
                  what is not acknowledged, or take a client that pings all the same.",
@@ -303,6 +308,23 @@ fn missed(miss: Miss) -> &'static str {
     }
 }
 
+/// Where a simulation of what is advised contradicts it.
+pub fn contradictions(wish: &Wish, simulated: &Simulated) -> Vec<String> {
+    let ends = [("device", wish.of_device(), simulated.device_ns), ("hub", wish.of_hub(), simulated.hub_ns)];
+    let told = ends.into_iter().filter_map(|(end, is_wanted, noticed)| {
+        let longest = noticed.map(Duration::from_nanos).filter(|longest| *longest > wish.detect_within);
+        longest.filter(|_| is_wanted).map(|longest| {
+            format!(
+                "In the simulation of {} s the {end} needed {}, and {} are wanted.",
+                simulated.keep_alive,
+                show(longest),
+                show(wish.detect_within)
+            )
+        })
+    });
+    told.collect()
+}
+
 /// What is only assumed.
 pub(super) fn assumptions(wish: &Wish) -> Vec<String> {
     let of = |title: &str, all: Vec<&str>| (!all.is_empty()).then(|| format!("{title}: {}", all.join(", ")));
@@ -347,7 +369,7 @@ fn impossible(wish: &Wish, bound: Bound) -> Option<String> {
         Why::Device => {
             let least = wish.client.takes.least;
             let habits = wish.habits(least);
-            match detect::device(&habits) {
+            match detect::device(&habits, wish.round_trip) {
                 None => format!(
                     "{} may never notice a half-open link by itself ({}), whatever its keep-alive.",
                     wish.client.title,

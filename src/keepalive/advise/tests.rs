@@ -283,6 +283,23 @@ fn the_closed_form_and_the_simulation_agree() {
     }
 }
 
+/// MQTT.js goes by what comes: 2 min + 1 min, and 5 s for which the last answer was under way.
+#[test]
+fn an_answer_under_way_counts_and_a_simulation_that_contradicts_is_told() {
+    let round_trip = Duration::from_secs(10);
+    let wish =
+        Wish { round_trip, tls: false, detected_by: DetectedBy::Device, ..wish("mqtt.js", "mqtt", 180) };
+    assert_eq!(Candidate::of(&wish, 120).device_ns, Some(185_000_000_000));
+    assert_eq!(keep_alive(&wish), Some(110));
+    let at = |keep_alive| simulate(&wish, &Candidate::of(&wish, keep_alive), "fixed:1s").unwrap();
+    assert_eq!(contradictions(&wish, &at(110)), [""; 0]);
+    let late = at(120);
+    assert!(late.device_ns.is_some_and(|longest| longest > 180_000_000_000), "{late:?}");
+    let told = contradictions(&wish, &late).join("");
+    assert!(told.starts_with("In the simulation of 120 s the device needed 3m"), "{told}");
+    assert!(told.ends_with("and 3m are wanted."), "{told}");
+}
+
 #[test]
 fn the_text_fits_a_terminal() {
     for client in Client::all() {

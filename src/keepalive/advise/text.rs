@@ -168,25 +168,38 @@ fn simulated(all: &[Simulated], styling: Styling) -> String {
     }
     let mut out = section("Simulated", styling);
     for one in all {
-        let time =
-            |nanos: Option<u64>| nanos.map_or("never".to_owned(), |nanos| show(Duration::from_nanos(nanos)));
         out += &wrap(
             "  - ",
             &format!(
-                "{} s over {} with outages `{}`: {} met a link, the device needed {} at most, the hub {}; {} false \
-                 disconnects, {} connections forgotten.",
+                "{} s over {} with outages `{}`: {}; {} false disconnects, {} connections forgotten.",
                 one.keep_alive,
                 show_fixed(Duration::from_nanos(one.span_ns)),
                 one.outages,
-                one.struck,
-                time(one.device_ns),
-                time(one.hub_ns),
+                detections(one),
                 one.false_disconnects,
                 one.forgotten,
             ),
         );
     }
     out
+}
+
+/// What the ends needed, and of how many outages that is known.
+fn detections(one: &Simulated) -> String {
+    if one.struck == 0 {
+        return "none met a link, and nothing is known of detection".to_owned();
+    }
+    let end = |name: &str, count: u64, longest: Option<u64>| match longest {
+        _ if count == 0 => format!("of the {name} nothing is known, whose links lived through them"),
+        None => format!("the {name} never noticed some"),
+        Some(nanos) if count < one.struck => {
+            format!("the {name} needed {} at most in {count} of them", show(Duration::from_nanos(nanos)))
+        }
+        Some(nanos) => format!("the {name} needed {} at most", show(Duration::from_nanos(nanos))),
+    };
+    let device = end("device", one.device_count, one.device_ns);
+    let hub = end("hub", one.hub_count, one.hub_ns);
+    format!("{} met a link, {device}, {hub}", one.struck)
 }
 
 fn sources(wish: &Wish, styling: Styling) -> String {
@@ -199,4 +212,46 @@ fn sources(wish: &Wish, styling: Styling) -> String {
         out += &wrap("  - ", &format!("{title}: {source}"));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_outage_showed_is_not_told_as_never() {
+        let nanos = |seconds: u64| Some(seconds * 1_000_000_000);
+        let of = |struck, device: (u64, Option<u64>), hub: (u64, Option<u64>)| {
+            detections(&Simulated {
+                keep_alive: 60,
+                span_ns: 0,
+                outages: String::new(),
+                struck,
+                device_count: device.0,
+                device_ns: device.1,
+                hub_count: hub.0,
+                hub_ns: hub.1,
+                false_disconnects: 0,
+                forgotten: 0,
+            })
+        };
+        for (told, expected) in [
+            (of(0, (0, None), (0, None)), "none met a link, and nothing is known of detection"),
+            (
+                of(40, (40, nanos(60)), (40, nanos(90))),
+                "40 met a link, the device needed 1m at most, the hub needed 1m 30s at most",
+            ),
+            (
+                of(40, (39, nanos(60)), (0, None)),
+                "40 met a link, the device needed 1m at most in 39 of them, \
+                 of the hub nothing is known, whose links lived through them",
+            ),
+            (
+                of(40, (40, None), (40, nanos(90))),
+                "40 met a link, the device never noticed some, the hub needed 1m 30s at most",
+            ),
+        ] {
+            assert_eq!(told, expected);
+        }
+    }
 }
