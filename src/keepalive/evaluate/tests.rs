@@ -201,7 +201,7 @@ fn a_fleet_is_watched_until_its_longest_delay_is_over() {
 fn a_fleet_that_may_come_back_later_is_no_evidence() {
     let terms = Terms { fleet: 2, ..terms() };
     let of = |keep_alive| {
-        let ping_timeout_ns = Some(19_660_500_000_000_000_000 / 2);
+        let ping_timeout_ns = Some(9_830_250_000_000_000_000);
         let case = Case { keep_alive, ping_timeout_ns, ..case("fixed:5m,every=20h") };
         evaluate(&case, &terms).unwrap().storm_peak
     };

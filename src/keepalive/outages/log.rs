@@ -3,7 +3,7 @@
 use super::Spell;
 use crate::base::{DeviceId, Direction, LinkId, Side, Time, WindowId};
 use crate::event::{Event, LastPackets, Numbers, Packet, RunStarted, What};
-use crate::fault::Fault;
+use crate::fault::{Blackhole, Fault, Toward, WaysWanted};
 use crate::profile::{self, Override, Plan};
 use std::collections::BTreeMap;
 
@@ -81,11 +81,13 @@ impl Reader {
         }
     }
 
-    /// The blackholes of a run.
+    /// The blackholes of a run that made the whole path dark; of others a part of it was sound.
     fn of_faults(&mut self, event: &Event) {
         let is_blackhole = |rule| {
             let rule = self.plan.as_ref().and_then(|plan| plan.rule(rule));
-            rule.is_some_and(|rule| matches!(rule.fault, Fault::Blackhole(_)))
+            let is_whole =
+                |hole: &Blackhole| (hole.toward, hole.direction) == (Toward::Both, WaysWanted::Both);
+            rule.is_some_and(|rule| matches!(&rule.fault, Fault::Blackhole(hole) if is_whole(hole)))
         };
         match &event.what {
             What::WindowOpened { window, rule, device, .. } if is_blackhole(*rule) => {
@@ -156,10 +158,15 @@ impl Reader {
         let most = self.devices.values().rev().filter(of_name).max_by_key(|device| device.spells.len());
         match (most, client) {
             (Some(device), _) if !device.spells.is_empty() => Ok(device.spells.clone()),
+            (Some(_), Some(client)) if self.plan.is_some() => Err(format!(
+                "the log tells of no outage of `{client}`: no blackhole toward both ends, both ways"
+            )),
             (Some(_), Some(client)) => Err(format!("the log tells of no outage of `{client}`")),
             (None, Some(client)) => Err(format!("the log knows no device `{client}`")),
             (_, None) => Err(match self.plan {
-                Some(_) => "the log tells of no blackhole that was over before its end".into(),
+                Some(_) => "the log tells of no blackhole toward both ends, both ways, that was over before its end; \
+                            others are not taken"
+                    .into(),
                 None => "the log tells of no link that was lost without DISCONNECT and came back".into(),
             }),
         }
@@ -217,6 +224,26 @@ mod tests {
         let half = log(&story, false) + "{\"seq\":";
         assert_eq!(millis(&read(&half, None).unwrap()), [(1_001, 6_000)]);
         assert!(read(&half, Some("b")).unwrap_err().contains("knows no device `b`"));
+    }
+
+    /// A blackhole of one end or one way leaves a part of the path sound.
+    #[test]
+    fn blackholes_of_a_part_of_the_path_are_left_out() {
+        let mut story = Story::new();
+        story.at(0).joins(1, 0, "a", 60);
+        story.at(1_000).opens(1, 0, 0, 60).applies(1, 1, Mechanism::MinTtl);
+        story.at(6_000).lifts(1, 1).heals(1);
+        let of = |fault: &str, client| {
+            let log = log(&story, false).replace("for: 5s", &format!("{fault}, for: 5s"));
+            read(&log, client)
+        };
+        assert_eq!(millis(&of("toward: both, direction: both", None).unwrap()), [(1_000, 6_000)]);
+        for fault in ["toward: hub", "direction: up"] {
+            let told = of(fault, None).unwrap_err();
+            assert!(told.contains("no blackhole toward both ends, both ways"), "{fault}: {told}");
+            let told = of(fault, Some("a")).unwrap_err();
+            assert!(told.contains("no outage of `a`: no blackhole toward both ends"), "{fault}: {told}");
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@
 //! before the earliest. A duration is a number of seconds, or a time. Outages that overlap are one.
 //!
 //! From a log (events.jsonl) are taken, of one device:
-//! - of `run` and others that break links: the blackholes that held on its links, from the first confirmation to the end of
-//!   the window;
+//! - of `run` and others that break links: the blackholes toward both ends and both ways that held on its links, from the
+//!   first confirmation to the end of the window;
 //! - of `observe`: the times from a link lost without DISCONNECT to the next CONNACK that accepted the device. They begin with
 //!   the last packet that came from the device, since nothing shows that the path was sound after it; but where the device
 //!   ended the link itself, with that: its FIN or RST came through. One that was not over at the end of the log is left out.
