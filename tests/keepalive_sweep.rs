@@ -87,14 +87,25 @@ fn a_recorded_trace_is_swept() {
 }
 
 #[test]
+fn what_is_given_twice_is_simulated_once() {
+    let twice = ["--keep-alive", "5m,1m,5m", "--outage", "30s,30s", "--path-idle", "never,never"];
+    let shown = stdout(&mut sweep(&[&twice[..], &["--days", "0.25", "--quiet", "--json", "-"]].concat()));
+    let sweep: Sweep = serde_json::from_str(&shown).unwrap();
+    let keep_alives: Vec<u16> = sweep.cases.iter().map(|row| row.case.keep_alive).collect();
+    assert_eq!(keep_alives, [300, 60]);
+}
+
+#[test]
 fn usage_and_environment_are_told_before_any_work() {
+    let waits = (1..=100).map(|seconds| format!("{seconds}s")).collect::<Vec<_>>().join(",");
     for (args, code, problem) in [
         (&["--client", "x"][..], 2, "`x` is not a client"),
         (&["--keep-alive", "60"], 2, "has no unit"),
+        (&["--ping-timeout", "25h"], 2, "`25h` is more than 24h"),
         (&["--outages", "weekly"], 2, "are no outages"),
         (&["--outage", "1h,1ms", "--outages", "fixed:1ms,every=2ms"], 2, "make them rarer"),
         (
-            &["--keep-alive", "1s..18h/1000", "--loss", "0%,1%,2%,3%", "--ping-timeout", LONG],
+            &["--keep-alive", "1s..18h/1000", "--loss", "0%,1%,2%,3%", "--ping-timeout", &waits],
             2,
             "give fewer values",
         ),
@@ -109,6 +120,3 @@ fn usage_and_environment_are_told_before_any_work() {
         assert!(told.contains(problem), "{args:?}: {told}");
     }
 }
-
-/// Two hundred ping timeouts.
-const LONG: &str = "1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s";

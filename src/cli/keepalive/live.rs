@@ -16,6 +16,7 @@ mod work;
 
 use crate::base::time::nanos;
 use crate::cli::exit::{Exit, Refusal};
+use crate::cli::keepalive::once;
 use crate::cli::number;
 use crate::cli::out;
 use crate::cli::signals::Signals;
@@ -128,6 +129,7 @@ fn whole_seconds(text: &str) -> Result<u16, String> {
 
 async fn conduct(args: LiveArgs) -> Result<Exit, Refusal> {
     check(&args)?;
+    let args = LiveArgs { keep_alives: once(args.keep_alives), outage: once(args.outage), ..args };
     let faith = Faith::of(&args)?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let files = Files::open(&args)?;

@@ -27,6 +27,17 @@ enum KeepaliveCommand {
     Advise(Box<advise::AdviseArgs>),
 }
 
+/// Each value once, where it comes first: what is given twice is made once.
+fn once<T: PartialEq>(values: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut once = Vec::new();
+    for value in values {
+        if !once.contains(&value) {
+            once.push(value);
+        }
+    }
+    once
+}
+
 /// Does what is asked.
 pub(super) fn keepalive(args: KeepaliveArgs) -> Exit {
     match args.command {
@@ -34,5 +45,15 @@ pub(super) fn keepalive(args: KeepaliveArgs) -> Exit {
         KeepaliveCommand::Live(args) => live::live(*args),
         KeepaliveCommand::Path(args) => path::path(&args),
         KeepaliveCommand::Advise(args) => advise::advise(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeats_are_left_out_in_order() {
+        assert_eq!(once([2, 3, 2, 1, 3]), [2, 3, 1]);
     }
 }

@@ -4,6 +4,7 @@ use crate::base::units::to_u64;
 use crate::base::{Chance, time};
 use crate::cli::exit::Refusal;
 use crate::cli::files::EVENTS;
+use crate::cli::keepalive::once;
 use crate::cli::number;
 use crate::device::Workload;
 use crate::keepalive::access::Access;
@@ -137,13 +138,13 @@ impl SweepArgs {
             outages = [30, 300].map(|seconds| Outages::fixed(Duration::from_secs(seconds))).into();
         }
         Ok(Axes {
-            clients: self.client.clone(),
-            keep_alives: self.keep_alive.iter().flat_map(|KeepAlives(all)| all.iter().copied()).collect(),
-            ping_timeouts: self.ping_timeout.clone(),
-            back_offs: self.back_off.iter().map(|BackOff(back_off)| *back_off).collect(),
-            outages,
-            path_idles: self.path_idle.iter().map(|PathIdle(idle)| *idle).collect(),
-            losses: self.loss.clone(),
+            clients: once(self.client.iter().copied()),
+            keep_alives: once(self.keep_alive.iter().flat_map(|KeepAlives(all)| all.iter().copied())),
+            ping_timeouts: once(self.ping_timeout.iter().copied()),
+            back_offs: once(self.back_off.iter().map(|BackOff(back_off)| *back_off)),
+            outages: once(outages),
+            path_idles: once(self.path_idle.iter().map(|PathIdle(idle)| *idle)),
+            losses: once(self.loss.iter().copied()),
         })
     }
 
