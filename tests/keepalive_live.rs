@@ -209,6 +209,14 @@ fn what_is_refused_leaves_nothing() {
     assert!(code == Some(1) && shown.contains("exit code 1"), "{code:?} {shown}");
     let (code, shown) = of(&[], "no-such-command-anywhere");
     assert!(code == Some(2) && shown.contains("no-such-command-anywhere"), "{code:?} {shown}");
+    for (arguments, problem) in [
+        (["--outage", "0s"], "--outage: 0s is not more than 0 and 24h at most"),
+        (["--outage", "9600h"], "--outage: 9600h is not more than 0 and 24h at most"),
+        (["--within", "9600h"], "--within is 24h at most"),
+    ] {
+        let (code, shown) = of(&arguments, "true");
+        assert!(code == Some(2) && shown.contains(problem), "{code:?} {shown}");
+    }
     let (code, shown) = of(&["--listen", "127.0.0.1:1884", "--jobs", "2"], "true");
     assert!(code == Some(2) && shown.contains("one port holds one outage"), "{code:?} {shown}");
 }

@@ -87,6 +87,16 @@ fn a_recorded_trace_is_swept() {
 }
 
 #[test]
+fn what_is_unmet_is_told_beside_a_form_on_standard_output() {
+    let args = [&SMALL[..], &["--quiet", "--json", "-", "--expect", "downtime == 0"]].concat();
+    let told = sweep(&args).assert().code(1);
+    let output = told.get_output();
+    assert!(serde_json::from_slice::<Sweep>(&output.stdout).is_ok());
+    let told = String::from_utf8(output.stderr.clone()).unwrap();
+    assert!(told.starts_with("Expectations: 1 of 1 unmet") && told.contains("downtime == 0"), "{told}");
+}
+
+#[test]
 fn what_is_given_twice_is_simulated_once() {
     let twice = ["--keep-alive", "5m,1m,5m", "--outage", "30s,30s", "--path-idle", "never,never"];
     let shown = stdout(&mut sweep(&[&twice[..], &["--days", "0.25", "--quiet", "--json", "-"]].concat()));

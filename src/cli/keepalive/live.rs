@@ -14,6 +14,7 @@ mod outage;
 mod witness;
 mod work;
 
+use crate::base::span::show_fixed;
 use crate::base::time::nanos;
 use crate::cli::exit::{Exit, Refusal};
 use crate::cli::keepalive::once;
@@ -40,6 +41,9 @@ const BLIND: &str = "The hub ends a connection at once on which nothing is said:
 
 /// So far a difference may go, unless told: clients look at their timers once a second; half a second is for all else.
 const WITHIN: &str = "1.5s";
+
+/// No outage is longer, and no difference is let pass that is greater: a day.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// The seed where none is given: the same draws each time.
 const SEED: u64 = 404_104;
@@ -191,8 +195,13 @@ fn check(args: &LiveArgs) -> Result<(), Refusal> {
             "--jobs: one port holds one outage at a time; give --listen port 0, or leave it out",
         ));
     }
-    if let Some(outage) = args.outage.iter().find(|outage| outage.is_zero()) {
-        return Err(Refusal::usage(format!("--outage: {outage:?} is no outage")));
+    let longest = show_fixed(LONGEST);
+    if let Some(outage) = args.outage.iter().find(|outage| outage.is_zero() || **outage > LONGEST) {
+        let outage = show_fixed(*outage);
+        return Err(Refusal::usage(format!("--outage: {outage} is not more than 0 and {longest} at most")));
+    }
+    if args.within > LONGEST {
+        return Err(Refusal::usage(format!("--within is {longest} at most")));
     }
     match args.command.first() {
         Some(program) => crate::cli::command::find(program),

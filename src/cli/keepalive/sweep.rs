@@ -65,8 +65,13 @@ fn tell(args: &SweepArgs, rows: usize, count: u64, started: Instant) {
 /// Shows and writes what came of it.
 fn conclude(args: &SweepArgs, sweep: &Sweep, outputs: Outputs) -> Exit {
     let verdicts = expect::judge(&args.expect, sweep);
+    let is_met = verdicts.iter().all(|verdict| verdict.judgement.is_met());
     let (width, colour) = (width(), crate::cli::colour_on_stdout());
-    if !outputs.take_stdout() {
+    if outputs.take_stdout() {
+        if !is_met {
+            out::tell(forms::verdicts(&verdicts, sweep, width, false).trim());
+        }
+    } else {
         out::show(forms::text(sweep, width, colour));
         if !verdicts.is_empty() {
             out::show(forms::verdicts(&verdicts, sweep, width, colour));
@@ -78,8 +83,7 @@ fn conclude(args: &SweepArgs, sweep: &Sweep, outputs: Outputs) -> Exit {
         Output::Html => forms::html(sweep, &verdicts),
         Output::Junit => forms::junit(sweep, &verdicts),
     });
-    let exit =
-        if verdicts.iter().all(|verdict| verdict.judgement.is_met()) { Exit::Met } else { Exit::Unmet };
+    let exit = if is_met { Exit::Met } else { Exit::Unmet };
     match written {
         Ok(()) => exit,
         Err(refusal) => refusal.tell().max_with(exit),

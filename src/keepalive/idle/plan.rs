@@ -144,16 +144,22 @@ impl FromStr for Within {
 
     /// `2%`, `500ms`, or both: `2%,1s`.
     fn from_str(text: &str) -> Result<Within, String> {
-        let mut within = Within { share: 0.0, least: NARROWEST };
+        let (mut wanted, mut least) = (None, None);
         for part in text.split(',').map(str::trim) {
-            match part.strip_suffix('%') {
-                Some(percent) => within.share = share(percent)?,
-                None => within.least = parse_fixed(part)?,
+            let is_second = match part.strip_suffix('%') {
+                Some(percent) => wanted.replace(share(percent)?).is_some(),
+                None => least.replace(parse_fixed(part)?).is_some(),
+            };
+            if is_second {
+                return Err(format!("`{text}`: give one share, one time, or one of each, such as `2%,1s`"));
             }
         }
+        let within = Within { share: wanted.unwrap_or(0.0), least: least.unwrap_or(NARROWEST) };
         if within.least < NARROWEST || within.least > LONGEST {
-            let least = show_fixed(NARROWEST);
-            return Err(format!("a bracket is {least} wide at least, since timers are not finer"));
+            let (least, most) = (show_fixed(NARROWEST), show_fixed(LONGEST));
+            return Err(format!(
+                "a bracket is {least} wide at least, since timers are not finer, and {most} at most"
+            ));
         }
         Ok(within)
     }

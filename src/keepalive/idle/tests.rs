@@ -236,6 +236,11 @@ fn plans_that_cannot_be_are_told() {
     for text in ["", "0%", "51%", "10ms", "2", "x%"] {
         assert!(text.parse::<Within>().is_err(), "{text}");
     }
+    let refused = |text: &str| text.parse::<Within>().unwrap_err();
+    assert!(refused("25h").ends_with("and 24h at most"), "{}", refused("25h"));
+    for text in ["2%,1s,5%", "2%,1s,3s"] {
+        assert!(refused(text).contains("one of each, such as `2%,1s`"), "{}", refused(text));
+    }
     let plan = plan(secs(10), secs(1200), "2%,1s", 8);
     assert_eq!((plan.tolerance(secs(240)), plan.tolerance(secs(10))), (ms(4_800), secs(1)));
 }
