@@ -18,6 +18,7 @@ mod tests;
 
 pub use parse::BadExpectation;
 
+use super::access::Access;
 use super::aspect::Aspect;
 use super::figure::{DAY, HOUR, Kind, MONTH, Metric, Reading, Statistic};
 use super::model::{Case, Figures, Row, Sweep, Terms};
@@ -181,6 +182,9 @@ impl Expectation {
     fn value(&self, row: &Row, terms: &Terms) -> Reading {
         let total = || self.metric.total(&row.figures);
         let number = |number: Option<f64>| number.map_or(Reading::NoSample, Reading::Number);
+        if matches!(self.metric, Metric::WakeUps | Metric::Awake) && !has_radio(terms) {
+            return Reading::NoSample;
+        }
         match (self.statistic, self.limit) {
             (Some(statistic), _) => {
                 self.metric.spread(&row.figures).map_or(Reading::NoSample, |spread| statistic.of(spread))
@@ -268,6 +272,11 @@ impl Expectation {
             Limit::Span(_) | Limit::Rate(..) | Limit::Share(_) | Limit::Number(_) => None,
         }
     }
+}
+
+/// Whether the network has a radio that sleeps.
+fn has_radio(terms: &Terms) -> bool {
+    Access::named(&terms.access).is_ok_and(|access| access.tail.value.is_some())
 }
 
 fn compare<T: PartialOrd>(value: &T, comparison: Comparison, limit: &T) -> bool {

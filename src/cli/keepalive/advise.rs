@@ -62,8 +62,8 @@ pub(super) struct AdviseArgs {
     /// How many devices may lose their links together, and return together
     #[arg(long, value_name = "DEVICES", default_value_t = 0)]
     fleet: u32,
-    /// How many new connections a second the hub admits [default: what is known of it]
-    #[arg(long, value_name = "COUNT", value_parser = number::whole(1..=u32::MAX))]
+    /// How many new connections a second the hub admits, for the --fleet [default: what is known of it]
+    #[arg(long, value_name = "COUNT", requires = "fleet", value_parser = number::whole(1..=u32::MAX))]
     connects_per_second: Option<u32>,
     /// Do not hold the advice against a simulation
     #[arg(long)]

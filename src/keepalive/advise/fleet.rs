@@ -52,14 +52,15 @@ fn reasons(wish: &Wish, cap: Duration, spread: Option<Duration>) -> Vec<String> 
             (None, Some(throttle)) => format!(" ({})", throttle.of),
             (Some(_), _) | (None, None) => String::new(),
         };
+        let rate = fleet / cap.as_secs_f64();
+        let rate = if rate < 1.0 { "less than one".to_owned() } else { show_count(rate) };
         let least = Duration::from_secs_f64((fleet / f64::from(per_second.max(1))).ceil());
         reasons.push(format!(
             "{} devices need {} at least to return to a hub that admits {per_second} connects a second{of}; with a fifth \
-             of that left to others, delays of up to {} spread them to {} a second.",
+             of that left to others, delays of up to {} spread them to {rate} a second.",
             show_count(fleet),
             show_fixed(least),
             show_fixed(spread.min(LONGEST_DELAY)),
-            show_count(fleet / cap.as_secs_f64()),
         ));
     }
     reasons

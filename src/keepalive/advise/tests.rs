@@ -228,6 +228,7 @@ fn a_wait_that_the_client_cuts_short_is_told_as_it_is() {
 fn a_fleet_gets_a_back_off_that_the_hub_admits() {
     for (fleet, throttle, back_off, words) in [
         (0, None, "exponential:1s..1m,jitter", ""),
+        (20, None, "exponential:1s..1m,jitter", "spread them to less than one a second"),
         (5_000, None, "exponential:1s..2m,jitter", "50s at least"),
         (100_000, None, "exponential:1s..21m,jitter", "1000s at least"),
         (100_000, Some(6_000), "exponential:1s..1m,jitter", "17s at least"),

@@ -74,6 +74,17 @@ fn what_nothing_speaks_to_is_not_met() {
 }
 
 #[test]
+fn a_network_without_a_radio_shows_nothing_of_its_sleep() {
+    let mut sweep = sweep_of(vec![row(60, 70, 1)]);
+    for (access, expected) in [("lte-m", Judgement::Met), ("ethernet", Judgement::NoEvidence)] {
+        sweep.terms.access = access.into();
+        for text in ["wake_ups <= 99999/day", "awake <= 100%"] {
+            assert_eq!(judged(text, &sweep).judgement, expected, "{text} over {access}");
+        }
+    }
+}
+
+#[test]
 fn values_are_told_in_the_unit_of_the_limit() {
     let mut row = row(60, 95, 1);
     row.figures.hub_detection = Spread::of(vec![1], 1);
