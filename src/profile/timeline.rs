@@ -6,13 +6,13 @@ mod packets;
 mod tls;
 mod words;
 
-use super::plan::{Expectation, Plan, Rule, Statistic, When};
+use super::plan::{Comparison, Expectation, Plan, Rule, Statistic, When};
 use crate::base::text::printable;
 use crate::base::time::nanos;
 use crate::mqtt::PacketKind;
 use faults::{fault, more};
 use std::time::Duration;
-use words::{Words, comparison, limit, ordinal, times, who};
+use words::{Words, comparison, limit, ordinal, percentile, times, who};
 
 /// The width that the text keeps to, in columns.
 const WIDTH: usize = 80;
@@ -206,10 +206,14 @@ fn expectations(page: &mut Page, plan: &Plan, words: Words) {
 }
 
 fn expected(expectation: &Expectation, plan: &Plan, words: Words) -> String {
+    // An upper limit of one sample is that of all below it, too.
+    let is_upper = matches!(expectation.comparison, Comparison::AtMost | Comparison::Below);
     let statistic = match expectation.statistic {
-        Statistic::Max => "every sample".to_owned(),
+        Statistic::Max if is_upper => "every sample".to_owned(),
+        Statistic::Max => "the greatest sample".to_owned(),
         Statistic::Min => "the smallest sample".to_owned(),
-        Statistic::Percentile(percent) => format!("{percent} % of the samples"),
+        Statistic::Percentile(percent) if is_upper => format!("{percent} % of the samples"),
+        Statistic::Percentile(percent) => format!("the {} percentile of the samples", percentile(percent)),
         Statistic::Sum => "the sum".to_owned(),
         Statistic::Count => "the number of samples".to_owned(),
     };

@@ -164,6 +164,12 @@ pub(super) fn ordinal(number: u32) -> String {
     format!("{number}{ending}")
 }
 
+/// `50th`, `99.9th`
+pub(super) fn percentile(percent: f64) -> String {
+    let text = percent.to_string();
+    text.parse().map_or_else(|_| format!("{text}th"), ordinal)
+}
+
 /// A handshake fault.
 pub(super) fn handshake(fault: &TlsHandshake, words: Words) -> String {
     let what = match fault.what {
