@@ -5,7 +5,7 @@ use super::fields::Fields;
 use super::packets::no_packets;
 use super::plan::Names;
 use crate::base::{Chance, ListenerId, Span};
-use crate::fault::{Connects, Fault, Refusal, Refuse};
+use crate::fault::{Connects, Fault, Latency, Loss, Refusal, Refuse};
 use crate::mqtt::{PacketKind, Version};
 use crate::profile::plan::{Repeat, Rule, When, Who};
 use crate::profile::problem::Sink;
@@ -38,6 +38,7 @@ pub(super) fn rule(fields: &Fields, listeners: &Names<'_, ListenerId>, sink: &mu
     note_refused(&rule, fields, sink);
     note_logged(&rule, fields, sink);
     note_overlap(&rule, fields, sink);
+    note_piled(&rule, fields, sink);
     Some(rule)
 }
 
@@ -280,5 +281,27 @@ fn note_overlap(rule: &Rule, fields: &Fields, sink: &mut Sink) {
     let least = rule.fault.hold().unwrap_or(Span::ZERO).resolve(Duration::ZERO);
     if let Some(place) = hold(fields).filter(|_| least > repeat.every) {
         sink.note(place, format!("`{}` fires again before it is over; the windows overlap", rule.id));
+    }
+}
+
+/// Of a fault that holds to the end, each firing adds a window to those before. Of most faults more of the same is no more: the
+/// tightest rate wins, and a packet meets a rule once.
+fn note_piled(rule: &Rule, fields: &Fields, sink: &mut Sink) {
+    let what = match rule.fault {
+        Fault::Latency(Latency { hold: None, .. }) => "delays",
+        Fault::Loss(Loss { hold: None, .. }) => "chances",
+        _ => return,
+    };
+    let again = match &rule.when {
+        When::At { repeat: Some(repeat), .. } => Some("every").filter(|_| repeat.times != Some(1)),
+        When::After { times, .. } => Some("times").filter(|_| *times > 1),
+        When::At { repeat: None, .. } | When::Spells(_) | When::Asked(_) => None,
+    };
+    if let Some((key, when)) = again.zip(fields.one("when")) {
+        sink.note(
+            when.key_spot(key),
+            format!("`{}` holds to the end of the run and fires again: its {what} add up", rule.id),
+        )
+        .help(format!("say with `for` how long it holds each time; or take `{key}` out"));
     }
 }
