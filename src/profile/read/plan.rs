@@ -38,8 +38,8 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
     let sequence = fields.one("sequence").and_then(|fields| sequence(fields, sink));
     let plan = Plan {
         name: fields.text("name")?,
-        summary: fields.text("summary")?,
-        reproduces: fields.text("reproduces"),
+        summary: fields.text("summary")?.trim().to_owned(),
+        reproduces: fields.text("reproduces").map(|symptom| symptom.trim().to_owned()),
         listeners: read_listeners.into_iter().collect::<Option<_>>()?,
         devices: fields.count("devices")?,
         default_keep_alive: fields.time("default_keepalive")?,

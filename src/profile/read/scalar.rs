@@ -93,7 +93,8 @@ pub(super) fn scalar(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong
         Type::Rate => rate(name, text),
         Type::Seconds { zero } => seconds(name, *zero, text),
         Type::Host => sound(text, check_host(text)),
-        Type::Sentence | Type::Glob | Type::Path | Type::Rule | Type::Listener => plain_text(name, ty, node),
+        Type::Sentence | Type::Glob | Type::Path => plain_text(name, ty, node),
+        Type::Rule | Type::Listener => plain_text(name, ty, node).map(|_| Scalar::Text(text.to_owned())),
         Type::Address { port_zero } => address(text, *port_zero),
         Type::Network => network(text).map(Scalar::Network),
         Type::Word(words) => word(name, words, text),
@@ -129,9 +130,10 @@ fn plain_name(text: &str) -> Result<Scalar, Wrong> {
         .help(format!("a name is 1 to {LONGEST_NAME} lower-case letters, digits and dashes")))
 }
 
+/// As it stands there, with its spaces; not of spaces alone.
 fn plain_text(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
     match &node.kind {
-        Kind::Text(text) if !text.trim().is_empty() => Ok(Scalar::Text(text.trim().to_owned())),
+        Kind::Text(text) if !text.trim().is_empty() => Ok(Scalar::Text(text.clone())),
         Kind::Text(_) => Err(Wrong::new(format!("`{name}` is empty; it takes {}", ty.words()))),
         Kind::Number { text, .. } => {
             Err(Wrong::new(format!("`{name}` takes {}, not {}", ty.words(), node.what()))
@@ -173,7 +175,7 @@ fn alert(name: &str, text: &str) -> Result<Scalar, Wrong> {
     })
 }
 
-/// As it stands there, with its spaces.
+/// As it stands there; it may be empty.
 fn any_text(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
     if let Kind::Text(text) = &node.kind {
         Ok(Scalar::Text(text.clone()))
@@ -371,6 +373,21 @@ mod tests {
             for text in wrong {
                 assert!(read(&ty, text).is_err(), "{text}");
             }
+        }
+    }
+
+    /// A space is a character of a pattern, a topic, an identifier as others are; of a name that something has, it is none.
+    #[test]
+    fn texts_are_taken_as_they_stand() {
+        let text = |text: &str| Ok(Scalar::Text(text.to_owned()));
+        for ty in [Type::Sentence, Type::Glob, Type::Path, Type::Filter, Type::Topic, Type::Text] {
+            assert_eq!(read(&ty, "' a '"), text(" a "), "{}", ty.words());
+        }
+        for ty in [Type::Name, Type::Rule, Type::Listener, Type::Host] {
+            assert_eq!(read(&ty, "' a '"), text("a"), "{}", ty.words());
+        }
+        for ty in [Type::Sentence, Type::Glob, Type::Path, Type::Filter, Type::Topic, Type::Rule] {
+            assert!(read(&ty, "'  '").unwrap_err().contains("is empty"), "{}", ty.words());
         }
     }
 

@@ -40,7 +40,7 @@ fn checked(fields: &Fields, sink: &mut Sink) -> Option<Suite> {
     tell_doubles(&entries, fields, sink);
     Some(Suite {
         name: fields.text("name")?,
-        summary: fields.text("summary")?,
+        summary: fields.text("summary")?.trim().to_owned(),
         keep_alive,
         interval,
         limit: fields.span("limit")?,
