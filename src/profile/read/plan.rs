@@ -32,7 +32,8 @@ pub(super) fn plan(fields: &Fields, sink: &mut Sink) -> Option<Plan> {
     let rules: Vec<_> = fields.many("rules").iter().map(|fields| rule(fields, &listeners, sink)).collect();
     let read_listeners: Vec<_> =
         fields.many("listeners").iter().map(|fields| listener(fields, sink)).collect();
-    let expectations = expectations(fields.many("expect"), &names, &rules, sink);
+    let has_numbers = fields.has("sequence");
+    let expectations = expectations(fields.many("expect"), &names, &rules, has_numbers, sink);
     check_keep_alive(fields, sink);
     check_apart(fields.many("listeners"), sink);
     let sequence = fields.one("sequence").and_then(|fields| sequence(fields, sink));
