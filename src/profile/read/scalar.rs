@@ -68,6 +68,9 @@ impl Wrong {
     }
 }
 
+/// The leading bits of an IPv4 address written as IPv6 that are not of the address (RFC 4291 section 2.5.5.2).
+const MAPPED: u8 = 96;
+
 /// Longer names are hardly meant, and spoil every table.
 const LONGEST_NAME: usize = 64;
 
@@ -201,7 +204,18 @@ fn network(text: &str) -> Result<Network, Wrong> {
             .filter(|prefix| *prefix <= most)
             .ok_or_else(|| bad(&format!("after `/` stands a number from 0 to {most}")))?,
     };
-    Ok(Network { base, prefix })
+    match base {
+        IpAddr::V6(mapped) if mapped.to_ipv4_mapped().is_some() => {
+            // What is before is the same in all of them, and tells them from IPv6.
+            let prefix = prefix.checked_sub(MAPPED).ok_or_else(|| {
+                bad(&format!(
+                    "`{base}` is an IPv4 address, and after `/` stands a number from {MAPPED} to {most}"
+                ))
+            })?;
+            Ok(Network { base: base.to_canonical(), prefix })
+        }
+        base => Ok(Network { base, prefix }),
+    }
 }
 
 fn word(name: &str, words: &'static [Word], text: &str) -> Result<Scalar, Wrong> {
@@ -395,5 +409,21 @@ mod tests {
     fn a_network_of_one_address_counts_all_its_bits() {
         assert_eq!(network("10.0.0.1"), network("10.0.0.1/32"));
         assert_eq!(network("::1"), network("::1/128"));
+
+    /// A device's address is IPv4 then, however the system tells it.
+    #[test]
+    fn a_network_of_ipv4_written_as_ipv6_is_one_of_ipv4() {
+        for (text, meant) in [
+            ("::ffff:127.0.0.1", "127.0.0.1/32"),
+            ("::ffff:7f00:1/128", "127.0.0.1/32"),
+            ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+            ("::ffff:0:0/96", "0.0.0.0/0"),
+        ] {
+            assert_eq!(network(text), network(meant), "{text}");
+        }
+        let refused = network("::ffff:10.0.0.0/8").unwrap_err();
+        assert!(refused.message.ends_with("after `/` stands a number from 96 to 128"), "{}", refused.message);
+        assert!(network("::/0").is_ok());
+    }
     }
 }
