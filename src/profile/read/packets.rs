@@ -5,7 +5,7 @@ use super::fields::Fields;
 use super::links::ended;
 use super::mqtt::{packet_id, qos};
 use crate::fault::{Corrupt, Edit, MidCut, PacketAction, PacketFault, PacketMatch, WaysWanted};
-use crate::mqtt::PacketKind;
+use crate::mqtt::{PacketKind, QoS, Version};
 use crate::profile::problem::Sink;
 use crate::profile::schema::{PACKET_FAULTS, code_list};
 
@@ -56,6 +56,7 @@ fn what(fields: &Fields, sink: &mut Sink) -> Option<PacketMatch> {
     check_publish(&what, fields, sink);
     check_direction(&what, fields, sink);
     check_number(&what, fields, sink);
+    check_dup(&what, fields, sink);
     Some(what)
 }
 
@@ -127,6 +128,18 @@ fn check_number(what: &PacketMatch, fields: &Fields, sink: &mut Sink) {
         sink.error(fields.key_spot("times"), "`nth` and `times` exclude each other: `nth` means one packet")
             .also(fields.key_spot("nth"), "the one")
             .help("keep `nth` for one packet, or `times` for the first so many");
+    }
+}
+
+/// A message of QoS 0 is never sent again [MQTT-3.3.1-2].
+fn check_dup(what: &PacketMatch, fields: &Fields, sink: &mut Sink) {
+    if what.dup == Some(true) && what.qos == Some(QoS::AtMostOnce) {
+        sink.error(
+            fields.value_spot("dup"),
+            "a PUBLISH of QoS 0 is never sent again: this matches no packet",
+        )
+        .also(fields.value_spot("qos"), "")
+        .help("take `dup` out, or write `qos: 1` or `qos: 2`");
     }
 }
 
@@ -209,10 +222,12 @@ fn check_sense(fault: &PacketFault, fields: &Fields, rule: &Fields, sink: &mut S
                 check_having("acknowledge", &[PacketKind::Publish], what, fields, rule, sink);
             }
         }
-        PacketAction::Edit(_) => {
+        PacketAction::Edit(edit) => {
             for key in FIELDS.into_iter().filter(|key| fields.has(key)) {
                 check_having(key, &having(key), what, fields, rule, sink);
             }
+            check_id(edit, what, fields, sink);
+            check_version(what, fields, rule, sink);
         }
         PacketAction::Corrupt(Corrupt::Payload) => {
             if what.packet.is_some_and(|packet| packet != PacketKind::Publish) {
@@ -230,6 +245,38 @@ fn check_sense(fault: &PacketFault, fields: &Fields, rule: &Fields, sink: &mut S
         | PacketAction::Delay(_)
         | PacketAction::Duplicate { .. }
         | PacketAction::Cut(_) => {}
+    }
+}
+
+/// A PUBLISH of QoS 0 has no packet identifier [MQTT-2.2.1-2], unless it is raised from there.
+fn check_id(edit: &Edit, what: &PacketMatch, fields: &Fields, sink: &mut Sink) {
+    let is_raised = edit.qos.is_some_and(|qos| qos != QoS::AtMostOnce);
+    if edit.packet_id.is_some() && what.qos == Some(QoS::AtMostOnce) && !is_raised {
+        sink.error(fields.key_spot("packet_id"), "a PUBLISH of QoS 0 has no `packet_id`")
+            .help("take `packet_id` out, or write `qos: 1` or `qos: 2` in `what`");
+    }
+}
+
+/// Tells that devices of the version that `who` asks for never have what is edited.
+fn check_version(what: &PacketMatch, fields: &Fields, rule: &Fields, sink: &mut Sink) {
+    let Some((who, version)) = rule.one("who").and_then(|who| Some((who, who.word("version")?))) else {
+        return;
+    };
+    let is_before = |newer: Version| version.parse::<Version>().is_ok_and(|version| version < newer);
+    // Of those that have a code in MQTT 5.
+    let without_code = what.packet.filter(|packet| {
+        having("code").contains(packet) && !matches!(packet, PacketKind::Connack | PacketKind::Suback)
+    });
+    for (key, packet, since) in [
+        ("server_keep_alive", Some(PacketKind::Connack), Version::V5),
+        ("code", without_code, Version::V5),
+        ("session_present", Some(PacketKind::Connack), Version::V311),
+    ] {
+        if let Some(packet) = packet.filter(|_| fields.has(key) && is_before(since)) {
+            sink.error(fields.key_spot(key), format!("{packet} has no `{key}` in MQTT {version}"))
+                .also(who.value_spot("version"), "")
+                .help(format!("take `{key}` out, or `version` out of `who`: it came with MQTT {since}"));
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn rule(fields: &Fields, listeners: &Names<'_, ListenerId>, sink: &mu
     let when = when_fields.and_then(|given| when(given, sink));
     let chance = chance(fields, when_fields, sink);
     check_what(fields, sink);
+    check_auth(fields, sink);
     let fault = fields.one("fault").and_then(|given| fault(given, fields, when_fields, sink));
     let when = if fields.has("when") { when } else { from_beginning(fields, fault.as_ref(), sink) };
     let logged_as = fields.azure_code("logged_as");
@@ -113,6 +114,25 @@ fn check_what(rule: &Fields, sink: &mut Sink) {
     let fault = rule.one("fault").and_then(kind);
     if let Some((name, _)) = fault.filter(|(name, _)| rule.has("what") && !PACKET_FAULTS.contains(name)) {
         no_packets(name, rule, sink);
+    }
+}
+
+/// AUTH came with MQTT 5.
+fn check_auth(rule: &Fields, sink: &mut Sink) {
+    let Some((who, version)) = rule.one("who").and_then(|who| Some((who, who.word("version")?))) else {
+        return;
+    };
+    let is_of_5 = version.parse() == Ok(Version::V5);
+    for (place, key) in [("when", "after"), ("what", "packet")] {
+        let given = rule.one(place).filter(|place| place.packet(key) == Some(PacketKind::Auth) && !is_of_5);
+        if let Some(place) = given {
+            sink.error(
+                place.value_spot(key),
+                format!("there is no AUTH in MQTT {version}: this meets no packet"),
+            )
+            .also(who.value_spot("version"), "")
+            .help("write `version: 5` in `who`, or take `version` out");
+        }
     }
 }
 
