@@ -138,10 +138,9 @@ fn plain_text(name: &str, ty: &Type, node: &Node) -> Result<Scalar, Wrong> {
     match &node.kind {
         Kind::Text(text) if !text.trim().is_empty() => Ok(Scalar::Text(text.clone())),
         Kind::Text(_) => Err(Wrong::new(format!("`{name}` is empty; it takes {}", ty.words()))),
-        Kind::Number { text, .. } => {
-            Err(Wrong::new(format!("`{name}` takes {}, not {}", ty.words(), node.what()))
-                .help(format!("if a text is meant, quote it: \"{text}\"")))
-        }
+        // It may be written otherwise than it is quoted here: `1.10`, `0x1f`.
+        Kind::Number { .. } => Err(Wrong::new(format!("`{name}` takes {}, not {}", ty.words(), node.what()))
+            .help("if a text is meant, put it in quotes as it stands there")),
         Kind::Null | Kind::Bool(_) | Kind::List(_) | Kind::Map(_) => {
             Err(Wrong::new(format!("`{name}` takes {}, not {}", ty.words(), node.what())))
         }
@@ -409,6 +408,7 @@ mod tests {
     fn a_network_of_one_address_counts_all_its_bits() {
         assert_eq!(network("10.0.0.1"), network("10.0.0.1/32"));
         assert_eq!(network("::1"), network("::1/128"));
+    }
 
     /// A device's address is IPv4 then, however the system tells it.
     #[test]
@@ -424,6 +424,5 @@ mod tests {
         let refused = network("::ffff:10.0.0.0/8").unwrap_err();
         assert!(refused.message.ends_with("after `/` stands a number from 96 to 128"), "{}", refused.message);
         assert!(network("::/0").is_ok());
-    }
     }
 }

@@ -73,9 +73,11 @@ impl Override {
         if text.starts_with(['{', '[', '"', '\'']) {
             return Node::parse(text, origin).map_err(|error| error.to_string());
         }
-        let kind = match text.parse::<f64>() {
-            Ok(value) => Kind::Number { text: text.to_owned(), value },
-            Err(_) => Kind::Text(text.to_owned()),
+        // `nan` and `-inf` are words.
+        let has_digits = text.contains(|letter: char| letter.is_ascii_digit());
+        let kind = match text.parse::<f64>().ok().filter(|_| has_digits) {
+            Some(value) => Kind::Number { text: text.to_owned(), value },
+            None => Kind::Text(text.to_owned()),
         };
         Ok(Node { kind, origin })
     }
@@ -350,6 +352,17 @@ mod tests {
             ("dark.for.x", "there is no key `x` in `for` None"),
         ] {
             assert_eq!(keys(path).unwrap_err(), message);
+        }
+    }
+
+    #[test]
+    fn a_number_has_digits() {
+        let value = |set: &str| set.parse::<Override>().unwrap().value(Origin::Set(0)).unwrap().kind;
+        for text in ["nan", "NaN", "inf", "infinity", "-inf", "e5", "1s"] {
+            assert_eq!(value(&format!("dark.client={text}")), Kind::Text(text.to_owned()));
+        }
+        for text in ["1", "-1", "+1.5", ".5", "1e3"] {
+            assert!(matches!(value(&format!("dark.times={text}")), Kind::Number { .. }), "{text}");
         }
     }
 
