@@ -75,6 +75,18 @@ pub enum BadDelay {
         /// The upper bound given.
         max: Duration,
     },
+    /// A Pareto distribution that ends before it starts.
+    #[error(
+        "`scale` ({}) is longer than `max` ({}); make `max` longer: `scale` is the shortest delay of the distribution",
+        show_fixed(*.scale),
+        show_fixed(*.max)
+    )]
+    ScaleOverMax {
+        /// The shortest delay given.
+        scale: Duration,
+        /// The longest delay given.
+        max: Duration,
+    },
     /// A Pareto distribution that has no such shape.
     #[error("`shape` is {0}; it is above 0 and at most 100, and 1.5 to 3 is what real links show")]
     Shape(f64),
@@ -120,7 +132,7 @@ impl DelayModel {
             }
             DelayModel::Pareto { scale, .. } if scale.is_zero() => Err(BadDelay::NoScale),
             DelayModel::Pareto { scale, max, .. } if scale > max => {
-                Err(BadDelay::EmptyRange { min: scale, max })
+                Err(BadDelay::ScaleOverMax { scale, max })
             }
             DelayModel::Pareto { shape, .. } if !(shape > 0.0 && shape <= 100.0) => {
                 Err(BadDelay::Shape(shape))
