@@ -205,8 +205,11 @@ impl Sink {
         if !errors.is_empty() {
             notes.clear();
         }
-        let more = self.errors.saturating_sub(MOST_PROBLEMS);
+        let more_errors = self.errors.saturating_sub(MOST_PROBLEMS);
+        let more_notes = notes.len().saturating_sub(MOST_PROBLEMS);
         notes.truncate(MOST_PROBLEMS);
+        // Those behind an alias are counted once for each alias; without an anchor there is none.
+        let most = if text.contains('&') { "up to " } else { "" };
         let without_mark = without_mark(text);
         let mut places = Places::of(&without_mark);
         let mut place = |found: Vec<Found>| {
@@ -221,10 +224,15 @@ impl Sink {
             problems
         };
         let mut problems = place(errors);
-        if more > 0 {
-            problems.push(whole(format!("and {more} more problems; they are told when these are mended")));
+        if more_errors > 0 {
+            let told = format!("and {most}{more_errors} more problems; they are told when these are mended");
+            problems.push(whole(told));
         }
         problems.extend(place(notes));
+        if more_notes > 0 {
+            let told = format!("and {most}{more_notes} more notes; they are told when these are gone");
+            problems.push(Problem { severity: Severity::Note, ..whole(told) });
+        }
         problems
     }
 }

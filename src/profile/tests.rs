@@ -281,6 +281,20 @@ fn problems_without_end_are_counted() {
     let Problems(problems) = read(&text, &[]).unwrap_err();
     assert_eq!(problems.len(), 51);
     assert_eq!(problems[50].to_string(), "and 150 more problems; they are told when these are mended");
+    let aliases = format!("{HEAD}rules:\n  - &a {{}}\n{}", "  - *a\n".repeat(99));
+    let Problems(problems) = read(&aliases, &[]).unwrap_err();
+    let told = "and up to 150 more problems; they are told when these are mended";
+    assert_eq!(problems.last().unwrap().to_string(), told);
+}
+
+#[test]
+fn notes_without_end_are_counted() {
+    let rule = |at: usize| format!("  - {{ id: r{at}, when: {{ at: 2m }}, fault: {{ rst: {{}} }} }}\n");
+    let text = format!("{HEAD}rules:\n{}", (0..53).map(rule).collect::<String>());
+    let notes = read(&text, &[]).unwrap().notes;
+    assert_eq!(notes.len(), 51);
+    assert_eq!(notes[50].severity, Severity::Note);
+    assert_eq!(notes[50].to_string(), "and 3 more notes; they are told when these are gone");
 }
 
 #[test]
