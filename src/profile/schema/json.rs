@@ -65,6 +65,9 @@ fn property(key: &Key) -> Value {
     Value::Object(schema)
 }
 
+/// A number of one byte in quotes, decimal or hexadecimal.
+const QUOTED_BYTE: &str = r"^\s*(0x0*[0-9a-fA-F]{1,2}|0*(25[0-5]|2[0-4]\d|1?\d?\d))\s*$";
+
 fn of_type(ty: &Type) -> Map<String, Value> {
     let schema = match ty {
         Type::Language => json!({ "const": 1 }),
@@ -77,8 +80,12 @@ fn of_type(ty: &Type) -> Map<String, Value> {
         Type::Reason => json!({ "anyOf": [
             { "enum": ty.choices() },
             { "type": "integer", "minimum": 0, "maximum": 255 },
+            { "type": "string", "pattern": QUOTED_BYTE },
         ] }),
-        Type::Code => json!({ "type": "integer", "minimum": 0, "maximum": 255 }),
+        Type::Code => json!({ "anyOf": [
+            { "type": "integer", "minimum": 0, "maximum": 255 },
+            { "type": "string", "pattern": QUOTED_BYTE },
+        ] }),
         Type::AzureCode => json!({ "enum": Code::ALL.map(Code::number) }),
         Type::Text => json!({ "type": "string" }),
         Type::Hex => json!({ "type": "string", "pattern": r"^\s*([0-9a-fA-F]{2}\s*)+$" }),
@@ -104,7 +111,7 @@ fn of_type(ty: &Type) -> Map<String, Value> {
         }
         Type::Packet | Type::Metric => json!({ "enum": ty.choices() }),
         Type::Time { zero: true } | Type::Span { zero: true } | Type::Seconds { zero: true } => {
-            json!({ "type": ["string", "integer"] })
+            json!({ "anyOf": [{ "type": "string" }, { "const": 0 }] })
         }
         Type::Time { zero: false } | Type::Span { zero: false } | Type::Seconds { zero: false } => {
             json!({ "type": "string" })
