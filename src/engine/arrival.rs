@@ -119,6 +119,8 @@ impl Engine {
             (Direction::Up, Packet::Connect { client_id, .. }) => self.identify_by_connect(link, client_id),
             (Direction::Down, Packet::Connack { assigned_client_id: Some(name), .. }) => {
                 self.rename(link, name);
+                self.join_firings(link);
+                self.settle_link(link);
                 false
             }
             (Direction::Up | Direction::Down, _) => false,

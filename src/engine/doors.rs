@@ -4,6 +4,7 @@
 //! do ([`super::dark`]).
 
 use super::dark::Shade;
+use super::firing::Firing;
 use super::io::{Door, Output};
 use super::machine::Engine;
 use crate::base::{Chance, ListenerId};
@@ -53,7 +54,10 @@ impl Engine {
     /// Connects vanish, or are refused, where a fault that asks for it falls on every device of the listener; else those of
     /// devices in the dark vanish. What vanishes is not refused.
     pub(super) fn door(&self, listener: ListenerId) -> Door {
-        let rules = self.firings.of_everyone().filter_map(|firing| self.plan.rule(firing.rule));
+        // Where it is over for one of them, their addresses or their CONNECT tell who it still holds on.
+        let of_all = |firing: &&Firing| firing.until_of_all.is_none_or(|until| until > self.now());
+        let rules =
+            self.firings.of_everyone().filter(of_all).filter_map(|firing| self.plan.rule(firing.rule));
         let of_all = rules.filter(|rule| rule.chance == Chance::ALWAYS && rule.who.is_everyone_at(listener));
         let mut door = Door::Open;
         for rule in of_all {

@@ -38,7 +38,9 @@ impl Engine {
         }
         let (at, first_new, windows) = (self.now, self.first_new, BTreeMap::new());
         let hold = asked.filter(|_| !rule.fault.is_one_shot()).map(Span::fixed).or(rule.fault.hold());
-        let firing = Firing { rule: rule_id, nth, at, hold, until: None, device, first_new, windows };
+        let ends = hold.map(|hold| self.ends_of_each(hold, device)).unwrap_or_default();
+        let (until_of_all, until) = (ends.first().copied(), ends.last().copied());
+        let firing = Firing { rule: rule_id, nth, at, hold, until, until_of_all, device, first_new, windows };
         self.firings.insert(id, firing);
         self.fall_on_devices(id, rule_id, rule, device);
         if rule.fault.is_one_shot() {
@@ -48,12 +50,9 @@ impl Engine {
             self.changed();
             return;
         }
-        if let Some(hold) = hold {
-            let until = self.now + hold.resolve(self.longest_keep_alive(device));
-            if let Some(firing) = self.firings.get_mut(id) {
-                firing.until = Some(until);
-            }
-            self.set_timer(until, Timer::EndFiring(id));
+        for end in ends {
+            let is_over = Some(end) == until;
+            self.set_timer(end, if is_over { Timer::EndFiring(id) } else { Timer::HoldsOnFewer });
         }
         if rule.fault.is_of_handshakes() {
             self.strike_unknown();
@@ -99,6 +98,28 @@ impl Engine {
         self.those(device).map(|known| known.keep_alive_or(default).0).max().unwrap_or(default)
     }
 
+    /// When a firing that holds for so long from now is over, for each of those devices.
+    fn ends_of_each(&self, hold: Span, device: Option<DeviceId>) -> BTreeSet<Time> {
+        let default = self.plan.default_keep_alive;
+        let mut ends: BTreeSet<Time> =
+            self.those(device).map(|known| self.now + hold.resolve(known.keep_alive_or(default).0)).collect();
+        if ends.is_empty() {
+            ends.insert(self.now + hold.resolve(default));
+        }
+        ends
+    }
+
+    /// Whether a firing that is in force holds on this device, or would if it came.
+    pub(super) fn holds_on(&self, firing: &Firing, device: &Device) -> bool {
+        match firing.windows.get(&device.id) {
+            Some(window) => self.windows.get(window).is_some_and(|window| !window.ending),
+            None => {
+                let keep_alive = device.keep_alive_or(self.plan.default_keep_alive).0;
+                firing.hold.is_none_or(|hold| firing.at + hold.resolve(keep_alive) > self.now)
+            }
+        }
+    }
+
     /// Lets the firings in force fall on the device of a link that was just identified.
     pub(super) fn join_firings(&mut self, link: LinkId) {
         if self.firings.is_empty() {
@@ -131,6 +152,12 @@ impl Engine {
         if before_connect && device.keep_alive.is_none() {
             // Whoever is met before any CONNECT has no keep-alive of its own yet: the firing's end is its too.
             until = until.min(firing.until.or(until));
+        }
+        if let Some(end) = until.filter(|until| firing.until_of_all.is_some_and(|of_all| *until < of_all)) {
+            firing.until_of_all = Some(end);
+            let key = (end.max(self.now), self.next_timer);
+            self.timers.insert(key, Timer::HoldsOnFewer);
+            self.next_timer += 1;
         }
         let late = until.is_some_and(|until| until <= self.now);
         if late || !pick::chance(self.seed, rule_id, rule, device, nth) {

@@ -18,6 +18,8 @@ pub struct Firing {
     pub hold: Option<Span>,
     /// When it falls on nobody new any more; `None` for a one-shot, and for one that lasts to the end of the run.
     pub until: Option<Time>,
+    /// Until when it holds on each device that is known, since spans are of their keep-alives: at most `until`.
+    pub until_of_all: Option<Time>,
     /// The one device it falls on; `None`: every device that matches, also one that comes later.
     pub device: Option<DeviceId>,
     /// The first link that was not there yet when it fired: links are numbered in the order of opening.

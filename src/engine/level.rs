@@ -2,7 +2,7 @@
 
 use super::compose::{self, LinkKey};
 use super::control::{Asked, Orders};
-use super::firing::Window;
+use super::firing::{Firing, Window};
 use super::io::{Granted, Order, Output};
 use super::machine::Engine;
 use super::means::how;
@@ -127,10 +127,20 @@ impl Engine {
             let Some(rule) = self.plan.rule(firing.rule) else { continue };
             let is_spared = matches!(rule.fault, Fault::Refuse(_)) && link_id < firing.first_new;
             if pick::may_match(&rule.who, link) && !is_spared {
-                let needs_connect = firing.device.is_some() || rule.needs_connect();
+                let needs_connect =
+                    firing.device.is_some() || rule.needs_connect() || self.may_be_over(firing, link);
                 compose::add_unknown(effects, &rule.fault, needs_connect);
             }
         }
+    }
+
+    /// Whether a firing holds no more on a device that this link may be of, by its address.
+    fn may_be_over(&self, firing: &Firing, link: &Link) -> bool {
+        if firing.until_of_all.is_none_or(|until| until > self.now()) {
+            return false;
+        }
+        let there = link.ip().into_iter().flat_map(|address| self.sessions.from_address(address));
+        there.filter_map(|id| self.sessions.device(id)).any(|device| !self.holds_on(firing, device))
     }
 
     pub(super) fn order(&mut self, link: LinkId, order: Order) {

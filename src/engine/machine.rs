@@ -79,6 +79,8 @@ pub(super) enum Timer {
     EndWindow(WindowId),
     /// A firing falls on nobody new from now on.
     EndFiring(FiringId),
+    /// One holds no more on some of those that it fell on.
+    HoldsOnFewer,
     /// The token of a link expires, as this window has it.
     Expire { window: WindowId, link: LinkId },
     /// The plan's duration is over.
@@ -405,6 +407,10 @@ impl Engine {
                 self.settle_unknown();
                 self.settle_listeners();
                 self.changed();
+            }
+            Timer::HoldsOnFewer => {
+                self.settle_unknown();
+                self.settle_listeners();
             }
             Timer::Expire { window, link } => self.expire(window, link),
             Timer::Duration => {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! In the dark, that is where a blackhole or a stall closes a direction of the link, nothing may arrive, no RST and no CONNACK
-//! either: a link is turned away when the path is restored, if the refusal still holds then.
+//! either: a link is turned away when the path is restored, if the refusal still holds then. So is one whose token has expired.
 
 use super::machine::Engine;
 use super::pick;
@@ -63,7 +63,7 @@ impl Engine {
     }
 
     /// Whether the path lets nothing pass, and so a refusal waits.
-    fn waits_in_the_dark(&mut self, link: LinkId) -> bool {
+    pub(super) fn waits_in_the_dark(&mut self, link: LinkId) -> bool {
         let is_dark = self.is_in_the_dark(link);
         if let Some(control) = self.links.get_mut(&link) {
             control.waits_for_light |= is_dark;
@@ -77,8 +77,11 @@ impl Engine {
         if !std::mem::take(&mut control.waits_for_light) || control.cut {
             return false;
         }
+        let is_accepted = self.sessions.link(link).is_some_and(|live| matches!(live.connack, Some((_, 0))));
         if control.token == Token::Unseen {
             self.refuse_link(link);
+        } else if is_accepted {
+            self.watch_token(link);
         } else if let Some((window, legs)) = self.rejection(link) {
             self.turn_away(link, window, legs);
         } else {
@@ -98,14 +101,7 @@ impl Engine {
                 && !rule.needs_connect()
                 && pick::may_match(&rule.who, live);
             let is_new = link >= firing.first_new;
-            // The device's own window may be over before the firing is: spans are of its keep-alive.
-            let holds = known.is_none_or(|device| match firing.windows.get(&device.id) {
-                Some(window) => self.windows.get(window).is_some_and(|window| !window.ending),
-                None => {
-                    let keep_alive = device.keep_alive_or(self.plan.default_keep_alive).0;
-                    firing.hold.is_none_or(|hold| firing.at + hold.resolve(keep_alive) > self.now())
-                }
-            });
+            let holds = known.is_none_or(|device| self.holds_on(firing, device));
             let in_force = firing.until.is_none_or(|until| until > self.now());
             falls && is_new && holds && in_force
         })

@@ -118,7 +118,7 @@ impl Engine {
             Timer::Fire { .. } | Timer::FireOn { .. } | Timer::FireAsked { .. } | Timer::EndFiring(_) => true,
             // A window that lasts as long as the run has something left to do until it has ended one link.
             Timer::Expire { window, .. } => self.windows.get(window).is_some_and(|window| !window.struck),
-            Timer::EndWindow(_) | Timer::Duration => false,
+            Timer::EndWindow(_) | Timer::HoldsOnFewer | Timer::Duration => false,
         });
         let lasting = |window: &super::firing::Window| {
             self.plan.rule(window.rule).is_some_and(|rule| rule.fault.hold().is_none())

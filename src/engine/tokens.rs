@@ -115,7 +115,7 @@ impl Engine {
             }
             _ => false,
         });
-        if is_over && !self.is_cut(link) {
+        if is_over && !self.is_cut(link) && !self.waits_in_the_dark(link) {
             self.turn_away(link, window, EXPIRED);
         }
     }

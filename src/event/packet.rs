@@ -186,15 +186,17 @@ impl Packet {
                 set(clean, edit.clean);
             }
             Packet::Connack { session_present, code, server_keep_alive, .. } => {
-                set(session_present, edit.session_present);
+                set(session_present, edit.session_present.filter(|_| version != Version::V31));
                 set(code, edit.code);
                 if version >= Version::V5 {
                     *server_keep_alive = edit.server_keep_alive.or(*server_keep_alive);
                 }
             }
             Packet::Publish { qos, dup, retain, topic: _ } => {
+                // At QoS 0 there is no DUP [MQTT-3.3.1-2].
+                let falls = *qos > 0 && edit.qos == Some(QoS::AtMostOnce);
                 set(qos, edit.qos.map(QoS::number));
-                set(dup, edit.dup);
+                set(dup, edit.dup.or(falls.then_some(false)));
                 set(retain, edit.retain);
             }
             Packet::Subscribe { id, filters: _ } => set(id, edit.packet_id),
@@ -345,6 +347,7 @@ mod tests {
             (Version::V311, connect(60, true), connect(4, false)),
             (Version::V5, connack(false, 0, None), connack(true, 0x87, Some(5))),
             (Version::V311, connack(false, 0, None), connack(true, 0x87, None)),
+            (Version::V31, connack(false, 0, None), connack(false, 0x87, None)),
             (Version::V311, publish(0, false), publish(2, true)),
             (Version::V5, subscribe(1), subscribe(9)),
             (
@@ -361,6 +364,15 @@ mod tests {
             assert_eq!(packet.edited(&Edit::default(), version), packet);
             assert_eq!(packet.edited(&all, version), edited, "{version:?}");
             assert_eq!(packet.kind(), edited.kind());
+        }
+        // At QoS 0 there is no DUP, unless that is what is asked for.
+        for (dup, expected) in [(None, false), (Some(true), true)] {
+            let Packet::Publish { dup: told, .. } = publish(1, true)
+                .edited(&Edit { qos: Some(QoS::AtMostOnce), dup, ..Edit::default() }, Version::V311)
+            else {
+                panic!("a PUBLISH");
+            };
+            assert_eq!(told, expected);
         }
     }
 }

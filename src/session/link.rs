@@ -4,6 +4,11 @@ use crate::base::{DeviceId, Ends, ListenerId, Time};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+/// So many SUBSCRIBEs that wait for their SUBACK are known of a link, and so many filters of them all: more than a client sends
+/// before it waits.
+const MOST_ASKED: usize = 64;
+const MOST_FILTERS: usize = 4096;
+
 /// A live link.
 #[derive(Clone, Debug)]
 pub struct Link {
@@ -68,6 +73,14 @@ impl Link {
 }
 
 impl Link {
+    /// A SUBSCRIBE came. Of a device whose hub answers none, the first are known, and no more.
+    pub(super) fn asks(&mut self, id: u16, filters: &[String]) {
+        let waiting: usize = self.asked.values().map(Vec::len).sum();
+        if self.asked.len() < MOST_ASKED && waiting + filters.len() <= MOST_FILTERS {
+            self.asked.insert(id, filters.to_vec());
+        }
+    }
+
     /// A SUBACK came: what was asked for with this identifier. A link that waits for none keeps no memory for it.
     pub(super) fn answered(&mut self, id: u16) -> Vec<String> {
         let asked = self.asked.remove(&id).unwrap_or_default();
@@ -99,5 +112,26 @@ impl Link {
             ended: Ends::default(),
             asked: BTreeMap::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_subscribes_that_nobody_answers_the_first_are_known() {
+        let mut link = Link::new(ListenerId(0), "10.0.0.1:4000", Time::ZERO);
+        for id in 1..=100 {
+            link.asks(id, &["a".to_owned()]);
+        }
+        assert_eq!(link.asked.len(), MOST_ASKED);
+        assert_eq!(link.answered(64), ["a"]);
+        assert_eq!(link.answered(65), [""; 0]);
+        let many = vec![String::new(); MOST_FILTERS - MOST_ASKED + 2];
+        link.asks(200, &many);
+        assert_eq!(link.answered(200), [""; 0], "one too many");
+        link.asks(201, &many[1..]);
+        assert_eq!(link.answered(201).len(), many.len() - 1);
     }
 }

@@ -38,7 +38,7 @@ impl Sessions {
             }
             Packet::Subscribe { id, filters } => {
                 if let Some(link) = self.links.get_mut(&link) {
-                    link.asked.insert(*id, filters.clone());
+                    link.asks(*id, filters);
                 }
             }
             Packet::Unsubscribe { filters } => {
@@ -89,7 +89,12 @@ impl Sessions {
                     device.filters.add(self.granted.iter().map(String::as_str));
                 }
             }
-            Some(_) | None => {}
+            Some(_) => {}
+            None => {
+                if let (Packet::Suback { id, .. }, Some(link)) = (packet, self.links.get_mut(&link)) {
+                    link.answered(*id);
+                }
+            }
         }
     }
 

@@ -491,3 +491,22 @@ fn nobody_is_turned_away_in_the_dark() {
         }
     }
 }
+
+/// MQTT 5: the device leaves its identifier to the hub, and is asked for by it.
+#[test]
+fn a_fault_in_force_falls_on_who_is_named_by_the_hub() {
+    let mut run = Run::new(plan(vec![of(rule(at(0), slow(100, Some("6s"))), "auto-*")]));
+    run.to(10);
+    let link = run.open(1);
+    run.connect(link, "", 60);
+    assert!(run.effects(link).is_clear());
+    let connack = Packet::Connack {
+        session_present: false,
+        code: 0,
+        server_keep_alive: None,
+        assigned_client_id: Some("auto-1".into()),
+        terms: crate::event::SessionTerms::default(),
+    };
+    run.packet(link, Direction::Down, connack);
+    assert!(!run.effects(link).is_clear());
+}

@@ -4,6 +4,7 @@ use super::*;
 use crate::base::{DeviceId, RuleId};
 use crate::engine::firing::Window;
 use crate::event::Sources;
+use crate::fault::{Refusal, Refuse};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -14,6 +15,10 @@ fn dark_for(client: &str) -> Rule {
         who: Who { client: Some(client.into()), ..Who::EVERYONE },
         ..rule(at(1000), dark("2s", Connects::Vanish))
     }
+}
+
+fn refused(hold: &str) -> Fault {
+    Fault::Refuse(Refuse { how: Refusal::Closed, hold: span(hold) })
 }
 
 impl Run {
@@ -237,4 +242,67 @@ proptest! {
             prop_assert_eq!(door, if dark.is_empty() { Door::Open } else { Door::MuteTo(dark.into()) });
         }
     }
+}
+
+/// Spans are of each one's keep-alive: a door is for all, and is open again as soon as the fault is over for one of them.
+#[test]
+fn who_is_in_the_dark_no_more_comes_in_while_others_still_are() {
+    for (fault, shut, narrower) in [
+        (dark("1 keepalive", Connects::Vanish), Door::Mute, to(&["10.0.0.3"])),
+        (refused("1 keepalive"), Door::Closed, Door::Open),
+    ] {
+        let mut run = Run::new(plan(vec![rule(at(1000), fault)]));
+        run.device_at("10.0.0.2", "short", 1);
+        run.device_at("10.0.0.3", "long", 10);
+        run.to(20_000);
+        let mut doors = vec![(ms(1000), shut), (ms(2000), narrower)];
+        if doors[1].1 != Door::Open {
+            doors.push((ms(11_000), Door::Open));
+        }
+        assert_eq!(run.doors, doors);
+    }
+}
+
+/// It was away as the fault began, and its keep-alive is the shortest; or it comes for the first time.
+#[test]
+fn who_has_no_window_counts_too() {
+    for is_known in [false, true] {
+        let mut run = Run::new(plan(vec![rule(at(1000), dark("1 keepalive", Connects::Vanish))]));
+        if is_known {
+            let short = run.device_at("10.0.0.2", "short", 1);
+            run.close(short);
+        }
+        run.device_at("10.0.0.3", "long", 10);
+        run.to(3000);
+        if !is_known {
+            // From another listener, say.
+            run.device_at("10.0.0.2", "short", 1);
+        }
+        run.to(3001);
+        let opens = if is_known { 2000 } else { 3000 };
+        assert_eq!(run.doors, [(ms(1000), Door::Mute), (ms(opens), to(&["10.0.0.3"]))], "{is_known}");
+    }
+}
+
+/// TLS says whose a link is at CONNECT alone, and that comes only if the handshake does.
+#[test]
+fn a_link_that_may_be_of_a_device_in_the_dark_no_more_can_say_whose_it_is() {
+    let is_silent = |run: &Run, link: LinkId| run.effects(link).closed == Ways { up: true, down: true };
+    let mut run = Run::new(plan(vec![rule(at(1000), dark("1 keepalive", Connects::Silence))]));
+    run.device(1, "short", 1);
+    run.device(2, "long", 10);
+    run.to(1500);
+    let early = run.open(3);
+    assert!(is_silent(&run, early));
+    run.to(1999);
+    assert!(is_silent(&run, early));
+    run.to(2000);
+    let late = run.open(4);
+    for link in [early, late] {
+        assert!(!is_silent(&run, link) && run.effects(link).hold_dial, "the hub does not hear of it yet");
+    }
+    run.connect(early, "long", 10);
+    assert!(is_silent(&run, early));
+    run.connect(late, "short", 1);
+    assert!(run.effects(late).is_clear());
 }

@@ -259,3 +259,15 @@ fn asks(name: &str) -> Packet {
         terms: crate::event::SessionTerms::default(),
     }
 }
+
+/// Nothing arrives in the dark, no FIN of the hub's either.
+#[test]
+fn a_token_that_expires_in_the_dark_ends_its_link_when_the_path_is_restored() {
+    let rules = vec![rule(at(1000), dark("5s", Connects::Silence)), rule(at(0), expiry(0, None, None))];
+    let mut run = Run::new(plan(rules));
+    let link = run.holder(1, "d", Some(BEGAN + 3));
+    run.to(5999);
+    assert_eq!(run.ends(), []);
+    run.to(6000);
+    assert_eq!(run.ends(), [(6000, link, EXPIRED)]);
+}
