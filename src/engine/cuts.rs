@@ -6,7 +6,7 @@ use super::means::{fidelity_of, mechanism};
 use super::pick;
 use crate::base::{DeviceId, Ends, LinkId, Side, WindowId};
 use crate::event::{LastPackets, What};
-use crate::fault::{Cut, Fault, LegFate, RecordFault, TlsRecord};
+use crate::fault::{Cut, Fault, Forgotten, LegFate, RecordFault, TlsRecord};
 use crate::profile::Rule;
 
 impl Engine {
@@ -68,7 +68,11 @@ impl Engine {
         if let Some(control) = self.links.get_mut(&link).filter(|_| is_made) {
             control.cut = true;
         }
-        let open = window.filter(|window| is_made && self.windows.contains_key(window));
+        // What a window has forgotten stays forgotten, and is reset when it is over, too.
+        let stays = |window: &WindowId| {
+            self.links.get(&link).and_then(|of| of.forgotten()) == Some((*window, Forgotten::Reset))
+        };
+        let open = window.filter(|window| is_made && (self.windows.contains_key(window) || stays(window)));
         if let Some(window) = open {
             if !self.works_on(window, link) {
                 let means = Ends { device: done.device.map(mechanism), hub: done.hub.map(mechanism) };

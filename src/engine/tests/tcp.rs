@@ -419,7 +419,8 @@ fn a_link_that_nobody_sends_on_does_not_keep_the_window_open() {
     assert_eq!(run.effects(link).reset_senders, Some(WindowId(0)));
     run.to(12_000);
     run.cut_done(link, WindowId(0), LegFate::Reset, LegFate::ResetWhenSends);
-    assert_eq!(run.applied(), [], "the window was over");
+    let means = Ends { device: Some(Mechanism::Linger), hub: Some(Mechanism::Parked) };
+    assert_eq!(run.applied(), [(12_000, link, Fidelity::Packet, means)], "it came about, though late");
     assert_eq!(run.times(|what| matches!(what, What::LegCut { .. })), [12_000, 12_000]);
 }
 

@@ -3,9 +3,9 @@
 use crate::base::{DeviceId, Direction, LinkId, ListenerId, RuleId, Side, Span};
 use crate::event::{Packet, RivalNews, What};
 use crate::fault::{
-    Alteration, Close, ConnackCode, Edit, Ending, Fault, HalfClose, Inject, Injection, LegFate, Mechanism,
-    PacketAction, PacketFault, PacketMatch, Refusal, Refuse, Reject, Takeover, TokenExpiry, Toward,
-    WaysWanted,
+    Alteration, Close, ConnackCode, Edit, Ending, Fault, Forgotten, HalfClose, IdleTimeout, Inject,
+    Injection, LegFate, Mechanism, PacketAction, PacketFault, PacketMatch, Refusal, Refuse, Reject, Takeover,
+    TokenExpiry, Toward, WaysWanted,
 };
 use crate::measure::story::{Story, answers, asks, between, exact, latency, never, plan, rst, stall, values};
 use crate::measure::{Cause, KeepAlive, Outcome, Results, Value};
@@ -933,4 +933,20 @@ fn a_fault_of_packets_is_judged_on_the_first_link_that_it_fell_on() {
     let window = results.runs[0].windows.values().next().unwrap();
     assert_eq!((window.outcome, window.attempts), (Outcome::Back, 3));
     assert_eq!(values(&results, Metric::Downtime), [exact(12_000)]);
+}
+
+/// A middlebox that resets forgets a link while the fault holds, and resets it when somebody speaks, later.
+#[test]
+fn a_link_that_is_reset_after_its_window_was_lost_to_it() {
+    let idle = IdleTimeout { after: span("1s"), then: Forgotten::Reset, hold: Some(span("3s")) };
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(1_000).opens(1, 0, 0, 60).at(4_000).heals(1);
+    story.at(5_000).applies(1, 1, Mechanism::Linger).cut(1, Side::Device, LegFate::Reset, 1);
+    story.cut(1, Side::Hub, LegFate::Reset, 1).closes(1).at(5_700).joins(2, 0, "a", 60).at(90_000).over();
+    let results = story.results(&plan(vec![("nat", Fault::IdleTimeout(idle))]));
+    let window = results.runs[0].windows.values().next().unwrap();
+    assert_eq!(window.outcome, Outcome::Back);
+    for metric in [Metric::DeviceDetection, Metric::Downtime, Metric::Recovery] {
+        assert_eq!(values(&results, metric), [exact(700)], "{metric:?}");
+    }
 }
