@@ -3,7 +3,7 @@
 use crate::azure::FaultRequest;
 use crate::base::{DeviceId, Direction, Ends, LinkId, ListenerId, Side, Time, Ways, WindowId};
 use crate::event::{
-    Delivery, Dropped, EndReason, Event, LastPackets, RivalNews, RunStarted, TlsTerms, TlsUp, Traffic,
+    Delivery, Dropped, EndReason, Event, LastPackets, RivalNews, RunStarted, Says, TlsTerms, TlsUp, Traffic,
     WireNews,
 };
 use crate::fault::{Alteration, Cut, Effects, Ending, Harm, Inject, LegFate, Mechanism};
@@ -265,6 +265,8 @@ pub enum Input {
         topic: String,
         /// Its RETAIN flag.
         retain: bool,
+        /// What it says, where that can be known.
+        says: Option<Says>,
     },
     /// The device published on the topic of its own will.
     UsesWillTopic {

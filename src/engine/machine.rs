@@ -254,7 +254,7 @@ impl Engine {
             Input::Malformed { link, direction, packet, flaw } => {
                 self.emit(What::Malformed { link, direction, packet, flaw });
             }
-            Input::Published { link, topic, retain } => self.published(link, &topic, retain),
+            Input::Published { link, topic, retain, says } => self.published(link, &topic, retain, says),
             Input::UsesWillTopic { link } => self.uses_will_topic(link),
             Input::KeepaliveExceeded { link, silence } => {
                 let (gap_ns, took_ns) = (time::nanos(silence.gap), time::nanos(silence.took));

@@ -8,11 +8,12 @@
 //!
 //! net/ tells of PUBLISH packets toward devices whose topic is that of a will. A hub may publish a will a moment before it
 //! ends the link, so the last such PUBLISH is remembered. Each will is told of once, however many devices get it. Of a will
-//! that DISCONNECT took back, a PUBLISH says nothing where its device publishes on the topic itself, or where it is retained.
+//! that DISCONNECT took back, a PUBLISH says nothing where its device publishes on the topic itself, or where it is retained. What
+//! says something else than the will ("online" on its topic, say) is not it.
 
 use super::machine::Engine;
 use crate::base::{DeviceId, Direction, LinkId, Side, Time};
-use crate::event::{Packet, What};
+use crate::event::{Packet, Says, What, Will};
 use crate::fault::LegFate;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub(super) struct Wills {
 #[derive(Debug)]
 struct Left {
     topic: String,
+    says: Option<Says>,
     delay: Duration,
     accepted: bool,
     /// The device publishes on its topic itself.
@@ -54,6 +56,7 @@ struct Left {
 struct Awaited {
     device: DeviceId,
     topic: String,
+    says: Option<Says>,
     until: Time,
     graceful: bool,
 }
@@ -63,7 +66,7 @@ struct Topic {
     /// How many wills have it.
     wills: usize,
     /// The last PUBLISH with it.
-    last: Option<(Time, LinkId)>,
+    last: Option<(Time, LinkId, Option<Says>)>,
 }
 
 impl Wills {
@@ -72,10 +75,12 @@ impl Wills {
         self.left.is_empty() && self.awaited.is_empty()
     }
 
-    fn leave(&mut self, link: LinkId, topic: &str, delay: u32) {
-        self.topics.entry(topic.to_owned()).or_default().wills += 1;
-        let delay = Duration::from_secs(u64::from(delay));
-        let left = Left { topic: topic.to_owned(), delay, accepted: false, used: false, goodbye: None };
+    fn leave(&mut self, link: LinkId, will: &Will) {
+        let Will { topic, delay, says, qos: _ } = will;
+        self.topics.entry(topic.clone()).or_default().wills += 1;
+        let delay = Duration::from_secs(u64::from(delay.unwrap_or(0)));
+        let left =
+            Left { topic: topic.clone(), says: *says, delay, accepted: false, used: false, goodbye: None };
         if let Some(before) = self.left.insert(link, left) {
             self.drop_topic(&before.topic);
         }
@@ -95,16 +100,17 @@ impl Wills {
         let left = self.left.remove(&link)?;
         let device = device.filter(|_| left.accepted && left.delay <= LONGEST_DELAY);
         let is_told = self.topics.get(&left.topic).and_then(|topic| topic.last);
-        let is_told = is_told.filter(|(at, _)| !graceful && now.since(*at) <= AHEAD);
+        let is_told =
+            is_told.filter(|(at, _, says)| !graceful && now.since(*at) <= AHEAD && may_be(left.says, *says));
         let is_unclear = graceful && left.used;
         match (device, is_told) {
-            (Some(device), Some((_, link))) => {
+            (Some(device), Some((_, link, _))) => {
                 self.drop_topic(&left.topic);
                 return Some(What::WillDelivered { device, link, topic: left.topic });
             }
             (Some(device), None) if !is_unclear && self.awaited.len() < MOST_AWAITED => {
                 let until = now + left.delay + GRACE;
-                self.awaited.push(Awaited { device, topic: left.topic, until, graceful });
+                self.awaited.push(Awaited { device, topic: left.topic, says: left.says, until, graceful });
             }
             (Some(_) | None, _) => self.drop_topic(&left.topic),
         }
@@ -112,10 +118,18 @@ impl Wills {
     }
 
     /// A PUBLISH came for a device. Answers with the will that it is.
-    fn published(&mut self, now: Time, link: LinkId, topic: &str, retain: bool) -> Option<What> {
-        self.topics.get_mut(topic)?.last = Some((now, link));
+    fn published(
+        &mut self,
+        now: Time,
+        link: LinkId,
+        topic: &str,
+        retain: bool,
+        says: Option<Says>,
+    ) -> Option<What> {
+        self.topics.get_mut(topic)?.last = Some((now, link, says));
         self.forget(now);
-        let is_it = |will: &Awaited| will.topic == topic && !(will.graceful && retain);
+        let is_it =
+            |will: &Awaited| will.topic == topic && !(will.graceful && retain) && may_be(will.says, says);
         let place = self.awaited.iter().position(is_it)?;
         let will = self.awaited.remove(place);
         self.drop_topic(&will.topic);
@@ -132,6 +146,11 @@ impl Wills {
         let over: Vec<Awaited> = over;
         over.iter().for_each(|will| self.drop_topic(&will.topic));
     }
+}
+
+/// Whether what was published may be a will, by what both say.
+fn may_be(will: Option<Says>, published: Option<Says>) -> bool {
+    will.zip(published).is_none_or(|(will, published)| will.may_be(published))
 }
 
 impl Engine {
@@ -167,7 +186,7 @@ impl Engine {
     ) -> Option<What> {
         match (direction, packet) {
             (Direction::Up, Packet::Connect { will: Some(will), .. }) => {
-                self.wills.leave(link, &will.topic, will.delay.unwrap_or(0));
+                self.wills.leave(link, will);
             }
             (Direction::Down, Packet::Connack { code: 0, .. }) => {
                 if let Some(left) = self.wills.left.get_mut(&link) {
@@ -194,8 +213,8 @@ impl Engine {
     }
 
     /// A PUBLISH came for a device, with the topic of a will, as far as net/ can tell.
-    pub(super) fn published(&mut self, link: LinkId, topic: &str, retain: bool) {
-        if let Some(what) = self.wills.published(self.now, link, topic, retain) {
+    pub(super) fn published(&mut self, link: LinkId, topic: &str, retain: bool, says: Option<Says>) {
+        if let Some(what) = self.wills.published(self.now, link, topic, retain, says) {
             self.emit(what);
         }
     }

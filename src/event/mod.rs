@@ -21,7 +21,7 @@ pub use kernel::{Dropped, Sources};
 pub use line::Line;
 pub use message::{Delivery, Excuse, Loss, MessageNews};
 pub use numbers::{Numbers, Place};
-pub use packet::{Packet, SessionTerms, Will, shown};
+pub use packet::{Packet, Says, SessionTerms, Will, shown};
 pub use samples::Samples;
 pub use tls::{TlsMode, TlsTerms, TlsUp};
 pub use wire::WireNews;

@@ -139,6 +139,36 @@ pub struct Will {
     /// Will Delay Interval of MQTT 5, in seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay: Option<u32>,
+    /// What it says; never in a log.
+    #[serde(skip)]
+    pub says: Option<Says>,
+}
+
+/// A payload, as far as it takes to tell it from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Says {
+    length: u32,
+    /// The first bytes, zeros behind a shorter one; absent where they were not all at hand.
+    begins: Option<[u8; 16]>,
+}
+
+impl Says {
+    /// Of a payload of so many bytes, of which these are at hand.
+    pub fn of(length: u32, at_hand: &[u8]) -> Says {
+        let mut begins = [0; 16];
+        let known = usize::try_from(length).unwrap_or(usize::MAX).min(begins.len());
+        let at_hand = at_hand.get(..known).map(|first| {
+            begins[..known].copy_from_slice(first);
+            begins
+        });
+        Says { length, begins: at_hand }
+    }
+
+    /// Whether it may be the same.
+    pub fn may_be(self, other: Says) -> bool {
+        let begins = self.begins.zip(other.begins);
+        self.length == other.length && begins.is_none_or(|(one, other)| one == other)
+    }
 }
 
 impl Packet {
@@ -280,7 +310,12 @@ fn connect(head: &[u8]) -> Option<Packet> {
         token_expiry: view.password.as_ref().and_then(|password| azure::token::expiry(password.0)),
         password: view.password.map(|password| Print::of(password.0)),
         same_password: false,
-        will: view.will.map(|will| Will { topic: shown(&will.topic), qos: will.qos, delay: will.delay }),
+        will: view.will.map(|will| Will {
+            topic: shown(&will.topic),
+            qos: will.qos,
+            delay: will.delay,
+            says: u32::try_from(will.payload.len()).ok().map(|length| Says::of(length, will.payload)),
+        }),
         terms: SessionTerms { session_expiry: view.session_expiry, receive_maximum: view.receive_maximum },
     })
 }
@@ -373,6 +408,22 @@ mod tests {
                 panic!("a PUBLISH");
             };
             assert_eq!(told, expected);
+        }
+    }
+
+    #[test]
+    fn a_payload_is_told_from_another_by_its_length_and_how_it_begins() {
+        let long = b"0123456789abcdef";
+        for (one, other, same) in [
+            (Says::of(3, b"off"), Says::of(3, b"off"), true),
+            (Says::of(3, b"off"), Says::of(2, b"on"), false),
+            (Says::of(1, b"0"), Says::of(1, b"1"), false),
+            (Says::of(0, b""), Says::of(0, b""), true),
+            (Says::of(20, &long[..]), Says::of(20, &long[..15]), true),
+            (Says::of(20, b"0123456789abcdeX"), Says::of(20, &long[..]), false),
+            (Says::of(3, b"of"), Says::of(3, b"off"), true),
+        ] {
+            assert_eq!((one.may_be(other), other.may_be(one)), (same, same), "{one:?} {other:?}");
         }
     }
 }

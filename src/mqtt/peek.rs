@@ -56,6 +56,8 @@ pub struct WillView<'a> {
     pub qos: u8,
     /// Will Delay Interval of MQTT 5, in seconds.
     pub delay: Option<u32>,
+    /// Its payload.
+    pub payload: &'a [u8],
 }
 
 /// Whether a CONNECT is that of a bridge between hubs, as mosquitto marks it before MQTT 5: by the upper bit of the level.
@@ -107,8 +109,8 @@ impl<'a> ConnectView<'a> {
         if self.has_will {
             let delay = if v5 { Properties::read_leniently(reader).will_delay() } else { None };
             let topic = lossy(reader)?;
-            reader.binary("will payload").ok()?;
-            self.will = Some(WillView { topic, qos: flags >> 3 & 3, delay });
+            let payload = reader.binary("will payload").ok()?;
+            self.will = Some(WillView { topic, qos: flags >> 3 & 3, delay, payload });
         }
         if flags & connect::USER_NAME != 0 {
             self.username = Some(lossy(reader)?);

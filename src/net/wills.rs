@@ -3,6 +3,7 @@
 //! [`Known`] is shared by all links and holds a few bits of each topic, so that what is no will costs one look; without any
 //! will, a PUBLISH costs one load. [`OfLink`] is what one link keeps.
 
+use crate::event::Says;
 use crate::mqtt::framer::Frame;
 use crate::mqtt::{Version, peek};
 use crate::net::surgery::Aliases;
@@ -79,16 +80,32 @@ impl OfLink {
         is_own
     }
 
-    /// The topic of a PUBLISH of the hub, as events show it, and whether it is retained, where it may be a will.
-    pub fn will(&mut self, known: &Known, version: Version, frame: &Frame<'_>) -> Option<(String, bool)> {
+    /// The topic of a PUBLISH of the hub, as events show it, whether it is retained, and what it says, where it may be a will.
+    pub fn will(
+        &mut self,
+        known: &Known,
+        version: Version,
+        frame: &Frame<'_>,
+    ) -> Option<(String, bool, Option<Says>)> {
         let view = peek::publish_view(version, frame.first_byte, frame.head)?;
         let topic = match view.topic_alias {
             None => view.topic.as_ref(),
             alias => self.aliases.get_or_insert_default().resolve(&view.topic, alias)?,
         };
         let shown = crate::event::shown(topic);
-        known.may_hold(&shown).then_some((shown, view.retain))
+        known.may_hold(&shown).then(|| (shown, view.retain, says(frame, view.payload_at)))
     }
+}
+
+/// What a PUBLISH says, whose payload begins there in its body.
+fn says(frame: &Frame<'_>, payload_at: Option<u32>) -> Option<Says> {
+    let at = payload_at?;
+    let length = frame.remaining_length.checked_sub(at)?;
+    let at = usize::try_from(at).ok()?;
+    // What is split over inputs may lie in neither.
+    let in_head = frame.head.get(at..).unwrap_or_default();
+    let at_hand = if in_head.is_empty() { frame.rest } else { in_head };
+    Some(Says::of(length, at_hand))
 }
 
 #[cfg(test)]
@@ -119,7 +136,7 @@ mod tests {
         assert!(known.any() && known.may_hold("gone/a") && !known.may_hold("gone/b"));
         let mut link = OfLink::default();
         let will = link.will(&known, Version::V311, &publish(b"\x00\x06gone/aoff"));
-        assert_eq!(will, Some(("gone/a".into(), true)));
+        assert_eq!(will, Some(("gone/a".into(), true, Some(Says::of(3, b"off")))));
         assert_eq!(link.will(&known, Version::V311, &publish(b"\x00\x06gone/boff")), None);
     }
 

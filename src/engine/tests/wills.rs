@@ -2,14 +2,18 @@
 
 use super::*;
 use crate::base::Side;
-use crate::event::Will;
+use crate::event::{Says, Will};
 use crate::fault::Ending;
+
+fn says(payload: &[u8]) -> Says {
+    Says::of(u32::try_from(payload.len()).unwrap(), payload)
+}
 
 impl Run {
     /// A device that leaves a will, and what it is told.
     fn leaves(&mut self, link: u64, name: &str, delay: Option<u32>) -> LinkId {
         let link = self.open(link);
-        let will = Some(Will { topic: "gone".into(), qos: 0, delay });
+        let will = Some(Will { topic: "gone".into(), qos: 0, delay, says: Some(says(b"offline")) });
         let connect = Packet::Connect {
             version: Version::V5,
             client_id: name.into(),
@@ -34,7 +38,12 @@ impl Run {
     }
 
     fn publishes(&mut self, link: LinkId, topic: &str, retain: bool) {
-        self.tell(Input::Published { link, topic: topic.into(), retain });
+        self.tell(Input::Published { link, topic: topic.into(), retain, says: None });
+    }
+
+    fn says(&mut self, link: LinkId, payload: &[u8]) {
+        let says = Some(says(payload));
+        self.tell(Input::Published { link, topic: "gone".into(), retain: false, says });
     }
 
     fn wills(&self) -> Vec<u64> {
@@ -106,4 +115,26 @@ fn wills_take_bounded_memory() {
     run.hub_ends(id);
     run.close(id);
     assert_eq!(run.engine.wills_kept(), 1);
+}
+
+/// Many devices say "online" on the topic of their will, as they come and as they come back.
+#[test]
+fn what_says_something_else_is_not_the_will() {
+    for (before, after, expected) in [
+        (&b"offline"[..], &b""[..], vec![1_000]),
+        (b"online", b"", vec![]),
+        (b"online", b"offline", vec![1_500]),
+        (b"", b"offlinE", vec![]),
+    ] {
+        let mut run = Run::new(plan(Vec::new()));
+        let (link, other) = (run.leaves(1, "d", None), run.device(2, "e", 60));
+        if !before.is_empty() {
+            run.to(900).says(other, before);
+        }
+        run.to(1_000).hub_ends(link);
+        if !after.is_empty() {
+            run.to(1_500).says(other, after);
+        }
+        assert_eq!(run.wills(), expected, "{before:?} {after:?}");
+    }
 }

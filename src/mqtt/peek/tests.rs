@@ -18,7 +18,7 @@ fn a_connect_with_everything() {
         client_id: "c".into(),
         receive_maximum: None,
         has_will: true,
-        will: Some(WillView { topic: "w".into(), qos: 1, delay: Some(5) }),
+        will: Some(WillView { topic: "w".into(), qos: 1, delay: Some(5), payload: b"x" }),
         username: Some("u".into()),
         has_password: true,
         password: Some(Secret(b"\xff\0")),

@@ -331,8 +331,8 @@ impl Link {
             Direction::Up if self.wills.is_own(frame) => self.core.tell(Input::UsesWillTopic { link }),
             Direction::Up => {}
             Direction::Down => {
-                if let Some((topic, retain)) = self.wills.will(self.core.wills(), version, frame) {
-                    self.core.tell(Input::Published { link, topic, retain });
+                if let Some((topic, retain, says)) = self.wills.will(self.core.wills(), version, frame) {
+                    self.core.tell(Input::Published { link, topic, retain, says });
                 }
             }
         }

@@ -6,7 +6,7 @@ use crate::event::RivalNews;
 use crate::fault::{Ending, LegFate};
 
 fn will(delay: Option<u32>) -> Will {
-    Will { topic: "gone/a".into(), qos: 1, delay }
+    Will { topic: "gone/a".into(), qos: 1, delay, says: None }
 }
 
 /// A device with a will, and one that is subscribed to this filter; the first ends its link at 1.0 s.
