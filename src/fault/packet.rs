@@ -43,7 +43,7 @@ pub struct PacketMatch {
     pub dup: Option<bool>,
     /// The RETAIN flag of a PUBLISH.
     pub retain: Option<bool>,
-    /// Only the packet with this number of those that match, on each link and direction, from 1; `None`: each of them.
+    /// Only the packet with this number of those that match while the rule holds, on each link and direction, from 1; `None`: each.
     pub nth: Option<u32>,
     /// How many at most in each window; `None`: as many as come.
     pub times: Option<u32>,

@@ -71,8 +71,8 @@ pub(in crate::profile) static WHAT: Place = Place {
             name: "nth",
             ty: Type::Count { most: 1_000_000 },
             presence: Presence::Optional("each of them"),
-            doc: "Only the packet with this number, of those that match on a link and direction, counted from 1; one that an \
-                  earlier rule drops or cuts does not count.",
+            doc: "Only the packet with this number, of those that match on a link and direction while the rule holds, counted \
+                  from 1 over all its firings; one that an earlier rule drops or cuts does not count.",
             example: "3",
         },
         Key {
