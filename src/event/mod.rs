@@ -341,7 +341,8 @@ pub enum What {
         #[serde(default, skip_serializing_if = "bounded::is_none", deserialize_with = "bounded::count")]
         more: u64,
     },
-    /// The hub delivered the will of a device: a PUBLISH with its topic came down to some device.
+    /// The hub delivered the will of a device: a PUBLISH with its topic came down to some device, whose payload is as long and begins
+    /// alike.
     WillDelivered {
         /// Whose will, of those with this topic.
         device: DeviceId,
