@@ -4,7 +4,7 @@
 
 mod common;
 
-use brownout::base::{Chance, DeviceId, Side, Span, Ways};
+use brownout::base::{DeviceId, Side, Span, Ways};
 use brownout::event::{Delivery, Event, Loss, MessageNews, What};
 use brownout::fault::{
     Blackhole, Close, Connects, Fault, FidelityWanted, LegFate, MidCut, PacketAction, PacketFault,
@@ -53,17 +53,7 @@ fn of_packets(what: PacketMatch, action: PacketAction) -> Rule {
     at("packets", Duration::ZERO, Fault::Packets(PacketFault { what, action, hold: None }))
 }
 
-const PUBLISH: PacketMatch = PacketMatch {
-    packet: Some(PacketKind::Publish),
-    direction: WaysWanted::Both,
-    topic: None,
-    qos: None,
-    dup: None,
-    retain: None,
-    nth: None,
-    times: None,
-    chance: Chance::ALWAYS,
-};
+const PUBLISH: PacketMatch = PacketMatch { packet: Some(PacketKind::Publish), ..PacketMatch::EVERY };
 
 #[tokio::test]
 async fn both_ways_and_over_a_reconnect() {

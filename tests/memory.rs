@@ -6,7 +6,7 @@ mod common;
 #[path = "common/tls.rs"]
 mod tls;
 
-use brownout::base::{Chance, Rate, Span};
+use brownout::base::{Rate, Span};
 use brownout::event::{Packet, TlsMode, What};
 use brownout::fault::lane::LANE_LIMIT;
 use brownout::fault::{
@@ -30,14 +30,8 @@ async fn a_publish_of_256_mb_passes_in_constant_memory() {
 async fn it_does_so_past_faults_that_leave_it_as_it_is() {
     let what = PacketMatch {
         packet: Some(PacketKind::Publish),
-        direction: WaysWanted::Both,
         topic: Some("nobodys/topic".into()),
-        qos: None,
-        dup: None,
-        retain: None,
-        nth: None,
-        times: None,
-        chance: Chance::ALWAYS,
+        ..PacketMatch::EVERY
     };
     let action = PacketAction::Duplicate { copies: 3 };
     let rate = Rate::from_bits(50_000_000_000).unwrap();

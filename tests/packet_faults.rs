@@ -4,7 +4,7 @@
 
 mod common;
 
-use brownout::base::{Chance, Side, Span};
+use brownout::base::{Side, Span};
 use brownout::event::{Event, What};
 use brownout::fault::{
     Alteration, Close, ConnackCode, Corrupt, Delay, DelayModel, Edit, Fault, HalfClose, LegFate, MidCut,
@@ -23,20 +23,8 @@ const QOS0: &[u8] = b"\x30\x05\x00\x01tp0";
 const QOS1: &[u8] = b"\x32\x07\x00\x01t\x00\x07p1";
 const QOS2: &[u8] = b"\x34\x07\x00\x01t\x00\x09p2";
 
-const ANY: PacketMatch = PacketMatch {
-    packet: None,
-    direction: WaysWanted::Both,
-    topic: None,
-    qos: None,
-    dup: None,
-    retain: None,
-    nth: None,
-    times: None,
-    chance: Chance::ALWAYS,
-};
-
 fn of(kind: PacketKind) -> PacketMatch {
-    PacketMatch { packet: Some(kind), ..ANY }
+    PacketMatch { packet: Some(kind), ..PacketMatch::EVERY }
 }
 
 /// A rule from the run's start on, to its end.

@@ -91,13 +91,9 @@ fn any_rule(dice: &mut Dice) -> Rule {
     let what = PacketMatch {
         packet: dice.one(&[None, Some(PacketKind::Publish), Some(PacketKind::Pubrel)]),
         direction: dice.one(&[WaysWanted::Up, WaysWanted::Down, WaysWanted::Both]),
-        topic: None,
-        qos: None,
-        dup: None,
-        retain: None,
-        nth: None,
         times: dice.one(&[None, Some(20)]),
         chance: Chance::new(dice.one(&[0.1, 0.5])).unwrap(),
+        ..PacketMatch::EVERY
     };
     // The type that no rule asks for is told of too: so that each packet has an event.
     let what =
@@ -107,17 +103,7 @@ fn any_rule(dice: &mut Dice) -> Rule {
 
 /// A rule that asks for every packet and changes none.
 fn witness() -> Rule {
-    let what = PacketMatch {
-        packet: None,
-        direction: WaysWanted::Both,
-        topic: None,
-        qos: None,
-        dup: None,
-        retain: None,
-        nth: None,
-        times: None,
-        chance: Chance::ALWAYS,
-    };
+    let what = PacketMatch::EVERY;
     let action = PacketAction::Edit(Edit::default());
     at("witness", Duration::ZERO, Fault::Packets(PacketFault { what, action, hold: None }))
 }

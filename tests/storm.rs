@@ -402,17 +402,7 @@ fn of_packets(mode: Mode) -> Vec<Rule> {
         // What passes there is put into frames anew: tests/packet_faults.rs looks at what they carry.
         return Vec::new();
     }
-    let any = PacketMatch {
-        packet: None,
-        direction: WaysWanted::Both,
-        topic: None,
-        qos: None,
-        dup: None,
-        retain: None,
-        nth: None,
-        times: None,
-        chance: Chance::new(0.3).unwrap(),
-    };
+    let any = PacketMatch { chance: Chance::new(0.3).unwrap(), ..PacketMatch::EVERY };
     let fault = |what: &PacketMatch, action, hold| {
         Fault::Packets(PacketFault { what: what.clone(), action, hold: Some(Span::fixed(ms(hold))) })
     };

@@ -3,8 +3,7 @@
 
 use crate::Part;
 use crate::common::{Bench, at, plan, publish, wire};
-use brownout::base::Chance;
-use brownout::fault::{Fault, PacketAction, PacketFault, PacketMatch, WaysWanted};
+use brownout::fault::{Fault, PacketAction, PacketFault, PacketMatch};
 use brownout::mqtt::PacketKind;
 use brownout::profile::Rule;
 use std::net::SocketAddr;
@@ -110,14 +109,8 @@ fn by_topic() -> Vec<Rule> {
     let rule = |n| {
         let what = PacketMatch {
             packet: Some(PacketKind::Publish),
-            direction: WaysWanted::Both,
             topic: Some(format!("other/{n}/#")),
-            qos: None,
-            dup: None,
-            retain: None,
-            nth: None,
-            times: None,
-            chance: Chance::ALWAYS,
+            ..PacketMatch::EVERY
         };
         let action = PacketAction::Drop { acknowledge: false };
         at(&format!("other-{n}"), Duration::ZERO, Fault::Packets(PacketFault { what, action, hold: None }))

@@ -2,7 +2,7 @@
 
 use super::goldens::shown;
 use super::live;
-use crate::base::{Chance, Direction, RuleId, Side};
+use crate::base::{Direction, RuleId, Side};
 use crate::event::{Packet, RivalNews, What};
 use crate::fault::{
     Alteration, ConnackCode, Edit, Ending, Fault, LegFate, Mechanism, PacketAction, PacketFault, PacketMatch,
@@ -15,17 +15,7 @@ use crate::report::{Report, Styling, terminal};
 use std::time::Duration;
 
 fn packets(packet: PacketKind, action: PacketAction) -> Fault {
-    let what = PacketMatch {
-        packet: Some(packet),
-        direction: WaysWanted::Both,
-        topic: None,
-        qos: None,
-        dup: None,
-        retain: None,
-        nth: None,
-        times: None,
-        chance: Chance::ALWAYS,
-    };
+    let what = PacketMatch { packet: Some(packet), ..PacketMatch::EVERY };
     Fault::Packets(PacketFault { what, action, hold: Some("20s".parse().unwrap()) })
 }
 
