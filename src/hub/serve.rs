@@ -88,8 +88,7 @@ fn start(
     shutdown: watch::Receiver<bool>,
 ) -> io::Result<HubHandle> {
     let address = listener.local_addr()?;
-    let state = Mutex::new(State::new(config));
-    let core = Arc::new(Core { clock, sink, acceptor, state, sooner: Notify::new() });
+    let core = Arc::new(Core::new(config, acceptor, clock, sink));
     Ok(HubHandle { address, task: tokio::spawn(run(listener, core, shutdown)) })
 }
 
@@ -127,16 +126,12 @@ pub(super) struct Inlets {
 }
 
 impl State {
-    fn new(config: HubConfig) -> State {
-        State { hub: Hub::new(config), outlets: HashMap::new() }
-    }
-
     fn drain(&mut self, sink: &HubSink) {
         while let Some(output) = self.hub.poll() {
             match output {
                 Output::Send { conn, bytes } => {
                     if let Some(outlet) = self.outlets.get(&conn) {
-                        // A task that is gone has reported its end already.
+                        // A task that is gone, or cannot write any more, reports the end.
                         let _ = outlet.bytes.send(bytes);
                     }
                 }
@@ -155,6 +150,11 @@ impl State {
 }
 
 impl Core {
+    pub fn new(config: HubConfig, acceptor: Option<TlsAcceptor>, clock: Clock, sink: HubSink) -> Core {
+        let state = Mutex::new(State { hub: Hub::new(config), outlets: HashMap::new() });
+        Core { clock, sink, acceptor, state, sooner: Notify::new() }
+    }
+
     /// Runs the pure hub once and passes its outputs on.
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         // A panic elsewhere leaves the maps whole; the hub goes on for the others.

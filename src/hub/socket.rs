@@ -7,7 +7,7 @@ use super::serve::{Core, End, Inlets};
 use super::tls;
 use crate::net::sys::reset;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -84,8 +84,9 @@ async fn carry(
     bytes: mpsc::UnboundedReceiver<Vec<u8>>,
     end: oneshot::Receiver<End>,
 ) -> End {
+    let failed = OnceLock::new();
     let both = async {
-        tokio::join!(read_all(core, conn, read), write_all(core, conn, write, bytes));
+        tokio::join!(read_all(core, conn, read, &failed), write_all(core, conn, write, bytes, &failed));
         End::Close
     };
     // The halves end by themselves; a peer that neither reads nor closes is cut off by the end's own time.
@@ -115,22 +116,31 @@ async fn cut_off(end: oneshot::Receiver<End>) -> End {
     }
 }
 
-async fn read_all(core: &Core, conn: ConnId, mut read: impl AsyncRead + Unpin) {
+/// Reads to the end, and tells how it ended. The system tells of a reset once: where a write met it, a read meets FIN.
+async fn read_all(core: &Core, conn: ConnId, mut read: impl AsyncRead + Unpin, failed: &OnceLock<HowClosed>) {
     let mut buffer = vec![0; READ_SIZE];
-    loop {
+    let ended = loop {
         match read.read(&mut buffer).await {
-            Ok(0) => return core.input(Input::Closed { conn, how: HowClosed::Fin }),
+            Ok(0) => break HowClosed::Fin,
             Ok(count) => core.input(Input::Bytes { conn, bytes: &buffer[..count] }),
-            Err(error) => return core.input(Input::Closed { conn, how: how_closed(&error) }),
+            Err(error) => break how_closed(&error),
         }
-    }
+    };
+    let how = match ended {
+        HowClosed::Fin | HowClosed::Unnotified => *failed.get().unwrap_or(&ended),
+        HowClosed::Alert(_) | HowClosed::BadRecord | HowClosed::Reset | HowClosed::TimedOut => ended,
+    };
+    core.input(Input::Closed { conn, how });
 }
 
+/// Writes what is given. Where that fails, the device is gone, and what it said before may still be unread: it tells nothing of the
+/// end, which is not known before that is read. One that says DISCONNECT and closes over what it has not read resets.
 async fn write_all(
     core: &Core,
     conn: ConnId,
     mut write: impl AsyncWrite + Unpin,
     mut outlet: mpsc::UnboundedReceiver<Vec<u8>>,
+    failed: &OnceLock<HowClosed>,
 ) {
     while let Some(bytes) = outlet.recv().await {
         let written = async {
@@ -139,7 +149,8 @@ async fn write_all(
             write.flush().await
         };
         if let Err(error) = written.await {
-            return core.input(Input::Closed { conn, how: how_closed(&error) });
+            let _ = failed.set(how_closed(&error));
+            return;
         }
         core.input(Input::Written { conn, count: bytes.len() });
     }
@@ -155,4 +166,95 @@ fn how_closed(error: &io::Error) -> HowClosed {
         }
         _ => HowClosed::Reset,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Departure, HubConfig, HubSaw};
+    use crate::mqtt::packet::{Connect, Disconnect, Will};
+    use crate::mqtt::{Packet, Properties, QoS, Version, encode};
+    use crate::net::clock::Clock;
+    use std::pin::Pin;
+    use std::sync::Mutex;
+    use std::task::{Context, Poll};
+    use tokio::sync::Notify;
+
+    /// The way to a device that is gone, and has not been heard out.
+    struct Gone(Arc<Notify>);
+
+    impl AsyncWrite for Gone {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            self.0.notify_one();
+            Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn bytes(packet: &Packet) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(packet, Version::V311, &mut bytes).unwrap();
+        bytes
+    }
+
+    fn connect() -> Vec<u8> {
+        bytes(&Packet::Connect(Connect {
+            version: Version::V311,
+            clean_start: true,
+            keep_alive: 0,
+            properties: Properties::NONE,
+            client_id: "d".into(),
+            will: Some(Will {
+                topic: "will".into(),
+                payload: b"gone".into(),
+                qos: QoS::AtMostOnce,
+                retain: false,
+                properties: Properties::NONE,
+            }),
+            username: None,
+            password: None,
+        }))
+    }
+
+    /// What the hub sees of a device that says `last` after CONNECT, and resets before it has read CONNACK; that is found out by
+    /// a write while `last` is on its way through the system.
+    async fn seen(last: &[u8]) -> Vec<HubSaw> {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&seen);
+        let sink = Arc::new(move |event: crate::hub::HubEvent| told.lock().unwrap().push(event.what));
+        let core = Core::new(HubConfig::default(), None, Clock::start(), sink);
+        let conn = ConnId(1);
+        let Inlets { bytes, end } = core.open(conn, "peer".into());
+        let (mut device, read) = tokio::io::duplex(256);
+        device.write_all(&connect()).await.unwrap();
+        let failed = Arc::new(Notify::new());
+        tokio::join!(carry(&core, conn, read, Gone(Arc::clone(&failed)), bytes, end), async {
+            failed.notified().await;
+            device.write_all(last).await.unwrap();
+            drop(device);
+        });
+        let seen = seen.lock().unwrap();
+        seen.iter()
+            .filter(|what| !matches!(what, HubSaw::Opened { .. } | HubSaw::Connected { .. }))
+            .cloned()
+            .collect()
+    }
+
+    /// As one does that leaves while messages still come: its system resets where its program has not read them all.
+    #[tokio::test]
+    async fn a_device_that_has_said_disconnect_has_left_in_order_though_a_write_to_it_fails() {
+        let why = Departure::Disconnect { reason: 0 };
+        let disconnect = bytes(&Packet::Disconnect(Disconnect::default()));
+        assert_eq!(seen(&disconnect).await, [HubSaw::Disconnected { why }, HubSaw::SessionEnded]);
+        let why = Departure::Reset;
+        let sent = HubSaw::WillSent { topic: "will".into() };
+        assert_eq!(seen(&[]).await, [HubSaw::Disconnected { why }, sent, HubSaw::SessionEnded]);
+    }
 }
