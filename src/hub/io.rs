@@ -54,7 +54,7 @@ pub enum Input<'a> {
         /// How.
         how: HowClosed,
     },
-    /// The hub is to stop: everybody is told and closed.
+    /// The hub is to stop: everybody is told and closed, and so is who was accepted just before.
     Stop,
 }
 

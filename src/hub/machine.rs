@@ -31,6 +31,8 @@ pub struct Hub {
     out: VecDeque<Output>,
     /// Too slow; cut when the input is dealt with, so that cutting never nests.
     doomed: VecDeque<ConnId>,
+    /// It has been told to stop.
+    stops: bool,
 }
 
 impl Hub {
@@ -46,6 +48,7 @@ impl Hub {
             timers: Timers::default(),
             out: VecDeque::new(),
             doomed: VecDeque::new(),
+            stops: false,
         }
     }
 
@@ -92,6 +95,9 @@ impl Hub {
     fn opened(&mut self, conn: ConnId, peer: String, tls: bool) {
         self.links.insert(conn, Link::new(self.now, self.config.max_packet, tls));
         self.log(Some(conn), None, HubSaw::Opened { peer });
+        if self.stops {
+            return self.depart(conn, Departure::ShuttingDown);
+        }
         if self.links.len() > self.config.max_connections {
             return self.depart(conn, Departure::TooMany);
         }
@@ -269,6 +275,7 @@ impl Hub {
     }
 
     fn stop(&mut self) {
+        self.stops = true;
         let all: Vec<ConnId> = self.links.keys().copied().collect();
         all.into_iter().for_each(|conn| self.depart(conn, Departure::ShuttingDown));
     }

@@ -91,3 +91,15 @@ fn a_hub_that_stops_tells_everybody() {
     assert_eq!(bench.got(2), []);
     assert_eq!(bench.departure(2), Some(Departure::ShuttingDown));
 }
+
+/// One that was accepted just before is told of when the hub has stopped: nobody would ever close it.
+#[test]
+fn who_comes_to_a_hub_that_has_stopped_is_closed() {
+    for tls in [false, true] {
+        let mut bench = Bench::new(HubConfig::default());
+        bench.input(Input::Stop);
+        bench.open_with(1, Version::V311, tls);
+        assert_eq!(bench.departure(1), Some(Departure::ShuttingDown));
+        assert_eq!(bench.ends[&1].over, Some(Output::Close { conn: ConnId(1) }));
+    }
+}
