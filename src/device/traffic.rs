@@ -5,7 +5,7 @@ use super::machine::{Device, State};
 use super::workload::Workload;
 use crate::mqtt::outbox::{Full, Sending, Waiting};
 use crate::mqtt::packet::{Ack, Connack, Publish, Subscribe, Subscription, reason};
-use crate::mqtt::{Packet, Properties, QoS};
+use crate::mqtt::{Packet, Properties, QoS, Version};
 
 /// Bytes that may wait to be written before a message of the workload is skipped, as a client whose socket is full
 /// makes its application wait.
@@ -20,13 +20,15 @@ impl Device {
     pub(super) fn begin_session(&mut self, connack: &Connack) {
         let theirs = connack.properties.receive_maximum().unwrap_or(u16::MAX);
         let window = self.habits.max_in_flight.min(theirs).max(1);
-        if connack.session_present {
+        // MQTT 3.1 cannot say whether the session goes on: its client takes that for granted, and subscribes again.
+        let untold = self.habits.version == Version::V31;
+        if connack.session_present || (untold && !self.habits.clean_session) {
             self.outbox.resume(window);
         } else {
             self.outbox.restart(window);
             self.received.clear();
-            self.subscribed = false;
         }
+        self.subscribed &= connack.session_present;
         if !self.subscribed {
             self.subscribe();
         }

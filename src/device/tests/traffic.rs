@@ -50,6 +50,36 @@ fn where_the_hub_has_forgotten_the_session_they_go_as_new() {
     assert_eq!(show(&bench.got()), ["d 2 #3", "d 3 #4"], "the first is the hub's already");
 }
 
+/// What was not acknowledged is to be sent again, and nobody says whether the hub still knows of it (MQTT 3.1, section 4.2).
+#[test]
+fn a_kept_session_of_mqtt_3_1_goes_on_though_no_connack_says_so() {
+    for (clean_session, expected) in
+        [(false, &["PUBREL #1", "d 2 #2 dup", "d 3 #3"][..]), (true, &["d 2 #3", "d 3 #4"])]
+    {
+        let mut bench = Bench::up(Habits { version: Version::V31, clean_session, ..publisher(2) });
+        bench.until(Time::from_secs(1));
+        bench.hub_says(Packet::Pubrec(Ack::success(1)));
+        bench.got();
+        bench.input(Input::Closed(HowClosed::Reset));
+        bench.until(bench.device.deadline().unwrap());
+        bench.connect(false);
+        assert_eq!(show(&bench.got()), expected);
+    }
+    let workload = "subscribing:a,qos=2".parse().unwrap();
+    let habits = Habits { workload, version: Version::V31, ..habits(Preset::Careful, 100) };
+    let mut bench = Bench::new(habits);
+    for received in [1, 0] {
+        bench.connect(false);
+        assert_eq!(show(&bench.got()), ["SUBSCRIBE"], "the hub may have forgotten it");
+        bench.hub_says(Packet::Suback(Suback { packet_id: 1, properties: Properties::NONE, codes: vec![2] }));
+        bench.hub_says(message(QoS::ExactlyOnce, 6));
+        let told = bench.did().into_iter().filter(|line| line.starts_with("received")).count();
+        assert_eq!(told, received, "a message is one until it is released");
+        bench.input(Input::Closed(HowClosed::Reset));
+        bench.until(bench.device.deadline().unwrap());
+    }
+}
+
 #[test]
 fn a_full_window_skips_messages() {
     let mut bench = Bench::up(Habits { max_in_flight: 2, ..publisher(1) });
