@@ -60,7 +60,7 @@ impl Device {
             return self.send_message(number, None, false);
         }
         // It is open: the message goes out at once, and the queue is empty again.
-        match self.outbox.push(Waiting { item: number, size: 0, expires: None }, 1, 0) {
+        match self.outbox.push(self.now, Waiting { item: number, size: 0, expires: None }, 1, 0) {
             Ok(()) | Err(Full) => self.flush(),
         }
     }

@@ -112,8 +112,8 @@ pub struct HubConfig {
     pub max_sessions: usize,
     /// Subscriptions of one session; further ones are refused in the SUBACK (0x97, before MQTT 5 0x80).
     pub max_subscriptions: usize,
-    /// Messages of QoS 1 and 2 that wait for one session. A full queue refuses the newest, so that what the device
-    /// gets has no gap before the end; each refusal is an event.
+    /// Messages of QoS 1 and 2 that wait for one session, those that have expired not counted. A full queue refuses the
+    /// newest, so that what the device gets has no gap before the end; each refusal is an event.
     pub max_queued: usize,
     /// Bytes of topic and payload that wait for one session; as `max_queued`.
     pub max_queued_bytes: usize,

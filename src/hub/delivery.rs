@@ -17,7 +17,7 @@ impl Hub {
             let topic = delivery.message.publish.topic.clone();
             let (most, bytes) = (self.config.max_queued, self.config.max_queued_bytes);
             let (size, expires) = (delivery.message.size(), delivery.message.expires);
-            match session.outbox.push(Waiting { item: delivery, size, expires }, most, bytes) {
+            match session.outbox.push(self.now, Waiting { item: delivery, size, expires }, most, bytes) {
                 Ok(()) => self.flush(id),
                 Err(Full) => self.log(None, Some(id), HubSaw::Dropped { topic, why: Dropped::QueueFull }),
             }

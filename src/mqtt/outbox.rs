@@ -38,6 +38,13 @@ pub(crate) struct Waiting<T> {
     pub expires: Option<Time>,
 }
 
+impl<T> Waiting<T> {
+    /// Whether it may still be sent.
+    fn is_alive(&self, now: Time) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
 /// The next thing to send.
 #[derive(Debug)]
 pub(crate) enum Sending<T> {
@@ -97,9 +104,23 @@ impl<T: Clone> Outbox<T> {
         self.resume(window);
     }
 
-    /// Puts a message at the end of the queue, which holds `most` messages and `most_bytes` of them.
-    pub fn push(&mut self, waiting: Waiting<T>, most: usize, most_bytes: usize) -> Result<(), Full> {
-        if self.queue.len() >= most || self.queued_bytes.saturating_add(waiting.size) > most_bytes {
+    /// Puts a message at the end of the queue, which holds `most` messages and `most_bytes` of them, those that have expired not
+    /// counted.
+    pub fn push(
+        &mut self,
+        now: Time,
+        waiting: Waiting<T>,
+        most: usize,
+        most_bytes: usize,
+    ) -> Result<(), Full> {
+        let size = waiting.size;
+        let is_full = |outbox: &Self| {
+            outbox.queue.len() >= most || outbox.queued_bytes.saturating_add(size) > most_bytes
+        };
+        if is_full(self) {
+            self.forget_expired(now);
+        }
+        if is_full(self) {
             return Err(Full);
         }
         self.queued_bytes += waiting.size;
@@ -147,12 +168,17 @@ impl<T: Clone> Outbox<T> {
 
     fn take_queued(&mut self, now: Time) -> Option<T> {
         loop {
-            let Waiting { item, size, expires } = self.queue.pop_front()?;
-            self.queued_bytes = self.queued_bytes.saturating_sub(size);
-            if expires.is_none_or(|expires| now < expires) {
-                return Some(item);
+            let waiting = self.queue.pop_front()?;
+            self.queued_bytes = self.queued_bytes.saturating_sub(waiting.size);
+            if waiting.is_alive(now) {
+                return Some(waiting.item);
             }
         }
+    }
+
+    fn forget_expired(&mut self, now: Time) {
+        self.queue.retain(|waiting| waiting.is_alive(now));
+        self.queued_bytes = self.queue.iter().map(|waiting| waiting.size).sum();
     }
 
     /// The next identifier that is not in flight; the window is far smaller than the 65,535 there are.
@@ -200,7 +226,7 @@ mod tests {
     fn outbox(window: u16, texts: &[&'static str]) -> Outbox<&'static str> {
         let mut outbox = Outbox::default();
         outbox.resume(window);
-        texts.iter().for_each(|text| outbox.push(waiting(text), 10, 10).unwrap());
+        texts.iter().for_each(|text| outbox.push(Time::ZERO, waiting(text), 10, 10).unwrap());
         outbox
     }
 
@@ -249,9 +275,9 @@ mod tests {
     #[test]
     fn a_full_queue_refuses_the_newest() {
         let mut outbox = outbox(1, &["a", "b"]);
-        assert_eq!(outbox.push(waiting("c"), 2, 10), Err(Full));
-        assert_eq!(outbox.push(waiting("c"), 3, 2), Err(Full));
-        assert_eq!(outbox.push(waiting("c"), 3, 3), Ok(()));
+        assert_eq!(outbox.push(Time::ZERO, waiting("c"), 2, 10), Err(Full));
+        assert_eq!(outbox.push(Time::ZERO, waiting("c"), 3, 2), Err(Full));
+        assert_eq!(outbox.push(Time::ZERO, waiting("c"), 3, 3), Ok(()));
     }
 
     #[test]
@@ -278,8 +304,24 @@ mod tests {
         for (at, sent) in [(6, true), (7, false)] {
             let mut outbox = outbox(1, &[]);
             let expires = Some(Time::from_nanos(7));
-            outbox.push(Waiting { item: "a", size: 1, expires }, 1, 1).unwrap();
+            outbox.push(Time::ZERO, Waiting { item: "a", size: 1, expires }, 1, 1).unwrap();
             assert_eq!(outbox.next(Time::from_nanos(at)).is_some(), sent);
+        }
+    }
+
+    #[test]
+    fn what_has_expired_takes_no_room() {
+        for (at, fits) in [(6, Err(Full)), (7, Ok(()))] {
+            for (most, most_bytes) in [(2, 10), (10, 2)] {
+                let mut outbox = outbox(0, &["a"]);
+                let expires = Some(Time::from_nanos(7));
+                outbox.push(Time::ZERO, Waiting { item: "b", size: 1, expires }, 2, 2).unwrap();
+                let now = Time::from_nanos(at);
+                assert_eq!(outbox.push(now, waiting("c"), most, most_bytes), fits);
+                outbox.resume(5);
+                let last = if fits.is_ok() { "c 2" } else { "b 2" };
+                assert_eq!([next(&mut outbox), next(&mut outbox), next(&mut outbox)], ["a 1", last, "-"]);
+            }
         }
     }
 }

@@ -114,6 +114,24 @@ fn a_full_queue_refuses_the_newest_and_says_so() {
 }
 
 #[test]
+fn what_has_expired_keeps_nothing_else_out_of_the_queue() {
+    let mut bench = Bench::new(HubConfig { max_queued: 2, ..HubConfig::default() });
+    bench.connect(1, kept(v5("d")));
+    bench.subscribe(1, sub("a", 1));
+    bench.close(1, HowClosed::Fin);
+    bench.connect(2, v5("source"));
+    for packet_id in 1..=2 {
+        let Packet::Publish(old) = publish("a", "old", 1, packet_id) else { panic!() };
+        let properties = Properties(vec![Property::MessageExpiry(10)]);
+        bench.send(2, Packet::Publish(Publish { properties, ..old }));
+    }
+    bench.at(Time::from_secs(10));
+    bench.send(2, publish("a", "fresh", 1, 3));
+    assert!(bench.connect(3, kept(v5("d"))).session_present);
+    assert_eq!(bench.messages(3), ["fresh qos1 #1"]);
+}
+
+#[test]
 fn the_qos_2_identifiers_that_a_device_has_open_outlive_the_link() {
     let mut bench = Bench::new(HubConfig::default());
     bench.connect(9, v311("listener"));
