@@ -115,7 +115,7 @@ pub struct HubConfig {
     /// Messages of QoS 1 and 2 that wait for one session, those that have expired not counted. A full queue refuses the
     /// newest, so that what the device gets has no gap before the end; each refusal is an event.
     pub max_queued: usize,
-    /// Bytes of topic and payload that wait for one session; as `max_queued`.
+    /// Bytes of topics, properties and payloads that wait for one session; as `max_queued`.
     pub max_queued_bytes: usize,
     /// Messages of QoS 1 and 2 under way to one device at once; less if its Receive Maximum says so.
     pub max_inflight: u16,

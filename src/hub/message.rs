@@ -24,9 +24,10 @@ pub(super) struct Delivery {
 }
 
 impl Message {
-    /// Bytes that it holds.
+    /// About how many bytes of memory it takes.
     pub fn size(&self) -> usize {
-        self.publish.topic.len() + self.publish.payload.len()
+        let publish = &self.publish;
+        publish.topic.len() + publish.properties.held() + publish.payload.len()
     }
 
     /// Whether its expiry has not come [MQTT-3.3.2-5 in 5].

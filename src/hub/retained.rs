@@ -6,7 +6,7 @@ use crate::mqtt::topic;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Bytes of topics and payloads that all retained messages may hold together.
+/// Bytes of topics, properties and payloads that all retained messages may hold together.
 const MAX_BYTES: usize = 256 * 1024 * 1024;
 
 #[derive(Debug, Default)]

@@ -61,6 +61,10 @@ trait Wire {
     fn integer(_: &Self::Value) -> Option<u32> {
         None
     }
+    /// Bytes of text or data in it.
+    fn len(_: &Self::Value) -> usize {
+        0
+    }
 }
 
 macro_rules! integer_wire {
@@ -109,6 +113,9 @@ impl Wire for Text {
     fn write(value: &String, field: &'static str, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         put_binary(out, field, value.as_bytes())
     }
+    fn len(value: &String) -> usize {
+        value.len()
+    }
 }
 
 struct Binary;
@@ -119,6 +126,9 @@ impl Wire for Binary {
     }
     fn write(value: &Vec<u8>, field: &'static str, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         put_binary(out, field, value)
+    }
+    fn len(value: &Vec<u8>) -> usize {
+        value.len()
     }
 }
 
@@ -131,6 +141,9 @@ impl Wire for Pair {
     fn write(value: &(String, String), field: &'static str, out: &mut Vec<u8>) -> Result<(), EncodeError> {
         Text::write(&value.0, field, out)?;
         Text::write(&value.1, field, out)
+    }
+    fn len(value: &(String, String)) -> usize {
+        value.0.len() + value.1.len()
     }
 }
 
@@ -211,6 +224,12 @@ macro_rules! properties {
 
             fn integer(&self) -> Option<u32> {
                 match self { $(Property::$variant(value) => <$wire as Wire>::integer(value),)* }
+            }
+
+            /// Bytes of memory that it takes, all told.
+            fn held(&self) -> usize {
+                let text = match self { $(Property::$variant(value) => <$wire as Wire>::len(value),)* };
+                size_of::<Property>() + text
             }
 
             fn write(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -346,6 +365,11 @@ impl Properties {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// About how many bytes of memory they take: of many short ones, far more than on the wire.
+    pub fn held(&self) -> usize {
+        self.0.iter().map(Property::held).sum()
     }
 
     /// The same with one more at the end.

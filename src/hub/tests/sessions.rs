@@ -114,6 +114,24 @@ fn a_full_queue_refuses_the_newest_and_says_so() {
 }
 
 #[test]
+fn the_properties_of_a_message_fill_the_queue_as_its_payload_does() {
+    let mut bench = Bench::new(HubConfig { max_queued_bytes: 1_000, ..HubConfig::default() });
+    bench.connect(1, kept(v5("d")));
+    bench.subscribe(1, sub("a", 1));
+    bench.close(1, HowClosed::Fin);
+    bench.connect(2, v5("source"));
+    for (packet_id, count) in [(1, 0), (2, 100)] {
+        let Packet::Publish(message) = publish("a", "m", 1, packet_id) else { panic!() };
+        let properties = Properties(vec![Property::UserProperty((String::new(), String::new())); count]);
+        bench.send(2, Packet::Publish(Publish { properties, ..message }));
+    }
+    let why = Dropped::QueueFull;
+    assert_eq!(bench.log.last().unwrap().what, HubSaw::Dropped { topic: "a".into(), why });
+    bench.connect(3, kept(v5("d")));
+    assert_eq!(bench.messages(3), ["m qos1 #1"]);
+}
+
+#[test]
 fn what_has_expired_keeps_nothing_else_out_of_the_queue() {
     let mut bench = Bench::new(HubConfig { max_queued: 2, ..HubConfig::default() });
     bench.connect(1, kept(v5("d")));
