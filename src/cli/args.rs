@@ -12,6 +12,7 @@ use super::suite::SuiteArgs;
 use super::tap::LedTapArgs;
 use crate::device::{Backoff, Preset, Renew, Workload};
 use crate::hub::MAX_PACKET;
+use crate::mqtt::inlet::LARGEST_PACKET;
 use crate::mqtt::{QoS, Version};
 use crate::profile::{Override, Strictness};
 use clap::builder::PossibleValuesParser;
@@ -22,9 +23,6 @@ use std::time::Duration;
 
 /// Room for a CONNECT with an identifier of 23 bytes [MQTT-3.1.3-5] and a short user name: with less, a hub takes nobody.
 const LEAST_PACKET: usize = 64;
-
-/// The largest packet there is: four bytes of remaining length, and what is before it [MQTT-2.2.3].
-const MOST_PACKET: usize = 268_435_455 + 5;
 
 /// No machine has ports and descriptors for more.
 const MOST_DEVICES: usize = 1_000_000;
@@ -290,7 +288,7 @@ pub(super) struct HubArgs {
     #[arg(long, value_name = "KEY", requires = "azure")]
     pub azure_key: Option<String>,
     /// The largest packet taken, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_PACKET, value_parser = number::whole(LEAST_PACKET..=MOST_PACKET))]
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_PACKET, value_parser = number::whole(LEAST_PACKET..=LARGEST_PACKET))]
     pub max_packet: usize,
     /// Do not tell who comes and goes
     #[arg(short, long)]

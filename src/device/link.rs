@@ -6,9 +6,6 @@ use crate::base::Time;
 use crate::mqtt::inlet::Inlet;
 use std::time::Duration;
 
-/// Bytes of the largest packet that a device takes.
-pub(super) const MAX_PACKET: usize = 1024 * 1024;
-
 #[derive(Debug)]
 pub(super) struct Link {
     pub inlet: Inlet,

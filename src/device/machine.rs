@@ -3,12 +3,12 @@
 use super::event::{DeviceDid, DeviceEvent, Sign};
 use super::habits::{Habits, Leaving};
 use super::io::{HowClosed, Input, Output};
-use super::link::{Due, Link, MAX_PACKET};
+use super::link::{Due, Link};
 use super::token::{self, Token};
 use crate::base::Time;
 use crate::base::rand::name_hash;
 use crate::base::span::show_fixed;
-use crate::mqtt::inlet::Inlet;
+use crate::mqtt::inlet::{Inlet, LARGEST_PACKET};
 use crate::mqtt::outbox::Outbox;
 use crate::mqtt::packet::{Connack, Connect, Disconnect, reason};
 use crate::mqtt::{Packet, Properties, Property, Version, encode};
@@ -177,7 +177,8 @@ impl Device {
 
     fn greet(&mut self) {
         let State::Dialing { deadline } = self.state else { return };
-        self.state = State::Greeting { deadline, inlet: Inlet::new(MAX_PACKET) };
+        // It tells no hub of a bound, and before MQTT 5 it could not.
+        self.state = State::Greeting { deadline, inlet: Inlet::new(LARGEST_PACKET) };
         if let Some(sas) = &self.habits.sas {
             let held = self.token.take();
             self.token = Some(sas.for_connect(held, &self.habits.client_id, self.now));
@@ -283,7 +284,7 @@ impl Device {
 
     fn accepted(&mut self, connack: &Connack) {
         let State::Greeting { inlet, .. } = &mut self.state else { return };
-        let inlet = std::mem::replace(inlet, Inlet::new(MAX_PACKET));
+        let inlet = std::mem::replace(inlet, Inlet::new(LARGEST_PACKET));
         let link = Link::new(&self.habits, inlet, self.now, connack.properties.server_keep_alive());
         self.state = State::Up(link);
         self.accepted_at = self.now;

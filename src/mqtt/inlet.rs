@@ -11,6 +11,9 @@
 use super::wire::{Step, VarInt};
 use super::{DecodeError, Packet, Version, decode};
 
+/// Bytes of the largest packet there is: what a remaining length can say, and the five bytes before it at most [section 2.2.3].
+pub const LARGEST_PACKET: usize = 268_435_455 + 5;
+
 /// Cuts one direction of one connection into packets.
 #[derive(Debug)]
 pub struct Inlet {

@@ -140,6 +140,15 @@ fn messages_are_answered_and_qos_2_counts_once() {
 }
 
 #[test]
+fn a_message_of_many_megabytes_is_taken() {
+    let mut bench = Bench::up(habits(Preset::Careful, 100));
+    let Packet::Publish(small) = message(QoS::AtLeastOnce, 5) else { panic!() };
+    bench.hub_says(Packet::Publish(Publish { payload: vec![b'x'; 3 << 20], ..small }));
+    assert_eq!(show(&bench.got()), ["PUBACK #5"]);
+    assert_eq!(bench.did().last().unwrap(), "received 1");
+}
+
+#[test]
 fn a_connection_that_takes_nothing_holds_the_workload_back() {
     let workload = "publishing:a,every=1s,qos=0,size=100000".parse().unwrap();
     let habits = Habits { workload, ping_timeout: None, ..habits(Preset::Typical, 100) };
