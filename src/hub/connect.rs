@@ -22,13 +22,14 @@ pub(super) struct Refusal {
 
 impl Hub {
     pub(super) fn connect(&mut self, conn: ConnId, mut connect: Connect) {
-        if let Some(refusal) = self.refusal(&connect) {
-            return self.refuse(conn, connect.version, refusal);
-        }
+        // First: Azure IoT Hub has one code for all that it does not let in.
         let expires = match self.admit(conn, &connect) {
             Ok(expires) => expires,
             Err(refusal) => return self.refuse(conn, connect.version, refusal),
         };
+        if let Some(refusal) = self.refusal(&connect) {
+            return self.refuse(conn, connect.version, refusal);
+        }
         let assigned = connect.client_id.is_empty();
         if assigned {
             connect.client_id = self.sessions.assign_name();

@@ -40,9 +40,8 @@ fn gone(bench: &Bench) -> String {
 #[test]
 fn who_is_not_let_in_gets_code_5_and_the_log_says_why() {
     let mut bench = Bench::new(config());
-    for (conn, connect) in
-        [(1, v311("dev1")), (2, Connect { client_id: "dev2".into(), ..device("dev1", 60, 0) })]
-    {
+    let named = |name: &str| Connect { client_id: name.into(), ..device("dev1", 60, 0) };
+    for (conn, connect) in [(1, v311("dev1")), (2, named("dev2")), (5, named(""))] {
         assert_eq!(bench.connect(conn, connect).code, 5);
         assert_eq!(bench.departure(conn), Some(Departure::Refused));
     }
