@@ -6,6 +6,10 @@ use crate::base::Time;
 use crate::mqtt::inlet::Inlet;
 use std::time::Duration;
 
+/// How late a message may be and is still made, so that its rate is kept where timers wake in whole milliseconds and a machine is
+/// busy. Those of a longer pause are left out.
+const MOST_LATE: Duration = Duration::from_millis(100);
+
 #[derive(Debug)]
 pub(super) struct Link {
     pub inlet: Inlet,
@@ -97,11 +101,11 @@ impl Link {
         self.unanswered_since = None;
     }
 
-    /// The next publish keeps its beat, unless it is late by more than one.
+    /// The next publish keeps its beat, unless that was too long ago.
     pub fn published(&mut self, now: Time) {
         let every = self.publish_every.unwrap_or(LEAST_INTERVAL);
         let on_beat = self.next_publish + every;
-        self.next_publish = if on_beat > now { on_beat } else { now + every };
+        self.next_publish = if now.since(on_beat) <= MOST_LATE { on_beat } else { now + every };
     }
 }
 

@@ -39,6 +39,15 @@ fn it_publishes_on_its_beat_and_resends_with_dup_where_the_session_goes_on() {
 }
 
 #[test]
+fn messages_that_are_a_little_late_are_made_and_those_of_a_pause_are_not() {
+    let mut bench = Bench::up(Habits { workload: publishing("10ms", 0), ..habits(Preset::Careful, 100) });
+    for (at, made) in [(0, 1), (35, 3), (39, 0), (40, 1), (150, 11), (275, 1), (284, 0), (285, 1)] {
+        bench.at(Time::from_millis(at));
+        assert_eq!(bench.got().len(), made, "at {at} ms");
+    }
+}
+
+#[test]
 fn where_the_hub_has_forgotten_the_session_they_go_as_new() {
     let mut bench = Bench::up(publisher(2));
     bench.until(Time::from_secs(1));
