@@ -71,7 +71,9 @@ impl Session {
 
 /// A CONNACK was passed on to the device.
 pub(super) fn accepted(watch: &mut Watch, at: Time, seq: u64, session_present: bool, held_before: bool) {
-    let owes = held_before && !session_present && !watch.session.minded;
+    // In MQTT 3.1 the hub has no word for the session that it keeps.
+    let is_told = !watch.greeting.as_ref().is_some_and(|asked| asked.version == Version::V31 && !asked.clean);
+    let owes = held_before && is_told && !session_present && !watch.session.minded;
     watch.session.owed = owes.then_some((at, seq));
 }
 

@@ -181,24 +181,41 @@ fn a_command_that_was_ended_by_a_signal_need_not_say_disconnect() {
     }
 }
 
+/// A subscriber that lost its link, and asks to be let in again.
+fn back_as(spoken: Version, asks_clean: bool) -> Story {
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 2).subscribes(1, "cmd/#").at(4_000).ends(1, Side::Hub, Ending::Fin);
+    story.carried(1, Side::Device).closes(1).at(5_000).connect(2, 0, "a", 2);
+    if let Some(Event { what: What::Packet { packet: Packet::Connect { version, clean, .. }, .. }, .. }) =
+        story.events.last_mut()
+    {
+        (*version, *clean) = (spoken, asks_clean);
+    }
+    story
+}
+
 #[test]
 fn subscriptions_are_lost_after_three_seconds_without_a_session() {
     for (session_present, until, expected) in
         [(false, 8_000, false), (false, 8_001, true), (true, 60_000, false)]
     {
-        let mut story = Story::new();
-        story.joins(1, 0, "a", 2).subscribes(1, "cmd/#").at(4_000).ends(1, Side::Hub, Ending::Fin);
-        story.carried(1, Side::Device).closes(1).at(5_000).connect(2, 0, "a", 2);
-        if let Some(Event { what: What::Packet { packet: Packet::Connect { clean, .. }, .. }, .. }) =
-            story.events.last_mut()
-        {
-            *clean = false;
-        }
+        let mut story = back_as(Version::V311, false);
         story.connack(2, session_present, 0).at(until).over();
         let told = named(&story);
         let expected: Vec<_> =
             expected.then_some(("lost-subscriptions", Grade::Fail, false)).into_iter().collect();
         assert_eq!(told, expected, "{session_present} {until}");
+    }
+}
+
+/// Its CONNACK has no Session Present, so that a device which asks for its session has to take it for kept.
+#[test]
+fn in_mqtt_3_1_a_session_that_was_asked_for_is_not_known_to_be_gone() {
+    for (asks_clean, expected) in [(false, false), (true, true)] {
+        let mut story = back_as(Version::V31, asks_clean);
+        story.connack(2, false, 0).at(60_000).over();
+        let told = found(&story).iter().any(|finding| finding.id == "lost-subscriptions");
+        assert_eq!(told, expected);
     }
 }
 
