@@ -95,8 +95,10 @@ impl Hub {
         let (v3, v5) = (reason::v3::UNACCEPTABLE_PROTOCOL, reason::UNSUPPORTED_PROTOCOL_VERSION);
         match bad {
             BadPacket::Malformed(DecodeError::Value { field: "protocol level", value, .. }) => {
+                // Bridges of mosquitto set the upper bit in those before MQTT 5, and do without where they are told so.
+                let level = value & 0x7f;
                 let version =
-                    if *value > u32::from(Version::V5.level()) { Version::V5 } else { Version::V311 };
+                    if level > u32::from(Version::V5.level()) { Version::V5 } else { Version::V311 };
                 self.refuse(conn, version, Refusal { v3, v5, text: bad.to_string(), code: None });
             }
             BadPacket::Malformed(_) | BadPacket::Length | BadPacket::TooLarge { .. } => {

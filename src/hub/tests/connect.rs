@@ -32,7 +32,9 @@ fn another_connection_takes_the_client_identifier_over() {
 
 #[test]
 fn a_level_that_does_not_exist_is_answered() {
-    for (level, version, code) in [(2, Version::V311, 1), (6, Version::V5, 0x84)] {
+    let bridge = 0x84;
+    for (level, version, code) in [(2, Version::V311, 1), (bridge, Version::V311, 1), (6, Version::V5, 0x84)]
+    {
         let mut bench = Bench::new(HubConfig::default());
         bench.open(1, version);
         bench.raw(1, &[0x10, 12, 0, 4, b'M', b'Q', b'T', b'T', level, 2, 0, 0, 0, 0]);
