@@ -131,6 +131,8 @@ fn usage_that_cannot_work_says_what_to_do() {
         (&["device", "--keep-alive", "1500ms"], "whole seconds"),
         (&["device", "--rate", "5"], "--workload"),
         (&["device", "--kind", "carefull"], "careful, typical"),
+        (&["device", "--connect", "broker"], "--connect: `broker` is not a host and port"),
+        (&["device", "--connect", "::1:1883"], "--connect: `::1:1883` is not a host and port"),
         (&["report", "./none.jsonl"], "cannot read ./none.jsonl"),
         (&["run", "demo", "--upstream", "127.0.0.1:1", "--", "/etc/passwd"], "nobody may execute"),
     ] {
@@ -138,6 +140,16 @@ fn usage_that_cannot_work_says_what_to_do() {
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
         assert!(err.contains(wanted), "{arguments:?}: {err}");
     }
+}
+
+#[test]
+fn a_device_that_is_told_of_no_port_by_its_environment_says_so() {
+    let mut device = brownout();
+    device.args(["device"]).env("BROWNOUT_HOST", "127.0.0.1").env("BROWNOUT_PORT", "mqtt");
+    let output = device.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("BROWNOUT_HOST and BROWNOUT_PORT: `127.0.0.1:mqtt` is not a host"), "{told}");
 }
 
 #[test]

@@ -114,7 +114,7 @@ pub(super) fn device(args: DeviceArgs) -> Exit {
 async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
     raise_limit();
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
-    let address = args.connect.clone().unwrap_or_else(target);
+    let address = address(&args)?;
     let mut template = habits(&args)?;
     template.sas = tokens::sas(&args, &address)?;
     let (count, seed, stagger) = (args.count, args.seed.unwrap_or(0), args.stagger);
@@ -164,6 +164,16 @@ fn ended(lost: usize, args: &DeviceArgs, met: &Mutex<BTreeSet<String>>) -> Exit 
             .tell();
     }
     Exit::Met
+}
+
+/// Where to connect: as told, or else the target.
+fn address(args: &DeviceArgs) -> Result<String, Refusal> {
+    let (said, address) = match &args.connect {
+        Some(given) => ("--connect", given.clone()),
+        None => ("BROWNOUT_HOST and BROWNOUT_PORT", target()),
+    };
+    profile::check_upstream(&address).map_err(|error| Refusal::usage(format!("{said}: {error}")))?;
+    Ok(address)
 }
 
 /// The address that `brownout run` gives to its command, or the one that it listens on by default.
