@@ -135,6 +135,7 @@ fn usage_that_cannot_work_says_what_to_do() {
         (&["device", "--connect", "::1:1883"], "--connect: `::1:1883` is not a host and port"),
         (&["report", "./none.jsonl"], "cannot read ./none.jsonl"),
         (&["run", "demo", "--upstream", "127.0.0.1:1", "--", "/etc/passwd"], "nobody may execute"),
+        (&["run", "demo", "--upstream", "127.0.0.1:1", "--"], "nothing follows `--`"),
     ] {
         let (code, out, err) = run(arguments);
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");

@@ -191,6 +191,16 @@ fn suites_that_cannot_be_run_say_what_to_do() {
     let shown = of(CONTROL, &["--only", "contorl"], &["true"]);
     assert!(shown.contains("did you mean `control`?"), "{shown}");
     assert!(of(CONTROL, &[], &["no-such-command-here"]).contains("there is no command"));
+    assert!(of(CONTROL, &[], &[]).contains("nothing follows `--`"));
+    // Where the client is an empty variable, the suites were listed, and all seemed well.
+    for (options, wanted) in [
+        (&["suite", "--"][..], "nothing follows `--`"),
+        (&["suite", "--jobs", "2"], "give the client under test: brownout suite NAME -- COMMAND"),
+    ] {
+        let output = Command::new(BROWNOUT).args(options).output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{output:?}");
+        assert!(flat(&output.stderr).contains(wanted), "{output:?}");
+    }
 }
 
 fn flat(bytes: &[u8]) -> String {

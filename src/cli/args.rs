@@ -2,6 +2,7 @@
 
 use super::compare::CompareArgs;
 use super::doctor::DoctorArgs;
+use super::exit::Refusal;
 use super::expected::ExpectArgs;
 use super::keepalive::KeepaliveArgs;
 use super::lab::LabArgs;
@@ -17,6 +18,7 @@ use crate::mqtt::{QoS, Version};
 use crate::profile::{Override, Strictness};
 use clap::builder::PossibleValuesParser;
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -431,6 +433,16 @@ impl FromStr for Rate {
                 "`{text}` is not a rate; write messages a second, from 0.0001 to 1000, such as 10 or 0.5"
             )),
         }
+    }
+}
+
+/// Refuses a line that ends with `--`: where the COMMAND is an empty variable, there would be none, and all would seem well.
+pub(super) fn followed(line: impl Iterator<Item = OsString>) -> Result<(), Refusal> {
+    match line.last() {
+        Some(last) if last == "--" => {
+            Err(Refusal::usage("nothing follows `--`: give the COMMAND there, or leave `--` out"))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -44,6 +44,7 @@ pub use exit::Exit;
 use crate::net::sys::{Capabilities, memory};
 use args::Command;
 use clap::Parser;
+use std::env;
 use std::future::Future;
 use std::io::IsTerminal;
 use std::thread;
@@ -54,6 +55,9 @@ pub fn main() -> Exit {
     memory::give_large_blocks_back_at_once();
     let args = Args::parse();
     log_to_stderr(args.verbose);
+    if let Err(refusal) = args::followed(env::args_os()) {
+        return refusal.tell();
+    }
     out::conclude(match args.command {
         Command::Demo(args) => demo::demo(args),
         Command::Hub(args) => peers::hub(args),

@@ -90,10 +90,30 @@ pub(super) struct SuiteArgs {
 
 /// Does it.
 pub(super) fn suite(args: SuiteArgs) -> Exit {
-    if args.list || (args.name.is_none() && args.command.is_empty()) {
+    if args.list || asks_nothing(&args) {
         return list(&args).unwrap_or_else(Refusal::tell);
     }
     super::in_runtime(async move { conduct(args).await.unwrap_or_else(Refusal::tell) })
+}
+
+/// Whether nothing is asked for, and so what there is. What is said of runs asks for them: one that is none is no success.
+fn asks_nothing(args: &SuiteArgs) -> bool {
+    let SuiteArgs { name, list: _, only, keep_alive, upstream, report, jobs, seed, tap, quiet: _, command } =
+        args;
+    let TapArgs { tap, tap_buffer } = tap;
+    let of_runs = [
+        name.is_some(),
+        !only.is_empty(),
+        keep_alive.is_some(),
+        upstream.is_some(),
+        report.is_some(),
+        jobs.is_some(),
+        seed.is_some(),
+        tap.is_some(),
+        tap_buffer.is_some(),
+        !command.is_empty(),
+    ];
+    !of_runs.contains(&true)
 }
 
 /// What there is, or what the named suite runs.
