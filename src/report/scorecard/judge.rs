@@ -2,6 +2,7 @@
 
 use super::model::{Cell, Verdict};
 use crate::base::units::to_u64;
+use crate::event::EndReason;
 use crate::measure::Class;
 use crate::report::Report;
 use crate::report::model::{self, DeliveryCounts, Expectation, Figure, Judgement};
@@ -140,11 +141,7 @@ fn of_client(report: &Report, case: &Case, run: &Judged, reasons: &mut Reasons) 
         let why = format!("client ended by itself, {how}");
         reasons.push(Reason { firm: true, ..Reason::new(Verdict::Fail, why) });
     }
-    if report.devices.is_empty() {
-        reasons.push(Reason::new(Verdict::Fail, "the client never connected"));
-    } else if !accepted(report) {
-        reasons.push(Reason::new(Verdict::Fail, "the client was never accepted by the hub"));
-    }
+    reasons.extend(never_there(report));
     let other = report.devices.iter().filter(|device| device.accepted > 0);
     if let Some(told) = case.keep_alive_s
         && let Some(device) = other.clone().find(|device| (device.keep_alive_s - told).abs() > 0.01)
@@ -163,6 +160,19 @@ fn of_client(report: &Report, case: &Case, run: &Judged, reasons: &mut Reasons) 
     if let Some(why) = not_heeded.filter(|_| accepted(report)) {
         reasons.push(Reason::new(Verdict::Inconclusive, why));
     }
+}
+
+/// That no hub ever had it. Of one that was not waited for, that says nothing.
+fn never_there(report: &Report) -> Option<Reason> {
+    let interrupted = report.runs.iter().any(|run| run.ended == Some(EndReason::Interrupted));
+    let (verdict, why) = match (report.devices.is_empty(), interrupted) {
+        (true, false) => (Verdict::Fail, "the client never connected"),
+        (true, true) => (Verdict::Inconclusive, "interrupted before the client connected"),
+        (false, _) if accepted(report) => return None,
+        (false, false) => (Verdict::Fail, "the client was never accepted by the hub"),
+        (false, true) => (Verdict::Inconclusive, "interrupted before the hub accepted the client"),
+    };
+    Some(Reason::new(verdict, why))
 }
 
 /// What the report says.

@@ -195,6 +195,12 @@ fn a_run_that_was_cut_off_shows_nothing() {
     let cell = judge(&Report::new(&plan, &story.results(&plan)), &IDLE, run());
     assert_eq!(cell.verdict, Verdict::Inconclusive);
     assert!(cell.why[0].starts_with("not through: "), "{:?}", cell.why);
+    // Nor of a client that takes its time to connect.
+    let mut nobody = Story::new();
+    nobody.at(500).tell(What::RunEnded { reason: EndReason::Interrupted });
+    let cell = judge(&Report::new(&plan, &nobody.results(&plan)), &IDLE, run());
+    assert_eq!(cell.verdict, Verdict::Inconclusive);
+    assert_eq!(cell.why, ["interrupted before the client connected"]);
 }
 
 fn card(cell: Cell, workload: &'static str, directory: Option<&str>) -> Card {
