@@ -479,6 +479,7 @@ pub(super) enum ProfilesCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keepalive::clients::Client;
 
     #[test]
     fn a_number_or_time_that_is_none_or_too_much_is_told_with_what_is_allowed() {
@@ -500,6 +501,16 @@ mod tests {
             let read = Args::try_parse_from(["brownout"].into_iter().chain(line.split(' ')));
             let error = read.unwrap_err().to_string();
             assert!(error.contains(&told), "{line}: {error}");
+        }
+    }
+
+    /// Advice named an option that there is not.
+    #[test]
+    fn what_is_known_of_brownouts_own_devices_is_a_command_that_there_is() {
+        for preset in Preset::ALL {
+            let client = Client::named(preset.word()).unwrap();
+            let line = format!("{} {}", client.source, client.name);
+            Args::try_parse_from(line.split(' ')).unwrap_or_else(|error| panic!("{line}: {error}"));
         }
     }
 

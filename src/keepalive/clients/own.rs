@@ -12,7 +12,7 @@ const fn secs(seconds: u64) -> Duration {
 const EACH_SECOND: Backoff = Backoff { growth: Growth::Fixed(secs(1)), jitter: Jitter::None, at_once: false };
 
 const OWN: Client = Client {
-    source: "brownout device --preset",
+    source: "brownout device --kind",
     keep_alive: documented(60),
     ping: documented(PingRule::WhenIdleOutgoing),
     ping_interval: documented(OfK::share(0.9)),
