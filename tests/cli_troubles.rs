@@ -7,6 +7,7 @@
 mod machine;
 
 use machine::Machine;
+use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -100,6 +101,24 @@ fn a_report_that_cannot_be_shown_is_no_success() {
     let (output, _) = ends(child);
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8(output.stdout).unwrap().contains("far never fired"));
+}
+
+/// On a terminal that cannot move its cursor, what is told while a run lasts was shown nowhere.
+#[test]
+fn a_terminal_that_can_draw_no_block_shows_lines() {
+    let (folder, hub) = (TempDir::new().unwrap(), hub());
+    let inner = run(folder.path(), &hub, &["--duration", "300ms"]);
+    let line: Vec<_> = [inner.get_program()].into_iter().chain(inner.get_args()).collect();
+    let line = line.join(OsStr::new(" "));
+    let mut outer = Command::new("script");
+    outer.arg("-qec").arg(line).arg("/dev/null").env("TERM", "dumb").stdin(Stdio::null());
+    let output = match outer.output() {
+        Ok(output) => output,
+        Err(error) => return println!("SKIPPED: no script(1) to make a terminal: {error}"),
+    };
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(shown.contains("run ended: the duration is over"), "{shown}");
+    assert!(shown.contains("far never fired"), "{shown}");
 }
 
 #[test]

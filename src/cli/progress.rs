@@ -46,11 +46,17 @@ impl Progress {
         if quiet {
             return Progress::Silent;
         }
-        let live = Live::new(plan);
-        if !block || !super::is_terminal_stderr() {
+        let target = if block { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Progress::at(target, Live::new(plan), clock)
+    }
+
+    /// A block where one can be drawn: not where there is no terminal, nor on one that cannot move its cursor (TERM is `dumb`, or
+    /// not set). What is told beside a block would not be seen there, either.
+    fn at(target: ProgressDrawTarget, live: Live, clock: Clock) -> Progress {
+        if target.is_hidden() {
             return Progress::Lines(Box::new(live), clock);
         }
-        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
+        let screen = MultiProgress::with_draw_target(target);
         Progress::Block(Box::new(Block { live, screen, lines: Vec::new(), clock, due: None }))
     }
 
