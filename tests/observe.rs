@@ -140,6 +140,23 @@ fn an_observation_in_json_from_its_first_device_to_sigterm() {
     drop(stays);
 }
 
+/// A last one of a millisecond was told as well, and its report, of nothing, took the place of the last whole interval's.
+#[test]
+fn the_last_interval_ends_with_the_observation() {
+    let (hub, folder) = (hub(), TempDir::new().unwrap());
+    let directory = folder.path().to_str().unwrap();
+    let more = ["--interval", "1s", "--duration", "2s", "--json", "--report", directory];
+    let mut observer = observe(&hub, &more);
+    let last = (0..2).map(|_| observer.next("interval")).last().unwrap();
+    let whole = observer.next("report");
+    assert!(last["until_s"].as_f64().unwrap() - last["from_s"].as_f64().unwrap() >= 1.0, "{last}");
+    assert!(whole["report"]["runs"][0]["lasted_s"].as_f64().unwrap() >= 1.0, "{whole}");
+    assert!(observer.child.wait().unwrap().success());
+    let kept = fs::read_to_string(folder.path().join("report.json")).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(kept["runs"], whole["report"]["runs"]);
+}
+
 #[test]
 fn the_log_rotates_and_its_parts_are_what_it_would_have_been_in_one() {
     let folder = TempDir::new().unwrap();

@@ -53,7 +53,7 @@ impl Desk {
             plan: plan.clone(),
             clock,
             interval,
-            boundary: Time::ZERO + interval,
+            boundary: boundary(Time::ZERO, interval, plan.duration),
             chapters: Chapters::new(plan),
             lines: ResourceLog::new(plan),
             resource: Log::new("the resource log", resource),
@@ -76,8 +76,8 @@ struct Watch {
     plan: Plan,
     clock: Clock,
     interval: Duration,
-    /// When the interval ends.
-    boundary: Time,
+    /// When the interval ends; `None`: with the observation.
+    boundary: Option<Time>,
     chapters: Chapters,
     lines: ResourceLog,
     resource: Log,
@@ -99,8 +99,8 @@ impl Watch {
                 self.quiet.give_back();
                 continue;
             }
-            let left = self.boundary.since(self.clock.now());
-            match queue.take_within(Some(quiet.map_or(left, |quiet| quiet.min(left)))) {
+            let left = self.boundary.map(|boundary| boundary.since(self.clock.now()));
+            match queue.take_within(quiet.into_iter().chain(left).min()) {
                 Taken::Events(events) => {
                     for event in &events {
                         self.pass(event.at);
@@ -116,9 +116,8 @@ impl Watch {
 
     /// Ends the intervals that are over by this time.
     fn pass(&mut self, now: Time) {
-        while now >= self.boundary {
-            let at = self.boundary;
-            self.boundary += self.interval;
+        while let Some(at) = self.boundary.filter(|boundary| now >= *boundary) {
+            self.boundary = boundary(at, self.interval, self.plan.duration);
             let (results, timeline) = self.tell(at);
             if let Some(forms) = &mut self.forms {
                 forms.write(&results, &timeline);
@@ -180,4 +179,12 @@ impl Watch {
     fn anchor(&self) -> Anchor {
         Anchor { wall: jiff::Timestamp::now(), at: self.clock.now() }
     }
+}
+
+/// When the interval that begins then ends; `None`: with an observation of this duration. One that began as that ends would be of
+/// the links' last words alone, and its report would take the place of one that is of something.
+fn boundary(begins: Time, interval: Duration, duration: Option<Duration>) -> Option<Time> {
+    let end = begins + interval;
+    let is_last = duration.is_some_and(|duration| end >= Time::ZERO + duration);
+    (!is_last).then_some(end)
 }
