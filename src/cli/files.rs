@@ -16,10 +16,12 @@ const FORMS: [&str; 4] = ["report.json", "report.html", "junit.xml", "summary.md
 /// The log of a run.
 pub const EVENTS: &str = "events.jsonl";
 
-/// A report's directory, which is one brownout's alone: the reports of two would be neither's.
+/// A report's directory, which is one brownout's alone: the reports of two would be neither's. One that was made goes with this,
+/// unless something is in it by then.
 #[derive(Debug)]
 pub struct ReportDirectory {
     path: PathBuf,
+    existed: bool,
     /// Holds the lock, which leaves nothing behind; `None` where there can be none.
     _lock: Option<File>,
 }
@@ -27,9 +29,10 @@ pub struct ReportDirectory {
 /// The files of a report directory.
 #[derive(Debug)]
 pub struct ReportFiles {
-    directory: ReportDirectory,
     forms: Vec<WholeFile>,
     events: Option<Output>,
+    // Last: it goes once it is empty.
+    directory: ReportDirectory,
 }
 
 /// The resource log: written as a run goes, opened before it.
@@ -50,6 +53,7 @@ struct Output {
 impl ReportDirectory {
     /// Makes it if need be, and takes it, until this is dropped.
     pub fn take(path: &Path) -> Result<ReportDirectory, Refusal> {
+        let existed = path.exists();
         fs::create_dir_all(path).map_err(|error| refused(path, &error))?;
         let directory = File::open(path).and_then(|directory| Ok((lock(&directory)?, directory)));
         if let Ok((false, _)) = directory {
@@ -59,12 +63,20 @@ impl ReportDirectory {
             )));
         }
         // One that cannot be read, or on a file system without locks, can be written all the same.
-        Ok(ReportDirectory { path: path.to_owned(), _lock: directory.ok().map(|(_, lock)| lock) })
+        Ok(ReportDirectory { path: path.to_owned(), existed, _lock: directory.ok().map(|(_, lock)| lock) })
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Drop for ReportDirectory {
+    fn drop(&mut self) {
+        if !self.existed {
+            let _ = fs::remove_dir(&self.path);
+        }
     }
 }
 
@@ -184,8 +196,6 @@ impl ReportFiles {
         if let Some(events) = self.events {
             events.discard();
         }
-        // Goes only if it is empty.
-        let _ = fs::remove_dir(self.directory.path());
     }
 }
 
@@ -250,6 +260,14 @@ mod tests {
         files.discard();
         assert!(!one.exists());
         ReportFiles::open(&one, true).unwrap();
+    }
+
+    /// It was the user's, and whoever put a log beside the report found it gone.
+    #[test]
+    fn a_directory_that_was_there_stays_though_it_is_empty() {
+        let folder = tempfile::TempDir::new().unwrap();
+        ReportFiles::open(folder.path(), true).unwrap().discard();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -142,8 +142,6 @@ impl Rotation {
         if !self.existed {
             let _ = fs::remove_file(self.directory.path().join(EVENTS));
         }
-        // Goes only if it is empty.
-        let _ = fs::remove_dir(self.directory.path());
     }
 
     /// Writes an event, that `before` has not taken in, in a new file if this one is full.
