@@ -166,21 +166,21 @@ fn an_environment_that_refuses_is_code_3_and_leaves_nothing_behind() {
     let report_argument = report.to_str().unwrap();
     let at_taken =
         ["run", "slow-link", "--upstream", &taken, "--listen", &taken, "--report", report_argument];
-    let nowhere = folder.path().join("nowhere/resource.log");
-    let nowhere = [
-        "observe",
-        "--upstream",
-        &free,
-        "--report",
-        report_argument,
-        "--resource-log",
-        nowhere.to_str().unwrap(),
-    ];
+    let (log, nowhere) = (folder.path().join("resource.log"), folder.path().join("nowhere/file"));
+    let (log_argument, nowhere) = (log.to_str().unwrap(), nowhere.to_str().unwrap());
+    let at_free = ["--upstream", &free, "--report", report_argument, "--resource-log"];
+    let observed = [&["observe"], &at_free[..], &[nowhere]].concat();
+    let logged = [&["run", "slow-link"], &at_free[..], &[nowhere]].concat();
+    let captured = [&["run", "slow-link"], &at_free[..], &[log_argument, "--pcap", nowhere]].concat();
+    let shown = ["report", "tests/cases/demo.jsonl", "--report", report_argument, "--resource-log", nowhere];
     for (arguments, wanted) in [
         (&["run", "slow-link", "--upstream", &free, "--report", report_argument][..], "cannot be reached"),
         (&at_taken[..], "another program has the port"),
         (&["observe", "--upstream", &free, "--report", report_argument], "cannot be reached"),
-        (&nowhere, "give another file with --resource-log"),
+        (&observed, "give another file with --resource-log"),
+        (&logged, "give another file with --resource-log"),
+        (&captured, "give another file with --pcap"),
+        (&shown, "give another file with --resource-log"),
         (&["hub", "--listen", &taken], "another program has the port"),
         (&["hub", "--listen", "192.0.2.1:1"], "cannot listen on 192.0.2.1:1"),
     ] {
@@ -188,7 +188,7 @@ fn an_environment_that_refuses_is_code_3_and_leaves_nothing_behind() {
         assert_eq!((code, out.as_str()), (3, ""), "{arguments:?}: {err}");
         assert!(err.contains(wanted), "{arguments:?}: {err}");
     }
-    assert!(!report.exists(), "a run that did not start made a report");
+    assert!(!report.exists() && !log.exists(), "a run that did not start left files behind");
     drop(holder);
 }
 

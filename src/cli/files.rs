@@ -43,11 +43,13 @@ pub struct LineFile(Output);
 #[derive(Debug)]
 pub struct CaptureFile(Output);
 
+/// A file that is opened before a run. One that was made for it goes with this, unless the run has begun by then.
 #[derive(Debug)]
 struct Output {
     file: File,
     path: PathBuf,
     existed: bool,
+    begun: bool,
 }
 
 impl ReportDirectory {
@@ -93,19 +95,15 @@ impl LineFile {
     }
 
     /// Empties it, and hands it out.
-    pub fn begin(self) -> Result<File, Refusal> {
-        let Output { file, path, .. } = self.0;
-        match file.set_len(0) {
-            Ok(()) => Ok(file),
+    pub fn begin(mut self) -> Result<File, Refusal> {
+        let emptied = match self.0.file.set_len(0) {
             // Such as a pipe, which has no length, and is empty.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(file),
-            Err(error) => Err(Refusal::environment(format!("cannot write to {}: {error}", path.display()))),
-        }
-    }
-
-    /// Takes it away if it was made, when nothing came of the run.
-    pub fn discard(self) {
-        self.0.discard();
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+            emptied => emptied,
+        };
+        emptied.and_then(|()| self.0.begin()).map_err(|error| {
+            Refusal::environment(format!("cannot write to {}: {error}", self.0.path.display()))
+        })
     }
 }
 
@@ -131,7 +129,7 @@ impl CaptureFile {
         if metadata.is_file() && metadata.permissions().mode() & 0o777 != 0o600 {
             file.set_permissions(Permissions::from_mode(0o600)).map_err(refused)?;
         }
-        Ok(CaptureFile(Output { file, path: path.to_owned(), existed }))
+        Ok(CaptureFile(Output { file, path: path.to_owned(), existed, begun: false }))
     }
 
     /// The file, for whoever writes it.
@@ -143,9 +141,9 @@ impl CaptureFile {
             .map_err(|error| Refusal::environment(format!("cannot write to {path}: {error}")))
     }
 
-    /// Takes it away if it was made, when nothing came of the run.
-    pub fn discard(self) {
-        self.0.discard();
+    /// The run that writes it has begun.
+    pub fn begun(mut self) {
+        self.0.begun = true;
     }
 }
 
@@ -169,13 +167,15 @@ impl ReportFiles {
     }
 
     /// Takes away what an earlier run left, and hands out the one for events, empty.
-    pub fn begin(&self) -> Result<Option<File>, Refusal> {
+    pub fn begin(&mut self) -> Result<Option<File>, Refusal> {
         for form in &self.forms {
             form.clear().map_err(|error| refused(form.path(), &error))?;
         }
-        let emptied = |output: &Output| output.file.set_len(0).and_then(|()| output.file.try_clone());
-        let begun = |output: &Output| emptied(output).map_err(|error| refused(&output.path, &error));
-        self.events.as_ref().map(begun).transpose()
+        let begun = |output: &mut Output| {
+            let emptied = output.file.set_len(0).and_then(|()| output.begin());
+            emptied.map_err(|error| refused(&output.path, &error))
+        };
+        self.events.as_mut().map(begun).transpose()
     }
 
     /// Writes every form of the report. The first that cannot be is told; the others are written all the same.
@@ -191,10 +191,10 @@ impl ReportFiles {
         result
     }
 
-    /// Takes away what was made, when nothing came of the run.
-    pub fn discard(self) {
-        if let Some(events) = self.events {
-            events.discard();
+    /// Takes away what was made, when nothing came of the run that has begun.
+    pub fn discard(mut self) {
+        if let Some(events) = &mut self.events {
+            events.begun = false;
         }
     }
 }
@@ -221,14 +221,22 @@ impl Output {
         let existed = path.exists();
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         match file {
-            Ok(file) => Ok(Output { file, path, existed }),
+            Ok(file) => Ok(Output { file, path, existed, begun: false }),
             Err(error) => Err((path, error)),
         }
     }
 
-    fn discard(self) {
-        if !self.existed {
-            let _ = fs::remove_file(self.path);
+    /// Hands it out to the run, which begins.
+    fn begin(&mut self) -> io::Result<File> {
+        self.begun = true;
+        self.file.try_clone()
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if !self.existed && !self.begun {
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
@@ -257,7 +265,7 @@ mod tests {
         assert!(refusal.message.starts_with(&named), "{}", refusal.message);
         ReportFiles::open(&folder.path().join("other"), true).unwrap();
         assert_eq!(fs::read_dir(&one).unwrap().count(), 1, "the lock is no file, and no form is there yet");
-        files.discard();
+        drop(files);
         assert!(!one.exists());
         ReportFiles::open(&one, true).unwrap();
     }
@@ -266,7 +274,7 @@ mod tests {
     #[test]
     fn a_directory_that_was_there_stays_though_it_is_empty() {
         let folder = tempfile::TempDir::new().unwrap();
-        ReportFiles::open(folder.path(), true).unwrap().discard();
+        drop(ReportFiles::open(folder.path(), true).unwrap());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 
@@ -275,10 +283,12 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let report = FORMS.map(|name| folder.path().join(name));
         report.iter().for_each(|path| fs::write(path, "of an earlier run").unwrap());
-        ReportFiles::open(folder.path(), true).unwrap().discard();
+        drop(ReportFiles::open(folder.path(), true).unwrap());
         assert!(report.iter().all(|path| path.exists()), "it could not start");
-        let files = ReportFiles::open(folder.path(), true).unwrap();
+        assert!(!folder.path().join(EVENTS).exists(), "it could not start");
+        let mut files = ReportFiles::open(folder.path(), true).unwrap();
         files.begin().unwrap();
+        drop(files);
         assert!(!report.iter().any(|path| path.exists()));
         assert!(folder.path().join(EVENTS).exists());
     }

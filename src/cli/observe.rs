@@ -158,25 +158,18 @@ impl Files {
     fn open(args: &ObserveArgs) -> Result<Files, Refusal> {
         let bounds = bounds(args);
         let log = args.report.as_deref().map(|directory| Rotation::open(directory, bounds)).transpose()?;
-        let mut files = Files { log, resource_log: None };
         match args.resource_log.as_deref().map(LineFile::open).transpose() {
-            Ok(resource_log) => files.resource_log = resource_log,
+            Ok(resource_log) => Ok(Files { log, resource_log }),
             Err(refusal) => {
-                files.discard();
-                return Err(refusal);
+                log.into_iter().for_each(Rotation::discard);
+                Err(refusal)
             }
         }
-        Ok(files)
     }
 
     /// Takes away what was made, when nothing came of it.
     fn discard(self) {
-        if let Some(log) = self.log {
-            log.discard();
-        }
-        if let Some(resource_log) = self.resource_log {
-            resource_log.discard();
-        }
+        self.log.into_iter().for_each(Rotation::discard);
     }
 }
 

@@ -18,15 +18,8 @@ pub(super) fn report(args: &ReportArgs) -> Exit {
 fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, false)).transpose()?;
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
-    let read = Merged::read(&args.logs, resource_log.is_some(), args.strictness.as_deref());
-    let Merged { plan, results, timelines, lines, .. } = match read {
-        Ok(merged) => merged,
-        Err(refusal) => {
-            files.into_iter().for_each(ReportFiles::discard);
-            resource_log.into_iter().for_each(LineFile::discard);
-            return Err(refusal);
-        }
-    };
+    let Merged { plan, results, timelines, lines, .. } =
+        Merged::read(&args.logs, resource_log.is_some(), args.strictness.as_deref())?;
     let report = Report::new(&plan, &results);
     if args.json {
         let json = report.to_json().map_err(|error| Refusal::environment(error.to_string()))?;
@@ -34,7 +27,7 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     } else {
         runner::show(&report);
     }
-    if let Some(files) = &files {
+    if let Some(mut files) = files {
         files.begin()?;
         files.write(&report, &timelines)?;
     }

@@ -68,7 +68,7 @@ impl Runner {
         clock: Clock,
         interrupted: impl Future<Output = ()>,
     ) -> Result<Runner, Refusal> {
-        let files = setup.files;
+        let mut files = setup.files;
         let capture = setup.pcap.as_ref().map(CaptureFile::file).transpose()?;
         let launch = Launch {
             text: setup.text,
@@ -82,22 +82,9 @@ impl Runner {
             capture,
             tap: setup.tap,
         };
-        let Launched { proxy, plan, files_before, queue } = match launch.start(clock, interrupted).await {
-            Ok(launched) => launched,
-            Err(refusal) => {
-                if let Some(files) = files {
-                    files.discard();
-                }
-                if let Some(file) = setup.resource_log {
-                    file.discard();
-                }
-                if let Some(file) = setup.pcap {
-                    file.discard();
-                }
-                return Err(refusal);
-            }
-        };
-        let log = files.as_ref().map_or(Ok(None), ReportFiles::begin)?;
+        let Launched { proxy, plan, files_before, queue } = launch.start(clock, interrupted).await?;
+        setup.pcap.into_iter().for_each(CaptureFile::begun);
+        let log = files.as_mut().map_or(Ok(None), ReportFiles::begin)?;
         let resource_log = setup.resource_log.map(LineFile::begin).transpose()?;
         let logs = Logs { events: log, resource: resource_log };
         let recorder = Recorder::start(&queue, &plan, logs, setup.progress, clock);
