@@ -11,6 +11,7 @@ use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -182,6 +183,48 @@ fn a_second_ctrl_c_ends_a_command_that_will_not() {
     let took = since.elapsed().saturating_sub(machine.late().all);
     assert_eq!(ends(child).0.status.code(), Some(1), "cut off before the profile was through");
     assert!(took < Duration::from_millis(2_300), "after {took:?}");
+}
+
+/// Whether it has not ended; one that has may still be listed, for its parent.
+fn runs(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))
+}
+
+/// A shell that is told to end does not tell its client, which lived on, and held the pipe of whoever read the report.
+#[test]
+fn what_a_command_has_started_ends_with_it() {
+    let (folder, hub) = (TempDir::new().unwrap(), hub());
+    for client in ["sleep 60 & echo $!; wait", "(trap '' TERM; exec sleep 60) & echo $!; wait"] {
+        let mut child = run(folder.path(), &hub, &["--", "sh", "-c", client]).spawn().unwrap();
+        let mut pid = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut pid).unwrap();
+        assert!(runs(pid.trim()), "{client}: {pid}");
+        signal(&child, "INT");
+        let (output, _) = ends(child);
+        assert_eq!(output.status.code(), Some(1), "cut off before the profile was through");
+        assert!(!runs(pid.trim()), "{client}: it outlived the run");
+    }
+}
+
+/// A terminal sends Ctrl-C to all of a group. What a client said because of it came at times before brownout had told it to end,
+/// and was taken for a sign of the fault.
+#[test]
+fn ctrl_c_is_brownouts_alone() {
+    let (folder, hub) = (TempDir::new().unwrap(), hub());
+    let client = "trap 'echo interrupted' INT; trap 'echo told to end; exit' TERM; echo here; while :; do sleep 0.1; done";
+    let mut command = run(folder.path(), &hub, &["--", "sh", "-c", client]);
+    let mut child = command.process_group(0).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut String::new()).unwrap();
+    let group = format!("-{}", child.id());
+    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+    let (output, _) = ends(child);
+    assert_eq!(output.status.code(), Some(1), "cut off before the profile was through");
+    let mut said = String::new();
+    out.read_to_string(&mut said).unwrap();
+    assert!(said.contains("told to end") && !said.contains("interrupted"), "{said}");
 }
 
 /// The terminal goes: the report is written, and the command ended. Under nohup the run goes on.

@@ -146,7 +146,7 @@ pub(super) struct RunArgs {
     /// Show no progress, only the report
     #[arg(short, long)]
     pub quiet: bool,
-    /// End the COMMAND (SIGTERM) when the profile is through, for clients that run for ever
+    /// End the COMMAND (SIGTERM), and what it has started, when the profile is through, for clients that run for ever
     #[arg(long, requires = "command")]
     pub stop_command: bool,
     #[command(flatten)]

@@ -18,12 +18,18 @@ const ANY_EXECUTE: u32 = 0o111;
 /// How long a command may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A running command. Its input and output are those of brownout.
+/// How often it is looked whether what it had started has ended.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A running command, in a session of its own: Ctrl-C is brownout's alone, so that nothing that the command says because of it
+/// comes before brownout has told it to end.
 #[derive(Debug)]
 pub struct Beside {
     child: Child,
-    /// The process group that is its own, with whatever it started; `None` where it shares brownout's.
+    /// The process group that it leads; `None` once that has ended, or is left to itself.
     group: Option<u32>,
+    /// Whether what it has started goes with it when it ends by itself.
+    whole: bool,
 }
 
 /// How it ended.
@@ -51,17 +57,23 @@ pub fn find(program: &str) -> Result<(), Refusal> {
 }
 
 impl Beside {
-    /// Starts a command that [`prepared`] made.
+    /// Starts a command that [`prepared`] made. Its input and output are those of brownout, and what it leaves behind when it
+    /// ends by itself is its own affair.
     pub fn start(command: Command, program: &str) -> Result<Beside, Refusal> {
-        Ok(Beside { child: spawn(command, program)?, group: None })
+        Beside::begin(command, program, false)
     }
 
-    /// Starts a command that [`prepared`] made in a process group of its own: what it starts is ended with it, and
-    /// Ctrl-C is brownout's alone.
-    pub fn start_apart(mut command: Command, program: &str) -> Result<Beside, Refusal> {
-        command.process_group(0);
-        let child = spawn(command, program)?;
-        Ok(Beside { group: child.id(), child })
+    /// Starts a command that [`prepared`] made: what it starts is ended with it, whoever ends it.
+    pub fn start_whole(command: Command, program: &str) -> Result<Beside, Refusal> {
+        Beside::begin(command, program, true)
+    }
+
+    fn begin(mut command: Command, program: &str, whole: bool) -> Result<Beside, Refusal> {
+        process::give_session(&mut command);
+        let child = command.spawn();
+        let child = child
+            .map_err(|error| Refusal::usage(format!("cannot start the command `{program}`: {error}")))?;
+        Ok(Beside { group: child.id(), child, whole })
     }
 
     /// What it writes to its standard output and error, where these are pipes.
@@ -72,20 +84,28 @@ impl Beside {
     /// Waits for its end.
     pub async fn wait(&mut self) -> Status {
         let status = Status(self.child.wait().await.ok());
+        if !self.whole {
+            self.group = None;
+        }
         self.end_group();
         status
     }
 
-    /// Asks it to end (SIGTERM), and after a grace time, or when told to hurry, makes it.
+    /// Asks it and what it has started to end (SIGTERM), and after a grace time, or when told to hurry, makes them.
     pub async fn stop(&mut self, hurry: impl Future<Output = ()>) -> Status {
-        match self.group {
-            Some(group) => process::terminate_group(group),
-            None => self.child.id().into_iter().for_each(process::terminate),
-        }
+        self.group.into_iter().for_each(process::terminate_group);
+        let ended = async {
+            let status = self.child.wait().await;
+            // A shell that is told to end does not wait for its client.
+            while !self.whole && self.group.is_some_and(process::group_runs) {
+                tokio::time::sleep(LOOK).await;
+            }
+            Status(status.ok())
+        };
         tokio::select! {
-            status = self.child.wait() => {
+            status = ended => {
                 self.end_group();
-                return Status(status.ok());
+                return status;
             }
             () = tokio::time::sleep(GRACE) => {
                 tracing::warn!("the command did not end in {} s after SIGTERM: killed", GRACE.as_secs());
@@ -93,8 +113,18 @@ impl Beside {
             () = hurry => tracing::warn!("the command is killed"),
         }
         self.end_group();
-        let _ = self.child.kill().await;
-        self.wait().await
+        self.killed().await
+    }
+
+    /// Waits for the end of what was killed. One that has become another user, by sudo(8) say, cannot be.
+    async fn killed(&mut self) -> Status {
+        match tokio::time::timeout(GRACE, self.wait()).await {
+            Ok(status) => status,
+            Err(_) => {
+                tracing::warn!("the command could not be ended, and goes on");
+                Status(None)
+            }
+        }
     }
 
     /// Whatever the command started and left behind.
@@ -138,11 +168,6 @@ pub fn prepared(
         .env("BROWNOUT_URL", url)
         .kill_on_drop(true);
     command
-}
-
-fn spawn(mut command: Command, program: &str) -> Result<Child, Refusal> {
-    let child = command.spawn();
-    child.map_err(|error| Refusal::usage(format!("cannot start the command `{program}`: {error}")))
 }
 
 impl Status {

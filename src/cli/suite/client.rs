@@ -78,7 +78,7 @@ impl Client {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut beside = Beside::start_apart(command, program)?;
+        let mut beside = Beside::start_whole(command, program)?;
         let words = Arc::new(Mutex::new(Words { log, written: 0, tail: VecDeque::new() }));
         let (out, err) = beside.outputs();
         let readers = [out.map(|out| keep(out, &words)), err.map(|err| keep(err, &words))];
