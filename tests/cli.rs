@@ -136,6 +136,7 @@ fn usage_that_cannot_work_says_what_to_do() {
         (&["report", "./none.jsonl"], "cannot read ./none.jsonl"),
         (&["run", "demo", "--upstream", "127.0.0.1:1", "--", "/etc/passwd"], "nobody may execute"),
         (&["run", "demo", "--upstream", "127.0.0.1:1", "--"], "nothing follows `--`"),
+        (&["run", "demo", "--upstream", "127.0.0.1:1", "--tap-ports", "1883"], "give --tap, too"),
     ] {
         let (code, out, err) = run(arguments);
         assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");

@@ -251,6 +251,8 @@ fn usage_that_cannot_work_says_what_to_do() {
     for (more, wanted) in [
         (&["--interval", "500ms"][..], "is shorter than 1s"),
         (&["--rotate-size", "1KiB"], "is less than 64 KiB"),
+        (&["--rotate-keep", "2"], "--report <DIR>"),
+        (&["--rotate-size", "1MiB"], "--report <DIR>"),
         (&["--rotate-size", "64"], "write a whole number and B"),
         (&["--rotate-keep", "0"], "from 1 to 100000"),
         (&["--listen", "nowhere"], "--listen"),

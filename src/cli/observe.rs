@@ -62,10 +62,12 @@ pub(super) struct ObserveArgs {
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
     /// Begin a new file of the log at this size, at least 64KiB: `64MiB`, `1GiB`; the old ones are events-000001.jsonl ...
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = rotation::parse_size)]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = rotation::parse_size,
+          requires = "report")]
     pub rotate_size: u64,
     /// Keep so many files of the log, with the one that is written on; the oldest is deleted
-    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = number::whole(1..=100_000_u32))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 10, value_parser = number::whole(1..=100_000_u32),
+          requires = "report")]
     pub rotate_keep: u32,
     /// End after this time [default: with Ctrl-C, SIGTERM or SIGHUP]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
@@ -113,6 +115,7 @@ pub(super) fn observe(args: ObserveArgs) -> Exit {
 }
 
 async fn conduct(args: ObserveArgs, kept: Capabilities) -> Result<Exit, Refusal> {
+    args.tap.check(args.transparent)?;
     let (launch, listener) = launch(&args)?;
     let files = Files::open(&args)?;
     match begun(&args, launch).await {

@@ -45,6 +45,7 @@ struct Order {
 }
 
 fn started(args: RunArgs) -> Result<Exit, Refusal> {
+    args.tap.check(args.transparent)?;
     let became = privileges::become_user(&args.user)?;
     let order = order(&args, became)?;
     expected::check(&args.expect, order.listeners.len(), &order.plan)?;

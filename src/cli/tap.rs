@@ -1,5 +1,6 @@
 //! `--tap`: whether what arrives is seen below the sockets, too.
 
+use super::exit::Refusal;
 use super::out;
 use crate::net::Proxy;
 use crate::net::tap::{Config, Wanted};
@@ -59,6 +60,14 @@ impl TapArgs {
 }
 
 impl LedTapArgs {
+    /// Refuses ports for a tap that there is not.
+    pub fn check(&self, is_transparent: bool) -> Result<(), Refusal> {
+        if self.config(is_transparent).wanted == Wanted::Off && !self.tap_ports.is_empty() {
+            return Err(Refusal::usage("--tap-ports says nothing without a tap: give --tap, too"));
+        }
+        Ok(())
+    }
+
     /// What they ask for. Where connects are led to brownout, what is on the wire is between devices and their hubs.
     pub fn config(&self, is_transparent: bool) -> Config {
         let dialled = match self.tap_ports.as_slice() {
