@@ -85,7 +85,7 @@ fn log_to_stderr(verbose: u8) {
     };
     tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(|| out::Notes)
         .with_ansi(colour_on_stderr())
         .with_target(false)
         // It would tell them on standard error, where the trouble is, and panic.

@@ -4,12 +4,40 @@
 //! told, and ends the program with code 3; what cannot be told on standard error is lost, and the run goes on.
 
 use super::exit::{Exit, Refusal};
+use indicatif::MultiProgress;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
 
 /// Why a result was not written, if one was not.
 static TROUBLE: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// The block of status lines at the bottom of a terminal, while there is one.
+static BLOCK: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// From now on there is this block, or none, and notes go above it: below, the next drawing would wipe them out.
+pub fn above(block: Option<MultiProgress>) {
+    *BLOCK.lock().unwrap_or_else(PoisonError::into_inner) = block;
+}
+
+/// Where notes of brownout itself are written to, each as a whole: standard error.
+#[derive(Debug)]
+pub struct Notes;
+
+impl Write for Notes {
+    fn write(&mut self, note: &[u8]) -> io::Result<usize> {
+        let block = BLOCK.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match block {
+            Some(block) => block.println(String::from_utf8_lossy(note).trim_end())?,
+            None => io::stderr().write_all(note)?,
+        }
+        Ok(note.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
 
 /// Shows a result, as it is.
 pub fn show(text: impl Display) {

@@ -57,6 +57,7 @@ impl Progress {
             return Progress::Lines(Box::new(live), clock);
         }
         let screen = MultiProgress::with_draw_target(target);
+        out::above(Some(screen.clone()));
         Progress::Block(Box::new(Block { live, screen, lines: Vec::new(), clock, due: None }))
     }
 
@@ -106,6 +107,7 @@ impl Progress {
     /// Takes the status block away.
     pub fn finish(self) {
         if let Progress::Block(block) = self {
+            out::above(None);
             let _ = block.screen.clear();
         }
     }
@@ -133,5 +135,62 @@ impl Block {
         for (line, text) in self.lines.iter().zip(status.into_iter().chain(blank)) {
             line.set_message(text);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile;
+    use indicatif::TermLike;
+    use std::io::{self, Write};
+
+    /// A terminal that keeps what is written, and has no cursor to move.
+    #[derive(Clone, Debug, Default)]
+    struct Paper(Arc<Mutex<String>>);
+
+    impl TermLike for Paper {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, line: &str) -> io::Result<()> {
+            self.write_str(line)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Where the log could not be written, that was told below the block, and wiped out with it a moment later.
+    #[test]
+    fn notes_go_above_the_block() {
+        let plan = profile::read("brownout: 1\nname: x\nsummary: y\n", &[]).unwrap().plan;
+        let paper = Paper::default();
+        let target = ProgressDrawTarget::term_like(Box::new(paper.clone()));
+        let progress = Progress::at(target, Live::new(&plan), Clock::start());
+        out::Notes.write_all(b"ERROR the log ends here\n").unwrap();
+        progress.finish();
+        out::Notes.write_all(b"after it\n").unwrap();
+        let written = paper.0.lock().unwrap().clone();
+        assert!(written.contains("ERROR the log ends here") && !written.contains("after it"), "{written}");
     }
 }
