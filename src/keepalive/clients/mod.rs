@@ -66,13 +66,29 @@ const fn assumed<T: Copy>(value: T) -> Fact<T> {
     Fact { value, by: Evidence::Assumed }
 }
 
-/// The keep-alives that a client takes, in seconds; others it refuses.
+/// The keep-alives that a client takes, in seconds; others it refuses. Whether it takes 0, which is none, is not said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Takes {
     /// The least.
     pub least: u16,
     /// The greatest.
     pub most: u16,
+}
+
+impl Takes {
+    /// Whether the client is known to refuse this one.
+    pub fn refuses(self, keep_alive: u16) -> bool {
+        keep_alive > 0 && !(self.least..=self.most).contains(&keep_alive)
+    }
+}
+
+impl fmt::Display for Takes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Takes { least, most: u16::MAX } => write!(f, "{least} s or more"),
+            Takes { least, most } => write!(f, "{least} to {most} s"),
+        }
+    }
 }
 
 /// Who dials again after a link is gone.

@@ -2,9 +2,11 @@
 
 use super::number;
 use crate::keepalive::aspect::{Aspect, axes, describe, varying};
+use crate::keepalive::clients::Client;
 use crate::keepalive::figure::{DAY, Figure, Metric, Reading};
 use crate::keepalive::model::{Row, Sweep};
 use crate::measure::value::float;
+use std::collections::BTreeMap;
 
 /// With fewer samples the 95th percentile by nearest rank is the greatest.
 const FEW_SAMPLES: u64 = 20;
@@ -16,6 +18,7 @@ pub(super) fn remarks(sweep: &Sweep) -> Vec<String> {
     }
     let told = Told { sweep, aspects: varying(&axes(sweep)) };
     let all = [
+        told.refused(),
         told.never(Metric::DeviceDetection, "the device"),
         told.never(Metric::HubDetection, "the hub"),
         told.forgotten(),
@@ -51,6 +54,26 @@ impl Told<'_> {
     fn worst<'a>(rows: &[&'a Row], weight: impl Fn(&Row) -> f64) -> Option<&'a Row> {
         // The first of those that are alike.
         rows.iter().rev().max_by(|a, b| weight(a).total_cmp(&weight(b))).copied()
+    }
+
+    fn refused(&self) -> Option<String> {
+        let takes = |row: &Row| {
+            let takes = Client::named(&row.case.client).ok()?.takes;
+            takes.refuses(row.case.keep_alive).then_some(takes)
+        };
+        let rows = self.having(|row| takes(row).is_some());
+        let clients: BTreeMap<_, _> =
+            rows.iter().filter_map(|row| Some((row.case.client.as_str(), takes(row)?))).collect();
+        let clients: Vec<String> =
+            clients.into_iter().map(|(client, takes)| format!("{client} takes {takes}")).collect();
+        let some = !clients.is_empty();
+        some.then(|| {
+            format!(
+                "In {} the client refuses the keep-alive ({}): they are of no real device.",
+                self.of(&rows),
+                clients.join(", ")
+            )
+        })
     }
 
     fn never(&self, metric: Metric, who: &str) -> Option<String> {

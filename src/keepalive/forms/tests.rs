@@ -78,6 +78,26 @@ fn no_line_is_wider_than_asked_for() {
     }
 }
 
+/// What no such client would run with is not read as its figures.
+#[test]
+fn keep_alives_that_a_client_refuses_stand_out() {
+    let said = |cases: &[(&str, u16)]| {
+        let rows = cases.iter().map(|(client, keep_alive)| {
+            let mut row = row(*keep_alive, 5, 1);
+            row.case.client = (*client).into();
+            row
+        });
+        remarks::remarks(&sweep_of(rows.collect())).into_iter().find(|remark| remark.contains("refuses"))
+    };
+    let mixed = [("mosquitto", 4), ("mosquitto", 5), ("azure-python", 1741), ("paho-python", 1), ("other", 1)];
+    assert_eq!(
+        said(&mixed).unwrap(),
+        "In 2 of 5 combinations the client refuses the keep-alive (azure-python takes 1 to 1740 s, mosquitto takes 5 s or \
+         more): they are of no real device."
+    );
+    assert_eq!(said(&[("mosquitto", 0), ("mosquitto", 5), ("azure-python", 1740)]), None);
+}
+
 #[test]
 fn as_csv() {
     insta::assert_snapshot!(csv(&small()).replace('\r', ""));
