@@ -4,7 +4,7 @@ use crate::args::{self, Args};
 use crate::profiles::Rules;
 use crate::tls::Pki;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
 /// A way, and what the tables call it.
@@ -63,7 +63,7 @@ pub fn all(args: &Args) -> Vec<Way> {
         ways.push(Way::new("toxiproxy", Kind::Toxiproxy));
     }
     ways.extend(args.proxy.iter().map(|text| template(text, &args.proxy_config)));
-    let own = PathBuf::from(env!("CARGO_BIN_EXE_brownout"));
+    let own = installed();
     let given = args.brownout.iter().enumerate().map(|(nth, text)| args::build(text, nth));
     for (name, binary) in std::iter::once(("brownout".to_owned(), own)).chain(given) {
         if binary.is_file() {
@@ -73,6 +73,22 @@ pub fn all(args: &Args) -> Vec<Way> {
         }
     }
     ways
+}
+
+/// The executable that is installed: beside dev-dependencies, which ask more of some crates, cargo makes another one, whose
+/// functions lie elsewhere (build/order.ld) and map 2 MB more. Not run by cargo, the bench takes what lies there.
+fn installed() -> PathBuf {
+    let Some(cargo) = env::var_os("CARGO") else { return env!("CARGO_BIN_EXE_brownout").into() };
+    let mut build = Command::new(cargo);
+    build.current_dir(env!("CARGO_MANIFEST_DIR"));
+    build.args(["build", "--release", "--bin", "brownout", "--message-format", "json-render-diagnostics"]);
+    let built = build.stderr(Stdio::inherit()).output().expect("cargo can be run again");
+    assert!(built.status.success(), "`cargo build --release` failed");
+    let executable = |line: &[u8]| -> Option<PathBuf> {
+        let told: serde_json::Value = serde_json::from_slice(line).ok()?;
+        told.get("executable")?.as_str().map(PathBuf::from)
+    };
+    built.stdout.split(|byte| *byte == b'\n').find_map(executable).expect("cargo tells where it is")
 }
 
 fn template(text: &str, configs: &[String]) -> Way {

@@ -89,7 +89,8 @@ fn keep_alives_that_a_client_refuses_stand_out() {
         });
         remarks::remarks(&sweep_of(rows.collect())).into_iter().find(|remark| remark.contains("refuses"))
     };
-    let mixed = [("mosquitto", 4), ("mosquitto", 5), ("azure-python", 1741), ("paho-python", 1), ("other", 1)];
+    let mixed =
+        [("mosquitto", 4), ("mosquitto", 5), ("azure-python", 1741), ("paho-python", 1), ("other", 1)];
     assert_eq!(
         said(&mixed).unwrap(),
         "In 2 of 5 combinations the client refuses the keep-alive (azure-python takes 1 to 1740 s, mosquitto takes 5 s or \
