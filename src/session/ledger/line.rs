@@ -13,6 +13,8 @@ pub struct Line {
     pub(super) link: LinkId,
     /// Whether its CONNECT asked for a session of its own.
     pub(super) clean: bool,
+    /// Whether no CONNACK can say that a session goes on (MQTT 3.1): one that is not clean is taken for such.
+    pub(super) untold: bool,
     accepted: Accepted,
     /// Whether an earlier session goes on, as both ends have it.
     pub(super) goes_on: bool,
@@ -46,6 +48,7 @@ impl Line {
         Line {
             link,
             clean: false,
+            untold: false,
             accepted: Accepted::Not(Ways::default()),
             goes_on: false,
             allowed: Ways { up: u16::MAX, down: u16::MAX },

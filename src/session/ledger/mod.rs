@@ -213,7 +213,7 @@ impl Ledger {
     fn connect(&mut self, line: &mut Line, clean: bool, version: Version, receive_maximum: Option<u16>) {
         let is_first = !std::mem::replace(&mut self.is_known, true);
         self.live += 1;
-        line.clean = clean;
+        (line.clean, line.untold) = (clean, version == Version::V31);
         if version == Version::V5 {
             line.allowed.down = receive_maximum.unwrap_or(u16::MAX);
         }
@@ -222,7 +222,7 @@ impl Ledger {
 
     fn accepted(&mut self, now: Time, line: &mut Line, session_present: bool, receive_maximum: Option<u16>) {
         line.accept(now);
-        line.goes_on = session_present && !line.clean;
+        line.goes_on = (session_present || line.untold) && !line.clean;
         Direction::BOTH.into_iter().for_each(|of| self.ways.get_mut(of).accepted(line));
         line.allowed.up = receive_maximum.unwrap_or(u16::MAX);
         if !line.goes_on {

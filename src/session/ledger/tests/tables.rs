@@ -89,6 +89,17 @@ fn of_quality_two_a_receiver_knows_the_identifier_until_pubrel() {
     }
 }
 
+#[test]
+fn in_mqtt_3_1_a_session_that_is_not_clean_goes_on_without_a_word_of_it() {
+    for (clean, duplicated) in [(false, 0), (true, 1)] {
+        let mut run = Run::joined();
+        run.goes(0, UP, message(2, 5, 7));
+        run.ends(0).connect_with(clean, Version::V31, None).accepted(1, false).goes(1, UP, again(2, 5, 7));
+        let up = run.counts().up;
+        assert_eq!((up.retransmitted[2], up.duplicated[2]), (1, duplicated), "{clean}");
+    }
+}
+
 /// Whose wrong that is: only the sender's that had released it in the same session.
 #[test]
 fn of_quality_two_a_message_is_released_within_its_session() {
