@@ -17,6 +17,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+const BROWNOUT: &str = env!("CARGO_BIN_EXE_brownout");
+
 const SOON: Duration = Duration::from_secs(4);
 
 const QUIET: &str = "\
@@ -31,7 +33,7 @@ rules:
 fn run(folder: &Path, hub: &TcpListener, arguments: &[&str]) -> Command {
     let profile = folder.join("quiet.yaml");
     fs::write(&profile, QUIET).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_brownout"));
+    let mut command = Command::new(BROWNOUT);
     command.arg("run").arg(profile).arg("--upstream").arg(hub.local_addr().unwrap().to_string());
     command.args(["--listen", "127.0.0.1:0"]).args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -126,12 +128,61 @@ fn a_terminal_that_can_draw_no_block_shows_lines() {
 fn a_report_of_no_log_leaves_nothing_behind() {
     let folder = TempDir::new().unwrap();
     let (report, log) = (folder.path().join("report"), folder.path().join("resource.log"));
-    let mut again = Command::new(env!("CARGO_BIN_EXE_brownout"));
+    let mut again = Command::new(BROWNOUT);
     again.arg("report").arg(folder.path().join("nosuch")).arg("--report").arg(&report);
     let output = again.arg("--resource-log").arg(&log).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && told.contains("cannot read"), "{told}");
     assert!(!report.exists() && !log.exists());
+}
+
+/// One of them was gone, and nobody was told; of the log that is read, all of it.
+#[test]
+fn what_would_be_written_into_one_file_is_refused_before_it_is() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).into_os_string().into_string().unwrap();
+    let [out, log, of_report] = ["out", "log.jsonl", "./report.json"].map(at);
+    fs::write(&log, "a log").unwrap();
+    let of_run = ["run", "control", "--upstream", "127.0.0.1:9", "--duration", "1s"];
+    let folder = folder.path().to_str().unwrap();
+    for (arguments, told) in [
+        (&["keepalive", "sweep", "--json", &out, "--csv", &out][..], "--json and --csv are both"),
+        (&["demo", "--pcap", &out, "--resource-log", &out], "--resource-log and --pcap are both"),
+        (
+            &["observe", "--upstream", "127.0.0.1:9", "--report", folder, "--resource-log", &of_report],
+            "--report and --resource-log",
+        ),
+        (&["report", &log, "--resource-log", &log], "--resource-log and the log that is read are both"),
+        (
+            &[&of_run[..], &["--report", folder, "--pcap", &of_report]].concat(),
+            "--report and --pcap are both",
+        ),
+    ] {
+        let output = Command::new(BROWNOUT).args(arguments).stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(told) && said.contains("give each a file of its own"), "{arguments:?}: {said}");
+    }
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+    assert_eq!(fs::read_to_string(&log).unwrap(), "a log");
+}
+
+/// It then never connected, and said nothing.
+#[test]
+fn a_device_that_no_connect_could_name_is_refused() {
+    let long = "x".repeat(65_535);
+    for (arguments, told) in [
+        (["--client-id", &long], "--client-id, with the device's number, has 65536 bytes; at most 65535 fit"),
+        (["--username", &[&long, "x"].concat()], "--username has 65536 bytes"),
+        (["--client-id", "a+"], "the workload's topic `devices/a+1/messages/events/` has a wildcard"),
+    ] {
+        let mut device = Command::new(BROWNOUT);
+        device.args(["device", "--connect", "127.0.0.1:9", "--workload", "publishing"]).args(arguments);
+        let output = device.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{told}: {said}");
+        assert!(said.contains(told), "{said}");
+    }
 }
 
 /// Whether somebody waits for an answer to a SYN to that port (proc_net_tcp in the kernel's documentation).
@@ -160,7 +211,7 @@ fn ctrl_c_is_heard_while_the_hub_is_looked_for() {
     signal(&child, "INT");
     let (output, took) = ends(child);
     let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(3), "{told}");
+    assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("interrupted before the run began"), "{told}");
     assert!(took < Duration::from_secs(2), "after {took:?}");
     assert!(!report.exists(), "a run that was none left its files");

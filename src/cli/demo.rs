@@ -2,7 +2,7 @@
 
 use super::args::DemoArgs;
 use super::exit::{Exit, Refusal};
-use super::files::{CaptureFile, LineFile, ReportFiles};
+use super::files::RunFiles;
 use super::load;
 use super::out;
 use super::peers::{FREE_PORT, local_listener};
@@ -37,9 +37,7 @@ pub(super) fn demo(args: DemoArgs) -> Exit {
 async fn conduct(args: DemoArgs) -> Result<Exit, Refusal> {
     let text = load::text("demo")?;
     let plan = load::checked(&text, &[])?.plan;
-    let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, true)).transpose()?;
-    let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
-    let pcap = args.pcap.as_deref().map(CaptureFile::open).transpose()?;
+    let files = RunFiles::open(args.report.as_deref(), args.resource_log.as_deref(), args.pcap.as_deref())?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let clock = Clock::start();
     let (stop, stopped) = watch::channel(false);
@@ -61,8 +59,6 @@ async fn conduct(args: DemoArgs) -> Result<Exit, Refusal> {
         }],
         transparent: false,
         files,
-        resource_log,
-        pcap,
         with_command: false,
         tap: tap::Config::default(),
     };

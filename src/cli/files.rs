@@ -2,6 +2,7 @@
 //! run left goes only once this one runs, so that a run that cannot start costs no earlier report; and goes then, so that
 //! none stands there that is not of this run.
 
+use super::apart::Apart;
 use super::exit::Refusal;
 use super::whole::WholeFile;
 use crate::net::sys::lock::lock;
@@ -33,6 +34,17 @@ pub struct ReportFiles {
     events: Option<Output>,
     // Last: it goes once it is empty.
     directory: ReportDirectory,
+}
+
+/// The files that a run was told to write.
+#[derive(Debug, Default)]
+pub struct RunFiles {
+    /// The report's.
+    pub report: Option<ReportFiles>,
+    /// The resource log.
+    pub resource_log: Option<LineFile>,
+    /// The MQTT of every link, for Wireshark.
+    pub pcap: Option<CaptureFile>,
 }
 
 /// The resource log: written as a run goes, opened before it.
@@ -80,6 +92,28 @@ impl Drop for ReportDirectory {
             let _ = fs::remove_dir(&self.path);
         }
     }
+}
+
+impl RunFiles {
+    /// Opens those that are wanted: the report's directory, the resource log, the capture.
+    pub fn open(
+        report: Option<&Path>,
+        resource_log: Option<&Path>,
+        pcap: Option<&Path>,
+    ) -> Result<RunFiles, Refusal> {
+        of_report(report, true)?.with("--resource-log", resource_log)?.with("--pcap", pcap)?;
+        Ok(RunFiles {
+            report: report.map(|directory| ReportFiles::open(directory, true)).transpose()?,
+            resource_log: resource_log.map(LineFile::open).transpose()?,
+            pcap: pcap.map(CaptureFile::open).transpose()?,
+        })
+    }
+}
+
+/// The names that a report takes in its directory, if wanted with its log.
+pub fn of_report(directory: Option<&Path>, with_events: bool) -> Result<Apart, Refusal> {
+    let events = directory.filter(|_| with_events);
+    Apart::default().with_all("--report", directory, &FORMS)?.with_all("--report", events, &[EVENTS])
 }
 
 impl LineFile {

@@ -4,6 +4,7 @@
 //! report; output files are opened before the run starts. Deliberately absent: any figure (measure/) and any wording
 //! of a report (report/).
 
+mod apart;
 mod args;
 mod ca;
 mod check;

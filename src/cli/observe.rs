@@ -8,7 +8,7 @@ mod voice;
 use super::args::TlsArgs;
 use super::exit::{Exit, Refusal};
 use super::expected::{self, ExpectArgs};
-use super::files::LineFile;
+use super::files::{LineFile, of_report};
 use super::load::{self, Text};
 use super::number;
 use super::out;
@@ -160,6 +160,7 @@ impl Files {
     /// Opens them, or leaves none behind.
     fn open(args: &ObserveArgs) -> Result<Files, Refusal> {
         let bounds = bounds(args);
+        of_report(args.report.as_deref(), true)?.with("--resource-log", args.resource_log.as_deref())?;
         let log = args.report.as_deref().map(|directory| Rotation::open(directory, bounds)).transpose()?;
         match args.resource_log.as_deref().map(LineFile::open).transpose() {
             Ok(resource_log) => Ok(Files { log, resource_log }),

@@ -24,7 +24,7 @@ pub struct Parts {
 /// The runs that these logs are of, in the order in which they were given.
 pub fn of(logs: &[PathBuf]) -> Result<Vec<Parts>, Refusal> {
     let mut runs: Vec<Vec<(RunStarted, PathBuf)>> = Vec::new();
-    for path in logs.iter().flat_map(|path| files(path)) {
+    for path in files_of(logs) {
         let start = start(&path)?;
         let same = runs.iter_mut().find(|run| run.iter().any(|(known, _)| is_same(known, &start)));
         match same {
@@ -33,6 +33,11 @@ pub fn of(logs: &[PathBuf]) -> Result<Vec<Parts>, Refusal> {
         }
     }
     runs.into_iter().map(in_order).collect()
+}
+
+/// The files of these logs, each an `events.jsonl` or the directory that it is in.
+pub fn files_of(logs: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    logs.iter().flat_map(|path| files(path))
 }
 
 /// The log in a directory: all of its parts, where there are several of one run.

@@ -11,8 +11,10 @@ use super::privileges;
 use super::runner::raise_limit;
 use super::signals::Signals;
 use crate::base::Secret;
+use crate::base::text::printable;
 use crate::device::{self, DeviceDid, Fleet, Habits, Workload};
 use crate::hub::{self, Azure, HubConfig};
+use crate::mqtt::topic;
 use crate::net::Clock;
 use crate::net::sys::Capabilities;
 use crate::profile;
@@ -212,7 +214,37 @@ fn habits(args: &DeviceArgs) -> Result<Habits, Refusal> {
     habits.username.clone_from(&args.username);
     habits.password = args.password.clone().map(|password| Secret(password.into_bytes()));
     habits.workload = workload(args, errand.workload)?;
+    check(&habits, args.count)?;
     Ok(habits)
+}
+
+/// What no packet can say would be known to a device only as it connects, which it then never does.
+fn check(habits: &Habits, count: usize) -> Result<(), Refusal> {
+    // The longest, which the last device has.
+    let client_id = format!("{}{count}", habits.client_id);
+    let fields = [
+        ("--client-id, with the device's number,", Some(client_id.len())),
+        ("--username", habits.username.as_ref().map(String::len)),
+        ("--password", habits.password.as_ref().map(|password| password.0.len())),
+    ];
+    for (said, length) in fields {
+        if let Some(length) = length.filter(|&length| length > usize::from(u16::MAX)) {
+            return Err(Refusal::usage(format!("{said} has {length} bytes; at most 65535 fit in CONNECT")));
+        }
+    }
+    let workload = habits.workload.of(&client_id);
+    let (text, checked) = match &workload {
+        Workload::Idle => return Ok(()),
+        Workload::Publishing { topic: text, .. } => (text, topic::check_name(text)),
+        Workload::Subscribing { filter: text, .. } => (text, topic::check_filter(text)),
+    };
+    checked.map_err(|problem| {
+        let shown: String = text.chars().take(80).collect();
+        Refusal::usage(format!(
+            "the workload's topic `{}` {problem}; change it, or the client identifier in it",
+            printable(&shown)
+        ))
+    })
 }
 
 fn workload(args: &DeviceArgs, told: Option<Workload>) -> Result<Workload, Refusal> {

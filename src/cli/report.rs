@@ -2,9 +2,10 @@
 
 use super::args::ReportArgs;
 use super::exit::{Exit, Refusal};
-use super::files::{LineFile, ReportFiles};
+use super::files::{LineFile, ReportFiles, of_report};
 use super::logs::Merged;
 use super::out;
+use super::parts;
 use super::runner;
 use crate::report::Report;
 use std::fs::File;
@@ -16,6 +17,11 @@ pub(super) fn report(args: &ReportArgs) -> Exit {
 }
 
 fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
+    for log in parts::files_of(&args.logs) {
+        let written =
+            of_report(args.report.as_deref(), false)?.with("--resource-log", args.resource_log.as_deref())?;
+        written.with("the log that is read", Some(&log))?;
+    }
     let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, false)).transpose()?;
     let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
     let Merged { plan, results, timelines, lines, .. } =
@@ -27,14 +33,16 @@ fn again(args: &ReportArgs) -> Result<Exit, Refusal> {
     } else {
         runner::show(&report);
     }
-    if let Some(mut files) = files {
+    let written = files.map_or(Ok(()), |mut files| {
         files.begin()?;
-        files.write(&report, &timelines)?;
-    }
+        files.write(&report, &timelines)
+    });
+    // Whatever became of the report.
     if let Some(file) = resource_log {
         write_lines(file.begin()?, &lines)
             .map_err(|error| Refusal::environment(format!("the resource log is not complete: {error}")))?;
     }
+    written?;
     Ok(if report.is_met() { Exit::Met } else { Exit::Unmet })
 }
 

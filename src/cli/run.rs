@@ -4,7 +4,7 @@ use super::args::RunArgs;
 use super::command::{self, Beside};
 use super::exit::{Exit, Refusal};
 use super::expected;
-use super::files::{CaptureFile, LineFile, ReportFiles};
+use super::files::RunFiles;
 use super::load::{self, Text};
 use super::out;
 use super::privileges::{self, Became};
@@ -80,14 +80,12 @@ fn order(args: &RunArgs, became: Option<Became>) -> Result<Order, Refusal> {
 
 async fn conduct(args: RunArgs, order: Order) -> Result<Exit, Refusal> {
     let Order { text, sets, plan, listeners, became, kept } = order;
-    let files = args.report.as_deref().map(|directory| ReportFiles::open(directory, true)).transpose()?;
+    let files = RunFiles::open(args.report.as_deref(), args.resource_log.as_deref(), args.pcap.as_deref())?;
     // The report is put there at the end, by the thread that is here.
-    let kept = match &files {
-        Some(files) => kept.with(privileges::to_write_in(files.directory())?),
+    let kept = match &files.report {
+        Some(report) => kept.with(privileges::to_write_in(report.directory())?),
         None => kept,
     };
-    let resource_log = args.resource_log.as_deref().map(LineFile::open).transpose()?;
-    let pcap = args.pcap.as_deref().map(CaptureFile::open).transpose()?;
     let mut signals = Signals::listen().map_err(|error| Refusal::environment(error.to_string()))?;
     let clock = Clock::start();
     let with_command = !args.command.is_empty();
@@ -100,8 +98,6 @@ async fn conduct(args: RunArgs, order: Order) -> Result<Exit, Refusal> {
         listeners,
         transparent: args.transparent,
         files,
-        resource_log,
-        pcap,
         progress,
         with_command: with_command && !args.stop_command,
         tap: args.tap.config(args.transparent),

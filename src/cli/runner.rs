@@ -1,7 +1,7 @@
 //! A run from its files to its report: what `run` and `demo` share.
 
 use super::exit::{Exit, Refusal};
-use super::files::{CaptureFile, LineFile, ReportFiles};
+use super::files::{CaptureFile, LineFile, ReportFiles, RunFiles};
 use super::load::Text;
 use super::out;
 use super::progress::Progress;
@@ -32,12 +32,8 @@ pub struct Setup {
     pub listeners: Vec<ListenerPlan>,
     /// Whether connects come there that were going elsewhere.
     pub transparent: bool,
-    /// Where the report goes.
-    pub files: Option<ReportFiles>,
-    /// Where the resource log goes.
-    pub resource_log: Option<LineFile>,
-    /// Where the MQTT goes, for Wireshark.
-    pub pcap: Option<CaptureFile>,
+    /// What is written.
+    pub files: RunFiles,
     /// How progress is shown.
     pub progress: Progress,
     /// Whether a command runs beside it.
@@ -68,8 +64,8 @@ impl Runner {
         clock: Clock,
         interrupted: impl Future<Output = ()>,
     ) -> Result<Runner, Refusal> {
-        let mut files = setup.files;
-        let capture = setup.pcap.as_ref().map(CaptureFile::file).transpose()?;
+        let RunFiles { report: mut files, resource_log, pcap } = setup.files;
+        let capture = pcap.as_ref().map(CaptureFile::file).transpose()?;
         let launch = Launch {
             text: setup.text,
             overrides: setup.overrides,
@@ -83,9 +79,9 @@ impl Runner {
             tap: setup.tap,
         };
         let Launched { proxy, plan, files_before, queue } = launch.start(clock, interrupted).await?;
-        setup.pcap.into_iter().for_each(CaptureFile::begun);
+        pcap.into_iter().for_each(CaptureFile::begun);
         let log = files.as_mut().map_or(Ok(None), ReportFiles::begin)?;
-        let resource_log = setup.resource_log.map(LineFile::begin).transpose()?;
+        let resource_log = resource_log.map(LineFile::begin).transpose()?;
         let logs = Logs { events: log, resource: resource_log };
         let recorder = Recorder::start(&queue, &plan, logs, setup.progress, clock);
         Ok(Runner { proxy, plan, files_before, queue, recorder, files })
@@ -218,10 +214,10 @@ impl Launch {
             tap: self.tap,
         };
         let proxy = tokio::select! {
-            started = Proxy::start(config, clock, queue.clone()) => started.map_err(|error| error.to_string()),
-            () = interrupted => Err("interrupted before the run began".to_owned()),
+            started = Proxy::start(config, clock, queue.clone()) => started,
+            () = interrupted => return Err(Refusal::unmet("interrupted before the run began")),
         };
-        let proxy = proxy.map_err(Refusal::environment)?;
+        let proxy = proxy.map_err(|error| Refusal::environment(error.to_string()))?;
         for warning in proxy.warnings() {
             out::tell(format_args!("WARNING: {warning}"));
         }

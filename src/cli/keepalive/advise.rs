@@ -60,7 +60,7 @@ pub(super) struct AdviseArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = number::time)]
     round_trip: Option<Duration>,
     /// How many devices may lose their links together, and return together
-    #[arg(long, value_name = "DEVICES", default_value_t = 0)]
+    #[arg(long, value_name = "DEVICES", default_value_t = 0, value_parser = number::whole(0..=u32::MAX))]
     fleet: u32,
     /// How many new connections a second the hub admits, for the --fleet [default: what is known of it]
     #[arg(long, value_name = "COUNT", requires = "fleet", value_parser = number::whole(1..=u32::MAX))]

@@ -16,7 +16,7 @@ use crate::cli::out;
 use crate::cli::runner::raise_limit;
 use crate::cli::signals::Signals;
 use crate::device::{DeviceTls, Target, TlsSettings, Trust};
-use crate::keepalive::idle::{Plan, State, Within};
+use crate::keepalive::idle::{CONNECTIONS, Plan, State, Within};
 use crate::mqtt::Version;
 use crate::net::Clock;
 use crate::profile;
@@ -50,7 +50,7 @@ pub(super) struct PathArgs {
     #[arg(long, value_name = "WIDTH", default_value_t)]
     pub within: Within,
     /// Connections in a wave, 2 to 64: with N of them each wave splits the bracket into N + 1
-    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    #[arg(long, value_name = "COUNT", default_value_t = 8, value_parser = number::whole(CONNECTIONS))]
     pub connections: usize,
     /// How long the answer to a ping may take before it is silence
     #[arg(long, value_name = "TIME", default_value = "10s", allow_hyphen_values = true, value_parser = number::time)]

@@ -38,7 +38,7 @@ pub(super) struct UpArgs {
     #[arg(long, value_name = "NUMBER", default_value = MARK, value_parser = number)]
     pub mark: u32,
     /// The routing table of the same
-    #[arg(long, value_name = "NUMBER", default_value_t = TABLE)]
+    #[arg(long, value_name = "NUMBER", default_value_t = TABLE, value_parser = crate::cli::number::whole(1..=u32::MAX))]
     pub table: u32,
     /// Print the commands as a shell script, and do nothing
     #[arg(long)]

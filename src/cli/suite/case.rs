@@ -5,7 +5,7 @@ use super::lateness::Lateness;
 use super::plan::{Case, listener};
 use crate::base::Span;
 use crate::cli::exit::{Exit, Refusal};
-use crate::cli::files::ReportFiles;
+use crate::cli::files::{ReportFiles, RunFiles};
 use crate::cli::load::Text;
 use crate::cli::peers::{FREE_PORT, local_listener};
 use crate::cli::progress::Progress;
@@ -149,9 +149,7 @@ async fn start(
         seed: bench.seed,
         listeners: vec![listener(upstream)],
         transparent: false,
-        files,
-        resource_log: None,
-        pcap: None,
+        files: RunFiles { report: files, ..RunFiles::default() },
         progress: Progress::Silent,
         with_command: false,
         tap: bench.tap.clone(),

@@ -1,11 +1,15 @@
 //! The files of what came of a live run: tried before anything is started, and written at its end.
 
 use super::LiveArgs;
+use crate::cli::apart::Apart;
 use crate::cli::exit::Refusal;
 use crate::cli::files::ReportDirectory;
 use crate::cli::keepalive::place::Place;
 use crate::keepalive::live::{self, Live};
 use crate::report::Styling;
+
+/// The text, in the directory that --report names.
+const TEXT: &str = "live.txt";
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -18,13 +22,15 @@ pub struct Files {
 impl Files {
     /// Opens them.
     pub fn open(args: &LiveArgs) -> Result<Files, Refusal> {
+        let text = Apart::default().with_all("--report", args.report.as_deref(), &[TEXT])?;
+        text.with("--json", args.json.as_deref())?;
         let mut files = Files::default();
         if let Some(path) = &args.json {
             files.json.push(Place::open(path, "json")?);
         }
         if let Some(directory) = &args.report {
             files._directory = Some(ReportDirectory::take(directory)?);
-            files.text.push(Place::open(&directory.join("live.txt"), "report")?);
+            files.text.push(Place::open(&directory.join(TEXT), "report")?);
             files.json.push(Place::open(&directory.join("live.json"), "report")?);
         }
         Ok(files)

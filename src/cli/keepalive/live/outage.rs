@@ -3,7 +3,7 @@
 use super::bench::Bench;
 use crate::base::Time;
 use crate::cli::exit::{Exit, Refusal};
-use crate::cli::files::ReportFiles;
+use crate::cli::files::{ReportFiles, RunFiles};
 use crate::cli::load::{self, Text};
 use crate::cli::progress::Progress;
 use crate::cli::runner::{Ended, Runner, Setup};
@@ -120,9 +120,7 @@ async fn start(
         seed: bench.seed,
         listeners: vec![listener],
         transparent: false,
-        files,
-        resource_log: None,
-        pcap: None,
+        files: RunFiles { report: files, ..RunFiles::default() },
         progress: Progress::Trail(Arc::clone(trail)),
         with_command: false,
         tap: bench.tap.clone(),

@@ -1,10 +1,11 @@
 //! The files that a sweep writes: tried before it begins, and written once all of it is known.
 
 use super::SweepArgs;
+use crate::cli::apart::Apart;
 use crate::cli::exit::Refusal;
 use crate::cli::keepalive::place::Place;
 use crate::cli::out;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A form that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,10 @@ impl Outputs {
             (Output::Html, "html", &args.html),
             (Output::Junit, "junit", &args.junit),
         ];
+        let with = |apart: Apart, (_, option, path): &(_, &str, &Option<PathBuf>)| {
+            apart.with(&format!("--{option}"), path.as_deref())
+        };
+        wanted.iter().try_fold(Apart::default(), with)?;
         let mut outputs = Outputs(Vec::new());
         for (output, option, path) in wanted {
             let Some(path) = path else { continue };
