@@ -150,7 +150,8 @@ enum Dial {
     Waiting,
     Trying {
         since: Time,
-        connect: Connect,
+        // Links are many, and dial but once.
+        connect: Box<Connect>,
     },
     Done,
 }
@@ -394,10 +395,10 @@ impl Link {
 
     fn start_dial(&mut self) {
         if matches!(self.dial, Dial::Waiting) && !self.is_dial_held() && !self.is_unrouted() {
-            let connect = match self.course.as_deref() {
+            let connect = Box::new(match self.course.as_deref() {
                 Some(course) => course.connect(),
                 None => Connect::to(self.routed()),
-            };
+            });
             self.dial = Dial::Trying { since: self.now(), connect };
         }
     }
@@ -417,7 +418,7 @@ impl Link {
     fn poll_dial(&mut self, cx: &mut Context<'_>) -> bool {
         let Dial::Trying { since, connect } = &mut self.dial else { return false };
         let (since, limit) = (*since, self.terms.dial_limit);
-        let result = match Pin::new(connect).poll(cx) {
+        let result = match Pin::new(connect.as_mut()).poll(cx) {
             Poll::Ready(result) => result,
             Poll::Pending if self.now() < since + limit => return false,
             Poll::Pending => Err(match &self.course {

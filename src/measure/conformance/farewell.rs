@@ -79,9 +79,13 @@ pub(super) fn left(watch: &Watch, at: Time, seq: u64, how: Ending, disturbed: bo
         return None;
     }
     let has_will = watch.greeting.as_ref().is_some_and(|greeting| greeting.will.is_some());
-    let word = if how == Ending::WsClose { how.word() } else { Ending::Fin.word() };
-    let will = if has_will { ", with a will" } else { "" };
-    let what = format!("{word} without DISCONNECT{will}");
+    // Of thousands that leave so, none keeps words of its own.
+    let what = match (how == Ending::WsClose, has_will) {
+        (false, false) => "FIN without DISCONNECT",
+        (false, true) => "FIN without DISCONNECT, with a will",
+        (true, false) => "WebSocket close without DISCONNECT",
+        (true, true) => "WebSocket close without DISCONNECT, with a will",
+    };
     Some(News {
         device: watch.device,
         kind: Kind::ClosedWithoutDisconnect,

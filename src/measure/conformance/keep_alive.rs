@@ -38,15 +38,15 @@ pub fn counted(gap: Duration, began: Time, accepted: Time, over: Ends<Option<Tim
 pub(super) fn exceeded(watch: &Watch, at: Time, began: Time, seq: u64, gap: Duration, cases: &mut Cases) {
     let Some(greeting) = &watch.greeting else { return };
     let Some(accepted) = watch.accepted else { return };
-    let told = greeting.own;
+    let told = greeting.own();
     let (gap, counted) = counted(gap, began, accepted, watch.over);
     let is_excused = !watch.faults.is_sound() || watch.goodbye != Ends::default() || told.is_zero();
     if is_excused || counted <= told + told / 10 {
         return;
     }
     let is_v5 = watch.version() == Version::V5;
-    let by_own = greeting.asked.is_zero() || gap <= greeting.asked + greeting.asked / 10;
-    let (kind, rule) = match (is_v5, told < greeting.asked || greeting.asked.is_zero(), by_own) {
+    let by_own = greeting.asked().is_zero() || gap <= greeting.asked() + greeting.asked() / 10;
+    let (kind, rule) = match (is_v5, told < greeting.asked() || greeting.asked().is_zero(), by_own) {
         (true, true, true) => (Kind::ServerKeepaliveIgnored, "MQTT-3.1.2-21"),
         (true, _, _) => (Kind::KeepaliveExceeded, "MQTT-3.1.2-20"),
         (false, _, _) => (Kind::KeepaliveExceeded, "MQTT-3.1.2-23"),
@@ -85,8 +85,8 @@ pub(super) fn silent(
     // The hub's FIN may stand behind what is left unread.
     let is_seen =
         !watch.faults.muted.hub && !watch.faults.slowed && !watch.goodbye.device && !watch.is_unread();
-    let limit = greeting.hubs * 3 / 2 + (greeting.hubs / 2).max(LATE_AT_LEAST);
-    if !is_seen || greeting.hubs.is_zero() || silence <= limit {
+    let limit = greeting.hubs() * 3 / 2 + (greeting.hubs() / 2).max(LATE_AT_LEAST);
+    if !is_seen || greeting.hubs().is_zero() || silence <= limit {
         return;
     }
     cases.add(News {
@@ -94,7 +94,7 @@ pub(super) fn silent(
         kind: Kind::KeepaliveNotEnforced,
         grade: Grade::Fail,
         rule: watch.rule("MQTT-3.1.2-24", "MQTT-3.1.2-22"),
-        size: Size::new(silence, greeting.hubs),
+        size: Size::new(silence, greeting.hubs()),
         seen: seen(
             seq,
             at,
@@ -107,7 +107,7 @@ pub(super) fn silent(
 pub(super) fn timed_out(watch: &Watch, at: Time, seq: u64, reason: u8, names: Names<'_>, cases: &mut Cases) {
     let (Some(greeting), Some(heard)) = (&watch.greeting, watch.hub_heard) else { return };
     let silence = at.since(heard);
-    let in_time = silence + CLOCKS_APART >= greeting.hubs;
+    let in_time = silence + CLOCKS_APART >= greeting.hubs();
     if reason != KEEP_ALIVE_TIMEOUT || in_time || !watch.faults.is_sound() || watch.over.hub.is_some() {
         return;
     }
@@ -116,7 +116,7 @@ pub(super) fn timed_out(watch: &Watch, at: Time, seq: u64, reason: u8, names: Na
         kind: Kind::KeepaliveTooStrict,
         grade: Grade::Fail,
         rule: Some("MQTT-3.1.2-22"),
-        size: Size::new(silence, greeting.hubs),
+        size: Size::new(silence, greeting.hubs()),
         seen: seen(seq, at, format!("{}: {} after its last packet", names.shown(watch), words(silence))),
     });
 }
@@ -155,14 +155,14 @@ pub(super) fn hub_left(
 ) {
     let (Some(greeting), Some(heard)) = (&watch.greeting, watch.hub_heard) else { return };
     let is_known = watch.hub_accepted.is_some() && watch.faults.is_pristine() && watch.is_up();
-    if !is_known || greeting.hubs.is_zero() {
+    if !is_known || greeting.hubs().is_zero() {
         return;
     }
     let silence = at.since(heard);
     let silences = early.silences.get_or_insert_default();
     silences.rotate_left(1);
     silences[EARLY_ENDS - 1] = silence;
-    let is_early = |one: &Duration| *one * 2 >= greeting.hubs && *one + CLOCKS_APART < greeting.hubs;
+    let is_early = |one: &Duration| *one * 2 >= greeting.hubs() && *one + CLOCKS_APART < greeting.hubs();
     let is_alike = |one: &Duration| one.abs_diff(silence) * 10 <= silence;
     if !silences.iter().all(|one| is_early(one) && is_alike(one)) {
         return;
@@ -172,7 +172,7 @@ pub(super) fn hub_left(
         kind: Kind::KeepaliveTooStrict,
         grade: Grade::Warn,
         rule: watch.rule("MQTT-3.1.2-24", "MQTT-3.1.2-22"),
-        size: Size::new(silence, greeting.hubs),
+        size: Size::new(silence, greeting.hubs()),
         seen: seen(
             seq,
             at,

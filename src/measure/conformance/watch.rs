@@ -58,16 +58,31 @@ pub(super) struct Greeting {
     pub named: bool,
     /// Whether the hub is asked for a clean start.
     pub clean: bool,
-    /// The keep-alive that the device asked for.
-    pub asked: Duration,
-    /// The one that it goes by: the hub's, where it was told one.
-    pub own: Duration,
-    /// The one that the hub goes by.
-    pub hubs: Duration,
+    /// As CONNECT and CONNACK say keep-alives, in seconds.
+    asked: u16,
+    own: u16,
+    hubs: u16,
     /// The Session Expiry Interval that the hub was asked for, in seconds.
     pub session_expiry: Option<u32>,
     /// What was left as a will.
-    pub will: Option<Left>,
+    pub will: Option<Box<Left>>,
+}
+
+impl Greeting {
+    /// The keep-alive that the device asked for.
+    pub fn asked(&self) -> Duration {
+        seconds(self.asked)
+    }
+
+    /// The one that it goes by: the hub's, where it was told one.
+    pub fn own(&self) -> Duration {
+        seconds(self.own)
+    }
+
+    /// The one that the hub goes by.
+    pub fn hubs(&self) -> Duration {
+        seconds(self.hubs)
+    }
 }
 
 /// A will, as it was left.
@@ -220,7 +235,7 @@ impl Watch {
 
     /// The keep-alive that the device goes by; zero for none or not known.
     pub fn keep_alive(&self) -> Duration {
-        self.greeting.as_ref().map_or(Duration::ZERO, |greeting| greeting.own)
+        self.greeting.as_ref().map_or(Duration::ZERO, Greeting::own)
     }
 
     /// Whether both ends are there, as far as they have shown.
@@ -232,16 +247,16 @@ impl Watch {
     /// Takes in the CONNECT: as the device said it, and as the hub is told.
     pub fn greets(&mut self, packet: &Packet, passed: Option<&Packet>) {
         let Packet::Connect { version, client_id, keep_alive, will, terms, .. } = packet else { return };
-        let own = seconds(*keep_alive);
+        let own = *keep_alive;
         let (hubs, clean) = match passed {
-            Some(Packet::Connect { keep_alive, clean, .. }) => (seconds(*keep_alive), *clean),
+            Some(Packet::Connect { keep_alive, clean, .. }) => (*keep_alive, *clean),
             Some(_) | None => (own, true),
         };
         let left = |will: &crate::event::Will| Left {
             topic: will.topic.clone(),
             delay: Duration::from_secs(u64::from(will.delay.unwrap_or(0))),
         };
-        let will = will.as_ref().map(left).filter(|_| passed.is_some());
+        let will = will.as_ref().filter(|_| passed.is_some()).map(|will| Box::new(left(will)));
         let (version, named) = (*version, !client_id.is_empty());
         let session_expiry = terms.session_expiry;
         self.greeting = Some(Greeting { version, named, clean, asked: own, own, hubs, session_expiry, will });
@@ -254,10 +269,10 @@ impl Watch {
             if *code == 0 {
                 self.hub_accepted.get_or_insert(at);
             }
-            greeting.hubs = server_keep_alive.map_or(greeting.hubs, seconds);
+            greeting.hubs = server_keep_alive.unwrap_or(greeting.hubs);
         }
         if let Some(Packet::Connack { server_keep_alive: Some(told), .. }) = passed {
-            greeting.own = seconds(*told);
+            greeting.own = *told;
         }
     }
 
@@ -345,6 +360,6 @@ pub(super) fn release_if_empty<K, V>(map: &mut BTreeMap<K, V>) {
     }
 }
 
-fn seconds(seconds: impl std::borrow::Borrow<u16>) -> Duration {
-    Duration::from_secs(u64::from(*seconds.borrow()))
+fn seconds(seconds: u16) -> Duration {
+    Duration::from_secs(u64::from(seconds))
 }
