@@ -198,7 +198,7 @@ fn plans_that_cannot_be_end_with_code_2() {
     for (options, problem) in [
         (["--from", "10s", "--to", "5s"], "--to is longer than --from (10s)"),
         (["--from", "100ms", "--to", "5s"], "--from is 500ms at least"),
-        (["--connections", "1", "--to", "20s"], "--connections is from 2 to 64"),
+        (["--connections", "1", "--to", "20s"], "--connections <COUNT>': write a whole number from 2 to 64"),
         (["--keep-alive", "1.5s", "--to", "20s"], "whole seconds"),
         (["--within", "1ms", "--to", "20s"], "20ms wide at least"),
     ] {
