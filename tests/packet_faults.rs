@@ -16,7 +16,7 @@ use common::machine::Machine;
 use common::{Bench, after_connack, at, bench, connected, expect, find, joined, plan, wire};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// PUBLISH of QoS 0, QoS 1 with identifier 7, QoS 2 with identifier 9.
 const QOS0: &[u8] = b"\x30\x05\x00\x01tp0";
@@ -252,6 +252,56 @@ async fn a_link_ends_amid_a_packet() {
             });
             assert_eq!(done, ending);
         }
+    }
+}
+
+/// What waits in the kernel for a hub that reads slowly goes before the reset, which would throw it away: as much comes as is
+/// told.
+#[tokio::test]
+async fn what_comes_before_a_cut_is_sent_before_the_reset() {
+    let (length, after_bytes) = (2_000_000, 1_500_001);
+    let hub = TcpSocket::new_v4().unwrap();
+    hub.set_recv_buffer_size(64 * 1024).unwrap();
+    hub.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let hub = hub.listen(8).unwrap();
+    let close = Close { toward: Toward::Both, other: LegFate::HalfOpen, close_notify: true };
+    let cut = MidCut { after_bytes, ending: LegFate::Reset, close };
+    let rules = vec![rule(of(PacketKind::Publish), PacketAction::Cut(cut))];
+    let bench = Bench::start(plan(rules), hub.local_addr().unwrap()).await;
+    hub.accept().await.unwrap();
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    let mut publish = b"\x30\x80\x89\x7a\x00\x01t".to_vec();
+    publish.resize(length + 4, b'.');
+    let sending = tokio::spawn(async move { device.write_all(&publish).await });
+    let mut came = Vec::new();
+    let end = tokio::time::timeout(PATIENCE, served.read_to_end(&mut came)).await.expect("an end");
+    assert_eq!((came.len(), end.unwrap_err().kind()), (1_500_001, std::io::ErrorKind::ConnectionReset));
+    let _ = sending.await.unwrap();
+    assert_eq!(altered(&bench.stop().await), [Alteration::CutShort { after_bytes }]);
+}
+
+/// The bytes before the cut wait as long as is told, whatever reads they came in.
+#[tokio::test]
+async fn what_is_delayed_and_cut_comes_late() {
+    let base = Duration::from_millis(700);
+    let delay = Delay { model: DelayModel::Fixed { delay: base }, jitter: Duration::ZERO };
+    let close = Close { toward: Toward::Both, other: LegFate::HalfOpen, close_notify: true };
+    let cut = MidCut { after_bytes: 4, ending: LegFate::Close, close };
+    for pieces in [vec![QOS1], vec![&QOS1[..3], &QOS1[3..]]] {
+        let actions = [PacketAction::Delay(delay), PacketAction::Cut(cut)];
+        let (bench, hub) = bench(actions.map(|action| rule(of(PacketKind::Publish), action)).into()).await;
+        let (mut device, mut served) = connected(&bench, &hub).await;
+        let sent = Instant::now();
+        for piece in pieces {
+            send(&mut device, &[piece]).await;
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        expect(&mut served, &QOS1[..4]).await;
+        assert!(sent.elapsed() >= base, "{:?}", sent.elapsed());
+        assert_eq!(to_the_end(&mut served).await, b"");
+        let by_ns = u64::try_from(base.as_nanos()).unwrap();
+        let told = [Alteration::Delayed { by_ns }, Alteration::CutShort { after_bytes: 4 }];
+        assert_eq!(altered(&bench.stop().await), told);
     }
 }
 

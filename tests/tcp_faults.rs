@@ -10,8 +10,8 @@ mod tls;
 use brownout::base::{Chance, Direction, Rate, Side, Span};
 use brownout::event::{Event, RivalNews, TlsMode, What};
 use brownout::fault::{
-    Bandwidth, Close, CutAfter, Ending, Fault, Forgotten, HalfClose, IdleTimeout, LegFate, Loss, Mechanism,
-    Refusal, Refuse, Slice, Takeover, Toward, WaysWanted,
+    Bandwidth, Blackhole, Close, Connects, CutAfter, Ending, Fault, FidelityWanted, Forgotten, HalfClose,
+    IdleTimeout, LegFate, Loss, Mechanism, Refusal, Refuse, Slice, Stall, Takeover, Toward, WaysWanted,
 };
 use brownout::net::sys::info::tcp_info;
 use brownout::profile::TlsPlan;
@@ -365,9 +365,61 @@ async fn what_is_sent_on_a_forgotten_link_vanishes() {
     device.write_all(&wire::PINGREQ).await.unwrap();
     let silent = tokio::time::timeout(ms(300), served.read(&mut [0; 1])).await;
     assert!(silent.is_err(), "{silent:?}");
+    // Once both have given it up, nothing is left of it.
+    device.shutdown().await.unwrap();
+    served.shutdown().await.unwrap();
+    closed(&bench).await;
     // New links pass.
     connected(&bench, &hub).await;
     bench.stop().await;
+}
+
+/// Whoever is not known yet is kept from the hub while a fault holds another device; its CONNECT shows who it is, in however
+/// many reads it comes.
+#[tokio::test]
+async fn a_connect_in_pieces_shows_that_a_fault_is_of_another() {
+    let hold = Span::fixed(Duration::from_secs(50));
+    let (direction, toward) = (WaysWanted::Both, Toward::Both);
+    let (fidelity, connects) = (FidelityWanted::Stall, Connects::Silence);
+    let dark = Blackhole { direction, toward, hold, fidelity, connects };
+    let (bench, hub) = bench(vec![after_connack("dark", NOW, Fault::Blackhole(dark))]).await;
+    let (_dark, _served) = connected(&bench, &hub).await;
+    applied(&bench).await;
+    let mut device = TcpStream::connect(bench.address).await.unwrap();
+    device.set_nodelay(true).unwrap();
+    let connect = wire::connect("d2", 60);
+    for piece in connect.chunks(3) {
+        device.write_all(piece).await.unwrap();
+        tokio::time::sleep(ms(30)).await;
+    }
+    let accepted = tokio::time::timeout(SOON, hub.accept()).await.expect("the hub is dialled");
+    expect(&mut accepted.unwrap().0, &connect).await;
+    bench.stop().await;
+}
+
+/// A FIN that waits behind a fault is not carried to an end that a cut has left open: it hears nothing any more.
+#[tokio::test]
+async fn an_end_that_waits_is_not_carried_behind_a_cut() {
+    let stall = Fault::Stall(Stall { direction: WaysWanted::Up, hold: Span::fixed(ms(3_000)) });
+    let rst = Fault::Rst(close(Toward::Device, LegFate::HalfOpen));
+    let rules = vec![after_connack("stall", NOW, stall), after_connack("rst", ms(1_500), rst)];
+    let (bench, hub) = bench(rules).await;
+    let (mut device, mut served) = connected(&bench, &hub).await;
+    applied(&bench).await;
+    device.shutdown().await.unwrap();
+    let left = bench
+        .until("cut", |event| match &event.what {
+            What::LegCut { side: Side::Hub, fate, .. } => Some(*fate),
+            _ => None,
+        })
+        .await;
+    assert_eq!(left, LegFate::HalfOpen);
+    let silent = tokio::time::timeout(ms(3_000), served.read(&mut [0; 1])).await;
+    assert!(silent.is_err(), "{silent:?}");
+    drop(served);
+    closed(&bench).await;
+    let events = bench.stop().await;
+    assert_eq!(count(&events, |what| matches!(what, What::EndCarried { .. })), 0);
 }
 
 fn news(event: &Event) -> Option<RivalNews> {

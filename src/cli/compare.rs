@@ -26,8 +26,8 @@ pub(super) struct CompareArgs {
     /// The level: how often, at most, any difference is found where there is none
     #[arg(long, value_name = "P", default_value_t = 0.05, value_parser = level)]
     pub alpha: f64,
-    /// Times that are shifted by no more than this share of A's median, or by 1 ms, count as neither worse nor better; 0%
-    /// counts all
+    /// Times that are shifted by no more than this share of A's median, or by 1 ms, and at the 95th percentile by no more than
+    /// this share of A's, count as neither worse nor better; 0% counts all
     #[arg(long, value_name = "PERCENT", default_value = "5%", value_parser = percent)]
     pub margin: f64,
     /// Print JSON instead of the text

@@ -33,6 +33,7 @@ mod report;
 mod run;
 mod runner;
 mod signals;
+mod speaker;
 mod suite;
 mod tap;
 mod tls;

@@ -16,6 +16,7 @@ use super::privileges::{self, UserArgs};
 use super::run::{LISTEN, draw_seed};
 use super::runner::{Launch, Launched};
 use super::signals::Signals;
+use super::speaker;
 use super::tap::{self, LedTapArgs};
 use super::{tls, transparent};
 use crate::base::span::show_fixed;
@@ -240,20 +241,8 @@ async fn watch(
     };
     proxy.stop(reason).await;
     queue.close();
-    Ok(finished(desk, &mut signals).await)
-}
-
-/// Waits until all that has happened is told, which may take a while where a fleet has just said much, or until a second
-/// signal asks not to.
-async fn finished(desk: Desk, signals: &mut Signals) -> Exit {
-    let telling = tokio::task::spawn_blocking(move || desk.finish());
-    tokio::select! {
-        told = telling => told.unwrap_or_else(|error| Refusal::environment(error.to_string()).tell()),
-        () = signals.next() => Refusal::environment(
-            "ended by a second signal: the log and the last report lack what happened shortly before the first",
-        )
-        .tell(),
-    }
+    let lacks = "the log and the last report lack what happened shortly before the first";
+    Ok(speaker::finished(move || desk.finish(), &mut signals, lacks).await)
 }
 
 /// A duration is an override like those of `run`, so that the log knows of it.

@@ -1,5 +1,6 @@
 //! `brownout hub` and `brownout device`: the embedded peers, alone.
 
+mod account;
 mod errand;
 mod tls;
 mod tokens;
@@ -18,6 +19,7 @@ use crate::mqtt::topic;
 use crate::net::Clock;
 use crate::net::sys::Capabilities;
 use crate::profile;
+use account::Account;
 use std::collections::BTreeSet;
 use std::future;
 use std::io::ErrorKind;
@@ -70,12 +72,9 @@ async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
         ..HubConfig::default()
     };
     let listener = local_listener(&args.listen).await?;
-    let quiet = args.quiet;
-    let sink = move |event| {
-        if !quiet {
-            out::show_line(event);
-        }
-    };
+    let account = Account::open(args.quiet);
+    let told = account.clone();
+    let sink = move |event| told.line(event);
     let (stop, stopped) = watch::channel(false);
     let over = if acceptor.is_some() { " over TLS" } else { "" };
     let sink = Arc::new(sink);
@@ -89,7 +88,7 @@ async fn serve(args: HubArgs) -> Result<Exit, Refusal> {
     signals.next().await;
     let _ = stop.send(true);
     hub.stopped().await;
-    Ok(Exit::Met)
+    Ok(account.finished(&mut signals).await)
 }
 
 /// Azure's settings; tokens expire by the wall clock as it is now.
@@ -125,16 +124,15 @@ async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
     // Keys have been read, and no port is taken.
     privileges::keep(Capabilities::NONE);
     let clock = Clock::start();
-    let quiet = args.quiet;
+    let account = Account::open(args.quiet);
+    let told = account.clone();
     let met = Arc::new(Mutex::new(BTreeSet::new()));
     let connected = Arc::clone(&met);
     let sink = move |name: &str, event: device::DeviceEvent| {
         if matches!(event.did, DeviceDid::Connected { .. }) {
             connected.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
         }
-        if !quiet {
-            out::show_line(format_args!("{:>8}  {name}: {}", event.at, event.did));
-        }
+        told.line(format_args!("{:>8}  {name}: {}", event.at, event.did));
     };
     let (stop, stopped) = watch::channel(false);
     let over = async {
@@ -145,14 +143,20 @@ async fn connect(args: DeviceArgs) -> Result<Exit, Refusal> {
     };
     let devices = device::fleet(fleet, &target, clock, Arc::new(sink), stopped);
     tokio::pin!(devices);
-    tokio::select! {
-        lost = &mut devices => return Ok(ended(lost, &args, &met)),
-        () = signals.next() => {}
-        () = over => {}
-    }
-    let _ = stop.send(true);
-    let lost = devices.await;
-    Ok(ended(lost, &args, &met))
+    let lost = tokio::select! {
+        lost = &mut devices => Some(lost),
+        () = signals.next() => None,
+        () = over => None,
+    };
+    let lost = match lost {
+        Some(lost) => lost,
+        None => {
+            let _ = stop.send(true);
+            devices.await
+        }
+    };
+    let told = account.finished(&mut signals).await;
+    Ok(ended(lost, &args, &met).max_with(told))
 }
 
 /// A fleet did well if every device was accepted once, and ended in order.

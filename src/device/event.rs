@@ -3,6 +3,7 @@
 use crate::base::Time;
 use crate::base::span::show_fixed;
 use crate::mqtt::packet::reason;
+use crate::mqtt::{PacketKind, QoS};
 use crate::tls::Alert;
 use std::fmt;
 use std::time::Duration;
@@ -69,10 +70,31 @@ pub enum DeviceDid {
         /// Whether it was a resend with DUP.
         dup: bool,
     },
-    /// PUBACK or PUBCOMP came.
+    /// PUBACK or PUBCOMP came, and the hub has the message.
     Acked {
         /// How many of its messages are acknowledged.
         total: u64,
+    },
+    /// PUBACK or PUBREC came, and the hub does not take the message; MQTT 5 only.
+    Rejected {
+        /// The reason.
+        code: u8,
+    },
+    /// The hub's Maximum QoS is less than that of its messages, which go with that from now on (MQTT 5 section 3.2.2.3.4).
+    QosLowered {
+        /// Its own.
+        from: QoS,
+        /// The hub's.
+        to: QoS,
+    },
+    /// It did not send a packet that is larger than the hub takes [MQTT-3.2.2-15 in 5].
+    Withheld {
+        /// Of which kind.
+        kind: PacketKind,
+        /// Its length in bytes.
+        size: usize,
+        /// The hub's Maximum Packet Size.
+        most: usize,
     },
     /// A message came; of QoS 2, once.
     Received {
@@ -145,6 +167,13 @@ impl fmt::Display for DeviceDid {
                 write!(f, "published {total}{}", if *dup { ", again with DUP" } else { "" })
             }
             DeviceDid::Acked { total } => write!(f, "acknowledged {total}"),
+            DeviceDid::Rejected { code } => write!(f, "message rejected, {}", reason_text(*code)),
+            DeviceDid::QosLowered { from, to } => {
+                write!(f, "publishes with QoS {to}, not {from}: the hub takes no more")
+            }
+            DeviceDid::Withheld { kind, size, most } => {
+                write!(f, "{kind} of {size} bytes not sent: the hub takes {most} at most")
+            }
             DeviceDid::Received { total } => write!(f, "received {total}"),
             DeviceDid::Subscribed { code } => write!(f, "subscribed, {code:#04x}"),
             DeviceDid::Renews { left } => {
@@ -167,10 +196,14 @@ impl fmt::Display for Sign {
             Sign::WriteFailed => f.write_str("a write failed"),
             Sign::PingTimeout => f.write_str("no PINGRESP in time"),
             Sign::HubDisconnect { reason } => {
-                let name = reason::name(*reason).unwrap_or("a reason that MQTT does not know");
-                write!(f, "DISCONNECT {reason:#04x}, {name}")
+                write!(f, "DISCONNECT {}", reason_text(*reason))
             }
             Sign::ProtocolError => f.write_str("what came is not MQTT"),
         }
     }
+}
+
+/// `0x97, Quota exceeded`.
+fn reason_text(code: u8) -> String {
+    format!("{code:#04x}, {}", reason::name(code).unwrap_or("a reason that MQTT does not know"))
 }

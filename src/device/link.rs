@@ -4,6 +4,7 @@ use super::habits::{Habits, PingRule};
 use super::workload::{LEAST_INTERVAL, Workload};
 use crate::base::Time;
 use crate::mqtt::inlet::Inlet;
+use crate::mqtt::{Properties, QoS};
 use std::time::Duration;
 
 /// How late a message may be and is still made, so that its rate is kept where timers wake in whole milliseconds and a machine is
@@ -13,6 +14,8 @@ const MOST_LATE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct Link {
     pub inlet: Inlet,
+    /// What the hub takes.
+    pub takes: Takes,
     pub last_received: Time,
     ping: PingRule,
     ping_interval: Duration,
@@ -27,6 +30,24 @@ pub(super) struct Link {
     next_publish: Time,
 }
 
+/// What a hub takes, by its CONNACK (MQTT 5 section 3.2.2.3).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Takes {
+    /// Maximum QoS [MQTT-3.2.2-11].
+    pub qos: QoS,
+    /// Maximum Packet Size in bytes [MQTT-3.2.2-15].
+    pub packet: usize,
+}
+
+impl Takes {
+    /// All, where nothing is said of it.
+    fn of(grants: &Properties) -> Takes {
+        let qos = grants.maximum_qos().and_then(QoS::from_number).unwrap_or(QoS::ExactlyOnce);
+        let packet = grants.maximum_packet_size().and_then(|most| usize::try_from(most).ok());
+        Takes { qos, packet: packet.unwrap_or(usize::MAX) }
+    }
+}
+
 /// What is due on a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
@@ -37,14 +58,16 @@ pub(super) enum Due {
 }
 
 impl Link {
-    /// A link that is up from `now` on; `server_keep_alive` is the hub's in seconds, where it gave one
-    /// [MQTT-3.2.2-21], and scales the ping interval.
-    pub fn new(habits: &Habits, inlet: Inlet, now: Time, server_keep_alive: Option<u16>) -> Link {
+    /// A link that is up from `now` on. The hub's keep-alive, where its CONNACK grants another [MQTT-3.2.2-21], scales the ping
+    /// interval.
+    pub fn new(habits: &Habits, inlet: Inlet, now: Time, grants: &Properties) -> Link {
         let own = habits.span_keep_alive();
-        let keep_alive = server_keep_alive.map_or(habits.keep_alive, |secs| Duration::from_secs(secs.into()));
+        let theirs = grants.server_keep_alive();
+        let keep_alive = theirs.map_or(habits.keep_alive, |secs| Duration::from_secs(secs.into()));
         let scale = keep_alive.as_secs_f64() / own.as_secs_f64();
         Link {
             inlet,
+            takes: Takes::of(grants),
             last_received: now,
             ping: if keep_alive.is_zero() { PingRule::Never } else { habits.ping },
             ping_interval: habits.ping_interval.mul_f64(scale),

@@ -255,7 +255,15 @@ impl Device {
                 self.link_packet(packet);
             }
             (State::Greeting { .. }, Packet::Connack(connack)) if connack.code == reason::SUCCESS => {
-                self.accepted(&connack);
+                // [MQTT-3.2.2-4 in 5]; before, nothing is said of what the device is to do.
+                if connack.session_present && self.habits.clean_session && self.habits.version == Version::V5
+                {
+                    self.attempt_failed(
+                        "CONNACK says that a session goes on, and it asked for a new one".into(),
+                    );
+                } else {
+                    self.accepted(&connack);
+                }
             }
             (State::Greeting { .. }, Packet::Connack(connack)) => {
                 self.log(DeviceDid::Refused { code: connack.code });
@@ -285,7 +293,7 @@ impl Device {
     fn accepted(&mut self, connack: &Connack) {
         let State::Greeting { inlet, .. } = &mut self.state else { return };
         let inlet = std::mem::replace(inlet, Inlet::new(LARGEST_PACKET));
-        let link = Link::new(&self.habits, inlet, self.now, connack.properties.server_keep_alive());
+        let link = Link::new(&self.habits, inlet, self.now, &connack.properties);
         self.state = State::Up(link);
         self.accepted_at = self.now;
         let session_present = connack.session_present;
@@ -353,17 +361,27 @@ impl Device {
         self.log(DeviceDid::Stopped);
     }
 
-    /// Gives a packet out. One that cannot be written (a client identifier of more than 65,535 bytes) is left away.
-    pub(super) fn send(&mut self, packet: &Packet) {
+    /// Gives a packet out, and says whether it did: one that cannot be written (a client identifier of more than 65,535 bytes) or
+    /// is larger than the hub takes is left away.
+    pub(super) fn send(&mut self, packet: &Packet) -> bool {
         let mut bytes = Vec::new();
         if encode(packet, self.habits.version, &mut bytes).is_err() {
-            return;
+            return false;
         }
-        self.unsent += bytes.len();
+        let size = bytes.len();
+        if let State::Up(link) = &self.state
+            && let most = link.takes.packet
+            && size > most
+        {
+            self.log(DeviceDid::Withheld { kind: packet.kind(), size, most });
+            return false;
+        }
+        self.unsent += size;
         self.out.push_back(Output::Send(bytes));
         if let State::Up(link) = &mut self.state {
             link.sent(self.now);
         }
+        true
     }
 
     pub(super) fn log(&mut self, did: DeviceDid) {

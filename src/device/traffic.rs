@@ -1,7 +1,7 @@
 //! The device's own traffic while its link is up: its session, its messages, its answers.
 
 use super::event::{DeviceDid, Sign};
-use super::machine::{Device, State};
+use super::machine::{Counts, Device, State};
 use super::workload::Workload;
 use crate::mqtt::outbox::{Full, Sending, Waiting};
 use crate::mqtt::packet::{Ack, Connack, Publish, Subscribe, Subscription, reason};
@@ -32,7 +32,21 @@ impl Device {
         if !self.subscribed {
             self.subscribe();
         }
+        if let Workload::Publishing { qos: from, .. } = self.habits.workload
+            && let to = self.allowed(from)
+            && to < from
+        {
+            self.log(DeviceDid::QosLowered { from, to });
+        }
         self.flush();
+    }
+
+    /// The QoS of a message, or the most that the hub takes.
+    fn allowed(&self, qos: QoS) -> QoS {
+        match &self.state {
+            State::Up(link) => qos.min(link.takes.qos),
+            State::Waiting { .. } | State::Dialing { .. } | State::Greeting { .. } | State::Stopped => qos,
+        }
     }
 
     fn subscribe(&mut self) {
@@ -51,6 +65,7 @@ impl Device {
         if times.is_some_and(|times| self.counts.made >= times) {
             return;
         }
+        let qos = self.allowed(qos);
         if self.unsent >= OUTPUT_LIMIT || (qos != QoS::AtMostOnce && !self.outbox.is_open()) {
             return;
         }
@@ -69,7 +84,9 @@ impl Device {
     fn flush(&mut self) {
         while let Some(sending) = self.outbox.next(self.now) {
             match sending {
-                Sending::Pubrel { packet_id } => self.send(&Packet::Pubrel(Ack::success(packet_id))),
+                Sending::Pubrel { packet_id } => {
+                    self.send(&Packet::Pubrel(Ack::success(packet_id)));
+                }
                 Sending::Publish { packet_id, dup, item } => self.send_message(item, Some(packet_id), dup),
             }
         }
@@ -78,29 +95,36 @@ impl Device {
     fn send_message(&mut self, number: u64, packet_id: Option<u16>, dup: bool) {
         let Workload::Publishing { topic, qos, size, .. } = &self.habits.workload else { return };
         let payload = payload(&self.habits.client_id, number, *size);
-        let (topic, qos) = (topic.clone(), *qos);
+        let (topic, qos) = (topic.clone(), self.allowed(*qos));
         let properties = Properties::NONE;
-        self.send(&Packet::Publish(Publish {
-            dup,
-            qos,
-            retain: false,
-            topic,
-            packet_id,
-            properties,
-            payload,
-        }));
-        self.counts.published += 1;
-        self.log(DeviceDid::Published { total: self.counts.published, dup });
+        // One that was under way to a hub that took more goes as this one takes it.
+        let is_once = qos == QoS::AtMostOnce;
+        let dup = dup && !is_once;
+        let id = packet_id.filter(|_| !is_once);
+        let publish = Publish { dup, qos, retain: false, topic, packet_id: id, properties, payload };
+        let was_sent = self.send(&Packet::Publish(publish));
+        if let Some(packet_id) = packet_id.filter(|_| is_once || !was_sent) {
+            // Nobody will acknowledge it.
+            self.outbox.done(packet_id);
+        }
+        if was_sent {
+            self.counts.published += 1;
+            self.log(DeviceDid::Published { total: self.counts.published, dup });
+        }
     }
 
     /// What the hub sends on a link that is up.
     pub(super) fn link_packet(&mut self, packet: Packet) {
         match packet {
             Packet::Publish(publish) => self.take_message(publish.qos, publish.packet_id),
-            Packet::Puback(ack) | Packet::Pubcomp(ack) => self.message_done(ack.packet_id),
-            Packet::Pubrec(ack) if ack.reason >= reason::UNSPECIFIED_ERROR => {
-                self.message_done(ack.packet_id)
+            Packet::Puback(ack) | Packet::Pubrec(ack) if ack.reason >= reason::UNSPECIFIED_ERROR => {
+                self.message_done(ack, |_, code| DeviceDid::Rejected { code });
             }
+            // Whatever it says: after PUBREC the hub has the message.
+            Packet::Puback(ack) | Packet::Pubcomp(ack) => self.message_done(ack, |counts, _| {
+                counts.acked += 1;
+                DeviceDid::Acked { total: counts.acked }
+            }),
             Packet::Pubrec(ack) => {
                 self.outbox.received(ack.packet_id);
                 self.send(&Packet::Pubrel(Ack::success(ack.packet_id)));
@@ -148,10 +172,10 @@ impl Device {
         }
     }
 
-    fn message_done(&mut self, packet_id: u16) {
-        if self.outbox.done(packet_id) {
-            self.counts.acked += 1;
-            self.log(DeviceDid::Acked { total: self.counts.acked });
+    fn message_done(&mut self, ack: Ack, told: impl FnOnce(&mut Counts, u8) -> DeviceDid) {
+        if self.outbox.done(ack.packet_id) {
+            let did = told(&mut self.counts, ack.reason);
+            self.log(did);
         }
         self.flush();
     }

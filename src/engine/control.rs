@@ -92,6 +92,7 @@ impl Control {
             idle: _,
             reset_senders: _,
             asks: _,
+            vanished: _,
         } = &orders.desired;
         self.cut
             || *closed.get(direction)

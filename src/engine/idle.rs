@@ -57,6 +57,7 @@ impl Control {
                 for direction in Direction::BOTH {
                     *effects.closed.get_mut(direction) = true;
                 }
+                effects.vanished = true;
             }
             Forgotten::Reset => effects.reset_senders = Some(window),
         }

@@ -20,6 +20,8 @@ pub struct Effects {
     pub hold_dial: bool,
     /// Directions in which nothing passes; bytes wait, none is lost.
     pub closed: Ways<bool>,
+    /// Whether nothing will ever pass any more: the link is over once both ends have given it up.
+    pub vanished: bool,
     /// Legs whose ingress the kernel is to drop.
     pub mute: Ends<bool>,
     /// Delays, in the order of their rules; they add.

@@ -30,7 +30,7 @@ pub struct Hub {
     pub(super) timers: Timers,
     out: VecDeque<Output>,
     /// Too slow; cut when the input is dealt with, so that cutting never nests.
-    doomed: VecDeque<ConnId>,
+    doomed: VecDeque<(ConnId, Departure)>,
     /// It has been told to stop.
     stops: bool,
 }
@@ -288,11 +288,23 @@ impl Hub {
         }
     }
 
-    /// Gives a packet out. What cannot be written (a field too long, which nothing decoded can have) is left away.
+    /// Gives a packet out, or ends a connection whose device takes none of this size: it would wait for an answer that must not come.
+    /// What cannot be written (a field too long, which nothing decoded can have) is left away.
     pub(super) fn send(&mut self, conn: ConnId, packet: &Packet) {
         let Some(link) = self.links.get(&conn) else { return };
         let mut bytes = Vec::new();
-        if encode(packet, link.version, &mut bytes).is_ok() {
+        if encode(packet, link.version, &mut bytes).is_err() {
+            return;
+        }
+        let (size, most) = (bytes.len(), link.max_packet);
+        if size > most {
+            let kind = packet.kind();
+            let text = format!(
+                "its Maximum Packet Size, {most}, is less than the {size} bytes of {kind} [MQTT-3.1.2-24]"
+            );
+            self.doomed
+                .push_back((conn, Departure::ProtocolError { reason: reason::PACKET_TOO_LARGE, text }));
+        } else {
             self.send_bytes(conn, bytes);
         }
     }
@@ -304,14 +316,14 @@ impl Hub {
         // A whole message may stand in front of the answers' room.
         let most = self.config.output_limit + self.config.max_packet + super::config::ANSWER_ROOM;
         if before <= most && link.unsent > most {
-            self.doomed.push_back(conn);
+            self.doomed.push_back((conn, Departure::TooSlow));
         }
         self.out.push_back(Output::Send { conn, bytes });
     }
 
     fn cut_doomed(&mut self) {
-        while let Some(conn) = self.doomed.pop_front() {
-            self.depart(conn, Departure::TooSlow);
+        while let Some((conn, why)) = self.doomed.pop_front() {
+            self.depart(conn, why);
         }
     }
 

@@ -214,7 +214,7 @@ impl Tally {
                 self.links.heard(at);
                 self.messages(|ledger| ledger.acked(*total));
             }
-            DeviceDid::Received { .. } => self.links.heard(at),
+            DeviceDid::Received { .. } | DeviceDid::Rejected { .. } => self.links.heard(at),
             DeviceDid::Renews { .. } | DeviceDid::Stopped => {
                 self.links.given_back();
                 self.messages(|ledger| ledger.gone(at));
@@ -224,7 +224,9 @@ impl Tally {
             | DeviceDid::Secured { .. }
             | DeviceDid::Refused { .. }
             | DeviceDid::ReconnectIn { .. }
-            | DeviceDid::Subscribed { .. } => {}
+            | DeviceDid::Subscribed { .. }
+            | DeviceDid::QosLowered { .. }
+            | DeviceDid::Withheld { .. } => {}
         }
     }
 

@@ -69,14 +69,14 @@ pub struct Noticed {
 }
 
 impl Noticed {
-    /// Connects could not be seen from then on, or not whose they were. Where the fault had ended the leg, and the sign is one, the
-    /// device may have tried before; one that showed none may have, too, and was watched until then.
+    /// Connects could not be seen from then on, or not whose they were. Where the sign is one, the device may have tried before. One
+    /// whose leg the fault had ended and that showed none may have, too, and was watched until then.
     pub fn connects_unseen(&mut self, start: Time, from: Time) {
         if let (Some(_), Some(Value::Never { watched })) = (self.told, &mut self.detection) {
             *watched = (*watched).min(from.since(start));
             return;
         }
-        let sign = self.sign.filter(|sign| sign.showed == Showed::Connect && self.told.is_some());
+        let sign = self.sign.filter(|sign| sign.showed == Showed::Connect);
         let (Some(sign), Some(Value::Exact(before))) = (sign, self.detection) else { return };
         let detection = Value::bracket(from.since(start), before);
         self.detection = Some(detection);

@@ -9,7 +9,7 @@
 use super::facts::RoundTrips;
 use super::results::{DeviceResults, LinkEnd, Results, RunResults};
 use super::together::Fleet;
-use super::value::{Value, float, rank};
+use super::value::{Value, at_rank, float, rank};
 use crate::base::text::glob;
 use crate::base::time::nanos;
 use crate::base::units::to_u64;
@@ -117,7 +117,8 @@ fn verdict(nth: usize, expectation: &Expectation, results: &Results) -> Verdict 
         Statistic::Sum => Some(sum(&samples)),
         Statistic::Count => Some(Value::Count(count)),
         Statistic::Max | Statistic::Min | Statistic::Percentile(_) => {
-            at_rank(&samples, rank_of(expectation.statistic, count))
+            let values: Vec<_> = samples.iter().map(|sample| (sample.value, sample.count)).collect();
+            at_rank(&values, rank_of(expectation.statistic, count))
         }
     };
     let answer = match (expectation.statistic, measured) {
@@ -176,16 +177,6 @@ fn rank_of(statistic: Statistic, count: u64) -> u64 {
         }
         Statistic::Max | Statistic::Sum | Statistic::Count => count,
     }
-}
-
-fn at_rank(samples: &[Evidence], rank: u64) -> Option<Value> {
-    let mut sorted: Vec<(Value, u64)> = samples.iter().map(|sample| (sample.value, sample.count)).collect();
-    sorted.sort_by(|a, b| a.0.order(b.0));
-    let mut passed = 0;
-    sorted.into_iter().find_map(|(value, count)| {
-        passed += count;
-        (passed >= rank).then_some(value)
-    })
 }
 
 fn enough(samples: &[Evidence], comparison: Comparison, needed: u64) -> Answer {

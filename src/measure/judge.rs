@@ -79,8 +79,7 @@ impl RunResults {
                 continue;
             }
             let struck = Struck::all(measures, *id, window, end);
-            explained.extend(struck.iter().map(|struck| struck.id));
-            run.add_window(*id, window, &struck, &holds, &mut down, &mut losses);
+            explained.extend(run.add_window(*id, window, &struck, &holds, &mut down, &mut losses));
             run.note_nothing_met(measures, *id, window, end);
         }
         run.note_who_is_free_to_come(&holds, end);
@@ -94,7 +93,8 @@ impl RunResults {
         run
     }
 
-    /// A window with the links that its fault struck; the first is the window's own, others come later.
+    /// A window with the links that its fault struck; the first is the window's own, others come later. Hands out those that
+    /// were lost to it: one that outlived it may be lost later, as any other.
     fn add_window(
         &mut self,
         id: WindowId,
@@ -103,11 +103,12 @@ impl RunResults {
         holds: &Holds,
         down: &mut Down,
         losses: &mut Vec<Loss>,
-    ) {
-        let mut judged = Vec::new();
+    ) -> Vec<LinkId> {
+        let (mut judged, mut lost) = (Vec::new(), Vec::new());
         for struck in struck {
             let mut results = WindowResults::unjudged(window);
             let mut outage = results.judge(struck, self.devices.get(&window.device));
+            lost.extend(results.outcome.is_a_loss().then_some(struck.id));
             if let Some(outage) = &mut outage {
                 results.add_nobodys(outage, struck, holds);
             }
@@ -143,6 +144,7 @@ impl RunResults {
         let mut results = judged.next().unwrap_or_else(|| WindowResults::unjudged(window));
         results.later = judged.collect();
         self.windows.insert(id, results);
+        lost
     }
 
     /// A window of a fault of connects.
@@ -161,7 +163,7 @@ impl RunResults {
         if let (Some(outage), Some(start)) = (&refused.outage, refused.start) {
             results.attempts = outage.count();
             results.back_off = outage.back_off();
-            down.add(window.device, start, outage, end);
+            down.add(window.device, refused.down_since.unwrap_or(start), outage, end);
         }
         results.start = refused.start.or(results.start);
         results.outcome = refused.outcome;

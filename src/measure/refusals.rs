@@ -26,6 +26,8 @@ pub(super) struct Refused<'a> {
     pub start: Option<Time>,
     /// The link that it had before, and lost otherwise.
     pub before: Option<LinkId>,
+    /// From when it had no link: that was over before a connect was refused.
+    pub down_since: Option<Time>,
 }
 
 impl Refused<'_> {
@@ -65,6 +67,7 @@ pub(super) fn judge<'a>(measures: &'a Measures, id: WindowId, window: &Window, e
         outage: None,
         start: None,
         before: None,
+        down_since: None,
     };
     let Some(start) = start else {
         let had_a_link = links().any(|(_, link)| link.opened <= until && link.is_open_at(window.opened));
@@ -98,12 +101,19 @@ pub(super) fn judge<'a>(measures: &'a Measures, id: WindowId, window: &Window, e
         outage: Some(outage),
         start: Some(start),
         before: before.map(|(id, _)| id),
+        down_since: before.and_then(|(_, link)| lost_at(link)).map(|lost| lost.min(start)),
     }
 }
 
-/// From when a device had no link, where that began before the listener was open again and it had one ever.
+/// When the device lost this link; `None` where it left in good order, or has it still.
+fn lost_at(link: &Link) -> Option<Time> {
+    link.over_for_device().filter(|_| !link.took_leave())
+}
+
+/// From when a device had no link, where that began before the listener was open again and it had one ever. That of one that left
+/// in good order is its own affair: connects of it, if it made any, were not seen.
 fn down_from<'a>(links: impl Iterator<Item = (LinkId, &'a Link)>, opened: Time, until: Time) -> Option<Time> {
     let before = links.filter(|(_, link)| link.accepted().is_some_and(|at| at <= until)).last();
-    let over = before?.1.over()?;
+    let over = before?.1.over().filter(|_| before.is_some_and(|(_, link)| !link.took_leave()))?;
     (over < until).then(|| over.max(opened))
 }

@@ -317,6 +317,16 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    /// Whether the link was lost to the fault, or may have been.
+    pub fn is_a_loss(self) -> bool {
+        match self {
+            Outcome::BackBefore | Outcome::Back | Outcome::Gone | Outcome::Unknown => true,
+            Outcome::NoLink | Outcome::Survived | Outcome::EndedOtherwise | Outcome::NothingMet => false,
+        }
+    }
+}
+
 impl DeviceResults {
     /// Whether its name is an identifier that it gave itself. Else it is its address, or what a hub called it, and says nothing
     /// of a device of that name elsewhere.

@@ -129,6 +129,21 @@ impl Value {
         matches!(self, Value::Never { watched } if watched.is_zero())
     }
 
+    /// At the greatest this, and at the least the least of `low`, which is not above it. A never stays one.
+    fn from(self, low: Value) -> Value {
+        match self {
+            Value::Exact(before) | Value::Between { before, .. } => Value::bracket(low.span().0, before),
+            Value::Never { .. } => self,
+            Value::Count(most) | Value::CountBetween { most: Some(most), .. } => {
+                let least = low.counts().map_or(most, |(least, _)| least.min(most));
+                Value::at_least(least, most - least)
+            }
+            Value::CountBetween { least, most: None } => {
+                Value::CountBetween { least: low.counts().map_or(least, |(least, _)| least), most: None }
+            }
+        }
+    }
+
     /// An order for lists: by the greatest it can be, then by the least.
     pub fn order(self, other: Value) -> Ordering {
         let ((low, high), (other_low, other_high)) = (self.bounds(), other.bounds());
@@ -145,9 +160,22 @@ pub fn distance(a: Value, b: Value) -> Option<Value> {
     Some(Value::bracket(near, far))
 }
 
-/// The value of this percentile (above 0, up to 100) by nearest rank, of values sorted by [`Value::order`].
-pub fn percentile(sorted: &[Value], percent: f64) -> Option<Value> {
-    sorted.get(rank(sorted.len(), percent).checked_sub(1)?).copied()
+/// The value at this rank, from 1, of values that were seen so often: it is known to lie between what has the rank among the
+/// least that each can be, and what has it among the greatest. Where the latter is a never, it is that one.
+pub fn at_rank(values: &[(Value, u64)], rank: u64) -> Option<Value> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(|(a, _), (b, _)| a.order(*b));
+    let high = nth(&sorted, rank)?;
+    sorted.sort_by(|(a, _), (b, _)| a.bounds().0.total_cmp(&b.bounds().0));
+    Some(high.from(nth(&sorted, rank)?))
+}
+
+fn nth(sorted: &[(Value, u64)], rank: u64) -> Option<Value> {
+    let mut passed = 0;
+    sorted.iter().find_map(|(value, count)| {
+        passed += count;
+        (passed >= rank && rank > 0).then_some(*value)
+    })
 }
 
 /// The nearest rank of a percentile among `count` values, from 1; 0 where there is no value.
@@ -194,6 +222,36 @@ mod tests {
             [(0, 95.0, 0), (1, 1.0, 1), (20, 95.0, 19), (21, 95.0, 20), (10, 50.0, 5), (3, 100.0, 3)]
         {
             assert_eq!(rank(count, percent), expected, "{count} {percent}");
+        }
+    }
+
+    /// Whatever each value is within its bounds, the one at the rank lies within what is told of it.
+    #[test]
+    fn a_rank_is_known_as_well_as_all_values_let_it_be() {
+        let between = |after, before| Value::Between { after: ms(after), before: ms(before) };
+        let (exact, hidden) = (|at| Value::Exact(ms(at)), Value::Never { watched: Duration::ZERO });
+        let never = Value::Never { watched: ms(4) };
+        let counts = |least, most| Value::CountBetween { least, most };
+        for (values, expected) in [
+            (vec![exact(9_000), exact(9_500), hidden], [between(0, 9_000), between(9_000, 9_500), hidden]),
+            (
+                vec![between(2_000, 8_600), between(3_000, 4_000), between(3_500, 5_000)],
+                [between(2_000, 4_000), between(3_000, 5_000), between(3_500, 8_600)],
+            ),
+            (vec![exact(3), never, exact(5)], [exact(3), between(4, 5), never]),
+            (vec![exact(7), exact(1), exact(4)], [exact(1), exact(4), exact(7)]),
+            (
+                vec![Value::Count(3), counts(1, None), counts(2, Some(5))],
+                [counts(1, Some(3)), counts(2, Some(5)), counts(3, None)],
+            ),
+            (vec![Value::Count(3), Value::Count(2), Value::Count(2)], [2, 2, 3].map(Value::Count)),
+        ] {
+            let once: Vec<(Value, u64)> = values.iter().map(|value| (*value, 1)).collect();
+            let told = [1, 2, 3].map(|rank| at_rank(&once, rank).unwrap());
+            assert_eq!(told, expected);
+            let often: Vec<(Value, u64)> = values.iter().map(|value| (*value, 7)).collect();
+            assert_eq!([7, 8, 21].map(|rank| at_rank(&often, rank).unwrap()), expected);
+            assert_eq!((at_rank(&once, 0), at_rank(&once, 4), at_rank(&[], 1)), (None, None, None));
         }
     }
 

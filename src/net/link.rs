@@ -94,6 +94,8 @@ pub struct Link {
     dial: Dial,
     /// A fault lets no dial begin yet.
     hold_dial: bool,
+    /// A fault lets nothing pass for good.
+    vanished: bool,
     terms: Arc<Terms>,
     /// Where the device was going, if not to brownout.
     course: Option<Box<Course>>,
@@ -192,6 +194,7 @@ impl Link {
             pumps: Ways { up: pump(&core, Direction::Up), down: pump(&core, Direction::Down) },
             dial: Dial::Waiting,
             hold_dial: false,
+            vanished: false,
             looked: Time::ZERO,
             terms,
             course: None,
@@ -328,6 +331,7 @@ impl Link {
         let Effects {
             hold_dial,
             closed,
+            vanished,
             mute,
             delays,
             handshake,
@@ -360,6 +364,7 @@ impl Link {
             pump.allowance.set(*budgets.get(direction));
         }
         self.hold_dial = hold_dial;
+        self.vanished = vanished;
         self.start_dial();
         if !self.fault_handshake(handshake, generation, &granted) {
             self.core.tell(Input::Applied { link: self.id, generation, granted });
@@ -496,7 +501,11 @@ impl Link {
                 // Its FIN may stand behind bytes that are not read yet.
                 Dial::Waiting => !device.reading || (self.is_dial_held() && device.end_told),
                 Dial::Trying { .. } => !device.is_open(),
-                Dial::Done => device.is_over() && self.legs.hub.is_over(),
+                Dial::Done => {
+                    let hub = &self.legs.hub;
+                    // Where nothing passes for good, no end is carried through to the other.
+                    (device.is_over() && hub.is_over()) || (self.vanished && device.end_told && hub.end_told)
+                }
             }
     }
 

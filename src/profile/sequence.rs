@@ -72,9 +72,9 @@ impl Sequence {
         self.topic.as_ref().is_none_or(|filter| topic::matches(filter, name))
     }
 
-    /// The number in a payload, of which the first [`LOOKED_AT`] bytes are enough.
+    /// The number in a payload, of which one byte more than the first [`LOOKED_AT`] is enough.
     pub fn read(&self, payload: &[u8]) -> Option<u64> {
-        let payload = payload.get(..LOOKED_AT).unwrap_or(payload);
+        let payload = looked_at(payload);
         match &self.place {
             SequencePlace::Json(pointer) => json_number(pointer, payload),
             SequencePlace::Regex(Pattern(regex)) => {
@@ -98,6 +98,15 @@ impl Sequence {
             SequencePlace::Json(_) | SequencePlace::Regex(_) => None,
         }
     }
+}
+
+/// The first [`LOOKED_AT`] bytes, without a number that goes on behind them: it would be taken for a smaller one.
+fn looked_at(payload: &[u8]) -> &[u8] {
+    let is_of_number = |byte: &u8| byte.is_ascii_digit() || b".eE+-".contains(byte);
+    let Some((first, [next, ..])) = payload.split_at_checked(LOOKED_AT) else { return payload };
+    let digits =
+        if is_of_number(next) { first.iter().rev().take_while(|byte| is_of_number(byte)).count() } else { 0 };
+    &first[..first.len() - digits]
 }
 
 /// The parts of a JSON pointer; `None` where it is none, or leads too deep.
@@ -214,6 +223,20 @@ mod tests {
         let mut late = vec![b' '; LOOKED_AT];
         late.extend(br#"{"seq": 5}"#);
         assert_eq!(json("/seq").read(&late), None);
+    }
+
+    /// A number that goes on behind what is looked at is none, rather than a smaller one.
+    #[test]
+    fn a_number_is_read_whole_or_not_at_all() {
+        let regex =
+            Sequence { topic: None, place: SequencePlace::Regex(Pattern::new(r#""seq":(\d+)"#).unwrap()) };
+        for (behind, expected) in [(0, Some(123_456)), (1, None), (3, None), (6, None)] {
+            let mut payload = b"{".to_vec();
+            payload.resize(LOOKED_AT + behind - br#""seq":123456"#.len(), b' ');
+            payload.extend(br#""seq":123456, "more": 1}"#);
+            assert_eq!(json("/seq").read(&payload), expected, "{behind}");
+            assert_eq!(regex.read(&payload), expected, "{behind}");
+        }
     }
 
     #[test]

@@ -6,10 +6,11 @@ use super::model::{
     Window,
 };
 use super::{azure, ending, notes, tls, uncertainty, verdicts, wire, words};
+use crate::base::units::to_u64;
 use crate::base::{Direction, RuleId, Side, WindowId};
 use crate::event::{self, Count, Samples};
 use crate::fault::Fault;
-use crate::measure::value::percentile;
+use crate::measure::value::{at_rank, rank};
 use crate::measure::{
     self, Alterations, DeliveryResults, DeviceResults, Distribution, FiringResults, Noticed, Results,
     RunResults, Value, Who, WindowResults,
@@ -385,18 +386,20 @@ fn in_keep_alives(silence: Option<Value>, keep_alive: Duration) -> Option<f64> {
 fn summary(results: &Results, rule: RuleId, metric: Metric) -> Option<Summary> {
     let samples = results.runs.iter().flat_map(|run| &run.samples);
     let asked = samples.filter(|sample| sample.metric == metric && sample.rule == Some(rule));
-    let mut values: Vec<Value> = asked.map(|sample| sample.value).collect();
-    values.sort_by(|a, b| a.order(*b));
-    let count = |wanted: fn(&Value) -> bool| values.iter().filter(|value| wanted(value)).map(|_| 1).sum();
+    let values: Vec<(Value, u64)> = asked.map(|sample| (sample.value, 1)).collect();
+    let count =
+        |wanted: fn(&Value) -> bool| values.iter().filter(|(value, _)| wanted(value)).map(|_| 1).sum();
+    let at = |rank: usize| at_rank(&values, to_u64(rank)).map(figure);
+    let all = values.len();
     Some(Summary {
         samples: count(|_| true),
         brackets: count(|value| value.is_bracket()),
         never: count(|value| value.is_never()),
         hidden: count(|value| value.is_hidden()),
-        min: figure(*values.first()?),
-        p50: figure(percentile(&values, 50.0)?),
-        p95: figure(percentile(&values, 95.0)?),
-        max: figure(*values.last()?),
+        min: at(1)?,
+        p50: at(rank(all, 50.0))?,
+        p95: at(rank(all, 95.0))?,
+        max: at(all)?,
     })
 }
 

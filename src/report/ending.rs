@@ -22,7 +22,7 @@ pub(super) fn any_cut_off(plan: &Plan, results: &Results) -> bool {
 }
 
 /// What runs that lasted as long as they may left undone.
-pub(super) fn left_undone(plan: &Plan, results: &Results) -> Vec<String> {
+pub fn left_undone(plan: &Plan, results: &Results) -> Vec<String> {
     told(plan, results, |run| run.ended == Some(EndReason::Duration) && !short(plan, run).is_empty())
 }
 

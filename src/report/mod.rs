@@ -30,6 +30,7 @@ mod wire;
 pub(crate) mod words;
 
 pub use compare::Compared;
+pub use ending::left_undone;
 pub use live::Live;
 pub use model::Report;
 pub use observe::Observation;

@@ -39,8 +39,9 @@ enum State {
     Head { kept: Vec<u8>, ending: Ending },
     /// In a frame's header, or before one.
     Header(Header),
-    /// In the payload of a data frame; `left` bytes of it are to come, at least one; `mask` is for the next.
-    Payload { left: u64, mask: Option<Mask> },
+    /// In the payload of a data frame; `left` bytes of it are to come, at least one; `mask` is for the next. Behind the `last`
+    /// nothing is looked at any more.
+    Payload { left: u64, mask: Option<Mask>, last: bool },
     /// In a control frame, whose payload may be over.
     Control(Control),
     /// The head told that no frames follow: that is the next piece.
@@ -125,14 +126,15 @@ impl Walker {
         self.extensions = Extensions::of(extensions);
     }
 
-    /// Looks at nothing any more, since the other direction showed that this is not WebSocket. Gives the piece to tell;
-    /// `None` if that was told already.
-    pub fn refuse(&mut self, reason: impl Into<String>) -> Option<Piece> {
-        if self.is_opaque() {
-            return None;
+    /// Looks at nothing any more, since the other direction showed that this is not WebSocket, or cannot be read: once a frame of
+    /// data that has begun is through, whose header may have been taken off. No piece tells of it.
+    pub fn refuse(&mut self) {
+        match &mut self.state {
+            State::Payload { last, .. } => *last = true,
+            State::Head { .. } | State::Header(_) | State::Control(_) | State::Refused(_) | State::Opaque => {
+                self.state = State::Opaque;
+            }
         }
-        self.state = State::Opaque;
-        Some(Piece::NotWebSocket { offset: self.offset, reason: reason.into() })
     }
 
     /// Whether nothing is looked at any more.
@@ -206,9 +208,9 @@ impl Scan<'_> {
                         return Some(piece);
                     }
                 }
-                State::Payload { left, mask } => {
-                    let (left, mask) = (*left, *mask);
-                    return Some(self.payload(left, mask));
+                State::Payload { left, mask, last } => {
+                    let (left, mask, last) = (*left, *mask, *last);
+                    return Some(self.payload(left, mask, last));
                 }
                 State::Control(control) => {
                     control.push(self.input[self.at]);
@@ -288,19 +290,23 @@ impl Scan<'_> {
         self.walker.state = match begun {
             Begun::NotYet => State::Header(header),
             Begun::Data { length: 0, .. } => BETWEEN,
-            Begun::Data { length, mask } => State::Payload { left: length, mask },
+            Begun::Data { length, mask } => State::Payload { left: length, mask, last: false },
             Begun::Control(control) => State::Control(control),
         };
         None
     }
 
     /// Takes of a data frame's payload what is there, at least one byte.
-    fn payload(&mut self, left: u64, mask: Option<Mask>) -> Piece {
+    fn payload(&mut self, left: u64, mask: Option<Mask>, last: bool) -> Piece {
         let here = (self.input.len() - self.at).min(usize::try_from(left).unwrap_or(usize::MAX));
         let range = self.take(here);
         let left = left - u64::try_from(here).unwrap_or(left);
         let after = mask.map(|mask| mask.after(here));
-        self.walker.state = if left == 0 { BETWEEN } else { State::Payload { left, mask: after } };
+        self.walker.state = match (left, last) {
+            (0, false) => BETWEEN,
+            (0, true) => State::Opaque,
+            _ => State::Payload { left, mask: after, last },
+        };
         Piece::Payload { range, mask }
     }
 }

@@ -1,14 +1,11 @@
-//! What is said on standard output: a thread of its own, so that a terminal that was stopped, or a reader that sleeps, never
-//! holds up what watches.
+//! What an observation says on standard output, in words or as JSON.
 
-use crate::cli::out;
+use crate::cli::speaker::Speaker;
 use crate::report::observe::{Anchor, News, Over, Summary, end_line, summary_lines};
 use crate::report::{Report, Styling, terminal};
 use serde::Serialize;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
-use std::thread::{self, JoinHandle};
 
-/// So many pieces of text wait for their reader; what comes then is lost, and counted.
+/// So many pieces of text wait for their reader.
 const MOST_WAITING: usize = 1_024;
 
 /// The voice.
@@ -16,9 +13,7 @@ const MOST_WAITING: usize = 1_024;
 pub struct Voice {
     json: bool,
     quiet: bool,
-    sender: SyncSender<String>,
-    speaker: JoinHandle<()>,
-    lost: u64,
+    speaker: Speaker,
 }
 
 /// An end of a link, as JSON.
@@ -50,9 +45,8 @@ struct Whole<'a> {
 impl Voice {
     /// In JSON or as text; without single ends, if `quiet`.
     pub fn start(json: bool, quiet: bool) -> Voice {
-        let (sender, texts) = sync_channel::<String>(MOST_WAITING);
-        let speaker = thread::spawn(move || texts.into_iter().for_each(out::show));
-        Voice { json, quiet, sender, speaker, lost: 0 }
+        let speaker = Speaker::start(MOST_WAITING, if json { lost_object } else { lost_words });
+        Voice { json, quiet, speaker }
     }
 
     /// Tells of single ends.
@@ -65,7 +59,7 @@ impl Voice {
                 News::More(count) if self.json => line(&Count { kind: "more_ends", count: *count }),
                 News::More(count) => format!("           and {count} more, told in the summary alone\n"),
             };
-            self.say(text);
+            self.speaker.say(text);
         }
     }
 
@@ -79,44 +73,27 @@ impl Voice {
                 .then(|| format!("           and {untold} more, told in the summary alone\n"));
             more.unwrap_or_default() + &summary_lines(summary)
         };
-        self.say(text);
+        self.speaker.say(text);
     }
 
     /// Tells the last report, and the totals; waits until all is said.
-    pub fn conclude(mut self, report: &Report, total: &Summary) {
-        if self.json {
-            self.say_surely(line(&Whole { kind: "report", report }) + &line(total));
+    pub fn conclude(self, report: &Report, total: &Summary) {
+        self.speaker.conclude(if self.json {
+            line(&Whole { kind: "report", report }) + &line(total)
         } else {
             let heading = "\nThe last interval:\n\n";
             let text = format!("{heading}{}\n", terminal::render(report, Styling::Ansi));
-            self.say_surely(text + &summary_lines(total));
-        }
-        let Voice { sender, speaker, .. } = self;
-        drop(sender);
-        let _ = speaker.join();
+            text + &summary_lines(total)
+        });
     }
+}
 
-    fn say(&mut self, text: String) {
-        let text = if self.lost > 0 { self.lost_words() + &text } else { text };
-        match self.sender.try_send(text) {
-            Ok(()) => self.lost = 0,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.lost += 1,
-        }
-    }
+fn lost_object(count: u64) -> String {
+    line(&Count { kind: "lost_lines", count })
+}
 
-    fn say_surely(&mut self, text: String) {
-        let text = if self.lost > 0 { self.lost_words() + &text } else { text };
-        let _ = self.sender.send(text);
-    }
-
-    fn lost_words(&self) -> String {
-        let lost = self.lost;
-        if self.json {
-            line(&Count { kind: "lost_lines", count: lost })
-        } else {
-            format!("({lost} summaries and lines were lost: nobody read them)\n")
-        }
-    }
+fn lost_words(count: u64) -> String {
+    format!("({count} summaries and lines were lost: nobody read them)\n")
 }
 
 impl<'a> End<'a> {

@@ -16,6 +16,7 @@ use crate::hub::{self, HubConfig, HubHandle};
 use crate::mqtt::{QoS, Version};
 use crate::net::Clock;
 use crate::profile::{Suite, Workload};
+use crate::report::left_undone;
 use crate::report::scorecard::{self, Cell, ClientEnd, Judged, Told, Verdict};
 use std::fs::File;
 use std::path::PathBuf;
@@ -228,6 +229,7 @@ fn judge(
         needs_mqtt5: entry.is_some_and(|entry| entry.needs_mqtt5),
         late_bound_s: bench.late_bound.as_secs_f64(),
     };
+    let undone = left_undone(&case.plan, &run.results).join("; ");
     let devices: Vec<_> = run.results.runs.iter().flat_map(|run| run.devices.values()).collect();
     let judged = Judged {
         client,
@@ -236,6 +238,7 @@ fn judge(
         was_sent: devices.iter().any(|device| device.count.down.publishes > 0),
         late_s,
         output,
+        cut_off: (case.is_limited && !undone.is_empty()).then_some(undone),
     };
     Ok(scorecard::judge(&run.report, &wanted, judged))
 }

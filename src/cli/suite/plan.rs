@@ -6,7 +6,7 @@ use crate::cli::exit::Refusal;
 use crate::cli::load::{self, Text};
 use crate::cli::tls;
 use crate::profile::{
-    self, BadOverride, Checked, ListenerPlan, Override, Plan, Suite, TlsPlan, When, Workload, nearest, suite,
+    self, BadOverride, ListenerPlan, Override, Plan, Suite, TlsPlan, When, Workload, nearest, suite,
 };
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub struct Case {
     pub overrides: Vec<String>,
     /// The plan.
     pub plan: Plan,
+    /// Whether it ends after the suite's limit, since nothing else says when.
+    pub is_limited: bool,
 }
 
 /// The suite of that path or shipped name.
@@ -55,7 +57,7 @@ pub fn cases(suite: &Suite, only: &[String]) -> Result<Vec<Case>, Refusal> {
     for (number, entry) in suite.entries.iter().enumerate() {
         let at_entry = |refusal| at_entry(suite, entry, refusal);
         let text = load::text(&entry.profile).map_err(at_entry)?;
-        let (plan, overrides) = checked(suite, entry, &text).map_err(at_entry)?;
+        let Checked { plan, overrides, is_limited } = checked(suite, entry, &text).map_err(at_entry)?;
         for &workload in &entry.workloads {
             cases.push(Case {
                 entry: number,
@@ -65,6 +67,7 @@ pub fn cases(suite: &Suite, only: &[String]) -> Result<Vec<Case>, Refusal> {
                 profile_text: text.text.clone(),
                 overrides: overrides.clone(),
                 plan: plan.clone(),
+                is_limited,
             });
         }
     }
@@ -101,24 +104,31 @@ fn at_entry(suite: &Suite, entry: &profile::Entry, refusal: Refusal) -> Refusal 
     Refusal { message, ..refusal }
 }
 
-/// The plan of an entry, which ends by itself, and its overrides.
-fn checked(suite: &Suite, entry: &profile::Entry, text: &Text) -> Result<(Plan, Vec<String>), Refusal> {
+/// An entry, checked.
+struct Checked {
+    /// Its plan, which ends by itself.
+    plan: Plan,
+    overrides: Vec<String>,
+    is_limited: bool,
+}
+
+fn checked(suite: &Suite, entry: &profile::Entry, text: &Text) -> Result<Checked, Refusal> {
     let mut sets = entry.sets.clone();
     if let Some(duration) = entry.duration {
         sets.push(lasting(duration, suite)?);
     }
     let mut plan = load::checked(text, &sets)?.plan;
-    if plan.duration.is_none() {
+    let is_limited = plan.duration.is_none();
+    if is_limited {
         sets.push(lasting(suite.limit, suite)?);
-        let Checked { plan: bounded, .. } = load::checked(text, &sets)?;
-        plan = bounded;
+        plan = load::checked(text, &sets)?.plan;
     }
     if !plan.listeners.is_empty() {
         let problem = "its profile has listeners of its own; in a suite, each run has one, on a free port";
         return Err(Refusal::usage(problem));
     }
     tls::reach(&text.name, &plan, &[listener("127.0.0.1:1883".into())])?;
-    Ok((plan, sets.iter().map(|set| set.text().to_owned()).collect()))
+    Ok(Checked { plan, overrides: sets.iter().map(|set| set.text().to_owned()).collect(), is_limited })
 }
 
 /// The override that ends a run after so long.

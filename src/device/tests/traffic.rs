@@ -89,6 +89,87 @@ fn a_kept_session_of_mqtt_3_1_goes_on_though_no_connack_says_so() {
     }
 }
 
+fn v5(habits: Habits) -> Habits {
+    Habits { version: Version::V5, ..habits }
+}
+
+fn because(packet_id: u16, reason: u8) -> Ack {
+    Ack { reason, ..Ack::success(packet_id) }
+}
+
+#[test]
+fn what_the_hub_does_not_take_is_not_acknowledged() {
+    let mut bench = Bench::up(v5(publisher(1)));
+    bench.until(Time::from_secs(1));
+    bench.did();
+    bench.hub_says(Packet::Puback(because(1, 0x97)));
+    bench.hub_says(Packet::Puback(because(2, 0x10)));
+    assert_eq!(bench.did(), ["message rejected, 0x97, Quota exceeded", "acknowledged 1"]);
+    let mut bench = Bench::up(v5(publisher(2)));
+    bench.until(Time::from_secs(1));
+    bench.did();
+    bench.hub_says(Packet::Pubrec(because(1, 0x87)));
+    bench.hub_says(Packet::Pubrec(Ack::success(2)));
+    bench.hub_says(Packet::Pubcomp(because(2, 0x92)));
+    assert_eq!(bench.did(), ["message rejected, 0x87, Not authorized", "acknowledged 1"]);
+}
+
+#[test]
+fn a_hub_gets_no_higher_qos_than_it_takes() {
+    let mut bench = Bench::new(v5(Habits { max_in_flight: 1, ..publisher(2) }));
+    bench.connect_with(false, Properties::NONE.with(Property::MaximumQos(1)));
+    assert!(bench.did().contains(&"publishes with QoS 1, not 2: the hub takes no more".to_owned()));
+    bench.until(Time::from_secs(0));
+    let got = bench.got();
+    assert!(matches!(&got[..], [Packet::Publish(Publish { qos: QoS::AtLeastOnce, .. })]), "{got:?}");
+    bench.hub_says(Packet::Puback(Ack::success(1)));
+    bench.until(Time::from_secs(1));
+    assert_eq!(show(&bench.got()), ["d 2 #2"]);
+    bench.input(Input::Closed(HowClosed::Reset));
+    bench.until(bench.device.deadline().unwrap());
+    // What is under way goes as this one takes it, and nothing waits for an answer to it.
+    bench.connect_with(true, Properties::NONE.with(Property::MaximumQos(0)));
+    bench.until(bench.now + Duration::from_secs(1));
+    let got = bench.got();
+    assert_eq!(show(&got)[..2], ["d 2", "d 3"]);
+    assert!(got.iter().all(|packet| matches!(packet, Packet::Publish(Publish { qos: QoS::AtMostOnce, .. }))));
+}
+
+#[test]
+fn nothing_goes_that_is_larger_than_the_hub_takes() {
+    let workload = "publishing:a,every=1s,qos=1,size=100".parse().unwrap();
+    let mut bench = Bench::new(v5(Habits { workload, max_in_flight: 1, ..habits(Preset::Careful, 100) }));
+    bench.connect_with(false, Properties::NONE.with(Property::MaximumPacketSize(107)));
+    bench.until(Time::from_secs(1));
+    assert_eq!(bench.got(), []);
+    let told = bench.did();
+    let withheld =
+        told.iter().filter(|line| *line == "PUBLISH of 108 bytes not sent: the hub takes 107 at most");
+    assert_eq!(withheld.count(), 2, "{told:?}");
+    bench.input(Input::Closed(HowClosed::Reset));
+    bench.until(bench.device.deadline().unwrap());
+    bench.connect_with(true, Properties::NONE.with(Property::MaximumPacketSize(108)));
+    bench.until(bench.now + Duration::from_secs(1));
+    assert_eq!(bench.got().len(), 1);
+}
+
+#[test]
+fn a_session_goes_on_only_where_the_device_may_take_it() {
+    for (version, clean_session, accepted) in
+        [(Version::V5, true, false), (Version::V5, false, true), (Version::V311, true, true)]
+    {
+        let mut bench = Bench::new(Habits { version, clean_session, ..habits(Preset::Careful, 100) });
+        bench.connect(true);
+        let told = bench.did().join("; ");
+        assert_eq!(told.contains("connected in 0s, session resumed"), accepted, "{told}");
+        assert_eq!(
+            told.contains("CONNACK says that a session goes on, and it asked for a new one; close"),
+            !accepted,
+            "{told}"
+        );
+    }
+}
+
 #[test]
 fn a_full_window_skips_messages() {
     let mut bench = Bench::up(Habits { max_in_flight: 2, ..publisher(1) });

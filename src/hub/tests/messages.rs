@@ -91,6 +91,34 @@ fn a_device_gets_no_packet_larger_than_it_takes() {
 }
 
 #[test]
+fn a_device_that_takes_no_answer_of_the_size_it_needs_is_closed() {
+    let mut bench = bench(HubConfig::default());
+    let with_most =
+        |most| Connect { properties: Properties(vec![Property::MaximumPacketSize(most)]), ..v5("small") };
+    bench.open(3, Version::V5);
+    bench.send(3, Packet::Connect(with_most(8)));
+    // The farewell is of three bytes.
+    let Packet::Disconnect(farewell) = bench.got_one(3) else { panic!() };
+    assert_eq!(farewell.reason, reason::PACKET_TOO_LARGE);
+    bench.connect(4, with_most(20));
+    let filters =
+        |count| (0..count).map(|number| Subscription::new(format!("f/{number}"), QoS::AtMostOnce)).collect();
+    let subscribe = |count| {
+        Packet::Subscribe(Subscribe { packet_id: 9, properties: Properties::NONE, filters: filters(count) })
+    };
+    // 2 + 2 of identifier + 1 of properties leaves 15.
+    bench.send(4, subscribe(15));
+    assert!(matches!(bench.got_one(4), Packet::Suback(_)));
+    bench.send(4, subscribe(16));
+    assert!(matches!(bench.got_one(4), Packet::Disconnect(_)));
+    let Some(Departure::ProtocolError { text, .. }) = bench.departure(4) else { panic!() };
+    assert_eq!(text, "its Maximum Packet Size, 20, is less than the 21 bytes of SUBACK [MQTT-3.1.2-24]");
+    bench.open(5, Version::V5);
+    bench.send(5, Packet::Connect(with_most(2)));
+    assert!(!bench.is_open(5) && bench.got(5).is_empty());
+}
+
+#[test]
 fn topic_aliases_are_learnt_used_and_bounded() {
     let mut bench = bench(HubConfig { topic_alias_maximum: 2, ..HubConfig::default() });
     bench.send(1, with("a/b", vec![Property::TopicAlias(2)]));

@@ -25,7 +25,7 @@ pub enum Why {
     Budget,
     /// The device has to wait long enough for answers.
     Wait,
-    /// The hub goes by no smaller one.
+    /// The hub goes by no smaller one, and a device of MQTT 5 is told to, too.
     HubsLeast,
     /// The client takes no greater one.
     ClientsMost,
@@ -78,7 +78,7 @@ impl Bounds {
         if wish.loss >= UNRELIABLE {
             upper.push(Bound { why: Why::Unreliable, keep_alive: Some(client.keep_alive.value) });
         }
-        let mut lower = vec![Bound { why: Why::HubsLeast, keep_alive: Some(limits.least) }];
+        let mut lower = vec![Bound { why: Why::HubsLeast, keep_alive: Some(wish.hubs_least()) }];
         if client.takes.least > 1 {
             lower.push(Bound { why: Why::ClientsLeast, keep_alive: Some(client.takes.least) });
         }

@@ -67,7 +67,7 @@ pub fn advise(wish: &Wish) -> Advice {
 fn candidates(wish: &Wish, bounds: &Bounds, chosen: Option<Candidate>) -> Vec<Candidate> {
     let edges = bounds.upper.iter().chain(&bounds.lower).filter_map(|bound: &Bound| bound.keep_alive);
     let (limits, takes) = (wish.hub.limits(), wish.client.takes);
-    let (least, most) = (limits.least.max(takes.least), limits.most.min(takes.most));
+    let (least, most) = (wish.hubs_least().max(takes.least), limits.most.min(takes.most));
     let around = chosen.iter().flat_map(|chosen| {
         let keep_alive = chosen.keep_alive;
         [keep_alive.div_ceil(2), keep_alive, keep_alive.saturating_mul(2)]

@@ -33,10 +33,15 @@ pub fn back_off(wish: &Wish) -> BackOff {
     BackOff { backoff, reasons: reasons(wish, cap, spread), warnings: warnings(wish, cap, spread) }
 }
 
-/// Over how long the whole fleet has to be spread, in whole minutes; `None` where nothing asks for it.
+/// How often a second a fleet dials whose delays are anything from nothing to `most`: each device twice in so long on average.
+fn dials(fleet: f64, most: Duration) -> f64 {
+    2.0 * fleet / most.as_secs_f64()
+}
+
+/// How long the longest delays of the fleet have to be, in whole minutes; `None` where nothing asks for it.
 fn spread(wish: &Wish) -> Option<Duration> {
     let per_second = wish.throttle().filter(|_| wish.fleet > 1)?;
-    let seconds = f64::from(wish.fleet) / (f64::from(per_second.max(1)) * SHARE);
+    let seconds = dials(wish.fleet.into(), Duration::from_secs(1)) / (f64::from(per_second.max(1)) * SHARE);
     Some(Duration::from_secs_f64((seconds / 60.0).ceil().max(1.0) * 60.0))
 }
 
@@ -52,12 +57,14 @@ fn reasons(wish: &Wish, cap: Duration, spread: Option<Duration>) -> Vec<String> 
             (None, Some(throttle)) => format!(" ({})", throttle.of),
             (Some(_), _) | (None, None) => String::new(),
         };
-        let rate = fleet / cap.as_secs_f64();
+        let rate = dials(fleet, cap);
         let rate = if rate < 1.0 { "less than one".to_owned() } else { show_count(rate) };
         let least = Duration::from_secs_f64((fleet / f64::from(per_second.max(1))).ceil());
         reasons.push(format!(
             "{} devices need {} at least to return to a hub that admits {per_second} connects a second{of}; with a fifth \
-             of that left to others, delays of up to {} spread them to {rate} a second.",
+             of that left to others, delays have to go up to {}: once all have come so far, they return at {rate} a second \
+             at most. After an outage of seconds nearly all come within seconds, and whom the hub does not admit then waits \
+             longer each time.",
             show_count(fleet),
             show_fixed(least),
             show_fixed(spread.min(LONGEST_DELAY)),

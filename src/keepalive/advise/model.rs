@@ -9,6 +9,7 @@ use crate::device::{Habits, Workload};
 use crate::keepalive::access::Access;
 use crate::keepalive::clients::Client;
 use crate::keepalive::hubs::Manner;
+use crate::mqtt::Version;
 use serde::Serialize;
 use std::str::FromStr;
 use std::time::Duration;
@@ -99,6 +100,13 @@ impl Wish {
         let told = self.told_timeout(plain.ping_interval).map(|told| told.min(most));
         let ping_timeout = plain.ping_timeout.map(|wait| told.unwrap_or(wait));
         Habits { ping_timeout, workload: self.workload.clone(), ..plain }
+    }
+
+    /// The least keep-alive in seconds that makes a difference. A smaller one than the hub's least is raised to that in a device
+    /// of MQTT 5, by Server Keep Alive [MQTT-3.2.2-21]; of another the hub only bears more silence, and the device goes by its own.
+    pub(super) fn hubs_least(&self) -> u16 {
+        let raises = self.habits(self.client.keep_alive.value).version == Version::V5;
+        if raises { self.hub.limits().least } else { 1 }
     }
 
     /// What it costs.

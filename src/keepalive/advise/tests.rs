@@ -112,6 +112,17 @@ fn targets_that_exclude_each_other_are_named_with_what_could_be_had() {
     }
 }
 
+/// A hub that takes a smaller keep-alive for its least only bears more silence: the device goes by its own, unless MQTT 5 tells it
+/// the hub's.
+#[test]
+fn a_hubs_least_keep_alive_binds_devices_that_are_told_it() {
+    let by_device = |client| Wish { detected_by: DetectedBy::Device, ..wish(client, "aws", 25) };
+    assert_eq!(keep_alive(&by_device("careful")), Some(25));
+    let told = advise(&by_device("careful")).warnings.join("\n");
+    assert!(told.contains("AWS IoT Core takes a keep-alive of 25 s for one of 30 s"), "{told}");
+    assert_eq!(bounds::Bounds::of(&by_device("aws-sdk")).least(), Some(30));
+}
+
 #[test]
 fn what_no_keep_alive_can_do_is_said() {
     for (wish, words) in [
@@ -228,9 +239,16 @@ fn a_wait_that_the_client_cuts_short_is_told_as_it_is() {
 fn a_fleet_gets_a_back_off_that_the_hub_admits() {
     for (fleet, throttle, back_off, words) in [
         (0, None, "exponential:1s..1m,jitter", ""),
-        (20, None, "exponential:1s..1m,jitter", "spread them to less than one a second"),
-        (5_000, None, "exponential:1s..2m,jitter", "50s at least"),
-        (100_000, None, "exponential:1s..21m,jitter", "1000s at least"),
+        (20, None, "exponential:1s..1m,jitter", "they return at less than one a second at most"),
+        // Each dials twice in the longest delay: 80 a second.
+        (
+            4_800,
+            None,
+            "exponential:1s..2m,jitter",
+            "go up to 2m: once all have come so far, they return at 80 a second",
+        ),
+        (5_000, None, "exponential:1s..3m,jitter", "50s at least"),
+        (100_000, None, "exponential:1s..42m,jitter", "1000s at least"),
         (100_000, Some(6_000), "exponential:1s..1m,jitter", "17s at least"),
         (1_000_000, None, "exponential:1s..1h,jitter", "more hubs or units"),
     ] {

@@ -92,7 +92,9 @@ fn cells_of(held: &Held) -> [Cell; 3] {
     let predicted = match (held.predicted, held.predicted_never) {
         (Some(bounds), false) => between(bounds),
         (Some(bounds), true) => format!("no/{}", between(bounds)),
-        (None, _) => "no".to_owned(),
+        (None, true) => "no".to_owned(),
+        // Of an outage that was not.
+        (None, false) => "-".to_owned(),
     };
     let measured = match (held.measured, held.measured_never) {
         (Some(bounds), _) => between(bounds),

@@ -4,7 +4,7 @@ use crate::base::RuleId;
 use crate::base::units::to_u64;
 use crate::measure::expect;
 use crate::measure::results::{Results, RunResults};
-use crate::measure::value::{Value, rank};
+use crate::measure::value::{Value, at_rank, rank};
 use crate::profile::{Comparison, Expectation, Limit, Metric, Plan, Statistic};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -170,13 +170,6 @@ fn summary(samples: &[Sampled], tested: usize, longest: f64) -> Summary {
 
 /// The value at this percentile by nearest rank, of values with how often each was seen.
 fn at(values: &[(Value, u64)], percent: f64) -> Option<Value> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(|(a, _), (b, _)| a.order(*b));
-    let all: u64 = sorted.iter().map(|(_, count)| count).sum();
-    let rank = to_u64(rank(usize::try_from(all).unwrap_or(usize::MAX), percent));
-    let mut passed = 0;
-    sorted.into_iter().find_map(|(value, count)| {
-        passed += count;
-        (passed >= rank && rank > 0).then_some(value)
-    })
+    let all: u64 = values.iter().map(|(_, count)| count).sum();
+    at_rank(values, to_u64(rank(usize::try_from(all).unwrap_or(usize::MAX), percent)))
 }

@@ -288,12 +288,22 @@ fn by_direction(worse: Worse, more: bool) -> Conclusion {
     }
 }
 
-/// Whether a time is shifted by no more than the margin.
+/// Whether a time is shifted by no more than the margin, and what takes long of it neither, in the direction of the shift: where
+/// a third of all takes a hundred times as long, the shift of all is next to nothing.
 fn is_within(measure: &Measure, test: &Test, margin: f64) -> bool {
-    let median = measure.sides[0].median.map_or(f64::INFINITY, |median| median.bounds().1);
-    let size = test.shift.0.abs().max(test.shift.1.abs());
+    let [a, b] = &measure.sides;
     let least = if margin > 0.0 { LEAST_SHIFT } else { 0.0 };
-    measure.metric.unit() == Unit::Time && median.is_finite() && size <= least.max(margin * median)
+    let is_small = |size: f64, of: f64| size <= least.max(margin * of);
+    let median = a.median.map_or(f64::INFINITY, |median| median.bounds().1);
+    let size = test.shift.0.abs().max(test.shift.1.abs());
+    let late = |side: &Summary| side.p95.map_or((0.0, f64::INFINITY), Value::bounds);
+    let ((a_low, a_high), (b_low, b_high)) = (late(a), late(b));
+    let later = if test.greater.0 > 0.5 { b_high - a_low } else { a_high - b_low };
+    let both_never = a_high.is_infinite() && b_high.is_infinite();
+    measure.metric.unit() == Unit::Time
+        && median.is_finite()
+        && is_small(size, median)
+        && (both_never || is_small(later, a_high))
 }
 
 #[cfg(test)]

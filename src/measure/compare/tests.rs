@@ -71,6 +71,24 @@ fn a_shift_within_the_margin_does_not_count() {
     assert_eq!(detection(&a, &from(3_160, 1, 10)).0.conclusion, Conclusion::Worse);
 }
 
+/// Two of five take a hundred times as long: of all pairs most differ by next to nothing.
+#[test]
+fn what_takes_longer_for_some_is_worse_though_most_take_as_long() {
+    let a: Vec<Value> = (0..60).map(|nth| exact(2_010 + nth % 30)).collect();
+    let late = |late: usize| -> Vec<Value> {
+        a.iter().take(60 - late).copied().chain((0..60).take(late).map(|nth| exact(20_200 + nth))).collect()
+    };
+    let (measure, all) = detection(&a, &late(24));
+    let test = measure.test.unwrap();
+    assert!(test.shift.1 < 0.05 * 2.01e9, "{test:?}");
+    assert_eq!((measure.conclusion, all.worse()), (Conclusion::Worse, 1));
+    assert_eq!(detection(&late(24), &a).0.conclusion, Conclusion::Better);
+    // One that is late the other way round is none of the shift's.
+    let shifted: Vec<Value> = (0..60).map(|nth| exact(2_060 + nth % 30)).collect();
+    let few_late: Vec<Value> = a.iter().take(56).copied().chain([exact(9_000); 4]).collect();
+    assert_eq!(detection(&few_late, &shifted).0.conclusion, Conclusion::WithinMargin);
+}
+
 #[test]
 fn three_against_three_can_show_nothing_and_four_against_four_can() {
     let shown = |count| detection(&from(3_000, 1, count), &from(9_000, 1, count)).0.conclusion;

@@ -7,7 +7,9 @@ use crate::fault::{
     Injection, LegFate, Mechanism, PacketAction, PacketFault, PacketMatch, Refusal, Refuse, Reject, Takeover,
     TokenExpiry, Toward, WaysWanted,
 };
-use crate::measure::story::{Story, answers, asks, between, exact, latency, never, plan, rst, stall, values};
+use crate::measure::story::{
+    Story, answers, asks, between, blackhole, exact, latency, never, plan, rst, stall, values,
+};
 use crate::measure::{Cause, KeepAlive, Outcome, Results, Value};
 use crate::mqtt::{PacketKind, Version};
 use crate::profile::{Metric, When};
@@ -175,6 +177,8 @@ fn a_device_that_is_refused_is_kept_out_until_it_is_accepted() {
         assert_eq!(values(&results, Metric::ConnectsRefused), [Value::Count(3)]);
         assert_eq!(values(&results, Metric::Recovery), [exact(2_000)]);
         assert_eq!(values(&results, Metric::Downtime), [exact(8_000)]);
+        let down = results.runs[0].devices[&DeviceId(0)].down;
+        assert_eq!(down, Some(Duration::from_secs(9)), "the link was over before a connect was refused");
         assert_eq!(values(&results, Metric::ConnectAttempts), [Value::Count(4)]);
         assert_eq!(values(&results, Metric::ConnectGap), [exact(2_000), exact(2_000), exact(4_000)]);
         assert_eq!(outcomes(&results), [Outcome::Back]);
@@ -221,6 +225,61 @@ fn a_closed_listener_keeps_out_who_was_down() {
     assert_eq!(values(&story(false, 4_000), Metric::Recovery), []);
     // Who lost its link after it was over was not kept out.
     assert_eq!(values(&story(true, 12_000), Metric::Recovery), []);
+    // Nor is it known to be of who left in good order, and came again when it liked.
+    let mut leaves = Story::new();
+    leaves.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60).tell(What::ListenerMuted {
+        listener: ListenerId(0),
+        mechanism: Mechanism::Closed,
+        from: None,
+        dropped: None,
+    });
+    leaves.at(4_000).up(1, Packet::Disconnect { reason: 0 }).ends(1, Side::Device, Ending::Fin).closes(1);
+    let results = leaves.at(11_000).heals(1).at(62_500).joins(2, 0, "a", 60).at(70_000).results(&plan);
+    assert_eq!(values(&results, Metric::Recovery), []);
+    assert_eq!(outcomes(&results), [Outcome::NothingMet]);
+    assert_eq!(results.runs[0].devices[&DeviceId(0)].down, Some(Duration::ZERO));
+}
+
+/// The same of a path that is dark: the connects that a closed listener refused were not seen.
+#[test]
+fn a_connect_that_is_the_sign_of_a_dark_link_may_not_be_the_first() {
+    let mut plan = plan(vec![("out", refuse(Refusal::Closed)), ("dark", blackhole("8s"))]);
+    plan.rules[0].when = When::At { first: Duration::from_secs(3), repeat: None };
+    let hidden = Value::Between { after: Duration::ZERO, before: Duration::from_millis(8_500) };
+    for (closes, expected) in [(true, hidden), (false, exact(8_500))] {
+        let mut story = Story::new();
+        story.joins(1, 0, "a", 60).at(3_000);
+        if closes {
+            story.opens(1, 0, 0, 60).tell(What::ListenerMuted {
+                listener: ListenerId(0),
+                mechanism: Mechanism::Closed,
+                from: None,
+                dropped: None,
+            });
+        }
+        story.at(4_000).opens(2, 1, 0, 60).applies(2, 1, Mechanism::Gate).at(12_000);
+        if closes {
+            story.heals(1);
+        }
+        story.lifts(2, 1).heals(2).at(12_500).joins(2, 0, "a", 60);
+        let results = story.at(20_000).over().results(&plan);
+        assert_eq!(values(&results, Metric::DeviceDetection), [expected], "{closes}");
+    }
+}
+
+/// A link that outlived a fault is one like any other when it is lost later.
+#[test]
+fn a_link_that_is_lost_after_the_fault_that_it_outlived_is_an_outage() {
+    let plan = plan(vec![("dark", blackhole("8s"))]);
+    let mut story = Story::new();
+    story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60).applies(1, 1, Mechanism::Gate);
+    story.at(11_000).lifts(1, 1).heals(1).at(20_000).up(1, Packet::Pingreq).down(1, Packet::Pingresp);
+    story.at(300_000).ends(1, Side::Hub, Ending::Fin).closes(1).at(360_000).joins(2, 0, "a", 60);
+    let results = story.at(400_000).over().results(&plan);
+    assert_eq!(outcomes(&results), [Outcome::Survived]);
+    assert_eq!(results.runs[0].devices[&DeviceId(0)].down, Some(Duration::from_secs(60)));
+    assert_eq!(results.runs[0].outages.len(), 1);
+    assert_eq!(values(&results, Metric::ConnectAttempts), [Value::Count(1)]);
 }
 
 /// The reset is at 4 s; the connect at 12.5 s is the first that is seen, and maybe not the first.
@@ -482,7 +541,7 @@ fn pings_that_vanish_are_detected_from_the_first() {
 #[test]
 fn a_device_that_leaves_under_a_fault_that_leaves_links_up_is_told_so() {
     let slow = || ("slow", latency(300, "8s"));
-    let dark = || ("dark", crate::measure::story::blackhole("8s"));
+    let dark = || ("dark", blackhole("8s"));
     let cause = |rules, second: bool| {
         let mut story = Story::new();
         story.joins(1, 0, "a", 2).at(3_000).opens(1, 0, 0, 2).applies(1, 1, Mechanism::Lane);
@@ -578,7 +637,7 @@ fn what_a_device_asked_for_first_is_what_it_came_with() {
 /// The hub was told 4 s in the place of 60: it is held to what it was told.
 #[test]
 fn the_hubs_limits_go_by_the_keep_alive_that_it_was_told() {
-    let plan = plan(vec![("dark", crate::measure::story::blackhole("90s"))]);
+    let plan = plan(vec![("dark", blackhole("90s"))]);
     let mut story = Story::new();
     story.joins(1, 0, "a", 60).at(3_000).opens(1, 0, 0, 60);
     if let What::WindowOpened { hub_keep_alive_ns, .. } = &mut story.events.last_mut().unwrap().what {

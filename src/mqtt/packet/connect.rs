@@ -64,6 +64,10 @@ impl Connect {
             Version::V5 => Properties::read(reader, Place::Packet(PacketKind::Connect))?,
             Version::V31 | Version::V311 => Properties::NONE,
         };
+        // In MQTT 3.1 the remaining length takes precedence over the flags of user name and password (its section 3.1).
+        let is_there = |flag: u8, reader: &Reader<'_>| {
+            flags & flag != 0 && !(version == Version::V31 && reader.is_empty())
+        };
         Ok(Connect {
             version,
             clean_start: flags & flag::CLEAN_START != 0,
@@ -71,13 +75,13 @@ impl Connect {
             properties,
             client_id: reader.text("client identifier")?.to_owned(),
             will: if flags & flag::WILL != 0 { Some(Will::read(version, flags, reader)?) } else { None },
-            username: match flags & flag::USER_NAME {
-                0 => None,
-                _ => Some(reader.text("user name")?.to_owned()),
+            username: match is_there(flag::USER_NAME, reader) {
+                false => None,
+                true => Some(reader.text("user name")?.to_owned()),
             },
-            password: match flags & flag::PASSWORD {
-                0 => None,
-                _ => Some(Secret(reader.binary("password")?.to_owned())),
+            password: match is_there(flag::PASSWORD, reader) {
+                false => None,
+                true => Some(Secret(reader.binary("password")?.to_owned())),
             },
         })
     }

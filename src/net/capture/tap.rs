@@ -146,7 +146,7 @@ impl Tap {
                 Piece::Response { status: 101, extensions, .. } => walkers.up.agree(extensions.as_deref()),
                 Piece::NotWebSocket { reason, .. } => {
                     self.note(format!("what follows is not WebSocket, and left out: {}", printable(&reason)));
-                    walkers.get_mut(direction.to().sends()).refuse(reason);
+                    walkers.get_mut(direction.to().sends()).refuse();
                 }
                 Piece::Close { code } => {
                     let code = code.map_or("no status".to_owned(), |code| code.to_string());

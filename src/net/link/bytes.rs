@@ -142,7 +142,8 @@ impl Link {
         }
         lane.ended();
         let is_told = self.pumps.get(direction).deaf && matches!(how, Ending::Fin | Ending::Unnotified);
-        if leg.is_open() && !leg.broken && !is_told {
+        // Behind a cut nothing is carried any more, whatever is left open.
+        if leg.is_open() && !leg.broken && !leg.severed && !is_told {
             match how {
                 Ending::Fin | Ending::WsClose => leg.shut(true),
                 Ending::Unnotified => leg.shut(false),
@@ -215,8 +216,9 @@ impl Link {
             return Read::Rests;
         }
         let beside = self.pumps.get(direction.to().sends()).lane.used();
-        // Where it leads is only known once its hello has been read.
-        let awaited = direction == Direction::Up && self.is_unrouted() && self.pumps.up.has_room(beside);
+        // Where it leads, and whether a fault holds its dial, is only known once its hello or its CONNECT has been read.
+        let is_awaited = direction == Direction::Up && matches!(self.dial, Dial::Waiting);
+        let awaited = is_awaited && self.pumps.up.has_room(beside);
         let leg = self.legs.get_mut(from);
         if !leg.severed && !awaited && !self.pumps.get(direction).wants_more(beside) {
             self.leaves_unread(direction);

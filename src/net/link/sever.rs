@@ -1,9 +1,9 @@
 //! A link that ends amid a packet: the bytes before the cut are written first.
 
-use super::Link;
+use super::{FIN_LINGER, Link};
 use crate::base::{Direction, Side, Time, WindowId};
 use crate::engine::Input;
-use crate::fault::{Alteration, Cut};
+use crate::fault::{Alteration, Cut, LegFate};
 use crate::net::surgery::Under;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ pub(super) struct Severing {
     after_bytes: u32,
     /// What else was done to the packet's bytes.
     done: Vec<(Option<WindowId>, Alteration)>,
+    /// Since when all has been written but what the kernel has not sent.
+    written: Option<Time>,
 }
 
 impl Link {
@@ -47,19 +49,31 @@ impl Link {
                 seq: ticket.seq,
                 after_bytes,
                 done,
+                written: None,
             })
         });
     }
 
     /// Ends the link where a packet was cut short, once the bytes before have been written.
     pub(super) fn sever_due(&mut self) -> bool {
-        let Some(severing) = &self.severing else { return false };
+        let now = self.now();
+        let is_dialled = self.is_dialled();
+        let Some(severing) = &mut self.severing else { return false };
         let to = severing.direction.to();
         let leg = self.legs.get(to);
-        let coming = to == Side::Hub && !self.is_dialled();
-        let gone = !coming && (!leg.is_open() || leg.broken);
-        let waits = !self.pumps.get(severing.direction).lane.is_empty() || leg.is_flushing();
-        if severing.at > self.now() || (waits && !gone) {
+        let coming = to == Side::Hub && !is_dialled;
+        let pump = self.pumps.get(severing.direction);
+        // To an end that a fault has told FIN nothing is written any more.
+        let gone = !coming && (!leg.is_open() || leg.broken || pump.deaf);
+        let waits = !pump.lane.is_empty() || leg.is_flushing();
+        if severing.at > now || (waits && !gone) {
+            return false;
+        }
+        // RST would throw away what the kernel has not sent.
+        let written = *severing.written.get_or_insert(now);
+        let is_reset = severing.cut.on(to) == LegFate::Reset;
+        if !gone && is_reset && leg.unsent() > 0 && now < written + FIN_LINGER {
+            self.tcp.look_again(now);
             return false;
         }
         let Some(severing) = self.severing.take() else { return false };

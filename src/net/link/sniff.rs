@@ -128,7 +128,7 @@ impl Link {
             }
             ws::Piece::NotWebSocket { offset, reason } => {
                 if let Some(walker) = self.other_walker(direction) {
-                    walker.refuse(reason.clone());
+                    walker.refuse();
                 }
                 self.core.tell(Input::NotMqtt { link, direction, offset, reason });
             }

@@ -59,6 +59,7 @@ impl Link {
                                 self.see(now, direction, seen, out)
                             });
                         }
+                        Carried::NoMore => surgeon.give_back(out),
                         Carried::Other(piece) => self.frame_seen(direction, piece),
                     }
                     !surgeon.is_over()

@@ -40,6 +40,8 @@ pub struct Reframer {
     kept: Vec<u8>,
     /// What was last passed on of MQTT ended amid a packet.
     amid: bool,
+    /// The rest passes as it is: what was held back of MQTT has been asked for.
+    over: bool,
 }
 
 /// What is found in WebSocket.
@@ -47,6 +49,8 @@ pub struct Reframer {
 pub enum Carried<'a> {
     /// MQTT, unmasked: what is to be passed on of it goes into the output.
     Mqtt(&'a [u8]),
+    /// No more comes that can be read: what is held back goes into the output, before the rest.
+    NoMore,
     /// What carries none.
     Other(Piece),
 }
@@ -85,6 +89,9 @@ impl Reframer {
                     wrap(&inner, masked, out);
                 }
                 other => {
+                    if matches!(other, Piece::NotWebSocket { .. }) {
+                        self.give_up(masked, out, see);
+                    }
                     self.kept.extend_from_slice(&input[done..end]);
                     let heads = !self.opened && !matches!(other, Piece::NotWebSocket { .. });
                     self.opened |= heads;
@@ -108,6 +115,8 @@ impl Reframer {
         }
         let rest = &input[done..];
         if !self.opened || walker.is_opaque() {
+            // The other direction may have shown that this cannot be read.
+            self.give_up(masked, out, see);
             out.bytes.append(&mut self.kept);
             out.bytes.extend_from_slice(rest);
         } else {
@@ -116,6 +125,20 @@ impl Reframer {
         }
         out.tail_late = late;
         0
+    }
+
+    /// Puts what is held back into a frame, once, before what passes as it is.
+    fn give_up(
+        &mut self,
+        masked: bool,
+        out: &mut Output,
+        see: &mut impl FnMut(Carried<'_>, &mut Output) -> bool,
+    ) {
+        if self.opened && !std::mem::replace(&mut self.over, true) {
+            let mut held = Output::NONE;
+            see(Carried::NoMore, &mut held);
+            put_frame(&held.bytes, masked, &mut out.bytes);
+        }
     }
 
     /// Whether frames may be put in: the heads have passed.

@@ -35,6 +35,8 @@ pub struct Surgeon {
     under: Option<Box<Patient>>,
     /// The stream was cut: nothing passes any more.
     over: bool,
+    /// How late the bytes before the cut are.
+    cut_late: Duration,
     /// Bytes that came and were not passed on.
     lost: usize,
 }
@@ -172,7 +174,7 @@ impl Surgeon {
             self.go_on(rest, out);
             self.settle(false, out, see);
         }
-        out.tail_late = self.under.as_ref().map_or(Duration::ZERO, |patient| patient.operation.late);
+        out.tail_late = self.under.as_ref().map_or(self.cut_late, |patient| patient.operation.late);
     }
 
     /// The stream ends: what was held back is passed on, since no more comes that could say what to do with it.
@@ -241,7 +243,7 @@ impl Surgeon {
         });
         if let Some(after) = cut {
             self.over = true;
-            self.under = None;
+            self.cut_late = self.under.take().map_or(Duration::ZERO, |patient| patient.operation.late);
             see(Seen::Cut { after }, out);
         } else if ended {
             let under = self.under.take();

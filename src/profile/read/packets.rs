@@ -255,6 +255,11 @@ fn check_id(edit: &Edit, what: &PacketMatch, fields: &Fields, sink: &mut Sink) {
         sink.error(fields.key_spot("packet_id"), "a PUBLISH of QoS 0 has no `packet_id`")
             .help("take `packet_id` out, or write `qos: 1` or `qos: 2` in `what`");
     }
+    let is_publish = what.packet == Some(PacketKind::Publish) || what.topic.is_some() || what.qos.is_some();
+    if edit.packet_id.is_some() && edit.qos == Some(QoS::AtMostOnce) && is_publish {
+        sink.error(fields.key_spot("packet_id"), "`qos: 0` takes the `packet_id` out of a PUBLISH")
+            .help("take one of the two out");
+    }
 }
 
 /// Tells that devices of the version that `who` asks for never have what is edited.

@@ -58,6 +58,8 @@ pub struct Judged {
     pub late_s: f64,
     /// The last lines that the client wrote.
     pub output: Vec<String>,
+    /// What had not come when the suite's limit ended it, if that did.
+    pub cut_off: Option<String>,
 }
 
 /// The cell of a run.
@@ -84,6 +86,10 @@ pub fn judge(report: &Report, case: &Case, run: Judged) -> Cell {
     // Of a client that was never there, all that would be told is that nothing was seen.
     if accepted(report) {
         of_report(report, run.late_s, &mut reasons);
+        if let Some(undone) = &run.cut_off {
+            let why = format!("cut off by the suite's limit, {undone}; give the suite a longer `limit`");
+            reasons.push(Reason::new(Verdict::Inconclusive, why));
+        }
     }
     cell.verdict = reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Pass);
     if run.late_s > case.late_bound_s && cell.verdict == Verdict::Fail {

@@ -38,6 +38,7 @@ fn run() -> Judged {
         was_sent: false,
         late_s: 0.001,
         output: vec!["last words".into()],
+        cut_off: None,
     }
 }
 
@@ -50,6 +51,17 @@ fn a_cell_has_the_worst_of_its_run() {
     let cell = judge(&noticed_after(4_001), &IDLE, run());
     assert_eq!((cell.verdict, cell.output.len()), (Verdict::Fail, 1), "2 keep-alives are 4 s");
     assert!(cell.why[0].starts_with("device_detection, max <= 2 keepalive: d 4.001 s"), "{:?}", cell.why);
+}
+
+/// A fault that the suite's own limit kept from being made has shown nothing.
+#[test]
+fn what_the_suites_limit_cut_off_is_no_pass() {
+    let undone = "ended by its duration: dark fired 1 of 3 times";
+    let cut_off = || Judged { cut_off: Some(undone.into()), ..run() };
+    let cell = judge(&noticed_after(3_000), &IDLE, cut_off());
+    let why = format!("cut off by the suite's limit, {undone}; give the suite a longer `limit`");
+    assert_eq!((cell.verdict, cell.why), (Verdict::Inconclusive, vec![why]));
+    assert_eq!(judge(&noticed_after(4_001), &IDLE, cut_off()).verdict, Verdict::Fail);
 }
 
 #[test]

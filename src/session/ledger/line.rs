@@ -38,7 +38,8 @@ pub(super) struct LineWay {
     times: VecDeque<(Time, u64)>,
     /// How many messages of QoS 1 and 2 were sent on this link and are not completed.
     pub in_flight: u32,
-    /// Whether its sender has sent a message of QoS 1 or 2 on it that was new.
+    /// Whether its sender has sent a message of QoS 1 or 2 on it that was new, some time after it was accepted, and none of an
+    /// earlier link since.
     pub fresh: bool,
 }
 

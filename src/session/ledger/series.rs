@@ -153,6 +153,13 @@ impl Series {
         let has_wrapped = n == 0 && number.greatest == Some(self.last);
         // A device that has started anew counts from the beginning.
         let has_restarted = is_new_link && n <= 1 && n < self.last;
+        if !has_wrapped
+            && !has_restarted
+            && let Some(greatest) = number.greatest.filter(|&greatest| self.wraps(n, greatest))
+        {
+            gaps.extend(self.begins_again(number, greatest));
+            return (gaps, false);
+        }
         if has_wrapped || has_restarted || n.abs_diff(self.last) > JUMP_LIMIT {
             let open = std::mem::take(&mut self.open);
             gaps.extend(open);
@@ -166,17 +173,56 @@ impl Series {
         (gaps, !self.fills(n) && n >= self.sure)
     }
 
-    fn goes_on(&mut self, number: &Number) -> Vec<Gap> {
-        let before = std::mem::replace(&mut self.last, number.number);
-        let Number { link, qos, id, at, in_burst, perhaps_retained, expiry, .. } = *number;
-        let since = at.since(std::mem::replace(&mut self.at, at));
-        let excuse = match expiry {
+    /// Whether a smaller number is the next but some after the greatest, by the shorter way round (as RFC 1982 compares serial
+    /// numbers), and none that comes late.
+    fn wraps(&self, n: u64, greatest: u64) -> bool {
+        if greatest > u64::from(u32::MAX)
+            || n >= self.last
+            || self.open.iter().any(|gap| gap.from <= n && n <= gap.to)
+        {
+            return false;
+        }
+        let round = greatest + 1;
+        let ahead = (n + round).saturating_sub(self.last);
+        ahead < round / 2 && ahead <= JUMP_LIMIT
+    }
+
+    /// The numbers begin anew after the greatest, and some on either side of that are left out.
+    fn begins_again(&mut self, number: &Number, greatest: u64) -> Vec<Gap> {
+        let gap = |from, to, excuse| {
+            let Number { link, qos, id, at, in_burst, .. } = *number;
+            Gap { from, to, link, qos, id, at, in_burst, excuse }
+        };
+        let excuse = self.excuse(number);
+        let mut gaps = std::mem::take(&mut self.open);
+        if self.last < greatest {
+            gaps.push(gap(self.last + 1, greatest, excuse));
+        }
+        let session_over = self.session_over;
+        *self = Series { session_over, ..Series::new(number) };
+        if number.number > 0 {
+            self.open.push(gap(0, number.number - 1, excuse));
+        }
+        gaps
+    }
+
+    /// What excuses that numbers are left out before this one.
+    fn excuse(&mut self, number: &Number) -> Option<Excuse> {
+        let since = number.at.since(std::mem::replace(&mut self.at, number.at));
+        let excuse = match number.expiry {
             _ if self.session_over => Some(Excuse::SessionOver),
             Some(expiry) if since >= expiry => Some(Excuse::PerhapsExpired),
             Some(_) | None => None,
         };
         // What the hub had retained was published before its receiver asked for the topic, and so may be what follows it.
-        self.session_over &= perhaps_retained;
+        self.session_over &= number.perhaps_retained;
+        excuse
+    }
+
+    fn goes_on(&mut self, number: &Number) -> Vec<Gap> {
+        let excuse = self.excuse(number);
+        let before = std::mem::replace(&mut self.last, number.number);
+        let Number { link, qos, id, at, in_burst, .. } = *number;
         if number.number - before == 1 {
             return Vec::new();
         }
@@ -281,6 +327,25 @@ mod tests {
     #[test]
     fn numbers_wrap_where_their_width_says() {
         assert_eq!(tell(&[(254, 1, 0), (255, 1, 1), (0, 1, 2), (2, 1, 3)]), (vec![(1, 1)], vec![]));
+    }
+
+    /// What is lost where the numbers begin anew is left out like any other, and what follows it is no repetition.
+    #[test]
+    fn what_is_lost_across_the_greatest_is_a_gap_on_either_side_of_it() {
+        for (last, next, gaps) in [
+            (250, 44, vec![(251, 255), (0, 43)]),
+            (254, 0, vec![(255, 255)]),
+            (255, 1, vec![(0, 0)]),
+            // The furthest that is nearer onwards than backwards.
+            (250, 121, vec![(251, 255), (0, 120)]),
+        ] {
+            let numbers = [(last - 1, 1, 0), (last, 1, 1), (next, 1, 2), (next + 1, 1, 3), (next, 1, 4)];
+            assert_eq!(tell(&numbers), (gaps, vec![next]), "{last}, {next}");
+        }
+        assert_eq!(tell(&[(100, 1, 0), (250, 1, 1), (122, 1, 2)]), (vec![(101, 121), (123, 249)], vec![]));
+        // What comes late of before is late, and of after it fills its place.
+        assert_eq!(tell(&[(1, 1, 0), (250, 1, 1), (30, 1, 2)]), (vec![(2, 29), (31, 249)], vec![]));
+        assert_eq!(tell(&[(250, 1, 0), (4, 1, 1), (2, 1, 2)]), (vec![(251, 255), (0, 1), (3, 3)], vec![]));
     }
 
     #[test]

@@ -101,7 +101,8 @@ impl Sight {
                 hasher.update(bytes);
             }
             if under.has_number {
-                let room = LOOKED_AT.saturating_sub(under.kept.len());
+                // One more shows whether a number ends there.
+                let room = (LOOKED_AT + 1).saturating_sub(under.kept.len());
                 under.kept.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
             }
         }

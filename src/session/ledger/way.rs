@@ -14,10 +14,15 @@ use crate::base::{Direction, LinkId, Time};
 use crate::event::{Loss, MessageNews};
 use crate::mqtt::QoS;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// How many PUBREC and PUBREL of nothing in flight are remembered, a direction: a client that is sound sends none. From
 /// one more on nothing is anybody's wrong.
 const PROMPTED_KEPT: usize = 1024;
+
+/// Clients send again as soon as they are accepted, and a program's other thread may publish something new before that, as it
+/// happens to come: a new message tells that nothing is sent again any more only so long after.
+const RESENDS_BEGIN_WITHIN: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Way {
@@ -213,7 +218,7 @@ impl Way {
             return self.comes_late(m, of, book);
         }
         let is_retained = self.is_retained(of, m);
-        let is_accepted = line.accepted().is_some();
+        let has_settled = line.accepted().is_some_and(|at| now.since(at) >= RESENDS_BEGIN_WITHIN);
         let in_way = line.ways.get_mut(of);
         let flights = self.flights.get_or_insert_default();
         // Of a session that is over a hub sends nothing again: what it sends says the same, and is another message.
@@ -224,6 +229,7 @@ impl Way {
             let must_not_be = is_of_session && !self.meddled;
             if known.hash == m.hash && known.qos == m.qos && !is_another(known) {
                 in_way.in_flight += u32::from(before != link);
+                in_way.fresh &= before == link;
                 flights.sent_again(id, link);
                 self.sent_again(now, m, about, first, false, book);
                 // In a session of its own it is a new packet, for all that the standard says.
@@ -244,6 +250,7 @@ impl Way {
             }
         }
         in_way.in_flight += 1;
+        let was_fresh = std::mem::take(&mut in_way.fresh);
         // Nor is what it sends for a SUBSCRIBE one that it had sent before.
         let may_be = |known: &Flight| {
             known.qos == m.qos && known.link != link && !is_another(known) && (!is_retained || m.dup)
@@ -261,7 +268,7 @@ impl Way {
             return false;
         }
         book.count(of).sent[nth(m.qos)] += 1;
-        in_way.fresh |= is_accepted;
+        in_way.fresh = was_fresh || has_settled;
         if m.dup && self.sees_all() {
             book.tell(now, about, MessageNews::DupWrong { dup: true });
         }

@@ -244,11 +244,20 @@ fn compression_is_named_both_ways() {
 fn the_other_direction_may_refuse() {
     let mut walker = Walker::new(Up);
     let _ = walk(&mut walker, [REQUEST]);
-    let offset = u64::try_from(REQUEST.len()).unwrap();
-    let piece = Piece::NotWebSocket { offset, reason: "no".to_owned() };
-    assert_eq!(walker.refuse("no"), Some(piece));
-    assert_eq!(walker.refuse("no"), None);
+    walker.refuse();
+    assert!(walker.is_opaque());
     assert_eq!(walk(&mut walker, [&b"\x82\x01x"[..]]), []);
+}
+
+/// Its header may have been taken off: what is left of it is not to be taken for a frame.
+#[test]
+fn a_frame_that_has_begun_is_walked_to_its_end_by_one_that_is_refused() {
+    let mut walker = Walker::new(Up);
+    let _ = walk(&mut walker, [REQUEST, b"\x82\x04ab"]);
+    walker.refuse();
+    assert!(!walker.is_opaque());
+    assert_eq!(walk(&mut walker, [&b"c"[..], b"d\x82\x01x"]), [payload(b"cd")]);
+    assert!(walker.is_opaque());
 }
 
 /// A frame to be sent.

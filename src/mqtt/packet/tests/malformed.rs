@@ -64,6 +64,20 @@ fn mqtt_3_1_may_mark_repeated_requests() {
     assert!(read(V31, b"\x48\x02\0\x01").is_err());
 }
 
+/// In MQTT 3.1 the remaining length takes precedence over what the flags promise.
+#[test]
+fn mqtt_3_1_may_promise_a_user_name_and_send_none() {
+    let connect = |bytes: &[u8]| match read(V31, bytes) {
+        Ok(Packet::Connect(connect)) => (connect.username, connect.password.map(|password| password.0)),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(connect(b"\x10\x0f\0\x06MQIsdp\x03\xc2\0\x3c\0\x01c"), (None, None));
+    assert_eq!(connect(b"\x10\x12\0\x06MQIsdp\x03\xc2\0\x3c\0\x01c\0\x01u"), (Some("u".into()), None));
+    let error = read(V31, b"\x10\x10\0\x06MQIsdp\x03\x82\0\x3c\0\x01c\0").unwrap_err();
+    assert!(error.to_string().contains("user name"), "{error}");
+    assert!(read(V311, b"\x10\x0d\0\x04MQTT\x04\x82\0\x3c\0\x01c").is_err());
+}
+
 #[test]
 fn mqtt_5_allows_a_password_alone_and_an_alias_for_a_topic() {
     assert!(read(V5, b"\x10\x11\0\x04MQTT\x05\x42\0\x3c\0\0\x01c\0\x01p").is_ok());

@@ -66,6 +66,47 @@ proptest! {
     }
 }
 
+/// What was held back goes before what passes as it is, in a frame of its own; and no frame is passed on without its header.
+#[test]
+fn what_was_held_back_goes_before_what_cannot_be_read() {
+    const WHOLE: &[u8] = b"\x82\x85\0\0\0\0hello";
+    const DEFLATED: &[u8] = b"\xc2\x81abcdx";
+    // What the surgeon would: the first frame's payload is held back.
+    let take = |reframer: &mut Reframer, walker: &mut Walker, held: &mut Vec<u8>, input: &[u8]| {
+        let mut out = Output::NONE;
+        reframer.take(walker, input, true, &mut out, &mut |carried, out| {
+            match carried {
+                Carried::Mqtt(bytes) => held.extend_from_slice(bytes),
+                Carried::NoMore => out.bytes.append(held),
+                Carried::Other(_) => {}
+            }
+            true
+        });
+        out.bytes
+    };
+    let fresh = || (Reframer::default(), Walker::new(Direction::Up), Vec::new());
+    for split in 0..DEFLATED.len() {
+        let (mut reframer, mut walker, mut held) = fresh();
+        let stream = [REQUEST, WHOLE, DEFLATED, WHOLE].concat();
+        let (first, then) = stream.split_at(REQUEST.len() + WHOLE.len() + split);
+        let mut came = take(&mut reframer, &mut walker, &mut held, first);
+        came.extend(take(&mut reframer, &mut walker, &mut held, then));
+        let (passed, rest) = came.split_at(came.len() - DEFLATED.len() - WHOLE.len());
+        assert_eq!(carried(passed), (0, b"hello".to_vec()), "{split}");
+        assert_eq!(rest, [DEFLATED, WHOLE].concat());
+    }
+    for split in 0..=WHOLE.len() {
+        let (mut reframer, mut walker, mut held) = fresh();
+        let (first, then) = WHOLE.split_at(split);
+        let mut came = take(&mut reframer, &mut walker, &mut held, &[REQUEST, first].concat());
+        // The other direction shows that it cannot be read.
+        walker.refuse();
+        came.extend(take(&mut reframer, &mut walker, &mut held, &[then, DEFLATED].concat()));
+        let passed = came.strip_suffix(DEFLATED).unwrap();
+        assert_eq!(carried(passed), (0, b"hello".to_vec()), "{split}");
+    }
+}
+
 /// Nothing is kept of them but what there is of the next.
 #[test]
 fn frames_without_payload_and_without_end_take_no_memory() {

@@ -89,6 +89,16 @@ fn of_quality_two_a_receiver_knows_the_identifier_until_pubrel() {
     }
 }
 
+/// A connect under the device's name that is not accepted takes nothing over: the link that was there goes on.
+#[test]
+fn a_link_beside_which_a_connect_was_refused_goes_on() {
+    let mut run = Run::joined();
+    run.at(10).connect(false).ends(1);
+    run.goes(0, UP, message(1, 5, 7)).ack(0, UP, AckKind::Puback, 5);
+    let up = run.ends(0).over().up;
+    assert_eq!((up.sent[1], up.received[1], up.completed[1], up.unfollowed), (1, 1, 1, [0; 3]));
+}
+
 #[test]
 fn in_mqtt_3_1_a_session_that_is_not_clean_goes_on_without_a_word_of_it() {
     for (clean, duplicated) in [(false, 0), (true, 1)] {
@@ -269,22 +279,51 @@ fn what_its_receiver_has_and_its_sender_gave_up_is_neither_completed_nor_lost() 
 
 #[test]
 fn what_is_never_sent_again_is_lost_when_the_next_link_has_shown_that() {
-    // (CONNACK, a new message of quality 1, for how long it lived after CONNACK, lost)
-    for (accepted, fresh, lived, lost) in
-        [(true, true, 10, 1), (true, false, 5000, 1), (true, false, 4999, 0), (false, true, 60_000, 0)]
-    {
+    // (CONNACK, how long after it a new message of quality 1 came, for how long it lived after CONNACK, lost)
+    for (accepted, fresh, lived, lost) in [
+        (true, Some(1000), 1010, 1),
+        (true, Some(999), 1010, 0),
+        (true, Some(0), 4999, 0),
+        (true, Some(0), 5000, 1),
+        (true, None, 5000, 1),
+        (true, None, 4999, 0),
+        (false, Some(1000), 60_000, 0),
+    ] {
         let mut run = Run::joined();
         run.at(10).arrives(0, UP, message(1, 5, 7)).ends(0);
         run.at(1000).connect(false);
         if accepted {
             run.accepted(1, true);
         }
-        if fresh {
-            run.goes(1, UP, message(1, 6, 8)).ack(1, UP, AckKind::Puback, 6);
+        if let Some(after) = fresh {
+            run.at(1000 + after).goes(1, UP, message(1, 6, 8)).ack(1, UP, AckKind::Puback, 6);
         }
         run.at(1000 + lived).ends(1);
         let up = run.over().up;
-        assert_eq!((up.lost[1], up.in_flight[1]), (lost, 1 - lost), "{accepted} {fresh} {lived}");
+        assert_eq!((up.lost[1], up.in_flight[1]), (lost, 1 - lost), "{accepted} {fresh:?} {lived}");
+    }
+}
+
+/// A program publishes while its client comes to send again, and a fault ends the link amid that: what had not had its turn is sent
+/// again on the next.
+#[test]
+fn a_new_message_before_or_amid_those_sent_again_gives_up_none_of_them() {
+    for (at, order) in [(2000, [6, 1]), (2000, [1, 6]), (4000, [6, 1])] {
+        let mut run = Run::joined();
+        for id in 1..=3 {
+            run.at(u64::from(id)).goes(0, UP, message(1, id, u64::from(id)));
+        }
+        run.ends(0).at(2000).connect(false).accepted(1, true).at(at);
+        for id in order {
+            let sent = if id == 6 { message(1, 6, 6) } else { again(1, id, u64::from(id)) };
+            run.goes(1, UP, sent);
+        }
+        run.at(at + 5).ends(1);
+        assert!(
+            !run.news().iter().any(|news| matches!(news, MessageNews::GivenUp { .. })),
+            "{at} {order:?}: {:?}",
+            run.news()
+        );
     }
 }
 
@@ -406,7 +445,8 @@ fn what_a_hub_sends_in_another_session_is_another_message() {
     ] {
         let mut run = Run::joined();
         run.at(10).goes(0, of, message(1, 5, 7)).ends(0);
-        run.at(20).connect(true).accepted(1, false).goes(1, of, Message { dup, ..message(1, id, 7) });
+        run.at(20).connect(true).accepted(1, false);
+        run.at(1020).goes(1, of, Message { dup, ..message(1, id, 7) });
         run.ack(1, of, AckKind::Puback, id).ends(1);
         let counts = *run.over().get(of);
         assert_eq!((counts.sent[1], counts.duplicated[1]), (sent, duplicated), "{of:?} {id} {dup}");
@@ -684,7 +724,7 @@ fn what_was_sent_on_a_link_is_not_lost_when_that_ends_after_the_next_has_begun()
 fn what_a_later_link_leaves_out_is_lost_with_that() {
     let mut run = Run::joined();
     run.at(10).arrives(0, UP, message(1, 5, 7)).connect(false).at(25_000).ends(0);
-    run.accepted(1, true).goes(1, UP, message(1, 6, 8)).ack(1, UP, AckKind::Puback, 6);
+    run.accepted(1, true).at(26_000).goes(1, UP, message(1, 6, 8)).ack(1, UP, AckKind::Puback, 6);
     let up = run.ends(1).over().up;
     assert_eq!((up.sent[1], up.completed[1], up.lost[1], up.in_flight[1]), (2, 1, 1, 0));
 }
@@ -1056,6 +1096,7 @@ fn what_is_doubted_in_flight_is_perhaps_received_or_a_duplicate() {
     run.goes(0, DOWN, message(1, 1, 7)).tell(0, doubted).ends(0);
     run.connect(true)
         .accepted(1, false)
+        .at(1000)
         .goes(1, DOWN, message(1, 9, 9))
         .ack(1, DOWN, AckKind::Puback, 9)
         .ends(1);
@@ -1065,6 +1106,7 @@ fn what_is_doubted_in_flight_is_perhaps_received_or_a_duplicate() {
     run.goes(0, DOWN, message(1, 1, 7));
     run.connect(true)
         .accepted(1, false)
+        .at(1000)
         .goes(1, DOWN, message(1, 9, 9))
         .ack(1, DOWN, AckKind::Puback, 9)
         .ends(1);
@@ -1105,7 +1147,12 @@ fn three_are_told(clean: bool) -> Run {
     let mut run = Run::new();
     run.connect(clean).accepted(0, false);
     for id in 1..=3 {
-        run.at(1_000 * u64::from(id)).goes(0, UP, message(1, id, id.into())).ack(0, UP, AckKind::Puback, id);
+        run.at(1_000 * u64::from(id)).goes(0, UP, message(1, id, u64::from(id))).ack(
+            0,
+            UP,
+            AckKind::Puback,
+            id,
+        );
     }
     run
 }
@@ -1138,7 +1185,7 @@ fn what_a_sender_was_told_last_is_doubted_with_its_leg() {
     // Of more than are remembered it is those that are.
     let mut run = Run::joined();
     for id in 1..=70 {
-        run.goes(0, UP, message(1, id, id.into())).ack(0, UP, AckKind::Puback, id);
+        run.goes(0, UP, message(1, id, u64::from(id))).ack(0, UP, AckKind::Puback, id);
     }
     run.tell(0, doubted(70, None)).ends(0);
     assert_eq!(completed(&mut run), (6, 64, 0));
@@ -1153,10 +1200,10 @@ fn what_a_sender_does_on_a_later_link_shows_whether_it_was_told() {
         run
     };
     let mut run = goes_on(false);
-    run.goes(1, UP, message(1, 9, 9)).ack(1, UP, AckKind::Puback, 9).ends(1);
+    run.at(5_000).goes(1, UP, message(1, 9, 9)).ack(1, UP, AckKind::Puback, 9).ends(1);
     assert_eq!(completed(&mut run), (4, 0, 0), "nothing is sent again");
     let mut run = goes_on(true);
-    run.goes(1, UP, message(1, 9, 9)).ack(1, UP, AckKind::Puback, 9).ends(1);
+    run.at(5_000).goes(1, UP, message(1, 9, 9)).ack(1, UP, AckKind::Puback, 9).ends(1);
     assert_eq!(completed(&mut run), (1, 3, 0), "it owes nothing");
     for (acknowledged, expected) in [(true, (3, 0, 0)), (false, (2, 1, 0))] {
         let mut run = goes_on(false);
@@ -1181,7 +1228,8 @@ fn what_is_lost_is_not_perhaps_completed() {
     assert_eq!(completed(&mut run), (2, 1, 0));
     let mut run = Run::new();
     run.connect(false).accepted(0, false).arrives(0, UP, message(1, 5, 5)).ends(0);
-    run.connect(false).accepted(1, true).goes(1, UP, message(1, 9, 9)).ack(1, UP, AckKind::Puback, 9).ends(1);
+    run.connect(false).accepted(1, true);
+    run.at(1000).goes(1, UP, message(1, 9, 9)).ack(1, UP, AckKind::Puback, 9).ends(1);
     run.connect(false).accepted(2, true).goes(2, UP, again(1, 5, 5)).ack(2, UP, AckKind::Puback, 5);
     run.tell(2, doubted(1, None)).ends(2);
     assert_eq!(completed(&mut run), (1, 0, 0));

@@ -29,6 +29,8 @@ impl Way {
         book: &mut Book,
     ) {
         let about = About { link: Some(line.link), direction: of, qos: QoS::AtMostOnce, id: 0 };
+        // Where it was not accepted, the link before is the one in use, if it is still there.
+        self.latest = self.latest.filter(|latest| *latest != (line.link, false));
         let left = line.ways.get_mut(of).abandon();
         let waiting: u64 = left.iter().map(|(_, messages)| messages).sum();
         // Where there is none, no memory is taken to count it.
