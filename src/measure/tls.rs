@@ -105,8 +105,8 @@ pub struct TlsResults {
     pub suites: BTreeMap<(Side, String, String), u64>,
     /// How often brownout's TLS on a leg failed, by side and words.
     pub failures: Tally<(Side, String)>,
-    /// Devices that refused brownout's handshake, with no fault of handshakes there: by their alert.
-    pub refused: BTreeMap<Alert, Refusals>,
+    /// Ends that refused brownout's TLS, with no fault there: by side and alert.
+    pub refused: BTreeMap<(Side, Alert), Refusals>,
     /// How many links spoke WebSocket, by path and subprotocol.
     pub web_sockets: Tally<(String, Option<String>)>,
     /// Links whose TLS was passed through.
@@ -115,7 +115,7 @@ pub struct TlsResults {
     pub timings: Timings,
 }
 
-/// Handshakes that devices ended with one alert.
+/// Links that ends of one side refused with one alert.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Refusals {
     /// How many.
@@ -125,9 +125,9 @@ pub struct Refusals {
 }
 
 impl TlsResults {
-    /// A device ended the handshake of brownout's own with this alert.
-    pub(super) fn refused(&mut self, alert: Alert, seen: Seen) {
-        let refusals = self.refused.entry(alert).or_default();
+    /// An end refused brownout's TLS with this alert.
+    pub(super) fn refused(&mut self, side: Side, alert: Alert, seen: Seen) {
+        let refusals = self.refused.entry((side, alert)).or_default();
         refusals.times += 1;
         if refusals.seen.len() < MOST_EVIDENCE {
             refusals.seen.push(seen);

@@ -196,6 +196,11 @@ const ROWS: &[Row] = &[
         [F0, NO, NO, F0, F0],
         "no rule of MQTT: a device and brownout's certificate, or its terms",
     ),
+    row(
+        "hub-refuses-tls",
+        [F0, NO, NO, F0, WW],
+        "no rule of MQTT: the hub and what brownout shows it of TLS",
+    ),
 ];
 
 const fn row(finding: &'static str, weights: [Weight; 5], why: &'static str) -> Row {

@@ -247,6 +247,9 @@ def main(classes, workers=4):
     loader = unittest.TestLoader()
     chosen = set(sys.argv[2:])
     cases = [case for group in classes for case in loader.loadTestsFromTestCase(group)]
+    unknown = chosen - {case._testMethodName for case in cases}
+    if unknown:
+        sys.exit(f"no such test: {', '.join(sorted(unknown))}; give the name of a method, as test_a_reset")
     cases = [case for case in cases if not chosen or case._testMethodName in chosen]
     # Most of the time is waiting for keep-alives: some at once, few enough not to disturb each other's timing.
     return runner.run(cases, workers)

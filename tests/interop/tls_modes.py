@@ -306,6 +306,21 @@ class DeviceCertificates(TlsCase):
         for name in shown:
             broker.log.told(rf"New client connected .* as sub-{name} .*u'{name}'")
 
+    def test_a_hub_that_wants_a_certificate_and_is_shown_none(self):
+        pki = self.pki()
+        certificate, key = pki.server()
+        for version, alert in ("-tls1_2", "handshake_failure"), ("-tls1_3", "certificate_required"):
+            server = self.server(certificate, key, "-CAfile", pki.ca, "-Verify", "1", version)
+            run = self.run_profile(self.profile([]), "--listen", "127.0.0.1:0", "--upstream", f"127.0.0.1:{server.port}",
+                                   "--tls", "originate", "--hub-ca", pki.ca, "--duration", LONG)
+            self.sub(run.port(), "sub-1")
+            self.until(run, "leg_ended", lambda event: event["side"] == "hub" and event["how"] == "alert")
+            self.end(run)
+            told = [finding for finding in run.report()["findings"] if finding["id"] == "hub-refuses-tls"]
+            self.assertEqual(len(told), 1, run.report()["findings"])
+            self.assertIn(alert, told[0]["seen"])
+            self.assertIn("--hub-cert", told[0]["advice"])
+
 
 class Secrets(TlsCase):
     def test_the_key_log_is_that_of_the_session(self):

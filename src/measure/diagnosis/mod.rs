@@ -41,7 +41,7 @@ struct Scene<'a> {
 }
 
 /// Every kind of finding that is made here.
-const KINDS: [&Kind; 19] = [
+const KINDS: [&Kind; 20] = [
     &back::NOT_BACK,
     &back::SLOW,
     &dead::NOT_DETECTED,
@@ -61,6 +61,7 @@ const KINDS: [&Kind; 19] = [
     &storm::STORM,
     &storm::NO_BACK_OFF,
     &tls::REFUSED,
+    &tls::REFUSED_BY_HUB,
 ];
 
 /// The names of all kinds.

@@ -93,16 +93,37 @@ impl Measures {
         }
     }
 
-    /// A device ended brownout's handshake with an alert, of its own accord.
-    fn handshake_refused(&mut self, Event { seq, at, .. }: &Event, id: LinkId, alert: Alert) {
-        let Some(link) = self.links.get(&id) else { return };
-        let is_up = link.wrapped.as_ref().is_some_and(|it| it.passed_through || it.up.device.is_some());
-        if *seq >= self.first && !is_up && link.cut.is_none() && link.in_force.is_empty() {
-            let from = link.device.and_then(|device| self.sessions.device(device));
-            let from = from.map_or_else(String::new, |device| format!(" from {}", device.name));
-            let what = format!("alert {alert}{from}");
-            self.tls.refused(alert, Seen { seq: *seq, at: *at, what });
-        }
+    /// Whether an end that gave its leg up with an alert had not taken brownout's TLS. A server of TLS 1.3 may say so only when
+    /// its client takes the handshake for done (RFC 8446 section 4.4.2.4): then it has sent nothing else.
+    fn refused_tls(link: &Link, side: Side, last: LastPackets) -> bool {
+        let wrapped = link.wrapped.as_ref();
+        let is_up = wrapped.is_some_and(|it| it.up.get(side).is_some());
+        let has_failed = wrapped.and_then(|it| it.failed).is_some_and(|(_, of)| of == side);
+        !wrapped.is_some_and(|it| it.passed_through)
+            && !has_failed
+            && link.cut.is_none()
+            && link.in_force.is_empty()
+            && (!is_up || (side == Side::Hub && last.from.is_none()))
+    }
+
+    /// An end gave its leg up with an alert, of its own accord.
+    fn alerted(
+        &mut self,
+        Event { seq, at, .. }: &Event,
+        id: LinkId,
+        side: Side,
+        alert: Alert,
+        last: LastPackets,
+    ) {
+        let link = self.links.get(&id).filter(|link| Measures::refused_tls(link, side, last));
+        let Some(link) = link.filter(|_| *seq >= self.first) else { return };
+        let device = link.device.and_then(|device| self.sessions.device(device));
+        let whose = match (side, device) {
+            (_, None) => String::new(),
+            (Side::Device, Some(device)) => format!(" from {}", device.name),
+            (Side::Hub, Some(device)) => format!(" to {}", device.name),
+        };
+        self.tls.refused(side, alert, Seen { seq: *seq, at: *at, what: format!("alert {alert}{whose}") });
     }
 
     pub(super) fn leg_ended(
@@ -115,8 +136,8 @@ impl Measures {
         last: LastPackets,
     ) {
         let (at, alert) = (event.at, alert(how, error));
-        if let Some(alert) = alert.filter(|_| side == Side::Device) {
-            self.handshake_refused(event, id, alert);
+        if let Some(alert) = alert {
+            self.alerted(event, id, side, alert, last);
         }
         self.leaves(id, side);
         self.on(id, |link| {

@@ -2,7 +2,7 @@
 
 use super::{findings, found, grade, is_reset, lives, name, observer, reset};
 use crate::azure::Code;
-use crate::base::{LinkId, Side};
+use crate::base::{LinkId, Side, Time};
 use crate::event::{LastPackets, What};
 use crate::fault::Ending;
 use crate::measure::cause::Cause;
@@ -190,4 +190,28 @@ fn an_alert_to_brownouts_handshake_is_told_with_what_to_do() {
     assert_eq!(told.seen, "Devices ended 2 TLS handshakes with the alert unknown_ca.");
     assert_eq!((told.count, told.evidence.len(), told.grade), (2, 2, Grade::Warn));
     assert!(told.advice.contains("ca.pem"), "{}", told.advice);
+}
+
+/// A hub that wants a certificate says so in mid-handshake with TLS 1.2, and after what its client takes for the end of it with 1.3.
+#[test]
+fn a_hub_that_refuses_brownouts_tls_is_told_with_what_to_do() {
+    let word = Some(Time::from_millis(5));
+    // (its handshake was done, its last packet, refused)
+    for (shakes, from, refused) in [(false, None, true), (true, None, true), (true, word, false)] {
+        let mut story = Story::new();
+        story.greets(0).shakes_hands(0, Side::Device, 3, false);
+        if shakes {
+            story.shakes_hands(0, Side::Hub, 3, false);
+        }
+        let (link, error) = (LinkId(0), Some("certificate_required".into()));
+        let last = LastPackets { from, to: None };
+        story.tell(What::LegEnded { link, side: Side::Hub, how: Ending::Alert, error, last });
+        let told = found(&observer(), &story, "hub-refuses-tls");
+        assert_eq!(told.is_some(), refused, "{shakes} {from:?}");
+        if let Some(told) = told {
+            let seen = "The hub ended 1 link with the TLS alert certificate_required, before any MQTT.";
+            assert_eq!((told.seen.as_str(), told.count, told.grade), (seen, 1, Grade::Warn));
+            assert!(told.advice.contains("--hub-cert"), "{}", told.advice);
+        }
+    }
 }

@@ -3,14 +3,14 @@
 use super::{Certificate, moment};
 use crate::base::Side;
 use crate::base::text::printable;
-use crate::tls::Alert;
 use rustls::pki_types::CertificateDer;
 use rustls::{CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 /// The words for a failed handshake.
 ///
 /// `peer` is the certificate that was refused, where one was ([`refused`](crate::net::tls::refused)); `wanted` the name
-/// that it had to be for; `side` the peer's: [`Side::Hub`] where brownout is the client.
+/// that it had to be for; `side` the peer's: [`Side::Hub`] where brownout is the client. An alert of the peer's is its end, and
+/// no failure here: the findings say what is meant by it.
 pub fn explain(error: &Error, peer: Option<&CertificateDer<'_>>, wanted: &str, side: Side) -> String {
     let wanted = printable(wanted);
     match error {
@@ -21,7 +21,6 @@ pub fn explain(error: &Error, peer: Option<&CertificateDer<'_>>, wanted: &str, s
                 Side::Device => of_device(problem, certificate.as_ref()),
             }
         }
-        Error::AlertReceived(alert) => alert_from(Alert(u8::from(*alert)), side),
         Error::NoCertificatesPresented => match side {
             Side::Device => "the device presented no certificate, and has to: give it one, or ask for none \
                  (--client-certs none or request; client_certificates)"
@@ -209,67 +208,6 @@ fn some_of(names: &[String]) -> String {
     match names.len().checked_sub(SHOWN) {
         Some(more @ 1..) => format!("{shown} and {more} more"),
         Some(0) | None => shown,
-    }
-}
-
-fn alert_from(alert: Alert, side: Side) -> String {
-    let said = format!("the {} answered with the alert {alert}", end(side));
-    let meaning = match side {
-        Side::Device => of_devices(alert),
-        Side::Hub => of_hubs(alert),
-    };
-    meaning.map_or(said.clone(), |meaning| format!("{said}: {meaning}"))
-}
-
-fn of_devices(alert: Alert) -> Option<&'static str> {
-    match alert {
-        Alert::UNKNOWN_CA => Some(
-            "it does not trust brownout's certificate; give it the CA: DIR/ca.pem of `brownout ca DIR`, or that of the \
-             certificate given",
-        ),
-        Alert::CERTIFICATE_EXPIRED => {
-            Some("for it, brownout's certificate is expired or not valid yet; look at its clock too")
-        }
-        Alert::BAD_CERTIFICATE | Alert::CERTIFICATE_UNKNOWN | Alert::UNSUPPORTED_CERTIFICATE => Some(
-            "it refuses brownout's certificate: often the name that it connects to is not in it, or its CA is not \
-             trusted (DIR/ca.pem of `brownout ca DIR`)",
-        ),
-        Alert::DECRYPT_ERROR | Alert::BAD_RECORD_MAC => Some(
-            "a signature is wrong for it; often it has another CA of the same name: give it DIR/ca.pem anew",
-        ),
-        Alert::PROTOCOL_VERSION => Some("it wants a TLS version that brownout does not speak (1.2 and 1.3)"),
-        Alert::HANDSHAKE_FAILURE | Alert::INSUFFICIENT_SECURITY => {
-            Some("it found no cipher suite, group or signature that both know")
-        }
-        Alert::NO_APPLICATION_PROTOCOL => Some("it found no application protocol (ALPN) that both know"),
-        _ => None,
-    }
-}
-
-fn of_hubs(alert: Alert) -> Option<&'static str> {
-    match alert {
-        Alert::CERTIFICATE_REQUIRED => Some(
-            "it wants a client certificate; give one with --hub-cert and --hub-key, or --hub-certs DIR for one a device",
-        ),
-        Alert::BAD_CERTIFICATE | Alert::HANDSHAKE_FAILURE => Some(
-            "often it wants a client certificate (--hub-cert and --hub-key, or --hub-certs DIR), or knows none of the cipher \
-             suites offered",
-        ),
-        Alert::UNKNOWN_CA
-        | Alert::CERTIFICATE_UNKNOWN
-        | Alert::UNSUPPORTED_CERTIFICATE
-        | Alert::ACCESS_DENIED => Some(
-            "it does not take the client certificate that it was shown (hub_certificate, hub_certificates)",
-        ),
-        Alert::CERTIFICATE_EXPIRED => {
-            Some("the client certificate that it was shown is expired or not valid yet")
-        }
-        Alert::PROTOCOL_VERSION => Some("it speaks neither TLS 1.2 nor TLS 1.3"),
-        Alert::UNRECOGNIZED_NAME => Some(
-            "it has no certificate for the name asked for; ask for another with --hub-name NAME (hub_name)",
-        ),
-        Alert::NO_APPLICATION_PROTOCOL => Some("it speaks none of the application protocols (ALPN) offered"),
-        _ => None,
     }
 }
 

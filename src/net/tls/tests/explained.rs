@@ -4,7 +4,7 @@ use super::*;
 use crate::base::Side;
 use crate::fault::BadCertificate;
 use rustls::pki_types::pem::PemObject;
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible};
+use rustls::{CertificateError, Error, InvalidMessage, PeerIncompatible};
 
 /// What a hub with this flaw is told of.
 fn told(flaw: BadCertificate) -> (String, String) {
@@ -74,22 +74,6 @@ fn a_hub_without_names_is_told_so() {
     let (error, _) = ends.run();
     let words = names::explain(&error.unwrap(), refused().as_ref(), "old.test", Side::Hub);
     assert!(words.contains("X.509 version 1"), "{words}");
-}
-
-#[test]
-fn alerts_are_told_by_name() {
-    let from = |alert, side| names::explain(&Error::AlertReceived(alert), None, "hub.example", side);
-    assert_eq!(
-        from(AlertDescription::UnknownCA, Side::Device),
-        "the device answered with the alert unknown_ca: it does not trust brownout's certificate; give it the CA: \
-         DIR/ca.pem of `brownout ca DIR`, or that of the certificate given"
-    );
-    assert!(from(AlertDescription::UnrecognisedName, Side::Hub).contains("--hub-name"));
-    assert_eq!(
-        from(AlertDescription::InternalError, Side::Hub),
-        "the hub answered with the alert internal_error"
-    );
-    assert_eq!(from(AlertDescription::from(203), Side::Device), "the device answered with the alert 203");
 }
 
 #[test]
