@@ -100,6 +100,8 @@ pub struct Greeting {
     pub token_expiry: Option<u64>,
     /// It shows the password of the link before again.
     pub same_password: bool,
+    /// It asked for a session of its own.
+    pub clean: bool,
     /// The keep-alive in it, and what became of that.
     pub keep_alive: KeepAlive,
 }
@@ -120,16 +122,27 @@ pub struct KeepAlive {
 }
 
 impl Greeting {
+    /// Whether a session that goes on would not be told: of one that is not clean, no CONNACK of MQTT 3.1 says whether it is there.
+    pub fn may_go_on_untold(self) -> bool {
+        self.keep_alive.version == Version::V31 && !self.clean
+    }
+
     /// Of this CONNECT, passed on so.
     pub(super) fn of(at: Time, asked: &Packet, passed: &Packet) -> Option<Greeting> {
-        let Packet::Connect { version, keep_alive, token_expiry, same_password, .. } = asked else {
+        let Packet::Connect { version, clean, keep_alive, token_expiry, same_password, .. } = asked else {
             return None;
         };
         let hub_told =
             if let Packet::Connect { keep_alive, .. } = passed { *keep_alive } else { *keep_alive };
         let (version, asked) = (*version, *keep_alive);
         let keep_alive = KeepAlive { version, asked, hub_told, hub_answered: None, device_told: None };
-        Some(Greeting { at, token_expiry: *token_expiry, same_password: *same_password, keep_alive })
+        Some(Greeting {
+            at,
+            token_expiry: *token_expiry,
+            same_password: *same_password,
+            clean: *clean,
+            keep_alive,
+        })
     }
 }
 

@@ -62,8 +62,13 @@ mod tests {
         link.dialled = has(7).then(|| at(1));
         (link.opened_before, link.accepted_before, link.is_past) = (has(8), has(9), has(10));
         let token_expiry = has(11).then(|| nth(2));
-        link.greeting =
-            has(12).then(|| Greeting { at: at(2), token_expiry, same_password: has(37), keep_alive });
+        link.greeting = has(12).then(|| Greeting {
+            at: at(2),
+            token_expiry,
+            same_password: has(37),
+            clean: has(36),
+            keep_alive,
+        });
         link.asked = has(13).then(|| at(3));
         (link.connect_waited, link.hub_accepted, link.goodbye_lost) = (has(14), has(15), has(16));
         link.foreign = has(42);

@@ -11,7 +11,7 @@ use crate::tls::Alert;
 fields! {
     Connack { at, delivered, code }
     Count { bytes, packets, publishes }
-    Greeting { at, token_expiry, same_password, keep_alive }
+    Greeting { at, token_expiry, same_password, clean, keep_alive }
     KeepAlive { version, asked, hub_told, hub_answered, device_told }
     LastPackets { from, to }
     Muted { since, until }

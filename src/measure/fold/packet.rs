@@ -63,7 +63,8 @@ impl Measures {
                 if let Some(greeting) = &mut link.greeting {
                     greeting.keep_alive.answered(fared.packet, fared.passed.unwrap_or(fared.packet));
                 }
-                if *code == 0 && !session_present {
+                let untold = link.greeting.is_some_and(Greeting::may_go_on_untold);
+                if *code == 0 && !session_present && !untold {
                     self.has_no_session(id);
                 }
                 self.note_keep_alive(id);

@@ -322,6 +322,27 @@ fn resubscribed_when_every_earlier_filter_is_held_again() {
     assert_eq!(resubscribe(&given_up), [exact(3_000)]);
 }
 
+/// What the hub keeps in MQTT 3.1 it has no word for, and a device that counts on it owes nothing.
+#[test]
+fn a_session_of_mqtt_3_1_that_is_not_clean_goes_on_untold() {
+    use crate::mqtt::Version::{V31, V311};
+    let reset = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
+    for (version, clean, expected) in
+        [(V31, false, vec![]), (V31, true, vec![never(3_000)]), (V311, false, vec![never(3_000)])]
+    {
+        let mut story = subscriber(false);
+        for event in &mut story.events {
+            if let What::Packet { packet: Packet::Connect { version: of, clean: is_clean, .. }, .. } =
+                &mut event.what
+            {
+                (*of, *is_clean) = (version, clean);
+            }
+        }
+        story.at(15_000);
+        assert_eq!(values(&story.results(&reset), Metric::Resubscribe), expected, "{version:?} {clean}");
+    }
+}
+
 #[test]
 fn first_traffic_runs_from_connack() {
     let reset = plan(vec![("reset", rst(Toward::Both, LegFate::Reset))]);
